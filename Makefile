@@ -6,13 +6,17 @@ BIN := $(VENV)/bin
 ARGS ?=
 # Each test process starts its own servers and kernels, on free ports, in its own directories.
 WORKERS ?= 2
+# Of `make run`.
+PORT ?= 8765
 INSTALL ?= $(BIN)/python -m pip install -qq --disable-pip-version-check --editable
 
-.PHONY: help demo install test lint bench soak nightly screenshots deps clean
+.PHONY: help demo install run test lint bench soak nightly screenshots deps clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo         a Jupyter server, a figure that a kernel publishes, and its link (ARGS=--exit: stop after checking)"
+	@echo "make install      the package and all tools, into .venv, in place"
+	@echo "make run          the render service on this machine, with a key that it prints (ARGS=... are its options)"
 	@echo "make test         the tests of every run (ARGS=... goes to pytest); names what it skips and why"
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        the numbers of the README, measured here"
@@ -38,6 +42,20 @@ demo: $(VENV)/.installed-demo
 	@$(BIN)/jupyter-figserve demo $(ARGS)
 
 install: $(VENV)/.installed-dev
+	@echo "Installed into $(VENV). Next: make run (the render service), make demo (a Jupyter server with figures), make test."
+
+# A key that is set already is used, and not printed.
+run: $(VENV)/.installed-demo
+	@url=http://127.0.0.1:$(PORT); \
+	if [ -z "$$FIGSERVE_API_KEY" ]; then \
+		FIGSERVE_API_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(32))"); export FIGSERVE_API_KEY; \
+		echo "The render service, on this machine only. In another terminal:"; echo; \
+		echo "  export FIGSERVE_API_KEY=$$FIGSERVE_API_KEY"; \
+	else echo "The render service, on this machine only, with the key in FIGSERVE_API_KEY. In another terminal:"; echo; fi; \
+	echo "  curl --fail -H \"X-API-Key: \$$FIGSERVE_API_KEY\" -o plot.png $$url/render-matplotlib \\"; \
+	echo "       -d '{\"code\": \"import matplotlib.pyplot as plt; plt.plot([1, 3, 2])\"}'"; \
+	echo; echo "Its status: $$url/    Stop it with Ctrl-C."; echo; \
+	exec $(BIN)/jupyter-figserve serve --render-only --port $(PORT) --ServerApp.port_retries=0 $(ARGS)
 
 # Whole files go to the workers, in the order of collection: the slow ones first (see tests/conftest.py).
 test: $(VENV)/.installed-dev

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
     from .kernel.figures.published_figure import Published, SharedLink
     from .kernel.live.decorator import live
     from .kernel.live.live_figure import LiveFigure
+    from .kernel.live.progress import progress
     from .kernel.magics import load_ipython_extension
     from .kernel.render import render, render_url
     from .model.parameters import Range
+    from .model.responses import Response
 
 __version__ = "0.1.0"
 
@@ -31,6 +34,7 @@ _HOMES = {
     "Panel": ".kernel.dashboards.panels",
     "Published": ".kernel.figures.published_figure",
     "Range": ".model.parameters",
+    "Response": ".model.responses",
     "SharedLink": ".kernel.figures.published_figure",
     "connect": ".kernel.client.connection",
     "figures": ".kernel.figures.publish",
@@ -38,6 +42,7 @@ _HOMES = {
     "live": ".kernel.live.decorator",
     "load_ipython_extension": ".kernel.magics",
     "plots_dir": ".kernel.figures.captured_plot",
+    "progress": ".kernel.live.progress",
     "publish": ".kernel.figures.publish",
     "render": ".kernel.render",
     "render_url": ".kernel.render",
@@ -54,6 +59,7 @@ __all__ = [
     "Panel",
     "Published",
     "Range",
+    "Response",
     "SharedLink",
     "connect",
     "figures",
@@ -61,6 +67,7 @@ __all__ = [
     "live",
     "load_ipython_extension",
     "plots_dir",
+    "progress",
     "publish",
     "render",
     "render_url",
@@ -80,6 +87,16 @@ def __getattr__(name: str) -> Any:
     return value
 
 
+def _watch_cells() -> None:
+    """In a notebook, notice the figures that cells show and close; ``publish()`` without a figure takes the last."""
+    from .kernel.client.front_end import find_shell
+    from .kernel.figures import shown_figures
+
+    shell = find_shell()
+    if shell is not None:
+        shown_figures.watch(shell)
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
@@ -88,3 +105,7 @@ def _jupyter_server_extension_points() -> list[dict[str, Any]]:
     from .server.app import FigServe
 
     return [{"module": "jupyter_figserve", "app": FigServe}]
+
+
+if "IPython" in sys.modules:
+    _watch_cells()

@@ -1,4 +1,4 @@
-"""The Dockerfile: common security and size rules, and a command that this package has."""
+"""The Dockerfile and the compose file: common security and size rules, and a command that this package has."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from jupyter_figserve.cli.commands.serve import host_arguments
 from jupyter_figserve.cli.parser import make_parser
@@ -36,12 +37,15 @@ def test_it_runs_as_an_unprivileged_user(instructions):
 
 
 def test_the_image_is_slim_and_pinned(instructions):
-    """A tagged slim image, no ADD, no system packages, no pip cache."""
+    """A tagged slim image, no ADD, no system packages but fonts, no caches of pip and apt."""
     images = [rest.split()[0] for name, rest in instructions if name == "FROM"]
     assert all(re.fullmatch(r"python:3\.\d+-slim-\w+", image) for image in images)
     assert "ADD" not in {name for name, _ in instructions}
     for _, rest in instructions:
-        assert "apt-get" not in rest
+        if "apt-get" in rest:
+            (packages,) = re.findall(r"apt-get install -y --no-install-recommends ([^&]+)", rest)
+            assert packages.split() == ["fonts-noto-cjk"]
+            assert "rm -rf /var/lib/apt/lists/*" in rest
         assert "pip install" not in rest or "--no-cache-dir" in rest
 
 
@@ -70,3 +74,16 @@ def test_its_health_check_is_valid_python(instructions):
     command = json.loads(check[check.index("[") :])
     compile(command[2], "<health check>", "exec")
     assert "/figserve/api/status" in command[2]
+
+
+def test_the_compose_file_needs_a_key_and_keeps_the_container_closed():
+    """It names the Dockerfile and its port, publishes on loopback alone, and sets no secret itself."""
+    file = DOCKERFILE.with_name("compose.yaml")
+    (service,) = yaml.safe_load(file.read_text(encoding="utf-8"))["services"].values()
+    build = service["build"]
+    assert (file.parent / build["context"] / build["dockerfile"]).resolve() == DOCKERFILE.resolve()
+    assert service["environment"]["FIGSERVE_API_KEY"].startswith("${FIGSERVE_API_KEY:?")
+    (port,) = re.findall(r"^EXPOSE (\d+)$", DOCKERFILE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert service["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FigServeError, InvalidInput, NotConnected
-from .running_servers import RunningServer, find_running_servers
 
 if TYPE_CHECKING:
     from ..kernel.client.address import Address
     from ..kernel.client.client import FigServeClient
+    from ..kernel.client.running_servers import RunningServer
 
 _MAX_KEY_LENGTH = 4096
 HOW_TO_SELECT = (
@@ -128,20 +128,11 @@ def find_credential(options: argparse.Namespace) -> str | None:
     return os.environ.get("FIGSERVE_API_KEY", "").strip() or None
 
 
-def find_running_server(address: Address) -> RunningServer | None:
-    """Find this user's running server at ``address``; all loopback names are equivalent."""
-    for server in find_running_servers():
-        own = server.address
-        same = (own.scheme, own.port, own.prefix) == (address.scheme, address.port, address.prefix)
-        if same and (own.host == address.host or (own.is_loopback and address.is_loopback)):
-            return server
-    return None
-
-
 def _from_url(options: argparse.Namespace, url: str) -> SelectedServer:
     """Use --server or FIGSERVE_URL; without a key, use the token of this user's own server."""
     from ..kernel.client.address import parse_pasted
     from ..kernel.client.connection import get_status
+    from ..kernel.client.running_servers import find_running_server
 
     address, token = parse_pasted(url)
     credential, running = find_credential(options) or token, None
@@ -169,6 +160,7 @@ def _from_kernel_environment(options: argparse.Namespace) -> SelectedServer | No
 def _single_running_server(options: argparse.Namespace) -> SelectedServer:
     """Use the only running server that has the extension."""
     from ..kernel.client.connection import get_status
+    from ..kernel.client.running_servers import find_running_servers
 
     running, usable = find_running_servers(), []
     given = None if options.key_file is None else read_key_file(options.key_file)

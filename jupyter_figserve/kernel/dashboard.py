@@ -6,13 +6,15 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..errors import Conflict, FigServeError, InvalidInput
+from ..errors import Conflict, FigServeError, InvalidInput, NotConnected
 from ..model import dashboards, snippets
 from ..model.figures import NAME_LENGTH, check_name, slug
 from ..model.formats import get_format
 from ..model.places import check_collection
+from .client.batch_server import get_connection
 from .client.client import FigServeClient
-from .client.connection import Connection, get_connection
+from .client.connection import Connection
+from .client.front_end import find_shell
 from .dashboards.controls import DashboardControls
 from .dashboards.model import DashboardModel
 from .dashboards.panels import LaidOutPanel
@@ -20,8 +22,8 @@ from .dashboards.static_html import static_bundle
 from .dashboards.stills import Still, render_stills
 from .dashboards.widget import make_dashboard_widget
 from .figures.captured_plot import CapturedPlot
-from .figures.cell import find_shell
 from .figures.display import link_href
+from .figures.offline import warn_or_raise
 from .figures.publish import publish
 from .figures.published_figure import Published
 from .figures.shared_link import SharedLink
@@ -58,6 +60,7 @@ class Dashboard(ShareableWithParameters):
         self._record: dict[str, Any] | None = None
         self._connection: Connection | None = None
         self._collection: str | None = None
+        self._offline: NotConnected | None = None
 
     @property
     def title(self) -> str:
@@ -113,7 +116,9 @@ class Dashboard(ShareableWithParameters):
 
     @property
     def url(self) -> str:
-        """Its page, which requires a login; ``share()`` makes a link that does not."""
+        """Its page, which requires a login; ``share()`` makes a link that does not. None in a run without a server."""
+        if self._record is None and self._offline is not None:
+            return None  # type: ignore[return-value]  # only in a batch run without a server
         return str(self._published()["url"])
 
     def image_url(self, format: str = "png") -> str:
@@ -135,7 +140,7 @@ class Dashboard(ShareableWithParameters):
         Raises
         ------
         NotConnected
-            There is no server; the message says what to do.
+            There is no server; the message says what to do. A batch run is only warned, and ``url`` is None.
         FigServeError
             A panel cannot be published; the message names it.
         """
@@ -143,15 +148,22 @@ class Dashboard(ShareableWithParameters):
         if collection is not None or self._record is None:
             self._collection = None if collection is None else check_collection(collection)
         place = {} if self._collection is None else {"collection": self._collection}
+        try:
+            self._post(checked, place)
+        except NotConnected as error:
+            warn_or_raise(error, 2)
+            self._offline = error
+        return self
+
+    def _post(self, name: str, place: dict[str, str]) -> None:
         connection = get_connection()
         rows = [
-            [panel.to_spec(_publish_panel(panel, checked, self._collection)).as_json() for panel in row]
+            [panel.to_spec(_publish_panel(panel, name, self._collection)).as_json() for panel in row]
             for row in self._model.rows
         ]
-        body = {"name": checked, **place, **self._model.layout.as_json(), "rows": rows}
+        body = {"name": name, **place, **self._model.layout.as_json(), "rows": rows}
         self._record = connection.client.post("api/dashboards", body)
         self._connection = connection
-        return self
 
     def delete(self) -> None:
         """Delete it from the server, with all its versions and links; its figures stay."""
@@ -212,6 +224,8 @@ class Dashboard(ShareableWithParameters):
         return self._connected().client, f"api/dashboards/{self.id}/links"
 
     def _published(self) -> dict[str, Any]:
+        if self._record is None and self._offline is not None:
+            raise NotConnected(f"The dashboard is not published. {self._offline.message}", code=self._offline.code)
         if self._record is None:
             raise Conflict("The dashboard has no URL yet. Call publish() first.", code="not_published")
         return self._record
@@ -260,6 +274,7 @@ def _publish_panel(panel: LaidOutPanel, dashboard: str, collection: str | None) 
         name = f"{dashboard[: NAME_LENGTH - len(panel.place) - 1]} {panel.place}"
         if isinstance(panel.object, CapturedPlot):
             return panel.object.publish(name, alt=panel.given_alt).id
-        return publish(panel.object, name, alt=panel.given_alt, collection=collection).id
+        format = "png" if panel.format in (None, "html") else panel.format
+        return publish(panel.object, name, alt=panel.given_alt, format=format, collection=collection).id
     except FigServeError as error:
         raise panel.to_error(error) from error

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import ast
 import shlex
-import sys
 from typing import Any, NoReturn
 
 from ..errors import FigServeError, OutputInvalid, UnsupportedType
 from ..model.formats import FORMATS
+from .client.batch_server import find_batch_connection
 from .client.connection import HOW_TO_CONNECT, Connection, check, find_connection
-from .figures import display
+from .figures import display, shown_figures
+from .figures.cell_figure import watching
 from .figures.publish import publish
 from .figures.published_figure import Published
 
@@ -26,6 +27,7 @@ def load_ipython_extension(ip: Any) -> None:
     def figserve(line: str) -> None:
         _figserve(line)
 
+    shown_figures.watch(ip)
     publish_cell.__doc__ = _publish_parser().format_help()
     figserve.__doc__ = _figserve_parser().format_help()
     ip.register_magic_function(publish_cell, "cell", "publish")
@@ -40,8 +42,9 @@ def _publish_cell(shell: Any, line: str, cell: str) -> Published | None:
         return None
     if options.quiet and options.share:
         raise _usage_error("Use either --share, which shows a link, or --quiet, which shows none.")
-    result = _run(shell, cell)
-    published = _publish_result(result, options)
+    with watching(shell, cell) as drawn:
+        result = _run(shell, cell)
+    published = _publish_result(result, drawn.find(shell.user_ns), options)
     if options.quiet:
         _show(published.bundle(with_link=False))
         return None
@@ -53,19 +56,20 @@ def _publish_cell(shell: Any, line: str, cell: str) -> Published | None:
     return published
 
 
-def _publish_result(result: Any, options: argparse.Namespace) -> Published:
-    """Publish a cell's result, or the current pyplot figure if the result cannot be published."""
+def _publish_result(result: Any, drawn: Any | None, options: argparse.Namespace) -> Published:
+    """Publish a cell's result, or the figure that it drew if the result cannot be published."""
     arguments: dict[str, Any] = {name: getattr(options, name) for name in ("title", "alt", "caption")}
     arguments["format"] = tuple(options.format) or "png"
-    if result is None or isinstance(result, str):
-        return publish(None, options.name, **arguments)
-    try:
-        return publish(result, options.name, **arguments)
-    except (OutputInvalid, UnsupportedType) as error:
-        # The error of a figure that fails to render has a cause; no other figure may replace it.
-        if error.__cause__ is not None or not _has_current_figure():
-            raise
-    return publish(None, options.name, **arguments)
+    if result is not None and not isinstance(result, str):
+        try:
+            return publish(result, options.name, **arguments)
+        except (OutputInvalid, UnsupportedType) as error:
+            # The error of a figure that fails to render has a cause; no other figure may replace it.
+            if error.__cause__ is not None or drawn is None:
+                raise
+    if drawn is None:
+        raise OutputInvalid("The cell drew no figure. Draw one in it, or end it with a figure.", code="no_figure")
+    return publish(drawn, options.name, **arguments)
 
 
 def _run(shell: Any, cell: str) -> Any:
@@ -86,14 +90,9 @@ def _run(shell: Any, cell: str) -> Any:
     return eval(value, shell.user_global_ns, shell.user_ns)
 
 
-def _has_current_figure() -> bool:
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    return pyplot is not None and bool(pyplot.get_fignums())
-
-
 def _figserve(line: str) -> None:
     if _parse(_figserve_parser(), line) is not None:
-        print(status_text(find_connection))
+        print(status_text(lambda: find_connection() or find_batch_connection()))
 
 
 def status_text(find: Any) -> str:
@@ -171,7 +170,8 @@ def _publish_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="%%publish",
         add_help=False,
-        description="Run the cell, publish its result or the current pyplot figure, and display it with its link.",
+        description="Run the cell, publish its result or the figure that it drew last (open, shown or closed), and"
+        " display it with its link.",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="name of the figure (default: from its title or cell)")
     parser.add_argument("--title", help="title of its pages; quote it if it contains spaces")

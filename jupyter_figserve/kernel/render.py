@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .client.connection import get_connection
+from .client.batch_server import get_connection
 
 
 def render(

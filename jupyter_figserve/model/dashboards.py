@@ -9,10 +9,12 @@ from typing import Any
 
 from ..errors import InvalidInput
 from .figures import ALT_LENGTH, TITLE_LENGTH, Identity, validate_single_line
+from .formats import INLINE_FORMATS
 from .parameters import Parameters
 
 THEMES = ("light", "dark")
 FIGURE, LIVE, TEXT = KINDS = ("figure", "live", "text")
+PANEL_FORMATS = (*(row.name for row in INLINE_FORMATS), "html")
 CAPTION_LENGTH = 500
 MARKDOWN_LENGTH = 50_000
 MAX_ROWS = 50
@@ -43,6 +45,8 @@ class PanelSpec:
         One line below it.
     alt
         Alternative text; None for that of the figure, ``""`` for a decorative image.
+    format
+        One of ``PANEL_FORMATS`` to show the figure in; None for the figure's own.
     """
 
     kind: str
@@ -53,12 +57,13 @@ class PanelSpec:
     share: float = 1.0
     caption: str = ""
     alt: str | None = None
+    format: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object that ``from_json`` parses."""
         own: dict[str, dict[str, Any]] = {
-            FIGURE: {"figure": self.target, "version": self.version, "alt": self.alt},
-            LIVE: {"live": self.target, "values": dict(self.values), "alt": self.alt},
+            FIGURE: {"figure": self.target, "version": self.version, "alt": self.alt, "format": self.format},
+            LIVE: {"live": self.target, "values": dict(self.values), "alt": self.alt, "format": self.format},
             TEXT: {"markdown": self.markdown},
         }
         return {"kind": self.kind, **own[self.kind], "share": self.share, "caption": self.caption}
@@ -79,18 +84,18 @@ class PanelSpec:
         caption = validate_single_line(row.get("caption"), "caption", CAPTION_LENGTH)
         if kind == TEXT:
             return cls(kind, markdown=_parse_markdown(row.get("markdown")), share=share, caption=caption)
-        target, alt = row.get(kind), _parse_alt(row.get("alt"))
+        target, alt, format = row.get(kind), _parse_alt(row.get("alt")), _parse_format(row.get("format"))
         if not isinstance(target, str) or not (target.isascii() and target.isalnum() and len(target) <= 64):
             raise InvalidInput(f'"{kind}" must be the id of a {"live figure" if kind == LIVE else "figure"}.')
         if kind == LIVE:
             values = row.get("values") or {}
             if not isinstance(values, Mapping):
                 raise InvalidInput('"values" must be an object of parameter values by name.')
-            return cls(kind, target, values=dict(values), share=share, caption=caption, alt=alt)
+            return cls(kind, target, values=dict(values), share=share, caption=caption, alt=alt, format=format)
         version = row.get("version")
         if version is not None and (type(version) is not int or version < 1):
             raise InvalidInput('"version" must be a number of at least 1, or null to follow the newest.')
-        return cls(kind, target, version=version, share=share, caption=caption, alt=alt)
+        return cls(kind, target, version=version, share=share, caption=caption, alt=alt, format=format)
 
 
 @dataclass(frozen=True)
@@ -234,6 +239,12 @@ def _parse_rows(rows: Any) -> tuple[tuple[PanelSpec, ...], ...]:
 
 def _parse_alt(value: Any) -> str | None:
     return None if value is None else validate_single_line(value, "alternative text", ALT_LENGTH)
+
+
+def _parse_format(value: Any) -> str | None:
+    if value is not None and value not in PANEL_FORMATS:
+        raise InvalidInput(f"its format {value!r:.40} is unknown; use one of {', '.join(PANEL_FORMATS)}.")
+    return None if value is None else str(value)
 
 
 def _parse_share(value: Any) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import InvalidInput, InvalidName
 from .formats import FORMATS, Format, get_format_of_mimetype
+from .source_check import ALL_FORMATS, SourceCheck
 
 MARKER = "jupyter_figserve"
 """Key in a display's metadata that marks our own displays, so that published figures are not captured as well."""
@@ -19,7 +20,9 @@ TITLE_LENGTH = 300
 ALT_LENGTH = 2_000
 CAPTION_LENGTH = 1_000
 MAX_VECTOR_BYTES = 512 * 1024
-"""Maximum size of an SVG that replaces a PNG on hidpi screens."""
+"""Maximum size of an SVG that replaces a PNG on hidpi screens; a larger one makes pages slow."""
+HIDPI_RATIO = 2
+"""Density of the raster image that replaces a PNG on hidpi screens."""
 _ASPECT_TOLERANCE = 0.01
 _NAME = re.compile(r"[\w][\w .-]{0,99}")
 # Device names of Windows: the name of a figure becomes a file name in downloads and exports.
@@ -42,6 +45,8 @@ class Representation:
         Number of bytes.
     digest
         sha256 of the bytes in hexadecimal, also used as the ETag.
+    frames, duration
+        Number of frames of an animation and their seconds; None for a still.
     """
 
     mimetype: str
@@ -50,6 +55,12 @@ class Representation:
     width: int | None = None
     height: int | None = None
     dpi: float | None = None
+    frames: int | None = None
+    duration: float | None = None
+
+    @property
+    def is_animation(self) -> bool:
+        return self.frames is not None
 
     @property
     def format(self) -> Format:
@@ -65,9 +76,14 @@ class EncodedImage:
     width: int | None = None
     height: int | None = None
     dpi: float | None = None
+    frames: int | None = None
+    duration: float | None = None
 
     def to_representation(self) -> Representation:
-        return Representation(self.mimetype, sha256_hex(self.data), len(self.data), self.width, self.height, self.dpi)
+        size = (self.width, self.height, self.dpi)
+        return Representation(
+            self.mimetype, sha256_hex(self.data), len(self.data), *size, frames=self.frames, duration=self.duration
+        )
 
 
 @dataclass(frozen=True)
@@ -90,7 +106,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Version:
-    """The result of one publish: metadata, encodings, and the session that made it."""
+    """The result of one publish: metadata, encodings, and the session that made it.
+
+    Parameters
+    ----------
+    source_fault
+        Why the publisher could send no source, as a sentence; ``""`` if there is one, or nothing to say.
+    check
+        Whether the source could be rendered in the sandbox; None if it was not tried.
+    """
 
     number: int
     created: float
@@ -102,6 +126,8 @@ class Version:
     thumbnail: Representation | None = None
     source: Source | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    source_fault: str = ""
+    check: SourceCheck | None = None
 
     @property
     def parts(self) -> list[Representation | Source]:
@@ -117,23 +143,34 @@ class Version:
         return next((r for r in self.representations if r.mimetype == row.mimetype), None)
 
     @property
+    def has_failed_source(self) -> bool:
+        """Whether the source could not be rendered in any format."""
+        return self.check is not None and ALL_FORMATS in self.check.faults
+
+    def width_in_address(self, part: Representation) -> int | None:
+        """Return the width by which a representation is requested, None for the first of its format."""
+        return None if part == self.find_representation(part.format) else part.width
+
+    @property
     def inline_image(self) -> Representation | None:
         """The image for an ``<img>``: the main representation, else another one, else the thumbnail."""
         parts = (*self.representations, self.thumbnail)
         return next((part for part in parts if part is not None and part.format.is_inline), None)
 
     @property
-    def vector(self) -> Representation | None:
-        """The SVG that can replace a PNG on hidpi screens; None if there is none, or it is too large."""
-        main, svg = self.representations[0], self.find_representation(FORMATS["svg"])
-        if main.format is not FORMATS["png"] or svg is None or svg.size > MAX_VECTOR_BYTES:
+    def hidpi(self) -> Representation | None:
+        """The stored image that can replace a PNG on hidpi screens: a small SVG, else a PNG of twice the size.
+
+        Only what was stored with the version: an image rendered later may differ from the published one.
+        """
+        main = self.representations[0]
+        if main.format is not FORMATS["png"] or not main.width or not main.height:
             return None
-        sides = (main.width, main.height, svg.width, svg.height)
-        if not all(sides):
-            return None
-        width, height, svg_width, svg_height = (float(side or 0) for side in sides)
-        # With another aspect ratio it was cropped differently.
-        return svg if abs(width * svg_height / (height * svg_width) - 1) < _ASPECT_TOLERANCE else None
+        same = [part for part in self.representations[1:] if _has_aspect_ratio_of(main, part)]
+        vectors = [part for part in same if part.format is FORMATS["svg"] and part.size <= MAX_VECTOR_BYTES]
+        wide = HIDPI_RATIO * main.width - HIDPI_RATIO
+        rasters = [part for part in same if part.format is FORMATS["png"] and (part.width or 0) >= wide]
+        return next(iter(vectors + rasters), None)
 
     def is_duplicate_of(self, other: Version) -> bool:
         """Whether this adds nothing to ``other`` and need not be stored: equal metadata and no new representation.
@@ -199,6 +236,12 @@ class FigureRecord:
     def alt(self) -> str:
         """The alternative text, never empty: that of the version, else the heading."""
         return self.version.alt or self.heading
+
+
+def _has_aspect_ratio_of(main: Representation, other: Representation) -> bool:
+    """Whether two images show the same area; an image with another aspect ratio was cropped differently."""
+    ours, theirs = (part.width / part.height if part.width and part.height else 0.0 for part in (main, other))
+    return ours > 0 and abs(theirs / ours - 1) < _ASPECT_TOLERANCE
 
 
 def new_id() -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import struct
 from dataclasses import dataclass
 
 from ..errors import UnsupportedType
+from .container_headers import is_avif, is_tiff
+from .image_headers import is_apng, read_header
+from .svg_documents import root_element
 
 CSS_DPI = 96
 """CSS pixels to the inch: the unit of a vector image's size. Source: CSS Values and Units, section 6.2."""
@@ -28,6 +29,8 @@ class Format:
         Sizes are CSS pixels (``CSS_DPI`` to the inch) instead of pixels at a dpi.
     is_inline
         Browsers show it in an ``<img>``.
+    is_animated
+        It is meant for animations, and offered for them only.
     magic
         Alternative byte strings at the start; empty if ``looks_like`` examines the text.
     """
@@ -37,6 +40,7 @@ class Format:
     is_text: bool = False
     is_vector: bool = False
     is_inline: bool = False
+    is_animated: bool = False
     magic: tuple[bytes, ...] = ()
 
     @property
@@ -56,19 +60,31 @@ FORMATS: dict[str, Format] = {
         Format("pdf", "application/pdf", is_vector=True, magic=(b"%PDF-",)),
         Format("jpg", "image/jpeg", is_inline=True, magic=(b"\xff\xd8\xff",)),
         Format("webp", "image/webp", is_inline=True, magic=(b"RIFF",)),
+        Format("avif", "image/avif", is_inline=True),
+        Format("gif", "image/gif", is_inline=True, is_animated=True, magic=(b"GIF87a", b"GIF89a")),
+        Format("apng", "image/apng", is_inline=True, is_animated=True, magic=(b"\x89PNG\r\n\x1a\n",)),
+        Format("tiff", "image/tiff"),
         Format("eps", "application/postscript", is_vector=True, magic=(b"%!PS",)),
         Format("svgz", "image/svg+xml-compressed", is_vector=True, magic=(b"\x1f\x8b",)),
         Format("html", "text/html", is_text=True),
     )
 }
+DATA_FORMATS: dict[str, Format] = {
+    "json": Format("json", "application/json", is_text=True),
+    "csv": Format("csv", "text/csv", is_text=True),
+}
+"""Formats of live figures that return data instead of a figure; nothing else is available in them."""
 INLINE_FORMATS = tuple(row for row in FORMATS.values() if row.is_inline)
-_ALIASES = {"jpeg": "jpg", "htm": "html"}
+ANIMATION_FORMATS = ("gif", "apng", "webp")
+"""Names of the formats that an animation can be published in, the default first."""
+_ALIASES = {"jpeg": "jpg", "htm": "html", "tif": "tiff"}
 _BY_MIMETYPE = {row.mimetype: row for row in FORMATS.values()} | {
     "image/jpg": FORMATS["jpg"],
+    "image/vnd.mozilla.apng": FORMATS["apng"],
     "image/x-eps": FORMATS["eps"],
     "application/eps": FORMATS["eps"],
 }
-_XML_PREAMBLE_LIMIT = 4096
+_TEXT_HEAD_BYTES = 4096
 
 
 def get_format(name: str) -> Format:
@@ -83,6 +99,17 @@ def get_format(name: str) -> Format:
     if row is None:
         raise UnsupportedType(f"Unknown format {name!r:.40}; use one of {', '.join(FORMATS)}.")
     return row
+
+
+def get_live_format(name: str) -> Format:
+    """Return the format of a live figure's output, which may be data too.
+
+    Raises
+    ------
+    UnsupportedType
+        The format is unknown.
+    """
+    return DATA_FORMATS.get(name) or get_format(name)
 
 
 def get_format_of_mimetype(content_type: str) -> Format:
@@ -101,51 +128,56 @@ def get_format_of_mimetype(content_type: str) -> Format:
     return row
 
 
+def get_live_format_of_mimetype(mimetype: str) -> Format:
+    """Return the format of a live figure's output.
+
+    Raises
+    ------
+    UnsupportedType
+        The mimetype is unknown.
+    """
+    own = next((row for row in DATA_FORMATS.values() if row.mimetype == mimetype), None)
+    return own or get_format_of_mimetype(mimetype)
+
+
 def find_format_of_bytes(data: bytes) -> Format | None:
     """Return the format of encoded bytes by their start, None if unknown; the root element decides for text."""
-    for row in FORMATS.values():
-        if looks_like(row, data):
-            return row
-    return None
+    if is_apng(data):  # an animated PNG looks like a PNG too
+        return FORMATS["apng"]
+    return next((row for row in FORMATS.values() if looks_like(row, data)), None)
 
 
 def looks_like(row: Format, data: bytes) -> bool:
     """Whether ``data`` starts like a file of this format; nothing is decoded or decompressed."""
+    if row.name in DATA_FORMATS:
+        return _is_utf8(data)
     if row.name == "svg":
-        return _root_element(data) == b"svg"
+        return root_element(data) == "svg"
     if row.name == "html":
         return _is_html(data)
     if row.name == "webp":
         return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
-    return data.startswith(row.magic)
+    if row.name == "apng":
+        return is_apng(data)
+    if row.name == "avif":
+        return is_avif(data)
+    return is_tiff(data) if row.name == "tiff" else data.startswith(row.magic)
 
 
 def png_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height of a PNG from its first 24 bytes, None if it is not a PNG.
-
-    Source: Portable Network Graphics, section 11.2.1 (IHDR comes first).
-    """
-    if len(data) < 24 or not data.startswith(FORMATS["png"].magic) or data[12:16] != b"IHDR":
-        return None
-    width, height = struct.unpack(">II", data[16:24])
-    return (width, height) if width and height else None
+    """Return width and height of a PNG from its header, None if it is not a PNG."""
+    header = read_header("png", data) if data.startswith(FORMATS["png"].magic) else None
+    return (header.width, header.height) if header else None
 
 
-def _root_element(data: bytes) -> bytes:
-    """Return the local name of the first element in lower case, after declaration, comments and doctype."""
-    rest = data[:_XML_PREAMBLE_LIMIT].removeprefix(b"\xef\xbb\xbf").lstrip()
-    while rest[:2] in (b"<?", b"<!"):
-        end = b"-->" if rest.startswith(b"<!--") else b">"
-        _, found, rest = rest.partition(end)
-        if not found:
-            return b""
-        rest = rest.lstrip()
-    if not rest.startswith(b"<"):
-        return b""
-    name = re.split(rb"[\s>/]", rest[1:80], maxsplit=1)[0]
-    return name.rpartition(b":")[2].lower()
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_html(data: bytes) -> bool:
     """Whether the text begins with markup other than SVG; fragments, which libraries emit, count as HTML."""
-    return b"\x00" not in data[:_XML_PREAMBLE_LIMIT] and _root_element(data) not in (b"", b"svg")
+    return b"\x00" not in data[:_TEXT_HEAD_BYTES] and root_element(data) not in ("", "svg")

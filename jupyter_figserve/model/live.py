@@ -16,8 +16,22 @@ _TEXTS = ("description", "digest", "revision")
 _MAX_TEXT = 1_000
 _MAX_PARAMETERS = 100
 _MAX_WAIT = 600.0
+_MAX_REFRESH = 31 * 86_400.0
 _RATIO_FIELD = "density"
 """Name of ``device_pixel_ratio`` in messages between kernel and server."""
+RECORD_PARAMETER = "_record"
+"""Asks ``.json`` for the record of a live figure, whatever its function returns."""
+PICTURE, HTML_FORM, DATA_FORM = "picture", "html", "data"
+"""Forms of a function's result; a function that gives only SVG, JPEG or WebP has the name of that format."""
+
+
+def shown_suffix(form: str | None, format: str | None = None) -> str:
+    """Return the suffix under which a page asks for a live figure: ``format`` if chosen, else as its form is."""
+    if form == DATA_FORM:
+        return "json"
+    if format is not None:
+        return format
+    return "png" if form in (None, PICTURE) else form
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,12 @@ class LiveDeclaration:
         Digest of the function's code, equal in other kernels.
     revision
         Identifies this declaration; running its cell again makes another.
+    tight
+        Whether images are cropped or extended to their content.
+    refresh
+        Seconds after which open pages ask for a new image; None for never.
+    refreshed
+        Changes with each refresh: images from before it are out of date.
     """
 
     name: str
@@ -50,6 +70,9 @@ class LiveDeclaration:
     is_versioned: bool = False
     digest: str = ""
     revision: str = ""
+    tight: bool = False
+    refresh: float | None = None
+    refreshed: str = ""
 
     @property
     def heading(self) -> str:
@@ -71,20 +94,23 @@ class LiveDeclaration:
         try:
             parameters = Parameters.from_json(row["parameters"])
             texts = {name: str(row[name])[:_MAX_TEXT] for name in _TEXTS}
+            texts["refreshed"] = str(row.get("refreshed") or "")[:_MAX_TEXT]
             sizes = tuple(name for name in SIZES if name in row["sizes"])
             version = None if row["version"] is None else str(row["version"])[:_MAX_TEXT]
             cache, timeout = float(row["cache"]), min(float(row["timeout"]), _MAX_WAIT)
             name, is_versioned = check_name(row["name"]), bool(row["is_versioned"])
-        except (TypeError, KeyError, ValueError) as error:
+            refresh = None if row.get("refresh") is None else min(float(row["refresh"]), _MAX_REFRESH)
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise InvalidInput("This is not a valid declaration of a live figure.") from error
         if "." in name:
             raise InvalidInput(
                 f"The name {name!r} contains a dot, which addresses use before the format; choose one without."
             )
-        if len(parameters.items) > _MAX_PARAMETERS or not (cache >= 0 and timeout > 0):
+        is_valid = cache >= 0 and timeout > 0 and (refresh is None or refresh > 0)
+        if len(parameters.items) > _MAX_PARAMETERS or not is_valid:
             raise InvalidInput("This is not a valid declaration of a live figure.")
         return cls(name, parameters, sizes=sizes, cache=cache, timeout=timeout, version=version,
-                   is_versioned=is_versioned, **texts)  # fmt: skip
+                   is_versioned=is_versioned, tight=row.get("tight") is True, refresh=refresh, **texts)  # fmt: skip
 
 
 @dataclass(frozen=True)

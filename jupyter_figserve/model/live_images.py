@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-KEPT_PICTURES = 20
+MAX_LIVE_IMAGES = 20
 """Number of newest images kept of one live figure, not counting frozen ones."""
 
 
 @dataclass(frozen=True)
-class LivePicture:
+class LiveImage:
     """Metadata of one stored image; its bytes are the blob named ``digest``.
 
     Parameters
@@ -18,10 +18,10 @@ class LivePicture:
         Id of the live figure.
     key
         Key of the request that it answers.
-    drawn
+    rendered
         Time of rendering, in seconds since the epoch.
     is_frozen
-        Whether it stays however many newer ones come.
+        Whether it is kept regardless of the number of newer ones.
     """
 
     live: str
@@ -33,5 +33,5 @@ class LivePicture:
     height: int | None
     dpi: float | None
     alt: str
-    drawn: float
+    rendered: float
     is_frozen: bool = False

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from .figures import EncodedImage
 
-Kind = Literal["code", "figure", "function", "card"]
+Kind = Literal["code", "figure", "function", "card", "image"]
 
 
 ALL = "all"
@@ -49,7 +49,8 @@ class RenderJob:
     ----------
     kind
         ``"code"`` runs ``source`` (UTF-8); ``"figure"`` unpickles a matplotlib figure; ``"function"`` unpickles a live
-        function and calls it with ``arguments``; ``"card"`` draws an error message, see ``jailed.error_card``.
+        function and calls it with ``arguments``; ``"card"`` draws an error message, see ``jailed.error_card``;
+        ``"image"`` converts an encoded raster image.
     figure
         Which figure of the posted code to use: a pyplot figure number, ``"all"``, or None for the figure of the last
         expression, else the current figure.
@@ -91,6 +92,10 @@ class RenderResult:
         Versions of Python (major and minor) and of the plotting libraries loaded in the child.
     device_pixel_ratio
         The ratio that was applied.
+    status
+        HTTP status of a live function's data.
+    warnings
+        Sentences about the image: glyphs that no font has, warnings of the plotting library.
     """
 
     images: tuple[EncodedImage, ...]
@@ -100,3 +105,5 @@ class RenderResult:
     output: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)
     device_pixel_ratio: int = 1
+    status: int = 200
+    warnings: tuple[str, ...] = ()

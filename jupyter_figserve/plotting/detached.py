@@ -1,15 +1,12 @@
-"""A detached live function: the function, its signature and its rcParams, ready to pickle. Kernel and jailed child."""
+"""A detached live function: the function, its signature and drawing state, ready to pickle. Kernel and jailed child."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
+from .drawing_state import DrawingState
 from .signatures import Signature
-
-_NOT_STYLE = ("backend", "interactive", "toolbar", "timezone", "webagg.", "figure.hooks", "savefig.directory")
-"""rcParams that concern the environment and not the image."""
 
 
 class DetachedFunction:
@@ -17,14 +14,14 @@ class DetachedFunction:
 
     Parameters
     ----------
-    rcparams
-        rcParams of the kernel that differ from matplotlib's defaults.
+    state
+        The state that the kernel draws its figures in; whoever calls the function establishes it.
     """
 
-    def __init__(self, function: Callable[..., Any], signature: Signature, rcparams: Mapping[str, Any]) -> None:
+    def __init__(self, function: Callable[..., Any], signature: Signature, state: DrawingState) -> None:
         self.__wrapped__ = function
         self.signature = signature
-        self.rcparams = dict(rcparams)
+        self.state = state
 
     def __call__(self, **values: Any) -> Any:
         """Call the function.
@@ -36,22 +33,4 @@ class DetachedFunction:
         """
         parameters = self.signature.parameters
         arguments = self.signature.to_python(parameters.complete(parameters.check(values)))
-        if self.rcparams:
-            import matplotlib
-
-            params: dict[str, Any] = matplotlib.rcParams  # type: ignore[assignment]
-            # Parameters that this version of matplotlib does not know are skipped.
-            params.update({name: value for name, value in self.rcparams.items() if name in params})
         return self.__wrapped__(**arguments)
-
-
-def changed_rcparams() -> dict[str, Any]:
-    """Return the rcParams that were changed in this process, if it has loaded matplotlib."""
-    matplotlib = sys.modules.get("matplotlib")
-    if matplotlib is None:
-        return {}
-    default = matplotlib.rcParamsDefault
-    # dict.get, because looking up "backend" would load one.
-    now = {name: dict.get(matplotlib.rcParams, name) for name in matplotlib.rcParams}
-    changed = {name: value for name, value in now.items() if dict.get(default, name) != value}
-    return {name: value for name, value in changed.items() if not name.startswith(_NOT_STYLE)}

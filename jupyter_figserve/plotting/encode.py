@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FigServeError, InvalidInput, OutputInvalid, UnsupportedType
@@ -20,9 +20,11 @@ from ..model.formats import CSS_DPI, FORMATS, Format, find_format_of_bytes, get_
 from .canvas import Raster, draw, draw_small, own_canvas, rc
 from .describe import describe
 from .describe_figure import describe_figure
+from .drawing_state import DrawingState
 from .images import (
     PNG,
     check_pixels,
+    image_of,
     image_payload,
     image_thumbnail,
     is_raster,
@@ -31,7 +33,7 @@ from .images import (
     svgz_payload,
     thumbnail_payload,
 )
-from .mimebundles import bytes_payloads, find_payloads
+from .mimebundles import bytes_payloads, find_payloads, is_of_library, offers_image
 from .png import encode_png
 from .readable_text import one_line
 from .resolve import ResolvedFigure, find_figure
@@ -46,6 +48,8 @@ _ACCEPTED = (
 )
 # Any fixed text makes the ids of an SVG reproducible.
 _HASH_SALT = "jupyter_figserve"
+# matplotlib's own results; the other raster formats are written from the pixels.
+_SAVED_BY_MATPLOTLIB = frozenset({"svg", "pdf", "eps", "jpg", "webp"})
 _EPS_DATE = re.compile(rb"^%%CreationDate:.*\n", re.MULTILINE)
 _UNDATED: Mapping[str, dict[str, Any]] = {
     "svg": {"metadata": {"Date": None}},
@@ -70,6 +74,8 @@ class EncodedFigure:
         Alternative text derived from the content, or ``""``.
     figure
         The matplotlib figure to pickle a source from, else None.
+    state
+        The state that the figure was drawn in, if it was requested.
     """
 
     payloads: tuple[EncodedImage, ...]
@@ -77,6 +83,7 @@ class EncodedFigure:
     title: str
     alt: str
     figure: Any | None
+    state: DrawingState | None = None
 
 
 def encode(
@@ -87,13 +94,14 @@ def encode(
     tight: bool = False,
     transparent: bool = False,
     with_thumbnail: bool = True,
+    with_state: bool = False,
 ) -> EncodedFigure:
     """Render ``obj`` once for each format, with the pixels that its own library would save.
 
     Parameters
     ----------
     obj
-        A plotting object, or a result of ``find_figure``; None means the current pyplot figure.
+        A plotting object or a ``ResolvedFigure``; None means the current pyplot figure.
     formats
         Names in the format table.
     dpi
@@ -102,30 +110,55 @@ def encode(
         Crop or extend the image to its content, like ``bbox_inches="tight"``.
     transparent
         Omit the background, for matplotlib figures.
+    with_state
+        Also capture the drawing state of a matplotlib figure.
 
     Raises
     ------
-    OutputInvalid
-        The object cannot be rendered, or rendering raised an exception.
-    UnsupportedType
-        A format is unknown, or the object is not available in it.
+    OutputInvalid, UnsupportedType
+        It cannot be rendered, or not in a format.
     """
     rows = _parse_formats(formats, dpi)
     with _drawing_errors():
         found = obj if isinstance(obj, ResolvedFigure) else find_figure(obj)
         if found is None:
             return _encode_other(obj, rows, dpi)
-        options = _savefig_options(dpi, tight or found.tight, transparent)
-        return _encode_figure(found, rows, options, with_thumbnail)
+        found = replace(found, tight=tight or found.tight)
+        encoded = _encode_figure(found, rows, _merge_options(found, dpi, transparent), with_thumbnail)
+        return replace(encoded, state=_capture_state(found, dpi)) if with_state else encoded
+
+
+def _merge_options(found: ResolvedFigure, dpi: float | None, transparent: bool) -> dict[str, Any]:
+    """Return the options of the code's own ``savefig``, overridden by the requested ones."""
+    return {**found.save_options, **_savefig_options(dpi, found.tight, transparent)}
+
+
+def _capture_state(found: ResolvedFigure, dpi: float | None) -> DrawingState:
+    with rc(found.rc):
+        try:
+            return DrawingState.capture(found.figure, tight=found.tight, dpi=dpi)
+        except Exception as error:
+            # The image is drawn; only its source is lost.
+            return DrawingState(obstacle=one_line(f"{type(error).__name__}: {error}", 500))
 
 
 def is_encodable(obj: object) -> bool:
     """Whether ``obj`` is a plotting object or an image, even one that fails to render."""
+    if is_of_library(obj):
+        return True
     try:
         with _drawing_errors():
             return find_figure(obj) is not None or _other_payloads(obj, (PNG,), None) is not None
     except FigServeError:
         return True
+
+
+def has_image(obj: object) -> bool:
+    """Whether a plotting object has an image, and not only HTML; renders nothing of the known libraries."""
+    if isinstance(obj, (bytes, bytearray, memoryview)):
+        return True
+    pillow = sys.modules.get("PIL.Image")
+    return (pillow is not None and isinstance(obj, pillow.Image)) or offers_image(obj)
 
 
 @contextmanager
@@ -191,11 +224,14 @@ def _saved_payload(figure: Figure, row: Format, options: Mapping[str, Any]) -> E
     import matplotlib
 
     if row.name == "html":
-        raise UnsupportedType("A matplotlib figure is not available as html. Use png, svg, pdf, jpg, webp or eps.")
+        raise UnsupportedType("A matplotlib figure is not available as html. Use an image format such as png or svg.")
     if row.name == "svgz":
         return svgz_payload(_saved_payload(figure, FORMATS["svg"], options))
     if row.is_vector:
         check_pixels(*(side * CSS_DPI for side in figure.get_size_inches()))
+    elif row.name not in _SAVED_BY_MATPLOTLIB:
+        raster = draw(figure, options)
+        return image_payload(image_of(raster.pixels), row, dpi=raster.dpi)
     buffer = io.BytesIO()
     with own_canvas(figure) as canvas, rc({"svg.hashsalt": matplotlib.rcParams["svg.hashsalt"] or _HASH_SALT}):
         figure.savefig(buffer, format=row.name, **options, **_UNDATED.get(row.name, {}))

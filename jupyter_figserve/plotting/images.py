@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import io
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import OutputInvalid, UnsupportedType
 from ..model.figures import EncodedImage
 from ..model.formats import CSS_DPI, FORMATS, Format
+from ..model.image_headers import read_header
 from .png import encode_png, thumbnail
+from .raster import EIGHT_BIT_MODES, RASTER_NAMES, prepare, rgba_of, save
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -21,9 +23,6 @@ MAX_PIXELS = 100_000_000
 """Larger images are refused before they are drawn or decoded."""
 
 PNG = FORMATS["png"]
-_RASTER_NAMES = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}
-# Modes whose values fit into 8-bit RGBA pixels; Pillow writes the others (16 bits, floats).
-_EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"})
 _PIXELS_PER_UNIT = {
     "": 1.0,
     "px": 1.0,
@@ -60,14 +59,19 @@ def check_pixels(width: float, height: float) -> None:
 
 
 def is_raster(row: Format) -> bool:
-    return row.name in _RASTER_NAMES
+    return row.name in RASTER_NAMES
 
 
 def payload_of(row: Format, data: bytes, *, dpi: float | None = None) -> EncodedImage:
     """Wrap encoded bytes, with the size that they state: pixels, or CSS pixels for vector formats."""
     if is_raster(row):
-        image = open_image(data)
-        return EncodedImage(row.mimetype, data, image.width, image.height, dpi or _dpi_of(image))
+        image, header = open_image(data), read_header(row.name, data)
+        if header is None:
+            raise OutputInvalid(f"The {row.name} image is damaged: its header cannot be read.")
+        check_pixels(header.largest, 1)
+        frames = header.frames if header.is_animated else None
+        size = (header.width, header.height, dpi or _dpi_of(image))
+        return EncodedImage(row.mimetype, data, *size, frames, header.duration)
     width, height = _vector_size(row, data) or (None, None)
     return EncodedImage(row.mimetype, data, width, height)
 
@@ -83,70 +87,53 @@ def open_image(data: bytes) -> Image:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        image = Image.open(io.BytesIO(data), formats=tuple(_RASTER_NAMES.values()))
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+        image = Image.open(io.BytesIO(data), formats=tuple(set(RASTER_NAMES.values())))
+    except UnidentifiedImageError as error:
+        raise OutputInvalid(
+            f"The {len(data):,} bytes begin like an image but cannot be read. The file may be damaged or cut off."
+        ) from error
+    except (OSError, Image.DecompressionBombError) as error:
         raise OutputInvalid(f"The image bytes cannot be read: {error}.") from error
     check_pixels(image.width, image.height)
     return image
 
 
 def image_payload(image: Image, row: Format, *, dpi: float | None = None) -> EncodedImage:
-    """Encode a Pillow image in a raster format, rotated by its EXIF orientation.
+    """Encode a Pillow image in a raster format, rotated by its EXIF orientation, with its ICC profile.
 
     Raises
     ------
     UnsupportedType
-        The format is a vector format or HTML.
+        The format is a vector format or HTML, or Pillow cannot write it.
     """
-    from PIL import ImageOps
-
     if not is_raster(row):
-        raise UnsupportedType(f"A raster image is not available as {row.name}; use png, jpg or webp.")
+        raise UnsupportedType(f"A raster image is not available as {row.name}; use {', '.join(RASTER_NAMES)}.")
     check_pixels(image.width, image.height)
-    image = ImageOps.exif_transpose(image)
     dpi = dpi or _dpi_of(image)
-    if row is PNG and image.mode in _EIGHT_BIT_MODES:
-        data = encode_png(pixels_of(image), dpi=dpi)
+    image, profile = prepare(image)
+    if row is PNG and image.mode in EIGHT_BIT_MODES:
+        data = encode_png(rgba_of(image), dpi=dpi, profile=profile)
     else:
-        data = _saved(image, row, dpi)
+        data = save(image, row.name, dpi=dpi, profile=profile)
     return EncodedImage(row.mimetype, data, image.width, image.height, dpi)
 
 
-def image_thumbnail(image: Image) -> EncodedImage:
-    return thumbnail_payload(pixels_of(image))
-
-
-def thumbnail_payload(rgba: Pixels) -> EncodedImage:
-    data, width, height = thumbnail(rgba)
-    return EncodedImage(PNG.mimetype, data, width, height)
-
-
-def pixels_of(image: Image) -> Pixels:
-    import numpy as np
-
-    if image.mode == "I;16":
-        image = image.point(lambda value: value / 256).convert("L")
-    return np.asarray(image.convert("RGBA"))
-
-
-def _saved(image: Image, row: Format, dpi: float | None) -> bytes:
-    buffer = io.BytesIO()
-    options: dict[str, Any] = {} if dpi is None else {"dpi": (dpi, dpi)}
-    if row.name == "jpg":
-        image = _on_white(image)
-    elif row.name == "webp" and image.mode not in ("RGB", "RGBA"):
-        image = image.convert("RGBA")
-    image.save(buffer, format=_RASTER_NAMES[row.name], **options)
-    return buffer.getvalue()
-
-
-def _on_white(image: Image) -> Image:
-    """Blend an image with white, as ``savefig`` does, because JPEG has no transparency."""
+def image_of(rgba: Pixels) -> Image:
+    """Return pixels as a Pillow image, without alpha if it is opaque."""
     from PIL import Image
 
-    rgba = image.convert("RGBA")
-    paper = Image.new("RGBA", rgba.size, "white")
-    return Image.alpha_composite(paper, rgba).convert("RGB")
+    image = Image.fromarray(rgba)
+    return image.convert("RGB") if image.getchannel("A").getextrema() == (255, 255) else image
+
+
+def image_thumbnail(image: Image) -> EncodedImage:
+    image, profile = prepare(image)
+    return thumbnail_payload(rgba_of(image), profile)
+
+
+def thumbnail_payload(rgba: Pixels, profile: bytes | None = None) -> EncodedImage:
+    data, width, height = thumbnail(rgba, profile=profile)
+    return EncodedImage(PNG.mimetype, data, width, height)
 
 
 def _dpi_of(image: Image) -> float | None:

@@ -19,19 +19,23 @@ MAX_OUTPUT_LENGTH = 10_000
 """Characters of a call's output that are kept."""
 _ident: int | None = None
 """Identifier of the thread that runs a call."""
+_turn = threading.RLock()
+"""Held during a call: live calls, and the drawing of published figures in the background."""
 _mathtext = threading.RLock()
 
 
 @contextlib.contextmanager
 def isolated_call() -> Iterator[list[str]]:
-    """Run the block as a live call, one at a time in a process; yields the list that receives its output.
+    """Run the block as a live call; yields the list that receives its output.
+
+    One call runs at a time in a process; a call in another thread waits.
 
     At the end, the pyplot figures of the block are gone and its changes of rcParams are undone.
     """
     global _ident
-    assert _ident is None, "two live calls at once"
     printed: list[str] = []
-    with contextlib.ExitStack() as undo:
+    with _turn, contextlib.ExitStack() as undo:
+        assert _ident is None, "a live call in a live call"
         undo.enter_context(_own_figures())
         undo.enter_context(_own_output(printed))
         _ident = threading.get_ident()
@@ -243,8 +247,8 @@ def _redirect(target: Any, name: str, ours: Callable[..., Any]) -> Iterator[None
 
 def _reset_after_fork() -> None:
     """Reset the state in a forked child: the calling thread is gone, and its identifier may be reused."""
-    global _ident, _mathtext
-    _ident, _mathtext = None, threading.RLock()
+    global _ident, _mathtext, _turn
+    _ident, _mathtext, _turn = None, threading.RLock(), threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CodeFailed, InvalidInput, NoFigure, UnsupportedType
 from ..model.figures import EncodedImage
-from ..model.formats import CSS_DPI, FORMATS, Format, get_format, get_format_of_mimetype
+from ..model.formats import CSS_DPI, DATA_FORMATS, FORMATS, Format, get_format_of_mimetype, get_live_format
 from ..model.live import LiveRequest
+from ..model.responses import Response
+from .data import encode_data, is_container, is_scalar_or_table
 from .isolation import isolated_call
 
 if TYPE_CHECKING:
@@ -26,10 +28,12 @@ _MAX_TRACEBACK = 20_000
 
 @dataclass(frozen=True)
 class LiveCallResult:
-    """The image of a live call.
+    """The image or the data of a live call.
 
     Parameters
     ----------
+    status
+        HTTP status of the response.
     output
         Text that the function printed.
     is_html
@@ -39,24 +43,28 @@ class LiveCallResult:
     """
 
     payload: EncodedImage
-    title: str
-    alt: str
-    output: str
+    title: str = ""
+    alt: str = ""
+    output: str = ""
+    status: int = 200
     is_html: bool = False
     device_pixel_ratio: int = 1
 
 
-def draw(function: Callable[..., Any], signature: Signature, request: LiveRequest) -> LiveCallResult:
-    """Run ``function`` and encode the figure that it returns, or drew with pyplot.
+def draw(
+    function: Callable[..., Any], signature: Signature, request: LiveRequest, *, tight: bool = False
+) -> LiveCallResult:
+    """Run ``function`` and encode the figure that it returns, or drew with pyplot, or the data that it returns.
 
     Raises
     ------
     CodeFailed
         The function raises an exception; with the traceback from its own frames on.
     OutputInvalid, UnsupportedType
-        The result is not a figure, or is not available in the requested format.
+        The result is neither a figure nor data, or is not available in the requested format. The code of the error is
+        ``html_only``, ``svg_only``, … or ``data_only`` where the result has a format of its own.
     """
-    row = get_format(request.format)
+    row = get_live_format(request.format)
     arguments = signature.to_python(signature.parameters.check(request.arguments))
     with isolated_call() as printed:
         try:
@@ -64,14 +72,59 @@ def draw(function: Callable[..., Any], signature: Signature, request: LiveReques
         except BaseException as error:
             # SystemExit and KeyboardInterrupt too: nothing that a function raises may end the worker thread.
             raise to_code_failed(error, function, "".join(printed)) from error
-        encoded, ratio = _encode(_figure_from_result(result, function), row, request)
+        found = _figure_from_result(result, function)
+        response = find_response(found)
+        if response is not None:
+            return LiveCallResult(encode_response(response, row), output="".join(printed), status=response.status)
+        if row.name in DATA_FORMATS:
+            raise UnsupportedType(f"This live figure does not return data, so it has no {row.name}.", code="not_data")
+        # A string that is not data is the text of an SVG.
+        figure = found.encode() if isinstance(found, str) else found
+        encoded, ratio = _encode(figure, row, request, tight=tight)
     payload = next((part for part in encoded.payloads if part.mimetype == row.mimetype), None)
     if payload is None:
-        offered = ", ".join(get_format_of_mimetype(part.mimetype).name for part in encoded.payloads)
-        code = "html_only" if offered == "html" else None
-        raise UnsupportedType(f"This live figure is not available as {row.name}. Use {offered}.", code=code)
+        raise _not_offered(row, encoded)
     is_html = encoded.payloads[0].mimetype == FORMATS["html"].mimetype
-    return LiveCallResult(payload, encoded.title, encoded.alt, "".join(printed), is_html, ratio)
+    return LiveCallResult(payload, encoded.title, encoded.alt, "".join(printed), is_html=is_html,
+                          device_pixel_ratio=ratio)  # fmt: skip
+
+
+def find_response(result: Any) -> Response | None:
+    """Return the data that a function returned; None for a figure.
+
+    Lists, dicts and arrays may hold the artists of a figure: ``ax.plot`` and ``ax.boxplot`` return such.
+    """
+    from .resolve import find_figure
+
+    if isinstance(result, Response):
+        return result
+    if is_scalar_or_table(result) or (is_container(result) and find_figure(result) is None):
+        return Response(result)
+    return None
+
+
+def encode_response(response: Response, row: Format) -> EncodedImage:
+    """Encode data.
+
+    Raises
+    ------
+    UnsupportedType
+        The format is one of figures.
+    OutputInvalid
+        The data cannot be encoded.
+    """
+    if row.name not in DATA_FORMATS:
+        raise UnsupportedType(
+            f"This live figure returns data, which is not available as {row.name}. Use json or csv.", code="data_only"
+        )
+    return encode_data(response.body, row)
+
+
+def _not_offered(row: Format, encoded: EncodedFigure) -> UnsupportedType:
+    names = [get_format_of_mimetype(part.mimetype).name for part in encoded.payloads]
+    own = next((name for name in names if name == "html" or FORMATS[name].is_inline), None)
+    code = None if own in (None, "png") else f"{own}_only"
+    return UnsupportedType(f"This live figure is not available as {row.name}. Use {', '.join(names)}.", code=code)
 
 
 def _figure_from_result(result: Any, function: Callable[..., Any]) -> Any:
@@ -85,7 +138,7 @@ def _figure_from_result(result: Any, function: Callable[..., Any]) -> Any:
     return pyplot.gcf()
 
 
-def _encode(result: Any, row: Format, request: LiveRequest) -> tuple[EncodedFigure, int]:
+def _encode(result: Any, row: Format, request: LiveRequest, *, tight: bool) -> tuple[EncodedFigure, int]:
     """Encode the figure; also return the device pixel ratio that it was rendered at."""
     from .encode import encode
     from .resolve import find_figure
@@ -98,11 +151,11 @@ def _encode(result: Any, row: Format, request: LiveRequest) -> tuple[EncodedFigu
         if found is None:
             raise InvalidInput("Only matplotlib figures can be resized. Omit width and height.")
         with _temporary_size(found, row, request) as used_dpi:
-            return encode(result, (row.name,), dpi=used_dpi, with_thumbnail=False), 1
+            return encode(result, (row.name,), dpi=used_dpi, tight=tight, with_thumbnail=False), 1
     if found is None:
-        return encode(result, (row.name,), dpi=dpi, with_thumbnail=False), 1
+        return encode(result, (row.name,), dpi=dpi, tight=tight, with_thumbnail=False), 1
     ratio = request.device_pixel_ratio
-    return encode(found, (row.name,), dpi=(dpi or found.dpi) * ratio, with_thumbnail=False), ratio
+    return encode(found, (row.name,), dpi=(dpi or found.dpi) * ratio, tight=tight, with_thumbnail=False), ratio
 
 
 @contextlib.contextmanager

@@ -50,12 +50,32 @@ def find_payloads(obj: object, rows: Rows, dpi: float | None) -> Payloads | None
     OutputInvalid
         The library for a format is not installed.
     """
+    encode = _find_encoder(obj)
+    if encode is not None:
+        return encode(obj, rows, dpi)
+    bundle = _bundle(obj)
+    return _bundle_payloads(type(obj).__name__, bundle, rows) if bundle else None
+
+
+def is_of_library(obj: object) -> bool:
+    """Whether ``obj`` is a figure of Plotly, Altair or Bokeh, found without rendering it."""
+    return _find_encoder(obj) is not None
+
+
+def offers_image(obj: object) -> bool:
+    """Whether ``obj`` has a representation that is an image, and not only HTML."""
+    encode = _find_encoder(obj)
+    if encode is not None:
+        return encode is not _bokeh_payloads
+    return any(name != "html" for name in _bundle(obj))
+
+
+def _find_encoder(obj: object) -> _Encoder | None:
     for module, class_name, encode in _LIBRARIES:
         loaded = sys.modules.get(module)
         if loaded is not None and isinstance(obj, getattr(loaded, class_name, ())):
-            return encode(obj, rows, dpi)
-    bundle = _bundle(obj)
-    return _bundle_payloads(type(obj).__name__, bundle, rows) if bundle else None
+            return encode
+    return None
 
 
 def _plotly_payloads(figure: Any, rows: Rows, dpi: float | None) -> Payloads:

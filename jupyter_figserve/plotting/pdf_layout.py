@@ -15,7 +15,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FigServeError
-from .images import open_image, pixels_of
+from .images import open_image
+from .raster import rgba_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -111,7 +112,7 @@ def _draw_page(figure: Figure, page: Page) -> None:
 def _draw_cell(figure: Figure, cell: PageCell, left: float, top: float, width: float, height: float) -> None:
     if cell.image is not None:
         try:
-            pixels = pixels_of(open_image(cell.image))
+            pixels = rgba_of(open_image(cell.image))
         except FigServeError as error:
             cell = PageCell(cell.share, None, (TextBlock("text", error.message), *cell.blocks))
         else:

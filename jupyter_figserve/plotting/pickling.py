@@ -1,9 +1,9 @@
-"""Pickling of matplotlib figures, in about half of the time that ``pickle.dumps`` takes. Kernel.
+"""Pickling of matplotlib figures with their drawing state, in half the time of ``pickle.dumps``. Kernel, jailed child.
 
 The transforms make a figure's pickle slow: each artist has its own clip box, made of five transforms with nine small
 arrays, although all artists of an Axes share the same clip. Here equal clip boxes are written once, small arrays as
 numbers, callback registries as new ones, and the caches of transforms are left out. The result is an ordinary pickle,
-and draws the same pixels at any size.
+and draws the same pixels at any size. The state follows it as a second pickle, which ``pickle.loads`` ignores.
 """
 
 from __future__ import annotations
@@ -12,40 +12,109 @@ import copyreg
 import functools
 import io
 import pickle
+import struct
+import zlib
 from typing import Any
 
 from ..errors import OutputInvalid
+from .bounded_buffer import LimitExceeded
+from .by_value import INSTALL, dump_by_value, find_cloudpickle, needs_notebook
+from .drawing_state import DrawingState
 from .readable_text import one_line
 
 _MAX_INLINE_SIZE = 16
 """Arrays up to this size are written faster as numbers."""
+_MAX_BYTES = 64 * 2**20
+# The end of a source: the size of the state's pickle, and a mark.
+_TRAILER = struct.Struct("<Q8s")
+_MARK = b"figstate"
 
 
-def pickle_figure(figure: Any) -> bytes:
-    """Pickle a figure as a source that the sandbox can redraw.
+def pickle_figure(figure: Any, state: DrawingState | None = None) -> bytes:
+    """Pickle a figure, with the state that it was drawn in, as a source that the sandbox can redraw.
 
     Raises
     ------
     OutputInvalid
-        A part of the figure cannot be pickled.
+        A part of the figure or of its state cannot be pickled.
     """
+    data = _pickle(figure)
+    if state is None:
+        return data
+    return b"".join((data, pickled := _pickle_state(state), _TRAILER.pack(len(pickled), _MARK)))
+
+
+def unpickle_state(source: bytes) -> DrawingState:
+    """Return the drawing state of a source, that of matplotlib's defaults if it has none; only for the jail."""
+    if len(source) < _TRAILER.size:
+        return DrawingState()
+    size, mark = _TRAILER.unpack_from(source, len(source) - _TRAILER.size)
+    end = len(source) - _TRAILER.size
+    if mark != _MARK or size > end:
+        return DrawingState()
+    state = pickle.loads(zlib.decompress(memoryview(source)[end - size : end]))  # noqa: S301  only in the jail
+    return state if isinstance(state, DrawingState) else DrawingState()
+
+
+def _pickle_state(state: DrawingState) -> bytes:
+    """Pickle a state; classes of the notebook, such as hatches, need cloudpickle."""
     try:
-        return _pickle_compactly(figure)
+        from cloudpickle import dumps
+    except ImportError:
+        dumps = pickle.dumps
+    try:
+        data = (dumps if state.shared.get("hatches") else pickle.dumps)(state, pickle.HIGHEST_PROTOCOL)
+        return zlib.compress(data, 1)
+    except Exception as error:
+        raise _not_redrawable(error) from error
+
+
+def _not_redrawable(error: Exception) -> OutputInvalid:
+    return OutputInvalid(f"It cannot be pickled: {_line(error)}", code="not_redrawable")
+
+
+def _line(error: Exception) -> str:
+    return one_line(f"{type(error).__name__}: {error}", 300)
+
+
+def _pickle(figure: Any) -> bytes:
+    """Pickle a figure; by value where it uses code of the notebook, which the sandbox does not have."""
+    data, failure = None, None
+    try:
+        data = _pickle_compactly(figure)
     except Exception:
         # This version of matplotlib may construct transforms in an unknown way.
         try:
-            return pickle.dumps(figure, pickle.HIGHEST_PROTOCOL)
+            data = pickle.dumps(figure, pickle.HIGHEST_PROTOCOL)
         except Exception as error:
-            reason = one_line(f"{type(error).__name__}: {error}", 500)
-            raise OutputInvalid(f"The figure cannot be kept for redrawing: {reason}", code="not_redrawable") from error
+            failure = error
+    if data is not None and not needs_notebook(data):
+        return data
+    if find_cloudpickle() is None:
+        reason = "functions or classes of the notebook" if failure is None else f"something unusual ({_line(failure)})"
+        raise OutputInvalid(
+            f"It uses {reason}. Install cloudpickle in the kernel's environment ({INSTALL}), restart the kernel and"
+            " publish it again.",
+            code="not_redrawable",
+        ) from failure
+    try:
+        return dump_by_value(figure, _MAX_BYTES, _reducers())
+    except LimitExceeded:
+        raise OutputInvalid(f"Its source has more than {_MAX_BYTES:,} bytes.", code="not_redrawable") from None
+    except Exception as error:
+        raise _not_redrawable(error) from error
 
 
 def _pickle_compactly(figure: Any) -> bytes:
     buffer = io.BytesIO()
     pickler = pickle.Pickler(buffer, pickle.HIGHEST_PROTOCOL)
-    pickler.dispatch_table = {**copyreg.dispatch_table, **_arrays(), **_registries(), **_Transforms().table()}
+    pickler.dispatch_table = {**copyreg.dispatch_table, **_reducers()}
     pickler.dump(figure)
     return buffer.getvalue()
+
+
+def _reducers() -> dict[type, Any]:
+    return {**_arrays(), **_registries(), **_Transforms().table()}
 
 
 @functools.lru_cache(maxsize=1)

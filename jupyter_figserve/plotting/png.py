@@ -27,7 +27,9 @@ _RGB = (2, (0, 1, 2))
 _RGBA = (6, (0, 1, 2, 3))
 
 
-def encode_png(rgba: Pixels, *, dpi: float | None = None, metadata: Mapping[str, str] | None = None) -> bytes:
+def encode_png(
+    rgba: Pixels, *, dpi: float | None = None, metadata: Mapping[str, str] | None = None, profile: bytes | None = None
+) -> bytes:
     """Encode pixels as PNG, without redundant channels.
 
     Parameters
@@ -38,6 +40,8 @@ def encode_png(rgba: Pixels, *, dpi: float | None = None, metadata: Mapping[str,
         Dots per inch, rounded to dots per metre; None omits them.
     metadata
         Texts by keyword; keywords have 1 to 79 Latin-1 characters.
+    profile
+        An ICC profile of RGB colours.
     """
     import numpy as np
 
@@ -47,8 +51,11 @@ def encode_png(rgba: Pixels, *, dpi: float | None = None, metadata: Mapping[str,
     assert rgba.size, rgba.shape
     rgba = np.ascontiguousarray(rgba)
     height, width, _ = rgba.shape
-    colour_type, channels = _needed_channels(rgba)
+    # A profile of RGB colours is not allowed in a grey image (section 11.3.2.3).
+    colour_type, channels = _needed_channels(rgba, allow_grey=profile is None)
     chunks = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0))]
+    if profile is not None:
+        chunks.append(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile)))
     chunks += [_text_chunk(keyword, text) for keyword, text in (metadata or {}).items()]
     if dpi is not None:
         dots = int(dpi / 0.0254 + 0.5)
@@ -58,10 +65,10 @@ def encode_png(rgba: Pixels, *, dpi: float | None = None, metadata: Mapping[str,
     return _SIGNATURE + b"".join(chunks)
 
 
-def thumbnail(rgba: Pixels, width: int = THUMBNAIL_WIDTH) -> tuple[bytes, int, int]:
+def thumbnail(rgba: Pixels, width: int = THUMBNAIL_WIDTH, *, profile: bytes | None = None) -> tuple[bytes, int, int]:
     """Return a PNG at most ``width`` pixels wide, its width and its height; images are never enlarged."""
     small = _reduced(rgba, width)
-    return encode_png(small), small.shape[1], small.shape[0]
+    return encode_png(small, profile=profile), small.shape[1], small.shape[0]
 
 
 def _reduced(rgba: Pixels, width: int) -> Pixels:
@@ -78,11 +85,20 @@ def _reduced(rgba: Pixels, width: int) -> Pixels:
     return np.asarray(image.resize(size, Image.Resampling.BOX, reducing_gap=1.0))
 
 
-def _needed_channels(rgba: Pixels) -> tuple[int, tuple[int, ...]]:
+def insert_animation_control(data: bytes) -> bytes:
+    """Turn a still PNG into an animation of one frame (sections 11.3.7.1 and 11.3.7.2)."""
+    width, height = struct.unpack_from(">II", data, 16)
+    frame = _chunk(b"acTL", struct.pack(">II", 1, 0))
+    frame += _chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, width, height, 0, 0, 1, 10, 0, 0))
+    end_of_header = len(_SIGNATURE) + 25
+    return data[:end_of_header] + frame + data[end_of_header:]
+
+
+def _needed_channels(rgba: Pixels, *, allow_grey: bool) -> tuple[int, tuple[int, ...]]:
     words = _words(rgba)
     if not _is_opaque(words):
         return _RGBA
-    return _GREY if _is_grey(words) else _RGB
+    return _GREY if allow_grey and _is_grey(words) else _RGB
 
 
 def _words(rgba: Pixels) -> NDArray[np.uint32]:

@@ -34,19 +34,22 @@ class ResolvedFigure:
         Whether parts lie outside the figure by design (legends of ``seaborn.objects``).
     title
         The title, if the library draws it as a separate text, or ``""``.
+    save_options
+        Options of ``savefig`` that the code gave itself; options of the request take precedence.
     """
 
     figure: Figure
     rc: Mapping[str, Any] = field(default_factory=dict)
     tight: bool = False
     title: str = ""
+    save_options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def dpi(self) -> float:
         """Dots per inch that ``savefig`` would use."""
         import matplotlib
 
-        saved = self.rc.get("savefig.dpi", matplotlib.rcParams["savefig.dpi"])
+        saved = self.save_options.get("dpi", self.rc.get("savefig.dpi", matplotlib.rcParams["savefig.dpi"]))
         return float(self.figure.dpi if saved == "figure" else saved)
 
 

@@ -19,6 +19,9 @@ _FIXED_IMAGES = {
     "pdf": b"%PDF-1.7\n%%EOF\n",
     "jpg": b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\xff\xd9",
     "webp": b"RIFF\x0c\x00\x00\x00WEBPVP8 ",
+    "avif": b"\x00\x00\x00\x14ftypavif\x00\x00\x00\x00avif",
+    "gif": b"GIF89a\x01\x00\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;",
+    "tiff": b"II*\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00",
     "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%EOF\n",
 }
 
@@ -89,17 +92,26 @@ def draw(job: RenderJob) -> RenderResult:
 
 
 def _sized_image(name: str, width: int, height: int) -> bytes:
-    if name == "png":
-        return _png(width, height)
+    if name in ("png", "apng"):
+        return _png(width, height, is_animated=name == "apng")
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"/>'.encode()
     return gzip.compress(svg, mtime=0) if name == "svgz" else svg
 
 
-def _png(width: int, height: int) -> bytes:
+def _png(width: int, height: int, *, is_animated: bool = False) -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     rows = (b"\x00" + b"\xff" * width) * height
-    body = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
+    animation = (
+        chunk(b"acTL", struct.pack(">II", 1, 0)),
+        chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, width, height, 0, 0, 1, 10, 0, 0)),
+    )
+    body = (
+        chunk(b"IHDR", header),
+        *(animation if is_animated else ()),
+        chunk(b"IDAT", zlib.compress(rows)),
+        chunk(b"IEND", b""),
+    )
     return FORMATS["png"].magic[0] + b"".join(body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from traitlets import TraitError
 
 from .. import __version__
 from ..errors import FigServeError
+from ..model.keys import Key
 from ..model.quotas import PublishLimits, Quota
 from ..sandbox.host.pool import LocalRenderer
 from ..sandbox.renderer import Renderer
@@ -26,11 +28,13 @@ from .config import FigServeConfig, seconds_of
 from .render_config import RenderConfig
 from .services.addresses import ServerAddresses
 from .services.auth.credentials import Authenticator, FailedAttempts
+from .services.auth.preset_keys import VARIABLE, parse_preset_keys
 from .services.auth.rate_limits import RateLimiter
 from .services.auth.signing import FrameUrlSigner, QuerySigner, read_secrets
 from .services.dashboards.watchers import DashboardWatchers
 from .services.events.event_broker import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventBroker
-from .services.figures.svg_archiver import SvgArchiver
+from .services.figures.blob_handover import BlobHandover
+from .services.figures.source_checker import SourceChecker
 from .services.links.allowed_sizes import AllowedSizes
 from .services.links.resolver import LinkResolver
 from .services.links.view_counter import ViewCounter
@@ -39,6 +43,7 @@ from .services.live.detached import DetachedFunctions
 from .services.live.image_cache import StaleImageCache
 from .services.live.registry import LiveRegistry
 from .services.live.service import LiveLimits, LiveService
+from .services.live.watchers import LiveWatchers
 from .services.rendering.queue import RenderQueue
 from .services.rendering.service import RenderService
 from .services.sessions.capture import Capture, CaptureLimits
@@ -114,7 +119,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         self.context.directories.close()
         self.context.dashboards.close()
         self.context.events.close()
-        await self.context.svg_archiver.close()
+        await self.context.source_checker.close()
         await self.context.rendering.queue.close()
         await self.context.view_counter.flush()
         await self.context.live.close()
@@ -148,8 +153,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         kernels = KernelTracker(self.serverapp, store, addresses, self.owner, self.scope, directories)
         blob_cache = BlobCache(store.blobs, self.cache_bytes)
         failed_attempts = FailedAttempts(self.failed_secret_rate)
-        rendering = self._make_rendering(store)
-        events = EventBroker(store)
+        rendering, events = self._make_rendering(store), EventBroker(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
         secrets = read_secrets(store.directory)
         live = self._make_live(store, kernels, detached, events)
@@ -158,7 +162,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             store=store,
             blob_cache=blob_cache,
             addresses=addresses,
-            authenticator=Authenticator(store, self.owner, failed_attempts),
+            authenticator=Authenticator(store, self.owner, failed_attempts, self._read_preset_keys()),
             failed_attempts=failed_attempts,
             kernels=kernels,
             directories=directories,
@@ -175,10 +179,20 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             frame_signer=FrameUrlSigner(secrets),
             templates=make_templates(),
             rendering=rendering,
-            svg_archiver=SvgArchiver(store, rendering, self.preserve_bytes, is_on=self.preserve_svg),
+            source_checker=SourceChecker(store, rendering, self.preserve_bytes),
             query_signer=QuerySigner(secrets),
+            blob_handover=self._make_handover(store),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
+
+    def _make_handover(self, store: Store) -> BlobHandover | None:
+        find_path = getattr(store.blobs, "find_path", None)
+        return BlobHandover(self.sendfile, find_path) if self.sendfile and find_path is not None else None
+
+    def _read_preset_keys(self) -> tuple[Key, ...]:
+        """Return the keys that the environment presets; elsewhere the variable is that of a client."""
+        text = os.environ.get(VARIABLE, "") if self.is_render_only else ""
+        return parse_preset_keys(text, self.owner, time.time())
 
     def _open_store(self) -> Store:
         return open_store(
@@ -228,6 +242,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         return LiveService(
             LiveRegistry(store, self.scope, kernels.follow_notebook, detached.find_target, events.announce),
             StaleImageCache(store, self.cache_bytes),
+            LiveWatchers(events),
             LiveLimits(self.live_queue, self.live_timeout, seconds_of(self.keep_live_pictures), self.render_jobs),
             self.owner,
             lambda: store.clock(),

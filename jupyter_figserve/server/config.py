@@ -16,6 +16,7 @@ from traitlets.config import Configurable
 
 from ..errors import InvalidDuration
 from ..model.times import parse_duration
+from .services.figures.blob_handover import is_handover_target
 
 _GIB = 2**30
 _ORIGIN = re.compile(r"\*|https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
@@ -52,6 +53,9 @@ class FigServeConfig(Configurable):
     figure_pixels = Integer(
         100_000_000, min=1, help="Maximum number of pixels (width x height) of one published raster image."
     ).tag(config=True)
+    animation_frames = Integer(
+        1_000, min=1, help="Maximum number of frames of one published animation. Kernels learn it from api/status."
+    ).tag(config=True)
     export_bytes = Integer(
         4 * _GIB, min=0, help="Maximum size of the images in one exported zip, in bytes; 0 for no limit."
     ).tag(config=True)
@@ -73,6 +77,11 @@ class FigServeConfig(Configurable):
         default_value={"figures": 2_000, "bytes": 2 * _GIB},
         help="Maximum number of figures of one session (the life of a kernel), and of bytes in all their versions; 0"
         " for no limit.",
+    ).tag(config=True)
+    access_log = Bool(
+        True,
+        help="Whether each request to a route of figserve is logged as one line, at level INFO (WARNING and ERROR for"
+        " failures), without secrets; False leaves failures to Jupyter's own lines and logs no success.",
     ).tag(config=True)
     capture = Bool(
         True,
@@ -139,6 +148,11 @@ class FigServeConfig(Configurable):
         help="How long the last good image of a live figure is shown, marked as stale, while its kernel is busy or"
         " gone, as a duration ('12h', '7d'); 'never' keeps it for ever.",
     ).tag(config=True)
+    min_live_refresh = Unicode(
+        "1s",
+        help="Minimum time between two requests that an open page makes by itself for a live figure with refresh=, as a"
+        " duration ('1s', '30s'); a shorter refresh is served as this.",
+    ).tag(config=True)
     live_link_rate = Unicode(
         "120/minute",
         help="How often one link to a live figure may call its kernel, as 'NUMBER/PERIOD'; equal calls at the same time"
@@ -157,6 +171,16 @@ class FigServeConfig(Configurable):
         min=0,
         help="Size of the memory cache of recently read images, in bytes; 0 reads each from disk.",
     ).tag(config=True)
+
+    sendfile = Unicode(
+        help="How the web server in front sends stored images from their files: the internal location of nginx whose"
+        " alias is the directory blobs/ of data_dir, such as '/figserve-blobs/' (X-Accel-Redirect), or 'X-Sendfile' for"
+        " Apache and lighttpd. deploy/nginx.conf has the rules that keep the headers. '' sends all from here."
+    ).tag(config=True)
+
+    @property
+    def min_refresh_seconds(self) -> float:
+        return seconds_of(self.min_live_refresh) or 0.0
 
     @property
     def link_max_seconds(self) -> float | None:
@@ -179,7 +203,7 @@ class FigServeConfig(Configurable):
     def _default_allow_public_live(self) -> bool:
         return bool(self.allow_public_shares)
 
-    @validate("keep_live_pictures", "keep_session_plots", "keep_deleted", "link_max_age")
+    @validate("keep_live_pictures", "min_live_refresh", "keep_session_plots", "keep_deleted", "link_max_age")
     def _check_duration(self, proposal: Any) -> str:
         return check_duration(proposal.value)
 
@@ -207,6 +231,13 @@ class FigServeConfig(Configurable):
     @validate("failed_secret_rate", "live_link_rate")
     def _check_rate(self, proposal: Any) -> str:
         return check_rate(proposal.value)
+
+    @validate("sendfile")
+    def _check_sendfile(self, proposal: Any) -> str:
+        value: str = proposal.value
+        if value and not is_handover_target(value):
+            raise TraitError(f"{value!r:.80} is neither X-Sendfile nor a location; write it like '/figserve-blobs/'.")
+        return value
 
     @validate("database_url")
     def _check_database_url(self, proposal: Any) -> str:

@@ -94,15 +94,12 @@ class RenderConfig(Configurable):
         help="Sizes in which a link shows a figure without a signature: 'WIDTH', 'WIDTHxHEIGHT' (pixels), '@DPI', or"
         " 'WIDTHxHEIGHT@DPI'. An empty list allows only signed sizes.",
     ).tag(config=True)
-    preserve_svg = Bool(
-        True,
-        help="Whether each published matplotlib figure is also archived as SVG, which stays readable after upgrades of"
-        " matplotlib.",
-    ).tag(config=True)
     preserve_bytes = Integer(
         4 * 2**20,
         min=0,
-        help="Maximum size, in bytes, of a figure's source and of its SVG for preserve_svg; 0 for no limit.",
+        help="Maximum size, in bytes, of the SVG that the kernel stores with each matplotlib figure, for dense screens"
+        " and later versions of matplotlib; of a larger one, a PNG of twice the resolution is stored. 0 stores"
+        " neither.",
     ).tag(config=True)
 
     @default("render_jobs")

@@ -1,4 +1,4 @@
-"""The store: repositories over catalog, blobs and manifests, renames and garbage collection. Server process."""
+"""The store: repositories on one catalog with blobs and manifests; renames and garbage collection. Server process."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class StoreSettings(TypedDict, total=False):
     limits
         Quotas and the number of kept versions; none by default.
     keep_session_plots
-        Seconds for which unshared figures outlive their session; None, the default, for ever.
+        Seconds for which unshared figures are kept after their session has ended; None, the default, for ever.
     keep_deleted
-        Seconds for which a deletion can be undone; None, the default, when it cannot.
+        Seconds for which a deletion can be undone; None, the default, disables undo.
     clock
         Returns the time in seconds since the epoch.
     """
@@ -99,7 +99,7 @@ class Store(Repository):
 
     @property
     def read_only_because(self) -> str | None:
-        """Why nothing can be written, None when it can."""
+        """Reason why the store is read-only, None when it can be written."""
         return self.catalog.read_only_because
 
     async def data_version(self) -> int:
@@ -112,7 +112,7 @@ class Store(Repository):
         Returns
         -------
         int
-            How many figures moved.
+            Number of figures that moved.
         """
         return await self._write(self._rename_notebook, owner, scope, old, new)
 

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from jupyter_figserve.errors import OutputInvalid
+from jupyter_figserve.kernel.client import batch_server
 from jupyter_figserve.kernel.client import connection as connections
 from jupyter_figserve.kernel.client.address import parse_exact
 from jupyter_figserve.kernel.client.client import FigServeClient
@@ -43,6 +44,7 @@ STATUS = {
     "limits": {
         "figure_bytes": 2**25,
         "figure_pixels": 10**8,
+        "animation_frames": 1_000,
         "keep_versions": 0,
         "link_max_age": None,
         "public_shares": True,
@@ -104,6 +106,8 @@ class FakeFigServe:
         self.versions: dict[str, list[dict[str, Any]]] = {}
         self.links: dict[str, dict[str, Any]] = {}
         self.sources: dict[tuple[str, int], bytes] = {}
+        self.faults: dict[tuple[str, int], str] = {}
+        self.archived: dict[tuple[str, int], list[Received]] = {}
         self.instead: Callable[[Received], Reply | None] = lambda request: None
         self.violations: list[AssertionError] = []
         self.keys = {KEY}
@@ -185,6 +189,8 @@ class FakeFigServe:
             "thumbnail": None,
             "representations": representations,
             "redrawable": False,
+            "formats": ["png"],
+            "limitation": None,
             "origin": "published",
         }
         self.figures[figure_id] = record
@@ -196,12 +202,29 @@ class FakeFigServe:
         return {"mimetype": mimetype, **size, "size": len(data), "digest": sha256_hex(data), "url": url}
 
     def _version(self, record: dict[str, Any]) -> dict[str, Any]:
-        names = ("version", "created", "session", "title", "alt", "caption", "redrawable", "representations")
+        names = (
+            "version",
+            "created",
+            "session",
+            "title",
+            "alt",
+            "caption",
+            "redrawable",
+            "formats",
+            "limitation",
+            "representations",
+        )
         size = sum(part["size"] for part in record["representations"])
         return {**{name: record[name] for name in names}, "size": size, "provenance": {}}
 
     def _put_figures(self, rest: list[str], request: Received) -> Reply:
-        self.sources[rest[0], int(rest[2])] = request.body
+        key = rest[0], int(rest[2])
+        if rest[3] == "representations":
+            self.archived.setdefault(key, []).append(request)
+        elif request.query["kind"] == "none":
+            self.faults[key] = request.json["reason"]
+        else:
+            self.sources[key] = request.body
         return Reply(204)
 
     def _get_figures(self, rest: list[str], request: Received) -> Reply:
@@ -210,10 +233,20 @@ class FakeFigServe:
             return Reply.of(200, {"links": found})
         if rest[1:] == ["versions"]:
             return Reply.of(200, {"versions": [self._version(record) for record in self.versions[rest[0]]]})
+        if rest:
+            return Reply.of(200, self._availability(rest[0]))
         start = int(request.query.get("cursor", 0))
         records = list(self.figures.values())
         following = str(start + 2) if len(records) > start + 2 else None
         return Reply.of(200, {"figures": records[start : start + 2], "next": following})
+
+    def _availability(self, figure_id: str) -> dict[str, Any]:
+        """Return a record with what the server knows to work: everything, of a figure with a source."""
+        record = self.figures[figure_id]
+        is_redrawable = (figure_id, record["version"]) in self.sources
+        formats = ["png", "svg", "pdf"] if is_redrawable else ["png"]
+        limitation = None if is_redrawable else self.faults.get((figure_id, record["version"]), "It has no source.")
+        return {**record, "redrawable": is_redrawable, "formats": formats, "limitation": limitation}
 
     def _delete_figures(self, rest: list[str], request: Received) -> Reply:
         if rest:
@@ -308,6 +341,10 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("FIGSERVE_URL", "FIGSERVE_API_KEY", "KERNEL_FIGSERVE_URL", "KERNEL_FIGSERVE_KEY", "JPY_PARENT_PID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("KERNEL_FIGSERVE_CA", raising=False)
+    # As at a front end, though a test is a script; and without the servers of whoever runs the tests.
+    monkeypatch.setenv("FIGSERVE_OFFLINE", "error")
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", "/nonexistent")
+    monkeypatch.setattr(batch_server, "_known", None)
     monkeypatch.setattr("jupyter_figserve.kernel.figures.cell.names", CellFigureNames())
     monkeypatch.setattr(connections, "_cached", {})
     monkeypatch.setattr(connections, "_warned", set())
@@ -331,6 +368,7 @@ class FakeEncoded:
     title: str = ""
     alt: str = ""
     figure: Any | None = None
+    state: Any = field(default_factory=lambda: SimpleNamespace(obstacle=""))
 
 
 class FakeFigure:
@@ -343,13 +381,14 @@ class FakeEncoder:
 
     makes: FakeEncoded = field(default_factory=FakeEncoded)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
+    archived: list[Any] = field(default_factory=list)
     pickles: bool = True
 
     def encode(self, obj: Any, formats: tuple[str, ...] = ("png",), **options: Any) -> FakeEncoded:
         self.calls.append((obj, formats, options))
         return self.makes
 
-    def pickle_figure(self, figure: Any) -> bytes:
+    def pickle_figure(self, figure: Any, state: Any) -> bytes:
         if not self.pickles:
             raise OutputInvalid("A lambda cannot be pickled.")
         return b"pickle"
@@ -360,8 +399,9 @@ class FakeEncoder:
 
 @pytest.fixture
 def encoder(monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
-    """Replaces both modules, so that a test decides what a figure is encoded as."""
+    """Replaces both modules, so that a test decides what a figure is encoded as; ``archived`` has the queued jobs."""
     fake = FakeEncoder()
+    monkeypatch.setattr("jupyter_figserve.kernel.figures.archiver.enqueue", fake.archived.append)
     module = SimpleNamespace(encode=fake.encode)
     monkeypatch.setitem(sys.modules, "jupyter_figserve.plotting.encode", module)
     monkeypatch.setattr("jupyter_figserve.plotting.describe.libraries", fake.libraries)

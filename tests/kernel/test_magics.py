@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from types import SimpleNamespace
 
 import pytest
 
@@ -54,35 +53,37 @@ def test_a_cell_is_run_and_its_result_published(shell, connected, encoder, capsy
     )
     assert result.success
     assert shell.user_ns["x"] == 42
-    assert encoder.calls == [(PNG, ("svg", "png"), {"dpi": None, "tight": False})]
+    assert encoder.calls == [(PNG, ("svg", "png"), {"dpi": None, "tight": False, "with_state": True})]
     described = connected.described()
     assert (described["name"], described["title"], described["alt"]) == ("monthly sales", "Sales 2024", "Rising")
     assert repr(result.result).startswith('Figure "monthly sales", version 1')
 
 
-@pytest.mark.parametrize("code", ["y = 1", "None", "'words'"])
-def test_without_a_result_the_current_figure_is_published(shell, encoder, code):
-    """The name is optional."""
-    assert run(shell, f"%%publish\n{code}").success
-    assert encoder.calls[0][0] is None
+@pytest.mark.parametrize("code", ["", "None", "'words'", "(1, 2)"])
+def test_without_a_result_the_drawn_figure_is_published(shell, encoder, monkeypatch, code):
+    """The name is optional; a result that cannot be published, such as that of ``ax.hist``, is passed over."""
+    from matplotlib.figure import Figure
 
-
-def test_current_figure_is_published_if_the_result_is_none(shell, encoder, monkeypatch):
-    """``ax.hist`` returns counts; the current figure is published."""
     asked = []
 
     def encode(obj, *args, **options):
         asked.append(obj)
-        if obj is not None:
+        if isinstance(obj, tuple):
             raise errors.OutputInvalid("Not a figure.")
         return FakeEncoded()
 
     monkeypatch.setattr(sys.modules["jupyter_figserve.plotting.encode"], "encode", encode)
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", SimpleNamespace(get_fignums=lambda: [1], get_backend=str))
-    assert run(shell, "%%publish a\n(1, 2)").success
-    assert asked == [(1, 2), None]
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", SimpleNamespace(get_fignums=list, get_backend=str))
+    assert run(shell, f"%%publish\nfrom matplotlib.figure import Figure\nf = Figure()\n{code}").success
+    assert isinstance(asked[-1], Figure)
     assert isinstance(run(shell, "%%publish a\n(1, 2)").error_in_exec, errors.OutputInvalid)
+
+
+@pytest.mark.parametrize("code", ["y = 1", "None", "'words'"])
+def test_a_cell_that_draws_nothing_publishes_nothing(shell, connected, code):
+    """The message says what to do."""
+    error = run(shell, f"%%publish a\n{code}").error_in_exec
+    assert "drew no figure. Draw one in it, or end it with a figure." in str(error)
+    assert connected.published == []
 
 
 @pytest.mark.parametrize("code", ["1 / 0", "def (", "x = undefined"])
@@ -131,7 +132,7 @@ def test_share_makes_and_displays_a_link(shell, displayed, connected):
     [
         ("a --quiet --share 7d", "Use either --share"),
         ("a b", "unrecognized arguments: b"),
-        ("a --format gif", "invalid choice"),
+        ("a --format bmp", "invalid choice"),
         ("'a", "No closing quotation"),
     ],
 )

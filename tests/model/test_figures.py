@@ -174,7 +174,7 @@ def test_representation_has_a_known_format():
     """The mimetype selects the format; an unknown mimetype is an error."""
     assert Representation("image/png", "d", 1).format is FORMATS["png"]
     with pytest.raises(UnsupportedType):
-        _ = Representation("image/gif", "d", 1).format
+        _ = Representation("image/bmp", "d", 1).format
 
 
 def test_size_of_a_version_includes_all_parts():
@@ -222,9 +222,9 @@ def test_hidpi_screens_get_a_vector_image(vector: Representation, is_vector_used
     """Instead of the PNG, when it shows the same image and is small."""
     version = _version()
     both = replace(version, representations=(*version.representations, vector))
-    assert both.vector == (vector if is_vector_used else None)
-    assert version.vector is None
-    assert replace(version, representations=(vector,)).vector is None
+    assert both.hidpi == (vector if is_vector_used else None)
+    assert version.hidpi is None
+    assert replace(version, representations=(vector,)).hidpi is None
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,10 @@ SAMPLES = {
     "pdf": b"%PDF-1.4\n",
     "jpg": b"\xff\xd8\xff\xe0",
     "webp": b"RIFF\x10\x00\x00\x00WEBPVP8 ",
+    "avif": b"\x00\x00\x00\x14ftypavif\x00\x00\x00\x00avif",
+    "gif": b"GIF89a",
+    "apng": PNG + b"\x08\x06\x00\x00\x00CRC!" + b"\x00\x00\x00\x08acTL" + bytes(12),
+    "tiff": b"II*\x00\x08\x00\x00\x00",
     "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n",
     "svgz": gzip.compress(SVG),
     "html": b"<!DOCTYPE html><html></html>",
@@ -41,23 +45,24 @@ def test_every_row_has_a_sample():
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_bytes_look_like_their_own_format_and_no_other(name: str):
-    """The first bytes decide, so a file matches one format only."""
-    assert [row.name for row in FORMATS.values() if looks_like(row, SAMPLES[name])] == [name]
+    """The first bytes decide, so a file matches one format only; an animated PNG is a PNG too."""
+    matching = [row.name for row in FORMATS.values() if looks_like(row, SAMPLES[name])]
+    assert matching == (["png", "apng"] if name == "apng" else [name])
     assert find_format_of_bytes(SAMPLES[name]) is FORMATS[name]
 
 
 def test_formats_for_img_elements():
     """The formats that every browser shows in an ``<img>``, the preferred one first."""
-    assert [row.name for row in INLINE_FORMATS] == ["png", "svg", "jpg", "webp"]
+    assert [row.name for row in INLINE_FORMATS] == ["png", "svg", "jpg", "webp", "avif", "gif", "apng"]
 
 
-@pytest.mark.parametrize("alias", [("jpeg", "jpg"), ("htm", "html"), ("png", "png")])
+@pytest.mark.parametrize("alias", [("jpeg", "jpg"), ("htm", "html"), ("tif", "tiff"), ("png", "png")])
 def test_names_and_aliases(alias: tuple[str, str]):
-    """``jpeg`` and ``htm`` are aliases."""
+    """``jpeg``, ``tif`` and ``htm`` are aliases."""
     assert get_format(alias[0]).name == alias[1]
 
 
-@pytest.mark.parametrize("name", ["", "PNG", "gif", "../png", "png\n", "svg\r\nX: y", "exe", "json"])
+@pytest.mark.parametrize("name", ["", "PNG", "bmp", "../png", "png\n", "svg\r\nX: y", "exe", "json"])
 def test_other_names_are_refused(name: str):
     """Names are case-sensitive; JSON is not an image format."""
     with pytest.raises(UnsupportedType):
@@ -71,7 +76,7 @@ def test_content_type_is_read_back(row):
     assert get_format_of_mimetype(f" {row.mimetype.upper()} ; q=1") is row
 
 
-@pytest.mark.parametrize("content_type", ["", "image", "image/gif", "text/plain", "application/json", "image/png2"])
+@pytest.mark.parametrize("content_type", ["", "image", "image/bmp", "text/plain", "application/json", "image/png2"])
 def test_other_content_types_are_refused(content_type: str):
     """The message lists the accepted types."""
     with pytest.raises(UnsupportedType, match="image/png"):
@@ -100,16 +105,15 @@ def test_svg_is_detected_by_its_root_element(data: bytes):
 @pytest.mark.parametrize(
     "data",
     [
-        b'<!DOCTYPE svg [<!ENTITY a "b">]>' + SVG,
+        b'<!DOCTYPE svg [<!ENTITY a "b">' + SVG,
         b"<!-- never closed " + SVG,
         b"<?xml never closed",
-        b" " * 5000 + SVG,
-        "<svg/>".encode("utf-16"),
+        b" " * 70_000 + SVG,
     ],
-    ids=["internal subset", "open comment", "open declaration", "beyond the limit", "UTF-16"],
+    ids=["open internal subset", "open comment", "open declaration", "beyond the limit"],
 )
-def test_svg_that_would_need_a_parser_is_rejected(data: bytes):
-    """A doctype that declares entities, and text without an obvious root element, match no format."""
+def test_svg_without_an_obvious_root_is_rejected(data: bytes):
+    """Text that ends within its declarations, or without an obvious root element, match no format."""
     assert find_format_of_bytes(data) is None
 
 
@@ -122,7 +126,7 @@ def test_svg_that_would_need_a_parser_is_rejected(data: bytes):
         (b"%PDF-1.4 <svg>", "pdf"),
         (b"<svg><html>", "svg"),
         (b"<div>fragment</div>", "html"),
-        (b"GIF89a/*<svg>", None),
+        (b"GIF89a/*<svg>", "gif"),
         (b"<div>\x00</div>", None),
         (b"RIFF\x10\x00\x00\x00WAVE", None),
         (b"PK\x03\x04", None),

@@ -1,4 +1,4 @@
-"""A detached function outside its kernel: called with JSON values, with the kernel's rcParams."""
+"""A detached function outside its kernel: called with JSON values, with the kernel's drawing state."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import matplotlib
 import pytest
 
 from jupyter_figserve.errors import InvalidInput
-from jupyter_figserve.plotting.detached import DetachedFunction, changed_rcparams
+from jupyter_figserve.plotting.detached import DetachedFunction
+from jupyter_figserve.plotting.drawing_state import DrawingState
 from jupyter_figserve.plotting.signatures import read_signature
 
 
@@ -23,8 +24,8 @@ def draw(colour: Colour = Colour.RED, day: date = date(2024, 1, 1), n=(0, 10), x
     return colour, day, n, x
 
 
-def travelled(function, looks=None) -> DetachedFunction:
-    made = DetachedFunction(function, read_signature(function), looks or {})
+def travelled(function, state=None) -> DetachedFunction:
+    made = DetachedFunction(function, read_signature(function), state or DrawingState())
     found: DetachedFunction = cloudpickle.loads(cloudpickle.dumps(made))
     return found
 
@@ -44,12 +45,9 @@ def test_values_are_validated():
         travelled(lambda n: n)()
 
 
-def test_changed_rcparams_are_applied():
-    """Only rcParams that affect the image are kept; those unknown to this matplotlib are ignored."""
-    with matplotlib.rc_context({"lines.linewidth": 7, "toolbar": "None"}):
-        looks = changed_rcparams()
-    assert looks["lines.linewidth"] == 7
-    assert not {"toolbar", "backend", "interactive"} & looks.keys()
-    with matplotlib.rc_context():
-        function = travelled(lambda: matplotlib.rcParams["lines.linewidth"], looks | {"no.such": 1})
+def test_the_drawing_state_travels_with_the_function():
+    """The process that calls it establishes the state first."""
+    with matplotlib.rc_context({"lines.linewidth": 7}):
+        function = travelled(lambda: matplotlib.rcParams["lines.linewidth"], DrawingState.capture(None))
+    with function.state.applied():
         assert function() == 7

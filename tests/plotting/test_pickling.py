@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
+import threading
 
 import matplotlib as mpl
 import pytest
 from matplotlib import pyplot as plt
 
 from jupyter_figserve.errors import OutputInvalid
-from jupyter_figserve.plotting import pickling
+from jupyter_figserve.plotting import by_value, pickling
 from jupyter_figserve.plotting.pickling import pickle_figure
 
 from ..example_figures import FIGURES, histograms, line
@@ -101,10 +103,38 @@ def test_an_unknown_matplotlib_is_pickled_as_usual(monkeypatch):
     assert rendered(pickle.loads(pickle_figure(figure))) == rendered(figure)
 
 
-def test_an_unpicklable_figure_reports_why():
-    """The error names a lambda in a formatter as the reason."""
+def notebook_format(value, _):
+    return f"{value} EUR"
+
+
+@pytest.mark.parametrize("kind", ["lambda", "function"])
+def test_code_of_the_notebook_is_pickled_by_value(kind, monkeypatch):
+    """A formatter of the notebook works in a process that does not have the notebook."""
     figure = line()
-    figure.axes[0].xaxis.set_major_formatter(lambda value, _: f"{value}")
-    with pytest.raises(OutputInvalid, match=r"cannot be kept for redrawing: .*lambda") as caught:
+    figure.axes[0].xaxis.set_major_formatter(notebook_format if kind == "function" else lambda value, _: f"{value} EUR")
+    monkeypatch.setattr(by_value, "find_own_modules", lambda: [__name__])
+    monkeypatch.setattr(pickling, "needs_notebook", by_value.needs_notebook)
+    data = pickle_figure(figure)
+    monkeypatch.delitem(sys.modules, __name__)
+    assert rendered(pickle.loads(data)) == rendered(figure)
+
+
+def test_without_cloudpickle_the_advice_is_to_install_it(monkeypatch):
+    """A lambda, and a function of the notebook that pickle takes by its name alone, are refused."""
+    monkeypatch.setattr(pickling, "find_cloudpickle", lambda: None)
+    monkeypatch.setattr(by_value, "find_own_modules", lambda: [__name__])
+    for formatter in (notebook_format, lambda value, _: f"{value}"):
+        figure = line()
+        figure.axes[0].xaxis.set_major_formatter(formatter)
+        with pytest.raises(OutputInvalid, match="Install cloudpickle") as caught:
+            pickle_figure(figure)
+        assert caught.value.code == "not_redrawable"
+
+
+def test_an_unpicklable_figure_reports_why():
+    """The error names the type that cannot be pickled."""
+    figure = line()
+    figure.lock = threading.Lock()
+    with pytest.raises(OutputInvalid, match=r"cannot be pickled: .*_thread\.lock") as caught:
         pickle_figure(figure)
     assert caught.value.code == "not_redrawable"

@@ -28,10 +28,10 @@ from jupyter_figserve.server.web.figures.handlers import (
     FigureHandler,
     FiguresHandler,
     RestoreHandler,
-    SourceHandler,
     VersionsHandler,
 )
 from jupyter_figserve.server.web.figures.page_handlers import FigurePageHandler
+from jupyter_figserve.server.web.figures.version_handlers import RepresentationsHandler, SourceHandler
 from jupyter_figserve.server.web.http.handler import MissingHandler
 from jupyter_figserve.server.web.http.static_handler import StaticHandler
 from jupyter_figserve.server.web.keys import KeyHandler, KeysHandler
@@ -265,6 +265,7 @@ async def make_samples(owner, context) -> list[Sample]:
 
 WITHOUT_GET = {
     AgentHandler,
+    RepresentationsHandler,
     SourceHandler,
     RestoreHandler,
     DashboardRestoreHandler,

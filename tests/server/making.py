@@ -128,7 +128,7 @@ async def make_session(
 ) -> MadeSession:
     now = context.store.clock()
     row = sessions.Session(session_id, owner or context.config.owner, "", notebook, now, now)
-    await asyncio.wrap_future(context.store.catalog.write(lambda connection: sessions.note(connection, row)))
+    await asyncio.wrap_future(context.store.catalog.write(lambda connection: sessions.record(connection, row)))
     return MadeSession(context, session_id)
 
 
@@ -148,7 +148,9 @@ class FakeKernel:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> CachedImage | None:
+    async def call(
+        self, name: str, request: LiveRequest, known: tuple[str, ...], on_progress=None
+    ) -> CachedImage | None:
         self.asked.append((name, request))
         await self.gate.wait()
         if self.fault is not None:
@@ -165,6 +167,6 @@ async def offer_live(context) -> str:
     identity = Identity(context.config.owner, "", "", "k1", "animal")
     now = context.store.clock()
     offering = context.store.catalog.write(
-        lambda c: live_figures.offer(c, identity, "k1", LiveDeclaration("animal"), now)
+        lambda c: live_figures.upsert(c, identity, "k1", LiveDeclaration("animal"), now)
     )
     return (await asyncio.wrap_future(offering)).id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import struct
@@ -11,8 +12,23 @@ from collections.abc import Mapping
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="3"><path d="M0 0h4"/></svg>'
 HTML = b"<!doctype html><title>plot</title><script>document.title = 'drawn'</script>"
 PDF = b"%PDF-1.7\n%%EOF\n"
-JPG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\xff\xd9"
-WEBP = b"RIFF\x0c\x00\x00\x00WEBPVP8 "
+JPG = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAP//////////////////////////////////////////////////////////////////"
+    "////////////////////wAALCAADAAQBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAA//EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAI"
+    "AQEAAD8AN//Z"
+)
+WEBP = base64.b64decode("UklGRhoAAABXRUJQVlA4TA4AAAAvA4AAAAcQEf0PRET/Aw==")
+AVIF = base64.b64decode(
+    "AAAAHGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZgAAAOltZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAA"
+    "AA5waXRtAAAAAAABAAAAHmlsb2MAAAAARAAAAQABAAAAAQAAAQ0AAAAbAAAAKGlpbmYAAAAAAAEAAAAaaW5mZQIAAAAAAQAAYXYw"
+    "MUNvbG9yAAAAAGhpcHJwAAAASWlwY28AAAAUaXNwZQAAAAAAAAAEAAAAAwAAAA5waXhpAAAAAAEIAAAADGF2MUOBABwAAAAAE2Nv"
+    "bHJuY2x4AAEADQAGgAAAABdpcG1hAAAAAAAAAAEAAQQBAoMEAAAAI21kYXQSAAoIGAR5pgIaDUAyDR/1Fd/+LACQNZFuXHA="
+)
+TIFF = base64.b64decode(
+    "SUkqAAgAAAAJAAABBAABAAAABAAAAAEBBAABAAAAAwAAAAIBAwABAAAACAAAAAMBAwABAAAAAQAAAAYBAwABAAAAAQAAABEBBAAB"
+    "AAAAegAAABYBBAABAAAAAwAAABcBBAABAAAADAAAABwBAwABAAAAAQAAAAAAAAAAAAAAAAAAAAAAAAA="
+)
+GIF = base64.b64decode("R0lGODdhBAADAIEAAAAAAAAAAAAAAAAAACwAAAAABAADAAAICAABCBxIUGBAADs=")
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%EOF\n"
 SVGZ = gzip.compress(SVG, mtime=0)
 
@@ -27,6 +43,20 @@ def png(width: int = 4, height: int = 3, grey: int = 0) -> bytes:
             _chunk(b"IEND", b""),
         )
     )
+
+
+def apng(width: int = 4, height: int = 3, frames: int = 2) -> bytes:
+    """Return an animated PNG whose frames last a tenth of a second."""
+    control = struct.pack(">IIIIHHBB", width, height, 0, 0, 1, 10, 0, 0)
+    later = b"".join(
+        _chunk(b"fcTL", struct.pack(">I", 2 * index - 1) + control)
+        + _chunk(b"fdAT", struct.pack(">I", 2 * index) + zlib.compress((b"\x00" + bytes([index]) * width) * height))
+        for index in range(1, frames)
+    )
+    still = png(width, height)
+    header, body = still[:33], still[33:-12]
+    first = _chunk(b"acTL", struct.pack(">II", frames, 0)) + _chunk(b"fcTL", bytes(4) + control)
+    return header + first + body + later + _chunk(b"IEND", b"")
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -65,6 +95,10 @@ PICTURES = {
     "pdf": ("application/pdf", PDF),
     "jpg": ("image/jpeg", JPG),
     "webp": ("image/webp", WEBP),
+    "avif": ("image/avif", AVIF),
+    "gif": ("image/gif", GIF),
+    "apng": ("image/apng", apng()),
+    "tiff": ("image/tiff", TIFF),
     "eps": ("application/postscript", EPS),
     "svgz": ("image/svg+xml-compressed", SVGZ),
     "html": ("text/html", HTML),

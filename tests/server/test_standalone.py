@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,7 +55,7 @@ def environment_of(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def started(home: Path, *traits: str) -> Iterator[Host]:
+def started(home: Path, *traits: str, **variables: str) -> Iterator[Host]:
     reader, writer = os.pipe()
     arguments = [
         f"--FigServe.data_dir={home / 'figures'}",
@@ -71,7 +72,7 @@ def started(home: Path, *traits: str) -> Iterator[Host]:
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
-            env=environment_of(home),
+            env=environment_of(home) | variables,
             pass_fds=[writer],
             cwd=home,
         )
@@ -191,7 +192,8 @@ def test_it_does_not_start_with_a_wrong_setting(setting, tmp_path):
 
 def test_a_server_that_only_renders(tmp_path):
     """It serves renders, keys and its status, but no figures, links or pages."""
-    with started(tmp_path, "--FigServeHost.render_only=True") as host:
+    with started(tmp_path, "--FigServeHost.render_only=True", FIGSERVE_API_KEY=", ".join(PRESET)) as host:
+        check_root(host)
         code = b"import matplotlib.pyplot as plt; plt.plot([1, 2])"
         answer = host.ask("/api/renders?format=svg", "POST", code, X_API_Key=host.key, Content_Type="text/x-python")
         if answer.status == 503:
@@ -204,3 +206,37 @@ def test_a_server_that_only_renders(tmp_path):
             assert fetch(host.url + path, headers={"X-API-Key": host.key}).status == 404, path
         post = fetch(host.url + "/api/figures?name=x", method="POST", body=png(), headers={"X-API-Key": host.key})
         assert post.status == 404
+    log = (tmp_path / "log").read_text()
+    assert not [key for key in PRESET if key in log]
+
+
+PRESET = ("first-key-0123456789abcdef", "second-key-fedcba9876543210")
+
+
+def check_root(host: Host) -> None:
+    """Check the status and the simple contract at the root, with the keys of the environment."""
+    status = fetch(host.root + "/")
+    assert (status.status, status.json()["render"]) == (200, host.root + "/render-matplotlib")
+    page = fetch(host.root + "/", headers={"Accept": "text/html"}).body.decode()
+    assert "X-API-Key" in page
+    style = re.search(r'href="(figserve/static/[^"]+\.css)"', page)
+    assert style
+    assert fetch(f"{host.root}/{style[1]}").status == 200
+    assert PRESET[0] not in page
+
+    def render(key: str, body: object) -> Response:
+        data = json.dumps(body).encode()
+        return fetch(host.root + "/render-matplotlib", method="POST", body=data, headers={"X-API-Key": key})
+
+    good = {"code": "import matplotlib.pyplot as plt; plt.plot([1, 2])"}
+    for key in PRESET:
+        answer = render(key, good)
+        if answer.status == 503:
+            pytest.skip("not on this machine: a sandbox")
+        assert (answer.status, answer.body[:4]) == (200, b"\x89PNG")
+    assert render(PRESET[0][:-1] + "x", good).status == 401
+    assert render(", ".join(PRESET), good).status == 401
+    assert render(PRESET[0], {"cod": ""}).status == 400
+    failed = render(PRESET[0], {"code": "1 / 0"})
+    assert (failed.status, "ZeroDivisionError" in failed.json()["traceback"]) == (500, True)
+    assert fetch(host.url + "/api/keys", headers={"X-API-Key": PRESET[0]}).status == 403

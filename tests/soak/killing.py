@@ -117,7 +117,7 @@ def _assert_manifests_agree(store: Store) -> None:
     finally:
         catalog.close()
     assert (done.unreadable, done.incomplete) == ((), ())
-    assert done.figures + len(done.doubled) == len(told)
+    assert done.figures + len(done.duplicates) == len(told)
 
 
 def kill_server(server: ServerProcess, promised: Promised, chance: random.Random) -> None:

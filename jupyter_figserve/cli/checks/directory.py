@@ -17,7 +17,7 @@ _MIN_FRACTION = 0.05
 
 def check_directory(path: Path) -> Iterator[Result]:
     """Check a directory on this machine, whether or not a server uses it."""
-    from ...store.admin.diagnosis import find_fault, inspect_directory
+    from ...store.admin.diagnosis import find_defect, inspect_directory
     from ...store.admin.opening import CATALOG
 
     found = inspect_directory(path).as_json()
@@ -25,7 +25,7 @@ def check_directory(path: Path) -> Iterator[Result]:
         yield note("directory", str(path), "It does not exist yet. The first server creates it.")
         return
     yield from assess_directory(found)
-    fault = find_fault(path / CATALOG)
+    fault = find_defect(path / CATALOG)
     if fault is not None:
         yield _bad_catalog(str(path), f"Its catalog {fault}.")
     yield from _check_lock(path)

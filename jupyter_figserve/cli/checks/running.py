@@ -9,13 +9,16 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import FigServeError
-from ..running_servers import RunningServer, command_line, find_running_servers, process_environment
 from ..server_selection import make_client
 from .kernels import run_in_interpreter
 from .result import Result, note, ok, wrong
 from .server import Examination
+
+if TYPE_CHECKING:
+    from ...kernel.client.running_servers import RunningServer
 
 # A directory of that name without an __init__.py is not an installation.
 _IS_INSTALLED = """
@@ -43,6 +46,8 @@ print(json.dumps([enabled, level]))
 
 def check_running(options: argparse.Namespace, examined: list[Examination]) -> Iterator[Result]:
     """Check each server that is not in ``examined``, and the servers that share a data directory."""
+    from ...kernel.client.running_servers import find_running_servers
+
     servers = find_running_servers()
     known = {(one.client.address.port, one.client.address.prefix) for one in examined}
     if not servers and not examined:
@@ -76,6 +81,8 @@ def _check(server: RunningServer, options: argparse.Namespace, examined: list[Ex
 
 def _diagnose_missing(server: RunningServer) -> Result:
     """Find out from a server's interpreter why it lacks the extension."""
+    from ...kernel.client.running_servers import command_line, process_environment
+
     command = command_line(server.process)
     if not command or not os.path.basename(command[0]).startswith("python"):
         says = "jupyter_figserve does not respond: it is not installed in that server's environment, or disabled."
@@ -134,7 +141,7 @@ def check_leftovers() -> Iterator[Result]:
     """Report runtime files of servers that were killed."""
     from jupyter_core.paths import jupyter_runtime_dir
 
-    from ..running_servers import is_alive
+    from ...kernel.client.running_servers import is_alive
 
     for path in sorted(Path(jupyter_runtime_dir()).glob("jpserver-*.json")):
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..output import clean, colourize, print_json
 from ..registry import FAILED, OK, command
-from ..server_selection import find_credential, find_running_server, make_client, server_options
+from ..server_selection import find_credential, make_client, server_options
 from .maintain import data_dir_option, default_data_dir
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ def _check_named(options: argparse.Namespace, examined: list[Examination]) -> It
         return
     url = url or str(from_kernel)
     try:
+        from ...kernel.client.running_servers import find_running_server
+
         address, token = parse_pasted(url)
         credential = os.environ.get("KERNEL_FIGSERVE_KEY") if from_kernel else find_credential(options) or token
         if credential is None and (running := find_running_server(address)) is not None:

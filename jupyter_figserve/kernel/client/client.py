@@ -82,9 +82,10 @@ class FigServeClient:
         """Post a form that is safe to send twice; ``meanwhile`` runs while the server works on it."""
         return self._send_json(self._request("POST", path, body=body, content_type=content_type), meanwhile)
 
-    def put_bytes(self, path: str, body: bytes, **query: Any) -> None:
-        binary = "application/octet-stream"
-        self._send(self._request("PUT", path, query=query, body=body, content_type=binary))
+    def put_bytes(
+        self, path: str, body: bytes, *, content_type: str = "application/octet-stream", **query: Any
+    ) -> None:
+        self._send(self._request("PUT", path, query=query, body=body, content_type=content_type))
 
     def patch(self, path: str, value: Any) -> Any:
         return self._send_json(self._request("PATCH", path, body=value))

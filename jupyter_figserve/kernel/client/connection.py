@@ -14,6 +14,7 @@ from typing import Any
 from ...errors import FigServeError, Forbidden, NotConnected, ServerError, Unauthorized
 from .address import PREFIX, Address, parse_exact, parse_pasted
 from .client import FigServeClient
+from .running_servers import find_running_server
 
 CA_VARIABLE = "KERNEL_FIGSERVE_CA"
 HOW_TO_CONNECT = (
@@ -84,20 +85,6 @@ def use(connection: Connection | None) -> None:
     global _explicit
     with _lock:
         _explicit = connection
-
-
-def get_connection() -> Connection:
-    """Return the connection to publish to.
-
-    Raises
-    ------
-    NotConnected
-        There is none; the message says what to do.
-    """
-    connection = find_connection()
-    if connection is None:
-        raise NotConnected(HOW_TO_CONNECT)
-    return connection
 
 
 def find_connection(environment: Mapping[str, str] | None = None) -> Connection | None:
@@ -176,6 +163,8 @@ def _verify(address: Address, credential: str | None, source: str) -> Connection
 def _from_user_variables(url: str, key: str | None, ca_file: str | None) -> Connection:
     address, token = parse_pasted(url)
     credential = key or token
+    if not credential and (running := find_running_server(address)) is not None:
+        credential = running.token
     if not credential:
         raise NotConnected("FIGSERVE_URL is set without FIGSERVE_API_KEY. Set both, or use figserve.connect(url, key).")
     _warn_of_plain_http(address, credential)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import json
 import logging
 import os
 import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ...errors import FigServeError
 from .client import FigServeClient
@@ -34,7 +36,28 @@ class SourceUpload:
     def send(self) -> None:
         libraries = {name: self.libraries.get(name) for name in ("python", "matplotlib")}
         path = f"api/figures/{self.figure}/versions/{self.version}/source"
-        self.client.put_bytes(path, self.data, kind="figure", **libraries)
+        query: dict[str, Any] = {"kind": "figure", **libraries}
+        self.client.put_bytes(path, self.data, **query)
+
+
+@dataclass(frozen=True)
+class SourceFault:
+    """Why a published figure has no source, for its pages."""
+
+    client: FigServeClient
+    figure: str
+    version: int
+    reason: str
+
+    @property
+    def data(self) -> bytes:
+        return json.dumps({"reason": self.reason}).encode()
+
+    def send(self) -> None:
+        self.client.put_bytes(f"api/figures/{self.figure}/versions/{self.version}/source", self.data, kind="none")
+
+
+Upload = SourceUpload | SourceFault
 
 
 class SourceUploader:
@@ -52,13 +75,13 @@ class SourceUploader:
     ) -> None:
         self._max_length, self._max_bytes, self._timeout = length, size, timeout
         self._changed = threading.Condition()
-        self._waiting: deque[SourceUpload] = deque()
+        self._waiting: deque[Upload] = deque()
         self._bytes = 0
         self._is_sending = False
         self._has_warned = False
         self._thread: threading.Thread | None = None
 
-    def put(self, source: SourceUpload) -> bool:
+    def put(self, source: Upload) -> bool:
         """Queue an upload; return False if it is too large or the queue stays full."""
         if len(source.data) > MAX_SOURCE_BYTES:
             self._log_failure(f"its source has {len(source.data):,} bytes, and the limit is {MAX_SOURCE_BYTES:,}")
@@ -114,7 +137,7 @@ _uploader: SourceUploader | None = None
 _lock = threading.Lock()
 
 
-def enqueue(source: SourceUpload) -> bool:
+def enqueue(source: Upload) -> bool:
     """Queue an upload in this process's uploader."""
     global _uploader
     with _lock:

@@ -64,6 +64,11 @@ class DashboardModel:
         return [panel for row in self.rows for panel in row]
 
     @property
+    def live_names(self) -> list[str]:
+        """Names of the live figures of its panels."""
+        return [panel.object.name for panel in self.panels if panel.kind == dashboards.LIVE]
+
+    @property
     def outline(self) -> str:
         """Plain text with one line per row."""
         return "\n".join("  " + " | ".join(panel.summary for panel in row) for row in self.rows)

@@ -48,6 +48,7 @@ def render_live_panel(
     OutputInvalid, UnsupportedType
         The function fails, or takes longer than ``timeout``.
     """
+    formats = chosen_formats(panel, formats)
     for number, (name, dpi) in enumerate(formats, 1):
         try:
             return _call(panel, {**arguments, **panel.fixed}, name, dpi, timeout)
@@ -67,7 +68,7 @@ def render_detached_panel(panel: LaidOutPanel, arguments: Mapping[str, Any], for
     """
     from ...plotting.images import payload_of
 
-    name, dpi = formats[0]
+    name, dpi = chosen_formats(panel, formats)[0]
     try:
         data = panel.object.fetch_detached({**arguments, **panel.fixed}, name, dpi)
         return payload_of(get_format(name), data, dpi=dpi)
@@ -85,6 +86,8 @@ def render_figure_panel(panel: LaidOutPanel, formats: FormatPreference) -> Encod
     OutputInvalid, UnsupportedType
         It has no image.
     """
+    if panel.format != "html":
+        formats = chosen_formats(panel, formats)
     if isinstance(panel.object, Published):
         return _render_published(panel.object, formats)
     if isinstance(panel.object, CapturedPlot):
@@ -104,6 +107,15 @@ def stored_image(item: Published | CapturedPlot) -> EncodedImage:
     if image is None:
         raise OutputInvalid("This figure has no image to show here. Open its page instead.")
     return image
+
+
+def chosen_formats(panel: LaidOutPanel, formats: FormatPreference) -> FormatPreference:
+    """Return the formats to try, beginning with the one that the panel asks for; paper has pixels only."""
+    if panel.format is None or formats == PRINT:
+        return formats
+    is_raster = get_format(panel.format).is_raster
+    dpi = next((dpi for _, dpi in formats if dpi is not None), None) if is_raster else None
+    return ((panel.format, dpi), *(one for one in formats if one[0] != panel.format))
 
 
 def preferred_formats(svg: EncodedImage | None, format: str | None) -> FormatPreference:
@@ -165,9 +177,9 @@ def _encode(item: Any, formats: FormatPreference) -> EncodedImage:
 def _render_published(figure: Published, formats: FormatPreference) -> EncodedImage:
     """Have the server render the figure; if it cannot, return the stored image."""
     name, dpi = formats[0]
-    if figure.is_redrawable:
-        try:
+    try:
+        if figure.is_redrawable:
             return figure.fetch(name, dpi=dpi)
-        except FigServeError:
-            pass
+    except FigServeError:
+        pass
     return stored_image(figure)

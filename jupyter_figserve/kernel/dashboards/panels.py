@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -35,12 +35,15 @@ class Panel:
         Width relative to the other panels of its row.
     alt
         Alternative text; None uses that of the figure.
+    format
+        Show the figure as ``"svg"``, ``"png"``, ``"jpg"``, ``"webp"`` or ``"html"``; None uses the figure's own form.
     """
 
     object: Any
     caption: str = ""
     share: float = 1
     alt: str | None = None
+    format: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class LaidOutPanel:
     given_alt: str | None = None
     fixed: Mapping[str, Any] = field(default_factory=dict)
     """JSON values of a live figure's bound parameters."""
+    format: str | None = None
+    """The requested format; None for the figure's own."""
 
     @property
     def markdown(self) -> str:
@@ -106,6 +111,7 @@ class LaidOutPanel:
             Its share, caption, text or alternative text is invalid.
         """
         row: dict[str, Any] = {"kind": self.kind, "share": self.share, "caption": self.caption, "alt": self.given_alt}
+        row["format"] = self.format
         if self.kind == dashboards.TEXT:
             return dashboards.PanelSpec.from_json(row | {"markdown": self.markdown})
         if self.kind == dashboards.LIVE:
@@ -161,14 +167,16 @@ def _make_panel(item: object, place: str) -> LaidOutPanel:
     given = item if isinstance(item, Panel) else Panel(item)
     if given is item and share == 1:
         share = given.share
-    panel = LaidOutPanel(place, _kind_of(given.object, place), given.object, share, given.caption, given.alt)
+    panel = LaidOutPanel(
+        place, _kind_of(given.object, place), given.object, share, given.caption, given.alt, format=given.format
+    )
     try:
         if panel.kind == dashboards.LIVE:
             panel = _with_bound_values(panel)
         checked = panel.to_spec()
     except FigServeError as error:
         raise panel.to_error(error) from error
-    return LaidOutPanel(place, panel.kind, panel.object, checked.share, checked.caption, checked.alt, panel.fixed)
+    return replace(panel, share=checked.share, caption=checked.caption, given_alt=checked.alt)
 
 
 def _with_bound_values(panel: LaidOutPanel) -> LaidOutPanel:
@@ -187,7 +195,7 @@ def _with_bound_values(panel: LaidOutPanel) -> LaidOutPanel:
             f"{missing[0]} has no default. Add one, or bind a value with {figure.name}.bind({missing[0]}=…).",
             code="parameter_missing",
         )
-    return LaidOutPanel(panel.place, panel.kind, figure, panel.share, panel.caption, panel.given_alt, fixed)
+    return replace(panel, fixed=fixed)
 
 
 def _kind_of(item: object, place: str) -> str:

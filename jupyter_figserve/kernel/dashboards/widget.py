@@ -16,7 +16,7 @@ from ...errors import FigServeError
 from ...model import dashboards
 from ..figures.display import data_url
 from ..figures.published_figure import Published
-from ..live.widget import read_module, require_anywidget, send_rendered
+from ..live.widget import read_module, register_widget, require_anywidget, send_rendered
 from .controls import DashboardControls
 from .model import DashboardModel
 from .panels import LaidOutPanel
@@ -31,7 +31,7 @@ def make_dashboard_widget(
 ) -> Any:
     """Make the widget of a dashboard, with these initial JSON values of its controls."""
     params = model.controls.complete(values)
-    return _widget_class()(
+    widget = _widget_class()(
         model=model,
         heading=model.title,
         href=href or "",
@@ -43,6 +43,8 @@ def make_dashboard_widget(
         ],
         params=params,
     )
+    register_widget(widget, model.live_names)
+    return widget
 
 
 def _panel_json(
@@ -65,7 +67,11 @@ def _panel_json(
         return value | {"html": render_markdown(panel.markdown)}
     if panel.kind == dashboards.LIVE:
         value |= {"path": panel.object.server_path(), "declared": panel.object.declaration_state()}
-        value |= {"fixed": dict(panel.fixed), "initial": controls.arguments(panel.place, params)}
+        value["format"] = panel.format
+        value |= {
+            "fixed": dict(panel.fixed),
+            "initial": controls.arguments(panel.place, params),
+        }
     if isinstance(panel.object, Published):
         value["published"] = _published_json(panel, panel.object)
     if still.image is not None:

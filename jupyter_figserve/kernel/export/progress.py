@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TextIO
 
-from ..figures.cell import find_shell
+from ..client.front_end import find_shell
 
 _INTERVAL = 0.2
 _BAR_WIDTH = 24

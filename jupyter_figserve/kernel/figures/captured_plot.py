@@ -11,9 +11,10 @@ from urllib.parse import quote
 from ...errors import FigServeError, NotConnected, NotFound
 from ...model.figures import MARKER, EncodedImage
 from ...model.links import DEFAULT_LINK_LIFE
-from ..client.connection import Connection, get_connection
+from ..client.batch_server import get_connection
+from ..client.connection import Connection
+from ..client.front_end import find_shell
 from . import display
-from .cell import find_shell
 from .published_figure import Published
 from .shared_link import SharedLink
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...model.figures import NAME_LENGTH, slug
+from ..client.front_end import find_parent, find_shell
 
 _MAX_EXECUTIONS = 16
 _PROCESS = "process"
@@ -89,7 +90,7 @@ def find_cell() -> NotebookCell | None:
     shell = find_shell()
     if shell is None:
         return None
-    parent = _parent(shell)
+    parent = find_parent(shell)
     content, metadata = parent.get("content") or {}, parent.get("metadata") or {}
     code = content.get("code")
     count = getattr(shell, "execution_count", None)
@@ -101,19 +102,6 @@ def find_cell() -> NotebookCell | None:
         digest=_digest(code if isinstance(code, str) else _last_input(shell)),
         execution_count=count if isinstance(count, int) else None,
     )
-
-
-def find_shell() -> Any | None:
-    """Return the IPython shell if this code runs in one; does not import IPython."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
-
-
-def _parent(shell: Any) -> dict[str, Any]:
-    """Return the running ``execute_request`` from ipykernel; empty at a terminal prompt."""
-    get_parent = getattr(shell, "get_parent", None)
-    parent = get_parent() if callable(get_parent) else None
-    return parent if isinstance(parent, dict) else {}
 
 
 def _last_input(shell: Any) -> str:

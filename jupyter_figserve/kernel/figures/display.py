@@ -49,6 +49,12 @@ class FigureCaption:
     url: str
     href: str
     figure: str
+    limitation: str = ""
+
+
+def limitation_text(reason: str) -> str:
+    """Return the line that says why a figure is only available as it was published."""
+    return f"Not available in other sizes and formats. {reason}"
 
 
 def link_href(url: str, *, is_own: bool) -> str:
@@ -71,14 +77,28 @@ def figure_bundle(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return data and metadata for ``display``; its metadata excludes the output from capture."""
     heading = f'Figure "{caption.name}", version {caption.version}'
+    note = f"\n{limitation_text(caption.limitation)}" if caption.limitation else ""
     data: dict[str, Any] = {
-        "text/plain": f"{heading}: {caption.url}" if with_link else heading,
+        "text/plain": f"{heading}: {caption.url}{note}" if with_link else heading,
         "text/html": _figure_html(caption, image, with_link),
     }
     if image and image.mimetype == "image/png" and len(image.data) <= _MAX_PLAIN_PNG_BYTES:
         # For exports without HTML, such as PDF through LaTeX.
         data["image/png"] = base64.b64encode(image.data).decode()
     return data, {MARKER: {"figure": caption.figure, "version": caption.version}}
+
+
+def unpublished_bundle(
+    text: str, title: str, alt: str, image: EncodedImage | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return data and metadata of a figure without a URL: its image alone."""
+    if image is None:
+        return {"text/plain": text}, {}
+    caption = FigureCaption(name="", title=title, alt=alt, version=0, url="", href="", figure="")
+    data: dict[str, Any] = {"text/plain": text, "text/html": _figure_html(caption, image, with_link=False)}
+    if image.mimetype == "image/png" and len(image.data) <= _MAX_PLAIN_PNG_BYTES:
+        data["image/png"] = base64.b64encode(image.data).decode()
+    return data, {}
 
 
 def plot_bundle(text: str, name: str, href: str, image: EncodedImage | None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -129,10 +149,13 @@ def _figure_html(caption: FigureCaption, image: EncodedImage | None, with_link: 
     shown = _image_html(caption, image)
     if not with_link:
         return f'<figure style="margin:0;{_TEXT}">{shown}</figure>'
+    note = ""
+    if caption.limitation:
+        note = f'<div style="{_MUTED}">{escape(limitation_text(caption.limitation))}</div>'
     text = (
         f'<figcaption style="margin-top:4px"><a href="{escape(caption.href)}" target="_blank" rel="noopener"'
         f' style="{_LINK}">{escape(caption.title or caption.name)}</a>'
-        f' <span style="{_MUTED}">version {caption.version}</span>{_copy_button(caption.href)}</figcaption>'
+        f' <span style="{_MUTED}">version {caption.version}</span>{_copy_button(caption.href)}{note}</figcaption>'
     )
     return f'<figure style="margin:0;{_TEXT}">{shown}{text}</figure>'
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ...errors import FigServeError, InvalidInput
+from ...errors import InvalidInput, NotConnected
 from ...model.figures import ALT_LENGTH, CAPTION_LENGTH, TITLE_LENGTH, EncodedImage, check_name, validate_single_line
 from ...model.formats import get_format
 from ...model.places import Place, check_collection, read_place
-from ..client import source_uploader
-from ..client.connection import Connection, get_connection
+from ..client.batch_server import get_connection
+from ..client.connection import Connection
 from ..client.multipart import encode_form, image_part, json_part
 from .cell import default_name, find_cell
 from .display import INLINE_FORMATS
+from .figure_source import FigureSource
+from .offline import UnpublishedFigure, warn_or_raise
 from .published_figure import Published
+from .shown_figures import find_last_shown
 
 if TYPE_CHECKING:
     from ...plotting.encode import EncodedFigure
@@ -43,7 +47,8 @@ def publish(
     ----------
     fig
         A matplotlib figure, axes or artists; a seaborn, plotnine or pandas plot; a PIL image; the bytes of an image;
-        or any object that displays as an image or HTML. None is the current pyplot figure.
+        or any object that displays as an image or HTML. None is the current pyplot figure, else the one that this
+        cell showed or closed last.
     name
         Identifies the figure within the notebook. None derives it from the title, else from the cell.
     title, alt
@@ -108,13 +113,41 @@ def _publish(
     keep_source: bool,
     **options: Any,
 ) -> Published:
-    connection = get_connection()
+    connection = _connect()
     from ...plotting.encode import encode
 
-    encoded = encode(fig, formats, **options)
+    encoded = encode(_find_drawn() if fig is None else fig, formats, with_state=keep_source, **options)
     derived = {"title": encoded.title, "alt": encoded.alt}
     complete = derived | {name: text for name, text in metadata.items() if text is not None}
+    if isinstance(connection, NotConnected):
+        return _keep_unpublished(encoded, name, complete, connection)
     return _post(connection, encoded, name, complete | place.as_json(), keep_source)
+
+
+def _connect() -> Connection | NotConnected:
+    """Return the connection; in a batch run without one, the error that has been warned of."""
+    try:
+        return get_connection()
+    except NotConnected as error:
+        warn_or_raise(error, 4)
+        return error
+
+
+def _keep_unpublished(
+    encoded: EncodedFigure, name: str | None, texts: dict[str, str], error: NotConnected
+) -> UnpublishedFigure:
+    checked = default_name(texts["title"], find_cell()) if name is None else name
+    figure = UnpublishedFigure(checked, texts["title"], texts["alt"], _displayed_image(encoded), error)
+    if encoded.figure is not None:
+        figure.set_source_figure(encoded.figure)
+    return figure
+
+
+def _find_drawn() -> Any | None:
+    """Return the figure that the running cell has shown or closed, if none is open; None for the current figure."""
+    pyplot: Any = sys.modules.get("matplotlib.pyplot")
+    is_open = pyplot is not None and bool(pyplot.get_fignums())
+    return None if is_open else find_last_shown()
 
 
 def _post(
@@ -131,34 +164,14 @@ def _post(
         "provenance": {"libraries": used},
         "sizes": [{"width": part.width, "height": part.height, "dpi": part.dpi} for part in encoded.payloads],
     }
-    source = _PickledSource(encoded.figure if keep_source else None)
+    source = FigureSource(encoded)
     content_type, body = _form(figure, encoded)
     record = connection.client.post_form("api/figures", content_type, body, source.pickle)
-    if source.data is not None and not record.get("redrawable"):
-        upload = source_uploader.SourceUpload(connection.client, record["id"], record["version"], source.data, used)
-        record["redrawable"] = source_uploader.enqueue(upload)
-    published = Published(record, connection, _displayed_image(encoded))
+    fault = source.send(connection.client, record, used)
+    published = Published(record, connection, _displayed_image(encoded), fault)
     if encoded.figure is not None:
         published.set_source_figure(encoded.figure)
     return published
-
-
-class _PickledSource:
-    """The figure, pickled during the call that publishes it: the next line of the cell may change it."""
-
-    def __init__(self, figure: Any | None) -> None:
-        self._figure = figure
-        self.data: bytes | None = None
-
-    def pickle(self) -> None:
-        if self._figure is None:
-            return
-        from ...plotting.pickling import pickle_figure
-
-        try:
-            self.data = pickle_figure(self._figure)
-        except FigServeError as error:
-            _log.debug("The figure is published without its source: %s", error)
 
 
 def _check_texts(title: str | None, alt: str | None, caption: str | None) -> dict[str, str | None]:

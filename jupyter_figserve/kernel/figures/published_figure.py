@@ -15,9 +15,11 @@ from ...model.figures import EncodedImage
 from ...model.formats import get_format
 from ...model.links import DEFAULT_LINK_LIFE
 from ...model.times import parse_expiry
+from ..client import source_uploader
 from ..client.client import FigServeClient
 from ..client.connection import Connection
 from . import display
+from .availability import check_available
 from .shared_link import HasImageUrl, SharedLink
 from .sharing import Shareable
 
@@ -45,8 +47,15 @@ class Published(Shareable, HasImageUrl):
     close that figure at the end of the cell. Without being displayed, the figure stays open.
     """
 
-    def __init__(self, record: dict[str, Any], connection: Connection, image: EncodedImage | None = None) -> None:
+    def __init__(
+        self,
+        record: dict[str, Any],
+        connection: Connection,
+        image: EncodedImage | None = None,
+        source_fault: str = "",
+    ) -> None:
         self._record = record
+        self._source_fault = source_fault
         self._connection = connection
         self._client = connection.client
         self._image = image
@@ -95,8 +104,39 @@ class Published(Shareable, HasImageUrl):
 
     @property
     def is_redrawable(self) -> bool:
-        """Whether the server has, or is about to receive, the source to render other sizes and formats."""
-        return bool(self._record.get("redrawable"))
+        """Whether any size can be requested: the server has rendered the figure's source once, which it tries now."""
+        return bool(self._find_availability()["redrawable"])
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Names of the formats in which the figure is available, the stored ones first."""
+        return tuple(self._find_availability()["formats"])
+
+    @property
+    def limitation(self) -> str | None:
+        """Why the figure is not available in every size and format, as a sentence; None if it is."""
+        reason = self._source_fault or self._find_availability()["limitation"]
+        return None if reason is None else str(reason)
+
+    def image_url(
+        self,
+        format: str = "png",
+        *,
+        width: float | None = None,
+        height: float | None = None,
+        dpi: float | None = None,
+    ) -> str:
+        """Return the URL of the image; ``width`` and ``height`` are in pixels.
+
+        Raises
+        ------
+        UnsupportedType
+            The figure is not available so; the message says why.
+        """
+        url = super().image_url(format, width=width, height=height, dpi=dpi)
+        sizes = {"width": width, "height": height, "dpi": dpi}
+        check_available(get_format(format), sizes, self._record, self._find_availability)
+        return url
 
     def versions(self) -> list[FigureVersion]:
         """List the stored versions, in the server's order."""
@@ -165,6 +205,7 @@ class Published(Shareable, HasImageUrl):
             url=self.url,
             href=display.link_href(self.url, is_own=self._connection.is_own),
             figure=self.id,
+            limitation=self._source_fault,
         )
         return display.figure_bundle(caption, image, with_link=with_link)
 
@@ -199,13 +240,21 @@ class Published(Shareable, HasImageUrl):
         return self._client.get_bytes(f"figures/{self.id}.html")
 
     def __repr__(self) -> str:
-        return f'Figure "{self.name}", version {self.version}: {self.url}'
+        text = f'Figure "{self.name}", version {self.version}: {self.url}'
+        return f"{text}\n{display.limitation_text(self._source_fault)}" if self._source_fault else text
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         return self.bundle()
 
     def _links_api(self) -> tuple[FigServeClient, str]:
         return self._client, f"api/figures/{self.id}/links"
+
+    def _find_availability(self) -> dict[str, Any]:
+        """Return the record with what is known to work; the server tries the source if it has not yet."""
+        if not self._record.get("redrawable") or self._record.get("limitation"):
+            source_uploader.flush()
+            self._record |= self._client.get(f"api/figures/{self.id}", version=self.version)
+        return self._record
 
     def _fetch_stored(self) -> EncodedImage | None:
         """Fetch a stored image of a listed figure; None if there is none, or the server is unavailable."""

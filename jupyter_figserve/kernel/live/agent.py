@@ -16,10 +16,10 @@ import socket
 import threading
 from typing import Any
 
-from ...errors import NotConnected
+from ...errors import FigServeError, NotConnected
 from ..client.address import UNIX, Address
 from ..client.connection import Connection, find_connection
-from ..figures.cell import find_shell
+from ..client.front_end import find_shell
 from .registry import worker
 
 PROTOCOL = 1
@@ -110,7 +110,12 @@ class Agent:
     def _receive(self, message: dict[str, Any]) -> None:
         if message["op"] == "call":
             origin = self._socket
-            worker.submit(message, lambda head, body: self._reply(origin, head, body))
+            progress = {"op": "progress", "rid": message["rid"]}
+            worker.submit(
+                message,
+                lambda head, body: self._reply(origin, head, body),
+                lambda done, total: self._reply(origin, progress | {"done": done, "total": total}, b""),
+            )
         elif message["op"] == "welcome":
             with self._changed:
                 # The response to an earlier hello lacks the functions registered since.
@@ -204,7 +209,11 @@ def start_agent() -> Agent | None:
     # A forked child inherits the kernel's environment, and would replace the kernel's own connection.
     if _is_forked or find_shell() is None:
         return None
-    connection = find_connection()
+    try:
+        connection = find_connection()
+    except FigServeError:
+        # A setting that publishing complains about; the function can be called all the same.
+        return None
     if connection is None or not connection.is_own or not connection.client.has_key:
         return None
     with _lock:

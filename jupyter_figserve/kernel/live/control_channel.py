@@ -10,7 +10,7 @@ import asyncio
 import sys
 from typing import Any
 
-from ..figures.cell import find_shell
+from ..client.front_end import find_shell
 from .registry import worker
 
 REQUEST, REPLY = "figserve_request", "figserve_reply"
@@ -40,7 +40,10 @@ class _RequestHandler:
         def reply(head: dict[str, Any], body: bytes) -> None:
             loop.call_soon_threadsafe(self._send, stream, ident, parent, head, body)
 
-        worker.submit(content, reply)
+        def report(done: float, total: float) -> None:
+            reply({"op": "progress", "done": done, "total": total}, b"")
+
+        worker.submit(content, reply, report)
 
     def _send(self, stream: Any, ident: Any, parent: dict[str, Any], head: dict[str, Any], body: bytes) -> None:
         buffers = [body] if body else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any, overload
 
 from ...errors import InvalidInput, NotConnected
@@ -14,6 +15,9 @@ from .agent import flush_after_cell, start_agent
 from .control_channel import install_handler
 from .live_figure import LiveFigure
 from .registry import LiveFunction, worker
+
+MIN_REFRESH = 1.0
+"""Seconds; the server's own lower limit is FigServe.min_live_refresh."""
 
 
 @overload
@@ -28,6 +32,8 @@ def live(
     timeout: str | float = "20s",
     data_version: Any = None,
     detach: bool = False,
+    tight: bool = False,
+    refresh: str | float | None = None,
 ) -> Callable[[Callable[..., Any]], LiveFigure]: ...
 
 
@@ -40,8 +46,13 @@ def live(
     timeout: str | float = "20s",
     data_version: Any = None,
     detach: bool = False,
+    tight: bool = False,
+    refresh: str | float | None = None,
 ) -> Any:
     """Give a function a URL with its parameters as the query; each request calls it, even while a cell runs.
+
+    A function may return data instead of a figure: dicts, lists, numbers, strings, NumPy arrays and pandas tables are
+    served as JSON and CSV; ``figserve.Response`` adds an HTTP status.
 
     Parameters
     ----------
@@ -53,28 +64,38 @@ def live(
         How long a viewer waits before getting the last good image, or an error if there is none.
     data_version
         A value, or a function without parameters, that changes with the data; an image of the same version is not
-        rendered again. Ignored for a detached function without a kernel, whose data no longer changes.
+        rendered again, and open pages follow a new one. Not used without a kernel, when the data no longer changes.
     detach
         Also store the function on the server now, like ``detach()``, to run when there is no kernel.
+    tight
+        Crop or extend each image to its content, like ``bbox_inches="tight"``, so that nothing is cut off.
+    refresh
+        How often open pages ask for a new image, such as ``"30s"``. With ``cache`` of the same length, all viewers
+        together cost one call in that time.
     """
-    names = _caller_locals()
-
-    def declare(function: Callable[..., Any]) -> LiveFigure:
-        durations = (0.0 if cache in ("0s", 0, "0") else parse_duration(cache)), parse_duration(timeout)
-        figure = _declare(function, name, names, durations, data_version)
-        if detach:
-            _detach_if_connected(figure)
-        return figure
-
+    options = {"cache": cache, "timeout": timeout, "data_version": data_version, "tight": tight, "refresh": refresh}
+    declare = partial(_decorate, name=name, names=_caller_locals(), options=options, detach=detach)
     return declare if function is None else declare(function)
 
 
+def _decorate(
+    function: Callable[..., Any], *, name: str | None, names: dict[str, Any], options: dict[str, Any], detach: bool
+) -> LiveFigure:
+    cache, refresh = options["cache"], options["refresh"]
+    checked = {
+        "cache": 0.0 if cache in ("0s", 0, "0") else parse_duration(cache),
+        "timeout": parse_duration(options["timeout"]),
+        "tight": bool(options["tight"]),
+        "refresh": None if refresh is None else _parse_refresh(refresh),
+    }
+    figure = _declare(function, name, names, options | checked)
+    if detach:
+        _detach_if_connected(figure)
+    return figure
+
+
 def _declare(
-    function: Callable[..., Any],
-    name: str | None,
-    names: dict[str, Any],
-    durations: tuple[float, float],
-    data_version: Any,
+    function: Callable[..., Any], name: str | None, names: dict[str, Any], options: dict[str, Any]
 ) -> LiveFigure:
     from ...plotting.signatures import read_signature
 
@@ -83,7 +104,7 @@ def _declare(
     if not callable(function):
         raise InvalidInput("@figserve.live must decorate a function.")
     checked = _check_live_name(name if name is not None else getattr(function, "__name__", None))
-    figure = LiveFigure(LiveFunction(checked, function, read_signature(function, names), *durations, data_version))
+    figure = LiveFigure(LiveFunction(checked, function, read_signature(function, names), **options))
     _register(figure.offer)
     return figure
 
@@ -107,6 +128,13 @@ def _detach_if_connected(figure: LiveFigure) -> None:
         figure.detach()
     except NotConnected as error:
         warnings.warn(f'"{figure.name}" is not detached: {error.message}', stacklevel=3)
+
+
+def _parse_refresh(value: str | float) -> float:
+    seconds = parse_duration(value)
+    if seconds < MIN_REFRESH:
+        raise InvalidInput(f"refresh={value!r:.40} is less than {MIN_REFRESH:g} second. Use a longer time.")
+    return seconds
 
 
 def _check_live_name(name: object) -> str:

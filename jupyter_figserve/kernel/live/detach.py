@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import io
-import sys
 import types
 import warnings
-from pathlib import Path
 from typing import Any
 
 from ...errors import Conflict, InvalidInput, TooLarge
+from ...plotting.bounded_buffer import LimitExceeded
+from ...plotting.by_value import INSTALL, dump_by_value, find_cloudpickle, find_own_modules
 from ..client.client import FigServeClient
 from ..client.multipart import Part, encode_form, json_part
 from .registry import LiveFunction
@@ -20,8 +19,6 @@ MAX_PICKLE_BYTES = 64 * 2**20
 WARN_BYTES = 2**20
 """Size from which a warning lists the largest variables."""
 _MAX_LISTED = 5
-_MAX_MODULES = 200
-_PACKAGE = __name__.partition(".")[0]
 _MAX_REASON_LENGTH = 300
 
 
@@ -53,80 +50,32 @@ def send_function(client: FigServeClient, live_id: str, function: LiveFunction) 
 
 
 def pickle_function(function: LiveFunction) -> bytes:
-    """Pickle the function with its signature and rcParams; only the sandbox unpickles it.
+    """Pickle the function with its signature and drawing state; only the sandbox unpickles it.
 
     Raises
     ------
     InvalidInput, TooLarge
         See ``send_function``.
     """
-    from ...plotting.detached import DetachedFunction, changed_rcparams
+    from ...plotting.detached import DetachedFunction
+    from ...plotting.drawing_state import DrawingState
 
     try:
-        return _pickle(DetachedFunction(function.function, function.signature, changed_rcparams()), MAX_PICKLE_BYTES)
-    except _LimitExceeded:
+        state = DrawingState.capture(None)
+        return _pickle(DetachedFunction(function.function, function.signature, state), MAX_PICKLE_BYTES)
+    except LimitExceeded:
         limit = _megabytes(MAX_PICKLE_BYTES)
         raise _too_large(function, f"more than {limit}", f"The limit is {limit}") from None
     except Exception as error:
         raise _unpicklable(function, error) from error
 
 
-class _LimitExceeded(Exception):
-    """The pickle is larger than allowed."""
-
-
-class _BoundedBuffer(io.BytesIO):
-    """Stops pickling when the limit is exceeded, before the pickle fills the memory."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self._limit = limit
-
-    def write(self, data: Any) -> int:
-        if self.tell() + memoryview(data).nbytes > self._limit:
-            raise _LimitExceeded
-        return super().write(data)
-
-
 def _pickle(value: Any, limit: int) -> bytes:
-    try:
-        import cloudpickle
-    except ImportError as error:
+    if find_cloudpickle() is None:
         raise Conflict(
-            'detach() needs cloudpickle in this kernel\'s environment: pip install "jupyter_figserve[detach]"',
-            code="cloudpickle_missing",
-        ) from error
-    buffer, own = _BoundedBuffer(limit), [sys.modules[name] for name in find_own_modules()]
-    for module in own:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        cloudpickle.dump(value, buffer)
-    finally:
-        for module in own:
-            cloudpickle.unregister_pickle_by_value(module)
-    return buffer.getvalue()
-
-
-def find_own_modules() -> list[str]:
-    """List the modules next to or below the notebook; the sandbox lacks them, so they are pickled by value."""
-    here, installed = Path.cwd().resolve(), _library_directories()
-    found = []
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if name == "__main__" or name.partition(".")[0] == _PACKAGE or not isinstance(file, str):
-            continue
-        parents = Path(file).resolve().parents
-        if here in parents and not installed.intersection(parents):
-            found.append(name)
-    return found[:_MAX_MODULES]
-
-
-def _library_directories() -> set[Path]:
-    """Return the directories of installed libraries; the notebook may be in a parent of its environment."""
-    paths = [sys.prefix, sys.base_prefix, *(path for path in sys.path if path.endswith(("-packages", ".zip")))]
-    here = Path.cwd().resolve()
-    # The notebook may also be inside one of them, if sys.prefix is / or /usr.
-    return {found for found in (Path(path).resolve() for path in paths) if found not in (here, *here.parents)}
+            f"detach() needs cloudpickle in this kernel's environment: {INSTALL}", code="cloudpickle_missing"
+        )
+    return dump_by_value(value, limit)
 
 
 def _closure(function: LiveFunction) -> dict[str, Any]:
@@ -145,7 +94,7 @@ def _largest(function: LiveFunction, data: bytes = b"") -> str:
     for name, value in _closure(function).items():
         try:
             sizes.append((len(_pickle(value, MAX_PICKLE_BYTES)), name))
-        except _LimitExceeded:
+        except LimitExceeded:
             sizes.append((MAX_PICKLE_BYTES, name))
         except Exception:  # noqa: S112  variables that cannot be pickled have their own message
             continue

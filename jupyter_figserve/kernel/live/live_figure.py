@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...errors import Conflict, FigServeError, InvalidInput, NotConnected
-from ...model.formats import get_format
+from ...model.formats import get_format, get_live_format
+from ...model.live import RECORD_PARAMETER
 from ...model.parameters import SIZES, Parameters
 from ..client.client import FigServeClient
 from ..client.connection import HOW_TO_CONNECT
@@ -84,18 +85,45 @@ class LiveFigure(ShareableWithParameters):
         return self._with_query(self._address()["lasting_url"], values)
 
     def image_url(self, format: str = "png", /, **values: Any) -> str:
-        """Return the URL of the image, rendered for each request; also takes ``width``, ``height`` and ``dpi``."""
-        return self._with_query(f"{self._address()['url']}.{get_format(format).name}", values)
+        """Return the URL of the image, or of the data as json or csv; takes ``width``, ``height`` and ``dpi``, too."""
+        return self._with_query(f"{self._address()['url']}.{get_live_format(format).name}", values)
 
-    def freeze(self, *, format: str = "png", **values: Iterable[Any]) -> int:
+    def refresh(self) -> None:
+        """Have every open page, panel, widget and link page ask for a new image, since the data has changed.
+
+        Without a server there are only widgets to redraw.
+
+        Raises
+        ------
+        Conflict
+            The figure is no longer live.
+        """
+        from .widget import redraw_widgets
+
+        if not worker.refresh(self.name):
+            raise _not_live(self.name)
+        agent = start_agent()
+        if agent is not None:
+            agent.announce()
+        redraw_widgets(self.name)
+
+    def freeze(self, *, format: str | None = None, **values: Iterable[Any]) -> int:
         """Render each combination of these values now, to show when no kernel is running; return their number.
+
+        Parameters
+        ----------
+        format
+            The only format to render; None for PNG and SVG, for HTML, or for JSON and CSV, as the function returns.
+        **values
+            For each parameter, a list of its values.
 
         Raises
         ------
         InvalidInput
             There are more than 500 combinations.
         """
-        body = {"format": get_format(format).name, "calls": self._combinations(values)}
+        checked = None if format is None else get_live_format(format).name
+        body = {"format": checked, "calls": self._combinations(values)}
         return int(self._client().post(f"api/live/{self.id}/frozen", body)["frozen"])
 
     def detach(self) -> LiveFigure:
@@ -115,7 +143,7 @@ class LiveFigure(ShareableWithParameters):
     def is_detached(self) -> bool:
         """Whether the server's sandbox can run the function; False without a server."""
         try:
-            return bool(self._client().get(f"live/f/{self.id}.json")["detached"])
+            return bool(self._client().get(f"live/f/{self.id}.json", **{RECORD_PARAMETER: 1})["detached"])
         except FigServeError:
             return False
 
@@ -156,8 +184,9 @@ class LiveFigure(ShareableWithParameters):
             return ""
 
     def declaration_state(self) -> dict[str, Any]:
-        """Return revision and schema, by which a page detects that the function was redefined."""
-        return {"revision": self._function.revision, "schema": self.parameters.schema()}
+        """Return revision and schema, by which a page detects that the function was redefined, and ``refresh``."""
+        function = self._function
+        return {"revision": function.revision, "schema": self.parameters.schema(), "refresh": function.refresh}
 
     def __repr__(self) -> str:
         bound = ", ".join(f"{name}={value!r}" for name, value in self._fixed.items())
@@ -179,7 +208,7 @@ class LiveFigure(ShareableWithParameters):
                 f" figserve server. {HOW_TO_CONNECT}"
             )
         if worker.find(self.name) is None:
-            raise Conflict(f'"{self.name}" is no longer a live figure. Run its cell again.')
+            raise _not_live(self.name)
         return agent
 
     def _address(self) -> dict[str, str]:
@@ -224,3 +253,7 @@ class LiveFigure(ShareableWithParameters):
                     f"There are {len(found):,} combinations, and the limit is {_MAX_FROZEN}. Freeze fewer values."
                 )
         return found
+
+
+def _not_live(name: str) -> Conflict:
+    return Conflict(f'"{name}" is no longer a live figure. Run its cell again.')

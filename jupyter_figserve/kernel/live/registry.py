@@ -13,14 +13,16 @@ import queue
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ...errors import CodeFailed, FigServeError, NotFound
+from ...errors import CodeFailed, FigServeError, NotFound, TooLarge
 from ...model.live import LiveRequest
 from ...model.parameters import SIZES
 
 if TYPE_CHECKING:
+    from ...plotting.live_call import LiveCallResult
+    from ...plotting.progress import Listener
     from ...plotting.signatures import Signature
 
 Reply = Callable[[dict[str, Any], bytes], None]
@@ -41,6 +43,12 @@ class LiveFunction:
         Seconds that a viewer waits.
     data_version
         A value, or a function that returns it, that changes with the data; None renders an image for each call.
+    tight
+        Whether images are cropped or extended to their content.
+    refresh
+        Seconds after which open pages ask for a new image; None for never.
+    refreshed
+        Changes with each refresh.
     """
 
     name: str
@@ -49,7 +57,10 @@ class LiveFunction:
     cache: float = 0.0
     timeout: float = 20.0
     data_version: Any = None
+    tight: bool = False
+    refresh: float | None = None
     revision: str = field(default_factory=lambda: secrets.token_hex(6))
+    refreshed: str = ""
 
     @property
     def description(self) -> str:
@@ -69,6 +80,9 @@ class LiveFunction:
             "is_versioned": self.data_version is not None,
             "digest": _digest(self.function),
             "revision": self.revision,
+            "tight": self.tight,
+            "refresh": self.refresh,
+            "refreshed": self.refreshed,
         }
 
     def version(self) -> str | None:
@@ -83,7 +97,7 @@ class LiveWorker:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._functions: dict[str, LiveFunction] = {}
-        self._queue: queue.SimpleQueue[tuple[dict[str, Any], Reply]] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[dict[str, Any], Reply, Listener | None]] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def register(self, function: LiveFunction) -> None:
@@ -99,13 +113,21 @@ class LiveWorker:
         with self._lock:
             return self._functions.get(name)
 
-    def submit(self, request: dict[str, Any], reply: Reply) -> None:
-        """Queue a request; the worker thread calls ``reply`` with the response."""
+    def refresh(self, name: str) -> bool:
+        """Declare what was drawn before out of date; False if there is no such function."""
+        with self._lock:
+            function = self._functions.get(name)
+            if function is not None:
+                self._functions[name] = replace(function, refreshed=secrets.token_hex(6))
+            return function is not None
+
+    def submit(self, request: dict[str, Any], reply: Reply, on_progress: Listener | None = None) -> None:
+        """Queue a request; the worker thread calls ``reply`` with the response, and before it ``on_progress``."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="figserve-live", daemon=True)
                 self._thread.start()
-        self._queue.put((request, reply))
+        self._queue.put((request, reply, on_progress))
 
     def reset_after_fork(self) -> None:
         """Keep the functions, which the child may call; drop the queue, since the parent answers it."""
@@ -115,12 +137,13 @@ class LiveWorker:
 
     def _run(self) -> None:
         while True:
-            request, reply = self._queue.get()
-            reply(*self.answer(request))
+            request, reply, on_progress = self._queue.get()
+            reply(*self.answer(request, on_progress))
 
-    def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    def answer(self, request: dict[str, Any], on_progress: Listener | None = None) -> tuple[dict[str, Any], bytes]:
         """Return head and body of the response to a request; failures are responses, too."""
         from ...plotting.live_call import draw
+        from ...plotting.progress import reporting
 
         head: dict[str, Any] = {"op": "answer", "rid": request.get("rid")}
         try:
@@ -130,27 +153,44 @@ class LiveWorker:
             version = _current_version(function)
             if version is not None and version in request.get("known", ()):
                 return head | {"version": version, "is_unchanged": True}, b""
-            rendered = draw(function.function, function.signature, LiveRequest.from_json(request))
+            with reporting(on_progress):
+                rendered = draw(
+                    function.function, function.signature, LiveRequest.from_json(request), tight=function.tight
+                )
+            _check_size(rendered.payload.data, request.get("max_bytes"))
         except FigServeError as error:
             return head | {"error": _error_json(error)}, b""
         except Exception as error:
             # Not raised by the function: an encoder's error, or a bug in this package.
             return head | {"error": {"type": "OutputInvalid", "message": f"{type(error).__name__}: {error}"}}, b""
-        payload = rendered.payload
-        result = {
-            "mimetype": payload.mimetype,
-            "width": payload.width,
-            "height": payload.height,
-            "dpi": payload.dpi,
-            "title": rendered.title,
-            "alt": rendered.alt,
-            "output": rendered.output,
-            "is_html": rendered.is_html,
-            "density": rendered.device_pixel_ratio,
-            "version": version,
-            "revision": function.revision,
-        }
-        return head | result, payload.data
+        result = {**_result_json(rendered), "version": version, "revision": function.revision}
+        return head | result, rendered.payload.data
+
+
+def _result_json(rendered: LiveCallResult) -> dict[str, Any]:
+    payload = rendered.payload
+    return {
+        "mimetype": payload.mimetype,
+        "width": payload.width,
+        "height": payload.height,
+        "dpi": payload.dpi,
+        "title": rendered.title,
+        "alt": rendered.alt,
+        "output": rendered.output,
+        "status": rendered.status,
+        "is_html": rendered.is_html,
+        "density": rendered.device_pixel_ratio,
+    }
+
+
+def _check_size(data: bytes, limit: Any) -> None:
+    """Raise ``TooLarge`` beyond the server's limit, which would otherwise close the connection."""
+    if isinstance(limit, int) and len(data) > limit:
+        raise TooLarge(
+            f"The result has {len(data):,} bytes, and the server accepts {limit:,} (FigServe.live_bytes). Draw or"
+            " return less.",
+            code="result_too_large",
+        )
 
 
 def _current_version(function: LiveFunction) -> str | None:

@@ -6,17 +6,22 @@ page's site has no figserve server, they come through the widget's own messages,
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ...errors import FigServeError
 from ...model.parameters import Parameters
 from .registry import worker
 
 _STATIC = Path(__file__).parents[2] / "static" / "widgets"
+_SHOWN_FORMATS = ("png", "svg", "jpg", "webp", "html", "json")
+_widgets: WeakKeyDictionary[Any, frozenset[str]] = WeakKeyDictionary()
 _SHARED_SCRIPTS = ("widget_controls.js", "widget_events.js", "widget_live.js")
+_DATA_SCRIPT = "shared/data_table.js"
 _STYLE = """
 .figserve-live {
   display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px; flex: 1 1 auto; min-width: min(100%, 240px);
@@ -32,6 +37,8 @@ _STYLE = """
 .figserve-live iframe.coming { position: absolute; inset-inline: 0; visibility: hidden; }
 .figserve-live .failed { color: var(--jp-error-color1, #b3261e); white-space: pre-wrap; }
 .figserve-live [role="status"]:empty { display: none; }
+.figserve-live progress { position: absolute; inset: auto 0 0; width: 100%; height: 4px; }
+.figserve-live .data { overflow: auto; max-height: 420px; }
 """
 
 
@@ -68,13 +75,29 @@ def send_rendered(widget: Any, message: dict[str, Any], name: str, arguments: di
         content = {"rid": message.get("rid"), "error": error.get("message"), "mimetype": head.get("mimetype")}
         widget.send(content | {"code": error.get("code")}, [body])
 
-    format = "html" if message.get("format") == "html" else "png"
-    worker.submit({"name": name, "arguments": arguments, "format": format}, reply)
+    def report(done: float, total: float) -> None:
+        widget.send({"rid": message.get("rid"), "progress": [done, total]})
+
+    format = message.get("format") if message.get("format") in _SHOWN_FORMATS else "png"
+    worker.submit({"name": name, "arguments": arguments, "format": format}, reply, report)
+
+
+def redraw_widgets(name: str) -> None:
+    """Redraw the open widgets of this kernel that show a live figure, also where the page follows no server."""
+    for widget, names in list(_widgets.items()):
+        if name in names:
+            widget.draw()
+
+
+def register_widget(widget: Any, names: Iterable[str]) -> None:
+    """Have ``redraw_widgets`` call the widget's ``draw`` for these live figures."""
+    _widgets[widget] = frozenset(names)
 
 
 def read_module(*names: str) -> str:
     """Concatenate the shared scripts and a widget's own: a widget is one module, which cannot import others."""
-    return "".join((_STATIC / name).read_text(encoding="utf-8") for name in (*_SHARED_SCRIPTS, *names))
+    shared = (_STATIC.parent / _DATA_SCRIPT).read_text(encoding="utf-8").replace("export function", "function")
+    return shared + "".join((_STATIC / name).read_text(encoding="utf-8") for name in (*_SHARED_SCRIPTS, *names))
 
 
 def require_anywidget() -> None:
@@ -106,6 +129,7 @@ def _widget_class() -> Any:
             self._parameters = parameters
             super().__init__(**traits)
             self.on_msg(_on_message)
+            register_widget(self, [self.name])
 
         def draw(self) -> None:
             """Render again with the same values, after the data changed."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import re
 import signal
-import struct
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from ...errors import CodeFailed, InvalidInput, NoFigure, OutputInvalid, TooLarge
+from ...errors import CodeFailed, InvalidInput, NoFigure, OutputInvalid, TooLarge, UnsupportedType
 from ...model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage
-from ...model.formats import FORMATS, Format, get_format, looks_like, png_size
+from ...model.formats import FORMATS, Format, get_live_format, looks_like
+from ...model.image_headers import read_header
 from ...model.rendering import ALL, DrawOptions, RenderJob, RenderResult
+from ...model.responses import is_status
 from .. import wire
 from .job_limits import JobLimits, check_pixels
 
@@ -23,9 +24,9 @@ _MAX_MESSAGE_LENGTH = 2_500
 _MAX_TRACEBACK_LENGTH = 40_000
 _MAX_IMAGES = 100
 _MAX_LIBRARIES, _MAX_LIBRARY_LENGTH = 40, 40
+_MAX_WARNINGS, _MAX_WARNING_LENGTH = 21, 1_000
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _CODE = re.compile(r"[a-z_]{1,40}")
-_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _NOT_AN_IMAGE = "The code wrote into the result channel; the result is not an image."
 
 
@@ -85,7 +86,7 @@ def _parse_images(
     has_thumbnail = header.get("thumbnail") is not None
     if len(parts) != len(described) + has_thumbnail or (len(described) > 1 and job.figure != ALL):
         raise OutputInvalid(_NOT_AN_IMAGE)
-    row = get_format(job.options.format)
+    row = get_live_format(job.options.format)
     images = tuple(
         _parse_image(row, data, metadata, job.options, limits)
         for data, metadata in zip(parts[: len(described)], described, strict=True)
@@ -101,7 +102,9 @@ def _parse_images(
         thumbnail=thumbnail,
         output=output,
         libraries=_parse_libraries(header.get("libraries")),
+        warnings=_parse_warnings(header.get("warnings")),
         device_pixel_ratio=ratio if header.get("device_pixel_ratio") == ratio else 1,
+        status=header["http_status"] if is_status(header.get("http_status")) else 200,
     )
 
 
@@ -114,51 +117,17 @@ def _parse_image(row: Format, data: bytes, metadata: Any, options: DrawOptions, 
     dpi = float(dpi) if isinstance(dpi, (int, float)) and 0 < dpi < 1e6 else None
     if row.is_vector or row.is_text:
         return EncodedImage(row.mimetype, data, _side(metadata.get("width")), _side(metadata.get("height")))
-    size = _pixel_size(row, data)
-    if size is None:
+    image = read_header(row.name, data)
+    if image is None:
         raise OutputInvalid(f"The size of the {row.name} cannot be read.")
+    size = image.width, image.height
     check_pixels(*size, limits)
+    check_pixels(image.largest, 1, limits)
     if not options.tight:
         for requested, actual in zip((options.width, options.height), size, strict=True):
             if requested is not None and requested != actual:
                 raise OutputInvalid(f"The image has {size[0]} by {size[1]} pixels, which is not the requested size.")
-    return EncodedImage(row.mimetype, data, *size, dpi)
-
-
-def _pixel_size(row: Format, data: bytes) -> tuple[int, int] | None:
-    """Return width and height of a raster image from its first bytes."""
-    if row.name == "png":
-        return png_size(data)
-    size = _jpeg_size(data) if row.name == "jpg" else _webp_size(data)
-    return size if size and all(size) else None
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Read the frame header, skipping the segments before it. Source: ITU-T T.81, B.2.2."""
-    offset = 2
-    while offset + 9 <= len(data) and data[offset] == 0xFF:
-        marker, length = data[offset + 1], int.from_bytes(data[offset + 2 : offset + 4])
-        if marker in _JPEG_FRAMES:
-            height, width = struct.unpack_from(">HH", data, offset + 5)
-            return width, height
-        offset += 2 + max(length, 2)
-    return None
-
-
-def _webp_size(data: bytes) -> tuple[int, int] | None:
-    """Read the first chunk: lossy, lossless or extended. Source: RFC 9649, sections 2.5 to 2.7."""
-    if len(data) < 30:
-        return None
-    kind = data[12:16]
-    if kind == b"VP8 ":
-        width, height = struct.unpack_from("<HH", data, 26)
-        return width & 0x3FFF, height & 0x3FFF
-    if kind == b"VP8L":
-        bits = int.from_bytes(data[21:25], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if kind == b"VP8X":
-        return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
-    return None
+    return EncodedImage(row.mimetype, data, *size, dpi, image.frames if image.is_animated else None, image.duration)
 
 
 def _raise_for_error(header: Mapping[str, Any], output: str) -> NoReturn:
@@ -182,7 +151,8 @@ def _raise_for_error(header: Mapping[str, Any], output: str) -> NoReturn:
     if code == "too_many_pixels":
         raise TooLarge(message, code="too_many_pixels")
     is_code = isinstance(code, str) and _CODE.fullmatch(code) is not None
-    raise OutputInvalid(message, code=str(code) if is_code else None)
+    error = UnsupportedType if status == "format" else OutputInvalid
+    raise error(message, code=str(code) if is_code else None)
 
 
 def _clean(text: object, limit: int, *, keep_lines: bool = True) -> str:
@@ -198,6 +168,13 @@ def _parse_libraries(versions: object) -> dict[str, str]:
         return {}
     items = list(versions.items())[:_MAX_LIBRARIES]
     return {_clean(name, _MAX_LIBRARY_LENGTH): _clean(version, _MAX_LIBRARY_LENGTH) for name, version in items}
+
+
+def _parse_warnings(sentences: object) -> tuple[str, ...]:
+    if not isinstance(sentences, list):
+        return ()
+    cleaned = (_clean(one, _MAX_WARNING_LENGTH, keep_lines=False) for one in sentences[:_MAX_WARNINGS])
+    return tuple(one for one in cleaned if one)
 
 
 def _side(value: object) -> int | None:

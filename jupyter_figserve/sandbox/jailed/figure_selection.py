@@ -9,9 +9,11 @@ from typing import Any
 from ...errors import NoFigure, OutputInvalid
 from ...model.formats import CSS_DPI, get_format
 from ...plotting.resolve import ResolvedFigure, find_figure
-from .pyplot_hooks import shown_figures
+from .figure_log import figure_log, is_blank
 
 ALL = "all"
+_COLOURS = ("facecolor", "edgecolor", "transparent")
+"""Options of ``savefig`` that do not change the size."""
 
 
 def select_figures(value: Any, names: dict[str, Any], figure: int | str | None) -> list[Any]:
@@ -33,19 +35,41 @@ def select_figures(value: Any, names: dict[str, Any], figure: int | str | None) 
     """
     if figure is None:
         return [_choose_figure(value, names)]
-    numbers = _open_numbers()
+    made = _find_made()
     if figure == ALL:
-        found: list[Any] = [ResolvedFigure(_get_open(number)) for number in numbers] or [
-            ResolvedFigure(f) for f in shown_figures.figures
-        ]
+        found = [_as_saved(one) for one in made] or [one for one in figure_log.displayed if _can_render_itself(one)]
         return found or [_choose_figure(value, names)]
     assert isinstance(figure, int)
-    if figure in numbers:
-        return [ResolvedFigure(_get_open(figure))]
-    if not numbers and 1 <= figure <= len(shown_figures.figures):
-        return [ResolvedFigure(shown_figures.figures[figure - 1])]
-    made = ", ".join(map(str, numbers or range(1, len(shown_figures.figures) + 1)))
-    raise NoFigure(f"The code made no figure {figure}" + (f"; it made {made}." if made else ", nor any other."))
+    return [_get_figure(figure, made)]
+
+
+def _find_made() -> list[Any]:
+    """Return the figures that the code made, in their order: those shown, saved or closed, then the open ones."""
+    opened = [_get_open(number) for number in _open_numbers()]
+    closed = [one for one in figure_log.figures if not any(one is other for other in opened)]
+    made = [*closed, *opened]
+    return [one for one in made if not is_blank(one)] or made
+
+
+def _get_figure(number: int, made: list[Any]) -> ResolvedFigure:
+    """Return a figure by its number: of the calls of ``savefig``, if figures were saved repeatedly, else pyplot's."""
+    saves, numbers = figure_log.saves, _open_numbers()
+    if len(saves) > len(made) and 1 <= number <= len(saves):
+        save = saves[number - 1]
+        return ResolvedFigure(save.figure, save_options=save.options)
+    if number in numbers and len(made) <= len(numbers):
+        return _as_saved(_get_open(number))
+    if 1 <= number <= len(made) and len(made) > len(numbers):
+        return _as_saved(made[number - 1])
+    if number in numbers:
+        return _as_saved(_get_open(number))
+    names = ", ".join(map(str, numbers if len(made) <= len(numbers) else range(1, len(made) + 1)))
+    raise NoFigure(f"The code made no figure {number}" + (f"; it made {names}." if names else ", nor any other."))
+
+
+def _as_saved(figure: Any) -> ResolvedFigure:
+    """Return a figure with the options of the code's last ``savefig`` of it."""
+    return ResolvedFigure(figure, save_options=figure_log.options_of(figure))
 
 
 def resize(found: ResolvedFigure, options: dict[str, Any]) -> ResolvedFigure:
@@ -55,6 +79,9 @@ def resize(found: ResolvedFigure, options: dict[str, Any]) -> ResolvedFigure:
     width, height, dpi = options["width"], options["height"], options["dpi"]
     if width is None and height is None:
         return found
+    # The request's size replaces that of the code's savefig.
+    kept = {name: v for name, v in found.save_options.items() if name in _COLOURS}
+    found = replace(found, save_options=kept)
     figure = found.figure
     scale = float(CSS_DPI) if get_format(options["format"]).is_vector else float(dpi or found.dpi)
     own_width, own_height = figure.get_size_inches()
@@ -76,21 +103,54 @@ def _inches(pixels: int, dpi: float) -> float:
 
 
 def _choose_figure(value: Any, names: dict[str, Any]) -> Any:
-    """Return the figure of the last value, else the current, the last saved or closed, or the last variable's."""
-    found = _try_resolve(value)
+    """Return the figure of the last value, else the displayed, the current, the last shown, or the last variable's."""
+    found = _try_resolve(value) or _find_displayed_figure()
     if found is not None:
         return found
-    numbers = _open_numbers()
-    if numbers:
-        return find_figure(None)
-    if _can_render_itself(value):
-        return value
-    if shown_figures.figures:
-        return ResolvedFigure(shown_figures.figures[-1])
+    current = _find_current()
+    if current is not None and not (is_blank(current) and _has_others()):
+        return _as_saved(current)
+    objects = [one for one in (value, *reversed(figure_log.displayed)) if _can_render_itself(one)]
+    images = [one for one in objects if _has_image(one)]
+    if images or (objects and figure_log.latest is None):
+        return (images or objects)[0]
+    if figure_log.latest is not None:
+        return _as_saved(figure_log.latest)
+    if current is not None:
+        return _as_saved(current)
     named = next((f for f in map(_try_resolve, reversed(_find_artists(names))) if f is not None), None)
     if named is None:
         raise NoFigure("The code made no figure; draw with pyplot, or end the code with the figure.")
     return named
+
+
+def _find_displayed_figure() -> ResolvedFigure | None:
+    """Return the figure passed to ``display``, unless the code went on to another one."""
+    if figure_log.chosen is None:
+        return None
+    figure, current_then = figure_log.chosen
+    current = _find_current()
+    stays = figure_log.latest is figure if current is None else current in (current_then, figure)
+    return ResolvedFigure(figure) if stays else None
+
+
+def _find_current() -> Any:
+    """Return pyplot's current figure, or None."""
+    from matplotlib import pyplot
+
+    return pyplot.gcf() if _open_numbers() else None
+
+
+def _has_others() -> bool:
+    """Whether anything else was shown, so that an empty figure need not be the result."""
+    return bool(figure_log.displayed) or figure_log.latest is not None
+
+
+def _has_image(value: Any) -> bool:
+    """Whether the value has an image, and not only HTML, as a table has."""
+    from ...plotting.encode import has_image
+
+    return has_image(value)
 
 
 def _try_resolve(value: Any) -> ResolvedFigure | None:

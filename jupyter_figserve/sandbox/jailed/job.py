@@ -12,20 +12,24 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from ...errors import FigServeError, InvalidInput, NoFigure, OutputInvalid
+from ...errors import FigServeError, InvalidInput, NoFigure, OutputInvalid, UnsupportedType
 from ...model.figures import EncodedImage
-from ...model.formats import get_format
+from ...model.formats import DATA_FORMATS, Format, get_format, get_format_of_mimetype, get_live_format
+from ...model.responses import Response
 from ...plotting.describe import libraries
 from ...plotting.encode import EncodedFigure, encode
+from ...plotting.live_call import encode_response
 from ...plotting.resolve import ResolvedFigure
 from .. import wire
 from ..jail.jail import JOB, NULL, RESULT, STDERR, STDOUT
-from . import posted_code, pyplot_hooks
+from . import posted_code
+from .drawing_warnings import drawing_warnings
+from .figure_log import figure_log
 from .figure_selection import resize
 from .runners import RUNNERS
 
 _CHUNK_BYTES = 1 << 20
-_STATUS = {NoFigure: "no figure", InvalidInput: "input"}
+_STATUS = {NoFigure: "no figure", InvalidInput: "input", UnsupportedType: "format"}
 
 
 def serve_one(scratch: str) -> None:
@@ -65,7 +69,8 @@ def _warm_up() -> None:
     axes.legend()
     encode(figure, with_thumbnail=False)
     pyplot.close("all")
-    pyplot_hooks.shown_figures.clear()
+    figure_log.clear()
+    drawing_warnings.clear()
 
 
 def _read_job() -> tuple[dict[str, Any], list[bytes]]:
@@ -102,7 +107,8 @@ def _run(header: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], li
     try:
         found = RUNNERS[header["kind"]](header, parts)
         options, ratio = _scale_dpi(found, header["options"], header["device_pixel_ratio"])
-        encoded = [_encode(one, options, header["with_thumbnail"]) for one in found]
+        is_function = header["kind"] == "function"
+        encoded = [_encode(one, options, header["with_thumbnail"], is_function=is_function) for one in found]
     except posted_code.CodeError as error:
         return _failed(error.failure), []
     except FigServeError as error:
@@ -113,7 +119,7 @@ def _run(header: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], li
         return {"status": _STATUS.get(type(error), "output"), "message": str(error), "code": error.code}, []
     except BaseException as error:
         return _failed(posted_code.describe_failure(error)), []
-    return _drawn(encoded, ratio)
+    return _drawn(encoded, ratio, found[0])
 
 
 def _failed(failure: posted_code.Failure) -> dict[str, Any]:
@@ -127,7 +133,7 @@ def _failed(failure: posted_code.Failure) -> dict[str, Any]:
     return {"status": "failed", **vars(failure)}
 
 
-def _drawn(encoded: list[EncodedFigure], device_pixel_ratio: int) -> tuple[dict[str, Any], list[bytes]]:
+def _drawn(encoded: list[EncodedFigure], device_pixel_ratio: int, first: Any) -> tuple[dict[str, Any], list[bytes]]:
     images = [one.payloads[0] for one in encoded]
     thumbnail = encoded[0].thumbnail
     header = {
@@ -137,7 +143,9 @@ def _drawn(encoded: list[EncodedFigure], device_pixel_ratio: int) -> tuple[dict[
         "title": encoded[0].title,
         "alt": encoded[0].alt,
         "libraries": libraries(),
+        "warnings": drawing_warnings.sentences,
         "device_pixel_ratio": device_pixel_ratio,
+        "http_status": first.status if isinstance(first, Response) else 200,
     }
     return header, [image.data for image in (*images, *([thumbnail] if thumbnail else []))]
 
@@ -149,12 +157,16 @@ def _metadata(image: EncodedImage) -> dict[str, Any]:
 def _scale_dpi(found: list[Any], options: dict[str, Any], ratio: int) -> tuple[dict[str, Any], int]:
     """Multiply the dpi of a single raster figure; return the options and the ratio that applies."""
     figures = [one for one in found if isinstance(one, ResolvedFigure)]
-    if ratio == 1 or len(figures) != 1 or not get_format(options["format"]).is_raster:
+    if ratio == 1 or len(figures) != 1 or not get_live_format(options["format"]).is_raster:
         return options, 1
     return options | {"dpi": ratio * (options["dpi"] or figures[0].dpi)}, ratio
 
 
-def _encode(found: Any, options: dict[str, Any], with_thumbnail: bool) -> EncodedFigure:
+def _encode(found: Any, options: dict[str, Any], with_thumbnail: bool, *, is_function: bool) -> EncodedFigure:
+    if isinstance(found, Response):
+        return EncodedFigure((encode_response(found, get_live_format(options["format"])),), None, "", "", None)
+    if options["format"] in DATA_FORMATS:
+        raise UnsupportedType("This live figure does not return data.", code="not_data")
     if isinstance(found, ResolvedFigure):
         found = resize(found, options)
     encoded = encode(
@@ -165,8 +177,23 @@ def _encode(found: Any, options: dict[str, Any], with_thumbnail: bool) -> Encode
         transparent=options["transparent"],
         with_thumbnail=with_thumbnail,
     )
-    row = get_format(options["format"])
-    mimetype = encoded.payloads[0].mimetype
-    if mimetype != row.mimetype:
-        raise OutputInvalid(f"The last value is available as {mimetype}, not as {row.name}.", code="no_such_form")
+    _check_format(encoded, get_format(options["format"]), is_function=is_function)
     return encoded
+
+
+def _check_format(encoded: EncodedFigure, row: Format, *, is_function: bool) -> None:
+    mimetype = encoded.payloads[0].mimetype
+    if mimetype == row.mimetype and (is_function or row.name != "html"):
+        return
+    own = get_format_of_mimetype(mimetype).name
+    if is_function:
+        raise UnsupportedType(f"This live figure is not available as {row.name}. Use {own}.", code=f"{own}_only")
+    if own == "html":
+        raise OutputInvalid(
+            "The last value has no image, only HTML. End the code with a figure, or publish the value from a notebook,"
+            " where figserve.publish() keeps HTML.",
+            code="no_such_form",
+        )
+    raise OutputInvalid(
+        f"The last value is available as {mimetype}, not as {row.name}. Ask for that format.", code="no_such_form"
+    )

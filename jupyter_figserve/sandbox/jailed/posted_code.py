@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import gc
+import inspect
 import linecache
 import sys
 import traceback
@@ -11,6 +12,7 @@ import types
 from dataclasses import dataclass, replace
 from typing import Any
 
+from . import ipython
 from .hints import find_hint
 from .notebook_syntax import as_python
 
@@ -60,13 +62,24 @@ def run(source: bytes) -> tuple[Any, dict[str, Any]]:
     sys.argv = ["figure.py"]
     try:
         code = _compile(source)
-        exec(code, names)  # noqa: S102  what the sandbox is for
+        ipython.install(names)
+        _execute(code, names)
     except SystemExit as error:
         if error.code not in (None, 0):
             raise CodeError(_exit_failure(error)) from None
     except BaseException as error:
         raise CodeError(describe_failure(error, names)) from None
     return names.pop(_LAST_VALUE, None), names
+
+
+def _execute(code: types.CodeType, names: dict[str, Any]) -> None:
+    """Run a module; one with ``await`` at its top level runs in an event loop, as in a notebook."""
+    if not code.co_flags & inspect.CO_COROUTINE:
+        exec(code, names)  # noqa: S102  what the sandbox is for
+        return
+    import asyncio
+
+    asyncio.run(eval(code, names))  # noqa: S307  gives the coroutine of the module
 
 
 def describe_failure(error: BaseException, names: dict[str, Any] | None = None) -> Failure:
@@ -98,7 +111,8 @@ def _compile(source: bytes) -> types.CodeType:
         target = ast.Name(_LAST_VALUE, ast.Store())
         tree.body[-1] = ast.copy_location(ast.Assign([target], last.value), last)
         ast.fix_missing_locations(tree)
-    return compile(tree, NAME, "exec", dont_inherit=True)
+    code: types.CodeType = compile(tree, NAME, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    return code
 
 
 def _failure(error: BaseException) -> Failure:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 
-from . import animations, pyplot_hooks
+from . import animations, drawing_warnings, fallback_fonts, pyplot_hooks
 
 # What nearly every figure needs, and what the encoder imports on use: some of it cannot be read inside the jail.
 _MODULES = """
@@ -20,6 +20,7 @@ statistics string textwrap threading traceback urllib.parse zipfile zoneinfo
 jupyter_figserve.plotting.describe jupyter_figserve.plotting.encode jupyter_figserve.plotting.images
 jupyter_figserve.plotting.png jupyter_figserve.plotting.resolve jupyter_figserve.plotting.restyle
 jupyter_figserve.plotting.mimebundles jupyter_figserve.plotting.pickling jupyter_figserve.plotting.detached
+jupyter_figserve.plotting.drawing_state jupyter_figserve.plotting.font_files jupyter_figserve.plotting.shared_objects
 cloudpickle.cloudpickle
 """.split()
 _OPTIONAL = frozenset({"zlib_ng.zlib_ng", "PIL.WebPImagePlugin", "cloudpickle.cloudpickle"})
@@ -46,6 +47,8 @@ def load_libraries(preload: Sequence[str], max_pixels: int) -> None:
         font_manager.findfont(font_manager.FontProperties(style=style))
     pyplot_hooks.install()
     animations.install()
+    drawing_warnings.install()
+    fallback_fonts.install()
 
 
 def find_libraries() -> None:

@@ -1,4 +1,4 @@
-"""Hooks into pyplot: no windows, and a record of closed figures. Zygote and jailed child.
+"""Hooks into pyplot: no windows, and a log of the figures that were shown. Zygote and jailed child.
 
 Posted code is written for a desktop: it selects GUI backends, shows windows, pauses, saves files and closes figures.
 """
@@ -10,33 +10,10 @@ import os
 import shutil
 import socket
 import sys
-from collections import deque
 from typing import Any
 
-_MAX_KEPT = 20
-
-
-class ShownFigures:
-    """Figures that the code saved or closed, oldest first; a reader on a desktop would have seen them."""
-
-    def __init__(self) -> None:
-        self._kept: deque[Any] = deque(maxlen=_MAX_KEPT)
-
-    def keep(self, figure: Any) -> None:
-        """Record a figure as the latest one."""
-        others = [other for other in self._kept if other is not figure]
-        self._kept.clear()
-        self._kept.extend([*others, figure])
-
-    def clear(self) -> None:
-        self._kept.clear()
-
-    @property
-    def figures(self) -> list[Any]:
-        return list(self._kept)
-
-
-shown_figures = ShownFigures()
+from ...plotting.shown_figures import open_figures, wrap_close
+from .figure_log import figure_log
 
 
 def install() -> None:
@@ -47,15 +24,16 @@ def install() -> None:
 
     pyplot.switch_backend("agg")
     patched: Any = pyplot
-    patched.show = _named_as(pyplot.show, lambda *_args, **_kwargs: None)
+    patched.show = _named_as(pyplot.show, _show)
     patched.switch_backend = _named_as(pyplot.switch_backend, lambda _newbackend: None)
     patched.pause = _named_as(pyplot.pause, _pause)
-    patched.close = _wrap_close(pyplot.close)
+    patched.close = wrap_close(pyplot.close, figure_log.keep)
     library: Any = matplotlib
     library.use = _named_as(matplotlib.use, lambda _backend, *, force=True: None)
     figure_class: Any = Figure
     figure_class.show = _named_as(Figure.show, lambda _figure, warn=True: None)
     figure_class.savefig = _wrap_savefig(Figure.savefig)
+    figure_class.clear = _wrap_clear(Figure.clear)
     # The jail denies chmod and utime, so that copies of files keep their default modes and times.
     copying: Any = shutil
     copying.copymode = copying.copystat = lambda *_args, **_kwargs: None
@@ -68,6 +46,22 @@ def _named_as(original: Any, replacement: Any) -> Any:
     return functools.wraps(original)(replacement)
 
 
+def _show(*_args: Any, block: bool | None = None, **_options: Any) -> None:
+    """Show the open figures: after a window is closed, as after a notebook's output, pyplot draws a new figure."""
+    from matplotlib import pyplot
+    from matplotlib._pylab_helpers import Gcf
+
+    if block is False or (block is None and pyplot.isinteractive()):
+        return
+    figures = open_figures()
+    for number in sorted(figures):
+        figure_log.keep(figures[number])
+    if figures:
+        # The current one is the last of them.
+        figure_log.keep(list(figures.values())[-1])
+    Gcf.figs.clear()
+
+
 def _pause(_interval: float) -> None:
     """Redraw a changed figure, as pyplot does, and return without waiting."""
     from matplotlib import pyplot
@@ -78,44 +72,33 @@ def _pause(_interval: float) -> None:
             canvas.draw_idle()
 
 
-def _wrap_close(close: Any) -> Any:
-    @functools.wraps(close)
-    def closing(fig: Any = None) -> None:
-        from matplotlib import pyplot
-
-        before = _open_figures()
-        close(fig)
-        left = set(pyplot.get_fignums())
-        for number, figure in before.items():
-            if number not in left:
-                shown_figures.keep(figure)
-
-    return closing
-
-
-def _open_figures() -> dict[int, Any]:
-    """Return the open figures by number, the current one last."""
-    from matplotlib._pylab_helpers import Gcf
-
-    return {number: manager.canvas.figure for number, manager in Gcf.figs.items()}
-
-
 def _wrap_savefig(savefig: Any) -> Any:
-    """Wrap ``savefig``: a path that cannot be written is reported on stderr, and the figure is recorded."""
+    """Wrap ``savefig``: a path that cannot be written is reported on stderr, and the call is recorded."""
 
     @functools.wraps(savefig)
     def saving(self: Any, fname: Any, **options: Any) -> None:
-        if not isinstance(fname, (str, os.PathLike)):
-            savefig(self, fname, **options)
-            return
-        shown_figures.keep(self)
+        is_path = isinstance(fname, (str, os.PathLike))
         try:
             savefig(self, fname, **options)
         except OSError as error:
+            if not is_path:
+                raise
             reason = error.strerror or str(error)
             print(f"{os.fspath(fname)!r:.200} was not written: {reason}. The result is the figure.", file=sys.stderr)
+        figure_log.save(self, options)
 
     return saving
+
+
+def _wrap_clear(clear: Any) -> Any:
+    """Wrap ``Figure.clear``: loops save a figure, clear it and draw the next one."""
+
+    @functools.wraps(clear)
+    def clearing(self: Any, keep_observers: bool = False) -> None:
+        figure_log.replace(self)
+        clear(self, keep_observers)
+
+    return clearing
 
 
 class _PipeEnd:

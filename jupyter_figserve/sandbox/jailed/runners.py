@@ -5,15 +5,24 @@ from __future__ import annotations
 import pickle
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 from ...errors import InvalidInput, NoFigure
+from ...plotting import images
+from ...plotting.drawing_state import DrawingState
+from ...plotting.live_call import find_response
+from ...plotting.pickling import unpickle_state
 from ...plotting.resolve import find_figure
 from ...plotting.restyle import restyle
-from . import posted_code
+from . import fallback_fonts, posted_code
 from .error_card import draw_card
+from .figure_log import figure_log
 from .figure_selection import select_figures
+
+_established = ExitStack()
+"""Never closed: the child serves a single job."""
 
 
 def run_code(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
@@ -21,12 +30,14 @@ def run_code(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     style = header["options"]["style"]
     if style is not None:
         _use_style(style)
+    fallback_fonts.switch_on()
+    figure_log.requested = header["figure"]
     value, names = posted_code.run(parts[0])
     return select_figures(value, names, header["figure"])
 
 
 def open_figure(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
-    """Unpickle a figure; errors name the matplotlib versions if they differ."""
+    """Unpickle a figure in its drawing state; errors name the matplotlib versions if they differ."""
     import matplotlib
 
     pickled_by = header["libraries"].get("matplotlib")
@@ -35,6 +46,8 @@ def open_figure(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
         # matplotlib warns about pickles of other versions; the result of drawing decides.
         with warnings.catch_warnings(record=True):
             warnings.simplefilter("always")
+            state = unpickle_state(parts[0])
+            _established.enter_context(state.applied())
             value = pickle.loads(parts[0])  # noqa: S301  only in the jail
             found = find_figure(value) if value is not None else None
         if found is not None and not is_same_version:
@@ -51,7 +64,8 @@ def open_figure(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
         raise NoFigure(f"The source is not a figure but an object of type {type(value).__name__!r:.100}.")
     if header["options"]["style"] is not None:
         _restyle(found.figure, header["options"]["style"])
-    return [found]
+    published = {} if state.dpi is None else {"savefig.dpi": state.dpi}
+    return [replace(found, tight=found.tight or state.tight, rc={**found.rc, **published})]
 
 
 def call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
@@ -65,8 +79,19 @@ def call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
         raise posted_code.CodeError(_describe_failure(error, reason)) from None
     inner = getattr(function, "__wrapped__", function)
     posted_code.OWN_FILES.add(getattr(getattr(inner, "__code__", None), "co_filename", posted_code.NAME))
+    state = getattr(function, "state", None)
+    if isinstance(state, DrawingState):
+        _established.enter_context(state.applied())
     value = function(**arguments)
+    response = None if value is None else find_response(value)
+    if response is not None:
+        return [response]
     return select_figures(value, {}, header["figure"])
+
+
+def open_image(_header: dict[str, Any], parts: list[bytes]) -> list[Any]:
+    """Open an encoded raster image, to encode it in another format."""
+    return [images.open_image(parts[0])]
 
 
 def _draw_card(_header: dict[str, Any], parts: list[bytes]) -> list[Any]:
@@ -78,6 +103,7 @@ RUNNERS: dict[str, Callable[[dict[str, Any], list[bytes]], list[Any]]] = {
     "figure": open_figure,
     "function": call_function,
     "card": _draw_card,
+    "image": open_image,
 }
 
 

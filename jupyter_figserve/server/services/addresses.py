@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from ...model.figures import FigureRecord
+from ...model.figures import FigureRecord, Representation
 from ...model.formats import Format
 
 if TYPE_CHECKING:
@@ -54,6 +54,19 @@ class PublicBase:
 
     def link(self, token: str) -> str:
         return f"{self.url}/f/{token}"
+
+
+def hidpi_address(part: Representation, query: str = "") -> str:
+    """Return suffix and query of the address of a version's image for hidpi screens (``Version.hidpi``).
+
+    Parameters
+    ----------
+    query
+        Further query, such as the version.
+    """
+    # The width tells the PNG from the one for usual screens.
+    parts = [text for text in (query, f"width={part.width}" if part.format.is_raster else "") if text]
+    return f"{part.format.name}?{'&'.join(parts)}" if parts else part.format.name
 
 
 class ServerAddresses:

@@ -19,7 +19,8 @@ from ..services.auth.rate_limits import RateLimiter
 from ..services.auth.signing import FrameUrlSigner, QuerySigner
 from ..services.dashboards.watchers import DashboardWatchers
 from ..services.events.event_broker import EventBroker
-from ..services.figures.svg_archiver import SvgArchiver
+from ..services.figures.blob_handover import BlobHandover
+from ..services.figures.source_checker import SourceChecker
 from ..services.links.allowed_sizes import AllowedSizes
 from ..services.links.resolver import LinkResolver
 from ..services.links.view_counter import ViewCounter
@@ -37,8 +38,11 @@ class HandlerConfig(RenderLimits, Protocol):
     """The settings that handlers read: the extension itself, whose traits document them."""
 
     owner: str
+    access_log: bool
     figure_bytes: int
     figure_pixels: int
+    preserve_bytes: int
+    animation_frames: int
     export_bytes: int
     body_timeout: float
     link_cache_seconds: int
@@ -66,7 +70,11 @@ class HandlerConfig(RenderLimits, Protocol):
 
     @property
     def logs_success(self) -> bool:
-        """Whether successful requests are logged too."""
+        """Whether Jupyter's own lines for successful requests are shown."""
+
+    @property
+    def min_refresh_seconds(self) -> float:
+        """Minimum time between two requests that an open page makes by itself for a live figure."""
 
     @property
     def link_max_seconds(self) -> float | None:
@@ -96,7 +104,8 @@ class AppContext:
     frame_signer: FrameUrlSigner
     templates: Environment
     rendering: RenderService
-    svg_archiver: SvgArchiver
+    source_checker: SourceChecker
     query_signer: QuerySigner
     render_limiter: RateLimiter
+    blob_handover: BlobHandover | None
     known_hosts: set[str] = field(default_factory=set)

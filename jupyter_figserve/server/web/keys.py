@@ -36,7 +36,7 @@ class KeysHandler(AuthenticatedHandler):
     async def post(self) -> None:
         """Create a key; its text is shown in this response only."""
         if not self.principal.is_login:
-            raise Forbidden("A key cannot make keys; log in to make one.", code="keys_make_no_keys")
+            raise Forbidden("A key cannot create keys. Log in to create one.", code="keys_make_no_keys")
         body, now = self.json_body(("scopes", "label", "expires")), self.context.store.clock()
         key_id, secret, text = new_key()
         key = Key(

@@ -13,10 +13,10 @@ from .figures.handlers import (
     FigureHandler,
     FiguresHandler,
     RestoreHandler,
-    SourceHandler,
     VersionsHandler,
 )
 from .figures.page_handlers import FigurePageHandler
+from .figures.version_handlers import RepresentationsHandler, SourceHandler
 from .http.handler import MissingHandler
 from .http.static_handler import StaticHandler
 from .keys import KeyHandler, KeysHandler
@@ -39,6 +39,7 @@ from .sessions.handlers import LastHandler, PlotHandler, PlotsHandler, SessionFi
 from .system.diagnosis import DiagnosisHandler
 from .system.event_stream import EventsHandler
 from .system.openapi import OpenApiHandler
+from .system.render_host import RenderHostHandler
 from .system.status import StatusHandler
 
 _ID = r"([A-Za-z0-9]{1,64})"
@@ -55,6 +56,12 @@ RENDER_ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/keys", KeysHandler),
     (rf"/api/keys/{_ID}", KeyHandler),
     (r"/api/diagnosis", DiagnosisHandler),
+    (r"/static/(?:([0-9a-f]{16})/)?([a-z_]{1,40}\.[a-z]{2,3})", StaticHandler),
+)
+# At the root of a server that only renders, beside our prefix.
+RENDER_HOST_ROUTES: tuple[tuple[str, type[Any]], ...] = (
+    (r"/", RenderHostHandler),
+    (r"/render-matplotlib", SimpleRenderHandler),
 )
 ROUTES: tuple[tuple[str, type[Any]], ...] = (
     # First, as Tornado tries the patterns in order: the most frequent request should not have to try forty.
@@ -66,6 +73,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/api/figures/{_ID}/restore", RestoreHandler),
     (rf"/api/figures/{_ID}/versions", VersionsHandler),
     (rf"/api/figures/{_ID}/versions/([0-9]{{1,9}})/source", SourceHandler),
+    (rf"/api/figures/{_ID}/versions/([0-9]{{1,9}})/representations", RepresentationsHandler),
     (rf"/api/(figures|live|dashboards)/{_ID}/links", TargetLinksHandler),
     (r"/api/sessions", SessionsHandler),
     (rf"/api/sessions/{_SESSION}/last", LastHandler),
@@ -96,7 +104,6 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/live/{_SESSION}/{_NAME}\.([a-z]{{2,5}})", LiveBytesHandler),
     (r"/frame/([A-Za-z0-9_.-]{1,500})\.html", FrameHandler),
     (r"/oembed", OEmbedHandler),
-    (r"/static/(?:([0-9a-f]{16})/)?([a-z_]{1,40}\.[a-z]{2,3})", StaticHandler),
     *RENDER_ROUTES,
 )
 
@@ -107,7 +114,8 @@ def make_routes(*, render_only: bool = False) -> list[tuple[str, type[Any]]]:
     Parameters
     ----------
     render_only
-        Whether to leave out the routes that store or show figures.
+        Whether to leave out the routes that store or show figures, and to answer at the root too.
     """
     routes = RENDER_ROUTES if render_only else ROUTES
-    return [(PREFIX + pattern, handler) for pattern, handler in routes] + [(rf"{PREFIX}(?:/.*)?", MissingHandler)]
+    ours = [(PREFIX + pattern, handler) for pattern, handler in routes] + [(rf"{PREFIX}(?:/.*)?", MissingHandler)]
+    return [*RENDER_HOST_ROUTES, *ours] if render_only else ours

@@ -3,6 +3,7 @@
 import { page as fetchPage } from "./api.js";
 import { addSlider, makeRedrawer, readControls, writeQuery } from "./redraw.js";
 import { swap } from "./image.js";
+import { follow } from "./stream.js";
 
 const PAUSE = 120;
 const RELOAD_AFTER = 300;
@@ -33,7 +34,7 @@ for (const place of panels.values()) {
   if (image?.complete && image.naturalWidth === 0 && image.loading !== "lazy") plain();
 }
 
-follow();
+followChanges();
 
 function makeLive(place) {
   const names = new Map(Object.entries(JSON.parse(place.dataset.names)));
@@ -69,36 +70,16 @@ function soon(pause, always = false) {
   }, pause);
 }
 
-/** Follow the event stream, reopening it whenever it ends unless the link is closed. */
-function follow() {
+/** Show what the event stream tells. */
+function followChanges() {
   const address = new URL(dashboard.dataset.events, location.href);
   const news = dashboard.querySelector(".news");
-  let source = null;
-  let isGone = false;
-  const close = () => { source?.close(); source = null; };
-  const open = () => {
-    if (source || isGone || document.hidden) return;
-    source = new EventSource(`${address}?version=${dashboard.dataset.version}`);
-    source.addEventListener("open", () => { dashboard.dataset.stream = "open"; });
-    // The browser reconnects by itself, but gives up after an error response.
-    source.addEventListener("error", () => {
-      dashboard.dataset.stream = "waiting";
-      if (source?.readyState !== EventSource.CLOSED) return;
-      close();
-      setTimeout(open, 5_000);
-    });
-    source.addEventListener("panel", (event) => renew(JSON.parse(event.data), address));
-    source.addEventListener("dashboard", () => setTimeout(() => location.reload(), RELOAD_AFTER));
-    source.addEventListener("gone", () => {
-      isGone = true;
-      close();
-      news.textContent = "This dashboard is no longer shared. It stays visible until you leave this page.";
-    });
-  };
-  open();
-  addEventListener("pagehide", close);
-  addEventListener("pageshow", open);
-  document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+  follow(() => `${address}?version=${dashboard.dataset.version}`, {
+    panel: (data) => renew(data, address),
+    progress: ({ place, done, total }) => live.find((one) => one.place.dataset.place === place)?.redrawer.progress(done, total),
+    dashboard: () => setTimeout(() => location.reload(), RELOAD_AFTER),
+    gone: () => { news.textContent = "This dashboard is no longer shared. It stays visible until you leave this page."; },
+  }, (isOpen) => { dashboard.dataset.stream = isOpen ? "open" : "waiting"; });
 }
 
 /** Show a panel's new image once it is loaded and decoded. */
@@ -106,7 +87,7 @@ async function renew(data, address) {
   const place = panels.get(data.place);
   if (!place) return;
   if (place.classList.contains("live")) {
-    if (!("paused" in dashboard.dataset)) live.find((one) => one.place === place).redrawer.renew();
+    if (!("paused" in dashboard.dataset)) live.find((one) => one.place === place).redrawer.refresh();
     return;
   }
   if (place.dataset.version === String(data.version)) return;

@@ -27,7 +27,8 @@ function start(place) {
   form.addEventListener("change", () => soon(0));
   form.addEventListener("submit", (event) => { event.preventDefault(); soon(0, true); });
   addEventListener("popstate", () => location.reload());
-  place.addEventListener("figserve:redraw", () => { if (!("paused" in place.dataset)) soon(0, true); });
+  place.addEventListener("figserve:redraw", () => { if (!("paused" in place.dataset)) redrawer.refresh(); });
+  place.addEventListener("figserve:progress", (event) => redrawer.progress(event.detail.done, event.detail.total));
 
   function soon(pause, always = false) {
     const next = query();
@@ -49,15 +50,28 @@ function start(place) {
   }
 }
 
-// The owner's page follows the function: changed, gone, offered again.
+const place = document.querySelector(".live");
+const redraw = () => place.dispatchEvent(new CustomEvent("figserve:redraw"));
+const report = (detail) => place.dispatchEvent(new CustomEvent("figserve:progress", { detail }));
+
+// The owner's page follows the function: changed, gone, offered again, with new data.
 const page = document.querySelector("main[data-live]");
 if (page) {
   const { listen } = await import("./events.js");
   listen((kind, data) => {
     if (data?.live !== page.dataset.live) return;
     if (kind === "live.changed") location.reload();
-    if (kind === "live.offered" || kind === "live.gone") {
-      page.querySelector(".live").dispatchEvent(new CustomEvent("figserve:redraw"));
-    }
+    if (["live.offered", "live.gone", "live.refreshed"].includes(kind)) redraw();
+    if (kind === "live.progress") report(data);
+  });
+}
+
+// A link's page follows the link's own stream.
+const shared = document.querySelector("main[data-events]");
+if (shared) {
+  const { follow } = await import("./stream.js");
+  follow(() => shared.dataset.events, {
+    live: ({ state }) => { if (state === "changed") location.reload(); else redraw(); },
+    progress: report,
   });
 }

@@ -1,14 +1,19 @@
 // Redraws a live image in place: the latest request wins, nothing flickers, and a status line shows the state.
+import { dataElement } from "./data_table.js";
+
 const BUSY_AFTER = 250;
 const MAX_TRIES = 30;
+const MAX_TURNS = 4;
 const IS_HIDPI = devicePixelRatio > 1.25;
+const RASTER = ["png", "jpg", "webp"];
 
 /**
- * Create a redrawer for `place`, which contains a `.frame`, a `.state` and a `.fault`; `dataset.form` is the kind of its
- * content.
+ * Create a redrawer for `place`, which contains a `.frame`, a `.state` and a `.fault`. Its dataset has the `form` of what
+ * the function returns, the `format` that was chosen, `refresh` in seconds, and `offline` where nothing can draw.
  *
  * `address(suffix)` returns the URL to load, `describe()` the value of `place.dataset.drawn` after loading it.
- * Returns `begin()` for the content that came with the page, `draw()`, and `renew()` for a change made by the user.
+ * Returns `begin()` for the content that came with the page, `draw()`, `renew()` for a change made by the user,
+ * `refresh()` for new data, and `progress(done, total)` of the running call.
  */
 export function makeRedrawer(place, address, describe) {
   const frame = place.querySelector(".frame");
@@ -18,39 +23,65 @@ export function makeRedrawer(place, address, describe) {
   let drawing = false;
   let again = false;
   let tries = 0;
+  let turns = 0;
+  let isFresh = false;
 
-  /** The first image came with the page: only our own request reveals why it failed, or that there is HTML. */
+  if (Number(place.dataset.refresh) > 0) poll(Number(place.dataset.refresh) * 1000);
+
+  /** The first image came with the page: only our own request reveals why it failed, or that there is another form. */
   function begin() {
     const image = frame.querySelector("img");
-    if (isHtml() && frame.querySelector("noscript")) whenNear(frame, () => { if (!place.dataset.state) draw(); });
-    else if (image && place.dataset.form) drawIfNeeded(image, draw);
+    if (suffix() === "html" && frame.querySelector("noscript")) whenNear(frame, () => { if (!place.dataset.state) draw(); });
+    else if (suffix() === "json" && !frame.querySelector(".data") && isOpen()) whenNear(frame, draw);
+    else if (image && place.dataset.form) drawIfNeeded(image, draw, "offline" in place.dataset);
     else if (image) whenSettled(image).then(() => drawLearned(image));
   }
 
   async function drawLearned(image) {
     if (!image.isConnected) return;
+    const before = suffix();
     await learnForm();
-    if (isHtml()) await draw();
-    else drawIfNeeded(image, draw);
+    if (suffix() !== before) await draw();
+    else drawIfNeeded(image, draw, "offline" in place.dataset);
   }
 
   /** An image response does not tell that HTML, which is preferred, is available too. */
   async function learnForm() {
-    const answer = await fetch(address("json"), { credentials: "same-origin" }).catch(() => null);
+    const answer = await fetch(withQuery(address("json"), "_record=1"), { credentials: "same-origin" }).catch(() => null);
     const form = answer?.ok ? (await answer.json()).form : null;
     if (form && !place.dataset.form) place.dataset.form = form;
   }
 
-  function isHtml() { return place.dataset.form === "html"; }
+  /** The suffix of what is shown: the chosen format, else what the function returns by itself. */
+  function suffix() {
+    const { form, format } = place.dataset;
+    if (form === "data") return "json";
+    if (format) return format;
+    return !form || form === "picture" ? "png" : form;
+  }
+
+  /** After the answer that the function gives no such format: note what it gives. Returns whether that is another. */
+  function learnFrom(code, asked) {
+    const own = /^([a-z]+)_only$/.exec(code ?? "")?.[1];
+    if (place.dataset.format === asked) delete place.dataset.format;
+    if (own) place.dataset.form = own === "png" ? "picture" : own;
+    else if (suffix() === asked) place.dataset.form = "picture";
+    turns += 1;
+    return suffix() !== asked && turns < MAX_TURNS;
+  }
+
+  function isOpen() { return !place.closest("[data-paused]"); }
 
   async function draw() {
     again = true;
     if (drawing) return;
     drawing = true;
+    turns = 0;
     const slow = setTimeout(() => { say("busy", "Drawing …"); }, BUSY_AFTER);
     while (again) {
       again = false;
       await drawOnce();
+      hideProgress();
     }
     clearTimeout(slow);
     drawing = false;
@@ -60,19 +91,22 @@ export function makeRedrawer(place, address, describe) {
 
   async function drawOnce() {
     const text = describe();
-    const asHtml = isHtml();
+    const asked = suffix();
+    // A shared cache may hold what was drawn before the data changed.
+    const cache = isFresh ? "no-cache" : "default";
+    isFresh = false;
     let answer;
     try {
-      const headers = { Accept: asHtml ? "application/json" : "image/png" };
-      answer = await fetch(asHtml ? framed(address("html")) : forScreen(address("png")), { credentials: "same-origin", headers });
+      const headers = { Accept: asked === "html" || asked === "json" ? "application/json" : "image/*" };
+      answer = await fetch(requestUrl(asked), { credentials: "same-origin", headers, cache });
     } catch {
       return fail("The server is not responding. You are seeing the last image.", 3);
     }
-    if (!answer.ok) {
+    // Data may come with a status of its own.
+    const hasResult = answer.ok || (asked === "json" && answer.headers.has("Cache-Status"));
+    if (!hasResult) {
       const data = await answer.json().catch(() => null);
-      if (answer.status === 415 && asHtml !== (data?.code === "html_only")) {
-        // The function now returns the other kind of content.
-        place.dataset.form = asHtml ? "image" : "html";
+      if (answer.status === 415 && learnFrom(data?.code, asked)) {
         again = true;
         return;
       }
@@ -81,7 +115,8 @@ export function makeRedrawer(place, address, describe) {
     }
     const alt = frame.querySelector("img.picture")?.alt ?? place.dataset.alt ?? document.title;
     try {
-      if (asHtml) await showFrame(new URL((await answer.json()).frame, answer.url), alt);
+      if (asked === "html") await showFrame(new URL((await answer.json()).frame, answer.url), alt);
+      else if (asked === "json") showData(await answer.text());
       else await showPicture(await answer.blob(), alt, Number(answer.headers.get("Content-DPR") ?? 1));
     } catch {
       return fail("The image cannot be displayed here. Download it instead.", 0);
@@ -90,17 +125,31 @@ export function makeRedrawer(place, address, describe) {
     fault.hidden = true;
     place.dataset.drawn = text;
     if (!place.dataset.form) await learnForm();
-    if (isHtml() !== asHtml) {
+    if (suffix() !== asked) {
       again = true;
       return;
     }
+    sayState(answer);
+  }
+
+  function requestUrl(asked) {
+    if (asked === "html") return withQuery(address("html"), "_frame=1");
+    return RASTER.includes(asked) && IS_HIDPI ? withQuery(address(asked), "_density=2") : address(asked);
+  }
+
+  function sayState(answer) {
     const status = answer.headers.get("Cache-Status") ?? "";
     if (status.includes("stale")) {
       say("stale", `Last image, from ${ago(Number(answer.headers.get("Age") ?? 0))}: the kernel is busy or not running.`);
       retry(5);
-    } else {
-      say("", "");
+      return;
     }
+    delete place.dataset.offline;
+    say("", answer.ok ? "" : `Status ${answer.status}`);
+  }
+
+  function showData(text) {
+    if (!again) frame.replaceChildren(dataElement(text));
   }
 
   async function showPicture(blob, alt, pixelRatio) {
@@ -163,29 +212,74 @@ export function makeRedrawer(place, address, describe) {
     if (state.textContent !== message) state.textContent = message;
   }
 
+  /** Ask again each `pause` milliseconds: not in a hidden page, and not while nothing can draw. */
+  function poll(pause) {
+    let isDue = false;
+    const ask = () => {
+      const isStopped = !isOpen() || drawing || ["stale", "failed"].includes(place.dataset.state) || "offline" in place.dataset;
+      isDue = document.hidden;
+      if (!isDue && !isStopped) refresh();
+    };
+    setInterval(ask, pause);
+    document.addEventListener("visibilitychange", () => { if (isDue && !document.hidden) ask(); });
+  }
+
+  function refresh() {
+    isFresh = true;
+    clearTimeout(timer);
+    tries = 0;
+    return draw();
+  }
+
+  /** Show how far the call is that this place waits for. */
+  function progress(done, total) {
+    const image = frame.querySelector("img.picture");
+    const isLoading = image && !image.complete;
+    if (!drawing && !isLoading) return;
+    let bar = frame.querySelector("progress");
+    if (!bar) {
+      bar = document.createElement("progress");
+      bar.setAttribute("aria-label", "Progress");
+      frame.prepend(bar);
+      if (!drawing) for (const kind of ["load", "error"]) image.addEventListener(kind, () => { hideProgress(); say("", ""); }, { once: true });
+    }
+    bar.max = total;
+    bar.value = done;
+    say("busy", `Drawing … ${Math.floor((100 * done) / total)} %`);
+  }
+
+  function hideProgress() { frame.querySelector("progress")?.remove(); }
+
   return {
     begin,
     draw,
+    refresh,
+    progress,
     renew() { clearTimeout(timer); tries = 0; return draw(); },
     get isDrawing() { return drawing; },
   };
 }
 
-/** The URL that answers with a signed frame for the HTML at `address`. */
-function framed(address) {
-  return `${address}${address.includes("?") ? "&" : "?"}_frame=1`;
+function withQuery(address, text) {
+  return `${address}${address.includes("?") ? "&" : "?"}${text}`;
 }
 
 /**
- * The first image came with the page: whether it failed, only our own request reveals. An image loaded before the page
- * knew its size is drawn again for a HiDPI screen.
+ * The first image came with the page: whether it failed or is an old one, only our own request reveals. An image loaded
+ * before the page knew its size is drawn again for a HiDPI screen.
  */
-function drawIfNeeded(image, draw) {
-  const sharpen = () => { if (IS_HIDPI && !image.srcset) draw(); };
-  if (image.complete && image.naturalWidth > 0) return sharpen();
+function drawIfNeeded(image, draw, isOffline) {
+  const look = () => { if (isOffline || isStale(image) || (IS_HIDPI && !image.srcset)) draw(); };
+  if (image.complete && image.naturalWidth > 0) return look();
   image.addEventListener("error", () => draw(), { once: true });
-  image.addEventListener("load", sharpen, { once: true });
+  image.addEventListener("load", look, { once: true });
   if (image.complete && !image.loading.includes("lazy")) draw();
+}
+
+/** Whether the server said so of an image that the page itself loaded; browsers tell it to secure pages. */
+function isStale(image) {
+  const loads = performance.getEntriesByName(image.currentSrc);
+  return Boolean(loads.at(-1)?.serverTiming?.some((one) => one.name === "stale"));
 }
 
 function whenSettled(image) {
@@ -203,10 +297,6 @@ function whenNear(element, act) {
     act();
   }, { rootMargin: "100%" });
   observer.observe(element);
-}
-
-function forScreen(address) {
-  return IS_HIDPI ? `${address}${address.includes("?") ? "&" : "?"}_density=2` : address;
 }
 
 /** The values of a form's controls by name; checkboxes as true or false, multiple choices comma-separated. */

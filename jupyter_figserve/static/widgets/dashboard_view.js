@@ -7,7 +7,7 @@ function makeView(panel) {
   let shown = image;
   let coming = null;
   status.setAttribute("role", "status");
-  return { parts: [status, image], say, describe, put, showPage };
+  return { parts: [status, image], say, describe, put, showPage, showData };
 
   function say(text, failed = false) {
     status.textContent = text;
@@ -27,6 +27,11 @@ function makeView(panel) {
     Object.assign(image, { src: next.src, ...size });
     image.hidden = false;
     show(image);
+  }
+
+  // Show JSON as a table or text.
+  function showData(text) {
+    show(dataElement(text));
   }
 
   // The current content stays until the frame has loaded.

@@ -28,7 +28,7 @@ function render({ model, el }) {
     putValues(inputs, model.get("params"));
     follow(0);
   };
-  const redraw = () => { for (const panel of panels) panel.draw(0); };
+  const redraw = () => { for (const panel of panels) panel.draw(PAUSE); };
   const moved = () => {
     const given = values();
     sent = JSON.stringify(given);
@@ -78,24 +78,31 @@ function render({ model, el }) {
     let wanted = panel.still && !isHidpi() ? argumentsOf(panel.initial) : null;
     let timer = null;
     let news = "";
+    const bar = makeProgress(box);
     const draw = inTurn(async (isOver) => {
       box.setAttribute("aria-busy", "true");
       try {
-        const [blob, note, pixelRatio] = await line.image(panel.path, current(), { place: panel.place });
-        const next = blob.type.startsWith("text/html") ? null : await decoded(blob);
+        const [blob, note, pixelRatio] = await line.image(panel.path, current(), { place: panel.place, format: panel.format, progress: bar.show });
+        const next = blob.type.startsWith("image/") ? await decoded(blob) : null;
         if (!isOver()) {
           if (next) view.put(next, sizeOf(next, pixelRatio));
+          else if (isData(blob)) view.showData(await blob.text());
           else await view.showPage(blob);
           view.say(news || note);
         }
       } catch (error) {
         if (!isOver()) view.say(news || error.message, true);
       }
+      bar.end();
       if (!isOver()) box.removeAttribute("aria-busy");
     });
     endings.push(
       () => clearTimeout(timer),
-      followLive(panel.path, panel.declared, (text) => { news = text; soon(0); }),
+      followLive(panel.path, panel.declared, {
+        changed: (text) => { news = text; soon(0); },
+        refreshed: () => soon(PAUSE),
+        progress: bar.show,
+      }),
     );
     return { follow: follow_, draw: soon };
 

@@ -15,15 +15,17 @@ function render({ model, el }) {
   let news = "";
   let sent = "";
   const line = makeLine(model);
+  const bar = makeProgress(el);
 
   const draw = inTurn(async (isOver) => {
     el.setAttribute("aria-busy", "true");
     try {
-      const [blob, note, pixelRatio] = await line.image(model.get("path"), readValues(model.get("controls"), inputs), {});
+      const [blob, note, pixelRatio] = await line.image(model.get("path"), readValues(model.get("controls"), inputs), { progress: bar.show });
       if (await showIn(image, blob, pixelRatio, () => !isOver())) say(news || note);
     } catch (error) {
       say(news || error.message, true);
     }
+    bar.end();
     if (!isOver()) el.removeAttribute("aria-busy");
   });
   const heard = () => {
@@ -32,7 +34,8 @@ function render({ model, el }) {
     putValues(inputs, model.get("params"));
     soon(0);
   };
-  const redraw = () => soon(0);
+  // A refresh comes from the kernel and from the server.
+  const redraw = () => soon(PAUSE);
   model.on("change:params", heard);
   model.on("change:revision", redraw);
   form.addEventListener("input", () => {
@@ -44,7 +47,11 @@ function render({ model, el }) {
   });
   putValues(inputs, model.get("params"));
   soon(0);
-  const unfollow = followLive(model.get("path"), model.get("declared"), (text) => { news = text; soon(0); });
+  const unfollow = followLive(model.get("path"), model.get("declared"), {
+    changed: (text) => { news = text; soon(0); },
+    refreshed: redraw,
+    progress: bar.show,
+  });
   return () => {
     clearTimeout(timer);
     unfollow();

@@ -88,8 +88,14 @@ function queryOf(values) {
 // server (VS Code, Colab), through widget messages.
 function makeLine(model) {
   const waiting = new Map();
+  const listeners = new Map();
   const forms = new Map();
   const take = (message, buffers) => {
+    if (message.progress) {
+      listeners.get(message.rid)?.(...message.progress);
+      return;
+    }
+    listeners.delete(message.rid);
     const resolve = waiting.get(message.rid);
     waiting.delete(message.rid);
     resolve?.({ message, buffers });
@@ -97,8 +103,9 @@ function makeLine(model) {
   model.on("msg:custom", take);
   return { image, ask, close: () => model.off("msg:custom", take) };
 
-  async function ask(message) {
+  async function ask(message, progress = null) {
     const rid = Math.random().toString(36).slice(2);
+    if (progress) listeners.set(rid, progress);
     const reply = new Promise((resolve) => { waiting.set(rid, resolve); });
     model.send({ ...message, rid });
     const { message: answer, buffers } = await reply;
@@ -106,31 +113,35 @@ function makeLine(model) {
     return new Blob([buffers[0]], { type: answer.mimetype });
   }
 
-  // The image, or the HTML of a function that returns only HTML, and a note about it.
-  async function image(path, values, message) {
-    const form = forms.get(message.place) ?? "png";
+  // The image, or the HTML or data of a function that returns only that, and a note about it. `message` has the `place`
+  // of a panel, its chosen `format`, and `progress`, which takes the progress of the call.
+  async function image(path, values, { format, progress, ...message }) {
+    const form = forms.get(message.place) ?? format ?? "png";
     try {
-      return await imageAs(form, path, values, message);
+      return await imageAs(form, path, values, message, progress);
     } catch (error) {
-      if (error.code !== (form === "png" ? "html_only" : "unsupported_type")) throw error;
-      const other = form === "png" ? "html" : "png";
+      const own = /^([a-z]+)_only$/.exec(error.code ?? "")?.[1];
+      if (!own && !["unsupported_type", "not_data"].includes(error.code)) throw error;
+      const other = own === "data" ? "json" : own ?? "png";
+      if (other === form) throw error;
       forms.set(message.place, other);
-      return imageAs(other, path, values, message);
+      return imageAs(other, path, values, message, progress);
     }
   }
 
-  async function imageAs(form, path, values, message) {
+  async function imageAs(form, path, values, message, progress) {
     if (path && document.getElementById("jupyter-config-data")) {
       const query = queryOf(form === "png" && isHidpi() ? { ...values, _density: 2 } : values);
       const answer = await fetch(`${path}.${form}?${query}`, { credentials: "same-origin" }).catch(() => null);
-      if (answer?.ok) {
+      // Data may come with a status of its own.
+      if (answer?.ok || (form === "json" && answer?.headers.has("Cache-Status"))) {
         const stale = (answer.headers.get("Cache-Status") ?? "").includes("stale");
         const pixelRatio = Number(answer.headers.get("Content-DPR") ?? 1);
         return [await answer.blob(), stale ? "You are seeing an earlier image: the kernel is busy or not running." : "", pixelRatio];
       }
       if (answer && answer.status !== 404) throw await failureOf(answer);
     }
-    return [await ask({ ...message, op: "draw", format: form, arguments: values }), "", 1];
+    return [await ask({ ...message, op: "draw", format: form, arguments: values }, progress), "", 1];
   }
 }
 
@@ -138,16 +149,24 @@ function makeLine(model) {
 // is shown. HTML gets a frame without an origin, and the image is hidden.
 async function showIn(image, blob, pixelRatio, isWanted) {
   const isPage = blob.type.startsWith("text/html");
-  const next = isPage ? await loadPage(image, blob) : await decoded(blob);
+  const next = isPage ? await loadPage(image, blob) : isData(blob) ? await loadData(image, blob) : await decoded(blob);
   const wanted = isWanted();
-  for (const frame of image.parentNode.querySelectorAll(":scope > iframe")) {
-    if (wanted ? frame !== next : frame === next) frame.remove();
+  for (const element of image.parentNode.querySelectorAll(":scope > iframe, :scope > .data")) {
+    if (wanted ? element !== next : element === next) element.remove();
   }
   if (!wanted) return false;
-  image.hidden = isPage;
-  if (isPage) next.classList.remove("coming");
+  image.hidden = isPage || isData(blob);
+  if (image.hidden) next.classList.remove("coming");
   else Object.assign(image, { src: next.src, ...sizeOf(next, pixelRatio) });
   return true;
+}
+
+function isData(blob) { return blob.type.startsWith("application/json"); }
+
+async function loadData(image, blob) {
+  const element = dataElement(await blob.text());
+  image.after(element);
+  return element;
 }
 
 // Loaded beside the current content.

@@ -1,9 +1,10 @@
 // The server's event stream for widgets: one for each browser page, closed while the page is hidden or has no listener.
 // Each widget has its own copy of this script, so the streams are kept under a global symbol. A change to the stored
 // objects needs a new symbol: kernels on one page may have different versions of this script.
-const STREAMS = Symbol.for("jupyter_figserve.streams.1");
+const STREAMS = Symbol.for("jupyter_figserve.streams.2");
 const KINDS = [
   "figure.published", "figure.changed", "figure.deleted", "figure.restored", "live.offered", "live.changed",
+  "live.gone", "live.refreshed", "live.progress",
 ];
 
 // Call `listener(kind, data)` for each event of the server that has `path`, and `listener("opened")` whenever some may

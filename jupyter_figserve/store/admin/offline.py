@@ -24,7 +24,7 @@ from .rebuild import RebuildReport, restore
 
 
 def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -> RebuildReport:
-    """Rebuild the catalog from the manifests, and copy the keys of the old one, which is kept under another name.
+    """Rebuild the catalog from the manifests and copy the keys of the old one, which is kept under another name.
 
     Raises
     ------
@@ -33,10 +33,10 @@ def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -
     """
     for part in (directory, directory / "blobs", directory / "figures"):
         make_private_directory(part)
-    path, fresh = directory / CATALOG, directory / "catalog-new.db"
+    path, rebuilt = directory / CATALOG, directory / "catalog-new.db"
     with DirectoryLock(directory).held(exclusive=True):
-        _remove_database(fresh)
-        with opened(fresh) as catalog:
+        _remove_database(rebuilt)
+        with opened(rebuilt) as catalog:
             blobs = LocalBlobStore(directory / "blobs")
             report = catalog.write(lambda c: restore(c, Manifests.below(directory), blobs, progress)).result()
             trash = Trash(directory / "trash", FigureManifest)
@@ -45,11 +45,11 @@ def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -
             if keys:
                 catalog.write(lambda c: c.execute(tables.keys.insert(), keys)).result()
         if path.exists():
-            aside = directory / f"catalog-before-reindex-{time.strftime('%Y%m%d-%H%M%S')}.db"
+            backup = directory / f"catalog-before-reindex-{time.strftime('%Y%m%d-%H%M%S')}.db"
             for suffix in ("", "-wal", "-shm"):
                 with contextlib.suppress(FileNotFoundError):
-                    os.rename(f"{path}{suffix}", f"{aside}{suffix}")
-        os.rename(fresh, path)
+                    os.rename(f"{path}{suffix}", f"{backup}{suffix}")
+        os.rename(rebuilt, path)
         fsync_directory(directory)
     return report
 

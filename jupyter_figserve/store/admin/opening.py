@@ -1,4 +1,4 @@
-"""Opening a data directory: the usual way, on a network file system, read-only, and with a broken catalog."""
+"""Opens a data directory, also on a network file system, read-only, or with a damaged catalog. Server process."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def open_store(
     Parameters
     ----------
     catalog_path
-        Path of the catalog; None for its place in ``directory``.
+        Path of the catalog; None for the one in ``directory``.
     network_type
         Type of the network file system that holds the catalog; None to detect it.
     settings
@@ -62,17 +62,17 @@ def open_store(
     return store
 
 
-def _make_directories(directory: Path, of_catalog: Path) -> bool:
+def _make_directories(directory: Path, catalog_directory: Path) -> bool:
     """Create the directories with private modes, whatever the umask, and return whether they can be written."""
     try:
         for part in (directory, directory / "blobs", directory / "figures"):
             make_private_directory(part)
-        if not of_catalog.exists():
-            # An existing one keeps its mode: the setting may name a directory that others use too.
-            make_private_directory(of_catalog)
+        if not catalog_directory.exists():
+            # An existing one keeps its mode: the setting may name a directory that other programs use too.
+            make_private_directory(catalog_directory)
     except OSError:
         return False
-    return is_writable(directory) and is_writable(of_catalog)
+    return is_writable(directory) and is_writable(catalog_directory)
 
 
 def _lock(lock: DirectoryLock, directory: Path, network_type: str | None) -> None:
@@ -111,10 +111,10 @@ def _open_catalog(
         reason = error.message.rstrip(".")
     except sa.exc.DatabaseError as error:
         reason = f"{path} could not be opened ({error.orig})"
-    return _rebuilt_in_memory(manifests, blobs, reason)
+    return _rebuild_in_memory(manifests, blobs, reason)
 
 
-def _rebuilt_in_memory(manifests: Manifests, blobs: LocalBlobStore, reason: str) -> Catalog:
+def _rebuild_in_memory(manifests: Manifests, blobs: LocalBlobStore, reason: str) -> Catalog:
     """Rebuild a catalog from the manifests, for reading; the damaged file is left as it is."""
     catalog = Catalog(None)
     catalog.write(lambda connection: restore(connection, manifests, blobs)).result()

@@ -1,4 +1,4 @@
-"""Rebuilding a lost or damaged catalog from manifests. Server process, or command line."""
+"""Rebuilds a lost or damaged catalog from manifests. Server process, or command line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ M = TypeVar("M", bound=Manifest)
 
 @dataclass(frozen=True)
 class RebuildReport:
-    """What was restored, and what was not.
+    """Counts of what was restored, and what could not be.
 
     Parameters
     ----------
@@ -36,10 +36,10 @@ class RebuildReport:
     unreadable
         Manifests that could not be read.
     incomplete
-        Ids of figures of which at least one version lacks blobs.
-    doubled
-        Ids of figures that were left out for another of the same identity. Two exist when the figure was published
-        again while the catalog was lost, or when a kill came before a publish was acknowledged.
+        Ids of figures with at least one version whose blobs are missing.
+    duplicates
+        Ids of figures that were dropped in favour of another with the same identity. Two exist when the figure was
+        published again while the catalog was lost, or when the server was killed before it acknowledged a publish.
     """
 
     figures: int = 0
@@ -48,7 +48,7 @@ class RebuildReport:
     live: int = 0
     unreadable: tuple[Path, ...] = ()
     incomplete: tuple[str, ...] = ()
-    doubled: tuple[str, ...] = ()
+    duplicates: tuple[str, ...] = ()
     dashboards: int = 0
 
 
@@ -60,14 +60,14 @@ def restore(
     Parameters
     ----------
     progress
-        Called with the number of figures so far.
+        Called with the number of figures restored so far.
     """
     work = _Rebuild(connection, blobs)
     work.restore_figures(manifests.figures, progress)
     work.restore_live_figures(manifests.live_figures)
     link_count = _count(connection, tables.links)
     for manifest in work.read(manifests.dashboards):
-        # Of two of one identity, one was published while the catalog was lost; the first that is read stays.
+        # Two have the same identity when one was published while the catalog was lost; the first one read is kept.
         if dashboards.find_by_identity(connection, manifest.record.identity) is None:
             dashboard_lifecycle.insert(connection, manifest)
     return RebuildReport(
@@ -77,7 +77,7 @@ def restore(
         live=_count(connection, tables.live_figures),
         unreadable=tuple(work.unreadable),
         incomplete=tuple(work.incomplete),
-        doubled=tuple(work.doubled),
+        duplicates=tuple(work.duplicates),
         dashboards=_count(connection, tables.dashboards),
     )
 
@@ -88,7 +88,7 @@ class _Rebuild:
     blobs: BlobStore
     unreadable: list[Path] = field(default_factory=list)
     incomplete: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
+    duplicates: list[str] = field(default_factory=list)
 
     def read(self, manifests: ManifestStore[M]) -> Iterator[M]:
         """Yield the manifests that can be read."""
@@ -105,18 +105,18 @@ class _Rebuild:
                 self.incomplete.append(manifest.record.id)
             if not versions:
                 continue
-            loser = _choose_loser(self.connection, manifest)
-            if loser is not None:
-                self.doubled.append(loser.id)
-            if loser is manifest.record:
+            duplicate = _choose_duplicate(self.connection, manifest)
+            if duplicate is not None:
+                self.duplicates.append(duplicate.id)
+            if duplicate is manifest.record:
                 continue
-            if loser is not None:
-                publishing.delete(self.connection, loser, loser.updated)
+            if duplicate is not None:
+                publishing.delete(self.connection, duplicate, duplicate.updated)
             figure_lifecycle.insert(self.connection, manifest, versions)
             progress(_count(self.connection, tables.figures))
 
     def restore_live_figures(self, manifests: ManifestStore[LiveFigureManifest]) -> None:
-        """Add live figures; two of one identity, made because the catalog was lost meanwhile, become one."""
+        """Add live figures; merge two of the same identity, one of which was made while the catalog was lost."""
         by_identity: dict[Identity, LiveFigureManifest] = {}
         for manifest in self.read(manifests):
             known = by_identity.get(manifest.record.identity)
@@ -125,8 +125,8 @@ class _Rebuild:
             live_lifecycle.insert(self.connection, manifest, self.blobs)
 
 
-def _choose_loser(connection: Connection, manifest: FigureManifest) -> FigureRecord | None:
-    """Return which of two figures of one identity is left out: the one without links, else the older.
+def _choose_duplicate(connection: Connection, manifest: FigureManifest) -> FigureRecord | None:
+    """Return which of two figures with the same identity to drop: the one without links, or else the older.
 
     None when there is only one.
     """

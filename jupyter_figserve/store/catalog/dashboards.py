@@ -1,4 +1,4 @@
-"""Dashboards in the catalog: published, found, listed, deleted. Server process."""
+"""Dashboards in the catalog: publish, find, list, delete. Server process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _D, _F = tables.dashboards.c, tables.dashboard_figures.c
 def publish(
     connection: Connection, identity: Identity, layout: Layout, session: str | None, now: float
 ) -> DashboardRecord:
-    """Make ``layout`` what the dashboard of this identity shows; a version more, unless it showed the same."""
+    """Add ``layout`` as the newest version of the dashboard of this identity, unless it equals the current one."""
     known = find_by_identity(connection, identity)
     if known is not None and known.layout == layout:
         return known
@@ -35,15 +35,15 @@ def publish(
     else:
         record = replace(known, layout=layout, version=known.version + 1, session=session, updated=now)
         connection.execute(tables.dashboards.update().where(_D.id == record.id).values(_row(record)))
-    _note_figures(connection, record)
+    _record_figures(connection, record)
     events.add(connection, now, record.owner, DASHBOARD_PUBLISHED, _event_data(record))
     return record
 
 
-def enter(connection: Connection, record: DashboardRecord) -> None:
-    """A dashboard as a manifest tells it, without an event."""
+def insert(connection: Connection, record: DashboardRecord) -> None:
+    """Add a dashboard read from a manifest, without an event."""
     connection.execute(tables.dashboards.insert().values(_row(record)))
-    _note_figures(connection, record)
+    _record_figures(connection, record)
 
 
 def find(connection: Connection, dashboard_id: str) -> DashboardRecord | None:
@@ -57,62 +57,64 @@ def find_by_identity(connection: Connection, identity: Identity) -> DashboardRec
 
 
 def list_page(
-    connection: Connection, which: DashboardQuery, limit: int = DEFAULT_LIMIT, cursor: str | None = None
+    connection: Connection, query: DashboardQuery, limit: int = DEFAULT_LIMIT, cursor: str | None = None
 ) -> tuple[list[DashboardRecord], str | None]:
-    """One page, newest first, and the cursor of the next (None at the end).
+    """Return one page, newest first, and the cursor of the next (None at the end).
 
     Raises
     ------
     InvalidInput
-        When the cursor is not one that a page gave.
+        When the cursor is not valid.
     """
     limit = max(1, min(limit, MAX_LIMIT))
-    query = sa.select(tables.dashboards).where(*_conditions(which))
-    query = query.order_by(_D.updated.desc(), _D.id.desc()).limit(limit + 1)
+    page = sa.select(tables.dashboards).where(*_conditions(query))
+    page = page.order_by(_D.updated.desc(), _D.id.desc()).limit(limit + 1)
     if cursor is not None:
         updated, last = decode_cursor(cursor)
-        query = query.where(sa.tuple_(_D.updated, _D.id) < sa.tuple_(sa.literal(updated), sa.literal(last)))
-    found = [_record(row) for row in connection.execute(query)]
-    following = encode_cursor(found[limit - 1].updated, found[limit - 1].id) if len(found) > limit else None
-    return found[:limit], following
+        page = page.where(sa.tuple_(_D.updated, _D.id) < sa.tuple_(sa.literal(updated), sa.literal(last)))
+    found = [_record(row) for row in connection.execute(page)]
+    next_cursor = encode_cursor(found[limit - 1].updated, found[limit - 1].id) if len(found) > limit else None
+    return found[:limit], next_cursor
 
 
 def delete(connection: Connection, record: DashboardRecord, now: float) -> bool:
-    """Remove a dashboard with its links; what it showed is held until ``release``. False when it is gone already."""
-    gone = connection.execute(tables.dashboards.delete().where(_D.id == record.id)).rowcount
-    if not gone:
+    """Remove a dashboard with its links; return False when it does not exist.
+
+    Its figures stay referenced until ``release``.
+    """
+    if not connection.execute(tables.dashboards.delete().where(_D.id == record.id)).rowcount:
         return False
     links.remove_for_target(connection, Target(DASHBOARD, record.id))
     events.add(connection, now, record.owner, DASHBOARD_DELETED, _event_data(record))
     return True
 
 
-def release(connection: Connection, waiting: Iterable[str]) -> None:
-    """Let go what dashboards showed that are there no more, but for those that may come back."""
-    there = sa.select(_D.id)
-    gone = connection.execute(sa.select(_F.dashboard).where(_F.dashboard.not_in(there)).distinct()).scalars()
-    for dashboard_id in set(gone) - set(waiting):
+def release(connection: Connection, restorable: Iterable[str]) -> None:
+    """Drop the references of deleted dashboards to figures, except of those that can be restored."""
+    existing = sa.select(_D.id)
+    deleted = connection.execute(sa.select(_F.dashboard).where(_F.dashboard.not_in(existing)).distinct()).scalars()
+    for dashboard_id in set(deleted) - set(restorable):
         connection.execute(tables.dashboard_figures.delete().where(_F.dashboard == dashboard_id))
 
 
 def emit_restored_event(connection: Connection, record: DashboardRecord, now: float) -> None:
-    """The event of a deletion that was undone."""
+    """Add the event of an undone deletion."""
     events.add(connection, now, record.owner, DASHBOARD_RESTORED, _event_data(record))
 
 
-def _conditions(which: DashboardQuery) -> list[Any]:
+def _conditions(query: DashboardQuery) -> list[Any]:
     exact = {"owner": _D.owner, "scope": _D.scope, "notebook": _D.notebook, "maker": _D.maker}
     exact |= {"collection": _D.collection, "name": _D.name}
-    found = [column == getattr(which, name) for name, column in exact.items() if getattr(which, name) is not None]
-    if which.text:
+    found = [column == getattr(query, name) for name, column in exact.items() if getattr(query, name) is not None]
+    if query.text:
         found.append(
-            sa.or_(*(column.icontains(which.text, autoescape=True) for column in (_D.name, _D.title, _D.notebook)))
+            sa.or_(*(column.icontains(query.text, autoescape=True) for column in (_D.name, _D.title, _D.notebook)))
         )
     return found
 
 
-def _note_figures(connection: Connection, record: DashboardRecord) -> None:
-    """What it shows is not cleaned away."""
+def _record_figures(connection: Connection, record: DashboardRecord) -> None:
+    """Replace the references to the figures that it shows, which garbage collection keeps."""
     connection.execute(tables.dashboard_figures.delete().where(_F.dashboard == record.id))
     rows: Sequence[dict[str, Any]] = [
         {"dashboard": record.id, "place": place, "figure": panel.target, "version": panel.version}

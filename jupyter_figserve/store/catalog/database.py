@@ -1,4 +1,4 @@
-"""The catalog's database: opening, migration, reads on the event loop, writes in one thread. Server process."""
+"""The catalog's database: opens and migrates it, reads on the event loop, writes in one thread. Server process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .writer import Writer
 P = ParamSpec("P")
 T = TypeVar("T")
 _BUSY_SECONDS = 30
-_CHECKED_BYTES = 256 * 2**20
+_MAX_CHECKED_BYTES = 256 * 2**20
 _FULL_DISK = "database or disk is full"
 
 
@@ -31,12 +31,12 @@ class CatalogBroken(FigServeError):
 
 
 class Catalog:
-    """One database with a connection for reading and, in a thread of its own, one for writing.
+    """A database with one connection for reading and, in the writer thread, one for writing.
 
     Parameters
     ----------
     path
-        The SQLite file; None for a catalog in memory, which replaces a damaged one for reading.
+        The SQLite file; None for a read-only catalog in memory, which stands in for a damaged one.
     shared_memory
         False on network file systems, where WAL does not work and the server holds an exclusive lock instead.
     """
@@ -60,7 +60,7 @@ class Catalog:
         driver = self._reader.connection.dbapi_connection
         assert driver is not None
         self._raw_reader: Any = driver
-        self._aside = ThreadPoolExecutor(1, "figserve-reader")
+        self._reader_thread = ThreadPoolExecutor(1, "figserve-reader")
         self._writer = Writer()
         self._write_connection: Connection | None = None
         if read_only:
@@ -72,15 +72,15 @@ class Catalog:
         return self._reader
 
     def read_in_thread(self, work: Callable[[Connection], T]) -> Future[T]:
-        """Run slow ``work`` in another thread, on a connection of its own, so that it delays nobody."""
+        """Run slow ``work`` in another thread, on a separate connection, so that it does not block the event loop."""
         if self.path is None:
             done: Future[T] = Future()
             done.set_result(work(self._reader))
             return done
-        return self._aside.submit(self._read, work)
+        return self._reader_thread.submit(self._read, work)
 
     def data_version(self) -> int:
-        """Return a number that changes whenever any process commits, so that caches know when to look again.
+        """Return a number that changes whenever any process commits, so that caches know when they are stale.
 
         Source: sqlite.org/pragma.html#pragma_data_version.
         """
@@ -122,7 +122,7 @@ class Catalog:
             raise _translate(error) from error
 
     def close(self) -> None:
-        self._aside.shutdown(cancel_futures=True)
+        self._reader_thread.shutdown(cancel_futures=True)
         self._writer.close()
         if self._write_connection is not None:
             self._write_connection.close()
@@ -156,8 +156,8 @@ def _make_engine(path: Path | None, *, shared_memory: bool, read_only: bool) -> 
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     mode = "mode=rw"
     if read_only:
-        # An immutable database needs no journal, which a read-only directory could not hold. But a journal left by a
-        # killed server has the newest figures.
+        # An immutable database needs no journal, which a read-only directory cannot hold. But a journal left by a
+        # killed server contains the newest figures.
         mode = "mode=ro" if _has_journal(path) else "mode=ro&immutable=1"
     uri = f"{path.absolute().as_uri()}?{mode}"
     engine = sa.create_engine(
@@ -172,7 +172,7 @@ def _make_engine(path: Path | None, *, shared_memory: bool, read_only: bool) -> 
 
 
 def _with_pragmas(engine: Engine, pragmas: list[str]) -> Engine:
-    """Begin transactions explicitly and as writers: two that start by reading would deadlock."""
+    """Begin every transaction with the write lock: two that start by reading would deadlock."""
 
     @sa.event.listens_for(engine, "connect")
     def connect(driver: sqlite3.Connection, _: object) -> None:
@@ -189,7 +189,7 @@ def _with_pragmas(engine: Engine, pragmas: list[str]) -> Engine:
 
 
 def _prepare(engine: Engine, path: Path | None) -> int:
-    """Migrate the database to our schema, or accept a newer one that allows this version; other servers wait."""
+    """Migrate the database to this schema, or accept a newer one that supports this version; other servers wait."""
     with engine.connect() as connection, connection.begin():
         schema = read_schema(connection)
         if schema >= SCHEMA:
@@ -201,7 +201,7 @@ def _prepare(engine: Engine, path: Path | None) -> int:
 
 
 def _find_schema(connection: Connection, path: Path | None) -> int:
-    """Return the schema of a database that must not be changed.
+    """Return the schema of a database that is not to be migrated.
 
     Raises
     ------
@@ -220,8 +220,8 @@ def _find_schema(connection: Connection, path: Path | None) -> int:
 
 
 def _check_pages(connection: Connection, path: Path | None) -> None:
-    """Check every page, which takes about a second per gigabyte; a huge catalog is not checked."""
-    if path is None or path.stat().st_size > _CHECKED_BYTES:
+    """Check every page, which takes about a second per gigabyte; a very large catalog is not checked."""
+    if path is None or path.stat().st_size > _MAX_CHECKED_BYTES:
         return
     found = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar()
     if found != "ok":

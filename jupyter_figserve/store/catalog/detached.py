@@ -1,7 +1,6 @@
-"""Detached live functions in the catalog: the source of each, and the declaration that came with it. Server process.
+"""Detached live functions in the catalog: the source of each and its declaration. Server process.
 
-The source is a blob like any other: held by its row, counted in its owner's quota, and gone with the cleaning when the
-row is.
+The source is a blob, which the row references: it counts against the owner's quota and is garbage once the row is gone.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import json
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection, Row
 
 from ...model.detached import Detached
@@ -25,37 +24,37 @@ from .publishing import release_blobs, retain_blob
 _S, _OFFERED = tables.live_sources.c, tables.live_sessions.c
 
 
-def keep(
+def put(
     connection: Connection,
     blobs: BlobStore,
     limits: PublishLimits,
     record: LiveFigureRecord,
-    kept: Detached,
+    function: Detached,
     data: bytes,
     now: float,
 ) -> None:
-    """Keep a function in the place of the one that was kept before.
+    """Store a function, replacing an earlier one.
 
-    The blob is written inside the transaction, so that no cleaning can take it in between.
+    The blob is written inside the transaction, so that garbage collection cannot remove it in between.
 
     Raises
     ------
     QuotaExceeded
-        Of the owner; what was kept before stays.
+        When the owner has no room for it; the earlier one stays.
     """
-    source, before = kept.source, find(connection, record.id)
-    more = source.size - (before.source.size if before else 0)
-    quotas.check(connection, {"owner": limits.owner_quota}, {"owner": record.owner}, more, ())
+    source, before = function.source, find(connection, record.id)
+    added = source.size - (before.source.size if before else 0)
+    quotas.check(connection, {"owner": limits.owner_quota}, {"owner": record.owner}, added, ())
     blobs.put(source.digest, data)
     if before is not None:
         release_blobs(connection, [before.source.digest], now)
         quotas.add(connection, record.owner, None, figures=0, size=-before.source.size)
-    enter(connection, record, kept, now)
+    insert(connection, record, function, now)
 
 
-def enter(connection: Connection, record: LiveFigureRecord, kept: Detached, now: float) -> None:
-    """Note a function whose blob is there, without a look at quotas."""
-    source = kept.source
+def insert(connection: Connection, record: LiveFigureRecord, function: Detached, now: float) -> None:
+    """Add or replace a function whose blob is stored, without checking quotas."""
+    source = function.source
     retain_blob(connection, source.digest, source.size, now)
     quotas.add(connection, record.owner, None, figures=0, size=source.size)
     row = {
@@ -63,15 +62,15 @@ def enter(connection: Connection, record: LiveFigureRecord, kept: Detached, now:
         "digest": source.digest,
         "size": source.size,
         "libraries": json.dumps(source.libraries),
-        "declaration": json.dumps(kept.declaration.as_json(), ensure_ascii=False),
+        "declaration": json.dumps(function.declaration.as_json(), ensure_ascii=False),
         "created": now,
     }
-    statement = insert(tables.live_sources).values(row | {"live": record.id})
+    statement = sqlite.insert(tables.live_sources).values(row | {"live": record.id})
     connection.execute(statement.on_conflict_do_update(index_elements=["live"], set_=row))
 
 
 def remove(connection: Connection, record: LiveFigureRecord, now: float) -> bool:
-    """Forget the function; False when there is none."""
+    """Remove the function; return False when there is none."""
     before = find(connection, record.id)
     if before is None:
         return False
@@ -86,8 +85,8 @@ def find(connection: Connection, live_id: str) -> Detached | None:
     return _detached(row) if row else None
 
 
-def records(connection: Connection, session: str | None = None, limit: int = 1_000) -> list[LiveFigureRecord]:
-    """Live figures that are detached, those that were detached last first; of one session, where it is named."""
+def list_records(connection: Connection, session: str | None = None, limit: int = 1_000) -> list[LiveFigureRecord]:
+    """Return live figures that are detached, latest first; of one session, or of all for None."""
     query = sa.select(_S.live).order_by(_S.created.desc(), _S.live).limit(limit)
     if session is not None:
         query = query.join(tables.live_sessions, _OFFERED.live == _S.live).where(_OFFERED.session == session)

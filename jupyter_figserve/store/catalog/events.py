@@ -1,4 +1,4 @@
-"""What happened to figures, as rows that event streams replay. Server process."""
+"""Events in the catalog, which event streams replay. Server process."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection
 from ...model.events import Event
 from . import tables
 
-KEPT = 10_000
-"""How many events stay for replay."""
+MAX_EVENTS = 10_000
+"""Number of newest events kept for replay."""
 _ADD = tables.events.insert()
 
 
@@ -27,18 +27,18 @@ def newest_id(connection: Connection) -> int:
 
 
 def after(connection: Connection, event_id: int, limit: int = 1_000) -> Sequence[Event]:
-    """Events later than ``event_id``, in order."""
+    """Return events later than ``event_id``, in order."""
     query = sa.select(tables.events).where(tables.events.c.id > event_id).order_by(tables.events.c.id).limit(limit)
     return _events(connection, query)
 
 
 def newest(connection: Connection, count: int) -> Sequence[Event]:
-    """The last ``count`` events, newest first."""
+    """Return the last ``count`` events, newest first."""
     return _events(connection, sa.select(tables.events).order_by(tables.events.c.id.desc()).limit(count))
 
 
-def trim(connection: Connection, kept: int = KEPT) -> int:
-    """Forget all but the newest; returns how many went."""
+def trim(connection: Connection, kept: int = MAX_EVENTS) -> int:
+    """Remove all but the newest events; return how many were removed."""
     return connection.execute(tables.events.delete().where(tables.events.c.id <= newest_id(connection) - kept)).rowcount
 
 

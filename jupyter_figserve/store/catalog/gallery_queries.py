@@ -1,6 +1,6 @@
-"""What the gallery asks beside its page of figures: sessions, links and neighbours, each by one indexed query.
+"""Queries of the gallery besides its page of figures: sessions, links and neighbours, each by one indexed query.
 
-Server process; nothing here writes.
+Server process; read-only.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ from ...model.queries import Collection, Neighbour
 from ...model.sessions import Session
 from . import conditions, tables
 
-COUNTED = 1_000
-"""Where counting ends: finding out whether there are 300,000 or 400,000 would take longer than making the page."""
+MAX_COUNT = 1_000
+"""Limit of a count: counting 300,000 figures would take longer than building the page."""
 _F, _S, _L = tables.figures.c, tables.sessions.c, tables.links.c
 
 
 def running_sessions(connection: Connection, owner: str, limit: int) -> list[Session]:
-    """Those that are alive, latest start first."""
+    """Return sessions that are alive, latest start first."""
     return _sessions(connection, _S.owner == owner, _S.ended.is_(None), order=_S.started, limit=limit)
 
 
 def ended_sessions(connection: Connection, owner: str, limit: int) -> list[Session]:
-    """Those that ended last, latest end first."""
+    """Return sessions that have ended, latest end first."""
     return _sessions(connection, _S.owner == owner, _S.ended.is_not(None), order=_S.ended, limit=limit)
 
 
 def get_sessions(connection: Connection, ids: AnyCollection[str]) -> dict[str, Session]:
-    """Those of these ids that are known."""
+    """Return the known ones of these sessions, by id."""
     return {session.id: session for session in _sessions(connection, _S.id.in_(ids), order=_S.started, limit=len(ids))}
 
 
 def count_in_notebook(connection: Connection, owner: str, scope: str, notebook: str) -> int:
-    """Figures of a notebook; ``COUNTED`` where there are as many and more."""
+    """Count the figures of a notebook, up to ``MAX_COUNT``."""
     here = _F.owner == owner, _F.scope == scope, _F.notebook == notebook
-    some = sa.select(_F.id).where(*here).limit(COUNTED).subquery()
+    some = sa.select(_F.id).where(*here).limit(MAX_COUNT).subquery()
     return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
 
 
 def list_collections(connection: Connection, owner: str, limit: int) -> list[Collection]:
-    """Collections in the order of their names, each with its count of figures, at most ``COUNTED``.
+    """Return collections in the order of their names, each with its count of figures, up to ``MAX_COUNT``.
 
     Each name is one step in the index: ``SELECT DISTINCT`` would read an entry for each figure.
     """
@@ -55,25 +55,25 @@ def list_collections(connection: Connection, owner: str, limit: int) -> list[Col
         name = connection.execute(smallest).scalar_one()
         if name is None:
             break
-        some = sa.select(_F.id).where(_F.owner == owner, _F.collection == name).limit(COUNTED).subquery()
+        some = sa.select(_F.id).where(_F.owner == owner, _F.collection == name).limit(MAX_COUNT).subquery()
         count = connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
         found.append(Collection(name, count))
     return found
 
 
 def count_open_links(connection: Connection, figures: AnyCollection[str], now: float) -> dict[str, int]:
-    """How many links each figure has through which somebody may look at it now."""
+    """Count the open links of each figure."""
     shown = _L.kind == FIGURE, _L.target.in_(figures), conditions.is_open(now)
     query = sa.select(_L.target, sa.func.count()).where(*shown).group_by(_L.target)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def find_neighbours(connection: Connection, record: FigureRecord) -> tuple[Neighbour | None, Neighbour | None]:
-    """The figures that stand before (newer) and after (older) this one in its owner's gallery."""
+    """Return the next newer and the next older figure of its owner."""
     here = sa.tuple_(sa.literal(record.updated), sa.literal(record.id))
-    place, query = sa.tuple_(_F.updated, _F.id), sa.select(_F.id, _F.name, _F.title).where(_F.owner == record.owner)
-    newer = query.where(place > here).order_by(_F.updated, _F.id).limit(1)
-    older = query.where(place < here).order_by(_F.updated.desc(), _F.id.desc()).limit(1)
+    position, query = sa.tuple_(_F.updated, _F.id), sa.select(_F.id, _F.name, _F.title).where(_F.owner == record.owner)
+    newer = query.where(position > here).order_by(_F.updated, _F.id).limit(1)
+    older = query.where(position < here).order_by(_F.updated.desc(), _F.id.desc()).limit(1)
     found = [connection.execute(one).first() for one in (newer, older)]
     before, after = (Neighbour(row.id, row.title or row.name) if row else None for row in found)
     return before, after

@@ -1,4 +1,4 @@
-"""Identities as columns: figures, live figures and dashboards have the same ones. Server process."""
+"""Identity columns, which figures, live figures and dashboards have in common. Server process."""
 
 from __future__ import annotations
 

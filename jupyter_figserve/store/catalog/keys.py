@@ -1,4 +1,4 @@
-"""Keys in the catalog: made, found by id, used, revoked. Server process."""
+"""Keys in the catalog: add, find, extend, revoke. Server process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def find(connection: Connection, key_id: str) -> Key | None:
 
 
 def list_all(connection: Connection, owner: str | None, limit: int) -> list[Key]:
-    """Newest first; kernels' keys are the server's own business and left out."""
+    """Return keys, newest first, without those of kernels, which the server manages itself."""
     query = sa.select(tables.keys).where(_K.kernel.is_(None)).order_by(_K.created.desc(), _K.id).limit(limit)
     if owner is not None:
         query = query.where(_K.owner == owner)
@@ -37,26 +37,26 @@ def remove(connection: Connection, key_id: str) -> bool:
     return connection.execute(tables.keys.delete().where(_K.id == key_id)).rowcount == 1
 
 
-def remove_of_kernel(connection: Connection, kernel: str) -> None:
+def remove_for_kernel(connection: Connection, kernel: str) -> None:
     connection.execute(tables.keys.delete().where(_K.kernel == kernel))
 
 
 def bind(connection: Connection, key_id: str, kernel: str) -> None:
-    """Give a key, made before its kernel had an id, that id."""
+    """Bind a key that was made before its kernel had an id to that kernel."""
     connection.execute(tables.keys.update().where(_K.id == key_id).values(kernel=kernel))
 
 
-def prolong(connection: Connection, kernel: str, expires: float) -> None:
+def extend(connection: Connection, kernel: str, expires: float) -> None:
     connection.execute(tables.keys.update().where(_K.kernel == kernel).values(expires=expires))
 
 
-def note_use(connection: Connection, key_id: str, now: float) -> None:
+def record_use(connection: Connection, key_id: str, now: float) -> None:
     connection.execute(tables.keys.update().where(_K.id == key_id).values(last_used=now))
 
 
 def remove_expired(connection: Connection, now: float, limit: int) -> int:
-    doomed = sa.select(_K.id).where(_K.expires < now).limit(limit)
-    return connection.execute(tables.keys.delete().where(_K.id.in_(doomed))).rowcount
+    expired = sa.select(_K.id).where(_K.expires < now).limit(limit)
+    return connection.execute(tables.keys.delete().where(_K.id.in_(expired))).rowcount
 
 
 def _key(row: Row[Any]) -> Key:

@@ -19,7 +19,7 @@ _FINDERS: dict[str, Callable[[Connection, Link], object]] = {
 
 
 def check_exists(connection: Connection, link: Link) -> None:
-    """Refuse a link whose target was deleted in the meantime.
+    """Reject a link whose target has been deleted in the meantime.
 
     Raises
     ------

@@ -55,7 +55,7 @@ def list_for_owner(
     owner, figure
         Only links to figures of this owner, or to this figure; None for any.
     cursor
-        ``encode_cursor`` of the last link on the page before.
+        ``encode_cursor`` of the last link on the previous page.
     """
     query = sa.select(tables.links).where(_L.kind == FIGURE).order_by(*_NEWEST_FIRST).limit(limit)
     if figure is not None:
@@ -85,7 +85,7 @@ def change(connection: Connection, link_id: str, changes: dict[str, Any]) -> Non
 
 
 def remove(connection: Connection, link_id: str) -> None:
-    """Delete a link and its viewers; a link that is gone already is no error."""
+    """Delete a link and its viewers; a missing link is no error."""
     connection.execute(tables.viewers.delete().where(_V.link == link_id))
     connection.execute(tables.links.delete().where(_L.id == link_id))
 
@@ -97,10 +97,10 @@ def remove_for_target(connection: Connection, target: Target) -> None:
 
 def remove_expired(connection: Connection, before: float, limit: int) -> int:
     """Delete up to ``limit`` links that expired earlier than ``before``; return how many."""
-    doomed = connection.execute(sa.select(_L.id).where(_L.expires < before).limit(limit)).scalars().all()
-    for link_id in doomed:
+    expired = connection.execute(sa.select(_L.id).where(_L.expires < before).limit(limit)).scalars().all()
+    for link_id in expired:
         remove(connection, link_id)
-    return len(doomed)
+    return len(expired)
 
 
 def count_view(connection: Connection, link_id: str, client: str, now: float) -> bool:
@@ -130,8 +130,8 @@ def add_views(connection: Connection, counts: dict[str, int], now: float) -> Non
 
 def is_known_viewer(connection: Connection, link_id: str, client: str, now: float) -> bool:
     """Whether this client used up a view within ``VIEW_SECONDS``."""
-    when = connection.execute(sa.select(_V.seen).where(_V.link == link_id, _V.client == client)).scalar()
-    return when is not None and 0 <= now - when < VIEW_SECONDS
+    seen = connection.execute(sa.select(_V.seen).where(_V.link == link_id, _V.client == client)).scalar()
+    return seen is not None and 0 <= now - seen < VIEW_SECONDS
 
 
 def _row(link: Link) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Live figures in the catalog: their lasting identity, their last pictures, the links onto them. Server process."""
+"""Live figures in the catalog: their declarations, sessions and stored images. Server process."""
 
 from __future__ import annotations
 
@@ -7,44 +7,43 @@ from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection, Row
 
 from ...model.figures import EncodedImage, Identity, new_id, sha256_hex
 from ...model.live import LiveDeclaration, LiveFigureRecord
-from ...model.live_images import KEPT_PICTURES, LivePicture
+from ...model.live_images import MAX_LIVE_IMAGES, LiveImage
 from ..files.blobs import BlobStore
 from . import tables
 from .identities import has_identity, read_identity
 from .publishing import release_blobs, retain_blob
 
-_F, _P, _S = tables.live_figures.c, tables.live_pictures.c, tables.live_sessions.c
+_F, _P, _S = tables.live_figures.c, tables.live_images.c, tables.live_sessions.c
 
 
-def offer(
+def upsert(
     connection: Connection, identity: Identity, session: str, declaration: LiveDeclaration, now: float
 ) -> LiveFigureRecord:
-    """Enter what a kernel offers, or that it offers it anew."""
+    """Record a live figure that a kernel offers, or its new declaration."""
     text = json.dumps(declaration.as_json(), ensure_ascii=False)
     known = _find_by_identity(connection, identity)
-    record = LiveFigureRecord(new_id(), identity, declaration, now, now) if known is None else replace(
-        known, declaration=declaration, updated=now
-    )  # fmt: skip
     if known is None:
+        record = LiveFigureRecord(new_id(), identity, declaration, now, now)
         connection.execute(
             tables.live_figures.insert().values(
                 id=record.id, created=now, updated=now, declaration=text, **identity.__dict__
             )
         )
     else:
+        record = replace(known, declaration=declaration, updated=now)
         connection.execute(tables.live_figures.update().where(_F.id == record.id).values(updated=now, declaration=text))
-    session_row = insert(tables.live_sessions).values(session=session, name=declaration.name, live=record.id)
+    session_row = sqlite.insert(tables.live_sessions).values(session=session, name=declaration.name, live=record.id)
     connection.execute(session_row.on_conflict_do_update(index_elements=["session", "name"], set_={"live": record.id}))
     return record
 
 
-def restore(connection: Connection, record: LiveFigureRecord) -> None:
-    """Enter a live figure as a manifest tells it."""
+def insert(connection: Connection, record: LiveFigureRecord) -> None:
+    """Add a live figure read from a manifest."""
     text = json.dumps(record.declaration.as_json(), ensure_ascii=False)
     row = {"id": record.id, "created": record.created, "updated": record.updated, "declaration": text}
     connection.execute(tables.live_figures.insert().values(row | record.identity.__dict__))
@@ -55,49 +54,49 @@ def find(connection: Connection, live_id: str) -> LiveFigureRecord | None:
     return _record(row) if row else None
 
 
-def find_of_session(connection: Connection, session: str, name: str) -> LiveFigureRecord | None:
-    """What a session offers, or offered, under a name."""
+def find_in_session(connection: Connection, session: str, name: str) -> LiveFigureRecord | None:
+    """Return the live figure that a session offers, or offered, under this name."""
     query = sa.select(tables.live_figures).join(tables.live_sessions, _S.live == _F.id)
     row = connection.execute(query.where(_S.session == session, _S.name == name)).first()
     return _record(row) if row else None
 
 
-def list_of_owner(connection: Connection, owner: str, limit: int = 1_000) -> list[LiveFigureRecord]:
-    """Those that were offered last, first."""
+def list_for_owner(connection: Connection, owner: str, limit: int = 1_000) -> list[LiveFigureRecord]:
+    """Return an owner's live figures, latest offer first."""
     query = sa.select(tables.live_figures).where(_F.owner == owner).order_by(_F.updated.desc(), _F.id).limit(limit)
     return [_record(row) for row in connection.execute(query)]
 
 
-def keep_picture(connection: Connection, blobs: BlobStore, picture: LivePicture, payload: EncodedImage) -> None:
-    """Keep the newest picture of a request, and of the others the newest few.
+def keep_image(connection: Connection, blobs: BlobStore, image: LiveImage, encoded: EncodedImage) -> None:
+    """Store the newest image of a request, and remove all but the newest few of the others.
 
-    The blob is written inside the transaction, so that no cleaning can take it in between.
+    The blob is written inside the transaction, so that garbage collection cannot remove it in between.
     """
-    assert picture.digest == sha256_hex(payload.data)
-    same = sa.and_(_P.live == picture.live, _P.key == picture.key)
+    assert image.digest == sha256_hex(encoded.data)
+    same = sa.and_(_P.live == image.live, _P.key == image.key)
     before = connection.execute(sa.select(_P.digest, _P.is_frozen).where(same)).first()
-    if before is None or before.digest != picture.digest:
-        blobs.put(picture.digest, payload.data)
-        retain_blob(connection, picture.digest, picture.size, picture.drawn)
+    if before is None or before.digest != image.digest:
+        blobs.put(image.digest, encoded.data)
+        retain_blob(connection, image.digest, image.size, image.rendered)
         if before is not None:
-            release_blobs(connection, [before.digest], picture.drawn)
-    connection.execute(tables.live_pictures.delete().where(same))
-    frozen = picture.is_frozen or (before is not None and before.is_frozen)
-    connection.execute(tables.live_pictures.insert().values(picture.__dict__ | {"is_frozen": frozen}))
-    _prune(connection, picture)
+            release_blobs(connection, [before.digest], image.rendered)
+    connection.execute(tables.live_images.delete().where(same))
+    frozen = image.is_frozen or (before is not None and before.is_frozen)
+    connection.execute(tables.live_images.insert().values(image.__dict__ | {"is_frozen": frozen}))
+    _prune(connection, image)
 
 
-def find_picture(connection: Connection, live_id: str, key: str) -> LivePicture | None:
-    row = connection.execute(sa.select(tables.live_pictures).where(_P.live == live_id, _P.key == key)).first()
-    return LivePicture(**dict(row._mapping)) if row else None
+def find_image(connection: Connection, live_id: str, key: str) -> LiveImage | None:
+    row = connection.execute(sa.select(tables.live_images).where(_P.live == live_id, _P.key == key)).first()
+    return LiveImage(**dict(row._mapping)) if row else None
 
 
-def _prune(connection: Connection, picture: LivePicture) -> None:
-    mine = sa.and_(_P.live == picture.live, _P.is_frozen.is_(False))
-    query = sa.select(_P.key, _P.digest).where(mine).order_by(_P.drawn.desc(), _P.key).offset(KEPT_PICTURES)
+def _prune(connection: Connection, image: LiveImage) -> None:
+    candidates = sa.and_(_P.live == image.live, _P.is_frozen.is_(False))
+    query = sa.select(_P.key, _P.digest).where(candidates).order_by(_P.rendered.desc(), _P.key).offset(MAX_LIVE_IMAGES)
     for key, digest in connection.execute(query).all():
-        connection.execute(tables.live_pictures.delete().where(_P.live == picture.live, _P.key == key))
-        release_blobs(connection, [digest], picture.drawn)
+        connection.execute(tables.live_images.delete().where(_P.live == image.live, _P.key == key))
+        release_blobs(connection, [digest], image.rendered)
 
 
 def _find_by_identity(connection: Connection, identity: Identity) -> LiveFigureRecord | None:

@@ -18,7 +18,7 @@ Page = tuple[list[FigureRecord], str | None]
 
 
 def encode_cursor(time: float, row_id: str) -> str:
-    """Encode the last row of a page in order of time and id."""
+    """Encode the position of the last row of a page, which is ordered by time and id."""
     text = json.dumps([time, row_id])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -29,7 +29,7 @@ def decode_cursor(cursor: str) -> tuple[float, str]:
     Raises
     ------
     InvalidInput
-        When it is not one of ``encode_cursor``.
+        When ``encode_cursor`` did not make it.
     """
     try:
         time, row_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))

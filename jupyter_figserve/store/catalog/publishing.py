@@ -1,4 +1,4 @@
-"""How a version enters the catalog and how versions leave it; all in write transactions. Server process."""
+"""Adds, changes and removes versions of figures, in write transactions. Server process."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from ...model.figures import FigureRecord, Identity, Representation, Source, Ver
 from ...model.links import FIGURE, Target
 from ...model.new_version import NewVersion
 from ...model.quotas import PublishLimits, Quota
+from ...model.source_check import SourceCheck
 from . import events, figures, links, sessions, tables
 from . import quotas as usage
 
-# What every publish runs is made once: making a statement costs more than running it.
+# The statements of every publish are built once: building one costs more than running it.
 _figure: sa.BindParameter[str] = sa.bindparam("figure")
 _number: sa.BindParameter[int] = sa.bindparam("number")
-_RENEW = tables.figures.update().where(tables.figures.c.id == _figure)
+_UPDATE_FIGURE = tables.figures.update().where(tables.figures.c.id == _figure)
 _INSERT_VERSION = tables.versions.insert()
 _INSERT_REPRESENTATION = tables.representations.insert()
 _DELETE_VERSION = tables.versions.delete().where(
@@ -30,10 +31,10 @@ _DELETE_REPRESENTATIONS = tables.representations.delete().where(
     tables.representations.c.figure == _figure, tables.representations.c.version == _number
 )
 _insert_blob = insert(tables.blobs)
-_HOLD = _insert_blob.on_conflict_do_update(
+_RETAIN = _insert_blob.on_conflict_do_update(
     index_elements=["digest"], set_={"refs": tables.blobs.c.refs + 1, "touched": _insert_blob.excluded.touched}
 )
-_NOTE = _insert_blob.on_conflict_do_update(
+_TRACK = _insert_blob.on_conflict_do_update(
     index_elements=["digest"], set_={"touched": sa.func.max(tables.blobs.c.touched, _insert_blob.excluded.touched)}
 )
 _RELEASE = (
@@ -47,7 +48,13 @@ _PINNED = sa.select(tables.dashboard_figures.c.version).where(tables.dashboard_f
 def check_quota(
     connection: Connection, limits: PublishLimits, identity: Identity, known: str | None, session: str | None, size: int
 ) -> None:
-    """See that the owner and the session have room for ``size`` more bytes of a figure (``known`` by its id)."""
+    """Check that the owner and the session have room for ``size`` more bytes.
+
+    Parameters
+    ----------
+    known
+        Id of the figure, None for a new one.
+    """
     quotas: Mapping[str, Quota] = {"owner": limits.owner_quota, "session": limits.session_quota}
     places, new_to = {"owner": identity.owner}, set() if known else {"owner", "session"}
     if session:
@@ -58,14 +65,17 @@ def check_quota(
 
 
 def publish(connection: Connection, limits: PublishLimits, draft: NewVersion, version: Version) -> FigureRecord:
-    """Make ``version`` of ``draft`` the newest of its figure, unless it equals the newest; its number is ignored."""
+    """Add ``version`` of ``draft`` to its figure, unless it is a duplicate of the newest one.
+
+    ``version.number`` is ignored; the next number is assigned.
+    """
     identity, origin = draft.identity, draft.origin
     known = figures.find_by_identity(connection, identity)
     if known is not None and draft.caption is None:
         version = replace(version, caption=known.version.caption)
     if known is not None and version.is_duplicate_of(known.version):
         if version.session:
-            sessions.made(connection, version.session, known.id, known.version.number)
+            sessions.record_version(connection, version.session, known.id, known.version.number)
         return known
     check_quota(connection, limits, identity, known.id if known else None, version.session, version.size)
     now = version.created
@@ -75,58 +85,80 @@ def publish(connection: Connection, limits: PublishLimits, draft: NewVersion, ve
         _insert_figure(connection, record)
     else:
         record = replace(known, updated=now, version=replace(version, number=number))
-        connection.execute(_RENEW, {"figure": record.id, "updated": now, "latest": number, "title": version.title})
+        connection.execute(
+            _UPDATE_FIGURE, {"figure": record.id, "updated": now, "latest": number, "title": version.title}
+        )
     insert_version(connection, record.id, record.version, now)
     usage.add(connection, record.owner, version.session, figures=int(known is None), size=version.size)
     if version.session:
-        sessions.made(connection, version.session, record.id, number)
+        sessions.record_version(connection, version.session, record.id, number)
     _prune(connection, record, limits.keep_versions, now)
     events.add(connection, now, record.owner, "figure.published", event_data(record))
     return record
 
 
 def restore(connection: Connection, record: FigureRecord, versions: Sequence[Version]) -> None:
-    """Enter a figure as a manifest tells it (newest version first), without quota or event."""
+    """Add a figure read from a manifest (newest version first), without quota check or event."""
     _insert_figure(connection, record)
     for position, version in enumerate(reversed(versions)):
         insert_version(connection, record.id, version, version.created)
         usage.add(connection, record.owner, version.session, figures=int(position == 0), size=version.size)
         if version.session:
-            sessions.made(connection, version.session, record.id, version.number)
+            sessions.record_version(connection, version.session, record.id, version.number)
 
 
 def attach_source(
     connection: Connection, limits: PublishLimits, record: FigureRecord, number: int, source: Source, now: float
 ) -> bool:
-    """Give a version the source that came after it; False when it has one or is gone."""
-    held = figures.find(connection, record.id, number)
-    if held is None or held.version.source is not None:
+    """Add the source to a version; return False when it has one that did not fail, or is gone."""
+    existing = figures.find(connection, record.id, number)
+    if existing is None or (existing.version.source is not None and not existing.version.has_failed_source):
         return False
-    check_quota(connection, limits, record.identity, record.id, held.version.session, source.size)
-    connection.execute(
-        tables.versions.update()
-        .where(tables.versions.c.figure == record.id, tables.versions.c.number == number)
-        .values(_source_columns(source))
+    old, session = existing.version.source, existing.version.session
+    if old is not None:
+        connection.execute(_RELEASE, [{"blob": old.digest, "now": now}])
+        usage.add(connection, record.owner, session, figures=0, size=-old.size)
+    check_quota(connection, limits, record.identity, record.id, session, source.size)
+    _change_version(
+        connection, record.id, number, {**_source_columns(source), "source_fault": "", "source_check": None}
     )
-    _hold(connection, [source], now)
-    usage.add(connection, record.owner, held.version.session, figures=0, size=source.size)
+    _retain(connection, [source], now)
+    usage.add(connection, record.owner, session, figures=0, size=source.size)
     return True
+
+
+def record_source_fault(connection: Connection, figure_id: str, number: int, reason: str) -> None:
+    """Record why a version has no source."""
+    _change_version(connection, figure_id, number, {"source_fault": reason})
+
+
+def record_source_check(connection: Connection, figure_id: str, number: int, check: SourceCheck) -> None:
+    """Record whether a version's source could be rendered."""
+    _change_version(connection, figure_id, number, {"source_check": json.dumps(check.as_json())})
+
+
+def _change_version(connection: Connection, figure_id: str, number: int, values: dict[str, object]) -> None:
+    row = tables.versions.c
+    connection.execute(tables.versions.update().where(row.figure == figure_id, row.number == number).values(values))
 
 
 def add_representation(
     connection: Connection, limits: PublishLimits, record: FigureRecord, number: int, part: Representation, now: float
 ) -> bool:
-    """Give a version one more encoding; False when it has one of this type or is gone."""
-    held = figures.find(connection, record.id, number)
-    if held is None or held.version.find_representation(part.format) is not None:
+    """Add an encoding to a version; return False when it has one of this type and width, or is gone."""
+    existing, is_vector = figures.find(connection, record.id, number), not part.format.is_raster
+    if existing is None or any(
+        known.mimetype == part.mimetype and (is_vector or known.width == part.width)
+        for known in existing.version.representations
+    ):
         return False
-    version = held.version
+    version = existing.version
     check_quota(connection, limits, record.identity, record.id, version.session, part.size)
-    # Behind the others and the thumbnail, so that the first stays the one that is shown.
+    # After the others and the thumbnail: the first one is displayed.
     position = len(version.representations) + (version.thumbnail is not None)
     row = {"figure": record.id, "version": number, "position": position, "is_thumbnail": False}
     connection.execute(_INSERT_REPRESENTATION, row | part.__dict__)
-    _hold(connection, [part], now)
+    _retain(connection, [part], now)
     usage.add(connection, record.owner, version.session, figures=0, size=part.size)
     return True
 
@@ -139,14 +171,13 @@ def change_text(connection: Connection, record: FigureRecord, text: Mapping[str,
         .where(newest.figure == record.id, newest.number == record.version.number)
         .values(**text)
     )
-    connection.execute(
-        tables.figures.update().where(tables.figures.c.id == record.id).values(title=text["title"], updated=now)
-    )
+    changed = tables.figures.update().where(tables.figures.c.id == record.id)
+    connection.execute(changed.values(title=text["title"], updated=now))
     events.add(connection, now, record.owner, "figure.changed", event_data(record))
 
 
 def delete(connection: Connection, record: FigureRecord, now: float) -> None:
-    """Remove a figure with its versions and links; its blobs go when nothing else holds them."""
+    """Remove a figure with its versions and links, and release its blobs."""
     links.remove_for_target(connection, Target(FIGURE, record.id))
     for version in figures.versions(connection, record.id):
         _remove_version(connection, record, version, now)
@@ -160,7 +191,10 @@ def insert_version(connection: Connection, figure_id: str, version: Version, now
     row = {name: getattr(version, name) for name in ("number", "created", "session", "title", "alt", "caption")}
     provenance = json.dumps(version.provenance, ensure_ascii=False)
     connection.execute(
-        _INSERT_VERSION, row | {"figure": figure_id, "provenance": provenance} | _source_columns(version.source)
+        _INSERT_VERSION,
+        row
+        | {"figure": figure_id, "provenance": provenance, "source_fault": version.source_fault}
+        | _source_columns(version.source),
     )
     parts = [(False, part) for part in version.representations]
     if version.thumbnail:
@@ -173,7 +207,7 @@ def insert_version(connection: Connection, figure_id: str, version: Version, now
             for position, (is_thumbnail, part) in enumerate(parts)
         ],
     )
-    _hold(connection, version.parts, now)
+    _retain(connection, version.parts, now)
 
 
 def _insert_figure(connection: Connection, record: FigureRecord) -> None:
@@ -218,23 +252,23 @@ def _remove_version(connection: Connection, record: FigureRecord, version: Versi
 
 
 def track_unreferenced(connection: Connection, parts: Sequence[Representation | Source], now: float) -> None:
-    """Make the blobs known that nothing refers to since ``now``."""
-    connection.execute(_NOTE, [{"digest": p.digest, "size": p.size, "refs": 0, "touched": now} for p in parts])
+    """Record blobs to which nothing has referred since ``now``."""
+    connection.execute(_TRACK, [{"digest": p.digest, "size": p.size, "refs": 0, "touched": now} for p in parts])
 
 
 def retain_blob(connection: Connection, digest: str, size: int, now: float) -> None:
-    """One more reference to a blob that is no part of a figure's version."""
-    connection.execute(_HOLD, [{"digest": digest, "size": size, "refs": 1, "touched": now}])
+    """Add a reference to a blob that does not belong to a version of a figure."""
+    connection.execute(_RETAIN, [{"digest": digest, "size": size, "refs": 1, "touched": now}])
 
 
 def release_blobs(connection: Connection, digests: Sequence[str], now: float) -> None:
-    """One reference less to each; those without any go with the cleaning."""
+    """Remove a reference to each blob; garbage collection removes those without any."""
     connection.execute(_RELEASE, [{"blob": digest, "now": now} for digest in digests])
 
 
-def _hold(connection: Connection, parts: Sequence[Representation | Source], now: float) -> None:
-    """One more reference to the blob of each."""
-    connection.execute(_HOLD, [{"digest": p.digest, "size": p.size, "refs": 1, "touched": now} for p in parts])
+def _retain(connection: Connection, parts: Sequence[Representation | Source], now: float) -> None:
+    """Add a reference to the blob of each part."""
+    connection.execute(_RETAIN, [{"digest": p.digest, "size": p.size, "refs": 1, "touched": now} for p in parts])
 
 
 def _source_columns(source: Source | None) -> dict[str, object]:

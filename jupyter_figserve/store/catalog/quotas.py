@@ -1,4 +1,4 @@
-"""How much owners and sessions have, counted as it changes, and the quotas that bound it. Server process."""
+"""Usage of owners and sessions, counted as it changes, and checks of their quotas. Server process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _COUNT_OF_SESSION = (
 
 
 def read(connection: Connection, kind: str, key: str) -> Usage:
-    """``kind`` is ``owner`` or ``session``; a session's figures are those that it made or made again."""
+    """Return the usage of an owner or a session (``kind``); a session's figures are all of which it made a version."""
     used = _read_stored(connection, kind, key)
     if kind == "session":
         return Usage(connection.execute(_COUNT_OF_SESSION, {"session": key}).scalar_one(), used.bytes)
@@ -39,13 +39,13 @@ def read(connection: Connection, kind: str, key: str) -> Usage:
 
 
 def _read_stored(connection: Connection, kind: str, key: str) -> Usage:
-    """As it is kept: a session's figures are not, only its bytes."""
+    """Return the stored counts; the figures of a session are not stored, only its bytes."""
     row = connection.execute(_READ, {"kind": kind, "key": key}).first()
     return Usage(*row) if row else Usage()
 
 
 def total(connection: Connection) -> Usage:
-    """Of all owners together."""
+    """Return the usage of all owners together."""
     row = connection.execute(
         sa.select(sa.func.sum(tables.usage.c.figures), sa.func.sum(tables.usage.c.bytes)).where(
             tables.usage.c.kind == "owner"
@@ -55,7 +55,7 @@ def total(connection: Connection) -> Usage:
 
 
 def add(connection: Connection, owner: str, session: str | None, *, figures: int, size: int) -> None:
-    """Change what is counted; negative numbers take away. ``size`` is in bytes, ``figures`` the owner's."""
+    """Add to the usage of an owner and a session; negative numbers subtract. ``size`` is in bytes."""
     places = [("owner", owner, figures)] + ([("session", session, 0)] if session else [])
     connection.execute(_ADD, [{"kind": kind, "key": key, "figures": n, "bytes": size} for kind, key, n in places])
 
@@ -63,22 +63,29 @@ def add(connection: Connection, owner: str, session: str | None, *, figures: int
 def check(
     connection: Connection, quotas: Mapping[str, Quota], places: Mapping[str, str], size: int, new_to: Collection[str]
 ) -> None:
-    """See that ``size`` more bytes still fit, of a figure that is new to the kinds of place in ``new_to``.
+    """Check that ``size`` more bytes fit.
+
+    Parameters
+    ----------
+    places
+        Key of the owner and of the session, by kind.
+    new_to
+        Kinds for which the figure is new and counts as one more.
 
     Raises
     ------
     QuotaExceeded
-        Naming the quota, what is used of it and what to do.
+        When they do not; the message names the quota, its usage and what to do.
     """
     for kind, key in places.items():
         quota = quotas[kind]
         if quota == UNLIMITED:
             continue
-        most = quota.figures if kind in new_to else None
-        used = _read_stored(connection, kind, key) if most is None else read(connection, kind, key)
-        if most is not None and used.figures >= most:
+        max_figures = quota.figures if kind in new_to else None
+        used = _read_stored(connection, kind, key) if max_figures is None else read(connection, kind, key)
+        if max_figures is not None and used.figures >= max_figures:
             raise QuotaExceeded(
-                f"This {kind} has {used.figures:,} figures and may have {most:,}: delete some, or ask for"
+                f"This {kind} has {used.figures:,} figures and may have {max_figures:,}: delete some, or ask for"
                 f" more (FigServe.{kind}_quota). Nothing was changed."
             )
         if quota.bytes is not None and used.bytes + size > quota.bytes:

@@ -1,4 +1,4 @@
-"""Sessions in the catalog: which kernel's life made which figures, and when it ended. Server process."""
+"""Sessions (the lifetimes of kernels) in the catalog, with the figures that each made. Server process."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _HAS_MADE = sa.select(tables.session_figures.c.version).where(
 )
 
 
-def note(connection: Connection, session: Session) -> None:
-    """Enter a session, or note that it was seen again and under which notebook."""
+def record(connection: Connection, session: Session) -> None:
+    """Add a session, or record that it was seen again and with which notebook."""
     statement = insert(tables.sessions).values(session.__dict__)
     connection.execute(
         statement.on_conflict_do_update(
@@ -43,12 +43,12 @@ def list_page(
     limit: int = DEFAULT_LIMIT,
     cursor: str | None = None,
 ) -> tuple[list[Session], str | None]:
-    """One page of sessions, newest first, and the cursor of the next (None at the end).
+    """Return one page of sessions, newest first, and the cursor of the next (None at the end).
 
     Raises
     ------
     InvalidInput
-        When the cursor is not one that a page gave.
+        When the cursor is not valid.
     """
     limit = max(1, min(limit, MAX_LIMIT))
     page = sa.select(tables.sessions).order_by(_S.started.desc(), _S.id.desc()).limit(limit + 1)
@@ -62,13 +62,13 @@ def list_page(
         started, session_id = pagination.decode_cursor(cursor)
         page = page.where(sa.tuple_(_S.started, _S.id) < sa.tuple_(sa.literal(started), sa.literal(session_id)))
     found = [Session(**dict(row._mapping)) for row in connection.execute(page)]
-    inside = found[:limit]
-    following = pagination.encode_cursor(inside[-1].started, inside[-1].id) if len(found) > limit else None
-    return inside, following
+    shown = found[:limit]
+    next_cursor = pagination.encode_cursor(shown[-1].started, shown[-1].id) if len(found) > limit else None
+    return shown, next_cursor
 
 
 def count_figures(connection: Connection, session_ids: list[str]) -> dict[str, int]:
-    """How many figures each of these sessions made; those that made none are left out."""
+    """Count the figures of each session; those without any are left out."""
     made = tables.session_figures.c
     query = sa.select(made.session, sa.func.count()).where(made.session.in_(session_ids)).group_by(made.session)
     return {row[0]: row[1] for row in connection.execute(query)}
@@ -88,26 +88,26 @@ def keep_alive(connection: Connection, session_ids: list[str], now: float) -> No
     connection.execute(tables.sessions.update().where(_S.id.in_(session_ids)).values(seen=now))
 
 
-def end_unseen(connection: Connection, before: float) -> int:
-    """End those whose server stopped saying that they live, as of when it last did."""
-    forgotten = tables.sessions.update().where(_S.ended.is_(None), _S.seen < before)
-    return connection.execute(forgotten.values(ended=_S.seen)).rowcount
+def end_silent(connection: Connection, before: float) -> int:
+    """End sessions that no server has reported since ``before``, as of their last report; return how many."""
+    silent = tables.sessions.update().where(_S.ended.is_(None), _S.seen < before)
+    return connection.execute(silent.values(ended=_S.seen)).rowcount
 
 
-def forget_empty(connection: Connection, before: float, limit: int) -> int:
-    """Remove those that ended before and have no figures, ``limit`` at most; returns how many went."""
+def remove_empty(connection: Connection, before: float, limit: int) -> int:
+    """Remove up to ``limit`` sessions without figures that ended before a time; return how many."""
     made = tables.session_figures.c
     empty = sa.select(_S.id).where(_S.ended < before, ~sa.exists().where(made.session == _S.id)).limit(limit)
     return connection.execute(tables.sessions.delete().where(_S.id.in_(empty))).rowcount
 
 
-def made(connection: Connection, session_id: str, figure: str, version: int) -> None:
-    """Note that a session made (or made again, to the byte) a version of a figure."""
+def record_version(connection: Connection, session_id: str, figure: str, version: int) -> None:
+    """Record that a session made a version of a figure, or published the same bytes again."""
     connection.execute(_MADE, {"session": session_id, "figure": figure, "version": version})
 
 
-def versions_made(connection: Connection, session_id: str) -> dict[str, int]:
-    """The newest version that a session made of each of its figures."""
+def find_versions(connection: Connection, session_id: str) -> dict[str, int]:
+    """Return the newest version that a session made of each of its figures, by figure id."""
     made = tables.session_figures.c
     rows = connection.execute(sa.select(made.figure, made.version).where(made.session == session_id))
     return {row[0]: row[1] for row in rows}

@@ -61,6 +61,8 @@ versions = Table(
     Column("source_digest", String),
     Column("source_size", Integer),
     Column("source_libraries", Text),
+    Column("source_fault", Text, nullable=False, server_default=""),
+    Column("source_check", Text),
     Column("provenance", Text, nullable=False),
 )
 
@@ -77,6 +79,8 @@ representations = Table(
     Column("width", Integer),
     Column("height", Integer),
     Column("dpi", Float),
+    Column("frames", Integer),
+    Column("duration", Float),
 )
 
 links = Table(
@@ -199,8 +203,8 @@ live_sessions = Table(
     Index("live_sessions_live", "live"),
 )
 
-live_pictures = Table(
-    "live_pictures",
+live_images = Table(
+    "live_images",
     metadata,
     Column("live", String, primary_key=True),
     Column("key", String, primary_key=True),
@@ -211,9 +215,9 @@ live_pictures = Table(
     Column("height", Integer),
     Column("dpi", Float),
     Column("alt", String, nullable=False),
-    Column("drawn", Float, nullable=False),
+    Column("rendered", Float, nullable=False),
     Column("is_frozen", Boolean, nullable=False),
-    Index("live_pictures_newest", "live", "is_frozen", "drawn"),
+    Index("live_images_newest", "live", "is_frozen", "rendered"),
 )
 
 live_sources = Table(

@@ -1,4 +1,4 @@
-"""The writer thread: runs work in order and answers with futures. Server process."""
+"""The writer thread: runs submitted functions in order. Server process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from ...errors import Unavailable
 
 T = TypeVar("T")
-_QUEUE_LENGTH = 1_000
+_MAX_QUEUE = 1_000
 _PAUSE = 0.02
 """Seconds without work after which deferred work runs."""
 _MAX_DEFERRED = 100
@@ -21,10 +21,10 @@ _log = logging.getLogger("jupyter_figserve")
 
 
 class Writer:
-    """Runs functions one after another, so that an fsync never stalls a reader."""
+    """Runs functions one after another in a thread, so that an fsync never blocks a reader."""
 
     def __init__(self) -> None:
-        self._queue: queue.Queue[tuple[Future[Any], Callable[[], Any]] | None] = queue.Queue(_QUEUE_LENGTH)
+        self._queue: queue.Queue[tuple[Future[Any], Callable[[], Any]] | None] = queue.Queue(_MAX_QUEUE)
         self._deferred: deque[Callable[[], None]] = deque()
         self._closed = False
         self._lock = threading.Lock()
@@ -37,7 +37,7 @@ class Writer:
         Raises
         ------
         Unavailable
-            When the queue is full, or the writer is closed.
+            When the queue is full or the writer is closed.
         """
         future: Future[T] = Future()
         with self._lock:
@@ -77,7 +77,7 @@ class Writer:
         self.finish_deferred()
 
     def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
-        """Wait for the next work, running deferred work in pauses, or at once when there is much of it."""
+        """Wait for the next item, running deferred work when idle, or at once when there is too much of it."""
         while self._deferred:
             if len(self._deferred) <= _MAX_DEFERRED:
                 try:

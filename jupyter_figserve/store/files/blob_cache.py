@@ -14,7 +14,7 @@ class BlobCache:
     Parameters
     ----------
     limit
-        Maximum size of all in bytes; a blob larger than an eighth of it is not cached.
+        Maximum total size in bytes; a blob larger than an eighth of it is not cached.
     """
 
     def __init__(self, blobs: BlobStore, limit: int) -> None:

@@ -18,7 +18,7 @@ _PREFIXES = 256
 
 
 class BlobStore(Protocol):
-    """The seam: immutable bytes by sha256 digest."""
+    """Immutable bytes by their sha256 digest."""
 
     def put(self, digest: str, data: bytes) -> None:
         """Store ``data`` durably; an existing blob is left alone."""
@@ -68,12 +68,17 @@ class LocalBlobStore:
 
     def find(self, digest: str) -> bytes | None:
         try:
-            # O_NOFOLLOW: never serve a symbolic link that somebody put into the store.
+            # O_NOFOLLOW: never serve a symbolic link that was put into the store.
             descriptor = os.open(self._path(digest), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
             return None
         with os.fdopen(descriptor, "rb") as file:
             return file.read()
+
+    def find_path(self, digest: str) -> Path | None:
+        """Return the file of a blob for another program to send, None when it is missing."""
+        path = self._path(digest)
+        return None if _size(path) is None else path
 
     def has(self, digest: str) -> bool:
         return _size(self._path(digest)) is not None
@@ -113,7 +118,7 @@ class LocalBlobStore:
             return os.open(path, flags)
 
     def _link_unnamed(self, path: Path, directory: int, data: bytes) -> bool:
-        """Write by ``O_TMPFILE`` (open(2)); False where that is not supported, or the name is taken.
+        """Write by ``O_TMPFILE`` (open(2)); return False where that is not supported, or the name is taken.
 
         ``directory`` is the open directory: passing it makes Python call linkat(2), which follows ``/proc``.
         """
@@ -135,7 +140,7 @@ class LocalBlobStore:
 
 
 class MemoryBlobStore:
-    """Fake for tests: a dictionary."""
+    """In-memory implementation for tests."""
 
     def __init__(self) -> None:
         self.held: dict[str, bytes] = {}

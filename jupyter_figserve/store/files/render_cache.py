@@ -1,6 +1,6 @@
-"""Render cache: a bounded directory of images that can be rendered again. Server process.
+"""Render cache: a directory of limited size with images that can be rendered again. Server process.
 
-It is not in the catalog and not synced. A file is a line of JSON followed by the bytes of its images.
+It is neither in the catalog nor synced. A file is a line of JSON followed by the bytes of its images.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class CachedRender:
 
     Parameters
     ----------
-    words
-        Anything that JSON holds: title, output, libraries.
+    metadata
+        JSON values: title, output, libraries.
     """
 
-    pictures: tuple[EncodedImage, ...]
-    words: dict[str, Any] = field(default_factory=dict)
+    images: tuple[EncodedImage, ...]
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 class RenderCache:
@@ -42,7 +42,7 @@ class RenderCache:
     Parameters
     ----------
     limit
-        Maximum size of all in bytes; 0 keeps nothing.
+        Maximum total size in bytes; 0 disables the cache.
     """
 
     def __init__(self, root: Path, limit: int) -> None:
@@ -57,15 +57,15 @@ class RenderCache:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             with os.fdopen(descriptor, "rb") as file:
-                drawn = _read(file.read())
+                render = _parse(file.read())
             os.utime(path, follow_symlinks=False)
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             return None
-        return drawn
+        return render
 
-    def put(self, key: str, drawn: CachedRender) -> None:
+    def put(self, key: str, render: CachedRender) -> None:
         """Store an entry if the disk allows it; may be called in any thread."""
-        data = _written(drawn)
+        data = _serialize(render)
         if len(data) > self.limit // 8:
             return
         path = self._path(key)
@@ -84,13 +84,13 @@ class RenderCache:
         """Remove the least recently used files and return the size of the rest."""
         files = sorted(self._files())
         size = sum(size for _, size, _ in files)
-        for used, its_size, path in files:
+        for used, file_size, path in files:
             is_unfinished = path.suffix == ".tmp" and used < files[-1][0] - _UNFINISHED_SECONDS
             if size <= self.limit * _SWEPT_TO and not is_unfinished:
                 continue
             with contextlib.suppress(OSError):
                 path.unlink()
-                size -= its_size
+                size -= file_size
         return size
 
     def _files(self) -> list[tuple[float, int, Path]]:
@@ -106,13 +106,13 @@ class RenderCache:
         return self.root / key[:2] / key
 
 
-def _written(drawn: CachedRender) -> bytes:
-    pictures = [picture.to_representation().__dict__ for picture in drawn.pictures]
-    head = json.dumps({"pictures": pictures, "words": drawn.words}).encode()
-    return b"".join((head, b"\n", *(picture.data for picture in drawn.pictures)))
+def _serialize(render: CachedRender) -> bytes:
+    images = [image.to_representation().__dict__ for image in render.images]
+    head = json.dumps({"images": images, "metadata": render.metadata}).encode()
+    return b"".join((head, b"\n", *(image.data for image in render.images)))
 
 
-def _read(data: bytes) -> CachedRender:
+def _parse(data: bytes) -> CachedRender:
     """Parse the contents of a file.
 
     Raises
@@ -121,12 +121,13 @@ def _read(data: bytes) -> CachedRender:
         When the bytes do not match their digests, for example after a power failure.
     """
     head, _, rest = data.partition(b"\n")
-    metadata = json.loads(head)
-    pictures = []
-    for row in metadata["pictures"]:
+    header = json.loads(head)
+    images = []
+    for row in header["images"]:
         part = Representation(**row)
         body, rest = rest[: part.size], rest[part.size :]
         if sha256_hex(body) != part.digest:
             raise ValueError("damaged")
-        pictures.append(EncodedImage(part.mimetype, body, part.width, part.height, part.dpi))
-    return CachedRender(tuple(pictures), metadata["words"])
+        size = (part.width, part.height, part.dpi)
+        images.append(EncodedImage(part.mimetype, body, *size, part.frames, part.duration))
+    return CachedRender(tuple(images), header["metadata"])

@@ -31,7 +31,7 @@ class Aggregate(ABC, Generic[M]):
 
     @abstractmethod
     def describe(self, connection: Connection, record_id: str) -> M | None:
-        """Return what the catalog knows of a record as its manifest, None when there is no such record."""
+        """Return the manifest of a record as the catalog has it, None when there is no such record."""
 
     def list_recent(self, connection: Connection) -> Iterable[Record]:
         """Return the records whose manifests a killed server may have left unwritten."""
@@ -58,7 +58,7 @@ class DeletableAggregate(Aggregate[M]):
     Attributes
     ----------
     noun
-        What messages call one of them.
+        Name of one of them in messages.
     """
 
     noun: ClassVar[str]

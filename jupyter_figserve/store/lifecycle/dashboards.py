@@ -45,6 +45,6 @@ class DashboardAggregate(DeletableAggregate[DashboardManifest]):
 
 def insert(connection: Connection, manifest: DashboardManifest) -> None:
     """Add a dashboard with its links, without an event."""
-    dashboards.enter(connection, manifest.record)
+    dashboards.insert(connection, manifest.record)
     for link in manifest.links:
         links.add(connection, link)

@@ -23,7 +23,7 @@ class Deletion(Generic[M]):
     Parameters
     ----------
     keep
-        Seconds for which a deletion can be undone; None when it cannot.
+        Seconds for which a deletion can be undone; None disables undo.
     """
 
     def __init__(self, aggregate: DeletableAggregate[M], trash: Trash[M], keep: float | None) -> None:
@@ -32,7 +32,7 @@ class Deletion(Generic[M]):
         self._keep = keep
 
     def delete(self, connection: Connection, record_id: str, now: float) -> bool:
-        """Remove a record with its links; False when it is gone already."""
+        """Remove a record with its links; return False when it is gone already."""
         # Not the manifest on disk: views are counted in the catalog alone, and a restored link must keep its count.
         manifest = self._aggregate.describe(connection, record_id)
         if manifest is None:
@@ -62,10 +62,10 @@ class Deletion(Generic[M]):
         return manifest
 
     def clean(self, connection: Connection, now: float) -> None:
-        """Discard deletions that cannot be undone any more, and repair what a kill left of a deletion or its undo.
+        """Discard expired deletions, and repair a deletion or undo that a kill interrupted.
 
-        Such a kill leaves a record that exists and is in the trash, with or without its manifest, or the manifest of a
-        record that is deleted.
+        A kill can leave a record that exists and is in the trash, with or without its manifest, or the manifest of a
+        deleted record.
         """
         aggregate, column = self._aggregate, self._aggregate.table.c.id
         entries = list(self.trash.list())

@@ -60,7 +60,7 @@ class FigureAggregate(DeletableAggregate[FigureManifest]):
 
 
 def find_complete_versions(manifest: FigureManifest, blobs: BlobStore) -> tuple[Version, ...]:
-    """Return the versions of which no blob is missing."""
+    """Return the versions whose blobs all exist."""
     return tuple(
         version for version in manifest.versions if all(blobs.has(part.digest) for part in version.representations)
     )
@@ -81,7 +81,7 @@ def insert(connection: Connection, manifest: FigureManifest, versions: tuple[Ver
 
 
 def track_deleted_blobs(connection: Connection, trash: Trash[FigureManifest], now: float) -> None:
-    """Add the blobs of deletions that can be undone to a rebuilt catalog, so that garbage collection keeps them."""
+    """Add the blobs of figures that can be restored to a rebuilt catalog, so that garbage collection keeps them."""
     for entry in trash.list():
         manifest = trash.read(entry) if now < entry.expires else None
         for version in manifest.versions if manifest else ():
@@ -93,7 +93,7 @@ def _record_session(connection: Connection, identity: Identity, session_id: str,
     known = sessions.find(connection, session_id)
     if known is None or (known.ended is not None and known.seen < seen):
         session = Session(session_id, identity.owner, identity.scope, identity.notebook, seen, seen, ended=seen)
-        sessions.note(connection, session)
+        sessions.record(connection, session)
 
 
 def _check_quotas(connection: Connection, limits: PublishLimits, owner: str, versions: tuple[Version, ...]) -> None:

@@ -57,12 +57,12 @@ def clean_rows(
     Parameters
     ----------
     keep_session_plots
-        Seconds for which unshared figures outlive their session; None for ever.
+        Seconds for which unshared figures are kept after their session has ended; None for ever.
     """
-    sessions.end_unseen(connection, now - SESSION_SILENCE)
-    deleted = forgotten = 0
+    sessions.end_silent(connection, now - SESSION_SILENCE)
+    deleted = removed_sessions = 0
     if keep_session_plots is not None:
-        forgotten = sessions.forget_empty(connection, now - keep_session_plots, BATCH)
+        removed_sessions = sessions.remove_empty(connection, now - keep_session_plots, BATCH)
         for figure_id in _expired_figures(connection, now - keep_session_plots):
             record = figures.find(connection, figure_id)
             if record is not None:
@@ -75,7 +75,7 @@ def clean_rows(
         links=links.remove_expired(connection, now - LINK_GRACE, BATCH),
         keys=keys.remove_expired(connection, now, BATCH),
         events=events.trim(connection),
-        sessions=forgotten,
+        sessions=removed_sessions,
     )
 
 
@@ -95,7 +95,7 @@ def clean_blobs(connection: Connection, blobs: BlobStore, trash: Trash[Any], now
 
 
 def clean_shard(connection: Connection, blobs: BlobStore, now: float, shard: int) -> GcReport:
-    """Delete the files of one 256th that the catalog does not know, left by a kill before the publish was committed."""
+    """Delete files of one 256th that are not in the catalog, left by a kill before the publish was committed."""
     old = [digest for digest, written in blobs.list_shard(shard) if written < now - BLOB_GRACE]
     deleted = 0
     for start in range(0, len(old), BATCH):
@@ -108,7 +108,7 @@ def clean_shard(connection: Connection, blobs: BlobStore, now: float, shard: int
 
 
 def delete_unreferenced(connection: Connection, blobs: BlobStore, digests: Collection[str]) -> None:
-    """Delete at once the blobs of a refused publish that the catalog does not know."""
+    """Delete at once the blobs of a rejected publish that are not in the catalog."""
     held = connection.execute(sa.select(tables.blobs.c.digest).where(tables.blobs.c.digest.in_(digests))).scalars()
     for digest in set(digests) - set(held):
         blobs.delete(digest)

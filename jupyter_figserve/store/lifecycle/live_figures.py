@@ -37,8 +37,8 @@ class LiveFigureAggregate(Aggregate[LiveFigureManifest]):
 def insert(connection: Connection, manifest: LiveFigureManifest, blobs: BlobStore) -> None:
     """Add a live figure with its links, and with its detached function unless the blob is missing."""
     record, function = manifest.record, manifest.detached
-    live_figures.restore(connection, record)
+    live_figures.insert(connection, record)
     for link in manifest.links:
         links.add(connection, link)
     if function is not None and blobs.has(function.source.digest):
-        detached.enter(connection, record, function, record.updated)
+        detached.insert(connection, record, function, record.updated)

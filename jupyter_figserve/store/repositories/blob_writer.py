@@ -1,4 +1,4 @@
-"""Writes the blobs of a change, and removes them when the change is refused. Server process, writer's thread."""
+"""Writes the blobs of a change, and removes them when the change is rejected. Server process, writer's thread."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from ..files.blobs import BlobStore
 from ..lifecycle import garbage_collection
 
 NamedBytes = tuple[str, bytes]
-"""A digest and the bytes that it names."""
+"""A digest and the bytes with this digest."""
 _THREADS = 2
 
 
 class BlobWriter:
-    """Puts blobs, also while a transaction runs."""
+    """Stores blobs, also while a transaction runs."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
         self._threads = ThreadPoolExecutor(_THREADS, "figserve-blobs")
 
-    def put(self, held: Sequence[NamedBytes]) -> None:
-        for digest, data in held:
+    def put(self, blobs: Sequence[NamedBytes]) -> None:
+        for digest, data in blobs:
             self._blobs.put(digest, data)
 
     @contextlib.contextmanager
-    def putting(self, held: Sequence[NamedBytes]) -> Iterator[None]:
+    def putting(self, blobs: Sequence[NamedBytes]) -> Iterator[None]:
         """Write blobs in threads while the block runs, inside a transaction; they are on the disk when it ends.
 
-        Garbage collection may have taken an existing blob before the transaction, but cannot take it during it.
+        Garbage collection may have removed an existing blob before the transaction, but cannot remove it during it.
         """
-        writing = [self._threads.submit(self._blobs.put, digest, data) for digest, data in held]
+        writing = [self._threads.submit(self._blobs.put, digest, data) for digest, data in blobs]
         try:
             yield
         finally:
@@ -41,9 +41,9 @@ class BlobWriter:
         for one in writing:
             one.result()
 
-    def drop_unreferenced(self, connection: Connection, held: Sequence[NamedBytes]) -> None:
-        """Remove those of a refused change that nothing refers to."""
-        garbage_collection.delete_unreferenced(connection, self._blobs, [digest for digest, _ in held])
+    def drop_unreferenced(self, connection: Connection, blobs: Sequence[NamedBytes]) -> None:
+        """Remove the blobs of a rejected change to which nothing refers."""
+        garbage_collection.delete_unreferenced(connection, self._blobs, [digest for digest, _ in blobs])
 
     def close(self) -> None:
         self._threads.shutdown()

@@ -65,7 +65,7 @@ class DashboardRepository(Repository):
     async def delete(self, record: DashboardRecord) -> bool:
         """Remove a dashboard with its links, so that it can be restored for ``keep_deleted`` seconds; its figures stay.
 
-        False when it is gone already.
+        Returns False when it is gone already.
         """
         return await self._write(self._deletion.delete, record.id, self._clock())
 

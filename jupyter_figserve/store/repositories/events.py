@@ -10,7 +10,7 @@ from .repository import Repository
 
 
 class EventRepository(Repository):
-    """Reads events; the changes themselves write them."""
+    """Reads events, which each change of the catalog adds."""
 
     async def find_newest_id(self) -> int:
         """Return the id of the newest event, 0 without any."""

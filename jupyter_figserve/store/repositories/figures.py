@@ -12,6 +12,7 @@ from ...model.figures import EncodedImage, FigureRecord, Source, Version, sha256
 from ...model.new_version import NewVersion
 from ...model.queries import DEFAULT_LIMIT, Collection, FigureQuery, Neighbour
 from ...model.quotas import PublishLimits, Usage
+from ...model.source_check import SourceCheck
 from ...model.times import Clock
 from ..catalog import figures, gallery_queries, publishing, quotas
 from ..catalog.database import Catalog
@@ -64,7 +65,7 @@ class FigureRepository(Repository):
         return record
 
     async def list_versions(self, figure_id: str) -> Sequence[Version]:
-        """Return all versions that are kept, newest first."""
+        """Return all kept versions, newest first."""
         return await self._read(figures.versions, figure_id)
 
     async def list_page(
@@ -84,10 +85,6 @@ class FigureRepository(Repository):
 
     async def list_ids(self, query: FigureQuery) -> Sequence[str]:
         return await self._read(figures.ids, query)
-
-    async def list_without(self, mimetype: str, limit: int) -> Sequence[tuple[str, int]]:
-        """Return figures (ids and versions) whose newest version has a source but no representation of this type."""
-        return await self._read_in_thread(figures.without, mimetype, limit)
 
     async def find_neighbours(self, record: FigureRecord) -> tuple[Neighbour | None, Neighbour | None]:
         """Return the next newer and the next older figure of its owner."""
@@ -109,8 +106,8 @@ class FigureRepository(Repository):
         Parameters
         ----------
         after
-            Measure ``limit`` figures after this id (``""`` for the first ones), so that nobody waits for a million;
-            the second value is then where to go on, None at the end. None measures all at once.
+            Measure ``limit`` figures after this id (``""`` for the first ones), so that a million of them block nobody;
+            the second value is then where to continue, None at the end. None measures all at once.
         """
         return await self._read(figures.measure, query, after, limit)
 
@@ -135,22 +132,35 @@ class FigureRepository(Repository):
     async def attach_source(
         self, record: FigureRecord, number: int, kind: str, data: bytes, libraries: dict[str, str]
     ) -> bool:
-        """Give a version its source; False when it has one already or is gone."""
+        """Add the source to a version; return False when it has one already or is gone."""
         source = Source(kind, sha256_hex(data), len(data), libraries)
 
-        def enter(connection: Connection) -> bool:
+        def insert(connection: Connection) -> bool:
             return publishing.attach_source(connection, self.limits, record, number, source, self._clock())
 
-        return await self._run(lambda: self._extend_version(record, (source.digest, data), enter))
+        return await self._run(lambda: self._extend_version(record, (source.digest, data), insert))
 
-    async def add_representation(self, record: FigureRecord, number: int, payload: EncodedImage) -> bool:
-        """Give a version one more encoding, after those that it has; False when it has one of this type or is gone."""
-        part = payload.to_representation()
+    async def add_representation(self, record: FigureRecord, number: int, image: EncodedImage) -> bool:
+        """Append an encoding to a version; return False when it has one of this type and width, or is gone."""
+        part = image.to_representation()
 
-        def enter(connection: Connection) -> bool:
+        def insert(connection: Connection) -> bool:
             return publishing.add_representation(connection, self.limits, record, number, part, self._clock())
 
-        return await self._run(lambda: self._extend_version(record, (part.digest, payload.data), enter))
+        return await self._run(lambda: self._extend_version(record, (part.digest, image.data), insert))
+
+    async def record_source_fault(self, record: FigureRecord, number: int, reason: str) -> None:
+        """Record why a version has no source."""
+
+        def change(connection: Connection) -> None:
+            publishing.record_source_fault(connection, record.id, number, reason)
+            self._aggregate.write_manifest(connection, record.id)
+
+        await self._write(change)
+
+    async def record_source_check(self, record: FigureRecord, check: SourceCheck) -> None:
+        """Record whether the source of a record's version could be rendered; manifests leave it out."""
+        await self._write(publishing.record_source_check, record.id, record.version.number, check)
 
     async def change_text(
         self, record: FigureRecord, title: str | None = None, alt: str | None = None, caption: str | None = None
@@ -172,7 +182,7 @@ class FigureRepository(Repository):
         return await self._write(self._delete, figure_ids)
 
     async def find_deleted(self, figure_id: str) -> FigureRecord | None:
-        """Return the figure as it was when it was deleted, None when there is none that can be restored."""
+        """Return the figure as it was when it was deleted, None when none can be restored."""
         manifest = self._deletion.trash.find(figure_id, self._clock())
         return manifest.record if manifest else None
 
@@ -199,44 +209,44 @@ class FigureRepository(Repository):
         self._blob_writer.close()
 
     def _publish(self, draft: NewVersion) -> FigureRecord:
-        version, held = draft.described(self._clock())
+        version, blobs = draft.described(self._clock())
         if version.size > _INLINE_BLOB_BYTES:
             # Writing them inside the transaction would hold the write lock for long.
-            self._blob_writer.put(held)
+            self._blob_writer.put(blobs)
 
-        def enter(connection: Connection) -> FigureRecord:
-            with self._blob_writer.putting(held):
+        def insert(connection: Connection) -> FigureRecord:
+            with self._blob_writer.putting(blobs):
                 return publishing.publish(connection, self.limits, draft, version)
 
         try:
-            record = self._catalog.transact(enter)
+            record = self._catalog.transact(insert)
         except (QuotaExceeded, OSError):
-            self._catalog.transact(self._blob_writer.drop_unreferenced, held)
+            self._catalog.transact(self._blob_writer.drop_unreferenced, blobs)
             raise
         self._defer_manifest(record.id)
         return record
 
     def _extend_version(
-        self, record: FigureRecord, blob: tuple[str, bytes], enter: Callable[[Connection], bool]
+        self, record: FigureRecord, blob: tuple[str, bytes], insert: Callable[[Connection], bool]
     ) -> bool:
-        """Store a blob that ``enter`` adds to the catalog, unless it returns False."""
+        """Store a blob that ``insert`` adds to the catalog, unless it returns False."""
 
         def change(connection: Connection) -> bool:
-            # Garbage collection may have taken the blob before this transaction, but not after.
+            # Garbage collection may have removed the blob before this transaction began.
             self._blob_writer.put([blob])
-            if not enter(connection):
+            if not insert(connection):
                 return False
             self._aggregate.write_manifest(connection, record.id)
             return True
 
         self._blob_writer.put([blob])
-        is_entered = False
+        is_inserted = False
         try:
-            is_entered = self._catalog.transact(change)
+            is_inserted = self._catalog.transact(change)
         finally:
-            if not is_entered:
+            if not is_inserted:
                 self._catalog.transact(self._blob_writer.drop_unreferenced, [blob])
-        return is_entered
+        return is_inserted
 
     def _change_text(self, connection: Connection, figure_id: str, changes: dict[str, str]) -> FigureRecord:
         newest = figures.find(connection, figure_id)

@@ -17,14 +17,14 @@ class KeyRepository(Repository):
         return await self._read(keys.find, key_id)
 
     async def list(self, owner: str | None = None, limit: int = DEFAULT_LIMIT) -> Sequence[Key]:
-        """Keys, newest first, without those of kernels; of one owner, or of all for None."""
+        """Return keys, newest first, without those of kernels; of one owner, or of all for None."""
         return await self._read(keys.list_all, owner, limit)
 
     async def add(self, key: Key) -> None:
         await self._write(keys.add, key)
 
     async def remove(self, key_id: str) -> bool:
-        """Revoke a key; False when it is gone already."""
+        """Revoke a key; return False when it is gone already."""
         return await self._write(keys.remove, key_id)
 
     def discard(self, key_id: str) -> None:
@@ -33,4 +33,4 @@ class KeyRepository(Repository):
 
     def record_use(self, key_id: str, now: float) -> None:
         """Record when a key was last used, without waiting for the disk."""
-        self._write_later(keys.note_use, key_id, now)
+        self._write_later(keys.record_use, key_id, now)

@@ -96,7 +96,7 @@ class LinkRepository(Repository):
         return replace(link, **changes)
 
     async def revoke(self, link: Link) -> None:
-        """Remove a link; one that is gone already is no error."""
+        """Remove a link; a missing one is no error."""
 
         def change(connection: Connection) -> None:
             links.remove(connection, link.id)
@@ -105,11 +105,11 @@ class LinkRepository(Repository):
         await self._write(change)
 
     async def use_view(self, link_id: str, client: str, now: float) -> bool:
-        """Use up one view, unless this client did so a short time ago; False when none is left."""
+        """Use up one view, unless this client did so recently; return False when none is left."""
         return await self._write(links.count_view, link_id, client, now)
 
     async def is_known_viewer(self, link_id: str, client: str, now: float) -> bool:
-        """Whether this client used up a view a short time ago."""
+        """Whether this client used up a view recently."""
         return await self._read(links.is_known_viewer, link_id, client, now)
 
     async def add_views(self, counts: Mapping[str, int], now: float) -> None:

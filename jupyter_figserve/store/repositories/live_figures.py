@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from ...model.detached import KIND, Detached
 from ...model.figures import EncodedImage, Identity, Source, sha256_hex
 from ...model.live import LiveDeclaration, LiveFigureRecord
-from ...model.live_images import LivePicture
+from ...model.live_images import LiveImage
 from ...model.quotas import PublishLimits
 from ...model.times import Clock
 from ..catalog import detached, live_figures
@@ -36,11 +36,11 @@ class LiveFigureRepository(Repository):
 
     async def find_in_session(self, session: str, name: str) -> LiveFigureRecord | None:
         """Return the live figure that a session offers, or offered, under this name."""
-        return await self._read(live_figures.find_of_session, session, name)
+        return await self._read(live_figures.find_in_session, session, name)
 
     async def list(self, owner: str, limit: int = 1_000) -> Sequence[LiveFigureRecord]:
         """Return an owner's live figures, latest offer first."""
-        return await self._read(live_figures.list_of_owner, owner, limit)
+        return await self._read(live_figures.list_for_owner, owner, limit)
 
     async def record_offers(
         self, session: str, offers: Mapping[Identity, LiveDeclaration]
@@ -50,7 +50,7 @@ class LiveFigureRepository(Repository):
 
         def change(connection: Connection) -> dict[Identity, LiveFigureRecord]:
             return {
-                identity: live_figures.offer(connection, identity, session, declaration, now)
+                identity: live_figures.upsert(connection, identity, session, declaration, now)
                 for identity, declaration in offers.items()
             }
 
@@ -59,16 +59,16 @@ class LiveFigureRepository(Repository):
         self._write_later(self._write_manifests, [record.id for record in records.values()])
         return records
 
-    async def find_image(self, live_id: str, key: str) -> LivePicture | None:
+    async def find_image(self, live_id: str, key: str) -> LiveImage | None:
         """Return the metadata of the image that answers a request, if one is stored."""
-        return await self._read(live_figures.find_picture, live_id, key)
+        return await self._read(live_figures.find_image, live_id, key)
 
-    async def keep_images(self, images: Sequence[tuple[LivePicture, EncodedImage]]) -> None:
-        """Store images; of one live figure the newest few stay, and those that are frozen."""
+    async def keep_images(self, images: Sequence[tuple[LiveImage, EncodedImage]]) -> None:
+        """Store images; the newest few of each live figure stay, and all frozen ones."""
 
         def change(connection: Connection) -> None:
-            for image, payload in images:
-                live_figures.keep_picture(connection, self._blobs, image, payload)
+            for image, encoded in images:
+                live_figures.keep_image(connection, self._blobs, image, encoded)
 
         await self._write(change)
 
@@ -76,31 +76,31 @@ class LiveFigureRepository(Repository):
         return await self._read(detached.find, live_id)
 
     async def list_detached(self, session: str | None = None) -> Sequence[LiveFigureRecord]:
-        """Return live figures that are detached, latest first; of one session, or of all for None."""
-        return await self._read(detached.records, session)
+        """Return detached live figures, latest first; of one session, or of all for None."""
+        return await self._read(detached.list_records, session)
 
     async def attach_function(
         self, record: LiveFigureRecord, declaration: LiveDeclaration, data: bytes, libraries: Mapping[str, str]
     ) -> Detached:
-        """Keep a detached function instead of the one that was kept before.
+        """Store a detached function, replacing an earlier one.
 
         Raises
         ------
         QuotaExceeded
-            When the owner has no room for it; the one kept before stays.
+            When the owner has no room for it; the earlier one stays.
         """
         source = Source(KIND, sha256_hex(data), len(data), dict(libraries))
-        kept = Detached(record.id, source, declaration)
+        function = Detached(record.id, source, declaration)
 
         def change(connection: Connection) -> None:
-            detached.keep(connection, self._blobs, self._limits, record, kept, data, self._clock())
+            detached.put(connection, self._blobs, self._limits, record, function, data, self._clock())
             self._aggregate.write_manifest(connection, record.id)
 
         await self._write(change)
-        return kept
+        return function
 
     async def remove_function(self, record: LiveFigureRecord) -> bool:
-        """Remove the detached function; False when there is none."""
+        """Remove the detached function; return False when there is none."""
 
         def change(connection: Connection) -> bool:
             is_removed = detached.remove(connection, record, self._clock())

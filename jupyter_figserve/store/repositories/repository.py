@@ -36,7 +36,7 @@ class Repository:
     async def _read_in_thread(
         self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a slow query in another thread, on a connection of its own."""
+        """Run a slow query in another thread, on a separate connection."""
         return await asyncio.wrap_future(
             self._catalog.read_in_thread(lambda connection: query(connection, *args, **kwargs))
         )
@@ -76,7 +76,7 @@ class Repository:
 
 
 def _translate_os_errors(work: Callable[[], T]) -> T:
-    """Run ``work``, raising an error of ours with advice for one of the file system."""
+    """Run ``work``, translating errors of the file system into ours, with advice."""
     try:
         return work()
     except FigServeError:

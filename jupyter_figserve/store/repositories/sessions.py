@@ -57,7 +57,7 @@ class SessionRepository(Repository):
 
     async def find_versions(self, session_id: str) -> dict[str, int]:
         """Return the newest version that a session made of each of its figures, by figure id."""
-        return await self._read(sessions.versions_made, session_id)
+        return await self._read(sessions.find_versions, session_id)
 
     async def record(self, session: Session, key_id: str | None = None) -> None:
         """Add a session, or record that it was seen again and with which notebook.
@@ -71,7 +71,7 @@ class SessionRepository(Repository):
         def change(connection: Connection) -> None:
             if key_id is not None:
                 keys.bind(connection, key_id, session.id)
-            sessions.note(connection, session)
+            sessions.record(connection, session)
 
         await self._write(change)
 
@@ -81,7 +81,7 @@ class SessionRepository(Repository):
         def change(connection: Connection) -> None:
             sessions.keep_alive(connection, list(session_ids), now)
             for kernel in session_ids:
-                keys.prolong(connection, kernel, now + key_ttl)
+                keys.extend(connection, kernel, now + key_ttl)
 
         await self._write(change)
 
@@ -89,7 +89,7 @@ class SessionRepository(Repository):
         """End a session and revoke its kernel's key, without waiting for the disk."""
 
         def change(connection: Connection) -> None:
-            keys.remove_of_kernel(connection, session_id)
+            keys.remove_for_kernel(connection, session_id)
             sessions.end(connection, session_id, now)
 
         self._write_later(change)

@@ -10,7 +10,8 @@ import pytest
 import jupyter_figserve as figserve
 from jupyter_figserve import errors
 from jupyter_figserve.kernel.client import connection as connections
-from jupyter_figserve.kernel.client.connection import find_connection, get_connection
+from jupyter_figserve.kernel.client.batch_server import get_connection
+from jupyter_figserve.kernel.client.connection import find_connection
 
 from ..conftest import KEY, Reply
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 import jupyter_figserve as figserve
@@ -37,7 +39,7 @@ def test_publish_sends_image_thumbnail_and_texts(connected, encoder, cell):
         dpi=200,
         tight=True,
     )
-    assert encoder.calls == [("<fig>", ("svg", "png"), {"dpi": 200, "tight": True})]
+    assert encoder.calls == [("<fig>", ("svg", "png"), {"dpi": 200, "tight": True, "with_state": True})]
     parts = connected.published[0].parts
     assert [part[:2] for part in parts] == [
         ("figure", "application/json"),
@@ -93,7 +95,7 @@ def test_invalid_name_is_refused_before_rendering(connected, encoder, name):
     assert (encoder.calls, connected.received) == ([], [])
 
 
-@pytest.mark.parametrize("format", ["gif", (), ("png", 7), ("png", "gif")])
+@pytest.mark.parametrize("format", ["bmp", (), ("png", 7), ("png", "bmp")])
 def test_invalid_format_is_refused_before_rendering(connected, encoder, format):
     """Formats are those of the format table."""
     with pytest.raises(errors.FigServeError):
@@ -122,29 +124,52 @@ def test_without_a_server_nothing_is_rendered(encoder):
 
 
 def test_source_is_uploaded_after_publishing(connected, encoder):
-    """It is attached to the version that the server acknowledged."""
+    """It is attached to the version that the server acknowledged, and the lasting images are drawn from it."""
     figure = FakeFigure()
     encoder.makes = FakeEncoded(figure=figure)
     pub = figserve.publish(figure, "a")
-    assert pub.is_redrawable
     assert source_uploader.flush(10)
     assert connected.sources == {(pub.id, 1): b"pickle"}
     assert [r.method for r in connected.received] == ["POST", "PUT"]
+    (job,) = encoder.archived
+    assert (job.target.figure, job.target.version, job.source) == (pub.id, 1, b"pickle")
+    assert pub.is_redrawable
+    assert pub.limitation is None
 
 
-@pytest.mark.parametrize("why", ["not requested", "not a figure", "not picklable", "already there"])
+@pytest.mark.parametrize("why", ["not requested", "not a figure", "already there"])
 def test_figure_without_a_source_is_published(connected, encoder, why):
-    """Images, HTML, unpicklable figures and unchanged figures need no source."""
+    """Images, HTML and unchanged figures need no source."""
     figure = FakeFigure()
-    encoder.makes = FakeEncoded(figure=None if why == "not a figure" else figure)
-    encoder.pickles = why != "not picklable"
+    is_wanted = why != "not requested"
+    encoder.makes = FakeEncoded(
+        figure=None if why == "not a figure" else figure, state=SimpleNamespace(obstacle="") if is_wanted else None
+    )
     if why == "already there":
-        record = {"id": "x", "name": "a", "version": 1, "url": "u", "redrawable": True}
+        parts = [{"mimetype": "image/png"}, {"mimetype": "image/svg+xml"}]
+        record = {"id": "x", "name": "a", "version": 1, "url": "u", "redrawable": True, "representations": parts}
         connected.instead = lambda request: Reply.of(201, record)
-    pub = figserve.publish(figure, "a", keep_source=why != "not requested")
-    assert pub.is_redrawable is (why == "already there")
+    pub = figserve.publish(figure, "a", keep_source=is_wanted)
     assert source_uploader.flush(10)
-    assert len(connected.received) == 1
+    assert (len(connected.received), encoder.archived) == (1, [])
+    assert pub.is_redrawable is (why == "already there")
+
+
+def test_a_figure_that_cannot_be_pickled_says_so(connected, encoder):
+    """The result and the server are told why; its lasting images are drawn from the figure itself."""
+    encoder.makes, encoder.pickles = FakeEncoded(figure=FakeFigure()), False
+    pub = figserve.publish(encoder.makes.figure, "a")
+    assert source_uploader.flush(10)
+    assert connected.faults == {(pub.id, 1): "A lambda cannot be pickled."}
+    assert encoder.archived[0].encoded is encoder.makes
+    assert pub.limitation == "A lambda cannot be pickled."
+    assert repr(pub).endswith("Not available in other sizes and formats. A lambda cannot be pickled.")
+    assert "A lambda cannot be pickled." in pub.bundle()[0]["text/html"]
+    with pytest.raises(errors.UnsupportedType, match=r"not available as pdf, only as png\. A lambda cannot"):
+        pub.image_url("pdf")
+    with pytest.raises(errors.UnsupportedType, match="not available in another size"):
+        pub.image_url(width=200)
+    assert pub.image_url().endswith(".png")
 
 
 def test_displayed_image_is_inline_or_thumbnail(connected, encoder):

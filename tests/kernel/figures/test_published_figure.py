@@ -24,10 +24,14 @@ def test_page_and_image_urls(pub, fake):
     assert (pub.name, pub.title, pub.alt, pub.version) == ("sales", "Sales", "Rising", 1)
     assert pub.url == f"{fake.url}/figures/{pub.id}"
     assert pub.image_url() == f"{pub.url}.png"
+    # As if the server had the source.
+    fake.sources[pub.id, 1] = b"pickle"
     assert pub.image_url("svg", width=800) == f"{pub.url}.svg?width=800"
-    assert pub.image_url("jpeg", height=10, dpi=150) == f"{pub.url}.jpg?height=10&dpi=150"
+    assert pub.image_url("pdf", height=10, dpi=150) == f"{pub.url}.pdf?height=10&dpi=150"
+    with pytest.raises(errors.UnsupportedType, match="not available as jpg"):
+        pub.image_url("jpeg")
     with pytest.raises(errors.UnsupportedType):
-        pub.image_url("gif")
+        pub.image_url("bmp")
 
 
 def test_alternative_text_is_never_empty(connected, encoder):

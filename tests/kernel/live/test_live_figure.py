@@ -176,7 +176,7 @@ def test_formats_and_sizes(get):
     assert svg.mimetype == "image/svg+xml"
     assert re.search(r'width="360pt" height="240pt"', svg.text)
     assert get("animal.pdf").body.startswith(b"%PDF-")
-    assert get("animal.gif").status == 415
+    assert get("animal.bmp").status == 415
     assert get("animal.json").json()["schema"]["properties"]["since"]["minimum"] == 2000
 
 

@@ -25,6 +25,8 @@ from ..harness import LINE, Sandbox
         ("! python -m pip install x", "pass"),
         ("%pylab inline", "from pylab import *"),
         ("    x = 1\n    y = 2\n", "x = 1\ny = 2\n"),
+        (">>> x = 1\n>>> if x:\n...     x = 2\n...\n>>> x\n2\n", "x = 1\nif x:\n    x = 2\n\nx\n\n"),
+        ("In [1]: x = 1\n   ...: y = 2\n\nIn [2]: x\nOut[2]: 1", "x = 1\ny = 2\n\nx\n"),
     ],
 )
 def test_lines_of_notebooks(text: str, python: str):

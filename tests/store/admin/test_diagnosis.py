@@ -8,7 +8,7 @@ import sqlite3
 
 import pytest
 
-from jupyter_figserve.store.admin.diagnosis import find_fault, inspect_directory
+from jupyter_figserve.store.admin.diagnosis import find_defect, inspect_directory
 from jupyter_figserve.store.admin.opening import open_store
 
 
@@ -24,13 +24,13 @@ def test_a_sound_directory(store):
     found = inspect_directory(store.directory)
     assert (found.exists, found.is_writable, found.is_own, found.open_to_others) == (True, True, True, ())
     assert found.network_type is None
-    assert find_fault(store.catalog.path) is None
+    assert find_defect(store.catalog.path) is None
 
 
 def test_a_missing_directory_is_not_made(tmp_path):
     """Nor a catalog."""
     assert not inspect_directory(tmp_path / "slip").exists
-    assert find_fault(tmp_path / "slip" / "catalog.db") is None
+    assert find_defect(tmp_path / "slip" / "catalog.db") is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -61,7 +61,7 @@ def test_a_damaged_catalog(tmp_path, damage):
         file.seek(0 if damage == "header" else 4096)
         file.write(os.urandom(2000))
     before = path.read_bytes()
-    assert "damaged" in find_fault(path) or "cannot be read" in find_fault(path)
+    assert "damaged" in find_defect(path) or "cannot be read" in find_defect(path)
     assert path.read_bytes() == before
 
 
@@ -69,7 +69,7 @@ def test_a_newer_catalog(store):
     """Of a version that says we are too old for it; one that says we are not is none of our business."""
     with contextlib.closing(sqlite3.connect(store.catalog.path)) as file, file:
         file.execute("update meta set value = '99' where key = 'schema'")
-    assert find_fault(store.catalog.path) is None
+    assert find_defect(store.catalog.path) is None
     with contextlib.closing(sqlite3.connect(store.catalog.path)) as file, file:
         file.execute("update meta set value = '99' where key = 'works_from'")
-    assert "newer" in find_fault(store.catalog.path)
+    assert "newer" in find_defect(store.catalog.path)

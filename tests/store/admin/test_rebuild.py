@@ -120,7 +120,7 @@ def test_of_two_figures_of_one_identity_the_newer_stays(store, restored, directo
     twin = _copy_as_another(store, directory, record, updated=record.updated + age)
     reader, done = restored()
     winner, loser = (twin, record.id) if age > 0 else (record.id, twin)
-    assert done == RebuildReport(figures=1, versions=1, doubled=(loser,))
+    assert done == RebuildReport(figures=1, versions=1, duplicates=(loser,))
     assert reader.execute(tables.figures.select()).one().id == winner
     assert {row.refs for row in reader.execute(tables.blobs.select())} == {1}
     assert quotas.read(reader, "owner", "ann").figures == 1
@@ -134,7 +134,7 @@ def test_of_two_figures_of_one_identity_the_shared_stays(store, restored, direct
     share(store, record.id, token)
     twin = _copy_as_another(store, directory, record, updated=record.updated + 5, links=[])
     reader, done = restored()
-    assert done.doubled == (twin,)
+    assert done.duplicates == (twin,)
     assert links.find_by_token(reader, token).target.id == record.id
 
 

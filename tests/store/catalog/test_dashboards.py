@@ -58,13 +58,13 @@ def test_shown_figures_stay(open_here, clock):
     store = open_here(keep_session_plots=60.0, limits=PublishLimits(keep_versions=1))
     from jupyter_figserve.store.catalog import sessions
 
-    store.catalog.write(lambda c: sessions.note(c, session(ended=START))).result()
+    store.catalog.write(lambda c: sessions.record(c, session(ended=START))).result()
     shown, alone = publish(store), publish(store, "alone", b"other")
     keep(store, PanelSpec(FIGURE, shown.id, version=1))
     publish(store, data=b"two")
     publish(store, data=b"three")
     assert [version.number for version in run(store.figures.list_versions(shown.id))] == [3, 1]
-    store.catalog.write(lambda c: sessions.note(c, session(ended=START))).result()
+    store.catalog.write(lambda c: sessions.record(c, session(ended=START))).result()
     clock.turn(3_600)
     run(store.collect_garbage())
     assert run(store.figures.find(alone.id)) is None

@@ -22,13 +22,13 @@ def record(store):
 
 def offer(store, notebook: str, session: str = "k1"):
     identity = Identity("ann", "/srv", notebook, "", "animal")
-    return store.catalog.write(lambda c: live_figures.offer(c, identity, session, DECLARED, store.clock())).result()
+    return store.catalog.write(lambda c: live_figures.upsert(c, identity, session, DECLARED, store.clock())).result()
 
 
 def keep(store, record, data: bytes, limits=None) -> Detached:
     kept = Detached(record.id, Source(KIND, sha256_hex(data), len(data), {"python": "3.11"}), DECLARED)
     limits = limits or store.limits
-    store.catalog.write(lambda c: detached.keep(c, store.blobs, limits, record, kept, data, store.clock())).result()
+    store.catalog.write(lambda c: detached.put(c, store.blobs, limits, record, kept, data, store.clock())).result()
     return kept
 
 
@@ -82,7 +82,7 @@ def test_newest_first_and_of_one_session(store, record, clock):
     other = offer(store, "b.ipynb", "k2")
     keep(store, other, b"second")
     reader = store.catalog.reader
-    assert [one.id for one in detached.records(reader)] == [other.id, record.id]
-    assert [one.id for one in detached.records(reader, "k1")] == [record.id]
-    assert [one.id for one in detached.records(reader, limit=1)] == [other.id]
-    assert detached.records(reader, "k3") == []
+    assert [one.id for one in detached.list_records(reader)] == [other.id, record.id]
+    assert [one.id for one in detached.list_records(reader, "k1")] == [record.id]
+    assert [one.id for one in detached.list_records(reader, limit=1)] == [other.id]
+    assert detached.list_records(reader, "k3") == []

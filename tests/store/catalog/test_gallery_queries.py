@@ -17,7 +17,7 @@ def reader(store):
 
 def note(store, *made) -> None:
     for one in made:
-        store.catalog.write(lambda connection, one=one: sessions.note(connection, one)).result()
+        store.catalog.write(lambda connection, one=one: sessions.record(connection, one)).result()
 
 
 def test_running_and_ended_sessions_are_told_apart(store, reader):
@@ -33,7 +33,7 @@ def test_running_and_ended_sessions_are_told_apart(store, reader):
 
 def test_figures_of_a_notebook_are_counted_to_a_bound(store, reader, monkeypatch):
     """Its own, of this directory."""
-    monkeypatch.setattr(gallery_queries, "COUNTED", 3)
+    monkeypatch.setattr(gallery_queries, "MAX_COUNT", 3)
     for number in range(5):
         publish(store, f"f{number}")
     publish(store, "other", scope="/elsewhere")

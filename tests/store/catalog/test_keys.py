@@ -53,9 +53,9 @@ def test_kernel_s_key_through_its_life(store, reader):
     """Made before the kernel has an id, bound, prolonged, and gone with it; others stay."""
     key, other = _add(store, expires=START + 60), _add(store, kernel="other")
     store.catalog.write(lambda c: keys.bind(c, key.id, "k")).result()
-    store.catalog.write(lambda c: keys.prolong(c, "k", START + 600)).result()
+    store.catalog.write(lambda c: keys.extend(c, "k", START + 600)).result()
     assert (keys.find(reader, key.id).kernel, keys.find(reader, key.id).expires) == ("k", START + 600)
-    store.catalog.write(lambda c: keys.remove_of_kernel(c, "k")).result()
+    store.catalog.write(lambda c: keys.remove_for_kernel(c, "k")).result()
     assert keys.find(reader, key.id) is None
     assert keys.find(reader, other.id) == other
 
@@ -63,7 +63,7 @@ def test_kernel_s_key_through_its_life(store, reader):
 def test_use_is_noted(store, reader):
     """When last, for lists."""
     key = _add(store)
-    store.catalog.write(lambda c: keys.note_use(c, key.id, START + 5)).result()
+    store.catalog.write(lambda c: keys.record_use(c, key.id, START + 5)).result()
     assert keys.find(reader, key.id).last_used == START + 5
 
 

@@ -27,7 +27,7 @@ def _figure(store) -> Target:
 
 def _live(store) -> Target:
     declared = LiveDeclaration("animal")
-    record = store.catalog.write(lambda c: live_figures.offer(c, identity("animal"), "k1", declared, START)).result()
+    record = store.catalog.write(lambda c: live_figures.upsert(c, identity("animal"), "k1", declared, START)).result()
     return Target(LIVE, record.id)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from jupyter_figserve.model.figures import EncodedImage, Identity, sha256_hex
 from jupyter_figserve.model.live import LiveDeclaration
-from jupyter_figserve.model.live_images import KEPT_PICTURES, LivePicture
+from jupyter_figserve.model.live_images import MAX_LIVE_IMAGES, LiveImage
 from jupyter_figserve.model.parameter import Parameter
 from jupyter_figserve.model.parameters import Parameters
 from jupyter_figserve.store.catalog import live_figures, tables
@@ -17,15 +17,15 @@ DECLARED = LiveDeclaration("animal", Parameters((Parameter("since", "int", defau
 
 
 def offered(store, session="k1", identity=ANIMAL, declaration=DECLARED):
-    return store.catalog.write(lambda c: live_figures.offer(c, identity, session, declaration, store.clock())).result()
+    return store.catalog.write(lambda c: live_figures.upsert(c, identity, session, declaration, store.clock())).result()
 
 
-def keep(store, record, key: str, data: bytes, *, drawn=1.0, is_frozen=False):
-    picture = LivePicture(
-        record.id, key, "image/png", sha256_hex(data), len(data), 3, 2, 100.0, "", drawn, is_frozen
+def keep(store, record, key: str, data: bytes, *, rendered=1.0, is_frozen=False):
+    picture = LiveImage(
+        record.id, key, "image/png", sha256_hex(data), len(data), 3, 2, 100.0, "", rendered, is_frozen
     )  # fmt: skip
     payload = EncodedImage("image/png", data, 3, 2, 100.0)
-    store.catalog.write(lambda c: live_figures.keep_picture(c, store.blobs, picture, payload)).result()
+    store.catalog.write(lambda c: live_figures.keep_image(c, store.blobs, picture, payload)).result()
 
 
 def references(store) -> dict[str, int]:
@@ -39,10 +39,10 @@ def test_one_identity_over_kernels(store):
     reader = store.catalog.reader
     assert live_figures.find(reader, first.id).declaration == DECLARED
     assert (
-        live_figures.find_of_session(reader, "k1", "animal").id
-        == live_figures.find_of_session(reader, "k2", "animal").id
+        live_figures.find_in_session(reader, "k1", "animal").id
+        == live_figures.find_in_session(reader, "k2", "animal").id
     )
-    assert live_figures.find_of_session(reader, "k3", "animal") is None
+    assert live_figures.find_in_session(reader, "k3", "animal") is None
     other = offered(store, "k4", Identity("ann", "/srv", "other.ipynb", "", "animal"))
     assert other.id != first.id
 
@@ -60,18 +60,18 @@ def test_renamed_notebook_keeps_its_live_figures(store):
 def test_last_pictures_are_few_and_frozen_ones_stay(store):
     """The newest of each request and the newest few of all; each blob is held as often as it is shown."""
     record = offered(store)
-    keep(store, record, "frozen", b"frozen", drawn=0.0, is_frozen=True)
-    for n in range(KEPT_PICTURES + 3):
-        keep(store, record, f"k{n}", b"%d" % n, drawn=float(n))
-    keep(store, record, "k9", b"changed", drawn=100.0)
+    keep(store, record, "frozen", b"frozen", rendered=0.0, is_frozen=True)
+    for n in range(MAX_LIVE_IMAGES + 3):
+        keep(store, record, f"k{n}", b"%d" % n, rendered=float(n))
+    keep(store, record, "k9", b"changed", rendered=100.0)
     reader = store.catalog.reader
-    assert live_figures.find_picture(reader, record.id, "k0") is None
-    assert live_figures.find_picture(reader, record.id, "frozen").is_frozen
-    assert live_figures.find_picture(reader, record.id, "k9").digest == sha256_hex(b"changed")
+    assert live_figures.find_image(reader, record.id, "k0") is None
+    assert live_figures.find_image(reader, record.id, "frozen").is_frozen
+    assert live_figures.find_image(reader, record.id, "k9").digest == sha256_hex(b"changed")
     held = references(store)
     assert (held[sha256_hex(b"0")], held[sha256_hex(b"9")], held[sha256_hex(b"changed")]) == (0, 0, 1)
-    keep(store, record, "frozen", b"newer", drawn=200.0)
-    assert live_figures.find_picture(reader, record.id, "frozen").is_frozen
+    keep(store, record, "frozen", b"newer", rendered=200.0)
+    assert live_figures.find_image(reader, record.id, "frozen").is_frozen
 
 
 @pytest.mark.parametrize("change", [{"name": "a.b"}, {"timeout": 0}, {"cache": -1}, {"parameters": 3}, {"sizes": None}])

@@ -61,7 +61,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(of=st.sampled_from(["k1", "k2"]))
     def begin_session(self, of) -> None:
-        self.store.catalog.write(lambda c: sessions.note(c, session(of, seen=self.clock.now))).result()
+        self.store.catalog.write(lambda c: sessions.record(c, session(of, seen=self.clock.now))).result()
 
     @rule(seconds=st.sampled_from([60, 4_000, 9_000]))
     def clean(self, seconds) -> None:

@@ -12,7 +12,7 @@ from ..making import START, publish, run, session
 @pytest.fixture
 def note(store):
     def note(*arguments, **fields) -> None:
-        store.catalog.write(lambda c: sessions.note(c, session(*arguments, **fields))).result()
+        store.catalog.write(lambda c: sessions.record(c, session(*arguments, **fields))).result()
 
     return note
 
@@ -45,7 +45,7 @@ def test_session_that_nobody_speaks_of_ends_when_it_was_last_seen(store, note):
     note("living", seen=START)
     note("ended", seen=START, ended=START - 5)
     store.catalog.write(lambda c: sessions.keep_alive(c, ["living"], START + 100)).result()
-    assert store.catalog.write(lambda c: sessions.end_unseen(c, START + 50)).result() == 1
+    assert store.catalog.write(lambda c: sessions.end_silent(c, START + 50)).result() == 1
     assert [_find(store, name).ended for name in ("silent", "living", "ended")] == [START, None, START - 5]
 
 
@@ -127,8 +127,8 @@ def test_what_sessions_made_is_counted(store):
     publish(store, data=b"three", session="kernel-2")
     reader = store.catalog.reader
     assert sessions.count_figures(reader, ["kernel-1", "kernel-2", "kernel-3"]) == {"kernel-1": 2, "kernel-2": 1}
-    assert sessions.versions_made(reader, "kernel-1") == {record.id: 2, other.id: 1}
-    assert sessions.versions_made(reader, "kernel-2") == {record.id: 3}
+    assert sessions.find_versions(reader, "kernel-1") == {record.id: 2, other.id: 1}
+    assert sessions.find_versions(reader, "kernel-2") == {record.id: 3}
 
 
 def test_ended_sessions_without_figures_are_forgotten(store, note):
@@ -139,5 +139,5 @@ def test_ended_sessions_without_figures_are_forgotten(store, note):
     for name, when in (("late", START + 10), ("full", START), ("empty-1", START), ("empty-2", START)):
         store.catalog.write(lambda c, name=name, when=when: sessions.end(c, name, when)).result()
     for gone in (1, 1, 0):
-        assert store.catalog.write(lambda c: sessions.forget_empty(c, START + 5, 1)).result() == gone
+        assert store.catalog.write(lambda c: sessions.remove_empty(c, START + 5, 1)).result() == gone
     assert {one.id for one in sessions.list_page(store.catalog.reader, None)[0]} == {"alive", "late", "full"}

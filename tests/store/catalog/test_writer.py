@@ -56,7 +56,7 @@ def test_cancelled_work_is_left_out(writer: Writer):
 
 def test_full_queue_says_so(monkeypatch: pytest.MonkeyPatch):
     """A burst is refused with a time to come back, instead of growing without end."""
-    monkeypatch.setattr(module, "_QUEUE_LENGTH", 2)
+    monkeypatch.setattr(module, "_MAX_QUEUE", 2)
     writer, gate, begun = Writer(), threading.Event(), threading.Event()
 
     def hold() -> None:

@@ -116,7 +116,7 @@ def test_figures_wait_for_it(open_here, clock):
     figure = publish(store)
     layout = Layout("Board", ((PanelSpec(FIGURE, figure.id),),))
     board = run(store.dashboards.publish(identity("board"), layout, "k1"))
-    store.catalog.write(lambda c: sessions.note(c, session(ended=START))).result()
+    store.catalog.write(lambda c: sessions.record(c, session(ended=START))).result()
     clock.turn(2 * HOUR)
     run(store.dashboards.delete(board))
     run(store.collect_garbage())

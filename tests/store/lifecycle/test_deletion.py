@@ -158,7 +158,7 @@ def test_quota_holds_for_what_comes_back(store, open_here, limits: PublishLimits
 
 def test_session_that_runs_goes_on_running(store, clock):
     """Undoing does not end the session that made the figure."""
-    store.catalog.write(lambda c: sessions.note(c, session("kernel-1"))).result()
+    store.catalog.write(lambda c: sessions.record(c, session("kernel-1"))).result()
     clock.turn(30)
     record = publish(store)
     delete(store, record)
@@ -267,7 +267,7 @@ def test_full_disk_leaves_the_figure(store, monkeypatch):
 def test_expired_plots_of_sessions_wait_for_nobody(open_here, clock):
     """Cleaning deletes for good: nobody clicked, so nobody undoes."""
     store = open_here(keep_deleted=HOUR, keep_session_plots=60.0)
-    store.catalog.write(lambda c: sessions.note(c, session("kernel-1", ended=START))).result()
+    store.catalog.write(lambda c: sessions.record(c, session("kernel-1", ended=START))).result()
     record = publish(store)
     clock.turn(120)
     assert run(store.collect_garbage()).figures == 1

@@ -28,7 +28,7 @@ def store(open_here):
 @pytest.fixture
 def note(store):
     def note(*arguments, **fields) -> None:
-        store.catalog.write(lambda c: sessions.note(c, session(*arguments, **fields))).result()
+        store.catalog.write(lambda c: sessions.record(c, session(*arguments, **fields))).result()
 
     return note
 
@@ -110,7 +110,7 @@ def test_session_whose_server_is_silent_counts_as_ended(store, note, clock):
 def test_plots_can_be_kept_for_ever(open_here, clock):
     """``keep_session_plots=None``."""
     store = open_here(keep_session_plots=None)
-    store.catalog.write(lambda c: sessions.note(c, session(ended=START))).result()
+    store.catalog.write(lambda c: sessions.record(c, session(ended=START))).result()
     publish(store)
     clock.turn(100 * WEEK)
     assert _clean(store).figures == 0

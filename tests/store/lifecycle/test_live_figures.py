@@ -180,7 +180,7 @@ def test_field_of_a_newer_version_is_passed_by(store, lose, directory):
 
 def test_what_a_kill_left_unwritten_is_written_at_the_next_start(store, directory, open_here):
     """Also what a server before there were manifests left."""
-    record = store.catalog.write(lambda c: live_figures.offer(c, ANIMAL, "k1", DECLARED, store.clock())).result()
+    record = store.catalog.write(lambda c: live_figures.upsert(c, ANIMAL, "k1", DECLARED, store.clock())).result()
     assert not (directory / "figures" / "live").exists()
     store.close()
     again = open_here()

@@ -1,4 +1,4 @@
-"""Authentication: keys and logins become principals; wrong secrets are counted. Server process."""
+"""Authentication: turns keys and logins into principals and limits wrong secrets. Server process."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tornado.httputil import HTTPHeaders
 from ....errors import Forbidden, Unauthorized
 from ....model.keys import SCOPES, Key, Scope, split_key
 from ....store.store import Store
+from .preset_keys import find_preset_key
 from .rate_limits import RateLimiter
 
 _RECORD_SECONDS = 60
@@ -49,7 +50,7 @@ class Principal:
         Raises
         ------
         Forbidden
-            Naming the missing scope.
+            When the principal has none of them; the message names them.
         """
         required = tuple(allowed)
         if not self.scopes.intersection(required):
@@ -59,17 +60,20 @@ class Principal:
 
 
 class FailedAttempts(RateLimiter):
-    """Limits the rate of wrong keys and tokens from one IP address; valid ones are never refused."""
+    """Limits the rate of wrong keys and tokens from one IP address; valid ones are never rejected."""
 
     def __init__(self, rate: str) -> None:
         super().__init__(rate, "Too many wrong keys or links from this address", "too_many_wrong_secrets")
 
 
 class Authenticator:
-    """Turns credentials into principals."""
+    """Turns credentials into principals; ``preset_keys`` are valid without being stored."""
 
-    def __init__(self, store: Store, owner: str, failed_attempts: FailedAttempts) -> None:
+    def __init__(
+        self, store: Store, owner: str, failed_attempts: FailedAttempts, preset_keys: tuple[Key, ...] = ()
+    ) -> None:
         self._store = store
+        self._preset_keys = preset_keys
         self._login = Principal(owner, frozenset(SCOPES))
         self._failed_attempts = failed_attempts
         self._last_recorded: dict[str, float] = {}
@@ -88,6 +92,9 @@ class Authenticator:
         TooManyRequests
             After too many of those from one IP address.
         """
+        preset = find_preset_key(self._preset_keys, text)
+        if preset is not None:
+            return Principal(preset.owner, preset.scopes, preset)
         key = await self._find_valid(text)
         if key is None:
             self._failed_attempts.count(address)
@@ -97,7 +104,7 @@ class Authenticator:
 
     async def is_still_valid(self, principal: Principal) -> bool:
         """Whether the key of an authenticated principal has neither been revoked nor expired since."""
-        if principal.key is None:
+        if principal.key is None or principal.key in self._preset_keys:
             return True
         key = await self._store.keys.find(principal.key.id)
         now = self._store.clock()
@@ -109,7 +116,7 @@ class Authenticator:
             return None
         key = await self._store.keys.find(parts[0])
         if key is None:
-            # The same work as for a known id, so that the response time reveals nothing.
+            # As much work as for a known id, so that the response time reveals nothing.
             hmac.compare_digest(hashlib.sha256(parts[1].encode()).hexdigest(), "0" * 64)
             return None
         return key if key.is_good(parts[1], self._store.clock()) else None
@@ -126,7 +133,7 @@ class Authenticator:
 
 
 def find_key(headers: HTTPHeaders) -> str | None:
-    """Return the text of the key in a request's headers, valid or not; None without one.
+    """Return the key in a request's headers as text, valid or not; None without one.
 
     Other kinds of ``Authorization``, such as Jupyter's token, are left to Jupyter.
     """

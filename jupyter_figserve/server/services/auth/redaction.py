@@ -1,7 +1,7 @@
 """Redacts exception messages for public links: removes directories, URLs and secrets, and keeps one line. Server.
 
 Exception messages address the author of the code. They name files in home directories, URLs with passwords, and keys.
-Everything that may be one of these is shortened, also in doubt.
+Everything that may be one of these is shortened.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import re
 
 MAX_LENGTH = 300
 """In characters."""
-_MAX_READ = 2_000
-"""Characters of a message that are read; the rest is dropped."""
+_MAX_INPUT_LENGTH = 2_000
+"""In characters; the rest of a message is dropped."""
 _HIDDEN = "…"
 _URL = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]{1,20}:)//\S*")
 _NAMED = re.compile(
@@ -23,12 +23,12 @@ _QUOTED = re.compile(rf"(?P<quote>['\"`])(?P<path>{_START}[^'\"`]*)(?P=quote)")
 _BARE = re.compile(rf"(?<![\w.~…\\/'\"`])(?P<path>{_START}[^\s'\"`,;()<>]+(?: [^\s'\"`]*[\\/][^\s'\"`,;()<>]*)*)")
 _HOME = re.compile(r"(?i)(?:/home|/users|/root|/var/root|[a-z]:[\\/]+users|~[^\\/]*)(?:[\\/]+[^\\/]*)?[\\/]*")
 _RANDOM = re.compile(r"(?=[\w+=-]*\d)(?=[\w+=-]*[A-Za-z])[\w+=-]{20,}|[\w+=-]{30,}")
-"""Keys, tokens and digests: long, and nearly always of letters and digits."""
+"""Keys, tokens and digests: long words of letters and digits."""
 
 
 def redact_message(message: str) -> str:
     """Return an exception's message without paths, URLs and secrets, in one line."""
-    text = " ".join(message[:_MAX_READ].split())
+    text = " ".join(message[:_MAX_INPUT_LENGTH].split())
     text = _URL.sub(rf"\1{_HIDDEN}", text)
     text = _NAMED.sub(rf"\1{_HIDDEN}", text)
     text = _QUOTED.sub(lambda match: f"{match['quote']}{_name(match['path'])}{match['quote']}", text)

@@ -1,4 +1,4 @@
-"""Signs URLs: those of HTML frames, which expire after a minute, and queries of image URLs. Server process."""
+"""Signs URLs of HTML frames, which expire after a minute, and queries of image URLs. Server process."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class FrameUrlSigner:
 def read_secrets(directory: Path) -> list[str]:
     """Return the signing keys of a data directory, newest first; the first call creates one.
 
-    Where the directory is not writable, return a key that lives as long as this process.
+    When the directory is not writable, return a key that is valid until this process ends.
     """
     path = directory / "signing.keys"
     try:

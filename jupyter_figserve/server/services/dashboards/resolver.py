@@ -1,4 +1,4 @@
-"""Dashboards resolved: each panel with the figure or live figure that it shows now. Server process."""
+"""Resolves dashboards: finds the figure or live figure that each panel shows now. Server process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 from ....errors import InvalidInput
 from ....model.dashboards import FIGURE, LIVE, TEXT, DashboardRecord, Layout, PanelSpec, shared_controls
 from ....model.figures import FigureRecord, Representation
-from ....model.formats import FORMATS
+from ....model.formats import FORMATS, get_format
+from ....model.live import shown_suffix
 from ....model.parameters import Parameters
 from ....store.store import Store
 from ..live.registry import LiveTarget
@@ -23,13 +24,13 @@ class ResolvedPanel:
     Parameters
     ----------
     name
-        ``"2-1"``: the first panel of the second row.
+        Position on the dashboard, such as ``"2-1"`` for the first panel of the second row.
     figure, target
-        None when the thing has been deleted, or for a panel of another kind.
+        None when it has been deleted, or for a panel of another kind.
     size
-        Width and height in pixels of a live figure's last image, where they are known.
+        Width and height in pixels of a live figure's last image, if known.
     form
-        ``"html"`` or ``"picture"``, as the function of a live figure returned last; None when that is not known.
+        What the function of a live figure returned last, see ``services.live.forms``; None when that is not known.
     """
 
     name: str
@@ -45,7 +46,7 @@ class ResolvedPanel:
 
     @property
     def heading(self) -> str:
-        """The name to show where the image cannot be seen."""
+        """The text to show in place of the image."""
         if self.figure is not None:
             return self.figure.heading
         return "" if self.target is None else self.target.declaration.heading
@@ -74,8 +75,20 @@ class ResolvedPanel:
 
     @property
     def is_thumbnail(self) -> bool:
-        """Whether a figure has no other image than its thumbnail."""
+        """Whether the thumbnail is the figure's only image."""
         return self.figure is not None and self.image is self.figure.version.thumbnail
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the image, HTML or data that the panel shows; a format that there is not falls back."""
+        if self.target is not None:
+            return shown_suffix(self.form, self.spec.format)
+        chosen, own = self.spec.format, "png" if self.image is None else self.image.format.name
+        if self.figure is None or chosen in (None, "html") or self.is_html:
+            return own
+        version = self.figure.version
+        has_chosen = version.find_representation(get_format(chosen)) is not None or version.source is not None
+        return chosen if has_chosen else own
 
     @property
     def width(self) -> int | None:
@@ -99,7 +112,7 @@ class ResolvedPanel:
         Raises
         ------
         InvalidInput
-            When an argument is missing, or a fixed one no longer suits the function, which has changed.
+            When an argument is missing, or the function has changed and no longer accepts a fixed one.
         """
         assert self.target is not None
         parameters = self.target.declaration.parameters
@@ -122,7 +135,7 @@ class ResolvedDashboard:
         return next((panel for panel in self.panels if panel.name == name), None)
 
     def shared_controls(self) -> dict[str, list[str]]:
-        """Return the parameters that have one control on top, each with the names of the panels that it drives.
+        """Return the parameters with a shared control, each with the names of the panels that it drives.
 
         Controls that no longer fit, because a function has changed since the dashboard was published, are left out.
         """
@@ -147,12 +160,12 @@ async def resolve_dashboard(store: Store, live: LiveService, record: DashboardRe
 
 
 async def validate_layout(store: Store, live: LiveService, layout: Layout, owner: str) -> Layout:
-    """Check that the figures of a layout exist and are its owner's, and that its values and controls suit them.
+    """Check that the figures of a layout exist and belong to its owner, and accept its values and controls.
 
     Raises
     ------
     InvalidInput
-        Naming the panel.
+        When they do not; the message names the panel.
     """
     rows, parameters = [], {}
     for number, row in enumerate(layout.rows, 1):
@@ -169,24 +182,27 @@ async def validate_layout(store: Store, live: LiveService, layout: Layout, owner
 
 
 async def _resolve_panel(store: Store, live: LiveService, owner: str, name: str, spec: PanelSpec) -> ResolvedPanel:
-    """Another owner's figure counts as missing, even for an admin."""
+    """Resolve a panel; another owner's figure counts as missing, even for an admin."""
     if spec.kind == FIGURE:
         figure = await store.figures.find(spec.target, spec.version)
         return ResolvedPanel(name, spec, figure if figure is not None and figure.owner == owner else None)
     if spec.kind == LIVE:
         target = await live.registry.get_by_id(spec.target)
         if target is not None and target.record.owner == owner:
-            size, form = await _find_last_size(live, target, spec), live.find_form(target)
-            return ResolvedPanel(name, spec, None, target, size, form)
+            return await _resolve_live_panel(live, ResolvedPanel(name, spec, None, target))
     return ResolvedPanel(name, spec)
 
 
-async def _find_last_size(live: LiveService, target: LiveTarget, spec: PanelSpec) -> tuple[int | None, int | None]:
+async def _resolve_live_panel(live: LiveService, panel: ResolvedPanel) -> ResolvedPanel:
+    """Return a live panel with the form and the size of its last image."""
+    target = panel.target
+    assert target is not None
     try:
-        arguments = ResolvedPanel("", spec, None, target).complete({})
+        arguments = panel.complete({})
     except InvalidInput:
-        return None, None
-    return await live.find_size(target, arguments)
+        return replace(panel, form=live.forms.find(target))
+    panel = replace(panel, form=await live.forms.find_last(target, arguments))
+    return replace(panel, size=await live.forms.find_size(target, arguments, panel.suffix))
 
 
 def _validate_panel(panel: ResolvedPanel) -> ResolvedPanel:

@@ -1,8 +1,9 @@
-"""Watchers of dashboards: each open stream of a dashboard is sent what changes in its panels. Server process."""
+"""Watchers of dashboards: sends changes of panels to the open event streams. Server process."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ from ....model.events import DASHBOARD_DELETED, DASHBOARD_PUBLISHED, Event
 from ....store.store import Store
 from ..events.event_broker import EventBroker
 from ..events.subscriber import Subscriber
-from ..live.registry import GONE, OFFERED
+from ..live.registry import GONE, OFFERED, PROGRESS, REFRESHED
 from ..live.service import LiveService
 from .resolver import ResolvedDashboard, ResolvedPanel, resolve_dashboard
 
@@ -26,11 +27,11 @@ class Watcher:
     Parameters
     ----------
     dashboard
-        Its id.
+        Id of the dashboard.
     url_of
-        The same function for all watchers that see the same URLs, so that each event is made once for all of them.
+        The same function for all watchers with the same URLs, so that each event is made once for all of them.
     is_authorized
-        Whether the client would be admitted now.
+        Whether the client may still see the dashboard.
     """
 
     dashboard: str
@@ -40,7 +41,10 @@ class Watcher:
 
 
 class DashboardWatchers:
-    """The watched dashboards, kept up to date, with their watchers."""
+    """The watched dashboards, kept up to date, with their watchers.
+
+    A lock orders the updates: each reads the store after the one before it, so the newest state is the last one sent.
+    """
 
     def __init__(self, store: Store, live: LiveService, events: EventBroker) -> None:
         self._store = store
@@ -49,15 +53,25 @@ class DashboardWatchers:
         self._watchers: dict[str, set[Watcher]] = {}
         self._dashboards: dict[str, ResolvedDashboard] = {}
         self._stop: Callable[[], None] | None = None
+        self._update_lock = asyncio.Lock()
+        self._listen_lock = asyncio.Lock()
 
-    async def add(self, dashboard: ResolvedDashboard, watcher: Watcher, version: int | None) -> None:
-        """Send a watcher what changes from now on, and first what a page that shows ``version`` may have missed."""
+    async def add(self, watcher: Watcher, version: int | None) -> None:
+        """Send a watcher all changes from now on, and first those that a page with ``version`` may have missed."""
+        # Registered before the dashboard is read, so that no change falls between the two.
+        self._watchers.setdefault(watcher.dashboard, set()).add(watcher)
+        try:
+            await self._listen()
+            async with self._update_lock:
+                dashboard = self._dashboards.get(watcher.dashboard) or await self._load(watcher.dashboard)
+        except BaseException:
+            self.remove(watcher)
+            raise
+        if dashboard is None:
+            _end(watcher)
+            return
         for event in _missed_events(dashboard, watcher.url_of, version):
             watcher.subscriber.offer(event)
-        if self._stop is None:
-            self._stop = await self._events.listen(self._on_event, self._close_unauthorized)
-        self._watchers.setdefault(watcher.dashboard, set()).add(watcher)
-        self._dashboards.setdefault(watcher.dashboard, dashboard)
 
     def remove(self, watcher: Watcher) -> None:
         watcher.subscriber.close()
@@ -78,40 +92,70 @@ class DashboardWatchers:
     def _all(self) -> list[Watcher]:
         return [watcher for watchers in self._watchers.values() for watcher in watchers]
 
-    async def _on_event(self, event: Event) -> None:
-        if event.kind in (DASHBOARD_PUBLISHED, DASHBOARD_DELETED):
-            await self._update_dashboard(str(event.data.get("dashboard")))
-            return
-        kind = FIGURE if event.data.get("figure") else LIVE
-        target = event.data.get(kind)
-        if target is None:
-            return
-        for dashboard_id, dashboard in list(self._dashboards.items()):
-            if any(_shows(panel, kind, target) for panel in dashboard.panels):
-                await self._update_panels(dashboard_id, event.kind, kind, target)
+    async def _listen(self) -> None:
+        async with self._listen_lock:
+            if self._stop is None:
+                self._stop = await self._events.listen(self._on_event, self._close_unauthorized)
 
-    async def _update_dashboard(self, dashboard_id: str) -> None:
-        """Resolve a dashboard again that was published anew or deleted."""
-        if dashboard_id not in self._dashboards:
-            return
+    async def _load(self, dashboard_id: str) -> ResolvedDashboard | None:
+        """Resolve a dashboard and keep it while it is watched; None when it does not exist. Needs the update lock."""
         record = await self._store.dashboards.find(dashboard_id)
         if record is None:
+            self._dashboards.pop(dashboard_id, None)
+            return None
+        dashboard = await resolve_dashboard(self._store, self._live, record)
+        # Its last watcher may have left meanwhile.
+        if dashboard_id in self._watchers:
+            self._dashboards[dashboard_id] = dashboard
+        return dashboard
+
+    async def _on_event(self, event: Event) -> None:
+        if event.kind == PROGRESS:
+            self._send_progress(event.data)
+            return
+        async with self._update_lock:
+            if event.kind in (DASHBOARD_PUBLISHED, DASHBOARD_DELETED):
+                await self._update_dashboard(str(event.data.get("dashboard")))
+                return
+            kind = FIGURE if event.data.get("figure") else LIVE
+            target = event.data.get(kind)
+            if target is None:
+                return
+            for dashboard_id, dashboard in list(self._dashboards.items()):
+                if any(_shows(panel, kind, target) for panel in dashboard.panels):
+                    await self._update_panels(dashboard_id, event.kind, kind, target)
+
+    async def _update_dashboard(self, dashboard_id: str) -> None:
+        """Announce a new version of a dashboard, or end the streams of a deleted one."""
+        if dashboard_id not in self._dashboards:
+            return
+        dashboard = await self._load(dashboard_id)
+        if dashboard is None:
             for watcher in list(self._watchers.get(dashboard_id, ())):
                 _end(watcher)
             return
-        dashboard = self._dashboards[dashboard_id] = await resolve_dashboard(self._store, self._live, record)
         self._send(dashboard_id, lambda _: _dashboard_event(dashboard))
 
     async def _update_panels(self, dashboard_id: str, event_kind: str, kind: str, target: object) -> None:
-        """Send the panels with a new image; after any other change, the page has to be loaded again."""
-        record = self._dashboards[dashboard_id].record
-        dashboard = self._dashboards[dashboard_id] = await resolve_dashboard(self._store, self._live, record)
-        if event_kind not in ("figure.published", OFFERED, GONE):
+        """Send the panels with a new image; after any other change, the page has to be reloaded."""
+        dashboard = await self._load(dashboard_id)
+        if dashboard is None:
+            return
+        if event_kind not in ("figure.published", OFFERED, GONE, REFRESHED):
             self._send(dashboard_id, lambda _: _dashboard_event(dashboard))
             return
         for panel in dashboard.panels:
             if _shows(panel, kind, target) and panel.spec.version is None and not panel.is_gone:
                 self._send(dashboard_id, lambda url_of, panel=panel: _panel_event(panel, url_of))  # type: ignore[misc]
+
+    def _send_progress(self, data: Mapping[str, Any]) -> None:
+        """Send the progress of a call to the panels that may have asked for it: those with its fixed values."""
+        for dashboard_id, dashboard in list(self._dashboards.items()):
+            for panel in dashboard.panels:
+                fixed = panel.spec.values.items()
+                if _shows(panel, LIVE, data["live"]) and all(data["arguments"].get(name) == v for name, v in fixed):
+                    event = _event("progress", {"place": panel.name, "done": data["done"], "total": data["total"]})
+                    self._send(dashboard_id, lambda _, event=event: event)  # type: ignore[misc]
 
     def _send(self, dashboard_id: str, make_event: Callable[[PanelUrl], Event]) -> None:
         made: dict[PanelUrl, Event] = {}
@@ -121,7 +165,7 @@ class DashboardWatchers:
             watcher.subscriber.offer(made[watcher.url_of])
 
     async def _close_unauthorized(self) -> None:
-        """After any write to the catalog, end the streams whose link or key was revoked or paused."""
+        """End the streams whose link or key was revoked or paused; called after any write to the catalog."""
         for watcher in self._all():
             if not watcher.subscriber.is_closed and not await watcher.is_authorized():
                 _end(watcher)
@@ -136,14 +180,14 @@ def _missed_events(dashboard: ResolvedDashboard, url_of: PanelUrl, version: int 
 
 
 def _panel_event(panel: ResolvedPanel, url_of: PanelUrl) -> Event:
-    """Say what a panel shows now."""
+    """Return the event with the current image of a panel."""
     version = panel.figure.version.number if panel.figure else 0
     data = {"place": panel.name, "src": url_of(panel), "version": version, "alt": panel.alt}
     return _event("panel", data | {"width": panel.width, "height": panel.height})
 
 
 def _dashboard_event(dashboard: ResolvedDashboard) -> Event:
-    """Say that the dashboard itself has changed, so that its page has to be loaded again."""
+    """Return the event for a new version of the dashboard, whose page has to be reloaded."""
     return _event("dashboard", {"version": dashboard.record.version})
 
 
@@ -153,7 +197,7 @@ def _event(kind: str, data: dict[str, Any]) -> Event:
 
 
 GONE_EVENT = _event("gone", {})
-"""The dashboard, or the right to see it, is gone: the stream ends."""
+"""The last event of a stream: the dashboard was deleted, or the client may no longer see it."""
 
 
 def _end(watcher: Watcher) -> None:

@@ -66,7 +66,7 @@ class EventBroker:
         return stop
 
     async def wake(self) -> None:
-        """Forward what is new in the catalog; called after our own writes, and by the timer for those of others."""
+        """Forward new events of the catalog; called after our own writes, and by a timer for those of others."""
         if not (self._subscribers or self._listeners):
             return
         async with self._lock:
@@ -84,7 +84,7 @@ class EventBroker:
                 await on_commit()
 
     def announce(self, owner: str, kind: str, data: dict[str, Any]) -> None:
-        """Forward an event that is not stored, so that nobody can have it replayed."""
+        """Forward an event that is not stored and cannot be replayed."""
         event = Event(0, 0.0, owner, kind, data)
         self._offer(event)
         for on_event, _ in list(self._listeners):

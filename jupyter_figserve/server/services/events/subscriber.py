@@ -1,4 +1,4 @@
-"""One open event stream's queue: what waits to be sent, and how its writer is woken. Server process."""
+"""The queue of one open event stream. Server process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAX_PENDING = 1_000
 
 
 class Subscriber:
-    """Events that wait to be written to one stream, which is closed when it falls ``MAX_PENDING`` events behind.
+    """Pending events of one stream, which is closed when it falls ``MAX_PENDING`` events behind.
 
     A thousand idle streams are normal, so each holds little: ``asyncio.Event``, ``wait_for`` and a deque would cost
     another two kilobytes.
@@ -25,7 +25,7 @@ class Subscriber:
 
     @property
     def is_half_full(self) -> bool:
-        """Whether events that cannot be replayed should be left out, to keep room for those that can."""
+        """Whether to drop events that cannot be replayed, to keep room for those that can."""
         return len(self._pending) >= MAX_PENDING // 2
 
     def offer(self, event: Event) -> None:

@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
 from dataclasses import replace
+from functools import partial
 
 from ....errors import Conflict, FigServeError, OutputInvalid, Unavailable
 from ....model.figures import EncodedImage, FigureRecord, Source, sha256_hex
+from ....model.formats import FORMATS
 from ....model.rendering import DrawOptions, RenderJob
 from ....store.store import Store
 from ..rendering.service import RenderService
+from .offers import find_convertible
+from .source_faults import find_fault, name_stored_formats
 
 _log = logging.getLogger("jupyter_figserve")
 
 
 def check_redrawable(record: FigureRecord, format: str) -> None:
-    """Check that a figure can be rendered in a format.
+    """Check that nothing known prevents rendering a figure in a format.
 
     Raises
     ------
     Conflict
-        When it has no source, or the format is HTML.
+        When it has no source, or its source was tried and failed; the message is for the owner.
     """
-    if record.version.source is None or format == "html":
-        raise Conflict(
-            f"This figure is stored as {_names(record)} and cannot be rendered in another size or format: only"
-            " matplotlib figures published with their source can. Request it as stored, or publish it in that format.",
-            code="not_redrawable",
-        )
+    fault = find_fault(record.version, format)
+    if fault is not None:
+        raise Conflict(explain_fault(record, fault.reason), code="not_redrawable")
+
+
+def explain_fault(record: FigureRecord, reason: str) -> str:
+    """Return a message about a figure that cannot be rendered."""
+    return (
+        f"This figure is available as {name_stored_formats(record)}, as it was published, and not in another size or"
+        f" format. {reason}"
+    )
 
 
 async def render_again(
@@ -39,13 +49,17 @@ async def render_again(
     Raises
     ------
     Conflict
-        When it has no source, or the format is HTML.
+        When it has no source, or its source is known to fail.
     OutputInvalid
         When the source cannot be rendered; ``version_mismatch`` when another version of matplotlib made it.
     FigServeError
         ``source_damaged`` when the digest of the stored source does not match.
     """
     source = record.version.source
+    if find_fault(record.version, options.format) is not None:
+        converted = await _convert_stored(store, rendering, record, options)
+        if converted is not None:
+            return converted
     check_redrawable(record, options.format)
     assert source is not None
     data = await read_source(store, source, f"The source of figure {record.id}", "publish it again")
@@ -53,6 +67,23 @@ async def render_again(
         rendered, _ = await rendering.render_cached(_job(record, source, data, options), low_priority=low_priority)
     except OutputInvalid as error:
         raise _explain(error, record, source, rendering) from error
+    return rendered.images[0]
+
+
+async def _convert_stored(
+    store: Store, rendering: RenderService, record: FigureRecord, options: DrawOptions
+) -> EncodedImage | None:
+    """Return an image made from the stored one, in its size; None if the options ask for anything else."""
+    part = find_convertible(record.version, FORMATS[options.format])
+    if part is None or options != DrawOptions(options.format):
+        return None
+    data = await asyncio.get_running_loop().run_in_executor(None, store.blobs.find, part.digest)
+    if data is None:
+        return None
+    if options.format == "svgz":
+        packed = await asyncio.get_running_loop().run_in_executor(None, partial(gzip.compress, data, mtime=0))
+        return EncodedImage(FORMATS["svgz"].mimetype, packed, part.width, part.height)
+    rendered, _ = await rendering.render_cached(RenderJob("image", data, options))
     return rendered.images[0]
 
 
@@ -100,10 +131,6 @@ def _explain(error: OutputInvalid, record: FigureRecord, source: Source, renderi
         return error
     return OutputInvalid(
         f"This figure was made by matplotlib {theirs}, and this server's matplotlib {ours} cannot render it. The stored"
-        f" formats are still available: {_names(record)}.",
+        f" formats are still available: {name_stored_formats(record)}.",
         code="version_mismatch",
     )
-
-
-def _names(record: FigureRecord) -> str:
-    return ", ".join(part.format.name for part in record.version.representations)

@@ -1,6 +1,6 @@
 """Parses and checks an uploaded figure. Server process.
 
-No image is decoded: a format is recognized by its first bytes, a PNG's size is in its header.
+No image is decoded: formats are recognized by their first bytes, and sizes are read from headers.
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ from ....model.figures import (
     slug,
     validate_single_line,
 )
-from ....model.formats import FORMATS, Format, get_format_of_mimetype, looks_like, png_size
+from ....model.formats import FORMATS, Format, get_format_of_mimetype, looks_like
+from ....model.image_headers import is_apng, read_header
 from ....model.places import Place, read_place
+from ....model.svg_documents import check_svg, to_utf8
 
 _MAX_PARTS = 20
 _MAX_JSON_BYTES = 64 * 1024
 _MAX_UNPACKED_BYTES = 32 * 1024 * 1024
+_MAX_GZIP_MEMBERS = 100
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 FIELDS = ("name", "title", "alt", "caption", "cell", "provenance", "sizes", "collection", "notebook")
 
@@ -48,13 +51,17 @@ class PublishRequest:
     place: Place
 
 
-def read_upload(body: bytes, headers: HTTPHeaders, query: dict[str, str], max_pixels: int) -> PublishRequest:
+def read_upload(
+    body: bytes, headers: HTTPHeaders, query: dict[str, str], max_pixels: int, max_frames: int | None = None
+) -> PublishRequest:
     """Parse an upload: an image as the body with the fields in the query, or ``multipart/form-data``.
 
     Parameters
     ----------
     max_pixels
         Maximum number of pixels of a raster image.
+    max_frames
+        Maximum number of frames of an animation; None for no limit.
 
     Raises
     ------
@@ -63,12 +70,14 @@ def read_upload(body: bytes, headers: HTTPHeaders, query: dict[str, str], max_pi
     """
     content_type = headers.get("Content-Type", "")
     if content_type.lower().startswith("multipart/form-data"):
-        return _read_multipart(body, content_type, query, max_pixels)
-    payload = make_payload(body, content_type, {}, max_pixels)
+        return _read_multipart(body, content_type, query, max_pixels, max_frames)
+    payload = make_payload(body, content_type, {}, max_pixels, max_frames)
     return _make_request(query, (payload,), None)
 
 
-def _read_multipart(body: bytes, content_type: str, query: dict[str, str], max_pixels: int) -> PublishRequest:
+def _read_multipart(
+    body: bytes, content_type: str, query: dict[str, str], max_pixels: int, max_frames: int | None
+) -> PublishRequest:
     arguments: dict[str, list[bytes]] = {}
     files: dict[str, list[Any]] = {}
     if body.count(b"\r\nContent-Disposition:") > _MAX_PARTS * 2:
@@ -83,7 +92,7 @@ def _read_multipart(body: bytes, content_type: str, query: dict[str, str], max_p
         raise InvalidInput('The form has no part named "representation" with a file name and a type.')
     sizes = fields.get("sizes") or []
     payloads = tuple(
-        make_payload(part["body"], part["content_type"], _size_at(sizes, index), max_pixels)
+        make_payload(part["body"], part["content_type"], _size_at(sizes, index), max_pixels, max_frames)
         for index, part in enumerate(images)
     )
     if len({payload.mimetype for payload in payloads}) < len(payloads):
@@ -152,8 +161,10 @@ def _size_at(sizes: object, index: int) -> dict[str, Any]:
     return size if isinstance(size, dict) else {}
 
 
-def make_payload(data: bytes, content_type: str, size: dict[str, Any], max_pixels: int) -> EncodedImage:
-    """Return an image with its size, after checking its bytes against its type.
+def make_payload(
+    data: bytes, content_type: str, size: dict[str, Any], max_pixels: int, max_frames: int | None = None
+) -> EncodedImage:
+    """Return an image with its size, after checking its bytes against its type; an SVG is converted to UTF-8.
 
     Raises
     ------
@@ -163,47 +174,74 @@ def make_payload(data: bytes, content_type: str, size: dict[str, Any], max_pixel
     row = get_format_of_mimetype(content_type)
     if not data:
         raise InvalidInput("The image is empty.")
-    check_bytes(row, data)
-    width, height = png_size(data) or (_pixels(size.get("width")), _pixels(size.get("height")))
-    if not row.is_vector and width and height and width * height > max_pixels:
+    if row is FORMATS["png"] and is_apng(data):
+        row = FORMATS["apng"]
+    data = check_bytes(row, data)
+    dpi = size_or_none(size.get("dpi"))
+    if not row.is_raster:
+        return EncodedImage(row.mimetype, data, _pixels(size.get("width")), _pixels(size.get("height")), dpi)
+    header = read_header(row.name, data)
+    if header is None:
+        raise UnsupportedType(f"The header of the {row.name} image cannot be read.", code="type_mismatch")
+    if header.largest > max_pixels:
         raise TooLarge(
-            f"The image has {width} × {height} pixels; the maximum is {max_pixels:,} (FigServe.figure_pixels)."
+            f"The image has {header.width} × {header.height} pixels; the maximum is {max_pixels:,}"
+            " (FigServe.figure_pixels)."
         )
-    return EncodedImage(row.mimetype, data, width, height, size_or_none(size.get("dpi")))
+    if max_frames is not None and header.frames > max_frames:
+        raise TooLarge(
+            f"The animation has {header.frames:,} frames; the maximum is {max_frames:,} (FigServe.animation_frames)."
+        )
+    frames = header.frames if header.is_animated else None
+    return EncodedImage(row.mimetype, data, header.width, header.height, dpi, frames, header.duration)
 
 
-def check_bytes(row: Format, data: bytes) -> None:
-    """Check the first bytes, and the last ones of a PNG, against the declared type."""
-    if row is FORMATS["svg"]:
+def check_bytes(row: Format, data: bytes) -> bytes:
+    """Check the bytes against the declared type, and return them, an SVG in UTF-8.
+
+    Raises
+    ------
+    InvalidInput, TooLarge, UnsupportedType
+        When they are another type, or an SVG that is unsafe.
+    """
+    is_svg = row is FORMATS["svg"]
+    if is_svg:
         # First: an SVG that declares entities fails the next check too, with a less helpful message.
-        _check_svg(data)
-    if not looks_like(row, data) or (row is FORMATS["png"] and not data.endswith(_PNG_END)):
+        data = to_utf8(data)
+        check_svg(data)
+    if not looks_like(row, data) or (data.startswith(FORMATS["png"].magic) and not data.endswith(_PNG_END)):
         raise UnsupportedType(f"The body is not {row.mimetype}, its declared type.", code="type_mismatch")
     if row is FORMATS["svgz"]:
         _check_svgz(data)
-
-
-def _check_svg(data: bytes) -> None:
-    """Refuse entity declarations, whose only use in an image is to make viewers expand or fetch them."""
-    upper = data.upper()
-    doctype = upper.find(b"<!DOCTYPE")
-    if b"<!ENTITY" in upper or (doctype >= 0 and b"[" in upper[doctype : upper.find(b">", doctype) + 1]):
-        raise InvalidInput("The SVG declares entities. Remove the declarations.", code="svg_entities")
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in data:
-        raise InvalidInput("The SVG is not UTF-8. Encode it as UTF-8.", code="svg_encoding")
+    return data
 
 
 def _check_svgz(data: bytes) -> None:
-    """Check a compressed SVG, without unpacking more than the limit."""
-    try:
-        text = zlib.decompressobj(wbits=31).decompress(data, _MAX_UNPACKED_BYTES + 1)
-    except zlib.error as error:
-        raise UnsupportedType("The body is not gzip.", code="type_mismatch") from error
-    if len(text) > _MAX_UNPACKED_BYTES:
-        raise TooLarge(f"The SVG has more than {_MAX_UNPACKED_BYTES:,} bytes when unpacked.")
-    _check_svg(text)
+    """Check a compressed SVG, with all its gzip members, without unpacking more than the limit."""
+    text = _unpack(data)
+    check_svg(to_utf8(text))
     if not looks_like(FORMATS["svg"], text):
         raise UnsupportedType("The unpacked body is not an SVG.", code="type_mismatch")
+
+
+def _unpack(data: bytes) -> bytes:
+    parts: list[bytes] = []
+    left = _MAX_UNPACKED_BYTES + 1
+    for _ in range(_MAX_GZIP_MEMBERS):
+        member = zlib.decompressobj(wbits=31)
+        try:
+            parts.append(member.decompress(data, left))
+        except zlib.error as error:
+            raise UnsupportedType("The body is not gzip.", code="type_mismatch") from error
+        left -= len(parts[-1])
+        if left <= 0:
+            raise TooLarge(f"The SVG has more than {_MAX_UNPACKED_BYTES:,} bytes when unpacked.")
+        if not member.eof:
+            raise UnsupportedType("The gzip body ends early.", code="type_mismatch")
+        data = member.unused_data
+        if not data:
+            return b"".join(parts)
+    raise UnsupportedType(f"The gzip body has more than {_MAX_GZIP_MEMBERS} members.", code="type_mismatch")
 
 
 def _pixels(value: object) -> int | None:

@@ -24,6 +24,7 @@ from ....store.files.blobs import BlobStore
 _FOLDER = "pictures"
 _CAPTURED_FOLDER = "captured"
 _WITHOUT_NOTEBOOK = "without a notebook"
+_HIDPI_SUFFIX = "@2x"
 _COMPRESSED = frozenset(("svg", "html", "eps"))
 _MAX_RECORDS_IN_MEMORY = 2**20
 _CHUNK_BYTES = 2**18
@@ -35,7 +36,7 @@ _MAX_NAME_BYTES = 200
 
 
 class UniqueFilenames:
-    """File names that stay distinct on every file system, whatever it does to case and Unicode composition."""
+    """File names that stay distinct on every file system, regardless of case and Unicode normalization."""
 
     def __init__(self) -> None:
         self._used: set[str] = set()
@@ -102,10 +103,12 @@ class ZipExport:
         files: dict[str, str | None] = {}
         for part in record.version.representations:
             row, data = part.format, self._blobs.find(part.digest)
-            files[row.name] = None if data is None else f"{stem}.{row.name}"
+            density = "" if record.version.width_in_address(part) is None else _HIDPI_SUFFIX
+            path = f"{stem}{density}.{row.name}"
+            files[row.name + density] = None if data is None else path
             if data is not None:
                 kind = ZIP_DEFLATED if row.name in _COMPRESSED else ZIP_STORED
-                self._zip.writestr(_entry(f"{stem}.{row.name}", record.version.created, kind), data)
+                self._zip.writestr(_entry(path, record.version.created, kind), data)
         self._write_record(self._describe(record) | {"files": files})
         return self._sink.read_all()
 

@@ -1,4 +1,4 @@
-"""The sizes in which a link shows its figure without a signature. Server process."""
+"""Sizes in which a link serves its figure without a signature. Server process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SIZE = re.compile(r"(?:([1-9][0-9]{0,4})(?:x([1-9][0-9]{0,4}))?)?(?:@([1-9][0-9
 
 @dataclass(frozen=True)
 class AllowedSizes:
-    """An allow-list of width, height and dpi; None stands for the figure's own.
+    """An allow-list of widths, heights and dpi; None means the figure's own.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class AllowedSizes:
         return cls(frozenset(allowed), ", ".join(texts))
 
     def grants(self, options: DrawOptions) -> bool:
-        """Whether a link shows its figure with these options; the figure's own size is always granted."""
+        """Whether these options are allowed without a signature; the figure's own size always is."""
         if options.style is not None or options.transparent:
             return False
         size = (options.width, options.height, options.dpi)
@@ -54,5 +54,5 @@ class AllowedSizes:
 
     @property
     def widths(self) -> list[int]:
-        """Widths that are granted by themselves, for a page to offer."""
+        """Allowed widths without height and dpi, which a page can offer."""
         return sorted(width for width, height, dpi in self.allowed if width and height is None and dpi is None)

@@ -1,4 +1,4 @@
-"""Resolve a link's token to the link and, for a figure, to the figure that it shows. Server process."""
+"""Resolves the token of a link to the link and its figure. Server process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAX_CACHED = 4_096
 
 
 class LinkNotFound(NotFound):
-    """One answer for links that are unknown, expired, paused, revoked or used up."""
+    """The same error for links that are unknown, expired, paused, revoked or used up."""
 
     def __init__(self) -> None:
         super().__init__("There is nothing at this address: the link may be mistyped, expired or revoked.")
@@ -41,7 +41,7 @@ class LinkResolver:
         Raises
         ------
         LinkNotFound
-            When there is none, whatever the reason.
+            When there is none, for any reason.
         """
         data_version = await self._store.data_version()
         if data_version != self._data_version or len(self._cached) > _MAX_CACHED:

@@ -1,4 +1,4 @@
-"""Count views of links: requests of one client within ten minutes are one view, robots' are none. Server process."""
+"""Counts views of links: requests of a client within ten minutes are one view; robots are not counted. Server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ....store.store import Store
 
 _MAX_REMEMBERED = 100_000
 _FLUSH_SECONDS = 1.0
-# Programs that fetch a link to show a preview of it where somebody pasted it.
+# Programs that fetch a link to show a preview of it where it was pasted.
 _ROBOTS = re.compile(
     r"bot\b|crawler|spider|slurp|facebookexternalhit|slack-img|whatsapp|telegram|skypeuripreview|embedly|iframely"
     r"|mastodon|vkshare|pinterest|preview|unfurl",
@@ -28,7 +28,7 @@ def is_robot(request: HTTPServerRequest) -> bool:
 
 
 class ViewCounter:
-    """Counts views durably at once for links with a limit, and in memory, written soon after, for the others."""
+    """Counts the views of links: those with a limit durably at once, the others in memory until the next flush."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -52,11 +52,11 @@ class ViewCounter:
             self._flush_call = IOLoop.current().call_later(_FLUSH_SECONDS, self._start_flush)
 
     async def use(self, link: Link, request: HTTPServerRequest) -> bool:
-        """Use up a view of a link with a limit, and return once that is on disk; False when none is left."""
+        """Use up a view of a link with a limit, durably; return False when none is left."""
         return await self._store.links.use_view(link.id, _client_hash(link, request), self._store.clock())
 
     async def has_left(self, link: Link, request: HTTPServerRequest) -> bool:
-        """Whether the client may see the link without using up a view that is not there."""
+        """Whether the client may open the link: a view is left, or the client used one recently."""
         if link.views is None or link.seen < link.views:
             return True
         return await self._store.links.is_known_viewer(link.id, _client_hash(link, request), self._store.clock())
@@ -76,6 +76,6 @@ class ViewCounter:
 
 
 def _client_hash(link: Link, request: HTTPServerRequest) -> str:
-    """Return the client as the store keeps it: address and browser, hashed so that nobody can be looked up by it."""
+    """Return a hash of the client's address and browser, which the store keeps instead of them."""
     text = f"{link.id}|{request.remote_ip}|{request.headers.get('User-Agent', '')}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -10,9 +10,9 @@ from typing import Any
 
 from ....errors import FigServeError
 from ....model.live import LiveRequest
-from .backend import KernelUnavailable
+from .backend import KernelUnavailable, ProgressListener
 from .image_cache import CachedImage
-from .kernel_answer import parse_kernel_answer
+from .kernel_answer import parse_kernel_answer, parse_progress
 
 
 @dataclass
@@ -20,6 +20,7 @@ class _PendingCall:
     future: asyncio.Future[CachedImage | None]
     request: LiveRequest
     known: tuple[str, ...]
+    on_progress: ProgressListener
 
 
 class AgentBackend:
@@ -29,30 +30,41 @@ class AgentBackend:
     ----------
     send
         Sends a message to the kernel.
+    max_bytes
+        Size of the largest image that the connection carries.
     """
 
-    def __init__(self, send: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, send: Callable[[dict[str, Any]], None], max_bytes: int) -> None:
         self._send = send
+        self._max_bytes = max_bytes
         self._ids = itertools.count(1)
         self._pending: dict[int, _PendingCall] = {}
         self._is_closed = False
 
-    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> CachedImage | None:
+    async def call(
+        self, name: str, request: LiveRequest, known: tuple[str, ...], on_progress: ProgressListener
+    ) -> CachedImage | None:
         if self._is_closed:
             raise KernelUnavailable
         rid = next(self._ids)
-        pending = _PendingCall(asyncio.get_running_loop().create_future(), request, known)
+        pending = _PendingCall(asyncio.get_running_loop().create_future(), request, known, on_progress)
         self._pending[rid] = pending
         try:
-            self._send({"op": "call", "rid": rid, "name": name, "known": list(known), **request.to_json()})
+            call = {"op": "call", "rid": rid, "name": name, "known": list(known), "max_bytes": self._max_bytes}
+            self._send(call | request.to_json())
             return await pending.future
         finally:
             self._pending.pop(rid, None)
 
     def receive(self, head: dict[str, Any], body: bytes) -> None:
-        """Complete the call that a kernel's answer belongs to; an answer without a call is dropped."""
+        """Complete the call that a kernel's answer belongs to, or report its progress; others are dropped."""
         pending = self._pending.get(head.get("rid", 0))
         if pending is None or pending.future.done():
+            return
+        if head.get("op") == "progress":
+            progress = parse_progress(head)
+            if progress is not None:
+                pending.on_progress(*progress)
             return
         try:
             pending.future.set_result(parse_kernel_answer(head, body, pending.request, pending.known))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from ....errors import Unavailable
@@ -9,6 +10,8 @@ from ....model.live import LiveRequest
 from .image_cache import CachedImage
 
 RETRY_SECONDS = 2
+ProgressListener = Callable[[float, float], None]
+"""Takes the work done and the total of a running call."""
 
 
 class KernelUnavailable(Unavailable):
@@ -26,11 +29,15 @@ class KernelUnavailable(Unavailable):
 class LiveBackend(Protocol):
     """Runs the live functions of one kernel, or one detached function."""
 
-    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> CachedImage | None:
+    async def call(
+        self, name: str, request: LiveRequest, known: tuple[str, ...], on_progress: ProgressListener
+    ) -> CachedImage | None:
         """Run a function, however long it takes.
 
         Parameters
         ----------
+        on_progress
+            Called with what the function reports meanwhile, where the backend passes it on.
         known
             Versions of the data whose images the caller has, so that nothing need be drawn for them.
 

@@ -19,9 +19,9 @@ from jupyter_core.utils import ensure_async
 from ....errors import FigServeError
 from ....model.live import LiveDeclaration, LiveRequest
 from . import gateway
-from .backend import KernelUnavailable
+from .backend import KernelUnavailable, ProgressListener
 from .image_cache import CachedImage
-from .kernel_answer import parse_kernel_answer
+from .kernel_answer import parse_kernel_answer, parse_progress
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -41,6 +41,7 @@ class ControlChannelBackend:
         self._client = client
         self._ids = itertools.count(1)
         self._waiting: dict[str, asyncio.Future[tuple[dict[str, Any], bytes]]] = {}
+        self._listeners: dict[str, ProgressListener] = {}
         self._reader = asyncio.ensure_future(self._read())
 
     async def list_offered(self) -> list[LiveDeclaration]:
@@ -56,9 +57,11 @@ class ControlChannelBackend:
         content, _ = await asyncio.wait_for(self._ask({"op": "list"}), _LIST_SECONDS)
         return [LiveDeclaration.from_json(row) for row in content.get("live", ())]
 
-    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> CachedImage | None:
+    async def call(
+        self, name: str, request: LiveRequest, known: tuple[str, ...], on_progress: ProgressListener
+    ) -> CachedImage | None:
         question = {"op": "call", "rid": next(self._ids), "name": name, "known": list(known), **request.to_json()}
-        return parse_kernel_answer(*await self._ask(question), request, known)
+        return parse_kernel_answer(*await self._ask(question, on_progress), request, known)
 
     def close(self) -> None:
         self._reader.cancel()
@@ -70,8 +73,12 @@ class ControlChannelBackend:
             if not future.done():
                 future.set_exception(KernelUnavailable())
 
-    async def _ask(self, content: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    async def _ask(
+        self, content: dict[str, Any], on_progress: ProgressListener | None = None
+    ) -> tuple[dict[str, Any], bytes]:
         message = self._client.session.msg(REQUEST, content)
+        if on_progress is not None:
+            self._listeners[message["header"]["msg_id"]] = on_progress
         future: asyncio.Future[tuple[dict[str, Any], bytes]] = asyncio.get_running_loop().create_future()
         self._waiting[message["header"]["msg_id"]] = future
         try:
@@ -79,6 +86,7 @@ class ControlChannelBackend:
             return await future
         finally:
             self._waiting.pop(message["header"]["msg_id"], None)
+            self._listeners.pop(message["header"]["msg_id"], None)
 
     async def _read(self) -> None:
         while True:
@@ -87,10 +95,19 @@ class ControlChannelBackend:
             except KernelUnavailable:
                 self._fail_all()
                 return
-            future = self._waiting.get(message["parent_header"].get("msg_id", ""))
+            question = message["parent_header"].get("msg_id", "")
+            if message["content"].get("op") == "progress":
+                self._report(question, message["content"])
+                continue
+            future = self._waiting.get(question)
             if future is not None and not future.done():
                 body = b"".join(bytes(part) for part in message.get("buffers") or ())
                 future.set_result((message["content"], body))
+
+    def _report(self, question: str, content: dict[str, Any]) -> None:
+        listener, progress = self._listeners.get(question), parse_progress(content)
+        if listener is not None and progress is not None:
+            listener(*progress)
 
 
 class ControlChannels:

@@ -6,14 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ....errors import Conflict, DeadlineExceeded, InvalidInput, OutputInvalid, SandboxUnavailable
+from ....errors import Conflict, DeadlineExceeded, InvalidInput, OutputInvalid, SandboxUnavailable, UnsupportedType
 from ....model.detached import Detached
-from ....model.formats import get_format
+from ....model.formats import get_live_format
 from ....model.live import LiveDeclaration, LiveFigureRecord, LiveRequest
 from ....model.rendering import DrawOptions, RenderJob
 from ....store.store import Store
 from ..figures.redraw import read_source
 from ..rendering.queue import RenderQueue
+from .backend import ProgressListener
 from .image_cache import CachedImage
 from .registry import LiveTarget
 
@@ -29,7 +30,9 @@ class SandboxBackend:
         self._queue = queue
         self._function = function
 
-    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> CachedImage | None:
+    async def call(
+        self, name: str, request: LiveRequest, known: tuple[str, ...], on_progress: ProgressListener
+    ) -> CachedImage | None:
         """Call the function with the parameters of a request.
 
         Raises
@@ -46,13 +49,14 @@ class SandboxBackend:
         await self._queue.start()
         if (fault := find_python_mismatch(source.libraries, self._queue.report.libraries)) is not None:
             raise OutputInvalid(f"{fault} Detach it again.", code="version_mismatch")
-        rendered = await self._queue.render(make_job(request, data, declaration.timeout, source.libraries))
+        rendered = await self._queue.render(make_job(request, data, declaration, declaration.timeout, source.libraries))
         return CachedImage(
             rendered.images[0],
             alt=rendered.alt,
             revision=declaration.revision,
             version=declaration.version,
             device_pixel_ratio=rendered.device_pixel_ratio,
+            status=rendered.status,
         )
 
 
@@ -125,8 +129,9 @@ class DetachedFunctions:
         """Call the function with its defaults; one with required parameters is only opened."""
         timeout = min(declaration.timeout, self._max_seconds)
         try:
-            await self._queue.render(make_job(LiveRequest(), data, timeout, libraries))
-        except InvalidInput:
+            await self._queue.render(make_job(LiveRequest(), data, declaration, timeout, libraries))
+        except (InvalidInput, UnsupportedType):
+            # It was called, or its parameters have no defaults; what it returns is not a PNG.
             return
         except DeadlineExceeded as error:
             raise OutputInvalid(
@@ -153,9 +158,12 @@ class DetachedFunctions:
         return OutputInvalid(f"{text} The versions differ: {differences}.", code="version_mismatch")
 
 
-def make_job(request: LiveRequest, data: bytes, timeout: float, libraries: Mapping[str, str]) -> RenderJob:
-    dpi = None if get_format(request.format).is_vector else request.dpi
-    options = DrawOptions(request.format, request.width, request.height, dpi)
+def make_job(
+    request: LiveRequest, data: bytes, declaration: LiveDeclaration, timeout: float, libraries: Mapping[str, str]
+) -> RenderJob:
+    """Return the job that calls a detached function."""
+    dpi = None if get_live_format(request.format).is_vector else request.dpi
+    options = DrawOptions(request.format, request.width, request.height, dpi, tight=declaration.tight)
     return RenderJob(
         "function",
         data,

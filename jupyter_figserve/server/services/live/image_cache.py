@@ -15,12 +15,12 @@ from tornado.ioloop import IOLoop
 
 from ....model.figures import EncodedImage, sha256_hex
 from ....model.live import DEVICE_PIXEL_RATIOS, LiveRequest
-from ....model.live_images import KEPT_PICTURES, LivePicture
+from ....model.live_images import MAX_LIVE_IMAGES, LiveImage
 from ....store.store import Store
 
 _FLUSH_SECONDS = 20.0
 """A live figure may give many images a second; only some of them need reach the disk."""
-_MAX_UNWRITTEN = 10 * KEPT_PICTURES
+_MAX_UNWRITTEN = 10 * MAX_LIVE_IMAGES
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,16 @@ class CachedImage:
         Of the declaration and of the data that it shows; "" and None when an earlier server process stored it.
     device_pixel_ratio
         Image pixels per CSS pixel.
+    status
+        HTTP status of data.
+    refreshed
+        Of the declaration when the call began.
     is_html
         Whether HTML is the figure's own format, whichever was requested.
     live, key
         The live figure and the request that it answers; set by the cache.
-    drawn
-        Time when it was drawn, in seconds since the epoch; set by the cache.
+    rendered
+        Time when it was rendered, in seconds since the epoch; set by the cache.
     """
 
     payload: EncodedImage
@@ -47,15 +51,22 @@ class CachedImage:
     version: str | None = None
     device_pixel_ratio: int = 1
     is_html: bool = False
+    status: int = 200
+    refreshed: str = ""
     live: str = ""
     key: str = ""
-    drawn: float = 0.0
+    rendered: float = 0.0
 
     @cached_property
     def size(self) -> tuple[int | None, int | None]:
         """Width and height on a page, in CSS pixels; None where they are not known."""
         width, height = self.payload.width, self.payload.height
         return width and round(width / self.device_pixel_ratio), height and round(height / self.device_pixel_ratio)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it may be cached: not the response to an error that the function has found."""
+        return self.status < 300
 
     @cached_property
     def digest(self) -> str:
@@ -80,11 +91,13 @@ class StaleImageCache:
         self._timer: Any = None
 
     def put(self, live_id: str, request: LiveRequest, image: CachedImage) -> CachedImage:
-        """Keep the newest image of a request, soon also on disk; return it with its place and time.
+        """Keep the newest good image of a request, soon also on disk; return it with its place and time.
 
-        What could not be drawn for a hidpi screen answers requests for usual screens too, and is stored as such.
+        What could not be rendered for a hidpi screen answers requests for usual screens too, and is stored as such.
         """
-        image = replace(image, live=live_id, key=request.key, drawn=self._store.clock())
+        image = replace(image, live=live_id, key=request.key, rendered=self._store.clock())
+        if not image.is_good:
+            return image
         self._put_in_memory(image)
         if image.device_pixel_ratio == request.device_pixel_ratio:
             self._write_later(image)
@@ -95,13 +108,13 @@ class StaleImageCache:
         return image
 
     def refresh(self, image: CachedImage) -> CachedImage:
-        """Mark an image as drawn now, because its data has not changed since."""
-        fresh = replace(image, drawn=self._store.clock())
+        """Mark an image as rendered now, because its data has not changed since."""
+        fresh = replace(image, rendered=self._store.clock())
         self._in_memory[fresh.live, fresh.key] = fresh
         return fresh
 
     def find_in_memory(self, live_id: str, key: str) -> CachedImage | None:
-        """Return the image if it was drawn in this server's life and is still in memory."""
+        """Return the image if it was rendered in this server's life and is still in memory."""
         place = (live_id, key)
         if place in self._in_memory:
             self._in_memory.move_to_end(place)
@@ -132,7 +145,7 @@ class StaleImageCache:
             device_pixel_ratio=device_pixel_ratio,
             live=live_id,
             key=key,
-            drawn=row.drawn,
+            rendered=row.rendered,
         )
 
     async def flush(self) -> None:
@@ -146,7 +159,7 @@ class StaleImageCache:
             await self._write(images, is_frozen=False)
 
     async def freeze(self, images: Sequence[CachedImage]) -> None:
-        """Write these images now, to stay whatever is drawn after them."""
+        """Write these images now, to stay whatever is rendered after them."""
         await self._write(images, is_frozen=True)
 
     def _put_in_memory(self, image: CachedImage) -> None:
@@ -177,9 +190,9 @@ class StaleImageCache:
         await self._store.live.keep_images([(_to_row(image, is_frozen=is_frozen), image.payload) for image in images])
 
 
-def _to_row(image: CachedImage, *, is_frozen: bool) -> LivePicture:
+def _to_row(image: CachedImage, *, is_frozen: bool) -> LiveImage:
     part = image.payload.to_representation()
-    return LivePicture(
+    return LiveImage(
         live=image.live,
         key=image.key,
         mimetype=part.mimetype,
@@ -189,6 +202,6 @@ def _to_row(image: CachedImage, *, is_frozen: bool) -> LivePicture:
         height=part.height,
         dpi=part.dpi,
         alt=image.alt,
-        drawn=image.drawn,
+        rendered=image.rendered,
         is_frozen=is_frozen,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ....errors import (
@@ -15,8 +16,9 @@ from ....errors import (
     UnsupportedType,
 )
 from ....model.figures import EncodedImage
-from ....model.formats import get_format_of_mimetype, looks_like
+from ....model.formats import get_live_format, looks_like
 from ....model.live import LiveRequest
+from ....model.responses import is_status
 from .image_cache import CachedImage
 
 _MAX_TEXT = 2_000
@@ -47,8 +49,8 @@ def parse_kernel_answer(
         if version not in known:
             raise OutputInvalid("The kernel reports unchanged data, but the server has no image of that version.")
         return None
-    row = get_format_of_mimetype(str(head.get("mimetype")))
-    if row.name != request.format or not looks_like(row, body):
+    row, status = get_live_format(request.format), head.get("status", 200)
+    if head.get("mimetype") != row.mimetype or not looks_like(row, body) or not is_status(status):
         raise OutputInvalid(f"The kernel's answer is not a valid {request.format} file.")
     width, height, dpi = (_parse_size(head.get(name)) for name in ("width", "height", "dpi"))
     alt, revision = (str(head.get(name) or "")[:_MAX_TEXT] for name in ("alt", "revision"))
@@ -61,7 +63,16 @@ def parse_kernel_answer(
         version=version,
         device_pixel_ratio=request.device_pixel_ratio if head.get("density") == request.device_pixel_ratio else 1,
         is_html=head.get("is_html") is True,
+        status=status,
     )
+
+
+def parse_progress(head: dict[str, Any]) -> tuple[float, float] | None:
+    """Return the work done and the total of a kernel's report; None where it is not valid."""
+    done, total = head.get("done"), head.get("total")
+    if not (isinstance(done, (int, float)) and isinstance(total, (int, float))):
+        return None
+    return (float(done), float(total)) if 0 <= done <= total < math.inf and total > 0 else None
 
 
 def _parse_error(error: dict[str, Any]) -> FigServeError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ....model.figures import Identity, new_id
@@ -12,6 +12,8 @@ from ....store.store import Store
 from .backend import LiveBackend
 
 OFFERED, CHANGED, GONE = "live.offered", "live.changed", "live.gone"
+REFRESHED, PROGRESS = "live.refreshed", "live.progress"
+"""The data has changed, so that open pages ask again; a running call reports its progress."""
 LiveEventListener = Callable[[str, str, dict[str, Any]], None]
 """Takes the owner, the kind of the event and its data."""
 
@@ -86,9 +88,11 @@ class LiveRegistry:
         for name, target in self._offered[kernel].items():
             known = before.get(name)
             if known is None or known.declaration.revision != target.declaration.revision:
-                self._notify(OFFERED if known is None else CHANGED, kernel, target.record)
+                self.notify(OFFERED if known is None else CHANGED, kernel, target.record)
+            elif known.declaration.refreshed != target.declaration.refreshed:
+                self.notify(REFRESHED, kernel, target.record)
         for name in before.keys() - self._offered[kernel].keys():
-            self._notify(GONE, kernel, before[name].record)
+            self.notify(GONE, kernel, before[name].record)
         return records
 
     def unregister(self, kernel: str, backend: LiveBackend) -> bool:
@@ -96,7 +100,7 @@ class LiveRegistry:
         if any(target.backend is not backend for target in self._offered.get(kernel, {}).values()):
             return False
         for target in self._offered.pop(kernel, {}).values():
-            self._notify(GONE, kernel, target.record)
+            self.notify(GONE, kernel, target.record)
         return True
 
     async def find(self, kernel: str, name: str) -> LiveTarget | None:
@@ -122,8 +126,9 @@ class LiveRegistry:
         """Return what kernels offer, the newest kernel's first."""
         return [target for offered in reversed(self._offered.values()) for target in offered.values()]
 
-    def _notify(self, kind: str, kernel: str, record: LiveFigureRecord) -> None:
-        data = {"live": record.id, "session": kernel, "name": record.name}
+    def notify(self, kind: str, kernel: str | None, record: LiveFigureRecord, **details: Any) -> None:
+        """Report an event of a live figure to the listener."""
+        data = {"live": record.id, "session": kernel, "name": record.name, **details}
         self._listener(record.owner, kind, data | {"notebook": record.identity.notebook or None})
 
     async def _find_notebook(self, kernel: str) -> str:
@@ -142,7 +147,12 @@ class LiveRegistry:
     ) -> list[LiveFigureRecord]:
         """Return the records; only new and changed declarations are written."""
         known = {target.record.identity: target for target in before.values()}
-        unchanged = {one for one in declared if one in known and known[one].declaration == declared[one]}
+        # A refresh is no change: it may come many times in a second, and need not be stored.
+        unchanged = {
+            one
+            for one in declared
+            if one in known and replace(known[one].declaration, refreshed="") == replace(declared[one], refreshed="")
+        }
         new = {one: declaration for one, declaration in declared.items() if one not in unchanged}
         recorded: Mapping[Identity, LiveFigureRecord] = {}
         if new and self._store.read_only_because is None:

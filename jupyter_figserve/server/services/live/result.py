@@ -46,5 +46,5 @@ def make_version_etag(declaration: LiveDeclaration, request: LiveRequest, versio
     """Return the ETag that code, parameters and version of the data determine; None for data without a version."""
     if not declaration.is_versioned or version is None:
         return None
-    text = "\0".join((declaration.name, declaration.digest, request.key, version))
+    text = "\0".join((declaration.name, declaration.digest, request.key, version, declaration.refreshed))
     return f'"v{hashlib.sha256(text.encode()).hexdigest()}"'

@@ -6,19 +6,23 @@ through the queue of the target's kernel to the target's backend.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from ....errors import FigServeError, InvalidInput, TooManyRequests, Unavailable, UnsupportedType
+from tornado.ioloop import IOLoop
+
+from ....errors import FigServeError, TooManyRequests, Unavailable, UnsupportedType
 from ....model.live import LiveRequest
 from ....model.times import Clock
 from .backend import KernelUnavailable, LiveBackend
 from .call_queue import CallQueue
 from .control_channel import ControlChannels
+from .data_versions import DataVersions
+from .forms import LiveForms
 from .image_cache import CachedImage, StaleImageCache
-from .registry import LiveRegistry, LiveTarget
+from .registry import PROGRESS, LiveRegistry, LiveTarget
 from .result import LiveResult, make_etag, make_version_etag
+from .watchers import LiveWatchers
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class LiveService:
         self,
         registry: LiveRegistry,
         images: StaleImageCache,
+        watchers: LiveWatchers,
         limits: LiveLimits,
         owner: str,
         clock: Clock,
@@ -69,13 +74,15 @@ class LiveService:
     ) -> None:
         self.registry = registry
         self.images = images
+        self.watchers = watchers
         self.limits = limits
         self._owner = owner
         self._clock = clock
         self._control_channels = control_channels
         self._on_call = on_call
         self._queues: dict[str, CallQueue[CachedImage]] = {}
-        self._forms: dict[str, tuple[str, str]] = {}
+        self.forms = LiveForms(images)
+        self._versions = DataVersions(registry, lambda seconds, run: IOLoop.current().call_later(seconds, run))
 
     async def find(self, kernel: str, name: str) -> LiveTarget | None:
         """Return what a kernel offers, or offered, under a name.
@@ -121,7 +128,7 @@ class LiveService:
             When the function failed.
         """
         cached = None if no_cache else self.images.find_in_memory(target.record.id, request.key)
-        if cached is not None and cached.revision != target.declaration.revision:
+        if cached is not None and not _is_of(cached, target):
             cached = None
         result = None if no_cache else self._find_fresh(target, request, cached, known_etags)
         if result is not None:
@@ -134,26 +141,6 @@ class LiveService:
             return await self._find_stale(target, request, error)
         return LiveResult(make_etag(image, target.declaration, request), image)
 
-    async def freeze(self, target: LiveTarget, requests: Sequence[LiveRequest]) -> int:
-        """Render these and keep their images for when no kernel offers the figure; return their number.
-
-        Raises
-        ------
-        FigServeError
-            The first failure; images before it are kept.
-        """
-        images: list[CachedImage] = []
-        try:
-            for request in requests:
-                result = await self.render(target, request)
-                if result.stale is not None:
-                    raise result.stale
-                assert result.image is not None
-                images.append(result.image)
-        finally:
-            await self.images.freeze(images)
-        return len(images)
-
     def is_busy(self, target: LiveTarget) -> bool:
         queue = self._queues.get(target.queue_key)
         return queue is not None and queue.is_busy
@@ -162,20 +149,6 @@ class LiveService:
         """Whether rendering this now would make no further call."""
         queue = self._queues.get(target.queue_key)
         return queue is not None and queue.would_coalesce(_call_key(target, request))
-
-    def find_form(self, target: LiveTarget) -> str | None:
-        """Return what the function as declared gave last, ``"html"`` or ``"picture"``; None before its first call."""
-        revision, form = self._forms.get(target.record.id, ("", None))
-        return form if revision == target.declaration.revision else None
-
-    async def find_size(self, target: LiveTarget, arguments: Mapping[str, Any]) -> tuple[int | None, int | None]:
-        """Return the CSS width and height of the last image with these arguments, each None if not known."""
-        try:
-            complete = target.declaration.parameters.complete(arguments)
-        except InvalidInput:
-            return None, None
-        last = await self.images.find_last(target.record.id, LiveRequest(complete))
-        return (None, None) if last is None else last.size
 
     def unregister(self, kernel: str, backend: LiveBackend) -> None:
         """Remove what a kernel offers through a backend that is closed, whose calls have failed already."""
@@ -192,6 +165,7 @@ class LiveService:
             self._control_channels.disconnect(kernel)
 
     async def close(self) -> None:
+        self.watchers.close()
         if self._control_channels is not None:
             self._control_channels.close()
         await self.images.flush()
@@ -206,7 +180,7 @@ class LiveService:
             return LiveResult(etag)
         if cached is None:
             return None
-        age = self._clock() - cached.drawn
+        age = self._clock() - cached.rendered
         is_current = etag is not None and cached.version == declaration.version
         if is_current or age < declaration.cache:
             return LiveResult(make_etag(cached, declaration, request), cached, max(1, int(age)))
@@ -235,34 +209,40 @@ class LiveService:
     async def _call_backend(
         self, backend: LiveBackend, target: LiveTarget, request: LiveRequest, cached: CachedImage | None
     ) -> CachedImage:
+        def report(done: float, total: float) -> None:
+            details = {"done": done, "total": total, "arguments": dict(request.arguments)}
+            self.registry.notify(PROGRESS, target.kernel, target.record, **details)
+
         known = () if cached is None or cached.version is None else (cached.version,)
         try:
-            image = await backend.call(target.record.name, request, known)
+            image = await backend.call(target.record.name, request, known, report)
         except UnsupportedType as error:
-            self._record_form(target, request, is_html=error.code == "html_only")
+            self.forms.record_failure(target, error.code)
             raise
         if image is None:
             assert cached is not None, "a backend says that nothing changed only of a version in known"
             return self.images.refresh(cached)
-        self._record_form(target, request, is_html=image.is_html)
-        return self.images.put(target.record.id, request, image)
-
-    def _record_form(self, target: LiveTarget, request: LiveRequest, *, is_html: bool) -> None:
-        """Only a request for PNG, the default, leaves the choice to the figure."""
-        if request.format == "png":
-            self._forms[target.record.id] = (target.declaration.revision, "html" if is_html else "picture")
+        self.forms.record(target, request, image)
+        self._versions.record(target, image.version)
+        return self.images.put(target.record.id, request, replace(image, refreshed=target.declaration.refreshed))
 
     async def _find_stale(
         self, target: LiveTarget, request: LiveRequest, error: Unavailable | TooManyRequests
     ) -> LiveResult:
         """Return the last good image instead of an error that will pass."""
         last = await self.images.find_last(target.record.id, request)
-        age = 0.0 if last is None else max(0.0, self._clock() - last.drawn)
+        age = 0.0 if last is None else max(0.0, self._clock() - last.rendered)
         max_age = self.limits.max_stale_seconds
         if last is None or (max_age is not None and age > max_age):
             raise error
         return LiveResult(f'"{last.digest}"', last, int(age), error)
 
 
-def _call_key(target: LiveTarget, request: LiveRequest) -> tuple[str, str, str]:
-    return target.record.name, target.declaration.revision, request.key
+def _is_of(image: CachedImage, target: LiveTarget) -> bool:
+    """Whether an image is of the function as declared now, and not older than its last refresh."""
+    declaration = target.declaration
+    return (image.revision, image.refreshed) == (declaration.revision, declaration.refreshed)
+
+
+def _call_key(target: LiveTarget, request: LiveRequest) -> tuple[str, str, str, str]:
+    return target.record.name, target.declaration.revision, target.declaration.refreshed, request.key

@@ -22,6 +22,8 @@ from ....model.times import parse_duration
 
 RENDER_FORMATS = tuple(name for name in FORMATS if name != "html")
 """Formats that a plotting library can draw."""
+OFFERED_FORMATS = tuple(name for name in RENDER_FORMATS if not FORMATS[name].is_animated)
+"""Formats that pages offer for a still figure."""
 SIZE_FIELDS = ("width", "height", "dpi", "style", "transparent")
 """Fields in which a published figure may be asked for, in the order in which they are signed."""
 SEEDS = 2**32

@@ -46,7 +46,8 @@ class RenderService:
         # In a thread: a source and its renders may have many megabytes.
         key, cached = await asyncio.get_running_loop().run_in_executor(None, self._look_up, job)
         if cached is not None:
-            return RenderResult(cached.pictures, **cached.words), True
+            metadata = {**cached.metadata, "warnings": tuple(cached.metadata["warnings"])}
+            return RenderResult(cached.images, **metadata), True
         self._raise_known_failure(key)
         return await self._renders.run(key, lambda: self._render_and_keep(key, job, low_priority)), False
 
@@ -62,7 +63,7 @@ class RenderService:
             while len(self._failures) > _MAX_FAILURES:
                 self._failures.popitem(last=False)
             raise
-        metadata = {"title": rendered.title, "alt": rendered.alt, "output": rendered.output}
+        metadata = {name: getattr(rendered, name) for name in ("title", "alt", "output", "warnings")}
         cached = CachedRender(rendered.images, metadata | {"libraries": dict(rendered.libraries)})
         await asyncio.get_running_loop().run_in_executor(None, self._cache.put, key, cached)
         return rendered

@@ -1,4 +1,4 @@
-"""Capture: keeps every image that a kernel displays for its session, by a subscription of its own. Server process.
+"""Capture: keeps every image that a kernel displays, through a separate subscription. Server process.
 
 Two methods of the server's kernel manager are wrapped on its instance, ``start_watching_activity`` and
 ``stop_watching_activity``, which Jupyter calls whenever it opens and closes the sockets of a kernel.
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("jupyter_figserve")
 THROUGH_GATEWAY = (
-    "The kernels run behind a Gateway, whose messages pass this server only while a notebook is open: what they display"
-    " is not captured. Publish figures instead."
+    "The kernels run behind a Gateway, whose messages reach this server only while a notebook is open: images that they"
+    " display are not captured. Publish figures instead."
 )
 SWITCHED_OFF = "FigServe.capture is off."
 
@@ -110,7 +110,7 @@ class Capture:
         return [subscription.buffer for subscription in self._subscriptions.values()]
 
     async def wait_for_mark(self, kernel: str, mark: str, seconds: float) -> bool:
-        """Wait until everything that the kernel displayed before it sent ``mark`` has arrived; whether it has."""
+        """Wait until all that the kernel displayed before it sent ``mark`` has arrived; return False on timeout."""
         subscription = self._subscriptions.get(kernel)
         return subscription is not None and await subscription.wait_for_mark(mark, seconds)
 
@@ -129,12 +129,12 @@ class Capture:
             self._subscribe(kernel)
 
     def on_sweep(self, alive: set[str]) -> None:
-        """End the sessions of all kernels but the ones that are alive."""
+        """End the sessions of all kernels that are not alive."""
         for kernel in self._subscriptions.keys() - alive:
             self.on_kernel_ended(kernel)
 
     def _subscribe(self, kernel: str) -> None:
-        """Subscribe to a kernel, anew after a restart; a failure here must not harm the kernel."""
+        """Subscribe to a kernel, again after a restart; a failure here must not harm the kernel."""
         try:
             manager = self._app.kernel_manager.get_kernel(kernel)
             if kernel not in self._subscriptions:
@@ -145,7 +145,7 @@ class Capture:
                 self._subscriptions[kernel] = self.make_subscription(kernel, buffer)
             self._subscriptions[kernel].open(manager)
         except Exception:
-            logger.warning("What kernel %s displays is not captured.", kernel, exc_info=True)
+            logger.warning("Images displayed by kernel %s are not captured.", kernel, exc_info=True)
 
     def make_subscription(self, kernel: str, buffer: CaptureBuffer) -> IopubSubscription:
         """Return a subscription, not open yet, that records into ``buffer``."""

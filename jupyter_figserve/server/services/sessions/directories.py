@@ -53,7 +53,7 @@ class SessionDirectories:
                 self._lock = _try_lock(self._own / "lock")
         except OSError as error:
             self.problem = f"Jupyter's runtime directory is not writable: {error.strerror or error}."
-            self._log.warning("Nothing that sessions display is captured. %s", self.problem)
+            self._log.warning("Images displayed by sessions are not captured. %s", self.problem)
             return
         self._remover.submit(self.sweep)
 

@@ -1,6 +1,6 @@
-"""Parses a kernel's display messages: the image, checked to be what it claims, and the ids. Server process.
+"""Parses a kernel's display messages: the image, whose type is verified, and the ids. Server process.
 
-A kernel may send anything: wrong types, broken base64, data that is no image. Nothing but base64 is decoded.
+A kernel may send anything: wrong types, broken base64, data that is no image. Only base64 is decoded.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ....model.formats import FORMATS
 from ..figures.upload import make_payload
 
 CAPTURED_FORMATS = tuple(FORMATS[name] for name in ("png", "svg", "jpg", "webp"))
-"""In order of preference, for a display that comes in several."""
+"""In order of preference, for a display in several formats."""
 _MAX_ID_LENGTH = 200
 _MAX_EXECUTION_COUNT = 10**9
 
@@ -30,7 +30,7 @@ def find_image(content: Any, max_bytes: int, max_pixels: int) -> EncodedImage | 
     Raises
     ------
     FigServeError
-        When the data is not the image that it claims to be, or too large.
+        When the data is too large, or not an image of the declared type.
     """
     bundle = _mapping(_mapping(content).get("data"))
     row = next((row for row in CAPTURED_FORMATS if row.mimetype in bundle), None)
@@ -51,7 +51,7 @@ def find_image(content: Any, max_bytes: int, max_pixels: int) -> EncodedImage | 
 def find_mark(content: Any) -> str | None:
     """Return the mark that ``figserve.last()`` sends after all displays before it.
 
-    "" for other displays of ours, which are not captured; None for all others.
+    "" for other displays of this package, which are not captured; None for all others.
     """
     metadata = _mapping(_mapping(content).get("metadata"))
     if MARKER not in metadata:

@@ -1,7 +1,7 @@
 """A subscription to one kernel's IOPub channel, which records the images that the kernel displays. Server process.
 
-Of each message only the header is read, unless its type is one that capture follows; such a message is verified by the
-kernel's key before it is believed.
+Only the header of a message is read, unless its type is one that capture handles; such a message is verified with the
+kernel's key before it is used.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .ring_buffer import CaptureBuffer, CapturedImage
 
 logger = logging.getLogger("jupyter_figserve")
 _DISPLAY_TYPES = frozenset({"display_data", "execute_result", "update_display_data"})
-_FOLLOWED_TYPES = _DISPLAY_TYPES | {"execute_input", "clear_output"}
+_HANDLED_TYPES = _DISPLAY_TYPES | {"execute_input", "clear_output"}
 _FLUSH_DELAY_SECONDS = 0.05
 _FLUSH_INTERVAL_SECONDS = 1.0
 _MAX_MARKS = 16
@@ -37,7 +37,7 @@ class IopubSubscription:
     max_bytes, max_pixels
         Of one image; larger ones are dropped.
     on_captured
-        Called at most once a second, with the images that are new since.
+        Called at most once a second, with the new images.
     """
 
     def __init__(
@@ -68,9 +68,9 @@ class IopubSubscription:
         self._last_flush = 0.0
 
     def open(self, manager: Any) -> None:
-        """Subscribe to the kernel of this manager, anew after a restart."""
+        """Subscribe to the kernel of this manager, again after a restart."""
         self.close()
-        # A session of its own, since a session rejects a signature that it has seen before.
+        # A separate session, since a session rejects a signature that it has seen before.
         self._session = Session(config=manager.session.config, key=manager.session.key, digest_history_size=_MAX_MARKS)
         self._manager, self._port = manager, getattr(manager, "iopub_port", None)
         self._stream = manager.connect_iopub()
@@ -90,7 +90,7 @@ class IopubSubscription:
         return self._stream is not None and getattr(self._manager, "iopub_port", None) != self._port
 
     async def wait_for_mark(self, mark: str, seconds: float) -> bool:
-        """Wait until everything that the kernel displayed before it sent ``mark`` has arrived; whether it has."""
+        """Wait until all that the kernel displayed before it sent ``mark`` has arrived; return False on timeout."""
         if mark in self._marks:
             return True
         waiter = self._mark_waiters.setdefault(mark, asyncio.get_running_loop().create_future())
@@ -102,17 +102,17 @@ class IopubSubscription:
             self._mark_waiters.pop(mark, None)
 
     def _receive(self, parts: list[bytes]) -> None:
-        """Handle any message; none may reach Jupyter's loop as an exception."""
+        """Handle any message; no exception may reach Jupyter's loop."""
         try:
             _, message = self._session.feed_identities(parts)
-            if self._session.unpack(message[1])["msg_type"] in _FOLLOWED_TYPES:
+            if self._session.unpack(message[1])["msg_type"] in _HANDLED_TYPES:
                 self._handle(self._session.deserialize(message))
         except Exception as error:
             self.dropped += 1
             logger.debug("A message of kernel %s was not captured: %s", self.kernel, error)
 
     def _handle(self, message: dict[str, Any]) -> None:
-        """Handle a verified message of a followed type."""
+        """Handle a verified message of a handled type."""
         parent = message["parent_header"].get("msg_id") if isinstance(message["parent_header"], dict) else None
         request = parent if isinstance(parent, str) else ""
         content, kind, namer = message["content"], message["header"]["msg_type"], self.buffer.namer
@@ -152,7 +152,7 @@ class IopubSubscription:
             images = self.buffer.flush()
         except OSError as error:
             self.dropped += 1
-            logger.warning("Images displayed by kernel %s could not be kept: %s.", self.kernel, error.strerror)
+            logger.warning("Images displayed by kernel %s could not be stored: %s.", self.kernel, error.strerror)
             return
         if images:
             self._on_captured(self.kernel, images)

@@ -1,4 +1,4 @@
-"""What a kernel is given at its start: a key of its own, and the environment with our URL. Server process."""
+"""The key and the environment that a kernel is started with. Server process."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def make_environment(
     """Return the environment of a kernel.
 
     Names that begin with ``KERNEL_`` pass a Gateway. Without one, an environment replaces the whole of this process's,
-    so that ours has to be complete.
+    so it has to be complete.
 
     Parameters
     ----------
     given
-        The environment that the caller passes, if any.
+        The environment that the caller passes, or None.
     key
         Text of the kernel's key, "" without one.
     directory
@@ -59,5 +59,5 @@ def make_environment(
         ours["KERNEL_FIGSERVE_CA"] = certificate
     if directory is not None:
         ours["KERNEL_FIGSERVE_PLOTS"] = str(directory)
-    # A server that was itself started in a kernel of another one passes nothing of that on.
+    # A server that was started in a kernel of another server does not pass that server's variables on.
     return {name: value for name, value in base.items() if not name.startswith("KERNEL_FIGSERVE_")} | ours

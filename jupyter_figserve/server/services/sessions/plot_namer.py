@@ -1,9 +1,9 @@
 """Names the images that a kernel displays, after the cells that display them. Server process.
 
-**Identity.** A display with a ``display_id`` is one image however often it is updated, and only its newest state is
-kept. Any other image is identified by the execution that displayed it and by its position there: the second image of
-this run of the cell. Running a cell again is another execution, so it makes other images. ``clear_output`` restarts the
-positions, so that an animation that clears and shows is one image too.
+**Identity.** A display with a ``display_id`` is one image, of which only the newest state is kept. Any other image is
+identified by the execution that displayed it and by its position there: the second image of this run of the cell.
+Running a cell again is another execution, so it makes other images. ``clear_output`` restarts the positions, so that an
+animation that clears and shows is one image too.
 
 **Name.** The first image of the cell numbered 3 is ``cell-3.png``, the second ``cell-3-2.png``. Jupyter's numbers grow
 with each run of a cell, so a cell that runs again gets another name, until the kernel restarts and the numbers begin
@@ -50,11 +50,11 @@ class PlotNamer:
         count
             The execution count in the cell's brackets.
         kernel_session
-            The session id in the kernel's own messages, which most kernels choose afresh when they start.
+            The session id in the kernel's own messages, which most kernels generate when they start.
         """
         if count is not None:
             is_other = kernel_session != self._kernel_session
-            # The count alone is no sign of a restart: it stays the same when a cell runs without history.
+            # The count alone does not show a restart: it stays the same when a cell runs without history.
             if count < self._last_count or (is_other and count == self._last_count):
                 self._run += 1
             self._last_count, self._kernel_session = count, kernel_session
@@ -87,7 +87,7 @@ class PlotNamer:
         self._stems[stem] = number
         self._stems.move_to_end(stem)
         while len(self._stems) > MAX_STEMS:
-            # "plot" is used throughout the session; a cell's number does not come again within a run.
+            # "plot" is used throughout the session; a cell's number does not recur within a run.
             oldest = next(name for name in self._stems if name != "plot")
             del self._stems[oldest]
         return stem if number == 1 else f"{stem}-{number}"

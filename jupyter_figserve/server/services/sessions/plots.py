@@ -21,13 +21,13 @@ class Plot:
     path
         Its name below ``/plots/{session}/``.
     created
-        When it was made or last changed, in seconds since the epoch.
+        Time of creation or last change, in seconds since the epoch.
     origin
         ``"published"``, ``"captured"`` or ``"file"``.
     figure
         Id of the figure, for a published one.
     version
-        Of the figure, or the number of updates of a captured display; None for a file.
+        Version of the figure, or number of updates of a captured display; None for a file.
     """
 
     path: str
@@ -53,6 +53,7 @@ class Plot:
                 version.number,
             )
             for part in version.representations
+            if version.width_in_address(part) is None
         ]
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Ring buffer of the images that one session displayed lately, within a quota. Server process."""
+"""Ring buffer of the images that a session displayed last, within a quota. Server process."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class CapturedImage:
 class CaptureBuffer:
     """The newest images of a session; the oldest are deleted when the quota is exceeded.
 
-    New bytes stay in memory until ``flush`` writes them, so that a frame of an animation costs a dictionary entry.
+    New bytes stay in memory until ``flush`` writes them, so that a frame of an animation costs only a dictionary entry.
 
     Parameters
     ----------

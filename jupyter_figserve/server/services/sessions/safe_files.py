@@ -1,8 +1,8 @@
 """Files beneath a directory that kernels write to: listed and read without following links. Server process.
 
-A program there may replace any file by another at any moment. So no name is looked up twice: each part of a path is
-opened relative to the directory that is open already, never through a symbolic link, and the type is checked on the
-open descriptor (openat(2), open(2): O_NOFOLLOW, O_NONBLOCK).
+A program there may replace any file by another at any moment. Therefore no name is looked up twice: each part of a path
+is opened relative to the directory opened before, never through a symbolic link, and the type is checked on the open
+descriptor (openat(2), open(2): O_NOFOLLOW, O_NONBLOCK).
 """
 
 from __future__ import annotations

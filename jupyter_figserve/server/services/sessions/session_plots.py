@@ -1,4 +1,4 @@
-"""The plots of a session, whatever their origin. Server process.
+"""The plots of a session, from all origins. Server process.
 
 Precedence of plots at the same path: published, then captured, then files.
 """
@@ -40,7 +40,7 @@ class SessionPlots:
     Parameters
     ----------
     max_file_bytes
-        Of a file that is served.
+        Maximum size of a file that is served.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class SessionPlots:
         return found
 
     async def list(self, session_id: str) -> list[Plot]:
-        """Return a session's plots, newest first; of those at the same path, the one that is served.
+        """Return a session's plots, newest first, without those that another at the same path hides.
 
         Raises
         ------
@@ -101,7 +101,7 @@ class SessionPlots:
         NotFound
             When there is none.
         UnsupportedType
-            For a file whose bytes are not of the format that its suffix names.
+            For a file whose bytes do not match its suffix.
         """
         if safe_files.parse_safe_path(path) is None:
             raise _not_found()
@@ -135,7 +135,7 @@ class SessionPlots:
         return kernel or None
 
     def _list_captured(self, kernel: str, records: Sequence[FigureRecord]) -> Sequence[Plot]:
-        """Return the captured plots; one that was published as it is now, with its figure."""
+        """Return the captured plots, each with its figure if it was published in its current state."""
         buffer = self._capture.find_buffer(kernel)
         kept = {record.version.provenance.get("plot"): record for record in records if record.origin == "captured"}
 
@@ -222,7 +222,7 @@ class SessionPlots:
                 raise Unavailable("The file is being written; try again.", code="being_written", retry_after=1)
             if not looks_like(row, data):
                 raise UnsupportedType(
-                    f"The file is not the {row.name.upper()} that its suffix says.", code="type_mismatch"
+                    f"The file is not a valid {row.name.upper()}, although its suffix says so.", code="type_mismatch"
                 )
             return data
 

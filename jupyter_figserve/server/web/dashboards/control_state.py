@@ -1,7 +1,4 @@
-"""The state of a dashboard's controls: which parameters may be moved, and what an address sets them to.
-
-Server process.
-"""
+"""The state of a dashboard's controls, as the query of a URL sets them. Server process."""
 
 from __future__ import annotations
 
@@ -18,14 +15,14 @@ Query = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class ControlState:
-    """The controls of a dashboard as the query of an address sets them.
+    """The controls of a dashboard, as a query sets them.
 
     Parameters
     ----------
     allowed
-        Names of the parameters that may be moved; None for all.
+        Names of the parameters that may be changed; None for all.
     locked
-        Values of others.
+        Values of the others.
     """
 
     dashboard: ResolvedDashboard
@@ -38,7 +35,7 @@ class ControlState:
         return Parameters(tuple(item for item in known if self.allowed is None or item.name in self.allowed))
 
     def shared(self) -> dict[str, Parameter]:
-        """Return the parameters with one control on top, as the first panel of each declares them."""
+        """Return the parameters with a shared control, each as its first panel declares it."""
         found = {}
         for name, panels in self.dashboard.shared_controls().items():
             first = self.dashboard.find(panels[0])
@@ -53,7 +50,7 @@ class ControlState:
         Raises
         ------
         InvalidInput
-            When the address sets what may not be moved, or an argument is missing.
+            When the query sets a parameter that may not be changed, or an argument is missing.
         """
         texts = self._texts(panel)
         given = {item.name: item.parse(texts[item.name]) for item in self.movable(panel).items if item.name in texts}
@@ -61,7 +58,7 @@ class ControlState:
         return panel.complete({**panel.parameters.check(locked), **given})
 
     def unknown(self) -> list[str]:
-        """Return the names in the address that belong to no control."""
+        """Return the names in the query that belong to no control."""
         shared = set(self.shared())
         known = set(shared)
         for panel in self.dashboard.panels:
@@ -69,9 +66,9 @@ class ControlState:
         return [name for name in self.query if name not in known and not name.startswith("_")]
 
     def _texts(self, panel: ResolvedPanel) -> dict[str, Sequence[str]]:
-        """Return what the address gives for a panel's parameters, by their names.
+        """Return the texts in the query for a panel's parameters, by their names.
 
-        A shared parameter has the default of its control, whatever that of the panel is.
+        The default of a shared parameter is that of its control, even if the panel declares another.
         """
         found: dict[str, Sequence[str]] = {}
         shared = self.shared()

@@ -18,7 +18,7 @@ from ..http.private_handler import AuthenticatedHandler
 from .json_views import dashboard_json
 
 _FIELDS = ("name", "title", "theme", "controls", "rows", "collection", "notebook")
-_JSON_LIMIT = 2 * 2**20
+_MAX_JSON_BYTES = 2 * 2**20
 
 
 class DashboardBase(AuthenticatedHandler):
@@ -62,7 +62,7 @@ class DashboardsHandler(DashboardBase):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
-        body = self.json_body(_FIELDS, _JSON_LIMIT)
+        body = self.json_body(_FIELDS, _MAX_JSON_BYTES)
         layout = await validate_layout(
             self.context.store, self.context.live, Layout.from_json(body), self.principal.owner
         )
@@ -116,17 +116,17 @@ class DashboardRestoreHandler(DashboardBase):
         dashboards = self.context.store.dashboards
         known = await dashboards.find(dashboard_id) or await dashboards.find_deleted(dashboard_id)
         if known is None or not self.principal.may_see(known.owner):
-            raise NotFound("There is no deleted dashboard of this id that could come back.")
+            raise NotFound("There is no deleted dashboard with this id to restore.")
         record = await dashboards.restore(dashboard_id)
         await self.context.events.wake()
         self.write_json(await self.to_json(record))
 
 
 def _read_name(name: object, title: str) -> str:
-    """Return the given name, else one made from the title."""
+    """Return the given name, or one made from the title."""
     if name is not None:
         return check_name(name)
-    made = slug(title)
-    if made is None:
-        raise InvalidInput("No name can be made of this title; give one as name.")
-    return made
+    slugged = slug(title)
+    if slugged is None:
+        raise InvalidInput("This title has no letters or digits to make a name from. Give a name.")
+    return slugged

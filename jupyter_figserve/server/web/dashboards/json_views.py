@@ -1,10 +1,11 @@
-"""Dashboards and their panels as the JSON that programs outside rely on. Server process."""
+"""Dashboards and their panels as JSON, whose fields are public API. Server process."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ....model.dashboards import FIGURE, LIVE, TEXT
+from ....model.formats import get_live_format
 from ....model.markdown import render_markdown
 from ....model.times import rfc3339
 from ...services.addresses import PublicBase
@@ -12,7 +13,7 @@ from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
 
 
 def dashboard_json(dashboard: ResolvedDashboard, base: PublicBase) -> dict[str, Any]:
-    """A dashboard with what its panels show now."""
+    """Return a dashboard with the current content of its panels."""
     record, layout = dashboard.record, dashboard.record.layout
     return {
         "id": record.id,
@@ -33,7 +34,7 @@ def dashboard_json(dashboard: ResolvedDashboard, base: PublicBase) -> dict[str, 
 
 
 def panel_json(panel: ResolvedPanel) -> dict[str, Any]:
-    """What everyone who sees a panel may know of it."""
+    """Return the public metadata of a panel."""
     spec = panel.spec
     return {
         "kind": spec.kind,
@@ -49,7 +50,7 @@ def panel_json(panel: ResolvedPanel) -> dict[str, Any]:
 
 
 def _own_panel_json(panel: ResolvedPanel, base: PublicBase) -> dict[str, Any]:
-    """A panel for its owner, with the URLs of the figure that it shows."""
+    """Return a panel for its owner, with the URLs of its figure."""
     spec = panel.spec
     url = image = mimetype = None
     if spec.kind == FIGURE:
@@ -63,6 +64,6 @@ def _own_panel_json(panel: ResolvedPanel, base: PublicBase) -> dict[str, Any]:
         url, query = f"{base.url}/live/f/{spec.target}", ""
         if panel.target is not None:
             query = panel.target.declaration.parameters.query(spec.values)
-            mimetype = "image/png"
-        image = f"{url}.png" + (f"?{query}" if query else "")
+            mimetype = get_live_format(panel.suffix).mimetype
+        image = f"{url}.{panel.suffix}" + (f"?{query}" if query else "")
     return spec.as_json() | panel_json(panel) | {"url": url, "image_url": image, "mimetype": mimetype}

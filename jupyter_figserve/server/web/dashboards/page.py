@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from ....errors import InvalidInput
 from ....model.dashboards import TEXT, PanelSpec
 from ....model.markdown import render_markdown
+from ...services.addresses import hidpi_address
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
-from ..live.form import FormControl, frame_url, hidpi_url, make_control
+from ..live.form import FormControl, frame_url, hidpi_url, is_raster, make_control
+from ..live.page import find_refresh
 from .control_state import ControlState
 
 COLUMNS = 60
-"""Columns of a row: divisible by 2 to 6, so that halves to sixths are whole numbers of them."""
-_HIDPI_RATIO = 2
+"""Grid columns of a row: divisible by 2 to 6, so that halves to sixths are whole numbers of columns."""
 
 
 @dataclass(frozen=True)
@@ -32,18 +33,18 @@ class PanelUrls:
         Path below our prefix that holds the frames of live figures.
     pinned
         Query that names the version of a figure.
-    hidpi
-        Query of a figure's PNG at a resolution in dots per inch; None where there is none.
     repeats_fixed
         Whether the query of a live image must repeat the values that the panel fixes.
+    min_refresh
+        Seconds between two requests that a page makes by itself, at least.
     """
 
     image: Callable[[ResolvedPanel], str]
     frame: Callable[[ResolvedPanel], str]
     folder: str
     pinned: Callable[[ResolvedPanel], str]
-    hidpi: Callable[[ResolvedPanel, float], str | None]
     repeats_fixed: bool
+    min_refresh: float
 
 
 @dataclass(frozen=True)
@@ -53,17 +54,19 @@ class PanelContext:
     Parameters
     ----------
     columns
-        How many of its row's ``COLUMNS`` it takes.
+        Its width in grid columns.
     image, hidpi
-        Relative URLs of the image, and of the same for HiDPI screens; None where there is none.
+        Relative URLs of the image, and of its version for hidpi screens; None without one.
     alone
-        URL of a live figure's output in the form that its function returns, to open by itself.
+        URL of a live figure's result, to open on its own.
     frame
         Relative URL of the frame's content; None for an image.
     names
-        For the script: the parameter of each control, by the control's name in the form.
+        For the script: names of the controls in the form, by parameter.
     fixed
-        For the script: the part of the image's query that no control sets.
+        For the script: the part of the image's query that is fixed.
+    refresh
+        For the script: seconds after which it asks for a new image; None for never.
     """
 
     panel: ResolvedPanel
@@ -77,6 +80,7 @@ class PanelContext:
     controls: Sequence[FormControl] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     fixed: str = ""
+    refresh: float | None = None
 
     @property
     def spec(self) -> PanelSpec:
@@ -93,18 +97,18 @@ class PanelContext:
 
 @dataclass(frozen=True)
 class DashboardPage:
-    """What the template of a dashboard shows.
+    """Context of the template of a dashboard.
 
     Parameters
     ----------
     address
-        Of the page, relative to it.
+        URL of the page, relative to itself.
     folders
-        Paths below our prefix that frames may come from, also when a live figure turns to HTML later.
+        Paths below our prefix that frames may come from, including a live figure that later returns HTML.
     error
-        What is wrong with the address.
+        Error message for the query, or "".
     is_paused
-        Whether a person must first allow functions to run, because another site led here.
+        Whether the user must first allow functions to run, because another site linked here.
     """
 
     dashboard: ResolvedDashboard
@@ -117,7 +121,7 @@ class DashboardPage:
 
     @property
     def is_signed(self) -> bool:
-        """Whether it contains URLs that are valid for a minute."""
+        """Whether it contains signed URLs, which are valid for a minute."""
         return any(panel.frame and panel.panel.is_html for row in self.rows for panel in row)
 
     @property
@@ -126,12 +130,12 @@ class DashboardPage:
 
     @property
     def movable(self) -> dict[str, str]:
-        """Labels of the parameters that a link may allow its visitors to move, by name."""
+        """Labels of the parameters that a link may let its viewers change, by name."""
         return {control.name: control.label for control in self._all_controls()}
 
     @property
     def defaults(self) -> str:
-        """For the script: the text of each default, which addresses leave out."""
+        """For the script: the text of each default, which URLs omit."""
         return json.dumps(
             {control.field: control.default for control in self._all_controls() if control.default is not None}
         )
@@ -144,7 +148,7 @@ class DashboardPage:
 
 
 def build_page(state: ControlState, urls: PanelUrls, *, address: str, is_paused: bool = False) -> DashboardPage:
-    """Build the page of a dashboard, with its controls as the address sets them."""
+    """Build the page of a dashboard, with its controls as the query sets them."""
     dashboard = state.dashboard
     controls = [make_control(item, state.query.get(name)) for name, item in state.shared().items()]
     is_paused = is_paused and any(panel.target for panel in dashboard.panels)
@@ -154,7 +158,7 @@ def build_page(state: ControlState, urls: PanelUrls, *, address: str, is_paused:
         contexts = [_build_panel(state, panel, width, urls) for panel, width in zip(row, widths, strict=True)]
         rows.append([_pause(context) for context in contexts] if is_paused else contexts)
     unknown = state.unknown()
-    error = f"There is no control {unknown[0]!r:.60} here; the rest of the address counts." if unknown else ""
+    error = f"There is no control {unknown[0]!r:.60} on this dashboard; it is ignored." if unknown else ""
     return DashboardPage(dashboard, address, controls, rows, _folders(dashboard, urls), error, is_paused)
 
 
@@ -169,7 +173,7 @@ def _build_panel(state: ControlState, panel: ResolvedPanel, columns: int, urls: 
     if panel.spec.kind == TEXT:
         return context
     if panel.is_gone:
-        return replace(context, error="What stood here has been deleted.")
+        return replace(context, error="This figure has been deleted.")
     context = replace(context, address=urls.image(panel))
     if panel.target is not None:
         return _with_live_figure(context, state, urls)
@@ -182,37 +186,35 @@ def _with_figure(context: PanelContext, urls: PanelUrls) -> PanelContext:
         return replace(context, frame=urls.frame(panel))
     assert panel.figure is not None
     if image is None:
-        return replace(context, error="This figure is a document, which has no picture.")
+        return replace(context, error="This figure is a document without an image.")
     version, pinned = panel.figure.version, urls.pinned(panel)
-    if panel.is_thumbnail:
+    if panel.is_thumbnail and panel.suffix == image.format.name:
         return replace(context, image=f"{context.address}.png?{pinned}&width={image.width}")
-    url = f"{context.address}.{image.format.name}?{pinned}"
-    if version.vector is not None:
-        return replace(context, image=url, hidpi=f"{context.address}.svg?{pinned}")
-    query = None
-    if image.format.name == "png" and image.dpi and version.source is not None:
-        query = urls.hidpi(panel, _HIDPI_RATIO * image.dpi)
-    return replace(context, image=url, hidpi=query and f"{context.address}.png?{pinned}&{query}")
+    url = f"{context.address}.{panel.suffix}?{pinned}"
+    if panel.suffix != image.format.name or version.hidpi is None:
+        return replace(context, image=url)
+    return replace(context, image=url, hidpi=f"{context.address}.{hidpi_address(version.hidpi, pinned)}")
 
 
 def _with_live_figure(context: PanelContext, state: ControlState, urls: PanelUrls) -> PanelContext:
     panel = context.panel
     assert panel.target is not None
     parameters = panel.target.declaration.parameters
-    context = _with_controls(context, state)
+    context = replace(_with_controls(context, state), refresh=find_refresh(panel.target.declaration, urls.min_refresh))
     try:
         values = state.values(panel)
     except InvalidInput as error:
         return replace(context, error=error.message)
     fixed = parameters.query(panel.spec.values) if urls.repeats_fixed else ""
     query = (parameters if urls.repeats_fixed else state.movable(panel)).query(values)
-    suffix = "html" if panel.form == "html" else "png"
-    alone = f"{context.address}.{suffix}" + (f"?{query}" if query else "")
+    alone = f"{context.address}.{panel.suffix}" + (f"?{query}" if query else "")
     context = replace(context, fixed=fixed, alone=alone)
-    if panel.form == "html":
+    if panel.suffix == "html":
         return replace(context, frame=frame_url(context.address, query))
-    # A page that knows the size of the image keeps it, whatever resolution comes.
-    return replace(context, image=alone, hidpi=hidpi_url(alone) if panel.width else None)
+    if panel.suffix == "json":
+        return context
+    # Only with a known size, which the image keeps at any resolution.
+    return replace(context, image=alone, hidpi=hidpi_url(alone) if panel.width and is_raster(panel.suffix) else None)
 
 
 def _with_controls(context: PanelContext, state: ControlState) -> PanelContext:
@@ -225,12 +227,12 @@ def _with_controls(context: PanelContext, state: ControlState) -> PanelContext:
 
 
 def _pause(context: PanelContext) -> PanelContext:
-    """Keep a live panel from requesting its image by itself."""
+    """Prevent a live panel from requesting its image on its own."""
     return context if context.panel.target is None else replace(context, image=None, hidpi=None, frame=None)
 
 
 def _grid_columns(shares: Sequence[float]) -> list[int]:
-    """Divide a row's ``COLUMNS`` by share: whole numbers, at least one each."""
+    """Divide the grid columns of a row by share, with at least one for each panel."""
     total, used, found = sum(shares), 0.0, []
     for share in shares:
         start = round(COLUMNS * used / total)

@@ -1,4 +1,4 @@
-"""The preview image of a dashboard: its panels' PNGs laid out in the sandbox, the only place where they are decoded.
+"""The preview image of a dashboard: its panels' PNGs, decoded and laid out in the sandbox.
 
 Server process.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _MAX_PANEL_BYTES = 2 * 2**20
 _MAX_TOTAL_BYTES = 12 * 2**20
-"""Images of one dashboard; the panels beyond show their names."""
+"""Limit on the images of one dashboard; further panels show their names."""
 _LIVE_SECONDS = 10.0
 _MAX_TEXT_LENGTH = 600
 _TIMEOUT_SECONDS = 20.0
@@ -95,7 +95,7 @@ async def send_preview(
     Parameters
     ----------
     before_call
-        Called before each call of a live figure; may raise, so that the panel shows its name.
+        Called before each call of a live figure; when it raises, the panel shows its name.
 
     Raises
     ------
@@ -103,7 +103,7 @@ async def send_preview(
         For a format other than PNG.
     """
     if suffix != "png":
-        raise InvalidInput("The picture of a whole dashboard is a PNG; ask for .png.")
+        raise InvalidInput("The preview image of a dashboard is a PNG. Use the suffix .png.")
     data = await handler.run_until_disconnect(_render(handler.context, state, before_call))
     row, name = FORMATS["png"], f"{state.dashboard.record.id}.png"
     handler.send_representation(
@@ -112,7 +112,7 @@ async def send_preview(
 
 
 async def _render(context: AppContext, state: ControlState, before_call: Callable[[], None] | None) -> bytes:
-    """Return the preview, cached where nothing has changed; without a sandbox, the image of the first panel."""
+    """Return the preview, from the cache if nothing has changed; without a sandbox, the image of the first panel."""
     panels = list(state.dashboard.panels)
     found = await asyncio.gather(*(_find_png(context, state, panel, before_call) for panel in panels))
     remaining, images = _MAX_TOTAL_BYTES, {}
@@ -134,7 +134,7 @@ async def _render(context: AppContext, state: ControlState, before_call: Callabl
 def _make_code(state: ControlState, images: dict[str, bytes]) -> str:
     dashboard = state.dashboard
     rows = [[_describe(panel, images.get(panel.name)) for panel in row] for row in dashboard.rows]
-    # An ASCII string literal, so that no text of the dashboard can become code.
+    # An ASCII string literal: no text of the dashboard can become code.
     return _CODE.format(dashboard=repr(json.dumps({"title": dashboard.record.layout.title, "rows": rows})))
 
 
@@ -152,7 +152,7 @@ def _to_plain_text(markdown: str) -> str:
 async def _find_png(
     context: AppContext, state: ControlState, panel: ResolvedPanel, before_call: Callable[[], None] | None
 ) -> bytes | None:
-    """Return a panel's PNG: stored, from its function, or its thumbnail; None where there is none."""
+    """Return a panel's PNG: stored, from its function, or its thumbnail; None without one."""
     try:
         if panel.target is not None:
             request = LiveRequest(state.values(panel), "png")

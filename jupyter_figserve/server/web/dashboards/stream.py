@@ -1,4 +1,4 @@
-"""The event stream of a dashboard, for its owner and for the visitors of a link. Server process."""
+"""The event stream of a dashboard, for its owner and for the viewers of a link. Server process."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ..http.handler import FigServeHandler
 
 
 async def send_dashboard_events(handler: FigServeHandler, watcher: Watcher) -> None:
-    """Answer with the stream of a watcher that was added, and remove it at the end.
+    """Respond with the stream of a registered watcher, and remove the watcher at the end.
 
-    A watcher, not its dashboard: a thousand dashboards would be most of what their idle streams hold.
+    It holds the watcher but not the dashboard, which would be most of the memory of a thousand idle streams.
     """
     watchers = handler.context.dashboards
     try:

@@ -26,7 +26,7 @@ from ..http.private_handler import AuthenticatedHandler
 from .json_views import figure_json
 
 T = TypeVar("T")
-_PAGE = 100
+_PAGE_SIZE = 100
 
 
 @dataclass(frozen=True)
@@ -124,17 +124,17 @@ class ExportHandler(AuthenticatedHandler):
         self.set_header("X-Figserve-Figures", str(used.figures))
         self.set_header("X-Figserve-Bytes", str(used.bytes))
 
-    def _make_archive(self, which: FigureQuery) -> ZipExport:
+    def _make_archive(self, query: FigureQuery) -> ZipExport:
         base = self.base
         return ZipExport(
             self.context.store.blobs,
             lambda record: figure_json(record, base),
             self.context.templates.get_template("export/figures.html").generate,
-            f"Figures of {which.notebook}" if which.notebook else "Figures",
+            f"Figures of {query.notebook}" if query.notebook else "Figures",
         )
 
     async def _send(self, archive: ZipExport, selection: ExportSelection) -> None:
-        """Pictures are read in a thread; the next one only when the receiver has taken the last."""
+        """Send the images, each read in a thread once the client has received the previous one."""
         async with contextlib.aclosing(self._records(selection.query)) as records:
             async for record in records:
                 self.write(await _in_thread(lambda record=record: archive.add(record)))  # type: ignore[misc]
@@ -160,7 +160,7 @@ class ExportHandler(AuthenticatedHandler):
     async def _records(self, query: FigureQuery) -> AsyncGenerator[FigureRecord, None]:
         cursor: str | None = None
         while True:
-            page, cursor = await self.context.store.figures.list_page(query, _PAGE, cursor)
+            page, cursor = await self.context.store.figures.list_page(query, _PAGE_SIZE, cursor)
             for record in page:
                 yield record
             if cursor is None:

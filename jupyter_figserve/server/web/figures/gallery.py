@@ -23,13 +23,13 @@ from ....model.sessions import Session
 from ..context import AppContext
 from ..http.private_handler import AuthenticatedHandler
 
-PAGE = 48
-_NOTEBOOKS = 12
-_COLLECTIONS = 24
-_RUNNING = 100
-_ENDED = 40
-_DASHBOARDS = 12
-_TILES = 3
+PAGE_SIZE = 48
+_MAX_NOTEBOOKS = 12
+_MAX_COLLECTIONS = 24
+_MAX_RUNNING = 100
+_MAX_ENDED = 40
+_MAX_DASHBOARDS = 12
+_MAX_TILES = 3
 """Maximum number of rows in a dashboard's preview, and of panels in each."""
 SHOWS = ("all", "shared", "running")
 
@@ -113,7 +113,7 @@ class NotebookSection:
 
 @dataclass(frozen=True)
 class Notebook:
-    """A notebook in the sidebar, with its latest session and the number of figures which that made."""
+    """A notebook in the sidebar, with its latest session and the number of figures of that session."""
 
     session: Session
     figures: int
@@ -153,7 +153,7 @@ class GalleryHandler(AuthenticatedHandler):
             return
         query, store = self._read_query(), self.context.store
         figure_query = query.filter(self.principal.owner, store.clock())
-        found, following = await store.figures.list_page(figure_query, PAGE, query.cursor or None)
+        found, following = await store.figures.list_page(figure_query, PAGE_SIZE, query.cursor or None)
         config = self.context.config
         self.set_xsrf_cookie()
         self.write_page(
@@ -188,11 +188,11 @@ async def _page_values(
     context: AppContext, owner: str, query: GalleryQuery, found: Sequence[FigureRecord], following: str | None
 ) -> dict[str, Any]:
     """Return the template's values besides the dashboards."""
-    running = await context.store.sessions.list_running(owner, _RUNNING)
+    running = await context.store.sessions.list_running(owner, _MAX_RUNNING)
     return {
         "sections": await _make_sections(context, found, running),
         "notebooks": await _make_notebooks(context, owner, running),
-        "collections": await context.store.figures.list_collections(owner, _COLLECTIONS),
+        "collections": await context.store.figures.list_collections(owner, _MAX_COLLECTIONS),
         "used": await context.store.figures.find_usage(owner),
         "matching": await _count_matches(context, owner, query, len(found), following),
     }
@@ -204,12 +204,12 @@ async def _make_dashboards(context: AppContext, owner: str, query: GalleryQuery)
         return []
     places = {"scope": query.scope or None, "notebook": query.notebook or None, "collection": query.collection or None}
     dashboard_query = DashboardQuery(owner, **places, text=query.q or None)
-    found, _ = await context.store.dashboards.list_page(dashboard_query, _DASHBOARDS)
+    found, _ = await context.store.dashboards.list_page(dashboard_query, _MAX_DASHBOARDS)
     return [DashboardCard(record, await _make_preview(context, record)) for record in found]
 
 
 async def _make_preview(context: AppContext, record: DashboardRecord) -> list[list[PreviewTile]]:
-    return [[await _make_tile(context, panel) for panel in row[:_TILES]] for row in record.layout.rows[:_TILES]]
+    return [[await _make_tile(context, panel) for panel in row[:_MAX_TILES]] for row in record.layout.rows[:_MAX_TILES]]
 
 
 async def _make_tile(context: AppContext, panel: PanelSpec) -> PreviewTile:
@@ -237,14 +237,14 @@ async def _make_sections(
 
 async def _make_notebooks(context: AppContext, owner: str, running: Sequence[Session]) -> list[Notebook]:
     """Return the latest notebooks, running ones first."""
-    ended = await context.store.sessions.list_ended(owner, _ENDED)
+    ended = await context.store.sessions.list_ended(owner, _MAX_ENDED)
     latest: dict[tuple[str, str], Session] = {}
     for session in (*running, *ended):
         if session.notebook:
             latest.setdefault((session.scope, session.notebook), session)
-    shown = list(latest.values())[:_NOTEBOOKS]
-    made = await context.store.sessions.count_figures([session.id for session in shown])
-    return [Notebook(session, made.get(session.id, 0)) for session in shown]
+    selected = list(latest.values())[:_MAX_NOTEBOOKS]
+    made = await context.store.sessions.count_figures([session.id for session in selected])
+    return [Notebook(session, made.get(session.id, 0)) for session in selected]
 
 
 async def _count_matches(

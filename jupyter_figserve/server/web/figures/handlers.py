@@ -30,7 +30,6 @@ from ..http.representation import RepresentationResponse
 from ..http.upload_handler import StreamingUploadHandler
 from .json_views import figure_json, version_json
 
-_LIBRARY_LENGTH = 40
 _FILTERS = ("session", "name", "q", "notebook", "collection", "here")
 
 _TEXT_LENGTHS = {"title": TITLE_LENGTH, "alt": ALT_LENGTH, "caption": CAPTION_LENGTH}
@@ -56,8 +55,8 @@ class FiguresHandler(StreamingUploadHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
-        max_pixels = self.context.config.figure_pixels
-        upload = read_upload(self.read_body(), self.request.headers, self.raw_query(), max_pixels)
+        limits = self.context.config.figure_pixels, self.context.config.animation_frames
+        upload = read_upload(self.read_body(), self.request.headers, self.raw_query(), *limits)
         identity = await self.make_identity(upload.name, upload.place)
         draft = NewVersion(
             identity,
@@ -121,7 +120,8 @@ class FigureHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
-        self.write_json(figure_json(await self.get_owned_figure(figure_id, self.int_argument("version")), self.base))
+        record = await self.get_owned_figure(figure_id, self.int_argument("version"))
+        self.write_json(figure_json(await self.context.source_checker.checked(record), self.base))
 
     head = get
 
@@ -180,29 +180,6 @@ class VersionsHandler(AuthenticatedHandler):
     head = get
 
 
-class SourceHandler(StreamingUploadHandler):
-    """``/api/figures/{id}/versions/{n}/source``: the source of a version, uploaded after it."""
-
-    scopes = {"PUT": PUBLISH}
-
-    @web.authenticated
-    @authorized(action="write", resource="figserve")
-    async def put(self, figure_id: str, number: str) -> None:
-        record = await self.get_owned_figure(figure_id, int(number))
-        names = [name for name in self.request.query_arguments if name[:1] != "_" and name != "token"]
-        query = {name: self.get_query_argument(name)[:_LIBRARY_LENGTH] for name in names}
-        if query.pop("kind", None) != "figure":
-            raise InvalidInput("Add ?kind=figure, the only kind of source.")
-        body = self.read_body()
-        if not body:
-            raise InvalidInput("The source is empty.")
-        store = self.context.store
-        await store.figures.attach_source(record, int(number), "figure", body, query)
-        self.context.svg_archiver.schedule(record.id, int(number))
-        self.set_status(204)
-        self.finish()
-
-
 class FigureBytesHandler(AuthenticatedHandler):
     """``/figures/{id}.{ext}``: a stored representation for its owner, else one rendered from the source."""
 
@@ -214,7 +191,7 @@ class FigureBytesHandler(AuthenticatedHandler):
         version = self.int_argument("version")
         record = await self.get_owned_figure(figure_id, version)
         if suffix == "json":
-            self.write_json(figure_json(record, self.base))
+            self.write_json(figure_json(await self.context.source_checker.checked(record), self.base))
             return
         self.send_representation(await self._find_or_render(record, get_format(suffix), is_pinned=version is not None))
 
@@ -225,10 +202,13 @@ class FigureBytesHandler(AuthenticatedHandler):
         context, options, filename = self.context, self.draw_options(row), f"{record.id}.{row.name}"
         stored, cache_control = find_stored(record, row, options), "private, no-cache"
         if stored is None:
+            record = await context.source_checker.recheck_fault(record)
             image = await self.run_until_disconnect(render_again(context.store, context.rendering, record, options))
             digest = sha256_hex(image.data)
             return RepresentationResponse(row, digest, filename, cache_control, image.data, is_public=False)
         if is_pinned:
             cache_control = "private, max-age=31536000, immutable"
         read = partial(context.blob_cache.get, stored.digest)
-        return RepresentationResponse(row, stored.digest, filename, cache_control, read, is_public=False)
+        return RepresentationResponse(
+            row, stored.digest, filename, cache_control, read, is_public=False, is_stored=True
+        )

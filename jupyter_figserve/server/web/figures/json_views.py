@@ -8,6 +8,7 @@ from ....model.figures import FigureRecord, Representation, Version
 from ....model.formats import FORMATS
 from ....model.times import rfc3339
 from ...services.addresses import PublicBase
+from ...services.figures.offers import find_limitation, is_redrawable, offered_formats
 
 
 def figure_json(record: FigureRecord, base: PublicBase) -> dict[str, Any]:
@@ -27,8 +28,8 @@ def figure_json(record: FigureRecord, base: PublicBase) -> dict[str, Any]:
         "updated": rfc3339(record.updated),
         "url": base.page(record),
         "thumbnail": _thumbnail_url(record, base),
-        "representations": [_representation(part, record, base) for part in version.representations],
-        "redrawable": version.source is not None,
+        "representations": [_representation(part, record, version, base) for part in version.representations],
+        **_availability(version),
         "origin": record.origin,
     }
 
@@ -44,14 +45,23 @@ def version_json(record: FigureRecord, version: Version, base: PublicBase) -> di
         "alt": version.alt,
         "caption": version.caption,
         "size": version.size,
-        "redrawable": version.source is not None,
+        **_availability(version),
         "provenance": version.provenance,
-        "representations": [_representation(part, record, base, number) for part in version.representations],
+        "representations": [_representation(part, record, version, base, number) for part in version.representations],
+    }
+
+
+def _availability(version: Version) -> dict[str, Any]:
+    limitation = find_limitation(version)
+    return {
+        "redrawable": is_redrawable(version),
+        "formats": offered_formats(version),
+        "limitation": limitation.reason if limitation else None,
     }
 
 
 def _representation(
-    part: Representation, record: FigureRecord, base: PublicBase, version: int | None = None
+    part: Representation, record: FigureRecord, version: Version, base: PublicBase, number: int | None = None
 ) -> dict[str, Any]:
     return {
         "mimetype": part.mimetype,
@@ -60,7 +70,7 @@ def _representation(
         "dpi": part.dpi,
         "size": part.size,
         "digest": part.digest,
-        "url": base.bytes(record, part.format, version),
+        "url": base.bytes(record, part.format, number, version.width_in_address(part)),
     }
 
 

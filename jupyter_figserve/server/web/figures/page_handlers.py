@@ -13,7 +13,8 @@ from ....model.figures import FigureRecord, Representation, Version
 from ....model.formats import FORMATS
 from ....model.keys import READ
 from ....model.links import FIGURE, Target
-from ...services.rendering.request import RENDER_FORMATS
+from ...services.addresses import hidpi_address
+from ...services.figures.offers import PageOffers
 from ..http import security_headers
 from ..http.private_handler import AuthenticatedHandler
 
@@ -22,11 +23,17 @@ _MAX_FACT_LENGTH = 200
 
 @dataclass(frozen=True)
 class VersionPane:
-    """One version on the page: the representation that is shown, and the URL of its frame if that is HTML."""
+    """One version on the page: its main representation, and the URL of its frame if that is HTML."""
 
     version: Version
     main: Representation
     frame: str | None
+
+    @property
+    def hidpi(self) -> str | None:
+        """Suffix and query of the image for hidpi screens."""
+        part = self.version.hidpi
+        return None if part is None else hidpi_address(part, f"version={self.version.number}")
 
     @property
     def is_image(self) -> bool:
@@ -42,11 +49,13 @@ class FigurePageHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
-        record, context = await self.get_owned_figure(figure_id, self.int_argument("version")), self.context
+        context = self.context
+        record = await self.get_owned_figure(figure_id, self.int_argument("version"))
+        record = await context.source_checker.checked(record)
         other = self.int_argument("with")
         frames: list[str] = []
-        shown = [record] if other is None else [record, await self.get_owned_figure(figure_id, other)]
-        panes = [self._pane(one, frames) for one in shown]
+        records = [record] if other is None else [record, await self.get_owned_figure(figure_id, other)]
+        panes = [self._pane(one, frames) for one in records]
         await context.view_counter.flush()
         store, session_id = context.store, record.version.session or ""
         self.set_xsrf_cookie()
@@ -62,7 +71,7 @@ class FigurePageHandler(AuthenticatedHandler):
             session=await store.sessions.find(session_id),
             can_embed=bool(self.context.config.embed_origins),
             now=context.store.clock(),
-            formats=context.rendering.queue.maybe_available and RENDER_FORMATS,
+            offers=PageOffers.of(record.version),
         )
 
     head = get

@@ -51,6 +51,11 @@ class ConditionalGetMixin(web.RequestHandler):
                 self.clear_header(name)
             self.finish()
             return
+        handover = None if "Range" in self.request.headers else self.find_handover(response)
+        if handover is not None:
+            self.set_header(*handover)
+            self.finish()
+            return
         data = response.read_body()
         found = self._find_range(response.etag, len(data))
         if found is not None:
@@ -60,10 +65,16 @@ class ConditionalGetMixin(web.RequestHandler):
             data = data[first : last + 1]
         self.finish(data)
 
+    def find_handover(self, response: RepresentationResponse) -> tuple[str, str] | None:
+        """Return the header by which the web server in front sends the body; None to send it from here."""
+        return None
+
     def sends_full_body(self, response: RepresentationResponse) -> bool:
         """Whether ``send_representation`` will send the full body, rather than a 304, a range or a 416."""
         if self.is_not_modified(response.etag):
             return False
+        if "Range" not in self.request.headers:
+            return True
         try:
             return self._find_range(response.etag, len(response.read_body())) is None
         except RangeNotSatisfiable:

@@ -1,4 +1,4 @@
-"""Content negotiation: the formats that an ``Accept`` header prefers. Server process."""
+"""Content negotiation: the formats in an ``Accept`` header, by preference. Server process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ....model.formats import FORMATS
 
 
 def negotiate_formats(accept: str) -> list[str]:
-    """Return the names of our formats, and ``json``, in an ``Accept`` header, the preferred one first.
+    """Return the names of our formats, and ``json``, in an ``Accept`` header, most preferred first.
 
     Source: RFC 9110, section 12.5.1. A wildcard leaves the choice to the server: PNG.
     """

@@ -1,4 +1,4 @@
-"""The base of all handlers: headers, errors as responses, pages, cancellation. Server process."""
+"""The base of all handlers: headers, error responses, pages, cancellation. Server process."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from ...services.addresses import PublicBase
 from ...services.rendering.request import SIZE_FIELDS, parse_size
 from ..context import AppContext
 from . import security_headers
+from .access_log import AccessLogMixin, redact_uri
 from .conditional_get import ConditionalGetMixin
 from .query import QueryMixin
+from .representation import RepresentationResponse
 
 T = TypeVar("T")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -36,13 +38,13 @@ _MESSAGES = {
 """Code and message of tornado's and Jupyter's own errors."""
 
 
-class FigServeHandler(ConditionalGetMixin, QueryMixin, JupyterHandler):
+class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHandler):
     """Base of all handlers; concrete ones derive from ``PublicHandler`` or ``AuthenticatedHandler``."""
 
     is_page: ClassVar[bool] = False
     """Whether people open it in a browser: errors are pages, and a missing login redirects to the login form."""
     redacted_path: ClassVar[str | None] = None
-    """What logs show instead of the path, where the path holds a secret."""
+    """Path in log lines, for paths that contain a secret."""
 
     _task: asyncio.Task[Any] | None = None
 
@@ -53,7 +55,7 @@ class FigServeHandler(ConditionalGetMixin, QueryMixin, JupyterHandler):
 
     @property
     def base(self) -> PublicBase:
-        """The absolute address of our routes, as this client reaches them."""
+        """The absolute URL of our routes as this client reaches them."""
         return self.context.addresses.base(self.request)
 
     @property
@@ -64,29 +66,29 @@ class FigServeHandler(ConditionalGetMixin, QueryMixin, JupyterHandler):
 
     @property
     def is_cross_site(self) -> bool:
-        """Whether a page of another site made the browser send this; browsers that do not say so count as direct.
+        """Whether a page of another site caused this request; False when the browser does not say.
 
         Source: w3.org/TR/fetch-metadata.
         """
         return self.request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
 
     def initialize(self) -> None:
-        """Redact before anything can fail: an unknown method is refused, and logged, without ``prepare``."""
+        """Redact before anything can fail: an unknown method is rejected and logged without ``prepare``."""
         self.redact()
 
     def redact(self) -> None:
-        """Keep secrets of the address out of the log lines of tornado, Jupyter and this package."""
+        """Keep secrets in the URL out of the log lines of tornado, Jupyter and this package."""
         if self.redacted_path is not None:
             self.request.uri = self.context.addresses.prefix + self.redacted_path
-        elif "token" in self.request.query:
-            self.request.uri = self.request.path
+        else:
+            self.request.uri = redact_uri(self.request.uri or "")
 
     def set_default_headers(self) -> None:
         for name, value in security_headers.JSON_HEADERS.items():
             self._headers[name] = value
 
     def check_host(self) -> bool:
-        """Check the ``Host`` header as Jupyter does; the result depends on the name alone, and is remembered."""
+        """Check the ``Host`` header as Jupyter does; the result depends only on the name and is cached."""
         known, host = self.context.known_hosts, self.request.host
         if host not in known:
             if not (self.context.addresses.is_own_host(host) or super().check_host()):
@@ -95,8 +97,16 @@ class FigServeHandler(ConditionalGetMixin, QueryMixin, JupyterHandler):
                 known.add(host)
         return True
 
+    def find_handover(self, response: RepresentationResponse) -> tuple[str, str] | None:
+        handover = self.context.blob_handover
+        if handover is None or not response.is_stored:
+            return None
+        location = handover.find_location(response.row, response.digest)
+        name = "X-Sendfile" if handover.is_by_path else "X-Accel-Redirect"
+        return None if location is None else (name, location)
+
     def compute_etag(self) -> str | None:
-        """Return None: our ETags are digests, and hashing every response would cost more than making it."""
+        """Return None: our ETags are digests, and hashing every response would cost more than building it."""
         return None
 
     async def run_until_disconnect(self, work: Coroutine[Any, Any, T]) -> T:
@@ -114,7 +124,7 @@ class FigServeHandler(ConditionalGetMixin, QueryMixin, JupyterHandler):
         super().on_connection_close()
 
     def draw_options(self, row: Format) -> DrawOptions:
-        """Return the size and style of the query; HTML has one form."""
+        """Return the size and style in the query; HTML has neither."""
         if row is FORMATS["html"]:
             return DrawOptions(format=row.name)
         given = {name: self.raw_query_argument(name) for name in SIZE_FIELDS if name in self.request.query_arguments}
@@ -170,19 +180,13 @@ class FigServeHandler(ConditionalGetMixin, QueryMixin, JupyterHandler):
             self.write_json({"error": message, "code": code, **self.error_details(error)}, status_code)
 
     def error_details(self, error: object) -> dict[str, Any]:
-        """Return further fields of an error's JSON, for those who may see them."""
+        """Return further fields of an error's JSON, for callers who may see them."""
         return {}
 
     def log_exception(self, kind: Any, value: Any, traceback: Any) -> None:
         """Log exceptions other than domain errors, which are ordinary responses."""
         if not isinstance(value, errors.FigServeError):
             super().log_exception(kind, value, traceback)
-
-    def _log(self) -> None:
-        """Drop the Referer, which may be a link: Jupyter's log line for errors quotes it."""
-        if "Referer" in self.request.headers:
-            del self.request.headers["Referer"]
-        super()._log()
 
     def _request_summary(self) -> str:
         return f"{self.request.method} {self.request.uri} ({self.request.remote_ip})"
@@ -206,25 +210,27 @@ _UNIMPLEMENTED = web.RequestHandler._unimplemented_method
 
 
 class PublicHandler(FigServeHandler):
-    """Base of handlers without authentication: cookies and tokens have no effect, and no cookie is set."""
+    """Base of handlers without authentication: cookies and tokens have no effect; no cookie is set."""
 
     def prepare(self) -> None:  # type: ignore[override]
         self.current_user = self._jupyter_current_user = None
         if not self.check_host():
             raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
         if "token=" in self.request.query and "token" in self.request.query_arguments:
-            raise errors.InvalidInput("This address takes no token; open it without one.", code="token_in_query")
+            raise errors.InvalidInput(
+                "This address does not accept a token. Open it without one.", code="token_in_query"
+            )
 
     def check_xsrf_cookie(self) -> None:
         """Check nothing: no request here acts for a logged-in user."""
 
 
 class MissingHandler(PublicHandler):
-    """Answers 404 for unknown paths under our prefix; Jupyter's own 404 page would hold the server's token."""
+    """Responds 404 to unknown paths under our prefix; Jupyter's own 404 page would contain the server's token."""
 
     is_page = True
     redacted_path = "/[unknown]"
-    """A link whose path is misspelt ends up here, with its token."""
+    """A mistyped link with its token ends up here."""
 
     def prepare(self) -> None:  # type: ignore[override]
         super().prepare()

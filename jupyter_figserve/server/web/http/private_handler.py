@@ -1,4 +1,4 @@
-"""The base of handlers with authentication: a login of Jupyter's or one of our keys, and a scope. Server process."""
+"""The base of handlers with authentication: a Jupyter login or one of our keys, with a scope. Server process."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .handler import SAFE_METHODS, FigServeHandler
 
 
 class AuthenticatedHandler(FigServeHandler):
-    """Requires a login of Jupyter's (cookie or token) or one of our keys, and a scope for the method."""
+    """Requires a Jupyter login (cookie or token), or one of our keys with a scope for the method."""
 
     scopes: ClassVar[dict[str, tuple[Scope, ...]]] = {}
-    """The scopes that allow each method; one of them suffices. Keys may not call a method that is missing here."""
+    """Scopes of which each method requires one. A method that is missing here cannot be called with a key."""
 
     principal: Principal
 
@@ -61,7 +61,7 @@ class AuthenticatedHandler(FigServeHandler):
         return (own is not None and self.request.headers.get("Origin") == own) or super().check_origin()
 
     def _check_csrf(self) -> None:
-        """Refuse requests that another site's page makes with a user's cookie."""
+        """Reject requests that a page of another site makes with the user's cookie."""
         if self.request.method not in SAFE_METHODS:
             self._check_xsrf()
         elif not self.token_authenticated:
@@ -72,22 +72,22 @@ class AuthenticatedHandler(FigServeHandler):
             super().check_xsrf_cookie()
         except web.HTTPError as error:
             raise errors.Forbidden(
-                "The _xsrf token that requests of a login need is missing; send it, or use a key.", code="xsrf_missing"
+                "Requests with a login need the _xsrf token. Send it, or use an API key.", code="xsrf_missing"
             ) from error
 
     def _check_site(self) -> None:
-        """Refuse to load a figure behind a login into another site's page, though the browser sends the cookie.
+        """Reject loading a private figure into a page of another site, although the browser sends the cookie.
 
         Source: w3.org/TR/fetch-metadata. In browsers without it, Cross-Origin-Resource-Policy does the same.
         """
         fetch = self.request.headers
         is_navigation = fetch.get("Sec-Fetch-Mode") == "navigate" and fetch.get("Sec-Fetch-Dest") == "document"
         if self.is_cross_site and not is_navigation:
-            raise errors.Forbidden("Another site may not load this.", code="cross_site")
+            raise errors.Forbidden("This address cannot be loaded by another site.", code="cross_site")
 
     def _check_origin(self) -> None:
         if not self.check_origin():
-            raise errors.NotFound("There is nothing at this address for another site.")
+            raise errors.NotFound("This address is not available to other sites.")
 
     def _count_wrong_token(self) -> None:
         if "Authorization" in self.request.headers or "token" in self.request.query_arguments:
@@ -98,12 +98,12 @@ class AuthenticatedHandler(FigServeHandler):
         assert self.xsrf_token
 
     async def get_owned_figure(self, figure_id: str, version: int | None = None) -> FigureRecord:
-        """Return a figure that the principal may see; another owner's looks like one that does not exist.
+        """Return a figure of the principal; another owner's counts as missing.
 
         Raises
         ------
         NotFound
-            For both, and for a version that does not exist.
+            When there is none, or no such version.
         """
         store = self.context.store
         record = await store.figures.find(figure_id) if is_id(figure_id) else None

@@ -22,11 +22,11 @@ class QueryMixin(web.RequestHandler):
         return self.decode_argument(self.request.query_arguments[name][-1], name)
 
     def raw_query(self) -> dict[str, str]:
-        """Return all query arguments, raw, but those of browsers and proxies, which begin with ``_``."""
+        """Return all raw query arguments except those of browsers and proxies, which begin with ``_``."""
         return {name: self.raw_query_argument(name) for name in self.request.query_arguments if name[:1] != "_"}
 
     def query_values(self, without: tuple[str, ...] = ()) -> dict[str, list[str]]:
-        """Return the values of all query arguments in their order, but those named in ``without``."""
+        """Return the values of all query arguments in order, except those named in ``without``."""
         return {
             name: [self.decode_argument(value, name) for value in values]
             for name, values in self.request.query_arguments.items()

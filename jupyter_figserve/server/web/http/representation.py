@@ -12,18 +12,20 @@ from . import security_headers
 
 @dataclass(frozen=True)
 class RepresentationResponse:
-    """What to send.
+    """A response with an image or a document.
 
     Parameters
     ----------
     digest
-        Of the body; it is the ETag.
+        Digest of the body; the ETag.
     filename
-        Name of the file when it is saved, percent-encoded unless it is made of an id.
+        Name of the file when it is saved, percent-encoded unless it is an id.
     body
         The bytes, or a function that reads them: a 304 needs none.
     is_download
         Whether a browser should save the file rather than show it.
+    is_stored
+        Whether the body is the blob named ``digest``, whose file a web server may send.
     """
 
     row: Format
@@ -33,6 +35,7 @@ class RepresentationResponse:
     body: bytes | Callable[[], bytes]
     is_public: bool
     is_download: bool = False
+    is_stored: bool = False
 
     @property
     def etag(self) -> str:

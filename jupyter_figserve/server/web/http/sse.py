@@ -1,4 +1,4 @@
-"""Server-Sent Events: the one writer of event streams, with heartbeats and an end for slow clients. Server process.
+"""Server-Sent Events: writes event streams, with heartbeats and a limit for slow clients. Server process.
 
 Source of the format: html.spec.whatwg.org, section 9.2.
 """
@@ -20,19 +20,19 @@ from .handler import FigServeHandler
 
 HEARTBEAT_SECONDS = 15.0
 SLOW_CLIENT_SECONDS = 30.0
-"""How long a client may accept nothing before its stream is ended."""
+"""Seconds without progress after which a slow client's stream ends."""
 RETRY_MILLISECONDS = 2_000
 _MIN_WAIT_SECONDS = 0.05
 
 
 def format_sse(event: Event) -> str:
-    """Return an event as a block of a stream; one that cannot be replayed leaves the client's last id as it is."""
+    """Return an event as a block of a stream; one that cannot be replayed has no id."""
     block = f"event: {event.kind}\ndata: {json.dumps(event.data, ensure_ascii=False)}\n\n"
     return block if event.id == 0 else f"id: {event.id}\n{block}"
 
 
 def parse_last_event_id(handler: FigServeHandler) -> int | None:
-    """Return the id after which a client asks for a replay, by its header or, at first, by ``?since``.
+    """Return the id after which to replay events: the header, or ``?since`` in a first request.
 
     Raises
     ------
@@ -48,10 +48,10 @@ def parse_last_event_id(handler: FigServeHandler) -> int | None:
 
 
 def start_stream(handler: FigServeHandler, last_id: int | None = None) -> None:
-    """Set the headers of a stream and write its first block; the client comes back with ``last_id`` after a break."""
+    """Set the headers of a stream and write its first block; the client reconnects with ``last_id``."""
     handler.replace_headers(security_headers.JSON_HEADERS | {"Cache-Control": "private, no-cache"})
     handler.set_header("Content-Type", "text/event-stream; charset=utf-8")
-    # Without this, nginx holds events back until its buffer is full.
+    # Without this, nginx delays events until its buffer is full.
     handler.set_header("X-Accel-Buffering", "no")
     handler.write(f"retry: {RETRY_MILLISECONDS}\n" + ("\n" if last_id is None else f"id: {last_id}\n\n"))
 
@@ -69,9 +69,9 @@ async def send_events(
     Parameters
     ----------
     is_authorized
-        Asked with each heartbeat; the stream ends when it returns False.
+        Called at each heartbeat; the stream ends when it returns False.
     farewell
-        The last event of a stream that ends so.
+        Last event of a stream that ends because it is no longer authorized.
     """
     try:
         await _send_pending(handler, subscriber, to_text)
@@ -85,7 +85,7 @@ async def send_events(
                 next_beat = loop.time() + HEARTBEAT_SECONDS
             await _send_pending(handler, subscriber, to_text)
     except (TimeoutError, StreamClosedError):
-        # The client is too slow or has gone; it comes back by itself, with its last id.
+        # The client is too slow or has disconnected; it reconnects on its own with its last id.
         pass
 
 
@@ -105,7 +105,7 @@ async def _send_pending(handler: FigServeHandler, subscriber: Subscriber, to_tex
 
 
 def _free_request(handler: FigServeHandler) -> None:
-    """Drop what only the start of a stream needs: a quarter of the memory that an idle stream would hold."""
+    """Free the headers and cookies, which are a quarter of the memory of an idle stream."""
     handler.request.headers.clear()
     handler.request.cookies.clear()
     handler._headers.clear()

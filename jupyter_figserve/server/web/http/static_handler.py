@@ -15,7 +15,7 @@ _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=ut
 
 
 class StaticHandler(PublicHandler):
-    """``/static/{digest}/{file}``: style sheets and scripts; browsers may cache them for ever under the digest."""
+    """``/static/{digest}/{file}``: style sheets and scripts, immutable under their digest."""
 
     @allow_unauthenticated
     async def get(self, all_digest: str | None, name: str) -> None:

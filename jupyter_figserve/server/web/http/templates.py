@@ -1,6 +1,6 @@
-"""The pages' templates and the static files that they load. Server process.
+"""Templates and static files of the pages. Server process.
 
-Static files are read once, so that no request opens a path.
+Static files are read once; no request opens a path.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).parents[3]
 
 
 def make_templates() -> Environment:
-    """Return the environment of the templates; all are autoescaped, as titles, names and paths come from users."""
+    """Return the environment of the templates; all are autoescaped, since titles, names and paths come from users."""
     environment = Environment(
         loader=FileSystemLoader(PACKAGE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -30,19 +30,19 @@ def make_templates() -> Environment:
 
 @cache
 def static_files() -> dict[str, tuple[bytes, str]]:
-    """Return the bytes and the digest of every static file by name; folders on disk are not part of the address."""
+    """Return the bytes and the digest of every static file by name; folders on disk are not part of the URL."""
     found = sorted((PACKAGE / "static").rglob("*.*"), key=lambda path: path.name)
     return {path.name: (path.read_bytes(), hashlib.sha256(path.read_bytes()).hexdigest()[:16]) for path in found}
 
 
 @cache
 def static_digest() -> str:
-    """Return one digest for all files: modules import each other by relative addresses, which must change together."""
+    """Return one digest for all files: modules import each other by relative URLs, which must change together."""
     return hashlib.sha256("".join(digest for _, digest in static_files().values()).encode()).hexdigest()[:16]
 
 
 def static_url(root: str, name: str) -> str:
-    """Return the address of a static file with the digest as a directory, so that caches may keep it for ever."""
+    """Return the URL of a static file with the digest as a directory, so that caches may keep it for ever."""
     assert name in static_files(), name
     return f"{root}/static/{static_digest()}/{name}"
 

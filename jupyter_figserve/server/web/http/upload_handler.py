@@ -1,14 +1,12 @@
-"""A request body bounded in size and time, and refused before it has arrived. Server process."""
+"""Base of upload handlers: limits size and time of the body, and rejects early. Server process."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 from typing import Any, ClassVar
 
 from tornado import web
 from tornado.ioloop import IOLoop
-from tornado.iostream import StreamClosedError
 
 from ....errors import FigServeError, InvalidInput, TooLarge
 from .private_handler import AuthenticatedHandler
@@ -17,6 +15,8 @@ _BODY_METHODS = ("POST", "PUT")
 _DRAIN_FACTOR = 4
 """Oversized bodies are drained up to this multiple of the limit, so that the client receives the 413."""
 _UNLIMITED = 2**62
+_REJECTED = "REJECTED"
+"""Takes the place of the HTTP method of a rejected request, and names our method that tornado calls."""
 
 
 @web.stream_request_body
@@ -24,14 +24,14 @@ class StreamingUploadHandler(AuthenticatedHandler):
     """Collects a body of at most ``body_limit`` bytes that arrives within ``FigServe.body_timeout`` seconds.
 
     tornado calls ``prepare`` with the headers, then ``data_received`` with each part of the body, then the method.
-    ``prepare`` either accepts the request, or refuses it: then it responds and drains the body itself, so that the
-    method never runs. A connection that ends while the client is still sending would hide the response from it.
+    When ``prepare`` rejects the request, it sends the response at once and replaces the method by ``rejected``, which
+    runs when the body has passed: closing the connection while the client is still sending would hide the response.
     """
 
     body_trait: ClassVar[str] = "figure_bytes"
-    """The trait of FigServe that bounds the body."""
+    """The trait of FigServe with the limit."""
     _timeout: Any = None
-    _refusal: FigServeError | None = None
+    _rejection: FigServeError | None = None
 
     @property
     def body_limit(self) -> int:
@@ -41,25 +41,30 @@ class StreamingUploadHandler(AuthenticatedHandler):
     async def prepare(self) -> None:  # type: ignore[override]
         self._chunks: list[bytes] = []
         self._received = 0
+        self._method = self.request.method
         try:
             await super().prepare()
         except FigServeError as error:
             if self._expects_continue:
                 raise
-            self._refusal = error
-        if self.request.method in _BODY_METHODS:
-            if self._refusal is not None:
-                await self._reject_early(self._refusal)
+            self._rejection = error
+            self.request.method = _REJECTED
+        if self._method in _BODY_METHODS:
+            if self._rejection is not None:
+                await self._reject_early(self._rejection)
             self._prepare_body()
-        if self._refusal is not None:
-            await self._drain()
-            if self.request.method not in _BODY_METHODS:
-                raise self._refusal
-            if not self._finished:
-                self.finish()
+
+    def rejected(self, *args: str, **kwargs: str) -> None:
+        """Finish a rejected request; tornado calls this in place of the method once the body has passed."""
+        self._stop_timer()
+        if self._method not in _BODY_METHODS:
+            assert self._rejection is not None
+            raise self._rejection
+        if not self._finished:
+            self.finish()
 
     async def _reject_early(self, error: FigServeError) -> None:
-        """Send the whole response before the body arrives; ``prepare`` finishes the request after it."""
+        """Send the whole response before the body arrives; ``rejected`` finishes the request."""
         body = json.dumps({"error": error.message, "code": error.code}, ensure_ascii=False)
         self.set_status(error.status)
         self._set_error_headers(error.status, error)
@@ -67,16 +72,6 @@ class StreamingUploadHandler(AuthenticatedHandler):
         self.set_header("Content-Length", str(len(body.encode())))
         self.write(body)
         await self.flush()
-
-    async def _drain(self) -> None:
-        """Let the body pass, which tornado delivers once ``prepare`` is done; this says so early."""
-        if self._prepared_future is None or self._finished:
-            return
-        prepared, self._prepared_future = self._prepared_future, None
-        prepared.set_result(None)
-        with contextlib.suppress(StreamClosedError):
-            await self.request._body_future
-        self._stop_timer()
 
     @property
     def _expects_continue(self) -> bool:
@@ -88,7 +83,7 @@ class StreamingUploadHandler(AuthenticatedHandler):
         declared = self.request.headers.get("Content-Length", "0")
         if not declared.isdigit():
             raise InvalidInput("The Content-Length is not a number.")
-        if self._refusal is not None and int(declared) > limit:
+        if self._rejection is not None and int(declared) > limit:
             self._abort()
             return
         if int(declared) > limit * (1 if self._expects_continue else _DRAIN_FACTOR):
@@ -99,15 +94,15 @@ class StreamingUploadHandler(AuthenticatedHandler):
         self._timeout = IOLoop.current().call_later(self.context.config.body_timeout, self._on_timeout)
 
     def data_received(self, chunk: bytes) -> None:
-        """Keep the chunk, or drop it where the request is refused or too large."""
+        """Keep the chunk, or drop it when the request is rejected or too large."""
         limit = self.body_limit
         self._received += len(chunk)
         if self._received <= limit:
-            if self._refusal is None:
+            if self._rejection is None:
                 self._chunks.append(chunk)
             return
         self._chunks.clear()
-        if self._received > limit * (1 if self._refusal else _DRAIN_FACTOR) and not self._finished:
+        if self._received > limit * (1 if self._rejection else _DRAIN_FACTOR) and not self._finished:
             self._abort(self._too_large(), 413)
 
     def read_body(self) -> bytes:
@@ -133,6 +128,12 @@ class StreamingUploadHandler(AuthenticatedHandler):
         self._stop_timer()
         super().on_connection_close()
 
+    def _log(self) -> None:
+        """Log the method that the client sent."""
+        method, self.request.method = self.request.method, self._method
+        super()._log()
+        self.request.method = method
+
     def _stop_timer(self) -> None:
         if self._timeout is not None:
             IOLoop.current().remove_timeout(self._timeout)
@@ -146,9 +147,9 @@ class StreamingUploadHandler(AuthenticatedHandler):
             self._abort(InvalidInput(message, code="body_timeout"), 408)
 
     def _abort(self, error: FigServeError | None = None, status: int = 400) -> None:
-        """Close the connection, after a response where none was sent yet."""
+        """Close the connection, after a response unless one has been sent."""
         self._stop_timer()
-        if self._refusal is not None or error is None:
+        if self._rejection is not None or error is None:
             self.finish()
         else:
             self.set_header("Connection", "close")

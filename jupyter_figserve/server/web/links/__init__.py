@@ -1,1 +1,1 @@
-"""HTTP of links: the owner's side, and what a link shows to anybody."""
+"""HTTP of links: the API of their owners, and the public pages and images."""

@@ -1,4 +1,4 @@
-"""Links over HTTP for their owners, whatever they show: create, list, find, change, revoke. Server process."""
+"""Links of every kind over HTTP for their owners: create, list, find, change, revoke. Server process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MISSING = {
 
 
 class OwnedLinksHandler(AuthenticatedHandler):
-    """Base of the handlers of links: finds what belongs to the caller."""
+    """Base of the handlers of links: finds the caller's records and links."""
 
     async def get_owned_record(self, target: Target) -> Record:
         """Return the caller's figure, live figure or dashboard; another owner's counts as missing.
@@ -48,7 +48,7 @@ class OwnedLinksHandler(AuthenticatedHandler):
         return record
 
     async def get_owned_link(self, link_id: str) -> Link:
-        """Return the link to something of the caller's; another owner's counts as missing.
+        """Return a link to a record of the caller; another owner's counts as missing.
 
         Raises
         ------
@@ -94,13 +94,13 @@ class TargetLinksHandler(OwnedLinksHandler):
     async def post(self, folder: str, target_id: str) -> None:
         target, token = Target(_KINDS[folder], target_id), new_token()
         record = await self.get_owned_record(target)
-        shown = await self._open_target(record)
-        shown.check_allowed(self.context.config)
-        link = self.make_parser().parse_new(self.json_body(shown.fields), shown, target, hash_secret(token))
+        link_target = await self._open_target(record)
+        link_target.check_allowed(self.context.config)
+        link = self.make_parser().parse_new(self.json_body(link_target.fields), link_target, target, hash_secret(token))
         if link.version is not None:
-            shown = FigureTarget(await self.context.store.figures.get(target_id, link.version))
+            link_target = FigureTarget(await self.context.store.figures.get(target_id, link.version))
         await self.context.store.links.add(link)
-        self.write_json(created_link_json(link, shown.make_snippets(self.base.link(token)), self.base), 201)
+        self.write_json(created_link_json(link, link_target.make_snippets(self.base.link(token)), self.base), 201)
 
     async def _open_target(self, record: Record) -> LinkTarget:
         match record:
@@ -133,14 +133,14 @@ class LinksHandler(OwnedLinksHandler):
 
 
 class FindLinkHandler(OwnedLinksHandler):
-    """``/api/links/find``: the link of a URL, for an owner who has the URL and wants to revoke it."""
+    """``/api/links/find``: the link of a URL, for an owner who wants to revoke a URL."""
 
     scopes = {"POST": PUBLISH}
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
-        """A POST, because the URL is a secret, and the address of a GET is in every log."""
+        """Respond with the link of a URL. A POST, because the URL is secret and logs contain the address of a GET."""
         url = self.json_body(("url",)).get("url")
         token = find_token(url) if isinstance(url, str) else None
         if token is None:
@@ -183,7 +183,7 @@ class LinkHandler(OwnedLinksHandler):
 
 
 class LinkSizesHandler(OwnedLinksHandler):
-    """``/api/links/{id}/sizes``: signs a size, so that the link shows its figure in it too."""
+    """``/api/links/{id}/sizes``: signs another size in which the link serves its figure."""
 
     scopes = {"POST": PUBLISH}
 

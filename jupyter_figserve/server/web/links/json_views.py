@@ -11,7 +11,7 @@ from ...services.addresses import LOCAL_NOTE, PublicBase
 
 
 def link_json(link: Link) -> dict[str, Any]:
-    """Return a link as lists show it, without its URL, which only the answer to its creation has."""
+    """Return a link without its URL, which only the response to its creation contains."""
     is_figure = link.target.kind == FIGURE
     common = {
         "id": link.id,
@@ -32,7 +32,7 @@ def link_json(link: Link) -> dict[str, Any]:
 
 
 def created_link_json(link: Link, snippets: Snippets, base: PublicBase) -> dict[str, Any]:
-    """Return a new link with its URL, which no later answer shows."""
+    """Return a new link with its URL, which no later response contains."""
     return link_json(link) | {
         "url": snippets.page,
         "image_url": snippets.image,

@@ -1,4 +1,4 @@
-"""Parse the JSON of requests that create or change a link. Server process."""
+"""Parses the bodies of requests that create or change a link. Server process."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ _AUDIENCES = ("link", "hub", "people")
 
 
 class LinkParser:
-    """Parses requests by this server's limit of a link's life.
+    """Parses requests, within the server's limit on the lifetime of links.
 
     Parameters
     ----------
     max_age
-        Seconds that a link may live at most, None for no limit.
+        Maximum lifetime of a link in seconds, None for no limit.
     """
 
     def __init__(self, max_age: float | None, now: float) -> None:
         self._max_age = max_age
         self._now = now
 
-    def parse_new(self, body: Mapping[str, Any], shown: LinkTarget, target: Target, token_hash: str) -> Link:
+    def parse_new(self, body: Mapping[str, Any], link_target: LinkTarget, target: Target, token_hash: str) -> Link:
         """Return the link that a request asks for.
 
         Raises
         ------
         InvalidInput
-            Naming the field that is wrong.
+            When a field is wrong; the message names it.
         Conflict
-            When it is for people or groups, whom only a JupyterHub knows.
+            When its audience is people or groups, which only a JupyterHub knows.
         """
-        _check_audience(body, shown)
+        _check_audience(body, link_target)
         return Link(
             id=new_link_id(),
             token_hash=token_hash,
@@ -45,7 +45,7 @@ class LinkParser:
             created=self._now,
             expires=self._parse_expires(body.get("expires", DEFAULT_LINK_LIFE), self._now),
             label=check_label(body.get("label")),
-            **shown.parse_options(body),
+            **link_target.parse_options(body),
         )
 
     def parse_changes(self, body: Mapping[str, Any], link: Link) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class LinkParser:
         changes: dict[str, Any] = {}
         if "paused" in body:
             if not isinstance(body["paused"], bool):
-                raise InvalidInput("paused is true or false.")
+                raise InvalidInput("paused must be true or false.")
             changes["paused"] = body["paused"]
         if "expires" in body:
             changes["expires"] = self._parse_expires(body["expires"], link.created)
@@ -64,17 +64,19 @@ class LinkParser:
     def _parse_expires(self, value: object, created: float) -> float | None:
         expires = parse_expiry(DEFAULT_LINK_LIFE if value is None else value, self._now)
         max_age = self._max_age
-        # A second of grace: a client counts from before its request was sent.
+        # One second of grace: the client computed the time before it sent the request.
         if max_age is not None and (expires is None or expires > created + max_age + 1):
             raise InvalidInput(
-                f"Links may live {max_age / 86_400:g} days here at most (FigServe.link_max_age).", code="link_too_long"
+                f"Links on this server expire after at most {max_age / 86_400:g} days (FigServe.link_max_age). Choose"
+                " an earlier time.",
+                code="link_too_long",
             )
         return expires
 
 
-def _check_audience(body: Mapping[str, Any], shown: LinkTarget) -> None:
+def _check_audience(body: Mapping[str, Any], link_target: LinkTarget) -> None:
     audience = body.get("audience") or "link"
-    if shown.takes_audiences and audience not in _AUDIENCES:
-        raise InvalidInput('audience is "link", "hub" or "people".')
+    if link_target.takes_audiences and audience not in _AUDIENCES:
+        raise InvalidInput('audience must be "link", "hub" or "people".')
     if audience != "link" or body.get("users") or body.get("groups"):
-        raise Conflict('Only a JupyterHub knows people and groups; here the audience is "link".', code="no_hub")
+        raise Conflict('Only a JupyterHub knows people and groups. Set audience to "link".', code="no_hub")

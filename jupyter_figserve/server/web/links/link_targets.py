@@ -1,4 +1,4 @@
-"""The targets of new links: what each kind lets its owner choose, and how it is embedded. Server process."""
+"""The targets of new links: the options of each kind, and its snippets. Server process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..context import HandlerConfig
 
 MAX_COUNT = 1_000_000
 _SHARES_OFF = (
-    "Links that open without login are switched off here; an admin can allow them (FigServe.allow_public_shares)."
+    "Public links are disabled on this server. An administrator can allow them (FigServe.allow_public_shares)."
 )
 
 
@@ -27,11 +27,11 @@ class LinkTarget(ABC):
     fields: ClassVar[tuple[str, ...]]
     """Fields of a request for a link."""
     takes_audiences: ClassVar[bool] = False
-    """Whether requests may name an audience, which only a JupyterHub could serve."""
+    """Whether requests may name an audience other than ``"link"``, which needs a JupyterHub."""
 
     @abstractmethod
     def check_allowed(self, config: HandlerConfig) -> None:
-        """Raise ``Forbidden`` when the admin has switched such links off."""
+        """Raise ``Forbidden`` when the administrator has disabled such links."""
 
     @abstractmethod
     def parse_options(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,7 +40,7 @@ class LinkTarget(ABC):
         Raises
         ------
         InvalidInput
-            Naming the field or the parameter that is wrong.
+            When one is wrong; the message names the field or the parameter.
         """
 
     @abstractmethod
@@ -63,7 +63,7 @@ class FigureTarget(LinkTarget):
     def parse_options(self, body: Mapping[str, Any]) -> dict[str, Any]:
         for name in ("lock", "allow"):
             if body.get(name):
-                raise InvalidInput(f"{name} is for live figures; this one has no parameters.")
+                raise InvalidInput(f"{name} is for live figures; this figure has no parameters.")
         return {name: _parse_count(body.get(name), name) for name in ("version", "views")}
 
     def make_snippets(self, url: str) -> Snippets:
@@ -79,12 +79,12 @@ class ParameterTarget(LinkTarget):
 
     @abstractmethod
     def check_parameters(self, lock: dict[str, Any], allow: list[str]) -> dict[str, Any]:
-        """Return the locked values as the target takes them, or raise ``InvalidInput``."""
+        """Return the locked values, converted to their types, or raise ``InvalidInput``."""
 
     def parse_options(self, body: Mapping[str, Any]) -> dict[str, Any]:
         lock, allow = body.get("lock") or {}, body.get("allow") or []
         if not isinstance(lock, dict) or not isinstance(allow, list) or not all(isinstance(one, str) for one in allow):
-            raise InvalidInput("lock is an object of values, and allow a list of names.")
+            raise InvalidInput("lock must be an object of values by name, and allow a list of names.")
         return {"locked": self.check_parameters(lock, allow), "allowed": tuple(dict.fromkeys(allow))}
 
 
@@ -97,7 +97,8 @@ class LiveFigureTarget(ParameterTarget):
     def check_allowed(self, config: HandlerConfig) -> None:
         if not (config.allow_public_shares and config.allow_public_live):
             raise Forbidden(
-                "Links to live figures are switched off here; an admin can allow them (FigServe.allow_public_live).",
+                "Public links to live figures are disabled on this server. An administrator can allow them"
+                " (FigServe.allow_public_live).",
                 code="public_live_off",
             )
 
@@ -107,12 +108,12 @@ class LiveFigureTarget(ParameterTarget):
         for name in allow:
             if parameters.find(name) is None:
                 known = ", ".join(parameters.names)
-                raise InvalidInput(f"There is no parameter {name!r:.60} to allow; there are {known}.")
+                raise InvalidInput(f"Unknown parameter {name!r:.60} in allow. The parameters are {known}.")
             if name in locked:
                 raise InvalidInput(f"{name} cannot be both locked and allowed.")
         for item in parameters.items:
             if item.is_required and item.name not in locked and item.name not in allow:
-                raise InvalidInput(f"{item.name} has no default: lock a value of it, or allow viewers to change it.")
+                raise InvalidInput(f"{item.name} has no default. Lock a value, or allow viewers to change it.")
         return locked
 
     def make_snippets(self, url: str) -> Snippets:
@@ -132,8 +133,8 @@ class DashboardTarget(ParameterTarget):
             raise Forbidden(_SHARES_OFF, code="public_shares_off")
         if not config.allow_public_live and any(panel.target for panel in self.dashboard.panels):
             raise Forbidden(
-                "Links to live figures are switched off here, and this dashboard has some; an admin can allow them"
-                " (FigServe.allow_public_live).",
+                "This dashboard contains live figures, and public links to them are disabled on this server. An"
+                " administrator can allow them (FigServe.allow_public_live).",
                 code="public_live_off",
             )
 
@@ -143,7 +144,7 @@ class DashboardTarget(ParameterTarget):
         for name in (*lock, *allow):
             if name not in known:
                 raise InvalidInput(
-                    f"No live panel has a parameter {name!r:.60}; there are {', '.join(known) or 'none'}."
+                    f"No live panel has a parameter {name!r:.60}. The parameters are {', '.join(known) or 'none'}."
                 )
         for name in allow:
             if name in lock:
@@ -154,8 +155,7 @@ class DashboardTarget(ParameterTarget):
             for item in parameters.items:
                 if item.is_required and item.name not in lock and item.name not in allow:
                     raise InvalidInput(
-                        f"{item.name} of panel {panel} has no default: lock a value of it, or allow viewers to change"
-                        " it."
+                        f"{item.name} of panel {panel} has no default. Lock a value, or allow viewers to change it."
                     )
         return locked
 
@@ -175,5 +175,5 @@ def _parse_count(value: object, name: str) -> int | None:
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_COUNT:
-        raise InvalidInput(f"{name} is a whole number from 1 to {MAX_COUNT:,}.")
+        raise InvalidInput(f"{name} must be a whole number from 1 to {MAX_COUNT:,}.")
     return value

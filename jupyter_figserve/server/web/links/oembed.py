@@ -1,4 +1,4 @@
-"""What pages of other sites need to embed a link: oEmbed, and the raw HTML of a sandboxed frame. Server process."""
+"""Embedding of links in other sites: oEmbed, and the HTML of sandboxed frames. Server process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .renderer import Embedding
 
 
 class FrameHandler(PublicHandler):
-    """``/frame/{signed}.html``: raw HTML for the sandboxed frame of a page of ours, for a minute."""
+    """``/frame/{signed}.html``: the HTML of a sandboxed frame on one of our pages, valid for a minute."""
 
     redacted_path = "/frame/[secret]"
 
@@ -43,17 +43,17 @@ class FrameHandler(PublicHandler):
     head = get
 
     async def _find(self, figure: str, version: int | str) -> bytes:
-        """Return the HTML of a figure's version, or, by its key, of a live figure as it was rendered a moment ago.
+        """Return the HTML of a figure's version, or of a recent result of a live figure, given by its key.
 
         Raises
         ------
         NotFound
-            When there is none any more.
+            When it no longer exists.
         """
         if isinstance(version, str):
-            picture = await self.context.live.images.find(figure, version)
-            if picture is not None and picture.payload.mimetype == FORMATS["html"].mimetype:
-                return picture.payload.data
+            image = await self.context.live.images.find(figure, version)
+            if image is not None and image.payload.mimetype == FORMATS["html"].mimetype:
+                return image.payload.data
         else:
             record = await self.context.store.figures.find(figure, version)
             part = record.version.find_representation(FORMATS["html"]) if record else None
@@ -64,21 +64,21 @@ class FrameHandler(PublicHandler):
     def _default_destination(self) -> str:
         """Return the destination of a request without ``Sec-Fetch-Dest``, which browsers send only to trustworthy URLs.
 
-        Over plain http to another host every browser omits it, so the request may well be a frame's. Source:
+        Over plain http to another host every browser omits it, so the request may come from a frame. Source:
         w3.org/TR/fetch-metadata, section 5.
         """
         return "iframe" if self.base.url.startswith("http:") and not self.base.is_local else ""
 
 
 class OEmbedHandler(LinkRequestHandler):
-    """``/oembed?url=``: what a site needs to embed a link. Source: oembed.com, sections 2.2 and 2.3."""
+    """``/oembed?url=``: how to embed a link. Source: oembed.com, sections 2.2 and 2.3."""
 
     redacted_path = "/oembed?url=[secret]"
 
     @allow_unauthenticated
     async def get(self) -> None:
         if self.get_query_argument("format", "json") != "json":
-            raise FormatNotOffered("Only format=json is offered.")
+            raise FormatNotOffered("The only format is json.")
         try:
             renderer = await self.open_link(self._find_token())
             embedding = renderer.describe_embedding(self._fit)
@@ -111,7 +111,7 @@ class OEmbedHandler(LinkRequestHandler):
         return max(1, round(width * scale)), max(1, round(height * scale))
 
     def _find_token(self) -> str:
-        """Return the token in ``url``, whatever its host: the response has our own URLs."""
+        """Return the token in ``url``, of any host: the response contains this server's URLs."""
         path = _path(self.get_query_argument("url", ""))
         token = path.rpartition("/f/")[2].removesuffix("/embed").partition(".")[0]
         return token if "/f/" in path else ""

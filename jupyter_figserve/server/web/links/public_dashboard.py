@@ -1,9 +1,8 @@
-"""A dashboard as everybody sees it who has a link to it: page, preview, panels and event stream. Server process."""
+"""Renders links to dashboards: page, preview, panels and event stream. Server process."""
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 from ....errors import NotFound
 from ....model.formats import get_format
@@ -17,16 +16,17 @@ from ..dashboards.page import DashboardPage, PanelUrls, build_page
 from ..dashboards.preview import send_preview
 from ..dashboards.stream import send_dashboard_events
 from ..http import security_headers
+from ..live.request import asks_for_record
 from .public_figure import PublicFigure
 from .public_live import ParameterGrant, PublicLiveFigure
 from .renderer import Embedding, FitSize, LinkRenderer
 
 _EMBED_SIZE = (1_000, 750)
-"""A dashboard has no size of its own."""
+"""Default size: a dashboard has none of its own."""
 
 
 class DashboardRenderer(LinkRenderer):
-    """Renders links to dashboards. They show its panels too, and nothing else of what those belong to."""
+    """Renders links to dashboards, which also serve the images of its panels, and nothing else of their figures."""
 
     dashboard: ResolvedDashboard
 
@@ -85,7 +85,7 @@ class DashboardRenderer(LinkRenderer):
                 return False
 
         watcher = Watcher(self.link.target.id, panel_url, is_authorized)
-        await self.context.dashboards.add(self.dashboard, watcher, self.handler.int_argument("version"))
+        await self.context.dashboards.add(watcher, self.handler.int_argument("version"))
         await send_dashboard_events(self.handler, watcher)
 
     def describe_embedding(self, fit: FitSize) -> Embedding:
@@ -94,7 +94,10 @@ class DashboardRenderer(LinkRenderer):
 
     async def _send_live_panel(self, panel: ResolvedPanel, suffix: str) -> None:
         assert panel.target is not None
-        if suffix == "json":
+        forms = self.context.live.forms
+        if suffix == "json" and (panel.suffix != "json" or asks_for_record(
+            self.handler.query_values(), panel.target, forms
+        )):  # fmt: skip
             self.handler.write_json(self._panel_json(self._make_state(), panel))
             return
         names = panel.parameters.names
@@ -134,49 +137,42 @@ class DashboardRenderer(LinkRenderer):
         )
 
     def _make_panel_urls(self) -> PanelUrls:
-        context, link_id = self.context, self.link.id
+        link_id = self.link.id
 
         def frame(panel: ResolvedPanel) -> str:
             assert panel.figure is not None
             return self.handler.signed_frame_url(panel.figure, link_id)[0]
-
-        def hidpi(panel: ResolvedPanel, dpi: float) -> str | None:
-            if not context.rendering.queue.maybe_available:
-                return None
-            # Signed like the sizes that owners sign, for the page itself asks for this one.
-            size = [("dpi", f"{dpi:g}")]
-            return urlencode([*size, ("sig", context.query_signer.sign("link", link_id, "png", size))])
 
         return PanelUrls(
             image=lambda panel: f"{self.address}/{panel.name}",
             frame=frame,
             folder="f",
             pinned=lambda panel: _image_query(panel).partition("&")[0],
-            hidpi=hidpi,
             repeats_fixed=False,
+            min_refresh=self.context.config.min_refresh_seconds,
         )
 
     def _panel_json(self, state: ControlState, panel: ResolvedPanel) -> dict[str, Any]:
-        suffix = panel.image.format.name if panel.image else "png"
         has_image = panel.image is not None or panel.target is not None
         return panel_json(panel) | {
             "schema": state.movable(panel).schema() if panel.target else None,
-            "image_url": f"{self.url}/{panel.name}.{suffix}" if has_image else None,
+            "image_url": f"{self.url}/{panel.name}.{panel.suffix}" if has_image else None,
         }
 
 
 def panel_url(panel: ResolvedPanel) -> str:
     """Return the URL of a panel's image relative to ``f/{token}/events``, the same for the watchers of all links."""
     if panel.target is not None:
-        return f"{panel.name}.png"
+        return f"{panel.name}.{panel.suffix}"
     if panel.image is None or panel.is_html:
         return ""
-    return f"{panel.name}.{panel.image.format.name}?{_image_query(panel)}"
+    return f"{panel.name}.{panel.suffix}?{_image_query(panel)}"
 
 
 def _image_query(panel: ResolvedPanel) -> str:
-    """Return the query of a figure's image; its version only keeps caches from mixing versions up."""
+    """Return the query of a figure's image; its version only makes caches distinguish versions."""
     assert panel.figure is not None
     assert panel.image is not None
-    width = f"&width={panel.image.width}" if panel.is_thumbnail else ""
+    is_own = panel.suffix == panel.image.format.name
+    width = f"&width={panel.image.width}" if panel.is_thumbnail and is_own else ""
     return f"_v={panel.figure.version.number}{width}"

@@ -1,4 +1,4 @@
-"""A figure as everybody sees it who has a link to it, or to a dashboard that shows it. Server process."""
+"""Renders links to figures: page, images and JSON; and figures on shared dashboards. Server process."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ....errors import CodeFailed, Forbidden, OutputInvalid
+from ....errors import CodeFailed, Conflict, Forbidden, OutputInvalid
 from ....model.figures import FigureRecord, Representation, sha256_hex
 from ....model.formats import FORMATS, Format, get_format, get_format_of_mimetype
 from ....model.snippets import Snippets, image_url
-from ...services.figures.redraw import check_redrawable, render_again
+from ...services.addresses import hidpi_address
+from ...services.figures.offers import PageOffers, find_convertible
+from ...services.figures.redraw import explain_fault, render_again
+from ...services.figures.source_faults import find_fault
 from ...services.figures.stored import find_stored
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.links.view_counter import is_robot
-from ...services.rendering.request import RENDER_FORMATS, SIZE_FIELDS
+from ...services.rendering.request import SIZE_FIELDS
 from ..figures.json_views import figure_json
 from ..http.handler import PublicHandler
 from ..http.representation import RepresentationResponse
@@ -23,21 +26,21 @@ from .renderer import Embedding, FitSize, LinkRenderer
 
 _PUBLIC_FIELDS = ("title", "alt", "caption", "name", "version", "created", "updated")
 Responses = dict[str, RepresentationResponse]
-# A picture's headers cost more than all else of its request; they are made once for each link, as long as it is cached.
+# Building the headers is most of the cost of an image request: built once for each link, while the link is cached.
 _responses: WeakKeyDictionary[ResolvedLink, Responses] = WeakKeyDictionary()
 
 
 class PublicFigure:
-    """The images of a figure, and what its pages show.
+    """The images and pages of a figure.
 
     Parameters
     ----------
     link_id
-        The link, by which owners sign sizes and frames stay open.
+        Id of the link, which signed sizes and frames are bound to.
     cache_control
-        Header of everything but frames.
+        Header of all responses except frames.
     responses
-        By format: responses to requests without a query, to be used again.
+        Cache of responses to requests without a query, by format.
     """
 
     def __init__(
@@ -53,30 +56,30 @@ class PublicFigure:
         self._responses = responses
 
     def is_page(self, row: Format) -> bool:
-        """Whether this format is shown on a page of ours, in a sandboxed frame."""
+        """Whether this format is served as a page with a sandboxed frame."""
         return row is FORMATS["html"] and self.record.version.find_representation(row) is not None
 
     async def find_image(self, row: Format) -> RepresentationResponse:
-        """Return the response in a format, in the size that the query asks for.
+        """Return the response in a format, in the size that the query requests.
 
         Raises
         ------
         Forbidden
-            For a size that neither the server offers nor the owner signed.
+            For a size that is neither in the server's list nor signed by the owner.
         OutputInvalid
-            When the figure cannot be rendered so.
+            When the figure cannot be rendered in this size or format.
         """
         return self._find_stored(row) or await self._render(row)
 
     def write_page(self, template: str, url: str, *, ancestors: str, as_html: bool = False, **names: Any) -> None:
-        """Send a page that shows the figure, HTML in a frame.
+        """Send a page with the figure; HTML is in a frame.
 
         Parameters
         ----------
         url
-            Of the link; images are at the same, with a suffix.
+            URL of the link; URLs of images add a suffix.
         as_html
-            Whether to show the HTML of a figure whose main representation is another.
+            Whether to show the HTML of a figure, even if that is not its main representation.
         """
         handler, image = self._handler, self.image
         frame = frames = None
@@ -90,10 +93,10 @@ class PublicFigure:
             ancestors=ancestors,
             record=self.record,
             main=self.main,
-            picture=image,
+            part=image,
             image=image and _inline_url(url, self.record, image),
             local_image=image and _inline_url(local, self.record, image),
-            sharp=image and self.record.version.vector and image_url(local, "svg"),
+            hidpi=image and _hidpi_url(local, self.record),
             frame=frame,
             url=url,
             **({"frames": frames} if frames else {}),
@@ -115,14 +118,17 @@ class PublicFigure:
 
     async def _render(self, row: Format) -> RepresentationResponse:
         context, options = self._context, self._handler.draw_options(row)
-        check_redrawable(self.record, row.name)
+        record = await context.source_checker.recheck_fault(self.record)
+        fault = find_fault(record.version, row.name)
+        if fault is not None and find_convertible(record.version, row) is None:
+            raise Conflict(explain_fault(record, fault.public_reason), code="not_redrawable")
         if not context.link_sizes.grants(options):
             self._check_signature(row)
-        rendering = render_again(context.store, context.rendering, self.record, options)
+        rendering = render_again(context.store, context.rendering, record, options)
         try:
             rendered = await self._handler.run_until_disconnect(rendering)
-        except CodeFailed as error:
-            # The code's own message is for its owner alone.
+        except (CodeFailed, Conflict) as error:
+            # Only the owner may read the message of the code.
             raise OutputInvalid(
                 "This figure could not be rendered in that size or format; its stored images are available."
             ) from error
@@ -130,7 +136,8 @@ class PublicFigure:
 
     def _respond(self, row: Format, digest: str, body: bytes | Callable[[], bytes]) -> RepresentationResponse:
         name = f"{self.record.id}.{row.name}"
-        return RepresentationResponse(row, digest, name, self._cache_control, body, is_public=True)
+        is_stored = not isinstance(body, bytes)
+        return RepresentationResponse(row, digest, name, self._cache_control, body, is_public=True, is_stored=is_stored)
 
     def _check_signature(self, row: Format) -> None:
         handler = self._handler
@@ -139,15 +146,15 @@ class PublicFigure:
         signature = handler.get_query_argument("sig", "")
         if not self._context.query_signer.is_good(signature, "link", self._link_id, row.name, size):
             raise Forbidden(
-                "A link shows this figure in its own size"
-                f" and in {self._context.link_sizes.text or 'sizes that its owner signed'};"
-                " for another size, its owner can have an address signed.",
+                "This link serves the figure in its own size"
+                f" and in {self._context.link_sizes.text or 'sizes that its owner signed'}."
+                " Ask the owner for a signed URL of another size.",
                 code="size_not_allowed",
             )
 
 
 class FigureRenderer(LinkRenderer):
-    """Renders links to figures. Their views may be limited, so each request uses up a view before it is answered."""
+    """Renders links to figures. Their views may be limited, so each request uses up a view before the response."""
 
     figure: PublicFigure
 
@@ -161,6 +168,7 @@ class FigureRenderer(LinkRenderer):
     async def send_page(self, *, embedded: bool, as_html: bool = False) -> None:
         await self._use_view_of_page()
         figure, config = self.figure, self.context.config
+        figure.record = await self.context.source_checker.checked(figure.record)
         figure.write_page(
             "share/embed.html" if embedded else "share/figure.html",
             self.url,
@@ -168,8 +176,7 @@ class FigureRenderer(LinkRenderer):
             as_html=as_html,
             link=self.link,
             can_embed=bool(config.embed_origins),
-            formats=self.context.rendering.queue.maybe_available and RENDER_FORMATS,
-            widths=self.context.link_sizes.widths,
+            offers=PageOffers.of(figure.record.version, self.context.link_sizes.widths),
             snippets=self._make_snippets(),
         )
 
@@ -211,7 +218,7 @@ class FigureRenderer(LinkRenderer):
             self.context.view_counter.count(self.link, self.handler.request)
 
     async def _use_view(self) -> None:
-        """Use up a view; a HEAD and the preview of a robot use up none, while one is left."""
+        """Use up a view, except for a HEAD request or a robot's preview."""
         if self.handler.request.method == "HEAD" or is_robot(self.handler.request):
             return
         if not await self.context.view_counter.use(self.link, self.handler.request):
@@ -224,7 +231,13 @@ class FigureRenderer(LinkRenderer):
         return Snippets(self.url, url, record.heading, record.alt, part.width, part.height)
 
 
+def _hidpi_url(url: str, record: FigureRecord) -> str | None:
+    """Return the URL of the stored image for hidpi screens, None when there is none."""
+    part = record.version.hidpi
+    return None if part is None else f"{url}.{hidpi_address(part)}"
+
+
 def _inline_url(url: str, record: FigureRecord, image: Representation) -> str:
-    """Return the URL of the image on a link's page, for which the thumbnail is named by its width."""
+    """Return the URL of the image on a link's page; a thumbnail's contains its width."""
     width = image.width if image is record.version.thumbnail else None
     return image_url(url, image.format.name, width=width)

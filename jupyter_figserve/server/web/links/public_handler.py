@@ -1,4 +1,4 @@
-"""Links over HTTP for everybody: one handler that finds the link and lets its renderer answer. Server process.
+"""The public side of links: a handler that finds the link and its renderer. Server process.
 
 A link that is unknown, expired, paused, revoked or used up gets the same response, after the same work.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 
 from jupyter_server.auth.decorator import allow_unauthenticated
-from jupyter_server.prometheus.log_functions import prometheus_log_method
 
 from ....model.links import DASHBOARD, FIGURE, LIVE, is_token
 from ...services.links.resolver import LinkNotFound
@@ -39,18 +38,19 @@ class LinkRequestHandler(PublicHandler):
         if not is_token(token):
             raise LinkNotFound
         resolved = await self.context.links.find(token)
+        self.link_id = resolved.link.id
         renderer = _RENDERERS[resolved.link.target.kind](self, resolved, token)
         await renderer.open()
         return renderer
 
     def count_failure(self) -> None:
-        """Count a wrong token against the limit of the client's address."""
+        """Count a wrong token against the rate limit of the client's IP address."""
         self.context.failed_attempts.count(self.request.remote_ip or "")
 
 
 class PublicLinkHandler(LinkRequestHandler):
     """``/f/{token}``, ``/f/{token}.{ext}``, ``/f/{token}/embed``; of dashboards ``/f/{token}/{panel}.{ext}`` and
-    ``/f/{token}/events`` too. One handler, so that all misses are alike."""
+    ``/f/{token}/events`` too. One handler, so that all failures look the same."""
 
     is_page = True
     redacted_path = "/f/[secret]"
@@ -58,20 +58,13 @@ class PublicLinkHandler(LinkRequestHandler):
     def set_default_headers(self) -> None:
         """No default headers: each response sets the complete table."""
 
-    def _log(self) -> None:
-        """Log successes at debug level only: a log line costs a tenth of an image. The metrics count them anyway."""
-        if self.get_status() < 400 and not self.context.config.logs_success:
-            prometheus_log_method(self)  # type: ignore[no-untyped-call]
-        else:
-            super()._log()
-
     @allow_unauthenticated
     async def get(self, address: str) -> None:
         match = _ADDRESS.fullmatch(address)
         try:
             renderer = await self.open_link(match["token"] if match else "")
             assert match is not None
-            await _answer(renderer, match)
+            await _dispatch(renderer, match)
         except LinkNotFound:
             self.count_failure()
             raise
@@ -79,7 +72,7 @@ class PublicLinkHandler(LinkRequestHandler):
     head = get
 
 
-async def _answer(renderer: LinkRenderer, address: re.Match[str]) -> None:
+async def _dispatch(renderer: LinkRenderer, address: re.Match[str]) -> None:
     if address["panel"] is not None:
         await renderer.send_panel(address["panel"], address["panel_suffix"])
     elif address["part"] == "events":

@@ -1,47 +1,49 @@
-"""A live figure as everybody sees it who has a link to it, or to a dashboard that shows it. Server process."""
+"""Renders links to live figures: page, images and JSON; and live figures on shared dashboards. Server process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from ....errors import Conflict, InvalidInput, OutputInvalid
-from ....model.formats import get_format
+from ....errors import Conflict, FigServeError, InvalidInput, NotFound, OutputInvalid
+from ....model.formats import get_live_format
 from ....model.live import LiveDeclaration, LiveRequest
 from ....model.parameters import SIZES, Parameters
 from ...services.auth.redaction import redact_message
 from ...services.links.resolver import LinkNotFound
 from ...services.live.registry import LiveTarget
+from ...services.live.watchers import LiveWatcher
 from ..http.handler import PublicHandler
-from ..live.form import build_page
-from ..live.request import asks_for_frame, parse_device_pixel_ratio
+from ..live.page import make_live_page
+from ..live.request import FORMAT_PARAMETER, asks_for_frame, asks_for_record, is_about_record, parse_device_pixel_ratio
 from ..live.responder import LiveResponder
+from ..live.stream import send_live_events
 from .renderer import LinkRenderer
 
 
 @dataclass(frozen=True)
 class ParameterGrant:
-    """The parameters that a link locks, and those that it lets its viewers change."""
+    """The parameters that a link locks, and those that its viewers may change."""
 
     locked: Mapping[str, Any]
     allowed: Sequence[str]
 
     def movable(self, parameters: Parameters) -> Parameters:
-        """Return those of a live figure's parameters that viewers may change."""
+        """Return the parameters of a live figure that viewers may change."""
         return Parameters(tuple(item for item in parameters.items if item.name in self.allowed))
 
 
 @dataclass(frozen=True)
 class PublicLiveFigure:
-    """The images of a live figure within a grant.
+    """The images of a live figure, with the parameters of a grant.
 
     Parameters
     ----------
     link_id
-        The link whose calls are limited, and by which frames stay open.
+        Id of the link, whose calls are limited and which frames are bound to.
     cache_control_for
-        Returns the header for an image that stays the same for so many seconds.
+        Returns the header for an image that does not change for this number of seconds.
     """
 
     handler: PublicHandler
@@ -51,18 +53,18 @@ class PublicLiveFigure:
     cache_control_for: Callable[[int], str]
 
     async def send_image(self, suffix: str) -> None:
-        """Send the image that the query asks for, or the URL of a frame that shows it.
+        """Send the image that the query requests, or the URL of a frame with it.
 
         Raises
         ------
         InvalidInput
-            For a parameter that is not allowed, or beyond its bounds.
+            For a parameter that is not allowed or out of bounds.
         Conflict
-            When the function has changed so that the locked values do not suit it.
+            When the function has changed and does not accept the locked values.
         OutputInvalid
             When the function failed.
         """
-        handler, target, row = self.handler, self.target, get_format(suffix)
+        handler, target, row = self.handler, self.target, get_live_format(suffix)
         context = handler.context
         query, widths = handler.query_values(), context.link_sizes.widths
         request = parse_public_request(self.grant, target.declaration, query, row.name, widths)
@@ -72,7 +74,7 @@ class PublicLiveFigure:
         try:
             result = await handler.run_until_disconnect(rendering)
         except OutputInvalid as error:
-            # Not the exception itself: its traceback and output are for the owner alone.
+            # Without the traceback and output, which only the owner may read.
             message = f"The function of this live figure failed: {redact_message(error.message)}"
             raise OutputInvalid(message, code=error.code) from error
         if is_framed:
@@ -92,12 +94,12 @@ def parse_public_request(
     format: str,
     widths: Sequence[int],
 ) -> LiveRequest:
-    """Return the request for an image: the locked values, and of the query what is allowed.
+    """Return the request for an image: the locked values and the allowed part of the query.
 
     Parameters
     ----------
     widths
-        In pixels; the only sizes that a public request may ask for, since each is another call of the function.
+        Allowed widths in pixels. A public request can choose no other size, as each is another call of the function.
 
     Raises
     ------
@@ -107,11 +109,11 @@ def parse_public_request(
     width = None
     for name in ("height", "dpi"):
         if name in query and name in declaration.sizes:
-            raise InvalidInput(f"A link shows this live figure in no other {name}; ask for a width.")
+            raise InvalidInput(f"The {name} of this live figure cannot be chosen here. Choose a width instead.")
     if "width" in query and "width" in declaration.sizes:
         text, offered = query["width"][-1], ", ".join(map(str, widths))
         if text not in map(str, widths):
-            raise InvalidInput(f"width={text[:20]!r}: a link shows this live figure in widths of {offered}.")
+            raise InvalidInput(f"width={text[:20]!r} is not offered. The widths of this link are {offered}.")
         width = int(text)
     given = {name: values for name, values in query.items() if name not in SIZES or name not in declaration.sizes}
     moved = grant.movable(declaration.parameters).parse(given)
@@ -119,7 +121,8 @@ def parse_public_request(
         values = declaration.parameters.complete({**declaration.parameters.check(grant.locked), **moved})
     except InvalidInput as error:
         raise Conflict(
-            "The live figure has changed since this link was made; ask for a new link.", code="live_changed"
+            "The live figure has changed since this link was created. Ask its owner for a new link.",
+            code="live_changed",
         ) from error
     return LiveRequest(values, format, width, device_pixel_ratio=1 if width else parse_device_pixel_ratio(query))
 
@@ -138,12 +141,19 @@ class LiveRenderer(LinkRenderer):
 
     async def send_page(self, *, embedded: bool) -> None:
         handler, live, target, locked = self.handler, self.context.live, self.target, self.grant.locked
-        query = {name: texts for name, texts in handler.query_values().items() if not name.startswith("_")}
+        given = handler.query_values()
+        query = {name: texts for name, texts in given.items() if not name.startswith("_") or name == FORMAT_PARAMETER}
         movable = self.grant.movable(target.declaration.parameters)
-        page = build_page(target, movable, query, address=self.address, form=live.find_form(target))
-        if page.arguments is not None:
-            page = replace(page, size=await live.find_size(target, {**locked, **page.arguments}))
-        handler.set_status(400 if page.fault else 200)
+        page = await make_live_page(
+            live,
+            target,
+            movable,
+            query,
+            address=self.address,
+            min_refresh=self.context.config.min_refresh_seconds,
+            locked=locked,
+        )
+        handler.set_status(400 if page.error else 200)
         handler.set_header("Cache-Control", self.cache_control_for(0))
         handler.write_page(
             "share/live.html",
@@ -153,14 +163,43 @@ class LiveRenderer(LinkRenderer):
             target=target,
             link=self.link,
             embedded=embedded,
+            events=f"{self.address}/events",
         )
         self.count_view()
 
     async def send_json(self) -> None:
+        """Send the data that the function returns, else what everybody may know of the live figure."""
+        forms = self.context.live.forms
+        if not asks_for_record(self.handler.query_values(), self.target, forms):
+            try:
+                await self.send_image("json")
+                return
+            except FigServeError as error:
+                if not is_about_record("json", error, self.target, forms):
+                    raise
         movable = self.grant.movable(self.target.declaration.parameters)
         public = {"name": self.target.record.name, "schema": movable.schema(), "url": self.url}
-        self.handler.write_json(public | {"form": self.context.live.find_form(self.target)})
+        self.handler.write_json(public | {"form": forms.find(self.target)})
         self.count_view()
+
+    async def send_events(self) -> None:
+        """Send what the page follows: the figure's changes, and the progress of calls that this link allows."""
+        links, token, link_id, watched = self.context.links, self._token, self.link.id, self.target.record.id
+        locked, allowed = self.grant.locked, self.grant.allowed
+        fixed = {
+            item.name: locked.get(item.name, item.default)
+            for item in self.target.declaration.parameters.items
+            if item.name not in allowed
+        }
+
+        async def is_authorized() -> bool:
+            try:
+                return (await links.find(token)).link.id == link_id
+            except NotFound:
+                return False
+
+        watcher = LiveWatcher(watched, is_authorized, fixed)
+        await send_live_events(self.handler, watcher)
 
     async def send_image(self, suffix: str) -> None:
         image = PublicLiveFigure(self.handler, self.target, self.grant, self.link.id, self.cache_control_for)

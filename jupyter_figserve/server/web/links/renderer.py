@@ -1,4 +1,4 @@
-"""What a link shows, for one kind of target: its page, its images and what sites embed. Server process."""
+"""Interface of the renderers of links, one for each kind of target. Server process."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ..http import security_headers
 from ..http.handler import PublicHandler
 
 FitSize = Callable[[int, int], tuple[int, int]]
-"""Shrinks a width and a height to the bounds that an oEmbed client gave."""
+"""Shrinks a width and a height to the maximum of an oEmbed request."""
 
 
 @dataclass(frozen=True)
 class Embedding:
-    """What an oEmbed response says of a link.
+    """The content of an oEmbed response.
 
     Parameters
     ----------
     photo
         URL of the image; None for a target that is embedded in a frame.
     snippets
-        With the size of the embedding.
+        Snippets, with the size of the embedding.
     """
 
     snippets: Snippets
@@ -32,10 +32,10 @@ class Embedding:
 
 
 class LinkRenderer(ABC):
-    """Answers one request for a link.
+    """Responds to one request for a link.
 
-    A subclass serves one kind of target. Each ``send_`` method finishes the request, and raises ``LinkNotFound``
-    where the target has nothing of that sort.
+    A subclass serves one kind of target. Each ``send_`` method finishes the request, or raises ``LinkNotFound`` when
+    the target has no such part.
     """
 
     def __init__(self, handler: PublicHandler, resolved: ResolvedLink, token: str) -> None:
@@ -45,7 +45,7 @@ class LinkRenderer(ABC):
         self.link = resolved.link
         self.url = handler.base.link(token)
         self.address = f"{handler.relative_root}/f/{token}"
-        """The URL relative to the page that is asked for."""
+        """The URL relative to the requested page."""
         self._token = token
 
     @abstractmethod
@@ -55,16 +55,16 @@ class LinkRenderer(ABC):
         Raises
         ------
         LinkNotFound
-            When it is gone, or the link may not be used (any more).
+            When it is gone, or the link may not be used.
         """
 
     @abstractmethod
     async def send_page(self, *, embedded: bool) -> None:
-        """Send the link's page, or the one for a frame of another site."""
+        """Send the page of the link, or its version for frames of other sites."""
 
     @abstractmethod
     async def send_json(self) -> None:
-        """Send what everybody may know of the target."""
+        """Send the public metadata of the target."""
 
     @abstractmethod
     async def send_image(self, suffix: str) -> None:
@@ -75,16 +75,16 @@ class LinkRenderer(ABC):
         raise LinkNotFound
 
     async def send_events(self) -> None:
-        """Send the stream of what changes in a dashboard."""
+        """Send the event stream of a dashboard."""
         raise LinkNotFound
 
     def describe_embedding(self, fit: FitSize) -> Embedding:
-        """Return what an oEmbed response says."""
+        """Return the content of an oEmbed response."""
         raise LinkNotFound
 
     @property
     def cache_seconds(self) -> int:
-        """How long caches may keep what the link shows."""
+        """Seconds for which caches may keep the responses of the link."""
         return self.link.cache_seconds(self.context.config.link_cache_seconds, self.context.store.clock())
 
     @property
@@ -92,14 +92,14 @@ class LinkRenderer(ABC):
         return self.cache_control_for(self.context.config.link_cache_seconds)
 
     def cache_control_for(self, seconds: int) -> str:
-        """Return the header for something that stays the same for ``seconds``, unless the link ends before."""
+        """Return the header for a response that is valid for ``seconds``, or until the link expires."""
         if not self.link.is_cacheable:
             return "private, no-store"
         remaining = self.link.cache_seconds(seconds, self.context.store.clock())
         return f"public, max-age={remaining}" if remaining else "public, no-cache"
 
     def frame_ancestors(self, *, embedded: bool) -> str:
-        """Return the policy's sites that may show the page in a frame."""
+        """Return the sites that may embed the page, for its Content-Security-Policy."""
         if not embedded:
             return security_headers.NONE
         return security_headers.frame_ancestors(self.context.config.embed_origins)

@@ -60,7 +60,7 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
         await WebSocketHandler.get(self, *args, **kwargs)
 
     def open(self, *_args: str, **_kwargs: str) -> None:
-        self._backend = AgentBackend(self._send)
+        self._backend = AgentBackend(self._send, self.context.config.live_bytes)
         self._key_check = PeriodicCallback(self._check_key, _KEY_CHECK_MILLISECONDS)
         self._key_check.start()
 
@@ -70,7 +70,7 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
             head, body = _parse_frame(message)
             if head.get("op") == "hello":
                 await self._on_hello(head)
-            elif head.get("op") == "answer" and self._backend is not None:
+            elif head.get("op") in ("answer", "progress") and self._backend is not None:
                 self._backend.receive(head, body)
         except InvalidInput as error:
             logger.warning("The agent of kernel %s: %s", self.principal.kernel, error.message)

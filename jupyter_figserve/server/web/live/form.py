@@ -1,4 +1,4 @@
-"""Page model of a live figure: its form controls, its image, and faults of the query. Server process."""
+"""Page model of a live figure: its form controls, its image, and errors in the query. Server process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ....errors import InvalidInput
-from ....model.live import DEVICE_PIXEL_RATIOS
+from ....model.formats import FORMATS
+from ....model.live import DEVICE_PIXEL_RATIOS, shown_suffix
 from ....model.parameter import Parameter
 from ....model.parameters import Parameters
 from ...services.live.registry import LiveTarget
@@ -26,13 +27,13 @@ class FormControl:
     kind
         ``"select"``, ``"box"``, or the ``type`` of an ``input``.
     texts
-        Its value as in a query; several where several options are chosen.
+        Its value as in a query; several if several options are selected.
     default
-        Text of the default value, which URLs leave out.
+        Text of the default value, which URLs omit.
     options
-        Text and label of each.
+        Value and label of each option.
     prefix
-        Prefix of the parameter's name, where a page has several live figures.
+        Prefix of the parameter's name on a page with several live figures.
     """
 
     parameter: Parameter
@@ -81,37 +82,51 @@ class LivePage:
     Parameters
     ----------
     address
-        Address of the page, relative to itself; with a dot and a suffix, of its image.
+        URL of the page, relative to itself; with a suffix, URL of its image.
     query
-        Canonical query of the image; None when there is a fault.
-    fault
-        Message about the query of the page; "" where it is valid.
+        Canonical query of the image; None when the query of the page is invalid.
+    error
+        Error message for the query of the page, or "".
     is_paused
-        Whether a person must agree before the function runs, because another site led here.
+        Whether the user must first allow the function to run, because another site linked here.
     form
-        ``"html"`` or ``"picture"``, as the function gave it last; None when that is not known.
+        What the function returned last, see ``services.live.forms``; None when that is not known.
+    format
+        Image format that the page was asked to use; None for the form's own.
+    refresh
+        Seconds after which the page asks for a new image by itself; None for never.
+    is_offline
+        Whether nothing can call the function, so that the image is the last one.
     arguments
-        Values of the controls, where they are valid and the image has its own size.
+        Values of the controls, if they are valid and the image has its own size.
     size
-        CSS width and height of the image as it was drawn last.
+        CSS width and height of the last image.
     """
 
     address: str
     query: str | None
     controls: Sequence[FormControl]
-    fault: str = ""
+    error: str = ""
     is_paused: bool = False
     form: str | None = None
     arguments: Mapping[str, Any] | None = None
     size: tuple[int | None, int | None] = (None, None)
+    format: str | None = None
+    refresh: float | None = None
+    is_offline: bool = False
 
-    def image(self, suffix: str = "png") -> str:
-        return f"{self.address}.{suffix}" + (f"?{self.query}" if self.query else "")
+    @property
+    def suffix(self) -> str:
+        """Suffix of what the page shows."""
+        return shown_suffix(self.form, self.format)
+
+    def image(self, suffix: str | None = None) -> str:
+        return f"{self.address}.{suffix or self.suffix}" + (f"?{self.query}" if self.query else "")
 
     @property
     def hidpi(self) -> str | None:
         """URL of the image for hidpi screens, where its size on the page is known."""
-        return hidpi_url(self.image()) if self.size[0] else None
+        return hidpi_url(self.image()) if self.size[0] and is_raster(self.suffix) else None
 
     @property
     def frame(self) -> str:
@@ -131,7 +146,6 @@ def build_page(
     *,
     address: str,
     is_paused: bool = False,
-    form: str | None = None,
 ) -> LivePage:
     """Return the page of ``target`` with a control for each of ``parameters``, set as in ``query``."""
     sizes = {name: values for name, values in query.items() if name in target.declaration.sizes}
@@ -141,11 +155,17 @@ def build_page(
     except InvalidInput as error:
         is_first = error.code == "parameter_missing" and not any(name in parameters.names for name in given)
         controls = [_control(item, given.get(item.name)) for item in parameters.items]
-        return LivePage(address, None, controls, "" if is_first else error.message, is_paused, form)
+        return LivePage(address, None, controls, "" if is_first else error.message, is_paused)
     controls = [_control(item, None, values[item.name]) for item in parameters.items]
     parts = [parameters.query(values), *(f"{name}={texts[-1]}" for name, texts in sizes.items() if texts[-1].isdigit())]
     canonical = "&".join(part for part in parts if part)
-    return LivePage(address, canonical, controls, "", is_paused, form, None if sizes else values)
+    return LivePage(address, canonical, controls, "", is_paused, arguments=None if sizes else values)
+
+
+def is_raster(suffix: str) -> bool:
+    """Whether an image with this suffix has pixels, of which HiDPI screens want more."""
+    row = FORMATS.get(suffix)
+    return row is not None and row.is_raster
 
 
 def hidpi_url(image: str) -> str:
@@ -196,5 +216,5 @@ def _texts(item: Parameter, value: Any) -> list[str]:
 
 
 def _escaped(item: Parameter, choice: str) -> str:
-    """Return a choice as one item of a list in a query, where the parameter is a list."""
+    """Return a choice as text in a query, escaped if the parameter is a list."""
     return item.write([choice]) if item.many else choice

@@ -1,33 +1,32 @@
 """Live figures for logged-in users and keys: images, pages and lists. Server process.
 
-A login's cookie runs a kernel's function only for our own pages, or for a URL that a person opens.
+A login's cookie runs a kernel's function only for our own pages, or for a URL that the user opens.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ....errors import CodeFailed, Forbidden, InvalidInput, NotFound
-from ....model.formats import get_format
+from ....errors import CodeFailed, FigServeError, Forbidden, InvalidInput, NotFound
+from ....model.formats import get_live_format
 from ....model.keys import PUBLISH, READ
 from ....model.links import LIVE, Target
-from ....model.live import LiveRequest
 from ...services.auth.credentials import Principal
+from ...services.live.freezing import freeze
 from ...services.live.registry import LiveTarget
 from ..context import AppContext
 from ..http.private_handler import AuthenticatedHandler
-from .form import build_page
 from .json_views import live_figure_json
-from .request import asks_for_frame, parse_live_request
+from .page import make_live_page
+from .request import asks_for_frame, asks_for_record, is_about_record, parse_live_request
 from .responder import LiveResponder
 
 _RESERVED_QUERY_NAMES = ("token",)
-"""Query parameters of Jupyter's."""
+"""Query arguments of Jupyter."""
 
 
 class LiveHandler(AuthenticatedHandler):
@@ -69,7 +68,7 @@ class LiveHandler(AuthenticatedHandler):
     async def describe(self, target: LiveTarget) -> dict[str, Any]:
         context, live_id = self.context, target.record.id
         is_busy, is_detached = context.live.is_busy(target), await context.detached.find(live_id) is not None
-        form = context.live.find_form(target)
+        form = context.live.forms.find(target)
         return live_figure_json(target, self.base, is_busy=is_busy, is_detached=is_detached, form=form)
 
     def error_details(self, error: object) -> dict[str, Any]:
@@ -83,19 +82,17 @@ class LiveHandler(AuthenticatedHandler):
         return self.query_values(_RESERVED_QUERY_NAMES)
 
     async def write_live_page(self, target: LiveTarget, address: str) -> None:
-        """Write the page at ``address``, which is relative to our prefix; its image is at the same with a suffix."""
-        live, parameters = self.context.live, target.declaration.parameters
-        page = build_page(
+        """Write the page at ``address``, relative to our prefix; the image is at the same address with a suffix."""
+        page = await make_live_page(
+            self.context.live,
             target,
-            parameters,
+            target.declaration.parameters,
             self.read_query(),
             address=f"{self.relative_root}/{address}",
             is_paused=self.is_cross_site,
-            form=live.find_form(target),
+            min_refresh=self.context.config.min_refresh_seconds,
         )
-        if page.arguments is not None:
-            page = replace(page, size=await live.find_size(target, page.arguments))
-        self.set_status(400 if page.fault else 200)
+        self.set_status(400 if page.error else 200)
         self.set_xsrf_cookie()
         self.write_page(
             "live/live.html",
@@ -118,10 +115,10 @@ class LiveRenderHandler(LiveHandler):
             raise Forbidden("Another site may not run this function. Open the address directly.", code="cross_site")
 
     async def send(self, target: LiveTarget, suffix: str) -> None:
-        if suffix == "json":
+        row, query = get_live_format(suffix), self.read_query()
+        if suffix == "json" and asks_for_record(query, target, self.context.live.forms):
             self.write_json(await self.describe(target))
             return
-        row, query = get_format(suffix), self.read_query()
         request = parse_live_request(query, target.declaration, target.declaration.parameters, row)
         is_framed, responder = asks_for_frame(query, row), LiveResponder(self, target, row)
         rendering = self.context.live.render(
@@ -130,7 +127,13 @@ class LiveRenderHandler(LiveHandler):
             known_etags=[] if is_framed else self.known_etags(),
             no_cache="no-cache" in self.request.headers.get("Cache-Control", ""),
         )
-        result = await self.run_until_disconnect(rendering)
+        try:
+            result = await self.run_until_disconnect(rendering)
+        except FigServeError as error:
+            if not is_about_record(suffix, error, target, self.context.live.forms):
+                raise
+            self.write_json(await self.describe(target))
+            return
         if is_framed:
             responder.send_frame(result, None)
         else:
@@ -216,17 +219,17 @@ class FrozenHandler(LiveHandler):
     @authorized(action="execute", resource="figserve")
     async def post(self, live_id: str) -> None:
         target = await self.get_owned_by_id(live_id)
-        frozen = await self.run_until_disconnect(self.context.live.freeze(target, self._parse_requests(target)))
-        self.write_json({"frozen": frozen}, 201)
+        calls, format = self._parse_calls(target)
+        frozen = await self.run_until_disconnect(freeze(self.context.live, target, calls, format))
+        self.write_json(frozen, 201)
 
-    def _parse_requests(self, target: LiveTarget) -> list[LiveRequest]:
+    def _parse_calls(self, target: LiveTarget) -> tuple[list[dict[str, Any]], str | None]:
         body = self.json_body(("format", "calls"))
         calls, parameters = body.get("calls"), target.declaration.parameters
         if not isinstance(calls, list) or not 0 < len(calls) <= self._MAX_CALLS:
             raise InvalidInput(f"calls must be a list of 1 to {self._MAX_CALLS} objects of parameters.")
-        row = get_format(str(body.get("format") or "png"))
-        checked = [parameters.complete(parameters.check(call)) for call in calls if isinstance(call, dict)]
-        return [LiveRequest(arguments, row.name) for arguments in checked]
+        format = get_live_format(str(body["format"])).name if body.get("format") else None
+        return [parameters.complete(parameters.check(call)) for call in calls if isinstance(call, dict)], format
 
 
 async def list_visible_targets(context: AppContext, caller: Principal, session: str | None) -> list[LiveTarget]:

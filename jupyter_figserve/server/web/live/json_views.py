@@ -27,6 +27,7 @@ def live_figure_json(
         "schema": target.declaration.parameters.schema(),
         "busy": is_busy,
         "detached": is_detached,
+        "refresh": target.declaration.refresh,
         "form": form,
         "revision": target.declaration.revision,
     }

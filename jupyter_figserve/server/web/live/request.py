@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ....errors import InvalidInput, UnsupportedType
+from ....errors import FigServeError, InvalidInput, Unavailable, UnsupportedType
 from ....model.formats import FORMATS, Format
-from ....model.live import DEVICE_PIXEL_RATIOS, LiveDeclaration, LiveRequest
+from ....model.live import DEVICE_PIXEL_RATIOS, RECORD_PARAMETER, LiveDeclaration, LiveRequest
 from ....model.parameters import Parameters
+from ...services.live.forms import LiveForms
+from ...services.live.registry import LiveTarget
 
 FRAME_PARAMETER = "_frame"
 """Asks for the URL of a frame that shows a live figure's HTML."""
 RATIO_PARAMETER = "_density"
 """The device pixel ratio that an image is for."""
+FORMAT_PARAMETER = "_format"
+"""The format in which a page shows a live figure."""
 _MAX_SIZES = {"width": 10_000, "height": 10_000, "dpi": 1_200}
 
 
@@ -26,7 +30,7 @@ def parse_live_request(
     Raises
     ------
     InvalidInput
-        Naming the value that is wrong.
+        When a value is wrong; the message names it.
     """
     sizes = {name: _parse_size(name, query[name][-1].strip()) for name in declaration.sizes if name in query}
     ratio = 1 if sizes else parse_device_pixel_ratio(query)
@@ -62,6 +66,27 @@ def asks_for_frame(query: Mapping[str, list[str]], row: Format) -> bool:
     if row is not FORMATS["html"]:
         raise UnsupportedType(f"Only HTML is shown in a frame; ask for .html with {FRAME_PARAMETER}.")
     return True
+
+
+def asks_for_record(query: Mapping[str, list[str]], target: LiveTarget, forms: LiveForms) -> bool:
+    """Whether ``.json`` means the record of a live figure, rather than the data that its function returns.
+
+    Of a function that was not called yet, an address without the parameters that it requires means the record.
+    """
+    if RECORD_PARAMETER in query or forms.gives_data(target) is False:
+        return True
+    is_called = any(name in query for name in target.declaration.parameters.names)
+    requires = any(item.is_required for item in target.declaration.parameters.items)
+    return forms.gives_data(target) is None and requires and not is_called
+
+
+def is_about_record(suffix: str, error: FigServeError, target: LiveTarget, forms: LiveForms) -> bool:
+    """Whether the failure of a call for ``.json`` shows that the record is meant.
+
+    It does where the function turns out to return no data, and where nothing is known because nothing can call it.
+    """
+    gives_data = forms.gives_data(target)
+    return suffix == "json" and (gives_data is False or (gives_data is None and isinstance(error, Unavailable)))
 
 
 def _parse_size(name: str, text: str) -> int:

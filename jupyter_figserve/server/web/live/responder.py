@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from ....model.formats import Format
+from ...services.live.image_cache import CachedImage
 from ...services.live.registry import LiveTarget
 from ...services.live.result import LiveResult
 from ..http import security_headers
@@ -27,12 +28,27 @@ class LiveResponder:
         if image is not None and image.device_pixel_ratio != 1:
             self._handler.set_header("Content-DPR", str(image.device_pixel_ratio))
         filename = quote(f"{self._target.record.name}.{self._row.name}", safe="")
+        if image is not None and not image.is_good:
+            self._send_with_status(image, filename, is_public=is_public)
+            return
+        if image is not None:
+            self._handler.set_status(image.status)
         data = b"" if image is None else image.payload.data
         self._handler.send_representation(
             RepresentationResponse(
                 self._row, result.etag.strip('"'), filename, cache_control, data, is_public=is_public
             )
         )
+
+    def _send_with_status(self, image: CachedImage, filename: str, *, is_public: bool) -> None:
+        """Send data with an error's status: it is neither cached, nor conditional, nor sent in ranges."""
+        response = RepresentationResponse(
+            self._row, image.digest, filename, "no-store", image.payload.data, is_public=is_public
+        )
+        omitted = ("ETag", "Accept-Ranges")
+        self._handler.replace_headers({name: v for name, v in response.headers.items() if name not in omitted})
+        self._handler.set_status(image.status)
+        self._handler.finish(image.payload.data)
 
     def send_frame(self, result: LiveResult, link_id: str | None) -> None:
         """Send the URL of a frame, valid for a minute: as JSON to our script, as a redirect to a frame itself.
@@ -58,5 +74,8 @@ class LiveResponder:
 
     def _set_cache_headers(self, result: LiveResult) -> None:
         self._handler.set_header("Cache-Status", result.cache_status)
+        if result.stale is not None:
+            # Tells the page's script about an image that the page itself has loaded.
+            self._handler.add_header("Server-Timing", "stale")
         if result.age:
             self._handler.set_header("Age", str(result.age))

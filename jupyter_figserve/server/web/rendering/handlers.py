@@ -109,9 +109,10 @@ class RendersHandler(CodeHandler):
         draft = await self._make_draft(request, result)
         record: FigureRecord = await context.store.figures.publish(draft)
         await context.events.wake()
-        context.svg_archiver.schedule(record.id, record.version.number)
+        record = await context.source_checker.accept(record)
+        context.source_checker.schedule(record.id, record.version.number)
         self.set_header("Location", self.base.page(record))
-        self.set_output_header(result)
+        self.set_result_headers(result)
         self.write_json(figure_json(record, self.base), 201)
 
     async def _make_draft(self, request: RenderRequest, result: RenderResult) -> NewVersion:

@@ -34,13 +34,15 @@ class RenderResponseMixin(FigServeHandler):
 
     def respond_image(self, request: RenderRequest, result: RenderResult) -> None:
         """Finish with the first image, or 304 where the client has it."""
-        self.set_output_header(result)
+        self.set_result_headers(result)
         self.send_representation(image_response(request, result, _cache_control(request), is_public=False))
 
-    def set_output_header(self, result: RenderResult) -> None:
-        """Set the header with what the code printed, if it printed anything."""
+    def set_result_headers(self, result: RenderResult) -> None:
+        """Set the headers with the printed output and the warnings, if there are any."""
         if result.output:
-            self.set_header("X-FigServe-Output", _output_header(result.output))
+            self.set_header("X-FigServe-Output", _to_header(result.output))
+        if result.warnings:
+            self.set_header("X-FigServe-Warnings", _to_header("\n".join(result.warnings)))
 
     def _respond_zip(self, request: RenderRequest, result: RenderResult) -> None:
         """Finish with all figures, in the order of their numbers."""
@@ -50,7 +52,7 @@ class RenderResponseMixin(FigServeHandler):
                 file.writestr(zipfile.ZipInfo(f"figure-{number}.{name}", _ZIP_EPOCH), image.data)
         etag = f'"{sha256_hex(buffer.getvalue())}"'
         self.replace_headers(security_headers.JSON_HEADERS | {"Cache-Control": _cache_control(request)})
-        self.set_output_header(result)
+        self.set_result_headers(result)
         self.set_header("ETag", etag)
         if self.is_not_modified(etag):
             self.set_status(304)
@@ -64,7 +66,12 @@ class RenderResponseMixin(FigServeHandler):
         """Finish with JSON: the image, or with ``figure="all"`` the list of them, and the other results."""
         images = [_image_json(image, request.options.format) for image in result.images]
         shown: dict[str, Any] = {"figures": images} if request.figure == ALL else images[0]
-        metadata = {"title": result.title, "alt": result.alt, "output": result.output}
+        metadata = {
+            "title": result.title,
+            "alt": result.alt,
+            "output": result.output,
+            "warnings": list(result.warnings),
+        }
         self.write_json(shown | metadata | {"libraries": dict(result.libraries)})
 
 
@@ -82,9 +89,9 @@ def _cache_control(request: RenderRequest) -> str:
     return "private, no-store" if request.seed is None else "private, no-cache"
 
 
-def _output_header(output: str) -> str:
-    """Return the output percent-encoded and cut to the length of a header."""
-    encoded = quote(output[:_MAX_HEADER], safe=" !#$&'()*+,/:;<=>?@[]^_`{|}~")
+def _to_header(text: str) -> str:
+    """Return text percent-encoded and cut to the length of a header."""
+    encoded = quote(text[:_MAX_HEADER], safe=" !#$&'()*+,/:;<=>?@[]^_`{|}~")
     if len(encoded) <= _MAX_HEADER:
         return encoded.strip()
     # Not in the middle of an escape.

@@ -21,7 +21,7 @@ from ..http.representation import RepresentationResponse
 from .json_views import plot_json, session_json
 
 HERE = "here"
-"""In the place of a session's id: the session of the kernel that sends the request."""
+"""Stands for the id of the session whose kernel sends the request."""
 _MARK_TIMEOUT_SECONDS = 3.0
 _MAX_MARK_LENGTH = 64
 
@@ -40,7 +40,7 @@ class SessionHandler(AuthenticatedHandler):
         if session_id == HERE:
             if self.principal.kernel is None:
                 raise NotFound(
-                    "Only a kernel of this server has a session here; name another one by its id.",
+                    "Only a kernel of this server can ask for its own session. Name the session by its id.",
                     code="session_not_found",
                 )
             session_id = self.principal.kernel
@@ -75,7 +75,7 @@ class SessionsHandler(AuthenticatedHandler):
 
 
 class LastHandler(SessionHandler):
-    """``/api/sessions/{session}/last``: the image displayed last, once it has arrived here."""
+    """``/api/sessions/{session}/last``: the image displayed last, as soon as it has been captured."""
 
     scopes = {"GET": READ, "HEAD": READ}
 
@@ -85,13 +85,13 @@ class LastHandler(SessionHandler):
         session = await self.get_owned_session(session_id)
         capture = self.context.capture
         if capture.off_reason is not None:
-            raise Conflict(f"Nothing is captured here. {capture.off_reason}", code="capture_off")
+            raise Conflict(f"Images are not captured on this server. {capture.off_reason}", code="capture_off")
         mark = self.get_query_argument("mark", "")[:_MAX_MARK_LENGTH]
         if mark:
             await capture.wait_for_mark(session.id, mark, _MARK_TIMEOUT_SECONDS)
         plot = self.context.plots.find_newest_captured(session.id)
         if plot is None:
-            raise NotFound("This session has displayed no picture yet; show one first.", code="nothing_captured")
+            raise NotFound("This session has not displayed an image yet. Display one first.", code="nothing_captured")
         self.write_json(plot_json(plot, session.id, self.base))
 
     head = get
@@ -162,7 +162,7 @@ class PlotHandler(SessionHandler):
         name = None if download is None else check_name(download)
         session = await self.get_owned_session(session_id)
         readable = await self.context.plots.get(session.id, path)
-        # A client that has the plot already does not make us read it.
+        # Not read for a client that has it already.
         data = b"" if self.is_not_modified(f'"{readable.digest}"') else await readable.read()
         response = RepresentationResponse(
             readable.format,
@@ -174,23 +174,22 @@ class PlotHandler(SessionHandler):
             is_download=name is not None,
         )
         self.send_representation(response)
-        self.log.info("Plot %r of session %s: %d.", path, session.id, self.get_status())
 
     head = get
 
 
 def _make_name(readable: ReadablePlot) -> str:
-    """Return the name of a figure for a plot that is given none.
+    """Return the default name of the figure of a plot.
 
-    A file's own name. The numbers of cells are reused by other cells in the next session, whose images must not appear
-    behind the links of this one: the name of a captured plot contains its digest.
+    For a file, its own name. The name of a captured plot contains its digest: the next session reuses the numbers of
+    cells for other cells, whose images must not appear behind the links of this session.
     """
     stem = slug(readable.plot.path.rpartition("/")[2].rpartition(".")[0]) or "plot"
     return stem if readable.plot.origin == "file" else f"{stem}-{readable.digest[:8]}"
 
 
 def _make_filename(readable: ReadablePlot, name: str | None) -> str:
-    """Return the name to save a plot as: the requested one with the suffix of the format, else the plot's own."""
+    """Return the name to save a plot as: the requested one with the suffix of the format, or the plot's own."""
     suffix = f".{readable.format.name}"
     if name is None:
         name = readable.plot.path.rpartition("/")[2]

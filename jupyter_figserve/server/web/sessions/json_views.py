@@ -1,4 +1,4 @@
-"""Sessions and their plots as the JSON that programs outside rely on. Server process."""
+"""Sessions and their plots as JSON, whose fields are public API. Server process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...services.sessions.plots import Plot
 
 
 def session_json(session: Session, figures: int, plots: int, base: PublicBase) -> dict[str, Any]:
-    """A session, with the numbers of its published figures and its captured plots."""
+    """Return a session with the numbers of its published figures and captured plots."""
     return {
         "id": session.id,
         "kernel": session.id,

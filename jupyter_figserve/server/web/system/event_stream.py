@@ -1,7 +1,4 @@
-"""``/api/events``: the stream of what happens to an owner's figures, with replay, and to sessions, without.
-
-Server process.
-"""
+"""``/api/events``: the stream of an owner's events; those of figures can be replayed. Server process."""
 
 from __future__ import annotations
 
@@ -22,14 +19,14 @@ class EventsHandler(AuthenticatedHandler):
     scopes = {"GET": READ}
 
     _last_id = 0
-    """The newest stored event that this stream need not send again."""
+    """Id of the newest stored event that was sent or predates the stream."""
 
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         if self.is_cross_site:
-            # Unlike an image, a stream is not opened by another site's page even when it navigates there.
-            raise Forbidden("Another site may not open this.", code="cross_site")
+            # Unlike an image, a stream is not opened from another site even by navigation.
+            raise Forbidden("This address cannot be opened from another site.", code="cross_site")
         since = sse.parse_last_event_id(self)
         broker, caller, gate = self.context.events, self.principal, self.context.authenticator
         subscriber = await broker.subscribe(caller.owner)
@@ -48,7 +45,7 @@ class EventsHandler(AuthenticatedHandler):
         if since is None:
             sse.start_stream(self, newest)
             return
-        # The ids of a catalog that was made anew start from the beginning.
+        # The ids of a rebuilt catalog begin at 1.
         self._last_id = min(since, newest)
         sse.start_stream(self, self._last_id)
         while found := await stored.list_after(self._last_id):
@@ -58,7 +55,7 @@ class EventsHandler(AuthenticatedHandler):
             self._last_id = found[-1].id
 
     def _to_text(self, event: Event) -> str:
-        """Return an event's block; none for one that was replayed already."""
+        """Return an event's block, or "" if it has been replayed already."""
         if event.id and event.id <= self._last_id:
             return ""
         if event.kind == PLOT_CAPTURED:

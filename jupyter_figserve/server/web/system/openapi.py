@@ -1,4 +1,4 @@
-"""The OpenAPI document, with the current live figures for callers that may draw them. Server process.
+"""The OpenAPI document, with the current live figures for callers that may render them. Server process.
 
 The document is a file. The operations of the live figures are inserted into its text, before its components: parsing
 and serialising it would block the loop for a third of a second. JSON is YAML, except for a few characters and long
@@ -28,12 +28,12 @@ from ..http.templates import PACKAGE
 from ..live.handlers import list_visible_targets
 
 MAX_LIVE = 200
-"""Live figures in one document; ``?session`` limits it to those of one kernel."""
+"""Maximum number of live figures in the document; ``?session`` selects those of one kernel."""
 _CREDENTIALS = ("Authorization", "Cookie", "X-API-Key")
 _COMPONENTS = "\ncomponents:\n"
 _STRING_OR_EXPONENT = re.compile(r'"(?:[^"\\]|\\.)*"|(?<![.\d])(-?\d+)(e[+-]\d+)')
 _RESPONSES = {
-    "200": "LivePicture",
+    "200": "LiveImage",
     "206": "PartOfFigure",
     "304": "NotModified",
     "400": "Malformed",
@@ -70,7 +70,7 @@ class OpenApiHandler(PublicHandler):
     head = get
 
     def set_cookie(self, *_args: Any, **_kwargs: Any) -> None:
-        """Set no cookie: a token that is checked here logs nobody in, and a wrong cookie logs nobody out."""
+        """Set no cookie: checking a token here must not log in, nor a wrong cookie log out."""
 
     async def _find_caller(self) -> Principal | None:
         """Return the caller if it may know the names of live figures, else None."""
@@ -102,7 +102,7 @@ def document(targets: Sequence[LiveTarget]) -> str:
 
 
 def describe(target: LiveTarget, operation_id: str) -> dict[str, Any]:
-    """Return the operation that draws a live figure."""
+    """Return the operation that renders a live figure."""
     declaration, notebook = target.declaration, target.record.identity.notebook
     sizes = [{"$ref": f"#/components/parameters/{name.capitalize()}"} for name in declaration.sizes]
     shared = [{"$ref": f"#/components/parameters/{name}"} for name in ("Suffix", "IfNoneMatch", "Range")]

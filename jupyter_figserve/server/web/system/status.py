@@ -62,6 +62,8 @@ def _limits(config: HandlerConfig) -> dict[str, Any]:
     return {
         "figure_bytes": config.figure_bytes,
         "figure_pixels": config.figure_pixels,
+        "preserve_bytes": config.preserve_bytes,
+        "animation_frames": config.animation_frames,
         "link_max_age": config.link_max_seconds,
         "public_shares": config.allow_public_shares,
         "render_code_bytes": config.render_code_bytes,

@@ -59,6 +59,8 @@ def _create_versions() -> None:
         sa.Column("source_digest", sa.String),
         sa.Column("source_size", sa.Integer),
         sa.Column("source_libraries", sa.Text),
+        sa.Column("source_fault", sa.Text, nullable=False, server_default=""),
+        sa.Column("source_check", sa.Text),
         sa.Column("provenance", sa.Text, nullable=False),
     )
     op.create_table(
@@ -73,6 +75,8 @@ def _create_versions() -> None:
         sa.Column("width", sa.Integer),
         sa.Column("height", sa.Integer),
         sa.Column("dpi", sa.Float),
+        sa.Column("frames", sa.Integer),
+        sa.Column("duration", sa.Float),
     )
 
 
@@ -97,7 +101,7 @@ def _create_live_figures() -> None:
 
 def _create_live_results() -> None:
     op.create_table(
-        "live_pictures",
+        "live_images",
         sa.Column("live", sa.String, primary_key=True),
         sa.Column("key", sa.String, primary_key=True),
         sa.Column("mimetype", sa.String, nullable=False),
@@ -107,10 +111,10 @@ def _create_live_results() -> None:
         sa.Column("height", sa.Integer),
         sa.Column("dpi", sa.Float),
         sa.Column("alt", sa.String, nullable=False),
-        sa.Column("drawn", sa.Float, nullable=False),
+        sa.Column("rendered", sa.Float, nullable=False),
         sa.Column("is_frozen", sa.Boolean, nullable=False),
     )
-    op.create_index("live_pictures_newest", "live_pictures", ["live", "is_frozen", "drawn"])
+    op.create_index("live_images_newest", "live_images", ["live", "is_frozen", "rendered"])
     op.create_table(
         "live_sources",
         sa.Column("live", sa.String, primary_key=True),

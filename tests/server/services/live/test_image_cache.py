@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_figserve.model.figures import EncodedImage
 from jupyter_figserve.model.live import LiveRequest
-from jupyter_figserve.model.live_images import KEPT_PICTURES
+from jupyter_figserve.model.live_images import MAX_LIVE_IMAGES
 from jupyter_figserve.server.services.live.image_cache import CachedImage, StaleImageCache
 
 from ...making import offer_live
@@ -34,10 +34,10 @@ async def test_newest_image_of_a_request_is_kept(images, clock):
     put = images.put("a", request(), make_image(b"new"))
     found = images.find_in_memory("a", request().key)
     assert found is put
-    assert (found.payload.data, found.drawn, found.version) == (b"new", clock(), "v")
+    assert (found.payload.data, found.rendered, found.version) == (b"new", clock(), "v")
     assert images.find_in_memory("a", request("other").key) is None
     clock.advance(5)
-    assert images.refresh(found).drawn == images.find_in_memory("a", request().key).drawn == clock()
+    assert images.refresh(found).rendered == images.find_in_memory("a", request().key).rendered == clock()
     await images.flush()
 
 
@@ -73,10 +73,10 @@ async def test_flushed_images_are_found_by_another_server(images, context):
 
 
 async def test_frozen_images_stay(images, context, clock):
-    """However many are drawn after them; of others only the newest stay."""
+    """However many are rendered after them; of others only the newest stay."""
     live_id = await offer_live(context)
     await images.freeze([images.put(live_id, request("frozen"), make_image(b"frozen"))])
-    for number in range(KEPT_PICTURES + 2):
+    for number in range(MAX_LIVE_IMAGES + 2):
         clock.advance(1)
         images.put(live_id, request(str(number)), make_image(b"%d" % number))
     await images.flush()

@@ -83,7 +83,7 @@ async def test_image_that_cannot_be_hidpi_is_cached_for_all_screens(context, dec
     kernel.fault = KernelUnavailable()
     stale = await context.live.render(target, LiveRequest({}, "png"))
     assert (stale.image.payload, stale.image.device_pixel_ratio) == (first.image.payload, 1)
-    assert (await context.live.find_size(target, {})) == (1, 1)
+    assert (await context.live.forms.find_size(target, {})) == (1, 1)
 
 
 async def test_before_call_is_called_once_a_call(context, declare):
@@ -108,13 +108,3 @@ async def test_before_call_is_called_once_a_call(context, declare):
     assert isinstance(result.stale, TooManyRequests)
     with pytest.raises(TooManyRequests):
         await context.live.render(target, LiveRequest({"n": 1}, "png"), before_call=refuse)
-
-
-async def test_freeze_counts_and_reports_failure(context, declare):
-    """It returns the number of images when none fails."""
-    kernel = FakeKernel()
-    target, requests = await declare(kernel), [LiveRequest({"n": n}, "png") for n in range(3)]
-    assert await context.live.freeze(target, requests) == 3
-    kernel.fault = KernelUnavailable()
-    with pytest.raises(KernelUnavailable):
-        await context.live.freeze(target, [LiveRequest({"n": 9}, "png")])

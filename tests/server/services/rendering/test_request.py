@@ -109,7 +109,7 @@ def test_size_query_reads_back():
         ({"errors": "image"}, [], "png"),
         ({"errors": "image"}, ["json", "webp"], "webp"),
         ({"errors": "image", "format": "jpeg"}, ["webp"], "jpg"),
-        ({"errors": "image", "format": "gif"}, [], "svg"),
+        ({"errors": "image", "format": "bmp"}, [], "svg"),
     ],
 )
 def test_format_of_an_error_image(values, accepted, format):

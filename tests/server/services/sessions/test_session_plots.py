@@ -70,7 +70,7 @@ class TestList:
 
     async def test_types_outside_the_table_are_left_out(self, owner, session):
         """Other files in the directory are not listed."""
-        for name in ("x.txt", "x.py", "x.gif", "x", "png", "x.PNG.exe"):
+        for name in ("x.txt", "x.py", "x.bmp", "x", "png", "x.PNG.exe"):
             session.drop(name, png())
         assert await listed(owner) == []
 
@@ -282,7 +282,8 @@ class TestBytes:
         session.drop("x.png", png())
         with caplog.at_level("INFO"):
             await owner.get("/plots/a-session/x.png")
-        assert "Plot 'x.png' of session a-session: 200." in caplog.messages
+        (line,) = [text for text in caplog.messages if text.startswith("access ")]
+        assert "/plots/a-session/x.png status=200" in line
 
 
 class TestSize:

@@ -18,7 +18,7 @@ HTML = {"Accept": "text/html"}
 class OddKernel(HtmlKernel):
     """A kernel whose HTML has the arguments of the call."""
 
-    async def call(self, name, request, known):
+    async def call(self, name, request, known, on_progress):
         drawn = await super().call(name, request, known)
         values = "&".join(f"{name}={value}" for name, value in sorted(request.arguments.items()))
         payload = drawn.payload.__class__("text/html", PAGE + values.encode())

@@ -25,7 +25,7 @@ async def offer(context, parameters: Parameters = ANIMAL, name: str = "animal", 
     """Return the lasting id of a live figure that was offered by a kernel which no longer runs."""
     identity = Identity(owner or context.config.owner, "", "", "k1", name)
     declaration, now = LiveDeclaration(name, parameters), context.store.clock()
-    offering = context.store.catalog.write(lambda c: live_figures.offer(c, identity, "k1", declaration, now))
+    offering = context.store.catalog.write(lambda c: live_figures.upsert(c, identity, "k1", declaration, now))
     return (await asyncio.wrap_future(offering)).id
 
 
@@ -228,7 +228,7 @@ class TestLinks:
             ({"allow": ["month"]}, "month"),
             ({"lock": {"type": "Cat"}}, "Panel 1-1"),
             ({"lock": {"type": "Bear"}, "allow": ["type"]}, "both"),
-            ({"lock": 1}, "lock is an object"),
+            ({"lock": 1}, "lock must be an object"),
         ],
     )
     async def test_wishes_that_do_not_fit_are_refused(self, owner, context, wish, word):

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from jupyter_figserve.model.figures import EncodedImage, Identity
 from jupyter_figserve.model.new_version import NewVersion
 from jupyter_figserve.model.sessions import Session
-from jupyter_figserve.server.web.figures.gallery import PAGE, GalleryQuery
+from jupyter_figserve.server.web.figures.gallery import PAGE_SIZE, GalleryQuery
 from jupyter_figserve.store.catalog import sessions
 
 from ...pages import Page
@@ -45,7 +45,7 @@ class Shop:
         context = self.context
         now = context.store.clock()
         one = Session(session_id, "local", context.config.scope, notebook, started or now, now, ended)
-        await asyncio.wrap_future(context.store.catalog.write(lambda connection: sessions.note(connection, one)))
+        await asyncio.wrap_future(context.store.catalog.write(lambda connection: sessions.record(connection, one)))
 
 
 @pytest.fixture
@@ -124,12 +124,12 @@ class TestPage:
     async def test_every_address_of_the_page_answers(self, owner, shop):
         """Images, cards, filters, styles and scripts."""
         await shop.session("k1", "a.ipynb")
-        for number in range(PAGE + 1):
+        for number in range(PAGE_SIZE + 1):
             await shop.publish(f"f{number}", session="k1")
         page = Page((await owner.get("/")).text)
         wanted = [tag["href"] for tag in page.links if "export.zip" not in tag["href"]]
         wanted += [tag["src"] for tag in (*page["img"], *page["script"])] + [tag["href"] for tag in page["link"]]
-        assert len(wanted) > 2 * PAGE
+        assert len(wanted) > 2 * PAGE_SIZE
         for address in set(wanted):
             assert (await owner.get(urljoin(f"{owner.prefix}/", address))).status == 200, address
 
@@ -223,7 +223,7 @@ class TestFilters:
 
     async def test_filters_stay_while_searching_and_paging(self, owner, shop):
         """The form and the links to further pages keep them."""
-        for number in range(PAGE + 1):
+        for number in range(PAGE_SIZE + 1):
             await shop.publish(f"match{number}")
         page = Page((await owner.get("/", notebook="a.ipynb", q="match")).text)
         hidden = {tag["name"]: tag["value"] for tag in page["input"] if tag.get("type") == "hidden"}
@@ -252,7 +252,7 @@ class TestFilters:
 class TestPaging:
     async def test_pages_hold_all_figures_once(self, owner, shop):
         """From the newest to the oldest, and back to the first page."""
-        for number in range(2 * PAGE + 5):
+        for number in range(2 * PAGE_SIZE + 5):
             await shop.publish(f"f{number:03}")
         seen, address = [], "/"
         while address:
@@ -260,7 +260,7 @@ class TestPaging:
             seen += names(page)
             older = [tag["href"] for tag in Page(page).links if tag.get("rel") == "next"]
             address = "/" + older[0].removeprefix("./") if older else ""
-        assert seen == [f"f{number:03}" for number in reversed(range(2 * PAGE + 5))]
+        assert seen == [f"f{number:03}" for number in reversed(range(2 * PAGE_SIZE + 5))]
         assert "Newest figures" in page
 
     async def test_page_costs_the_same_number_of_statements(self, owner, shop, context):

@@ -1,4 +1,4 @@
-"""Figure pages for the owner, and static files."""
+"""Figure pages for the owner."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 from jupyter_figserve.model.figures import Version
 from jupyter_figserve.server.web.figures.page_handlers import _facts
-from jupyter_figserve.server.web.http.templates import static_digest, static_files, static_url
 
 from ...pages import Page
 from ...pictures import HTML, PDF, PICTURES, multipart, png
@@ -125,7 +124,7 @@ class TestFigurePage:
         after = text_of((await owner.get(figure["url"])).text)
         assert ("1 view" in before, "1 view" in after) == (False, True)
 
-    async def test_document_without_a_picture(self, owner):
+    async def test_document_without_an_image(self, owner):
         """It is offered as a file."""
         figure = await owner.publish("doc", PDF, "application/pdf")
         page = Page((await owner.get(figure["url"])).text)
@@ -145,15 +144,15 @@ class TestFigurePage:
 
     @pytest.mark.parametrize("type", PICTURES)
     async def test_every_format_has_a_page(self, owner, type):
-        """Whatever its main representation."""
+        """For each type of the main representation."""
         mimetype, data = PICTURES[type]
         assert (await owner.get((await owner.publish("f", data, mimetype))["url"])).status == 200
 
-    async def test_page_is_in_no_cache(self, owner):
+    async def test_page_is_not_cached(self, owner):
         """It is private."""
         assert (await owner.get((await owner.publish())["url"])).headers["Cache-Control"] == "private, no-store"
 
-    async def test_browser_without_login_is_sent_to_the_form(self, owner, stranger):
+    async def test_browser_without_login_is_redirected_to_the_form(self, owner, stranger):
         """The form leads back to the page; a program, and an invalid key, get 401."""
         figure = await owner.publish()
         answer = await stranger.get(figure["url"], BROWSER)
@@ -163,34 +162,3 @@ class TestFigurePage:
         assert (await stranger.get(figure["url"])).status == 401
         bad = await stranger.having(X_API_Key="x").get(figure["url"], BROWSER)
         assert (bad.status, bad.mimetype) == (401, "text/html")
-
-
-class TestStatic:
-    @pytest.mark.parametrize("name", sorted(static_files()))
-    async def test_file_is_served_for_ever(self, stranger, name):
-        """Its URL has the digest of all files, so that modules import matching versions."""
-        path = static_url("..", name).removeprefix("..")
-        assert path == f"/static/{static_digest()}/{name}"
-        answer = await stranger.get(path)
-        assert answer.body == static_files()[name][0]
-        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-        assert "charset" in answer.headers["Content-Type"] or name.endswith(".svg")
-
-    @pytest.mark.parametrize("path", ["/static/copy.js", f"/static/{'0' * 16}/copy.js"])
-    async def test_other_digest_is_not_kept(self, stranger, path):
-        """A page from before an upgrade gets the current file, without caching."""
-        answer = await stranger.get(path)
-        assert answer.body == static_files()["copy.js"][0]
-        assert answer.headers["Cache-Control"] == "public, max-age=0, must-revalidate"
-
-    @pytest.mark.parametrize("name", sorted(name for name in static_files() if name.endswith(".js")))
-    async def test_modules_import_what_is_there(self, name):
-        """With relative URLs, which keep the digest."""
-        imported = re.findall(r'from "([^"]+)"', static_files()[name][0].decode())
-        assert all(one.startswith("./") and one[2:] in static_files() for one in imported)
-
-    @pytest.mark.parametrize("name", ["none.css", "..", "%2e%2e%2fopenapi.yaml", "copy.js.map", "COPY.JS"])
-    async def test_other_files_are_404(self, stranger, name):
-        """Only files of the directory are served, which is read once."""
-        answer = await stranger.http.fetch(f"{stranger.prefix}/static/{name}", raise_error=False)
-        assert answer.code == 404

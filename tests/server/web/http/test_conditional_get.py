@@ -1,4 +1,4 @@
-"""Images as responses: cached blobs, ranges, ETags, and headers of each format."""
+"""Images as responses: ranges, ETags, and headers of each format."""
 
 from __future__ import annotations
 
@@ -7,26 +7,13 @@ from types import SimpleNamespace
 import pytest
 from tornado.httputil import HTTPHeaders
 
-from jupyter_figserve.errors import RangeNotSatisfiable, Unavailable
+from jupyter_figserve.errors import RangeNotSatisfiable
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.formats import FORMATS
 from jupyter_figserve.server.web.http.conditional_get import ConditionalGetMixin, parse_range
 from jupyter_figserve.server.web.http.representation import RepresentationResponse
-from jupyter_figserve.store.files.blob_cache import BlobCache
 
 ETAG = '"' + "0" * 64 + '"'
-
-
-class FakeBlobs:
-    """Blobs in memory that count the reads of each."""
-
-    def __init__(self, *blobs: bytes) -> None:
-        self.held = {sha256_hex(data): data for data in blobs}
-        self.reads: list[str] = []
-
-    def find(self, digest: str) -> bytes | None:
-        self.reads.append(digest)
-        return self.held.get(digest)
 
 
 def make_handler(method: str = "GET", **headers: str) -> ConditionalGetMixin:
@@ -34,55 +21,6 @@ def make_handler(method: str = "GET", **headers: str) -> ConditionalGetMixin:
     handler = ConditionalGetMixin.__new__(ConditionalGetMixin)
     handler.request = SimpleNamespace(method=method, headers=named)
     return handler
-
-
-class TestCache:
-    def test_blob_is_read_once(self):
-        """The second time it comes from the cache."""
-        blobs = FakeBlobs(b"a" * 10)
-        cache = BlobCache(blobs, 1000)
-        assert {cache.get(sha256_hex(b"a" * 10)) for _ in range(3)} == {b"a" * 10}
-        assert len(blobs.reads) == 1
-
-    def test_memory_is_bounded_and_the_least_used_goes(self):
-        """The least recently used blobs are evicted."""
-        parts = [bytes([n]) * 100 for n in range(9)]
-        blobs = FakeBlobs(*parts)
-        cache = BlobCache(blobs, 800)
-        for part in parts[:8]:
-            cache.get(sha256_hex(part))
-        cache.get(sha256_hex(parts[0]))
-        cache.get(sha256_hex(parts[8]))
-        blobs.reads.clear()
-        for part in (parts[0], parts[8], parts[1]):
-            cache.get(sha256_hex(part))
-        assert blobs.reads == [sha256_hex(parts[1])]
-
-    def test_large_blob_is_not_kept(self):
-        """It would evict all others."""
-        blobs = FakeBlobs(b"a" * 200)
-        cache = BlobCache(blobs, 800)
-        for _ in range(2):
-            cache.get(sha256_hex(b"a" * 200))
-        assert len(blobs.reads) == 2
-
-    def test_nothing_is_kept_with_a_limit_of_nothing(self):
-        """With ``cache_bytes = 0`` each is read from the disk."""
-        blobs = FakeBlobs(b"a")
-        cache = BlobCache(blobs, 0)
-        for _ in range(2):
-            assert cache.get(sha256_hex(b"a")) == b"a"
-        assert len(blobs.reads) == 2
-
-    def test_missing_blob_is_said_to_be_missing(self):
-        """Its absence is not cached."""
-        blobs = FakeBlobs()
-        cache = BlobCache(blobs, 800)
-        for _ in range(2):
-            with pytest.raises(Unavailable) as caught:
-                cache.get(sha256_hex(b"a"))
-        assert caught.value.code == "blob_missing"
-        assert len(blobs.reads) == 2
 
 
 class TestRange:

@@ -113,7 +113,7 @@ async def test_call_and_answer(dial, owner):
         ({}, b"<script>alert(1)</script>", 422),
         ({"mimetype": "text/html"}, b"<p>", 422),
         ({"mimetype": "image/svg+xml"}, b"<svg xmlns='http://www.w3.org/2000/svg'/>", 422),
-        ({"mimetype": 3}, png(), 415),
+        ({"mimetype": 3}, png(), 422),
         ({"is_unchanged": True, "version": "1"}, b"", 422),
         ({"error": {"type": "FigServeError"}}, b"", 422),
         ({"error": {"type": "CodeFailed", "message": "<img onerror=x>", "line": "x"}}, b"", 422),

@@ -109,14 +109,14 @@ def test_sizes_are_kept_unless_they_are_parameters():
 def test_invalid_value_is_shown_to_be_corrected():
     """There is no image, and the fault names the parameter."""
     view = view_of(animal, {"since": ["1066"]})
-    assert (view.query, "since" in view.fault) == (None, True)
+    assert (view.query, "since" in view.error) == (None, True)
     assert {one.name: one.texts for one in view.controls}["since"] == ("1066",)
 
 
 def test_missing_value_is_not_a_fault_at_first():
     """A required parameter is reported only after the form was filled in."""
     first, later = view_of(needy), view_of(needy, {"width": ["3"]}, sizes=())
-    assert (first.query, first.fault, bool(later.fault)) == (None, "", True)
+    assert (first.query, first.error, bool(later.error)) == (None, "", True)
 
 
 def test_frame_has_the_query_of_the_image():

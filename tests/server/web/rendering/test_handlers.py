@@ -90,6 +90,17 @@ class TestPicture:
         assert unquote(header, errors="strict").startswith("ä\r\nSet-Cookie: a=b\né")
         assert "a=b" not in str(answer.headers.get_list("Set-Cookie"))
 
+    async def test_warnings_come_in_a_header_and_in_json(self, owner, renderer):
+        """One a line, percent-encoded; also from the cache, and not at all when there are none."""
+        assert "X-FigServe-Warnings" not in (await owner.post("/api/renders", {"code": CODE})).headers
+        warnings = ("Missing glyphs: 中.", "second")
+        renderer.answer = lambda job: RenderResult(_picture(job), warnings=warnings)
+        for _ in range(2):
+            answer = await owner.post("/api/renders", {"code": CODE, "seed": 1})
+            assert unquote(answer.headers["X-FigServe-Warnings"]).split("\n") == list(warnings)
+            told = await owner.ask("POST", "/api/renders", {"code": CODE, "seed": 1}, {"Accept": "application/json"})
+            assert told.json()["warnings"] == list(warnings)
+
     async def test_json_form_has_everything(self, owner):
         """With ``Accept: application/json``, in the given format."""
         answer = await owner.ask(
@@ -438,7 +449,7 @@ class TestKeep:
             await owner.post("/api/renders", {"code": CODE, "keep": True})
         record = (await owner.get("/api/figures")).json()["figures"][0]
         await owner.get(f"/figures/{record['id']}.png", width=77)
-        await context.svg_archiver.wait_until_idle()
+        await context.source_checker.wait_until_idle()
         first, second = (job.seed for job in renderer.jobs if job.with_thumbnail)
         assert first is not None
         assert first != second

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime
 from enum import Enum
 from typing import Annotated, Any, Literal
@@ -11,6 +10,8 @@ from urllib.parse import quote
 import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from tornado import web
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
 from jupyter_figserve.model.keys import SCOPES
 from jupyter_figserve.model.live import LiveDeclaration
@@ -28,9 +29,16 @@ OPERATIONS = [(path, method) for path, method, _ in contract.operations()]
 IMPLEMENTED = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
+APPLICATION = web.Application([*ROUTES])
+
+
 def find_handler(path: str):
-    """Return the handler of the first route that matches a path, as tornado finds it."""
-    return next((handler for pattern, handler in ROUTES if re.fullmatch(pattern, contract.sample(path))), None)
+    """Return the handler to which tornado routes a documented path, None without one."""
+    request = HTTPServerRequest(
+        start_line=RequestStartLine("GET", contract.sample(path), "HTTP/1.1"), headers=HTTPHeaders(Host="localhost")
+    )
+    delegate = APPLICATION.find_handler(request)
+    return delegate.handler_class if delegate.handler_class in dict(map(reversed, ROUTES)) else None
 
 
 def methods_of(handler: type) -> set[str]:

@@ -1,4 +1,4 @@
-"""Finds the user's Jupyter servers on this machine by their runtime files. Any process."""
+"""Finds the user's Jupyter servers on this machine by their runtime files. Kernel and command line."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import contextlib
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from ..kernel.client.address import Address
+from ...errors import InvalidInput
+from .address import PREFIX, Address, parse_exact
 
 _WILDCARDS = ("", "*", "0.0.0.0", "::", "[::]")  # noqa: S104 - compared with, never bound
 _FILE = re.compile(r"jpserver-[0-9]+\.json")
@@ -56,6 +56,16 @@ def find_running_servers() -> list[RunningServer]:
     return found
 
 
+def find_running_server(address: Address) -> RunningServer | None:
+    """Find this user's running server at ``address``; all loopback names are equivalent."""
+    for server in find_running_servers():
+        own = server.address
+        same = (own.scheme, own.port, own.prefix) == (address.scheme, address.port, address.prefix)
+        if same and (own.host == address.host or (own.is_loopback and address.is_loopback)):
+            return server
+    return None
+
+
 def is_alive(process: int) -> bool:
     """Whether a process of this user has this id."""
     try:
@@ -90,8 +100,6 @@ def _age(path: Path) -> float:
 
 def _read(path: Path) -> RunningServer | None:
     """Read a runtime file; None if it is invalid, or belongs to another user."""
-    from ..errors import InvalidInput
-
     try:
         if path.lstat().st_uid != os.getuid() or path.is_symlink():
             return None
@@ -105,10 +113,6 @@ def _read(path: Path) -> RunningServer | None:
 
 
 def _address(info: dict[str, Any], url: str) -> Address:
-    from dataclasses import replace
-
-    from ..kernel.client.address import PREFIX, parse_exact
-
     address = parse_exact(f"{url.rstrip('/')}/{PREFIX}")
     if not info.get("sock") and info.get("hostname", "") in _WILDCARDS:
         return replace(address, host="127.0.0.1")

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from jupyter_figserve.cli import running_servers
+from jupyter_figserve.kernel.client import running_servers
 
 
 @pytest.fixture

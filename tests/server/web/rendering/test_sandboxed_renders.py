@@ -17,7 +17,7 @@ from PIL import Image
 from jupyter_figserve.demo.server_process import ServerProcess
 from jupyter_figserve.model.formats import png_size
 
-from ..waiting import wait_until
+from ....waiting import wait_until
 
 LINE = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nprint('drawn')\n"
 FORMATS = {
@@ -189,7 +189,7 @@ def test_p2_a_source_that_is_no_figure_is_an_error(server):
     import pickle
     from pathlib import Path
 
-    from .pictures import png
+    from ...pictures import png
 
     witness = Path(server.home) / "witness"
 

@@ -1,0 +1,223 @@
+"""Draws and sends lasting images of published figures after the cell. One daemon thread of the kernel.
+
+The cell never waits. A figure that cannot be pickled is drawn in the main thread, between two cells, and only if it
+still looks as it was published.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import os
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from ...model.figures import MAX_VECTOR_BYTES, EncodedImage
+from ..client.client import FigServeClient
+from .cell_monitor import CellMonitor
+
+if TYPE_CHECKING:
+    from ...plotting.encode import EncodedFigure
+
+FLUSH_TIMEOUT = 5.0
+_MAX_QUEUE_LENGTH = 64
+_MAX_QUEUE_BYTES = 256 * 2**20
+_MAX_WAIT = 10.0
+"""Seconds after which a figure is drawn although a cell is running."""
+_POLL_SECONDS = 0.1
+_REPLY_DELAY = 0.05
+"""Seconds between the end of a cell and drawing in the main thread, so that the cell's reply goes out first."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PublishedVersion:
+    """The version that images are for."""
+
+    client: FigServeClient
+    figure: str
+    version: int
+
+    def send(self, image: EncodedImage) -> None:
+        sizes = {"width": image.width, "height": image.height, "dpi": image.dpi}
+        path = f"api/figures/{self.figure}/versions/{self.version}/representations"
+        self.client.put_bytes(path, image.data, content_type=image.mimetype, **sizes)
+
+
+@dataclass(frozen=True)
+class SnapshotJob:
+    """Draws a pickled figure."""
+
+    target: PublishedVersion
+    source: bytes
+
+    def draw(self, max_bytes: int) -> list[EncodedImage]:
+        from ...plotting.archive import draw_from_source
+
+        return draw_from_source(self.source, max_bytes)
+
+
+@dataclass(frozen=True)
+class UnpickledJob:
+    """Draws a figure that cannot be pickled, if it still gives the published image."""
+
+    target: PublishedVersion
+    encoded: EncodedFigure
+
+    def draw(self, max_bytes: int) -> list[EncodedImage]:
+        from ...plotting.archive import draw_if_unchanged
+
+        return draw_if_unchanged(self.encoded, max_bytes)
+
+
+class Archiver:
+    """A bounded queue of figures; what does not fit, or fails, has no lasting images."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._snapshots: deque[tuple[float, SnapshotJob]] = deque()
+        self._unpickled: deque[UnpickledJob] = deque(maxlen=_MAX_QUEUE_LENGTH)
+        self._drawn: deque[tuple[PublishedVersion, list[EncodedImage]]] = deque()
+        self._limits: WeakKeyDictionary[FigServeClient, int] = WeakKeyDictionary()
+        self._is_working = self._is_flushing = False
+        self._thread: threading.Thread | None = None
+        self._monitor = CellMonitor(self._schedule_unpickled)
+
+    def put(self, job: SnapshotJob | UnpickledJob) -> None:
+        """Queue a figure that the running cell has published."""
+        self._monitor.begin()
+        with self._changed:
+            if isinstance(job, UnpickledJob):
+                self._unpickled.append(job)
+            else:
+                self._snapshots.append((time.monotonic() + _MAX_WAIT, job))
+                while len(self._snapshots) > _MAX_QUEUE_LENGTH or self._bytes() > _MAX_QUEUE_BYTES:
+                    self._snapshots.popleft()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="figserve-archive", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def flush(self, timeout: float = FLUSH_TIMEOUT) -> bool:
+        """Draw and send everything without waiting for a cell, at most ``timeout`` seconds; return whether it is."""
+        self._is_flushing = True
+        until = time.monotonic() + timeout
+        try:
+            if threading.current_thread() is threading.main_thread():
+                self._draw_unpickled()
+            with self._changed:
+                self._changed.notify_all()
+                return self._changed.wait_for(self._is_empty, max(0.0, until - time.monotonic()))
+        finally:
+            self._is_flushing = False
+
+    def _bytes(self) -> int:
+        return sum(len(job.source) for _, job in self._snapshots)
+
+    def _is_empty(self) -> bool:
+        return not (self._snapshots or self._drawn or self._is_working)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._snapshots or self._drawn))
+                self._is_working = True
+            try:
+                self._work()
+            except Exception as error:
+                _log.debug("A figure has no image for dense screens: %s: %s", type(error).__name__, error)
+            finally:
+                with self._changed:
+                    self._is_working = False
+                    self._changed.notify_all()
+
+    def _work(self) -> None:
+        """Send what the main thread has drawn, else draw and send the oldest snapshot."""
+        if self._send_drawn():
+            return
+        with self._changed:
+            until, job = self._snapshots.popleft()
+        max_bytes = self._find_limit(job.target.client)
+        if not max_bytes:
+            return
+        while not self._is_flushing and time.monotonic() < until and not self._monitor.wait(_POLL_SECONDS):
+            self._send_drawn()
+        for image in job.draw(max_bytes):
+            job.target.send(image)
+
+    def _send_drawn(self) -> bool:
+        """Send the images of one figure that the main thread has drawn; return whether there was one."""
+        with self._changed:
+            if not self._drawn:
+                return False
+            target, images = self._drawn.popleft()
+        if self._find_limit(target.client):
+            for image in images:
+                target.send(image)
+        return True
+
+    def _find_limit(self, client: FigServeClient) -> int:
+        """Return the server's limit of an SVG in bytes; 0 if it stores none."""
+        if client not in self._limits:
+            limits = client.get("api/status").get("limits", {})
+            self._limits[client] = int(limits.get("preserve_bytes", 0))
+        return self._limits[client]
+
+    def _schedule_unpickled(self) -> None:
+        if not self._unpickled:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._draw_unpickled()
+        else:
+            loop.call_later(_REPLY_DELAY, self._draw_unpickled)
+
+    def _draw_unpickled(self) -> None:
+        """Draw in the main thread; a cell that has begun meanwhile goes first."""
+        while self._unpickled and (self._monitor.is_idle or self._is_flushing):
+            job = self._unpickled.popleft()
+            try:
+                images = job.draw(self._limits.get(job.target.client, MAX_VECTOR_BYTES))
+            except Exception as error:
+                _log.debug("A figure has no image for dense screens: %s: %s", type(error).__name__, error)
+                continue
+            with self._changed:
+                self._drawn.append((job.target, images))
+                self._changed.notify_all()
+
+
+_archiver: Archiver | None = None
+_lock = threading.Lock()
+
+
+def enqueue(job: SnapshotJob | UnpickledJob) -> None:
+    """Queue a figure in this process's archiver."""
+    global _archiver
+    with _lock:
+        if _archiver is None:
+            _archiver = Archiver()
+            atexit.register(flush)
+        archiver = _archiver
+    archiver.put(job)
+
+
+def flush(timeout: float = FLUSH_TIMEOUT) -> bool:
+    """Draw and send this process's images, at most ``timeout`` seconds; return whether all are sent."""
+    return _archiver is None or _archiver.flush(timeout)
+
+
+def _reset_after_fork() -> None:
+    """Start empty in a forked child: it has no copy of the thread, and the parent draws its own figures."""
+    global _archiver, _lock
+    _archiver, _lock = None, threading.Lock()
+    atexit.unregister(flush)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_after_fork)

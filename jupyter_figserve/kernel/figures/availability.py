@@ -1,0 +1,56 @@
+"""Checks that a figure is available in a format and size before its URL is given away. Kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...errors import FigServeError, NotFound, UnsupportedType
+from ...model.formats import Format
+
+
+def check_available(
+    row: Format,
+    sizes: Mapping[str, float | None],
+    record: Mapping[str, Any],
+    refresh: Callable[[], Mapping[str, Any]],
+) -> None:
+    """Check the format and size of an image; what a server that cannot be reached might say is not known.
+
+    Parameters
+    ----------
+    record
+        The figure as last heard from the server.
+    refresh
+        Asks the server for the record with what is known to work.
+
+    Raises
+    ------
+    UnsupportedType
+        The figure is not available so.
+    """
+    if _is_stored(row, sizes, record):
+        return
+    try:
+        current = refresh()
+    except NotFound:
+        raise
+    except FigServeError:
+        return
+    is_sized = any(value is not None for value in sizes.values())
+    is_available = row.name in current.get("formats", (row.name,)) and (current["redrawable"] or not is_sized)
+    if is_available or _is_stored(row, sizes, current):
+        return
+    what = "in another size" if row.name in current["formats"] else f"as {row.name}"
+    raise UnsupportedType(
+        f'"{current["name"]}" is not available {what}, only as {", ".join(current["formats"])}.'
+        f" {current['limitation'] or ''}".rstrip(),
+        code="not_redrawable",
+    )
+
+
+def _is_stored(row: Format, sizes: Mapping[str, float | None], record: Mapping[str, Any]) -> bool:
+    """Whether the server has the image already."""
+    wanted = {name: value for name, value in sizes.items() if value is not None}
+    parts = [part for part in record.get("representations", ()) if part["mimetype"] == row.mimetype]
+    return any(all(part.get(name) == value for name, value in wanted.items()) for part in parts)

@@ -1,0 +1,170 @@
+"""The figure that a cell drew, whether it is open, shown or closed. Kernel."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any
+
+from ...plotting.shown_figures import import_pyplot
+from . import shown_figures
+
+_PLOTLY = "application/vnd.plotly.v1+json"
+# A cell that names one of these is about to import pyplot.
+_IMPORTS_PYPLOT = re.compile(r"\b(matplotlib|pylab|pyplot|seaborn|pandas|plotnine)\b")
+_DRAWS = re.compile(r"<(script|svg|img|canvas|iframe|video)\b", re.IGNORECASE)
+_ARTIST = ("matplotlib.artist", "Artist")
+_PLOTLY_FIGURE = ("plotly.basedatatypes", "BaseFigure")
+_CLASSES = (
+    _ARTIST,
+    ("matplotlib.animation", "Animation"),
+    ("seaborn.axisgrid", "Grid"),
+    ("seaborn._core.plot", "Plot"),
+    ("plotnine", "ggplot"),
+    _PLOTLY_FIGURE,
+    ("altair", "TopLevelMixin"),
+    ("bokeh.models", "LayoutDOM"),
+    ("PIL.Image", "Image"),
+    ("IPython.core.display", "Image"),
+    ("IPython.core.display", "SVG"),
+)
+
+
+@dataclass
+class CellFigure:
+    """What a cell draws.
+
+    Parameters
+    ----------
+    names
+        The variables before the cell.
+    unchanged
+        The figures that were open before the cell, without those that it has changed.
+    displayed
+        Objects that the cell displayed, in order.
+    """
+
+    names: Mapping[str, Any]
+    unchanged: list[Any] = field(default_factory=list)
+    displayed: list[Any] = field(default_factory=list)
+
+    def find(self, names: Mapping[str, Any]) -> Any | None:
+        """Return the figure that the cell drew last; None if it drew none.
+
+        The current pyplot figure comes first, then what the cell displayed or closed, then its variables.
+        """
+        current = _current_figure()
+        if current is not None and all(current is not one for one in self.unchanged):
+            return current
+        shown = shown_figures.find_last_shown()
+        displayed = next((one for one in reversed(self.displayed) if _is_figure(one)), None)
+        if displayed is not None and not _is_instance(displayed, *_ARTIST):
+            return displayed
+        if shown is not None:
+            return shown
+        new = [value for name, value in list(names.items()) if self.names.get(name) is not value and name[:1] != "_"]
+        return next((one for one in reversed(new) if _is_figure(one)), None)
+
+
+@contextlib.contextmanager
+def watching(shell: Any, code: str) -> Iterator[CellFigure]:
+    """Record what a cell draws while it runs in this context; pyplot's state is as the cell leaves it."""
+    if _IMPORTS_PYPLOT.search(code) and find_spec("matplotlib") is not None:
+        # The cell is about to, and `pyplot.close` must be known by then.
+        import_pyplot()
+    shown_figures.watch(shell)
+    shown_figures.forget()
+    watched = CellFigure(dict(shell.user_ns), _open_figures())
+    with contextlib.ExitStack() as stack:
+        for figure in list(watched.unchanged):
+            stack.enter_context(_noticing_change(figure, watched.unchanged))
+        publish = _recording_publish(shell.display_pub.publish, watched.displayed)
+        format = _recording_format(shell.display_formatter.format, watched.displayed)
+        stack.enter_context(_replaced(shell.display_pub, "publish", publish))
+        stack.enter_context(_replaced(shell.display_formatter, "format", format))
+        yield watched
+
+
+@contextlib.contextmanager
+def _noticing_change(figure: Any, unchanged: list[Any]) -> Iterator[None]:
+    """Remove a figure from ``unchanged`` when one of its artists changes, by the callback that pyplot uses too."""
+    callback = figure.stale_callback
+
+    def changed(artist: Any, is_stale: bool) -> None:
+        unchanged[:] = [one for one in unchanged if one is not figure]
+        if callback is not None:
+            callback(artist, is_stale)
+
+    figure.stale_callback = changed
+    try:
+        yield
+    finally:
+        figure.stale_callback = callback
+
+
+def _recording_format(format: Callable[..., Any], displayed: list[Any]) -> Callable[..., Any]:
+    def recording(obj: Any, *arguments: Any, **options: Any) -> Any:
+        displayed.append(obj)
+        return format(obj, *arguments, **options)
+
+    return recording
+
+
+def _recording_publish(publish: Callable[..., Any], displayed: list[Any]) -> Callable[..., Any]:
+    """Return ``publish`` that records Plotly's bundles: ``fig.show()`` displays no object."""
+
+    def recording(data: Any, *arguments: Any, **options: Any) -> Any:
+        bundle = data.get(_PLOTLY) if isinstance(data, Mapping) else None
+        if isinstance(bundle, Mapping) and not (displayed and _is_instance(displayed[-1], *_PLOTLY_FIGURE)):
+            displayed.append(_plotly_figure(bundle))
+        return publish(data, *arguments, **options)
+
+    return recording
+
+
+def _plotly_figure(bundle: Mapping[str, Any]) -> Any:
+    graph_objects: Any = sys.modules.get("plotly.graph_objects")
+    if graph_objects is None:
+        return None
+    return graph_objects.Figure({name: bundle[name] for name in ("data", "layout", "frames") if name in bundle})
+
+
+@contextlib.contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Set an attribute of an instance, and restore it."""
+    had, before = name in vars(owner), getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        if had:
+            setattr(owner, name, before)
+        else:
+            delattr(owner, name)
+
+
+def _current_figure() -> Any | None:
+    pyplot: Any = sys.modules.get("matplotlib.pyplot")
+    return pyplot.gcf() if pyplot is not None and pyplot.get_fignums() else None
+
+
+def _open_figures() -> list[Any]:
+    pyplot: Any = sys.modules.get("matplotlib._pylab_helpers")
+    return [manager.canvas.figure for manager in pyplot.Gcf.figs.values()] if pyplot is not None else []
+
+
+def _is_figure(obj: object) -> bool:
+    """Whether an object is a plot; a table is not, although it has an HTML representation."""
+    if any(_is_instance(obj, module, name) for module, name in _CLASSES):
+        return True
+    return _is_instance(obj, "IPython.core.display", "HTML") and bool(_DRAWS.search(str(getattr(obj, "data", ""))))
+
+
+def _is_instance(obj: object, module: str, name: str) -> bool:
+    """Whether an object is of a class, without importing it: if it is not imported, no object can be."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(obj, getattr(loaded, name, ()))

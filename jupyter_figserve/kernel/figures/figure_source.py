@@ -1,0 +1,65 @@
+"""What follows the publish of a figure: its source, and images that last. Kernel."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ...errors import FigServeError
+from ...model.formats import FORMATS
+from ..client import source_uploader
+from ..client.client import FigServeClient
+from . import archiver
+
+if TYPE_CHECKING:
+    from ...plotting.encode import EncodedFigure
+
+_log = logging.getLogger(__name__)
+
+
+class FigureSource:
+    """The figure and its state, pickled during the call that publishes it: the next line of the cell may change it."""
+
+    def __init__(self, encoded: EncodedFigure) -> None:
+        self._encoded = encoded
+        self._data: bytes | None = None
+        self._fault = ""
+
+    def pickle(self) -> None:
+        state = self._encoded.state
+        if self._encoded.figure is None or state is None:
+            return
+        from ...plotting.pickling import pickle_figure
+
+        if state.obstacle:
+            self._fault = state.obstacle
+            return
+        try:
+            self._data = pickle_figure(self._encoded.figure, state)
+        except FigServeError as error:
+            self._fault = error.message
+
+    def send(self, client: FigServeClient, record: Mapping[str, Any], libraries: Mapping[str, str]) -> str:
+        """Queue what follows; return why the figure will have no source, or ``""``."""
+        if self._encoded.figure is None or self._encoded.state is None:
+            return ""
+        target = archiver.PublishedVersion(client, record["id"], record["version"])
+        if self._data is not None and not record.get("redrawable"):
+            upload = source_uploader.SourceUpload(client, target.figure, target.version, self._data, libraries)
+            if not source_uploader.enqueue(upload):
+                self._fault = "Its source is too large, or the server accepts sources too slowly."
+        if self._fault:
+            _log.debug("The figure is published without its source: %s", self._fault)
+            source_uploader.enqueue(source_uploader.SourceFault(client, target.figure, target.version, self._fault))
+        if not self._has_lasting_images(record):
+            job = (
+                archiver.SnapshotJob(target, self._data) if self._data else archiver.UnpickledJob(target, self._encoded)
+            )
+            archiver.enqueue(job)
+        return self._fault
+
+    def _has_lasting_images(self, record: Mapping[str, Any]) -> bool:
+        """Whether the version has an SVG, or images that an earlier publish of the same has added."""
+        stored = [part["mimetype"] for part in record.get("representations", ())]
+        return FORMATS["svg"].mimetype in stored or len(stored) > len(self._encoded.payloads)

@@ -1,0 +1,93 @@
+"""A missing server in a batch run: one warning, and figures without a URL, so that the run goes on. Kernel."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any, NoReturn
+
+from ...errors import InvalidInput, NotConnected
+from ...model.figures import EncodedImage
+from ..client.client import FigServeClient
+from ..client.front_end import is_batch_run
+from . import display
+from .published_figure import Published
+
+VARIABLE = "FIGSERVE_OFFLINE"
+"""``error`` or ``warn``: what publishing without a server does; by default it depends on the front end."""
+_has_warned = False
+
+
+class UnpublishedFigure(Published):
+    """A figure that a batch run could not publish: ``url`` is None, and what needs the server raises NotConnected.
+
+    As a cell's result, it shows the image.
+    """
+
+    def __init__(self, name: str, title: str, alt: str, image: EncodedImage | None, error: NotConnected) -> None:
+        self._record = {"name": name, "title": title, "alt": alt}
+        self._image = image
+        self._source_figure = None
+        self._error = error
+
+    @property
+    def url(self) -> str:
+        return None  # type: ignore[return-value]  # documented: only a figure of a batch run has none
+
+    @property
+    def id(self) -> str:
+        self._refuse()
+
+    @property
+    def version(self) -> int:
+        self._refuse()
+
+    @property
+    def _client(self) -> FigServeClient:  # type: ignore[override]  # an attribute where there is a server
+        self._refuse()
+
+    @property
+    def path(self) -> str:
+        return ""
+
+    def image_url(self, *_args: Any, **_options: Any) -> str:
+        self._refuse()
+
+    def bundle(self, *, with_link: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the mimebundle with the image alone."""
+        if self._source_figure is not None:
+            display.close_if_inline(self._source_figure())
+        return display.unpublished_bundle(repr(self), self.title, self.alt, self.still())
+
+    def __repr__(self) -> str:
+        return f'Figure "{self.name}", not published: no server was found'
+
+    def _refuse(self) -> NoReturn:
+        raise NotConnected(f'"{self.name}" is not published. {self._error.message}', code=self._error.code)
+
+
+def warn_or_raise(error: NotConnected, stacklevel: int) -> None:
+    """Raise ``error`` at a front end; in a batch run, warn once that nothing is published.
+
+    ``FIGSERVE_OFFLINE`` is ``error`` or ``warn`` where one of the two is to happen everywhere.
+
+    Parameters
+    ----------
+    stacklevel
+        How far the user's line is above this call, for the warning.
+
+    Raises
+    ------
+    InvalidInput
+        The variable has another value.
+    """
+    global _has_warned
+    choice = os.environ.get(VARIABLE, "").strip().lower()
+    if choice not in ("", "error", "warn"):
+        raise InvalidInput(f"{VARIABLE} is {choice!r:.40}. Set it to error or warn, or unset it.")
+    if choice == "error" or (not choice and not is_batch_run()):
+        raise error
+    if not _has_warned:
+        _has_warned = True
+        text = f"Nothing is published in this run. {error.message} With {VARIABLE}=error, such a run fails instead."
+        warnings.warn(text, UserWarning, stacklevel=stacklevel + 1)

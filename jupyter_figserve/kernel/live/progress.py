@@ -1,0 +1,37 @@
+"""``figserve.progress``: what a live function tells the page that waits for it. Kernel."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+from ...errors import InvalidInput
+
+
+def progress(done: float, total: float) -> None:
+    """Show the progress of a live call on its page; outside of a live call it does nothing.
+
+    Parameters
+    ----------
+    done, total
+        The work done, and all of it, in any unit: ``progress(i + 1, len(files))``. What exceeds ``total`` counts as
+        finished; a ``total`` of 0 shows nothing.
+
+    Raises
+    ------
+    InvalidInput
+        A value is not a number of at least 0.
+    """
+    from ...plotting.progress import report
+
+    done, total = _number("done", done), _number("total", total)
+    if total > 0:
+        report(min(done, total), total)
+
+
+def _number(name: str, value: Any) -> float:
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value < 0:
+        raise InvalidInput(f"{name}={value!r:.60} is not a number of at least 0, as in figserve.progress(3, 10).")
+    return float(value)

@@ -1,0 +1,74 @@
+"""What is known about rendering a version's source again: the result of a try in the sandbox. Any process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+ALL_FORMATS = "*"
+"""In ``faults``: the source cannot be rendered in any format."""
+
+
+@dataclass(frozen=True)
+class SourceFault:
+    """Why a source cannot be rendered.
+
+    Parameters
+    ----------
+    code
+        Kind of the reason; see ``PUBLIC_REASONS``.
+    reason
+        A sentence for the owner.
+    """
+
+    code: str
+    reason: str
+
+    @property
+    def public_reason(self) -> str:
+        """The same for visitors, without anything of the author's code."""
+        return PUBLIC_REASONS.get(self.code, PUBLIC_REASONS["failed"])
+
+
+PUBLIC_REASONS = {
+    "version_mismatch": "The figure was made with another version of matplotlib than this server has.",
+    "module_missing": "The figure needs a library that this server does not have.",
+    "too_large": "The figure is too large.",
+    "too_slow": "Rendering the figure takes too long.",
+    "no_sandbox": "This server cannot render figures.",
+    "unchecked": "The server is still testing it. Reload the page in a moment.",
+    "not_redrawable": "The figure was published without its source.",
+    "failed": "This server cannot render the figure again.",
+}
+
+
+@dataclass(frozen=True)
+class SourceCheck:
+    """The result of rendering a source in the sandbox.
+
+    Parameters
+    ----------
+    sandbox
+        The sandbox's libraries with their versions; with others, the check is repeated.
+    checked
+        Time of the check, in seconds since the epoch.
+    faults
+        What failed, by the name of a format, or for ``ALL_FORMATS``; empty when everything worked.
+    """
+
+    sandbox: str
+    checked: float
+    faults: Mapping[str, SourceFault] = field(default_factory=dict)
+
+    def find_fault(self, format: str) -> SourceFault | None:
+        return self.faults.get(ALL_FORMATS) or self.faults.get(format)
+
+    def as_json(self) -> dict[str, Any]:
+        faults = {name: [fault.code, fault.reason] for name, fault in self.faults.items()}
+        return {"sandbox": self.sandbox, "checked": self.checked, "faults": faults}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        faults = {name: SourceFault(*fault) for name, fault in data["faults"].items()}
+        return cls(data["sandbox"], data["checked"], faults)

@@ -1,0 +1,103 @@
+"""Images of a published figure that last: an SVG, or a PNG for dense screens, drawn from its source. Kernel.
+
+They show what the author saw: the same process draws them, in the state that the figure was published in.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..model.figures import HIDPI_RATIO, MAX_VECTOR_BYTES, EncodedImage
+from ..model.formats import FORMATS, get_format_of_mimetype
+from .bounded_buffer import BoundedBuffer, LimitExceeded
+from .canvas import own_canvas, rc
+from .encode import EncodedFigure, encode
+from .images import payload_of
+from .isolation import isolated_call
+from .pickling import unpickle_state
+from .resolve import ResolvedFigure, find_figure
+
+_MARK_BYTES = 60
+"""Bytes that a marker takes in an SVG, at least."""
+# Glyphs as outlines, and images inside the file: it looks the same without the author's fonts and files.
+_SELF_CONTAINED: Mapping[str, Any] = {
+    "svg.fonttype": "path",
+    "svg.image_inline": True,
+    "svg.hashsalt": "jupyter_figserve",
+}
+
+
+def draw_from_source(source: bytes, max_bytes: int) -> list[EncodedImage]:
+    """Draw the lasting images of a figure that this process has pickled; other threads may draw meanwhile.
+
+    Parameters
+    ----------
+    max_bytes
+        Maximum size of the SVG.
+    """
+    with isolated_call():
+        state = unpickle_state(source)
+        with state.applied():
+            found = find_figure(pickle.loads(source))  # noqa: S301  pickled by this process
+            assert found is not None
+            return draw_lasting(replace(found, tight=found.tight or state.tight), state.dpi, max_bytes)
+
+
+def draw_if_unchanged(encoded: EncodedFigure, max_bytes: int) -> list[EncodedImage]:
+    """Draw the lasting images of a figure that could not be pickled; none if it no longer gives the encoded image."""
+    published, state = encoded.payloads[0], encoded.state
+    found = find_figure(encoded.figure)
+    assert found is not None
+    assert state is not None
+    found = replace(found, tight=state.tight)
+    with state.applied():
+        name = get_format_of_mimetype(published.mimetype).name
+        again = encode(found, (name,), dpi=state.dpi, with_thumbnail=False).payloads[0]
+        return draw_lasting(found, state.dpi, max_bytes) if again.data == published.data else []
+
+
+def draw_lasting(found: ResolvedFigure, dpi: float | None, max_bytes: int) -> list[EncodedImage]:
+    """Draw the SVG, and where it is too large for a page, a PNG of twice the resolution.
+
+    Parameters
+    ----------
+    dpi
+        Dots per inch of the published image; None for those of ``savefig``.
+    """
+    svg = _draw_svg(found, dpi, max_bytes)
+    images = [] if svg is None else [svg]
+    if svg is None or len(svg.data) > MAX_VECTOR_BYTES:
+        with rc(found.rc):
+            sharp = HIDPI_RATIO * (found.dpi if dpi is None else dpi)
+        images += encode(found, ("png",), dpi=sharp, tight=found.tight, with_thumbnail=False).payloads
+    return images
+
+
+def _draw_svg(found: ResolvedFigure, dpi: float | None, max_bytes: int) -> EncodedImage | None:
+    """Draw the SVG; None if it has more bytes, and then drawing stops early."""
+    if _count_marks(found.figure) * _MARK_BYTES > max_bytes:
+        return None
+    buffer = BoundedBuffer(max_bytes)
+    # The resolution is that of the raster images in it.
+    options: dict[str, Any] = {"bbox_inches": "tight"} if found.tight else {}
+    options |= {} if dpi is None else {"dpi": dpi}
+    try:
+        with rc({**found.rc, **_SELF_CONTAINED}), own_canvas(found.figure):
+            found.figure.savefig(buffer, format="svg", metadata={"Date": None}, **options)
+    except LimitExceeded:
+        return None
+    return payload_of(FORMATS["svg"], buffer.getvalue())
+
+
+def _count_marks(figure: Any) -> int:
+    """Count the markers of scatter plots and lines, of which an SVG has an element each."""
+    from matplotlib.collections import PathCollection
+    from matplotlib.lines import Line2D
+
+    lines = [line for line in figure.findobj(Line2D) if line.get_marker() not in ("", " ", "None", "none", None)]
+    return sum(len(one.get_offsets()) for one in figure.findobj(PathCollection)) + sum(
+        len(line.get_xdata(orig=False)) for line in lines if line.axes is not None and line.get_markevery() is None
+    )

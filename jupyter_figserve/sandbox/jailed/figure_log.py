@@ -1,0 +1,115 @@
+"""The log of what posted code showed: figures saved, shown or closed, and displayed objects. Jailed child."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_MAX_KEPT = 100
+# Options of ``savefig`` that belong to the image rather than to the file.
+_IMAGE_OPTIONS = ("dpi", "bbox_inches", "pad_inches", "bbox_extra_artists", "facecolor", "edgecolor", "transparent")
+
+
+@dataclass
+class SavedFigure:
+    """One call of ``savefig``: the figure, or a copy of it as it was then, and the options of its image."""
+
+    figure: Any
+    options: Mapping[str, Any]
+
+
+@dataclass
+class FigureLog:
+    """What a reader of the notebook, or the user of a desktop, would have seen.
+
+    Attributes
+    ----------
+    figures
+        Figures that were saved, shown or closed, in the order in which they first were.
+    latest
+        The one that was recorded last, or None.
+    saves
+        The calls of ``savefig``, oldest first.
+    displayed
+        Objects passed to ``display`` that are not matplotlib figures, oldest first.
+    chosen
+        A figure passed to ``display``, with the current figure at that moment.
+    requested
+        Number of the figure that the job asks for: the call of ``savefig`` with this number keeps a copy.
+    """
+
+    figures: list[Any] = field(default_factory=list)
+    latest: Any = None
+    saves: list[SavedFigure] = field(default_factory=list)
+    displayed: list[Any] = field(default_factory=list)
+    chosen: tuple[Any, Any] | None = None
+    requested: int | str | None = None
+
+    def keep(self, figure: Any) -> None:
+        """Record a figure as the latest one."""
+        if not any(figure is other for other in self.figures):
+            self.figures.append(figure)
+            del self.figures[:-_MAX_KEPT]
+        self.latest = figure
+
+    def choose(self, figure: Any) -> None:
+        """Record a figure that the code passed to ``display``."""
+        from matplotlib._pylab_helpers import Gcf
+
+        active = Gcf.get_active()
+        self.keep(figure)
+        self.chosen = figure, None if active is None else active.canvas.figure
+
+    def save(self, figure: Any, options: Mapping[str, Any]) -> None:
+        """Record a call of ``savefig``; one of an empty figure after ``show`` means the figure that was shown."""
+        if is_blank(figure) and self.latest is not None:
+            figure = self.latest
+        self.keep(figure)
+        kept = {name: options[name] for name in _IMAGE_OPTIONS if options.get(name) is not None}
+        is_requested = self.requested == len(self.saves) + 1
+        self.saves.append(SavedFigure((_copy(figure) if is_requested else None) or figure, kept))
+        del self.saves[:-_MAX_KEPT]
+
+    def replace(self, figure: Any) -> None:
+        """Put a copy in the place of a saved figure that is about to be cleared."""
+        if not any(save.figure is figure for save in self.saves) or is_blank(figure):
+            return
+        copy = _copy(figure)
+        if copy is None:
+            return
+        for save in self.saves:
+            save.figure = copy if save.figure is figure else save.figure
+        self.figures = [copy if other is figure else other for other in self.figures]
+        self.latest = copy if self.latest is figure else self.latest
+
+    def options_of(self, figure: Any) -> Mapping[str, Any]:
+        """Return the options of the last ``savefig`` of a figure."""
+        return next((save.options for save in reversed(self.saves) if save.figure is figure), {})
+
+    def clear(self) -> None:
+        self.__init__()  # type: ignore[misc]
+
+
+figure_log = FigureLog()
+
+
+def is_blank(figure: Any) -> bool:
+    """Whether a figure shows nothing but its background; notebooks do not display such a figure."""
+    return len(figure.get_children()) <= 1
+
+
+def _copy(figure: Any) -> Any:
+    """Return a copy that pyplot does not know, or None if the figure cannot be copied."""
+    from matplotlib._pylab_helpers import Gcf
+
+    # A figure that pyplot manages would be managed again when it is unpickled.
+    managers = dict(Gcf.figs)
+    Gcf.figs.clear()
+    try:
+        return pickle.loads(pickle.dumps(figure, pickle.HIGHEST_PROTOCOL))  # noqa: S301  pickled here
+    except Exception:
+        return None
+    finally:
+        Gcf.figs.update(managers)

@@ -1,0 +1,94 @@
+"""The formats that a figure is offered in: those that are stored, and those known to work. Server process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from ....model.figures import Representation, Version
+from ....model.formats import FORMATS, Format
+from ....model.source_check import ALL_FORMATS, SourceFault
+from ..rendering.request import OFFERED_FORMATS
+from .source_faults import find_fault
+
+
+@dataclass(frozen=True)
+class PageOffers:
+    """What a figure's page offers besides the stored files.
+
+    Parameters
+    ----------
+    formats
+        Names of formats that are made on request.
+    exports
+        Names of all formats that can be requested in another size, stored or not.
+    widths
+        Widths in pixels of further PNGs; empty if the figure cannot be rendered.
+    is_redrawable
+        Whether any size can be requested.
+    limitation
+        Why something is missing; None if nothing is.
+    """
+
+    formats: tuple[str, ...]
+    exports: tuple[str, ...]
+    widths: tuple[int, ...]
+    is_redrawable: bool
+    limitation: SourceFault | None
+
+    @classmethod
+    def of(cls, version: Version, widths: Iterable[int] = ()) -> Self:
+        stored = {part.format.name for part in version.representations}
+        offered = offered_formats(version)
+        formats = tuple(name for name in offered if name not in stored)
+        exports = tuple(name for name in OFFERED_FORMATS if name in offered) if is_redrawable(version) else ()
+        sizes = tuple(widths) if is_redrawable(version) else ()
+        return cls(formats, exports, sizes, is_redrawable(version), find_limitation(version))
+
+
+_CONVERTIBLE = ("jpg", "webp", "avif", "tiff")
+"""Raster formats that are made from a stored PNG, in its size, where the figure itself cannot be rendered."""
+
+
+def is_redrawable(version: Version) -> bool:
+    """Whether the source has been rendered in the sandbox, so that any size can be requested."""
+    return version.source is not None and version.check is not None and ALL_FORMATS not in version.check.faults
+
+
+def offered_formats(version: Version) -> list[str]:
+    """Return the names of all formats in which a version is available: stored ones first."""
+    stored = [part.format.name for part in version.representations]
+    if is_redrawable(version):
+        rendered = [name for name in OFFERED_FORMATS if find_fault(version, name) is None]
+    else:
+        rendered = [name for name in FORMATS if find_convertible(version, FORMATS[name]) is not None]
+    return list(dict.fromkeys(stored + rendered))
+
+
+def find_convertible(version: Version, row: Format) -> Representation | None:
+    """Return the stored image from which a format can be made although the figure cannot be rendered.
+
+    Only of figures that were published by a plotting library; images are available as they were published.
+    """
+    if version.source is None and not version.source_fault:
+        return None
+    if row.name == "svgz":
+        return version.find_representation(FORMATS["svg"])
+    can_start = version.check is None or not any(
+        fault.code in ("no_sandbox", "unchecked") for fault in version.check.faults.values()
+    )
+    return version.find_representation(FORMATS["png"]) if row.name in _CONVERTIBLE and can_start else None
+
+
+def find_limitation(version: Version) -> SourceFault | None:
+    """Return why a version is not available in every size and format, None if it is.
+
+    A failure of one format is told as a reason that names it.
+    """
+    fault = find_fault(version, ALL_FORMATS)
+    if fault is not None or version.check is None or not version.check.faults:
+        return fault
+    names = ", ".join(name.upper() for name in version.check.faults)
+    first = next(iter(version.check.faults.values()))
+    return SourceFault(first.code, f"Not available as {names}. {first.reason}")

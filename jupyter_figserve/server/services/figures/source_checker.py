@@ -1,0 +1,187 @@
+"""Tries whether the sources of published figures can be rendered, before pages offer it. Server process.
+
+Each new source is tried once, in the background and with low priority, while nothing is being published: so a
+publishing cell has the processor to itself. Whoever asks earlier, or after an upgrade of the sandbox, starts the try.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from dataclasses import replace
+
+from ....errors import DeadlineExceeded, FigServeError, OutputInvalid, TooLarge, Unavailable
+from ....model.figures import FigureRecord
+from ....model.formats import FORMATS
+from ....model.rendering import DrawOptions
+from ....model.source_check import ALL_FORMATS, SourceCheck, SourceFault
+from ....store.store import Store
+from ..rendering.service import RenderService
+from .redraw import render_again
+from .source_faults import NO_SANDBOX, UNCHECKED, describe_fault
+
+_MAX_WAITING = 1_000
+_PAUSE = 3.0
+"""Seconds without a publish after which a try begins."""
+_MAX_PAUSE = 120.0
+"""Maximum wait for such a pause, in seconds."""
+_PATIENCE = 5.0
+"""Seconds for which a request waits for a try."""
+_RETRY_SECONDS = 3600.0
+"""Time after which a failure is tried again: a missing library may have been installed."""
+_TRIED = (DrawOptions("png", width=160), DrawOptions("svg"), DrawOptions("pdf"), DrawOptions("eps"))
+"""One for each of matplotlib's backends; the other formats are made from these."""
+_SAME_BACKEND = {"svg": ("svg", "svgz")}
+_SVG = FORMATS["svg"]
+_log = logging.getLogger("jupyter_figserve")
+
+
+class SourceChecker:
+    """Tries sources in the sandbox, and remembers the results in the catalog.
+
+    Parameters
+    ----------
+    max_bytes
+        Maximum size of the SVG that is stored with a figure made from posted code; 0 stores none.
+    """
+
+    def __init__(self, store: Store, rendering: RenderService, max_bytes: int) -> None:
+        self._store = store
+        self._rendering = rendering
+        self._max_bytes = max_bytes
+        self._waiting: deque[tuple[str, int]] = deque(maxlen=_MAX_WAITING)
+        self._worker: asyncio.Task[None] | None = None
+        self._tries: dict[tuple[str, int], asyncio.Task[SourceCheck | None]] = {}
+        self._last_scheduled = 0.0
+        self._skips_pauses = asyncio.Event()
+
+    def schedule(self, figure_id: str, version: int) -> None:
+        """Schedule a version, whose source has just been stored."""
+        self._waiting.append((figure_id, version))
+        self._last_scheduled = asyncio.get_running_loop().time()
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.ensure_future(self._run())
+
+    async def accept(self, record: FigureRecord) -> FigureRecord:
+        """Record that a source works, whose image the sandbox has just rendered; return the figure so."""
+        check = SourceCheck(self._sandbox, self._store.clock())
+        await self._store.figures.record_source_check(record, check)
+        return _with_check(record, check)
+
+    async def checked(self, record: FigureRecord) -> FigureRecord:
+        """Return a figure with a current check of its source, as far as one comes within a few seconds."""
+        if record.version.source is None:
+            return record
+        queue = self._rendering.queue
+        if not queue.maybe_available:
+            return _with_check(record, SourceCheck("", 0.0, {ALL_FORMATS: NO_SANDBOX}))
+        key = (record.id, record.version.number)
+        task = self._tries.get(key)
+        if task is None:
+            if self._is_current(record.version.check):
+                return record
+            task = self._tries[key] = asyncio.ensure_future(self._check(record))
+            task.add_done_callback(lambda _: self._tries.pop(key, None))
+        await asyncio.wait([task], timeout=_PATIENCE)
+        check = task.result() if task.done() and not task.cancelled() else None
+        if check is None:
+            fault = UNCHECKED if queue.maybe_available else NO_SANDBOX
+            check = SourceCheck("", 0.0, {ALL_FORMATS: fault})
+        return _with_check(record, check)
+
+    async def recheck_fault(self, record: FigureRecord) -> FigureRecord:
+        """Return a figure whose known fault, if it has one, still holds; what has no known fault is not tried."""
+        check = record.version.check
+        return record if check is None or not check.faults else await self.checked(record)
+
+    async def wait_until_idle(self) -> None:
+        """Try all scheduled versions without pauses."""
+        self._skips_pauses.set()
+        try:
+            while self._worker is not None and not self._worker.done():
+                await asyncio.wait([self._worker])
+        finally:
+            self._skips_pauses.clear()
+
+    async def close(self) -> None:
+        tasks = [task for task in (self._worker, *self._tries.values()) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def _sandbox(self) -> str:
+        libraries = self._rendering.queue.report.libraries
+        return ", ".join(f"{name} {libraries[name]}" for name in sorted(libraries))
+
+    def _is_current(self, check: SourceCheck | None) -> bool:
+        """Whether a check still tells the truth; while the sandbox has not started, its libraries are unknown."""
+        if check is None or self._sandbox not in ("", check.sandbox):
+            return False
+        return not check.faults or self._store.clock() - check.checked < _RETRY_SECONDS
+
+    async def _run(self) -> None:
+        while self._waiting:
+            await self._pause()
+            figure_id, number = self._waiting.popleft()
+            try:
+                await self._try_scheduled(figure_id, number)
+            except FigServeError as error:
+                _log.debug("figserve could not try the source of figure %s: %s", figure_id, error)
+            except Exception:
+                _log.exception("figserve could not try the source of figure %s", figure_id)
+
+    async def _try_scheduled(self, figure_id: str, number: int) -> None:
+        record = await self._store.figures.find(figure_id, number)
+        if record is None or record.version.source is None:
+            return
+        await self.checked(record)
+        if record.version.source.kind == "code" and record.version.find_representation(_SVG) is None:
+            await self._store_svg(record)
+
+    async def _store_svg(self, record: FigureRecord) -> None:
+        """Store the SVG of posted code, drawn by the same sandbox with the same random numbers."""
+        if not self._max_bytes:
+            return
+        svg = await render_again(self._store, self._rendering, record, DrawOptions(_SVG.name), low_priority=True)
+        if len(svg.data) <= self._max_bytes:
+            await self._store.figures.add_representation(record, record.version.number, svg)
+
+    async def _pause(self) -> None:
+        """Wait until nothing has been published for ``_PAUSE`` seconds."""
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + _MAX_PAUSE
+        while (
+            not self._skips_pauses.is_set() and (left := min(self._last_scheduled + _PAUSE, latest) - loop.time()) > 0
+        ):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._skips_pauses.wait()
+
+    async def _check(self, record: FigureRecord) -> SourceCheck | None:
+        """Try a source and remember the result; None when the sandbox is not available now."""
+        await self._rendering.queue.start()
+        if self._is_current(record.version.check):
+            return record.version.check
+        bare = _with_check(record, None)
+        faults: dict[str, SourceFault] = {}
+        for options in _TRIED:
+            try:
+                await render_again(self._store, self._rendering, bare, options, low_priority=True)
+            except (OutputInvalid, TooLarge, DeadlineExceeded) as error:
+                fault = describe_fault(error, record, self._rendering.queue.report.libraries)
+                if options is _TRIED[0]:
+                    faults = {ALL_FORMATS: fault}
+                    break
+                faults |= dict.fromkeys(_SAME_BACKEND.get(options.format, (options.format,)), fault)
+            except Unavailable:
+                return None
+        check = SourceCheck(self._sandbox, self._store.clock(), faults)
+        await self._store.figures.record_source_check(record, check)
+        return check
+
+
+def _with_check(record: FigureRecord, check: SourceCheck | None) -> FigureRecord:
+    return replace(record, version=replace(record.version, check=check))

@@ -1,0 +1,77 @@
+"""Why a figure is not available in a format: sentences for its owner and for visitors. Server process."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ....errors import CodeFailed, DeadlineExceeded, FigServeError, TooLarge
+from ....model.figures import FigureRecord, Version
+from ....model.formats import FORMATS
+from ....model.source_check import SourceFault
+
+NO_SANDBOX = SourceFault(
+    "no_sandbox", "This server has no sandbox to render it in; jupyter figserve doctor says what is missing."
+)
+UNCHECKED = SourceFault("unchecked", "The server is still testing whether its source can be rendered. Try again soon.")
+_MISSING_MODULE = re.compile(r"No module named '([\w.]{1,100})'")
+_NOTEBOOK_CODE = re.compile(r"Can't get attribute '([^']{1,100})' on <module '__main__'")
+
+
+def find_fault(version: Version, format: str) -> SourceFault | None:
+    """Return why a version cannot be rendered in a format, as far as known; None when nothing speaks against it."""
+    if version.source is None:
+        return SourceFault("not_redrawable", version.source_fault or _explain_missing_source(version))
+    if format == "html":
+        return SourceFault("not_redrawable", "A matplotlib figure has no HTML form.")
+    return version.check.find_fault(format) if version.check is not None else None
+
+
+def describe_fault(error: FigServeError, record: FigureRecord, sandbox: Mapping[str, str]) -> SourceFault:
+    """Return what the failure of a render says of the source.
+
+    Parameters
+    ----------
+    sandbox
+        Versions of the libraries in the sandbox.
+    """
+    source = record.version.source
+    assert source is not None
+    cause = error.__cause__
+    text = cause.message if isinstance(cause, FigServeError) else error.message
+    if isinstance(error, DeadlineExceeded):
+        return SourceFault("too_slow", "Rendering it takes longer than the server allows (FigServe.render_timeout).")
+    if isinstance(error, TooLarge):
+        return SourceFault("too_large", text)
+    if (missing := _MISSING_MODULE.search(text)) is not None:
+        return SourceFault(
+            "module_missing",
+            f"It needs the module {missing[1]}, which the server's sandbox does not have: install it in the sandbox's"
+            " environment (FigServe.render_python).",
+        )
+    if (name := _NOTEBOOK_CODE.search(text)) is not None:
+        return SourceFault(
+            "notebook_code",
+            f"It uses {name[1]}, which is defined in the notebook. Install cloudpickle in the kernel's environment"
+            ' (pip install "jupyter_figserve[detach]") and publish it again.',
+        )
+    theirs, ours = source.libraries.get("matplotlib"), sandbox.get("matplotlib")
+    if theirs is not None and ours is not None and theirs != ours:
+        return SourceFault(
+            "version_mismatch",
+            f"It was made by matplotlib {theirs}, and this server's matplotlib {ours} cannot render it"
+            " (FigServe.render_python can name the kernel's Python).",
+        )
+    code = "failed" if isinstance(error, CodeFailed) or error.code != "too_many_pixels" else "too_large"
+    return SourceFault(code, f"Rendering it fails: {text}")
+
+
+def name_stored_formats(record: FigureRecord) -> str:
+    return ", ".join(dict.fromkeys(part.format.name for part in record.version.representations))
+
+
+def _explain_missing_source(version: Version) -> str:
+    main = version.representations[0].format
+    if main is FORMATS["html"]:
+        return "It is interactive HTML, which is stored as it was published."
+    return "It was published without its source: as an image, or with keep_source=False."

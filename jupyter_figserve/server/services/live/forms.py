@@ -1,0 +1,86 @@
+"""What live figures return: a picture, HTML or data, as far as calls have shown; and the size of the last image.
+
+Server process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ....errors import InvalidInput
+from ....model.formats import DATA_FORMATS, INLINE_FORMATS
+from ....model.live import DATA_FORM, HTML_FORM, PICTURE, LiveRequest
+from .image_cache import CachedImage, StaleImageCache
+from .registry import LiveTarget
+
+_FORMS = {"html": HTML_FORM, "data": DATA_FORM, "png": PICTURE} | {
+    row.name: row.name for row in INLINE_FORMATS if row.name != "png"
+}
+"""Forms by the format that stands for them."""
+_FIGURE = "figure"
+"""Some form other than data."""
+
+
+class LiveForms:
+    """The form of each live figure's result: ``"picture"``, ``"html"``, ``"data"``, or another image format's name."""
+
+    def __init__(self, images: StaleImageCache) -> None:
+        self._images = images
+        self._forms: dict[str, tuple[str, str]] = {}
+
+    def find(self, target: LiveTarget) -> str | None:
+        """Return the form of what the function as declared gave last; None before its first call."""
+        form = self._find(target)
+        return None if form == _FIGURE else form
+
+    def gives_data(self, target: LiveTarget) -> bool | None:
+        """Whether the function returns data; None where that is not known."""
+        form = self._find(target)
+        return None if form is None else form == DATA_FORM
+
+    async def find_last(self, target: LiveTarget, arguments: Mapping[str, Any]) -> str | None:
+        """Return the form, of a figure that nothing can call as that of its last stored result."""
+        form = self.find(target)
+        if form is not None or target.backend is not None:
+            return form
+        for name in ("png", "html", "svg", "json"):
+            if await self._find_image(target, arguments, name) is not None:
+                return DATA_FORM if name == "json" else _FORMS[name]
+        return None
+
+    async def find_size(
+        self, target: LiveTarget, arguments: Mapping[str, Any], format: str = "png"
+    ) -> tuple[int | None, int | None]:
+        """Return the CSS width and height of the last image with these arguments, each None if not known."""
+        last = await self._find_image(target, arguments, format)
+        return (None, None) if last is None else last.size
+
+    def record(self, target: LiveTarget, request: LiveRequest, image: CachedImage) -> None:
+        """Record the form of a result; only a request for PNG, the default, leaves the choice to the figure."""
+        if request.format in DATA_FORMATS:
+            self._record(target, DATA_FORM)
+        elif request.format == "png":
+            self._record(target, HTML_FORM if image.is_html else PICTURE)
+
+    def record_failure(self, target: LiveTarget, code: str) -> None:
+        """Record what the error's code says about a function that does not give the requested format."""
+        form = _FORMS.get(code.removesuffix("_only"))
+        if form is not None:
+            self._record(target, form)
+        elif code == "not_data" and self.gives_data(target) is not False:
+            self._record(target, _FIGURE)
+
+    def _record(self, target: LiveTarget, form: str) -> None:
+        self._forms[target.record.id] = (target.declaration.revision, form)
+
+    def _find(self, target: LiveTarget) -> str | None:
+        revision, form = self._forms.get(target.record.id, ("", None))
+        return form if revision == target.declaration.revision else None
+
+    async def _find_image(self, target: LiveTarget, arguments: Mapping[str, Any], format: str) -> CachedImage | None:
+        try:
+            complete = target.declaration.parameters.complete(arguments)
+        except InvalidInput:
+            return None
+        return await self._images.find_last(target.record.id, LiveRequest(complete, format))

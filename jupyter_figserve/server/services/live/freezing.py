@@ -1,0 +1,77 @@
+"""Freezes live figures: renders a grid of values now, to serve when no kernel offers the figure. Server process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ....errors import CodeFailed, OutputInvalid, UnsupportedType
+from ....model.formats import get_live_format_of_mimetype
+from ....model.live import DATA_FORM, HTML_FORM, PICTURE, LiveRequest
+from .image_cache import CachedImage
+from .registry import LiveTarget
+from .service import LiveService
+
+_FORMATS = {PICTURE: ("png", "svg"), HTML_FORM: ("html", "png", "svg"), DATA_FORM: ("json", "csv")}
+
+
+async def freeze(
+    live: LiveService, target: LiveTarget, calls: Sequence[Mapping[str, Any]], format: str | None
+) -> dict[str, Any]:
+    """Render these calls, and return ``frozen``, their number, and the ``formats`` that are kept.
+
+    Parameters
+    ----------
+    calls
+        Complete arguments of each.
+    format
+        The only format; None for those in which pages and links show the figure.
+
+    Raises
+    ------
+    FigServeError
+        The first failure; images before it are kept.
+    """
+    images: list[CachedImage] = []
+    try:
+        for arguments in calls:
+            images += await _render(live, target, arguments, format)
+    finally:
+        await live.images.freeze([image for image in images if image.is_good])
+    formats = dict.fromkeys(get_live_format_of_mimetype(image.payload.mimetype).name for image in images)
+    return {"frozen": len(calls), "formats": list(formats)}
+
+
+async def _render(
+    live: LiveService, target: LiveTarget, arguments: Mapping[str, Any], format: str | None
+) -> list[CachedImage]:
+    """Render a call in the formats that suit its form; the first one is required, the others are not."""
+    if format is not None:
+        return [await _render_one(live, target, arguments, format)]
+    found: dict[str, CachedImage] = {}
+    if live.forms.find(target) is None:
+        try:
+            found["png"] = await _render_one(live, target, arguments, "png")
+        except UnsupportedType:
+            if live.forms.find(target) is None:
+                raise
+    form = live.forms.find(target) or PICTURE
+    for number, name in enumerate(_FORMATS.get(form, (form,))):
+        if name in found:
+            continue
+        try:
+            found[name] = await _render_one(live, target, arguments, name)
+        except CodeFailed:
+            raise
+        except (UnsupportedType, OutputInvalid):
+            if number == 0:
+                raise
+    return list(found.values())
+
+
+async def _render_one(live: LiveService, target: LiveTarget, arguments: Mapping[str, Any], format: str) -> CachedImage:
+    result = await live.render(target, LiveRequest(arguments, format))
+    if result.stale is not None:
+        raise result.stale
+    assert result.image is not None
+    return result.image

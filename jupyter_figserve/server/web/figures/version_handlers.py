@@ -1,0 +1,76 @@
+"""What a kernel sends after the publish of a version: its source, and images for later and for dense screens. Server
+process."""
+
+from __future__ import annotations
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from ....errors import InvalidInput
+from ....model.figures import validate_single_line
+from ....model.keys import PUBLISH
+from ...services.figures.upload import make_payload
+from ..http.query import parse_json_object
+from ..http.upload_handler import StreamingUploadHandler
+
+_LIBRARY_LENGTH = 40
+_REASON_LENGTH = 500
+_SIZES = ("width", "height", "dpi")
+
+
+class VersionUploadHandler(StreamingUploadHandler):
+    """Base of the handlers of uploads to an existing version."""
+
+    def read_query(self) -> dict[str, str]:
+        names = [name for name in self.request.query_arguments if name[:1] != "_" and name != "token"]
+        return {name: self.get_query_argument(name)[:_LIBRARY_LENGTH] for name in names}
+
+
+class SourceHandler(VersionUploadHandler):
+    """``/api/figures/{id}/versions/{n}/source``: the source of a version, or why it has none."""
+
+    scopes = {"PUT": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def put(self, figure_id: str, number: str) -> None:
+        record = await self.get_owned_figure(figure_id, int(number))
+        query, body, figures = self.read_query(), self.read_body(), self.context.store.figures
+        kind = query.pop("kind", None)
+        if kind == "figure" and body:
+            await figures.attach_source(record, int(number), "figure", body, query)
+            self.context.source_checker.schedule(record.id, int(number))
+        elif kind == "none":
+            reason = validate_single_line(parse_json_object(body).get("reason"), "reason", _REASON_LENGTH)
+            if record.version.source is None:
+                await figures.record_source_fault(record, int(number), reason)
+        else:
+            raise InvalidInput(
+                "The source is empty." if kind == "figure" else "Add ?kind=figure, or ?kind=none with a reason."
+            )
+        self.set_status(204)
+        self.finish()
+
+
+class RepresentationsHandler(VersionUploadHandler):
+    """``/api/figures/{id}/versions/{n}/representations``: one more image of a version, from its publisher."""
+
+    scopes = {"PUT": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def put(self, figure_id: str, number: str) -> None:
+        record = await self.get_owned_figure(figure_id, int(number))
+        size = {name: _number(value) for name, value in self.read_query().items() if name in _SIZES}
+        content_type, context = self.request.headers.get("Content-Type", ""), self.context
+        payload = make_payload(self.read_body(), content_type, size, context.config.figure_pixels)
+        await context.store.figures.add_representation(record, int(number), payload)
+        self.set_status(204)
+        self.finish()
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise InvalidInput("width, height and dpi must be numbers.") from error

@@ -1,0 +1,97 @@
+"""The access log: one structured line for each request to our routes. Server process.
+
+``access method=GET path=/figserve/figures/AbC.png status=200 bytes=25012 ms=1.8 user=ada key=k1 ip=127.0.0.1``
+
+It takes the place of the lines of Jupyter and tornado, and holds no secret: a path with a token or with signed code is
+replaced as a whole, and keys that stand in an address by mistake are cut out.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from typing import Any
+from urllib.parse import unquote
+
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.prometheus.log_functions import prometheus_log_method
+
+SECRET = "[secret]"  # noqa: S105 - stands in the place of one
+_MAX_PATH_LENGTH = 500
+_LINK = re.compile(r"(?i)((?:/|%2f)f(?:/|%2f))[A-Za-z0-9_-]{16,}")
+_SECRET_NAME = re.compile(r"(?i)token|secret|passw|pwd|auth|key|sig|xsrf|code|state")
+_PLAIN = re.compile(r"[\x21\x23-\x3c\x3e-\x7e][\x21\x23-\x7e]*")
+"""Text that needs no quotes: printable ASCII without spaces and quotes."""
+
+
+class AccessLogMixin(JupyterHandler):
+    """Adds the access log to a handler."""
+
+    link_id: str | None = None
+    """The link that the request used."""
+    _body_bytes = 0
+
+    def write(self, chunk: str | bytes | dict[str, Any]) -> None:
+        super().write(chunk)
+        self._body_bytes += len(self._write_buffer[-1])
+
+    def _log(self) -> None:
+        """Log the request, and count it in Jupyter's metrics."""
+        config = self.settings["figserve"].config
+        status = self.get_status()
+        if not config.access_log and (status >= 400 or config.logs_success):
+            # Jupyter quotes the Referer of errors, which may be a link.
+            if "Referer" in self.request.headers:
+                del self.request.headers["Referer"]
+            super()._log()
+            return
+        level = logging.INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
+        if config.access_log and self.log.isEnabledFor(level):
+            fields = self._access_fields(status)
+            self.log.log(level, "access %s", _to_text(fields), extra={"figserve_access": fields})
+        prometheus_log_method(self)  # type: ignore[no-untyped-call]
+
+    def _access_fields(self, status: int) -> dict[str, object]:
+        request, principal = self.request, getattr(self, "principal", None)
+        has_body = request.method != "HEAD" and status not in (204, 304)
+        fields: dict[str, object] = {
+            "method": request.method,
+            "path": (request.uri or "")[:_MAX_PATH_LENGTH],
+            "status": status,
+            "bytes": self._body_bytes if has_body else 0,
+            "ms": round(1000 * request.request_time(), 1),
+        }
+        if principal is not None:
+            fields |= {"user": principal.owner, "key": principal.key.id if principal.key else "login"}
+        if self.link_id is not None:
+            fields["link"] = self.link_id
+        return fields | {"ip": request.remote_ip}
+
+
+def redact_uri(uri: str) -> str:
+    """Return a request's address without what may be a secret: keys, tokens of links, and arguments named like one."""
+    path, mark, query = uri.partition("?")
+    if "fsk" in unquote(path).lower():
+        path = "/".join(SECRET if "fsk_" in unquote(part).lower() else part for part in path.split("/"))
+    if mark:
+        query = "&".join(_redact_argument(argument) for argument in query.split("&"))
+    return _LINK.sub(rf"\1{SECRET}", path + mark + query)
+
+
+def _redact_argument(argument: str) -> str:
+    name, mark, value = argument.partition("=")
+    if "fsk_" in unquote(name).lower():
+        return SECRET
+    is_secret = _SECRET_NAME.search(unquote(name)) or "fsk_" in unquote(value).lower()
+    return f"{name}{mark}{SECRET}" if mark and is_secret else argument
+
+
+def _to_text(fields: dict[str, object]) -> str:
+    return " ".join(f"{name}={_quote(value)}" for name, value in fields.items())
+
+
+def _quote(value: object) -> str:
+    """Return a value as it is, or as JSON if it has spaces, quotes or control characters, which could forge a line."""
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text)
