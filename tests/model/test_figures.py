@@ -121,7 +121,7 @@ def test_single_line_text(text, line: str):
 
 
 @pytest.mark.parametrize("text", ["x" * 301, "a\x00b", "a\x1bb", "a\x85b", "\ud800", 7, b"x", ["x"]])
-def test_other_text_is_refused(text):
+def test_other_text_is_rejected(text):
     """Control characters, lone surrogates, other types and text that is too long; the message names the field."""
     with pytest.raises(InvalidInput, match="title"):
         validate_single_line(text, "title", 300)

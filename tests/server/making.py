@@ -17,6 +17,7 @@ from jupyter_figserve.model.formats import FORMATS
 from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
 from jupyter_figserve.model.quotas import Quota
 from jupyter_figserve.server.services.live.image_cache import CachedImage
+from jupyter_figserve.server.services.sessions.captured_display import CapturedDisplay
 from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer
 from jupyter_figserve.server.web.context import AppContext
 from jupyter_figserve.store.catalog import live_figures, sessions
@@ -113,7 +114,7 @@ class MadeSession:
         request = f"request {cell}"
         self.buffer.namer.begin_cell(request, cell, "s")
         key = self.buffer.namer.next_key(request, display_id)
-        return self.buffer.add(key, request, FORMATS[format], data, self._services.store.clock()).path
+        return self.buffer.add(key, request, CapturedDisplay(FORMATS[format], data), self._services.store.clock()).path
 
     def drop(self, path: str, data: bytes) -> Path:
         """Write a file into the session's directory."""

@@ -6,10 +6,11 @@ import os
 import secrets
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
-from ...errors import FigServeError, NotConnected, NotFound
+from ...errors import FigServeError, InvalidInput, NotConnected, NotFound
 from ...model.figures import MARKER, EncodedImage
+from ...model.formats import get_format
 from ...model.links import DEFAULT_LINK_LIFE
 from ..client.batch_server import get_connection
 from ..client.connection import Connection
@@ -23,7 +24,7 @@ _SESSION = "api/sessions/here"
 
 
 class CapturedPlot:
-    """An image that this session displayed. Its URL is valid until newer plots evict it or the session ends."""
+    """A figure that this session displayed. Its URL is valid until newer plots evict it or the session ends."""
 
     def __init__(self, plot: dict[str, Any], connection: Connection) -> None:
         self._plot = plot
@@ -45,6 +46,11 @@ class CapturedPlot:
     def mimetype(self) -> str:
         return str(self._plot["mimetype"])
 
+    @property
+    def alt(self) -> str:
+        """Alternative text that the figure was displayed with, or ``""``."""
+        return str(self._plot.get("alt") or "")
+
     def publish(self, name: str | None = None, *, title: str | None = None, alt: str | None = None) -> Published:
         """Keep the plot as a figure; publishing under the same name again keeps the same URL.
 
@@ -53,19 +59,34 @@ class CapturedPlot:
         name
             Name of the figure; None derives it from the title, else from the cell and the image.
         title, alt
-            Title of its pages, and alternative text.
+            Title of its pages, and alternative text. None for ``alt`` keeps the one that it was displayed with.
 
         Raises
         ------
         NotFound
             Newer plots have evicted it.
+        InvalidInput
+            It is a published figure, which keeps its name.
         """
+        if self._plot["origin"] == "published":
+            return self._as_published(name, title, alt)
         options = {"path": self.path, "name": name, "title": title, "alt": alt}
         try:
             record = self._client.post(f"{_SESSION}/figures", {k: v for k, v in options.items() if v is not None})
         except NotFound as error:
             raise NotFound(f"Newer plots have replaced {self.path}. Display it again.", code=error.code) from error
         return Published(record, self._connection, self._image)
+
+    def _as_published(self, name: str | None, title: str | None, alt: str | None) -> Published:
+        record = self._client.get(f"api/figures/{self._plot['figure']}")
+        if name is not None and name != record["name"]:
+            raise InvalidInput(
+                f'The figure is published as "{record["name"]}" already. Publish the object itself under another name.'
+            )
+        changes = {name: text for name, text in (("title", title), ("alt", alt)) if text is not None}
+        if changes:
+            record = self._client.patch(f"api/figures/{record['id']}", changes)
+        return Published(record, self._connection)
 
     def share(
         self,
@@ -85,23 +106,30 @@ class CapturedPlot:
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         href = display.link_href(self.url, is_own=self._connection.is_own)
-        return display.plot_bundle(repr(self), self.path, href, self.still())
+        return display.plot_bundle(repr(self), self.path, href, self.still(), self.alt)
 
     def still(self) -> EncodedImage | None:
-        """Return the image; None if newer plots have evicted it or the server is unavailable."""
+        """Return the image, of an interactive figure its static image; None if there is none, or it was evicted."""
         if self._image is None:
             self._image = self._fetch()
         return self._image
 
     def _fetch(self) -> EncodedImage | None:
+        # The last segment of the URL is the name below the session.
+        still = self._plot.get("still")
+        path = unquote(urlsplit(str(still)).path.rpartition("/")[2]) if still else self.path
+        mimetype = _mimetype_of(path) if still else self.mimetype
+        if mimetype not in display.INLINE_FORMATS:
+            return None
         try:
-            return EncodedImage(self.mimetype, self._client.get_bytes(f"plots/here/{quote(self.path)}"))
+            data = self._client.get_bytes(f"plots/here/{quote(path)}")
         except FigServeError:
             return None
+        return EncodedImage(mimetype, data, self._plot.get("width"), self._plot.get("height"))
 
 
 def last() -> CapturedPlot:
-    """Return the image that this session displayed last, from any library or language.
+    """Return the figure that this session displayed last, from any library or language; never an older one.
 
     A figure of the running cell is displayed by ``plt.show()`` or at the end of the cell, so this is mostly useful in
     the next cell.
@@ -111,7 +139,9 @@ def last() -> CapturedPlot:
     NotFound
         Nothing has been displayed yet.
     Conflict
-        The server does not capture plots; the message says why.
+        What was displayed last cannot be kept, or the server does not capture plots; the message says why.
+    Unavailable
+        What was displayed last has not arrived at the server within three seconds.
     """
     connection = get_connection()
     return CapturedPlot(connection.client.get(f"{_SESSION}/last", mark=_send_mark()), connection)
@@ -137,13 +167,18 @@ def plots_dir() -> Path:
     return directory
 
 
+def _mimetype_of(path: str) -> str:
+    return get_format(path.rpartition(".")[2]).mimetype
+
+
 def _send_mark() -> str | None:
     """Send an invisible message after all displayed outputs; once it arrives, the outputs before it have arrived.
 
     It updates a display that does not exist, which front ends ignore.
     """
     publisher = getattr(find_shell(), "display_pub", None)
-    if publisher is None:
+    # With %%capture, nothing is displayed, and the mark would not be sent either.
+    if publisher is None or type(publisher).__name__ == "CapturingDisplayPublisher":
         return None
     mark = secrets.token_hex(8)
     publisher.publish({}, {MARKER: {"mark": mark}}, transient={"display_id": f"figserve-{mark}"}, update=True)

@@ -101,9 +101,11 @@ def unpublished_bundle(
     return data, {}
 
 
-def plot_bundle(text: str, name: str, href: str, image: EncodedImage | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def plot_bundle(
+    text: str, name: str, href: str, image: EncodedImage | None, alt: str = ""
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return data and metadata of a captured plot; the metadata excludes the output from capture."""
-    caption = FigureCaption(name=name, title="", alt=f"Plot {name}", version=1, url=href, href=href, figure="")
+    caption = FigureCaption(name=name, title="", alt=alt or f"Plot {name}", version=1, url=href, href=href, figure="")
     html = (
         f'<figure style="margin:0;{_TEXT}">{_image_html(caption, image)}<figcaption style="margin-top:4px">'
         f'<a href="{escape(href)}" target="_blank" rel="noopener" style="{_LINK}">{escape(name)}</a>'

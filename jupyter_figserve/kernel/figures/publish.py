@@ -47,15 +47,12 @@ def publish(
     ----------
     fig
         A matplotlib figure, axes or artists; a seaborn, plotnine or pandas plot; a PIL image; the bytes of an image;
-        or any object that displays as an image or HTML. None is the current pyplot figure, else the one that this
-        cell showed or closed last.
+        or any object that displays as an image or HTML. None is the current figure, else the last one of this cell.
     name
         Identifies the figure within the notebook. None derives it from the title, else from the cell.
-    title, alt
-        Title of its pages, and alternative text for readers who do not see the image. None derives them from the
-        figure.
-    caption
-        Text shown below the figure. None keeps the caption that the figure has.
+    title, alt, caption
+        Title of its pages, alternative text for screen readers, and text shown below the figure. None derives title
+        and alternative text from the figure, and keeps its caption.
     format
         A format such as ``"png"`` or ``"svg"``, or several with the main one first.
     dpi, tight

@@ -63,9 +63,7 @@ export function captured(place, entered) {
     const item = make("li", "card");
     item.dataset.plot = key(plot, box);
     const picture = make("div", "card-picture");
-    const image = make("img");
-    Object.assign(image, { loading: "lazy", decoding: "async", alt: `Captured plot ${plot.path}`, src: address(plot, box) });
-    picture.append(image);
+    picture.append(plot.mimetype.startsWith("image/") || plot.still ? preview(plot, box) : documentLink(plot, box));
     const keep = make("button", "", "Keep");
     keep.type = "button";
     keep.append(make("span", "visually-hidden", ` ${plot.path}`));
@@ -74,6 +72,19 @@ export function captured(place, entered) {
     tools.append(keep);
     item.append(picture, make("p", "meta", plot.path), tools);
     return item;
+  }
+
+  function preview(plot, box) {
+    const image = make("img");
+    const path = plot.still ? decodeURIComponent(new URL(plot.still).pathname.split("/").at(-1)) : plot.path;
+    const alt = plot.alt || `Captured plot ${plot.path}`;
+    return Object.assign(image, { loading: "lazy", decoding: "async", alt, src: address({ ...plot, path }, box) });
+  }
+
+  function documentLink(plot, box) {
+    const link = make("a", "card-file", plot.path.split(".").at(-1).toUpperCase());
+    link.append(make("span", "visually-hidden", `: open ${plot.path}`));
+    return Object.assign(link, { href: address(plot, box), target: "_blank", rel: "noopener" });
   }
 
   async function keepPlot(plot, box, item, button) {

@@ -88,7 +88,7 @@ def test_unnamed_figures_are_named_after_title_or_cell(connected, encoder):
 
 
 @pytest.mark.parametrize("name", ["", "a/b", ".hidden", "x" * 101, "nul", 7])
-def test_invalid_name_is_refused_before_rendering(connected, encoder, name):
+def test_invalid_name_is_rejected_before_rendering(connected, encoder, name):
     """An explicit name is used unchanged or rejected."""
     with pytest.raises(errors.InvalidName):
         figserve.publish(PNG, name)
@@ -96,7 +96,7 @@ def test_invalid_name_is_refused_before_rendering(connected, encoder, name):
 
 
 @pytest.mark.parametrize("format", ["bmp", (), ("png", 7), ("png", "bmp")])
-def test_invalid_format_is_refused_before_rendering(connected, encoder, format):
+def test_invalid_format_is_rejected_before_rendering(connected, encoder, format):
     """Formats are those of the format table."""
     with pytest.raises(errors.FigServeError):
         figserve.publish(PNG, format=format)
@@ -109,7 +109,7 @@ def test_format_names(connected, encoder):
     assert encoder.calls[0][1] == ("jpg", "png")
 
 
-def test_swapped_arguments_are_refused(connected, encoder):
+def test_swapped_arguments_are_rejected(connected, encoder):
     """Swapped arguments have their own message."""
     with pytest.raises(errors.InvalidInput, match=r"publish\(name="):
         figserve.publish("sales")
@@ -227,7 +227,7 @@ def test_place_is_sent_and_asked_for(connected, encoder):
 
 
 @pytest.mark.parametrize("place", [{"collection": "a/b"}, {"notebook": "../a"}, {"collection": "a", "notebook": "b"}])
-def test_impossible_place_is_refused_before_anything_is_sent(connected, encoder, place):
+def test_impossible_place_is_rejected_before_anything_is_sent(connected, encoder, place):
     """With a sentence, and without a request."""
     with pytest.raises(figserve.FigServeError):
         figserve.publish(PNG, "load", **place)

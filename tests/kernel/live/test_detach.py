@@ -133,7 +133,7 @@ print(outer.id)
         ("return 3", "does not work in the sandbox"),
     ],
 )
-def test_undetachable_functions_are_refused_immediately(live_server, kernel, body, message, tmp_path: Path):
+def test_undetachable_functions_are_rejected_immediately(live_server, kernel, body, message, tmp_path: Path):
     """The message names the variable, and nothing is stored."""
     own = tmp_path / "data.csv"
     own.write_text("1")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from jupyter_figserve.model.times import rfc3339
 
 
-async def make(owner, **wishes) -> dict:
-    answer = await owner.post("/api/keys", {"scopes": ["read"], **wishes})
+async def make(owner, **fields) -> dict:
+    answer = await owner.post("/api/keys", {"scopes": ["read"], **fields})
     assert answer.status == 201
     return answer.json()
 
@@ -24,13 +22,13 @@ async def test_key_is_shown_once_and_works(owner, stranger, context):
         assert not file.is_file() or secret.encode() not in file.read_bytes()
 
 
-async def test_key_lives_ninety_days_by_default(owner, clock):
+async def test_key_expires_after_ninety_days_by_default(owner, clock):
     """ "never" must be explicit."""
-    ends = [(await make(owner, **wishes))["expires"] for wishes in ({}, {"expires": None}, {"expires": "never"})]
+    ends = [(await make(owner, **fields))["expires"] for fields in ({}, {"expires": None}, {"expires": "never"})]
     assert ends == [rfc3339(clock.now + 90 * 86_400)] * 2 + [None]
 
 
-async def test_expired_key_is_refused(owner, stranger, clock):
+async def test_expired_key_is_rejected(owner, stranger, clock):
     """From the second in which it expires, with the message of an unknown key."""
     client = stranger.bearing((await make(owner, expires="1h"))["key"])
     clock.advance(3599)
@@ -40,7 +38,7 @@ async def test_expired_key_is_refused(owner, stranger, clock):
     assert (answer.status, answer.code) == (401, "bad_key")
 
 
-async def test_revoked_key_is_refused_at_once(owner, stranger):
+async def test_revoked_key_is_rejected_at_once(owner, stranger):
     """And lists omit it."""
     key = await make(owner)
     assert (await owner.delete(f"/api/keys/{key['id']}")).status == 204
@@ -49,7 +47,7 @@ async def test_revoked_key_is_refused_at_once(owner, stranger):
     assert (await owner.delete(f"/api/keys/{key['id']}")).status == 404
 
 
-async def test_key_makes_no_keys(stranger, make_key):
+async def test_key_cannot_create_keys(stranger, make_key):
     """Not even with every scope."""
     client = stranger.bearing(await make_key("read", "publish", "render", "admin"))
     answer = await client.post("/api/keys", {"scopes": ["read"]})
@@ -63,24 +61,24 @@ async def test_kernels_keys_are_not_listed(owner, make_key):
     assert (await owner.get("/api/keys")).json()["keys"] == []
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"scopes": []},
-        {"scopes": "read"},
-        {"scopes": ["root"]},
-        {"scopes": [1]},
-        {"scopes": [["read"]]},
-        {"scopes": ["read"], "expires": 0},
-        {"scopes": ["read"], "expires": ""},
-        {"scopes": ["read"], "label": 1},
-        {"scopes": ["read"], "owner": "root"},
-    ],
+INVALID = (
+    {},
+    {"scopes": []},
+    {"scopes": "read"},
+    {"scopes": ["root"]},
+    {"scopes": [1]},
+    {"scopes": [["read"]]},
+    {"scopes": ["read"], "expires": 0},
+    {"scopes": ["read"], "expires": ""},
+    {"scopes": ["read"], "label": 1},
+    {"scopes": ["read"], "owner": "root"},
 )
-async def test_malformed_wish_is_refused(owner, body):
+
+
+async def test_invalid_request_is_rejected(owner):
     """400, and no key is created."""
-    assert (await owner.post("/api/keys", body)).status == 400
+    for body in INVALID:
+        assert (await owner.post("/api/keys", body)).status == 400, body
     assert (await owner.get("/api/keys")).json()["keys"] == []
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....model.quotas import Quota
 from ....model.times import Clock
+from .captured_display import Limits
 from .directories import SessionDirectories
 from .iopub_subscription import CaptureListener, IopubSubscription
 from .ring_buffer import CaptureBuffer
@@ -152,8 +153,7 @@ class Capture:
         return IopubSubscription(
             kernel,
             buffer,
-            max_bytes=self._limits.bytes,
-            max_pixels=self._limits.pixels,
+            limits=Limits(self._limits.bytes, self._limits.pixels),
             clock=self._clock,
             on_captured=self._on_captured,
         )

@@ -1,4 +1,4 @@
-"""A subscription to one kernel's IOPub channel, which records the images that the kernel displays. Server process.
+"""A subscription to one kernel's IOPub channel, which records the figures that the kernel displays. Server process.
 
 Only the header of a message is read, unless its type is one that capture handles; such a message is verified with the
 kernel's key before it is used.
@@ -14,9 +14,10 @@ from typing import Any
 
 from jupyter_client.session import Session
 
-from ....model.formats import get_format_of_mimetype
+from ....errors import FigServeError
 from ....model.times import Clock
-from .display_messages import find_display_id, find_execution_count, find_image, find_mark
+from .captured_display import Limits, find_display
+from .display_messages import find_display_id, find_execution_count, find_mark, find_published
 from .ring_buffer import CaptureBuffer, CapturedImage
 
 logger = logging.getLogger("jupyter_figserve")
@@ -34,8 +35,8 @@ class IopubSubscription:
 
     Parameters
     ----------
-    max_bytes, max_pixels
-        Of one image; larger ones are dropped.
+    limits
+        Of one display; larger ones are not kept.
     on_captured
         Called at most once a second, with the new images.
     """
@@ -45,8 +46,7 @@ class IopubSubscription:
         kernel: str,
         buffer: CaptureBuffer,
         *,
-        max_bytes: int,
-        max_pixels: int,
+        limits: Limits,
         clock: Clock,
         on_captured: CaptureListener,
     ) -> None:
@@ -54,8 +54,7 @@ class IopubSubscription:
         self.buffer = buffer
         self.dropped = 0
         """Number of displays that could not be captured."""
-        self._max_bytes = max_bytes
-        self._max_pixels = max_pixels
+        self._limits = limits
         self._clock = clock
         self._on_captured = on_captured
         self._stream: Any = None
@@ -121,10 +120,16 @@ class IopubSubscription:
         elif kind == "clear_output":
             namer.clear_output(request)
         elif (mark := find_mark(content)) is not None:
-            self._record_mark(mark)
+            self._record_own(mark, content)
         else:
-            self._record_image(request, content)
+            self._record_figure(request, content)
             self._schedule_flush()
+
+    def _record_own(self, mark: str, content: Any) -> None:
+        figure = find_published(content)
+        if figure is not None:
+            self.buffer.add_published(figure)
+        self._record_mark(mark)
 
     def _record_mark(self, mark: str) -> None:
         if mark:
@@ -133,11 +138,15 @@ class IopubSubscription:
             if waiter is not None and not waiter.done():
                 waiter.set_result(True)
 
-    def _record_image(self, request: str, content: Any) -> None:
-        image = find_image(content, self._max_bytes, self._max_pixels)
-        if image is not None:
-            key = self.buffer.namer.next_key(request, find_display_id(content))
-            self.buffer.add(key, request, get_format_of_mimetype(image.mimetype), image.data, self._clock())
+    def _record_figure(self, request: str, content: Any) -> None:
+        namer, display_id = self.buffer.namer, find_display_id(content)
+        try:
+            found = find_display(content, self._limits)
+        except FigServeError as error:
+            self.buffer.add_not_kept(namer.next_key(request, display_id), error.message)
+            raise
+        if found is not None:
+            self.buffer.add(namer.next_key(request, display_id), request, found, self._clock())
 
     def _schedule_flush(self) -> None:
         """Flush soon, at most once a second, so that an animation costs little."""
@@ -152,7 +161,7 @@ class IopubSubscription:
             images = self.buffer.flush()
         except OSError as error:
             self.dropped += 1
-            logger.warning("Images displayed by kernel %s could not be stored: %s.", self.kernel, error.strerror)
+            logger.warning("Figures displayed by kernel %s could not be stored: %s.", self.kernel, error.strerror)
             return
         if images:
             self._on_captured(self.kernel, images)

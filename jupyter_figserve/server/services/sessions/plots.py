@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ....errors import FigServeError
-from ....model.figures import FigureRecord
+from ....model.figures import EncodedImage, FigureRecord
 from ....model.formats import Format, get_format
 from .ring_buffer import CapturedImage
 from .safe_files import FileEntry
@@ -28,6 +28,12 @@ class Plot:
         Id of the figure, for a published one.
     version
         Version of the figure, or number of updates of a captured display; None for a file.
+    alt
+        Alternative text by its author, or ``""``.
+    width, height
+        Size that a captured image was displayed with, in CSS pixels; None if the display named none.
+    still
+        Path of a static image of an interactive plot; None without one.
     """
 
     path: str
@@ -37,6 +43,10 @@ class Plot:
     origin: str
     figure: str | None = None
     version: int | None = None
+    alt: str = ""
+    width: int | None = None
+    height: int | None = None
+    still: str | None = None
 
     @classmethod
     def from_figure(cls, record: FigureRecord) -> list[Plot]:
@@ -51,6 +61,7 @@ class Plot:
                 "published",
                 record.id,
                 version.number,
+                version.alt,
             )
             for part in version.representations
             if version.width_in_address(part) is None
@@ -58,7 +69,19 @@ class Plot:
 
     @classmethod
     def from_captured(cls, image: CapturedImage) -> Plot:
-        return cls(image.path, image.format.mimetype, image.size, image.created, "captured", None, image.version)
+        display = image.display
+        return cls(
+            image.path,
+            image.format.mimetype,
+            image.size,
+            image.created,
+            "captured",
+            version=image.version,
+            alt=display.alt,
+            width=display.width,
+            height=display.height,
+            still=image.still_path,
+        )
 
     @classmethod
     def from_file(cls, file: FileEntry, row: Format) -> Plot:
@@ -67,12 +90,19 @@ class Plot:
 
 @dataclass(frozen=True)
 class ReadablePlot:
-    """A plot with the digest for its ETag; only ``read`` reads its bytes."""
+    """A plot with the digest for its ETag; only ``read`` and ``read_still`` read bytes.
+
+    Parameters
+    ----------
+    read_still
+        Of an interactive plot that was displayed with a static image.
+    """
 
     plot: Plot
     format: Format
     digest: str
     read: Callable[[], Awaitable[bytes]]
+    read_still: Callable[[], EncodedImage | None] = lambda: None
 
 
 def find_format(path: str) -> Format | None:

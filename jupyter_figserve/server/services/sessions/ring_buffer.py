@@ -1,4 +1,4 @@
-"""Ring buffer of the images that a session displayed last, within a quota. Server process."""
+"""Ring buffer of the figures that a session displayed last, within a quota. Server process."""
 
 from __future__ import annotations
 
@@ -6,45 +6,99 @@ import contextlib
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ....model.figures import sha256_hex
-from ....model.formats import Format
+from ....model.formats import Format, get_format_of_mimetype
 from ....model.quotas import Quota
+from .captured_display import CapturedDisplay
 from .plot_namer import ImageKey, PlotNamer
 
 
 @dataclass
+class CapturedBytes:
+    """Bytes in memory, until they are written to a file."""
+
+    data: bytes | None
+    file: Path | None = None
+
+    def read(self) -> bytes | None:
+        """Return the bytes, None when they have been deleted meanwhile."""
+        if self.data is not None:
+            return self.data
+        try:
+            return self.file.read_bytes() if self.file is not None else None
+        except OSError:
+            return None
+
+    def delete(self) -> None:
+        if self.file is not None:
+            with contextlib.suppress(OSError):
+                self.file.unlink()
+        self.file = self.data = None
+
+
+@dataclass
 class CapturedImage:
-    """An image in the buffer.
+    """A figure in the buffer.
 
     Parameters
     ----------
+    display
+        How it was displayed, without the bytes.
+    created
+        When it was displayed or last updated, in seconds since the epoch.
     version
         1, and one more with each update of the display.
     cell
         Number of its cell, None outside any cell.
-    data
-        The bytes until they are written to ``file``.
+    content
+        The image, or what its document is made of.
+    still
+        The static image of an interactive figure, if it was displayed with one.
     is_new
         Whether it was added or updated since the last flush.
     """
 
     stem: str
-    format: Format
-    size: int
+    display: CapturedDisplay
     created: float
-    version: int = 1
+    version: int = 0
     cell: int | None = None
-    data: bytes | None = None
+    size: int = 0
+    content: CapturedBytes = field(default_factory=lambda: CapturedBytes(None))
+    still: CapturedBytes = field(default_factory=lambda: CapturedBytes(None))
     digest: str | None = None
-    file: Path | None = None
     is_new: bool = True
+
+    @property
+    def format(self) -> Format:
+        return self.display.format
 
     @property
     def path(self) -> str:
         return f"{self.stem}.{self.format.name}"
+
+    @property
+    def still_path(self) -> str | None:
+        """Name of the static image; None without one."""
+        still = self.display.still
+        return None if still is None else f"{self.stem}.{get_format_of_mimetype(still.mimetype).name}"
+
+
+@dataclass(frozen=True)
+class NotKept:
+    """A display that could not be kept; ``message`` names it."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class PublishedDisplay:
+    """A display of a published figure, by its id."""
+
+    figure: str
 
 
 class CaptureBuffer:
@@ -66,6 +120,7 @@ class CaptureBuffer:
         self.directory = directory
         self._quota = quota
         self._images: OrderedDict[ImageKey, CapturedImage] = OrderedDict()
+        self._last: CapturedImage | NotKept | PublishedDisplay | None = None
         self._files_written = 0
 
     def __len__(self) -> int:
@@ -75,39 +130,57 @@ class CaptureBuffer:
         """Newest first."""
         return reversed(self._images.values())
 
-    def add(self, key: ImageKey, request: str, row: Format, data: bytes, now: float) -> CapturedImage:
-        """Add an image, or update the one with the same key."""
+    @property
+    def last(self) -> CapturedImage | NotKept | PublishedDisplay | None:
+        """The figure that was displayed last, even if it is not in the buffer; None before the first."""
+        return self._last
+
+    def add(self, key: ImageKey, request: str, display: CapturedDisplay, now: float) -> CapturedImage:
+        """Add a figure, or update the one with the same key."""
         image = self._images.get(key)
+        bare = replace(display, data=b"", still=display.still and replace(display.still, data=b""))
         if image is None:
             stem, cell = self.namer.make_stem(request), self.namer.find_cell(request)
-            image = self._images[key] = CapturedImage(stem, row, 0, now, version=0, cell=cell)
+            image = self._images[key] = CapturedImage(stem, bare, now, cell=cell)
         self._images.move_to_end(key)
-        self.bytes += len(data) - image.size
-        image.format, image.data, image.digest, image.size, image.created = row, data, None, len(data), now
+        self.bytes += display.size - image.size
+        image.display, image.size, image.created, image.digest = bare, display.size, now, None
+        image.content.data = display.data
+        if display.still is not None:
+            image.still.data = display.still.data
+        else:
+            image.still.delete()
         image.version += 1
         image.is_new = True
+        self._last = image
         self._evict()
         return image
 
+    def add_not_kept(self, key: ImageKey, message: str) -> None:
+        """Record that a figure was displayed that could not be kept; what it updates is no longer displayed."""
+        if key in self._images:
+            self._drop(key)
+        self._last = NotKept(message)
+
+    def add_published(self, figure: str) -> None:
+        """Record that a published figure was displayed."""
+        self._last = PublishedDisplay(figure)
+
     def find(self, path: str) -> CapturedImage | None:
-        return next((image for image in self if image.path == path), None)
+        """Return the figure with this name, or with a static image of this name."""
+        return next((image for image in self if path in (image.path, image.still_path)), None)
 
     def find_newest(self) -> CapturedImage | None:
         return next(iter(self), None)
 
     def read(self, image: CapturedImage) -> bytes | None:
-        """Return an image's bytes, None when they have been deleted meanwhile."""
-        if image.data is not None:
-            return image.data
-        try:
-            return image.file.read_bytes() if image.file is not None else None
-        except OSError:
-            return None
+        """Return the bytes of a figure, None when they have been deleted meanwhile."""
+        return image.content.read()
 
     def find_digest(self, image: CapturedImage) -> str | None:
-        """Return the digest of an image's bytes, computed on first use; None when they have been deleted meanwhile."""
+        """Return the digest of a figure's bytes, computed on first use; None when they have been deleted meanwhile."""
         if image.digest is None:
-            data = self.read(image)
+            data = image.content.read()
             image.digest = None if data is None else sha256_hex(data)
         return image.digest
 
@@ -125,28 +198,32 @@ class CaptureBuffer:
         try:
             for image in new:
                 self._write(image)
-        except OSError:
-            for key in [key for key, image in self._images.items() if image.data is not None]:
-                self._drop(key)
+        except OSError as error:
+            for key, image in list(self._images.items()):
+                if image.content.data is not None or image.still.data is not None:
+                    self._drop(key)
+                    if image is self._last:
+                        self._last = NotKept(f"{image.path} could not be kept: {error.strerror}.")
             raise
         return new
 
     def clear(self) -> None:
+        self._last = None
         for key in list(self._images):
             self._drop(key)
 
     def _write(self, image: CapturedImage) -> None:
-        """Write to a new file, since the previous one may be being read."""
-        if image.data is None:
-            return
-        self._files_written += 1
-        file = self.directory / f"{self._files_written}.{image.format.name}"
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        previous, image.file = image.file, file
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(image.data)
-        image.data = None
-        _unlink(previous)
+        """Write to new files, since the previous ones may be being read."""
+        for part in (image.content, image.still):
+            if part.data is not None:
+                self._files_written += 1
+                previous, part.file = part.file, self.directory / str(self._files_written)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                with os.fdopen(os.open(part.file, flags, 0o600), "wb") as opened:
+                    opened.write(part.data)
+                part.data = None
+                if previous is not None:
+                    CapturedBytes(None, previous).delete()
 
     def _evict(self) -> None:
         """Drop the oldest images beyond the quota; the newest stays, however large it is."""
@@ -159,11 +236,5 @@ class CaptureBuffer:
     def _drop(self, key: ImageKey) -> None:
         image = self._images.pop(key)
         self.bytes -= image.size
-        _unlink(image.file)
-        image.file = image.data = None
-
-
-def _unlink(file: Path | None) -> None:
-    if file is not None:
-        with contextlib.suppress(OSError):
-            file.unlink()
+        image.content.delete()
+        image.still.delete()

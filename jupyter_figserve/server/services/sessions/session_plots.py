@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.utils import ensure_async
 from tornado import web
 
-from ....errors import NotFound, Unavailable, UnsupportedType
+from ....errors import Conflict, NotFound, Unavailable, UnsupportedType
 from ....model.figures import FigureRecord
 from ....model.formats import FORMATS, looks_like
 from ....model.queries import FigureQuery
 from ....model.sessions import Session
 from ....store.files.blob_cache import BlobCache
-from . import safe_files
+from . import captured_plots, safe_files
 from .plots import Plot, ReadablePlot, find_format
+from .ring_buffer import NotKept, PublishedDisplay
 
 if TYPE_CHECKING:
     from ....store.store import Store
@@ -108,11 +109,43 @@ class SessionPlots:
         plot = await self._find_published(kernel, path) if published else None
         return plot or self._find_captured(kernel, path) or await self._get_file(kernel, path)
 
-    def find_newest_captured(self, kernel: str) -> Plot | None:
-        """Return the image that the session displayed last."""
+    async def get_last(self, session: Session) -> Plot:
+        """Return the figure that the session displayed last.
+
+        Raises
+        ------
+        NotFound
+            When it has displayed none, or a published figure that has been deleted since.
+        Conflict
+            When the last one could not be kept: never an older one in its place.
+        """
+        buffer = self._capture.find_buffer(session.id)
+        last = None if buffer is None else buffer.last
+        if isinstance(last, NotKept):
+            raise Conflict(last.message, code="display_not_kept")
+        if isinstance(last, PublishedDisplay):
+            record = await self._store.figures.find(last.figure)
+            if record is None or record.owner != session.owner:
+                raise NotFound("The published figure that was displayed last has been deleted.", code="figure_deleted")
+            return Plot.from_figure(record)[0]
+        if last is None:
+            raise NotFound("This session has not displayed a figure yet. Display one first.", code="nothing_captured")
+        return Plot.from_captured(last)
+
+    async def get_by_digest(self, kernel: str, digest: str) -> ReadablePlot:
+        """Return the newest captured plot with these displayed bytes.
+
+        Raises
+        ------
+        NotFound
+            When there is none.
+        """
         buffer = self._capture.find_buffer(kernel)
-        newest = None if buffer is None else buffer.find_newest()
-        return None if newest is None else Plot.from_captured(newest)
+        path = None if buffer is None else await asyncio.to_thread(captured_plots.find_digest, list(buffer), digest)
+        plot = None if path is None else self._find_captured(kernel, path)
+        if plot is None:
+            raise NotFound("The session has captured no plot with this digest.", code="not_captured")
+        return plot
 
     def count_captured(self, kernel: str) -> int:
         buffer = self._capture.find_buffer(kernel)
@@ -141,7 +174,11 @@ class SessionPlots:
 
         def to_plot(buffer: CaptureBuffer, image: CapturedImage) -> Plot:
             plot, record = Plot.from_captured(image), kept.get(image.path)
-            if record is None or buffer.find_digest(image) != record.version.representations[0].digest:
+            digest = buffer.find_digest(image)
+            if record is None or digest not in (
+                record.version.provenance.get("digest"),
+                record.version.representations[0].digest,
+            ):
                 return plot
             return replace(plot, figure=record.id, version=record.version.number)
 
@@ -186,18 +223,7 @@ class SessionPlots:
 
     def _find_captured(self, kernel: str, path: str) -> ReadablePlot | None:
         buffer: CaptureBuffer | None = self._capture.find_buffer(kernel)
-        image = None if buffer is None else buffer.find(path)
-        digest = None if buffer is None or image is None else buffer.find_digest(image)
-        if buffer is None or image is None or digest is None:
-            return None
-
-        async def read() -> bytes:
-            data = buffer.read(image)
-            if data is None:
-                raise _not_found()
-            return data
-
-        return ReadablePlot(Plot.from_captured(image), image.format, digest, read)
+        return None if buffer is None else captured_plots.find(buffer, path)
 
     async def _list_files(self, kernel: str) -> Sequence[Plot]:
         directory = self._directories.find(kernel)

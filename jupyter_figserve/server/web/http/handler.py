@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from http.client import responses
 from typing import Any, ClassVar, TypeVar
 
@@ -21,12 +21,15 @@ from ..context import AppContext
 from . import security_headers
 from .access_log import AccessLogMixin, redact_uri
 from .conditional_get import ConditionalGetMixin
+from .content_negotiation import negotiate_page
 from .query import QueryMixin
 from .representation import RepresentationResponse
 
 T = TypeVar("T")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _MAX_KNOWN_HOSTS = 64
+PLOT_FRAME = "plot:"
+"""In the place of a version in a frame's signed URL: the plot of a session, by its path."""
 _MESSAGES = {
     400: ("malformed", "The request is malformed."),
     403: ("forbidden", "That is not allowed."),
@@ -83,6 +86,11 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
         else:
             self.request.uri = redact_uri(self.request.uri or "")
 
+    @property
+    def is_method_implemented(self) -> bool:
+        """Whether this address answers the request's method; tornado answers 405 where it does not."""
+        return getattr(type(self), (self.request.method or "").lower(), None) is not _UNIMPLEMENTED
+
     def set_default_headers(self) -> None:
         for name, value in security_headers.JSON_HEADERS.items():
             self._headers[name] = value
@@ -123,6 +131,10 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
             self._task.cancel()
         super().on_connection_close()
 
+    def negotiate_page(self, stored: Sequence[str] = ()) -> str | None:
+        """Return the format to send in place of the page; see ``content_negotiation``."""
+        return negotiate_page(self.request.headers.get("Accept", ""), stored)
+
     def draw_options(self, row: Format) -> DrawOptions:
         """Return the size and style in the query; HTML has neither."""
         if row is FORMATS["html"]:
@@ -160,6 +172,11 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
     def signed_frame_url(self, record: FigureRecord, link: str | None) -> tuple[str, str]:
         """Return the relative address of an HTML figure's frame, valid for a minute, and its source in the policy."""
         signed = self.context.frame_signer.sign(record.id, record.version.number, link)
+        return f"{self.relative_root}/frame/{signed}.html", self.csp_frame_sources("frame")
+
+    def signed_plot_frame(self, session: str, path: str) -> tuple[str, str]:
+        """Return the same for a session's plot."""
+        signed = self.context.frame_signer.sign(session, f"{PLOT_FRAME}{path}", None)
         return f"{self.relative_root}/frame/{signed}.html", self.csp_frame_sources("frame")
 
     def csp_frame_sources(self, *folders: str) -> str:

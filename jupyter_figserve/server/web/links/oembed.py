@@ -12,7 +12,7 @@ from ....model.formats import FORMATS
 from ....model.snippets import Snippets
 from ...services.links.resolver import LinkNotFound
 from ..http import security_headers
-from ..http.handler import PublicHandler
+from ..http.handler import PLOT_FRAME, PublicHandler
 from .public_handler import LinkRequestHandler
 from .renderer import Embedding
 
@@ -43,14 +43,18 @@ class FrameHandler(PublicHandler):
     head = get
 
     async def _find(self, figure: str, version: int | str) -> bytes:
-        """Return the HTML of a figure's version, or of a recent result of a live figure, given by its key.
+        """Return the HTML of a figure's version, of a session's plot, or of a live figure's latest image.
 
         Raises
         ------
         NotFound
             When it no longer exists.
         """
-        if isinstance(version, str):
+        if isinstance(version, str) and version.startswith(PLOT_FRAME):
+            plot = await self.context.plots.get(figure, version.removeprefix(PLOT_FRAME))
+            if plot.format is FORMATS["html"]:
+                return await plot.read()
+        elif isinstance(version, str):
             image = await self.context.live.images.find(figure, version)
             if image is not None and image.payload.mimetype == FORMATS["html"].mimetype:
                 return image.payload.data

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
 from urllib.parse import quote
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ....errors import Conflict, NotFound
-from ....model.figures import ALT_LENGTH, TITLE_LENGTH, FigureRecord, Identity, check_name, slug, validate_single_line
+from ....errors import Conflict, InvalidInput, NotFound, Unavailable
+from ....model.figures import (
+    ALT_LENGTH,
+    TITLE_LENGTH,
+    EncodedImage,
+    FigureRecord,
+    Identity,
+    check_name,
+    slug,
+    validate_single_line,
+)
+from ....model.formats import FORMATS
 from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
 from ....model.queries import DEFAULT_LIMIT
@@ -24,6 +36,7 @@ HERE = "here"
 """Stands for the id of the session whose kernel sends the request."""
 _MARK_TIMEOUT_SECONDS = 3.0
 _MAX_MARK_LENGTH = 64
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class SessionHandler(AuthenticatedHandler):
@@ -75,7 +88,7 @@ class SessionsHandler(AuthenticatedHandler):
 
 
 class LastHandler(SessionHandler):
-    """``/api/sessions/{session}/last``: the image displayed last, as soon as it has been captured."""
+    """``/api/sessions/{session}/last``: the figure displayed last, as soon as it has been captured."""
 
     scopes = {"GET": READ, "HEAD": READ}
 
@@ -87,11 +100,12 @@ class LastHandler(SessionHandler):
         if capture.off_reason is not None:
             raise Conflict(f"Images are not captured on this server. {capture.off_reason}", code="capture_off")
         mark = self.get_query_argument("mark", "")[:_MAX_MARK_LENGTH]
-        if mark:
-            await capture.wait_for_mark(session.id, mark, _MARK_TIMEOUT_SECONDS)
-        plot = self.context.plots.find_newest_captured(session.id)
-        if plot is None:
-            raise NotFound("This session has not displayed an image yet. Display one first.", code="nothing_captured")
+        is_awaited = bool(mark) and capture.find_buffer(session.id) is not None
+        if is_awaited and not await capture.wait_for_mark(session.id, mark, _MARK_TIMEOUT_SECONDS):
+            raise Unavailable(
+                "What was displayed last has not arrived yet; try again.", code="display_pending", retry_after=1
+            )
+        plot = await self.context.plots.get_last(session)
         self.write_json(plot_json(plot, session.id, self.base))
 
     head = get
@@ -106,33 +120,48 @@ class SessionFiguresHandler(SessionHandler):
     @authorized(action="write", resource="figserve")
     async def post(self, session_id: str) -> None:
         session = await self.get_owned_session(session_id)
-        body = self.json_body(("path", "name", "title", "alt"))
-        path = validate_single_line(body.get("path"), "path", 1_000)
-        readable = await self.context.plots.get(session.id, path, published=False)
+        body = self.json_body(("path", "digest", "name", "title", "alt"))
+        readable = await self._find(session, body)
         title = validate_single_line(body.get("title"), "title", TITLE_LENGTH)
-        alt = validate_single_line(body.get("alt"), "alternative text", ALT_LENGTH)
+        alt = validate_single_line(body.get("alt"), "alternative text", ALT_LENGTH) or readable.plot.alt
         name = check_name(body["name"]) if body.get("name") is not None else slug(title) or _make_name(readable)
         record = await self._publish(session, readable, name, title, alt)
         await self.context.events.wake()
         self.set_header("Location", self.base.page(record))
         self.write_json(figure_json(record, self.base), 201)
 
+    async def _find(self, session: Session, body: dict[str, Any]) -> ReadablePlot:
+        """Return the plot that the body names by its path or by the digest of what was displayed."""
+        digest = body.get("digest")
+        if digest is None:
+            path = validate_single_line(body.get("path"), "path", 1_000)
+            return await self.context.plots.get(session.id, path, published=False)
+        if body.get("path") is not None or not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
+            raise InvalidInput("Give either a path or a digest (the sha256 of the displayed bytes in hexadecimal).")
+        return await self.context.plots.get_by_digest(session.id, digest)
+
     async def _publish(self, session: Session, readable: ReadablePlot, name: str, title: str, alt: str) -> FigureRecord:
-        image = make_payload(await readable.read(), readable.format.mimetype, {}, self.context.config.figure_pixels)
+        images = await self._read_images(readable)
         notebook = session.notebook
         if self.context.kernels.has(session.id):
             notebook = await self.context.kernels.follow_notebook(session.id) or notebook
         scope, maker = (session.scope, "") if notebook else ("", session.id)
         draft = NewVersion(
             Identity(session.owner, scope, notebook, maker, name),
-            (image,),
+            images,
             title,
             alt,
             session=session.id,
             origin=readable.plot.origin,
-            provenance={"plot": readable.plot.path},
+            provenance={"plot": readable.plot.path, "digest": readable.digest},
         )
         return await self.context.store.figures.publish(draft)
+
+    async def _read_images(self, readable: ReadablePlot) -> tuple[EncodedImage, ...]:
+        max_pixels = self.context.config.figure_pixels
+        main = make_payload(await readable.read(), readable.format.mimetype, {}, max_pixels)
+        still = readable.read_still()
+        return (main,) if still is None else (main, still)
 
 
 class PlotsHandler(SessionHandler):
@@ -162,6 +191,9 @@ class PlotHandler(SessionHandler):
         name = None if download is None else check_name(download)
         session = await self.get_owned_session(session_id)
         readable = await self.context.plots.get(session.id, path)
+        if readable.format is FORMATS["html"] and name is None and self._prefers_frame():
+            self._write_frame(session, readable)
+            return
         # Not read for a client that has it already.
         data = b"" if self.is_not_modified(f'"{readable.digest}"') else await readable.read()
         response = RepresentationResponse(
@@ -176,6 +208,17 @@ class PlotHandler(SessionHandler):
         self.send_representation(response)
 
     head = get
+
+    def _prefers_frame(self) -> bool:
+        """Whether a person opens the address, rather than a program that reads the file."""
+        return "text/html" in self.request.headers.get("Accept", "")
+
+    def _write_frame(self, session: Session, readable: ReadablePlot) -> None:
+        """Send a page with the plot in a sandboxed frame, in which its scripts run."""
+        address, allowed = self.signed_plot_frame(session.id, readable.plot.path)
+        heading = readable.plot.path.rpartition("/")[2]
+        self.set_header("Vary", "Accept")
+        self.write_page("session/plot.html", frames=allowed, heading=heading, frame=address)
 
 
 def _make_name(readable: ReadablePlot) -> str:

@@ -34,4 +34,8 @@ def plot_json(plot: Plot, session: str, base: PublicBase) -> dict[str, Any]:
         "origin": plot.origin,
         "figure": plot.figure,
         "version": plot.version,
+        "alt": plot.alt,
+        "width": plot.width,
+        "height": plot.height,
+        "still": base.plot(session, plot.still) if plot.still else None,
     }

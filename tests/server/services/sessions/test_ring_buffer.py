@@ -10,6 +10,7 @@ import pytest
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.formats import FORMATS
 from jupyter_figserve.model.quotas import Quota
+from jupyter_figserve.server.services.sessions.captured_display import CapturedDisplay
 from jupyter_figserve.server.services.sessions.plot_namer import PlotNamer
 from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer
 
@@ -36,7 +37,7 @@ class Kernel:
     def show(self, request: str, data: bytes = b"x", display_id: str | None = None, row=PNG) -> str:
         self.now += 1
         key = self.ring.namer.next_key(request, display_id)
-        return self.ring.add(key, request, row, data, self.now).path
+        return self.ring.add(key, request, CapturedDisplay(row, data), self.now).path
 
     def restart(self) -> None:
         self.session += " again"
@@ -58,12 +59,12 @@ def paths(ring: CaptureBuffer) -> list[str]:
 
 
 class TestNames:
-    def test_a_cells_pictures_are_numbered(self, kernel):
+    def test_a_cells_images_are_numbered(self, kernel):
         """The first one has only the cell's number."""
         request = kernel.begin()
         assert [kernel.show(request) for _ in range(3)] == ["cell-1.png", "cell-1-2.png", "cell-1-3.png"]
 
-    def test_running_a_cell_again_makes_other_pictures(self, kernel):
+    def test_running_a_cell_again_makes_other_images(self, kernel):
         """The execution count differs, so the names do, and both images stay."""
         for _ in range(2):
             kernel.show(kernel.begin())
@@ -100,7 +101,7 @@ class TestNames:
             "cell-1.png", "cell-1-2.png", "cell-1-3.png",
         ]  # fmt: skip
 
-    def test_what_no_cell_shows_is_a_plot(self, kernel):
+    def test_display_outside_a_cell_is_named_plot(self, kernel):
         """Images of a widget's callback, a thread, or an unseen request."""
         assert [kernel.show("widget 1"), kernel.show("widget 2"), kernel.show("")] == [
             "plot.png", "plot-2.png", "plot-3.png",
@@ -125,7 +126,7 @@ class TestNames:
 
 
 class TestPictures:
-    def test_a_display_id_is_one_picture(self, kernel):
+    def test_a_display_id_is_one_image(self, kernel):
         """Updates from any cell keep the name and count as versions."""
         first = kernel.begin()
         kernel.show(first, b"1", "a")
@@ -191,7 +192,7 @@ class TestRoom:
             kernel.show(kernel.begin())
         assert len(kernel.ring) == 300
 
-    def test_files_go_with_their_pictures(self, kernel, tmp_path):
+    def test_files_are_deleted_with_their_images(self, kernel, tmp_path):
         """Files of replaced and evicted images are deleted, and all files at the end."""
         for _ in range(8):
             kernel.show(kernel.begin())
@@ -206,14 +207,14 @@ class TestRoom:
 
 
 class TestDisk:
-    def test_flush_writes_and_tells_what_is_new(self, kernel, tmp_path):
+    def test_flush_writes_and_returns_new_images(self, kernel, tmp_path):
         """Once; files are private, and their names do not come from the kernel."""
         kernel.show(kernel.begin(), b"1")
         kernel.show("", b"2", "../../evil")
         assert [one.path for one in kernel.ring.flush()] == ["cell-1.png", "plot.png"]
         assert kernel.ring.flush() == []
-        assert all(one.data is None for one in kernel.ring)
-        assert sorted(file.name for file in tmp_path.iterdir()) == ["1.png", "2.png"]
+        assert all(one.content.data is None for one in kernel.ring)
+        assert sorted(file.name for file in tmp_path.iterdir()) == ["1", "2"]
         assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
         assert [kernel.ring.read(one) for one in kernel.ring] == [b"2", b"1"]
 
@@ -229,7 +230,7 @@ class TestDisk:
         """New bytes go to another file."""
         one = kernel.ring.find(kernel.show("", b"old", "a"))
         kernel.ring.flush()
-        with one.file.open("rb") as file:
+        with one.content.file.open("rb") as file:
             kernel.show("", b"new", "a")
             kernel.ring.flush()
             assert file.read() == b"old"

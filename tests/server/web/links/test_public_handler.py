@@ -80,10 +80,11 @@ class TestMissing:
         assert (await stranger.having(User_Agent="first").get(link["image_url"])).status == 200
         await self.check_gone(stranger.having(User_Agent="second"), token_of(link))
 
-    @pytest.mark.parametrize("change", [lambda t: t[:-1], lambda t: t + "x", str.swapcase, lambda t: t[::-1]])
-    async def test_similar_token_is_not_found(self, stranger, publish_and_share, change):
+    async def test_similar_token_is_not_found(self, stranger, publish_and_share):
         """A token that is shorter, longer, in another case or reversed."""
-        await self.check_gone(stranger, change(token_of(await publish_and_share())))
+        token = token_of(await publish_and_share())
+        for similar in (token[:-1], token + "x", token.swapcase(), token[::-1]):
+            await self.check_gone(stranger, similar)
 
     @pytest.mark.parametrize(
         "path", ["/f/", "/f/x/y/z", "/f/..%2f..%2fetc%2fpasswd", "/f/%00", "/f/a%0d%0ab", "/f/.png"]

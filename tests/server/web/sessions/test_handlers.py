@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import pytest
 
-from jupyter_figserve.model.figures import MARKER, sha256_hex
+from jupyter_figserve.model.figures import MARKER, EncodedImage, sha256_hex
+from jupyter_figserve.model.formats import FORMATS
+from jupyter_figserve.server.services.sessions.captured_display import CapturedDisplay
 from jupyter_figserve.store.catalog import sessions
 
 from ...making import MadeSession, make_session, showing
-from ...pictures import SVG, png
+from ...pictures import HTML, SVG, png
 
 
 @pytest.fixture
@@ -94,7 +97,7 @@ class TestList:
 
 
 class TestLast:
-    async def test_what_was_displayed_last(self, owner, session):
+    async def test_last_displayed_image(self, owner, session):
         """The newest captured plot, whatever else was published or written later."""
         session.show(png())
         session.show(SVG, 2, "svg")
@@ -118,10 +121,49 @@ class TestLast:
         assert (await asked).json()["path"] == "cell-1.png"
 
     async def test_a_mark_that_does_not_come_is_given_up(self, kernel, session, monkeypatch):
-        """The response is the last known plot."""
+        """An older plot is never taken for the last one."""
         monkeypatch.setattr("jupyter_figserve.server.web.sessions.handlers._MARK_TIMEOUT_SECONDS", 0.01)
         session.show(png())
-        assert (await kernel.get("/api/sessions/here/last", mark="never")).json()["path"] == "cell-1.png"
+        answer = await kernel.get("/api/sessions/here/last", mark="never")
+        assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "display_pending", "1")
+
+    async def test_failures_are_reported(self, owner, session):
+        """In place of an older plot; the next one is the last again."""
+        session.show(png())
+        session.buffer.add_not_kept(("execution", "x", 1), "A map was displayed last.")
+        answer = await owner.get("/api/sessions/a-session/last")
+        assert (answer.status, answer.code, answer.json()["error"]) == (
+            409,
+            "display_not_kept",
+            "A map was displayed last.",
+        )
+        session.show(png(grey=1), 2)
+        assert (await owner.get("/api/sessions/a-session/last")).json()["path"] == "cell-2.png"
+
+    async def test_a_published_figure_that_was_displayed_last(self, owner, kernel, session):
+        """It is the last one until it is deleted; another owner's is none."""
+        record = await kernel.publish("sales")
+        session.show(png())
+        session.buffer.add_published(record["id"])
+        last = (await owner.get("/api/sessions/a-session/last")).json()
+        assert (last["path"], last["origin"], last["figure"]) == ("sales.png", "published", record["id"])
+        await owner.delete(f"/api/figures/{record['id']}")
+        assert (await owner.get("/api/sessions/a-session/last")).code == "figure_deleted"
+
+    async def test_html_is_shown_in_a_sandboxed_frame(self, owner, stranger, session):
+        """Scripts run in the frame of a page alone, whose address is signed; programs get the document, inert."""
+        session.buffer.add(("execution", "r", 1), "r", CapturedDisplay(FORMATS["html"], HTML), 1.0)
+        page = await owner.get("/plots/a-session/plot.html", headers={"Accept": "text/html"})
+        assert HTML not in page.body
+        (address,) = re.findall(r'<iframe[^>]* src="([^"]*/frame/[^"]+)"[^>]* sandbox="allow-scripts"', page.text)
+        path = "/frame/" + address.rpartition("/")[2]
+        frame = await stranger.get(path, headers={"Sec-Fetch-Dest": "iframe"})
+        assert frame.body == HTML
+        assert "sandbox allow-scripts" in frame.headers["Content-Security-Policy"]
+        assert (await stranger.get(path[:-8] + "xxx.html")).status == 404
+        raw = await owner.get("/plots/a-session/plot.html", headers={"Accept": "*/*"})
+        assert raw.body == HTML
+        assert "script-src" not in raw.headers["Content-Security-Policy"]
 
 
 class TestKeep:
@@ -141,7 +183,41 @@ class TestKeep:
         assert (await owner.get("/plots/a-session/cell-1.png")).status == 404
         assert (await stranger.get(link["image_url"])).body == png()
 
-    async def test_the_list_says_what_is_kept(self, owner, session):
+    async def test_by_the_digest_of_what_was_displayed(self, owner, session):
+        """Of the bytes of an image, and of a figure's canonical JSON."""
+        session.show(png())
+        figure = {"layout": {}, "data": [{"y": [1.0, 2.5]}]}
+        display = CapturedDisplay(FORMATS["html"], json.dumps(figure).encode(), "plotly")
+        session.buffer.add(("execution", "r", 1), "r", display, 1.0)
+        keep = "/api/sessions/a-session/figures"
+        kept = await owner.post(keep, {"digest": sha256_hex(png())})
+        assert (kept.status, kept.json()["representations"][0]["mimetype"]) == (201, "image/png")
+        kept = await owner.post(keep, {"digest": sha256_hex(b'{"data":[{"y":[1,2.5]}],"layout":{}}')})
+        assert (kept.status, kept.json()["representations"][0]["mimetype"]) == (201, "text/html")
+        unknown = await owner.post(keep, {"digest": "0" * 64})
+        assert (unknown.status, unknown.code) == (404, "not_captured")
+        for body in ({}, {"digest": "x"}, {"digest": 3}, {"digest": "0" * 64, "path": "cell-1.png"}):
+            assert (await owner.post(keep, body)).status in (400, 404)
+
+    async def test_an_interactive_plot_keeps_its_document_image_and_alt_text(self, owner, session):
+        """The document contains the library."""
+        still = EncodedImage("image/png", png())
+        data = b'{"data":[],"layout":{"title":{"text":"</script>"}}}'
+        display = CapturedDisplay(FORMATS["html"], data, "plotly", still=still, alt="Bears")
+        session.buffer.add(("execution", "r", 1), "r", display, 1.0)
+        (plot,) = (await owner.get("/plots/a-session")).json()["plots"]
+        assert (plot["path"], plot["alt"], plot["still"].rpartition("/")[2]) == ("plot.html", "Bears", "plot.png")
+        assert (await owner.get("/plots/a-session/plot.png")).body == png()
+        record = (await owner.post("/api/sessions/a-session/figures", {"path": "plot.html"})).json()
+        assert ([part["mimetype"] for part in record["representations"]], record["alt"]) == (
+            ["text/html", "image/png"],
+            "Bears",
+        )
+        page = (await owner.get(f"/figures/{record['id']}.html")).body
+        assert b"Plotly.newPlot" in page
+        assert page.count(b"</script>") == 2
+
+    async def test_list_shows_kept_versions(self, owner, session):
         """A captured plot has the id of its figure until it is displayed again."""
         session.show(png(), display_id="d")
         record = (await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png"})).json()
@@ -161,7 +237,7 @@ class TestKeep:
             record = (await owner.post("/api/sessions/a-session/figures", {"path": "sub/my plot.svg"})).json()
             assert (record["name"], record["version"], record["origin"]) == ("my-plot", version, "file")
 
-    async def test_words_and_name(self, owner, session):
+    async def test_title_alt_and_name(self, owner, session):
         """As with publishing: the name, else the title, else the plot's own name."""
         session.show(png())
         path = {"path": "cell-1.png"}
@@ -221,14 +297,14 @@ class TestKeep:
             ({}, 404), ({"path": None}, 404), ({"path": 3}, 400), ({"path": "../x.png"}, 404), ({"path": "x.png"}, 404),
             ({"path": "evil.png"}, 415), ({"path": "cell-1.png", "name": "../x"}, 400),
             ({"path": "cell-1.png", "name": 3}, 400), ({"path": "cell-1.png", "title": "x" * 1_000}, 400),
-            ({"path": "cell-1.png", "owner": "alice"}, 400), ({"path": "entities.svg"}, 415),
+            ({"path": "cell-1.png", "owner": "alice"}, 400), ({"path": "html.svg"}, 415),
         ],
     )  # fmt: skip
-    async def test_what_cannot_be_kept(self, owner, session, body, status):
+    async def test_unwritable_directory(self, owner, session, body, status):
         """No figure is published."""
         session.show(png())
         session.drop("evil.png", b"<script>")
-        session.drop("entities.svg", b'<!DOCTYPE svg [<!ENTITY a "b">]><svg>&a;</svg>')
+        session.drop("html.svg", HTML)
         answer = await owner.post("/api/sessions/a-session/figures", body)
         assert answer.status == status, answer.text
         assert (await owner.get("/api/figures")).json()["figures"] == []

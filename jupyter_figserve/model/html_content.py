@@ -1,0 +1,201 @@
+"""What an HTML fragment contains and what it loads from elsewhere, found without rendering it. Any process."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from urllib.parse import unquote_to_bytes
+
+_SCRIPT = re.compile(r"(<script\b[^>]*>)(.*?)(</script\s*>)", re.IGNORECASE | re.DOTALL)
+_MAX_OWN_SCRIPT = 256 * 1024
+"""Longer scripts are libraries, which name URLs that they never load."""
+_LOADED_BY_SCRIPT = re.compile(
+    r"""(?:\bimport\s*\(\s*|\bfrom\s+|\bimport\s+|\.src\s*=\s*|\bfetch\s*\(\s*|\bd3\.(?:csv|json|tsv|text)\s*\(\s*"""
+    r"""|\bimportScripts\s*\(\s*|\bpaths\s*["']?\s*[:=]\s*\{[^}]*?)["'`](https?://[^"'`\s]+)""",
+    re.DOTALL,
+)
+_INLINE = ("data:", "blob:", "#", "about:")
+_PARTS = frozenset({"svg", "canvas", "img", "iframe", "video", "object", "embed"})
+_PLACES = frozenset({"div", "span", "figure", "main", "section", "p"})
+_MAX_DEPTH = 3
+_PIXELS = re.compile(r"\s*([0-9]{1,6})(?:\.[0-9]+)?\s*(?:px)?\s*")
+
+
+@dataclass(frozen=True)
+class HtmlImage:
+    """An ``<img>`` element."""
+
+    source: str
+    alt: str = ""
+    width: int | None = None
+    height: int | None = None
+
+    def decode(self) -> tuple[str, bytes] | None:
+        """Return mimetype and bytes of a ``data:`` URL; None for any other. Source: RFC 2397."""
+        scheme, comma, text = self.source.partition(",")
+        if not comma or not scheme.startswith("data:"):
+            return None
+        kind, *parameters = [part.strip().lower() for part in scheme[5:].split(";")]
+        data = unquote_to_bytes(text)
+        if "base64" in parameters:
+            try:
+                data = base64.b64decode(b"".join(data.split()), validate=True)
+            except binascii.Error:
+                return None
+        return kind, data
+
+
+@dataclass
+class HtmlContent:
+    """The contents of an HTML fragment, including those of frames with ``srcdoc``.
+
+    Parameters
+    ----------
+    scripts
+        URLs of scripts and frames that it loads, without which it shows nothing or only a part.
+    resources
+        URLs of other resources that it loads: images, style sheets, data.
+    code
+        The text of its own scripts, without libraries.
+    has_library
+        Whether it contains a script as long as a library.
+    """
+
+    scripts: list[str] = field(default_factory=list)
+    resources: list[str] = field(default_factory=list)
+    images: list[HtmlImage] = field(default_factory=list)
+    code: list[str] = field(default_factory=list)
+    tags: set[str] = field(default_factory=set)
+    has_text: bool = False
+    has_script: bool = False
+    has_library: bool = False
+
+    @property
+    def is_figure(self) -> bool:
+        """Whether it shows a picture or runs a script in a place on the page; a table or text is not a figure."""
+        if "table" in self.tags:
+            return bool(self.tags & {"canvas", "iframe"})
+        return bool(self.tags & _PARTS) or (self.has_script and bool(self.tags & _PLACES))
+
+    @property
+    def only_image(self) -> HtmlImage | None:
+        """Its image, if it contains nothing else."""
+        is_alone = len(self.images) == 1 and not self.has_text and not self.has_script
+        return self.images[0] if is_alone and not (self.tags & (_PARTS | {"table"})) - {"img"} else None
+
+    @property
+    def is_empty_offline(self) -> bool:
+        """Whether nothing is left of it where it can load nothing."""
+        if not self.scripts and not self.resources:
+            return False
+        has_own = any(image.source.startswith("data:") for image in self.images) or bool(
+            self.tags & {"svg", "table", "video", "canvas"}
+        )
+        runs = self.has_script and not self.scripts
+        return not (has_own or self.has_text or runs)
+
+
+def parse_html(text: str, depth: int = 0) -> HtmlContent:
+    """Return the contents of an HTML document or fragment; broken markup is read as far as possible."""
+    content = HtmlContent()
+    parser = _Parser(content, depth)
+    # The bodies of scripts, which may be whole libraries, are not parsed as markup.
+    parser.feed(_SCRIPT.sub(lambda match: _take_script(content, match), text))
+    parser.close()
+    return content
+
+
+def _take_script(content: HtmlContent, match: re.Match[str]) -> str:
+    body = match[2]
+    if body.strip() and "application/json" not in match[1]:
+        content.has_script = True
+        if len(body) <= _MAX_OWN_SCRIPT:
+            content.code.append(body)
+            content.scripts += _LOADED_BY_SCRIPT.findall(body)
+        else:
+            content.has_library = True
+    return match[1] + match[3]
+
+
+class _Parser(HTMLParser):
+    def __init__(self, content: HtmlContent, depth: int) -> None:
+        super().__init__(convert_charrefs=True)
+        self._content = content
+        self._depth = depth
+        self._silent = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag in ("style", "script", "title", "template"):
+            self._silent += 1
+        if not (tag == "svg" and _is_icon(values)):
+            self._content.tags.add(tag)
+        if tag == "iframe":
+            self._read_frame(values)
+        elif tag == "script" and _is_loaded(values.get("src")):
+            self._content.scripts.append(values["src"])
+        elif tag == "link" and "stylesheet" in values.get("rel", "").lower() and _is_loaded(values.get("href")):
+            self._content.resources.append(values["href"])
+        elif tag == "img":
+            self._read_image(values)
+        elif tag in ("video", "source", "embed", "image") and _is_loaded(values.get("src")):
+            self._content.resources.append(values["src"])
+        elif tag == "object" and _is_loaded(values.get("data")):
+            self._content.resources.append(values["data"])
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("style", "script", "title", "template"):
+            self._silent = max(0, self._silent - 1)
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent and data.strip():
+            self._content.has_text = True
+
+    def _read_image(self, values: dict[str, str]) -> None:
+        image = HtmlImage(
+            values.get("src", "").strip(),
+            values.get("alt", "").strip(),
+            _pixels(values.get("width")),
+            _pixels(values.get("height")),
+        )
+        self._content.images.append(image)
+        if _is_loaded(image.source):
+            self._content.resources.append(image.source)
+
+    def _read_frame(self, values: dict[str, str]) -> None:
+        inner = values.get("srcdoc")
+        if inner is None:
+            # Frames show other documents only; also those in `data:` URLs are refused by the policy.
+            if values.get("src", "").strip():
+                self._content.scripts.append(values["src"].strip())
+        elif self._depth < _MAX_DEPTH:
+            found = parse_html(inner, self._depth + 1)
+            self._content.scripts += found.scripts
+            self._content.resources += found.resources
+            self._content.code += found.code
+            self._content.images += [one for one in found.images if one.source.startswith("data:")]
+            self._content.has_script |= found.has_script
+            self._content.has_library |= found.has_library
+            self._content.has_text |= found.has_text
+            self._content.tags |= found.tags
+
+
+def _is_loaded(url: str | None) -> bool:
+    return bool(url and url.strip()) and not (url or "").strip().lower().startswith(_INLINE)
+
+
+def _is_icon(values: dict[str, str]) -> bool:
+    """Whether an SVG is an icon of a text, as in the representations of xarray's objects."""
+    return "icon" in values.get("class", "") or re.search(r"width:\s*0\b", values.get("style", "")) is not None
+
+
+def _pixels(value: str | None) -> int | None:
+    match = _PIXELS.fullmatch(value or "")
+    return int(match[1]) or None if match else None

@@ -1,0 +1,255 @@
+"""The figure in a display message, in whatever form a library displays it. Server process.
+
+A kernel may send anything: wrong types, broken base64, data that is no image. Images are not decoded, and nothing runs.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ....errors import FigServeError, InvalidInput, TooLarge, UnsupportedType
+from ....model.figures import ALT_LENGTH, EncodedImage
+from ....model.formats import FORMATS, Format, get_format_of_mimetype
+from ....model.html_content import HtmlImage, parse_html
+from ..figures.upload import make_payload
+from . import script_figures
+from .script_figures import ScriptFigure
+
+HTML = FORMATS["html"]
+CAPTURED_FORMATS = tuple(
+    dict.fromkeys(
+        [*(FORMATS[name] for name in ("png", "svg", "jpg", "webp")), *(r for r in FORMATS.values() if r.is_inline)]
+    )
+)
+"""In order of preference, for a display that comes in several."""
+_PDF = FORMATS["pdf"]
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+_LOADING = ("application/vnd.bokehjs_load.v0+json", "application/vnd.holoviews_load.v0+json")
+_HOLOVIEWS = "application/vnd.holoviews_exec.v0+json"
+_UNKNOWN_FIGURES = re.compile(r"image/.+|video/.+|application/geo\+json|application/vnd\.holoviews_exec.*")
+_CLASS = re.compile(r"([A-Za-z_]\w*)\(")
+# Jupyter's own controls and layouts; a figure inside them is displayed by a message of its own.
+_CONTROLS = re.compile(
+    r"Accordion|Audio|.*Box|.*Button(s|Style)?|Checkbox|Color(Picker|sInput)|Combobox|Controller|.*Picker|Dropdown|"
+    r"File(Upload)?|Float\w*|GridspecLayout|HTML(Math)?|Int\w*|interactive|Label|Layout|Output|Password|Play|"
+    r"RadioButtons|Select\w*|.*Slider|Stack|Tab|TagsInput|.*Text(area)?|.*Layout|Toggle\w*|Valid|.*Progress"
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Maximum bytes and pixels of one display."""
+
+    bytes: int
+    pixels: int
+
+
+@dataclass(frozen=True)
+class CapturedDisplay:
+    """A figure that a kernel displayed.
+
+    Parameters
+    ----------
+    format
+        What it is served as.
+    data
+        The image or document; of a script figure its JSON, from which the document is made when it is read.
+    library
+        Of a script figure, the library that draws it; None for anything else.
+    digest
+        sha256 of the displayed text that ``data`` was extracted from; None if ``data`` is what was displayed.
+    still
+        An image of the same figure.
+    alt
+        Alternative text by its author, or ``""``.
+    width, height
+        Displayed size in CSS pixels, None if the display names none.
+    """
+
+    format: Format
+    data: bytes
+    library: str | None = None
+    digest: str | None = None
+    still: EncodedImage | None = None
+    alt: str = ""
+    width: int | None = None
+    height: int | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.data) + (len(self.still.data) if self.still else 0)
+
+
+def find_display(content: Any, limits: Limits) -> CapturedDisplay | None:
+    """Return the figure in the content of a display message or an ``execute_result``; None if it shows no figure.
+
+    Raises
+    ------
+    FigServeError
+        When it shows a figure that cannot be kept: the message names it.
+    """
+    bundle = _mapping(_mapping(content).get("data"))
+    metadata = _mapping(_mapping(content).get("metadata"))
+    if any(kind in bundle for kind in _LOADING):
+        return None
+    still = _find_image(bundle, metadata, limits)
+    script = _find_script_figure(bundle)
+    if script is not None:
+        return _from_script(script, still, limits)
+    if still is not None:
+        return still
+    text = bundle.get(HTML.mimetype)
+    # The HTML of widgets and of HoloViews relies on scripts that an earlier output has loaded.
+    is_whole = _WIDGET not in bundle and _HOLOVIEWS not in bundle
+    found = _from_html(text, limits) if is_whole and isinstance(text, str) else None
+    if found is None:
+        _refuse_unknown(bundle)
+    return found
+
+
+def _find_image(bundle: dict[Any, Any], metadata: dict[Any, Any], limits: Limits) -> CapturedDisplay | None:
+    row = next((row for row in (*CAPTURED_FORMATS, _PDF) if row.mimetype in bundle), None)
+    if row is None:
+        return None
+    text = bundle[row.mimetype]
+    if not isinstance(text, str):
+        raise InvalidInput(f"The display's {row.mimetype} is {type(text).__name__}, not a string.")
+    # Base64 takes four characters for three bytes; the margin is for line breaks.
+    _check_size(len(text) * 3 // 4 - 1_000, limits, f"An image of type {row.mimetype}")
+    image = make_payload(_decode(text, row.is_text), row.mimetype, {}, limits.pixels)
+    _check_size(len(image.data), limits, f"An image of type {row.mimetype}")
+    shown = {**metadata, **_mapping(metadata.get(row.mimetype))}
+    width, height = _displayed_size(shown.get("width"), shown.get("height"), image)
+    return CapturedDisplay(row, image.data, alt=_alt(shown.get("alt")), width=width, height=height)
+
+
+def _find_script_figure(bundle: dict[Any, Any]) -> ScriptFigure | None:
+    try:
+        return script_figures.find_in_bundle(bundle)
+    except RecursionError as error:
+        raise InvalidInput("The display is nested too deeply.") from error
+
+
+def _from_script(script: ScriptFigure, still: CapturedDisplay | None, limits: Limits) -> CapturedDisplay:
+    """Return an interactive figure; if its library is missing here, its image."""
+    problem = script_figures.find_problem(script)
+    if problem is not None:
+        if still is not None:
+            return still
+        raise UnsupportedType(problem, code="display_not_kept")
+    _check_size(len(script.data), limits, script.name)
+    image = None
+    if still is not None and still.format.is_inline:
+        image = EncodedImage(still.format.mimetype, still.data, still.width, still.height)
+    alt = still.alt if still else ""
+    return CapturedDisplay(HTML, script.data, script.library, script.digest, image, alt)
+
+
+def _from_html(text: str, limits: Limits) -> CapturedDisplay | None:
+    """Return the figure in HTML: an image, a script figure, or the document itself."""
+    data = _decode(text, is_text=True)
+    _check_size(len(data), limits, "HTML")
+    content = parse_html(text)
+    if not content.is_figure:
+        return None
+    image = content.only_image
+    found = _from_element(image, data, limits) if image is not None else None
+    if found is not None:
+        return found
+    script = script_figures.find_in_html(content, data)
+    if script is not None and (content.scripts or script_figures.find_problem(script) is None):
+        return _from_script(script, None, limits)
+    if content.scripts or content.is_empty_offline:
+        url = (content.scripts or content.resources)[0]
+        raise UnsupportedType(
+            f"HTML that loads {url:.200} was displayed last, and a kept figure loads nothing from elsewhere. Display or"
+            " publish the figure with everything it needs in it.",
+            code="display_not_kept",
+        )
+    return CapturedDisplay(HTML, data)
+
+
+def _from_element(image: HtmlImage, data: bytes, limits: Limits) -> CapturedDisplay | None:
+    """Return the image of an ``<img>`` with a ``data:`` URL; None if it is none that is kept as an image."""
+    decoded = image.decode()
+    if decoded is None:
+        return None
+    try:
+        row = get_format_of_mimetype(decoded[0])
+        payload = make_payload(decoded[1], row.mimetype, {}, limits.pixels)
+    except FigServeError:
+        return None
+    width, height = _displayed_size(image.width, image.height, payload)
+    digest = script_figures.digest_of(data)
+    return CapturedDisplay(row, payload.data, None, digest, alt=_alt(image.alt), width=width, height=height)
+
+
+def _refuse_unknown(bundle: dict[Any, Any]) -> None:
+    """Refuse by name what is a figure, but in no form that is kept; return for everything else.
+
+    Raises
+    ------
+    UnsupportedType
+        With the code ``display_not_kept``.
+    """
+    name = next((str(kind) for kind in bundle if _UNKNOWN_FIGURES.fullmatch(str(kind))), None)
+    if name is None and _WIDGET in bundle:
+        # Widgets name their class in their text; progress bars and the like have other texts.
+        match = _CLASS.match(str(bundle.get("text/plain", "")))
+        name = f"widget {match[1]}" if match and not _CONTROLS.fullmatch(match[1]) else None
+    if name is not None:
+        raise UnsupportedType(
+            f"A display of type {name:.100} was shown last, which is not kept. Publish the figure, or display an image"
+            " of it.",
+            code="display_not_kept",
+        )
+
+
+def _displayed_size(width: object, height: object, image: EncodedImage) -> tuple[int | None, int | None]:
+    """Return both sides of the displayed size in CSS pixels; one that is not given follows from the other."""
+    sides = [_side(width), _side(height)]
+    if image.width and image.height:
+        if sides[0] and not sides[1]:
+            sides[1] = max(1, round(sides[0] * image.height / image.width))
+        elif sides[1] and not sides[0]:
+            sides[0] = max(1, round(sides[1] * image.width / image.height))
+    return (sides[0], sides[1]) if all(sides) else (None, None)
+
+
+def _side(value: object) -> int | None:
+    if isinstance(value, str) and value.strip().removesuffix("px").isdecimal():
+        value = int(value.strip().removesuffix("px"))
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return round(value) if is_number and 1 <= value < 100_000 else None  # type: ignore[operator,call-overload]
+
+
+def _alt(value: object) -> str:
+    if not isinstance(value, str):
+        return ""
+    text = "".join(c for c in " ".join(value.split()) if c.isprintable())
+    return text[:ALT_LENGTH]
+
+
+def _decode(text: str, is_text: bool) -> bytes:
+    if is_text:
+        try:
+            return text.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidInput("The display contains lone surrogates.") from error
+    try:
+        # Some kernels wrap base64 into lines.
+        return binascii.a2b_base64("".join(text.split()) if "\n" in text else text, strict_mode=True)
+    except ValueError as error:
+        raise InvalidInput("The display is not valid base64.") from error
+
+
+def _check_size(size: int, limits: Limits, what: str) -> None:
+    if size > limits.bytes:
+        raise TooLarge(f"{what} of more than {limits.bytes:,} bytes was displayed (FigServe.figure_bytes).")
+
+
+def _mapping(value: Any) -> dict[Any, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,71 @@
+"""Captured figures as plots that can be read. Server process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ....errors import NotFound
+from ....model.canonical_json import canonical_json
+from ....model.figures import EncodedImage, sha256_hex
+from ....model.formats import get_format_of_mimetype
+from .plots import Plot, ReadablePlot
+from .ring_buffer import CaptureBuffer, CapturedImage
+from .script_pages import make_page
+
+
+def find(buffer: CaptureBuffer, path: str) -> ReadablePlot | None:
+    """Return the plot at a path, or the static image of an interactive one; None if it has been evicted."""
+    image = buffer.find(path)
+    digest = None if image is None else buffer.find_digest(image)
+    if image is None or digest is None:
+        return None
+    plot = Plot.from_captured(image)
+    if path == image.still_path:
+        return _still_plot(image, plot, digest)
+
+    async def read() -> bytes:
+        data, library = image.content.read(), image.display.library
+        if data is None:
+            raise NotFound("Plot not found", code="plot_not_found")
+        return data if library is None else await make_page(library, data)
+
+    return ReadablePlot(plot, image.format, digest, read, lambda: _read_still(image))
+
+
+def find_digest(images: Sequence[CapturedImage], digest: str) -> str | None:
+    """Return the path of the first figure whose displayed bytes have this digest: of JSON, its canonical form."""
+    for image in images:
+        known = image.display.digest
+        if known is None and (data := image.content.read()) is not None:
+            try:
+                known = sha256_hex(data if image.display.library is None else canonical_json(json.loads(data)))
+            except ValueError:
+                continue
+        if known == digest:
+            return image.path
+    return None
+
+
+def _still_plot(image: CapturedImage, plot: Plot, digest: str) -> ReadablePlot:
+    """Return the static image of an interactive plot as a plot."""
+    part = image.display.still
+    assert part is not None
+    assert image.still_path is not None
+
+    async def read() -> bytes:
+        data = image.still.read()
+        if data is None:
+            raise NotFound("Plot not found", code="plot_not_found")
+        return data
+
+    row = get_format_of_mimetype(part.mimetype)
+    still = replace(plot, path=image.still_path, mimetype=row.mimetype, still=None)
+    return ReadablePlot(still, row, sha256_hex(f"{digest} {row.name}".encode()), read)
+
+
+def _read_still(image: CapturedImage) -> EncodedImage | None:
+    part = image.display.still
+    data = None if part is None else image.still.read()
+    return None if part is None or data is None else replace(part, data=data)
