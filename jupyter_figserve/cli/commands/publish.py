@@ -181,7 +181,7 @@ def _format_of(file: IO[bytes], path: Path) -> Format:
 def _name_of(path: Path, options: argparse.Namespace) -> str | None:
     """Derive the figure's name from the file name; None derives it from the title."""
     from ...errors import InvalidName
-    from ...model.figures import slug
+    from ...model.texts import slug
 
     if path == Path("-"):
         return None

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InvalidInput, NotConnected
-from ...model.figures import ALT_LENGTH, CAPTION_LENGTH, TITLE_LENGTH, EncodedImage, check_name, validate_single_line
+from ...model.figures import EncodedImage
 from ...model.formats import get_format
 from ...model.places import Place, check_collection, read_place
+from ...model.texts import ALT_LENGTH, CAPTION_LENGTH, TITLE_LENGTH, check_name, validate_single_line
 from ..client.batch_server import get_connection
 from ..client.connection import Connection
 from ..client.multipart import encode_form, image_part, json_part

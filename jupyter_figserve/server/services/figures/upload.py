@@ -15,19 +15,12 @@ from tornado.httputil import HTTPHeaders, parse_body_arguments
 
 from ....errors import InvalidInput, TooLarge, UnsupportedType
 from ....model.fields import check_field_names, object_field, size_or_none
-from ....model.figures import (
-    ALT_LENGTH,
-    CAPTION_LENGTH,
-    TITLE_LENGTH,
-    EncodedImage,
-    check_name,
-    slug,
-    validate_single_line,
-)
+from ....model.figures import EncodedImage
 from ....model.formats import FORMATS, Format, get_format_of_mimetype, looks_like
 from ....model.image_headers import is_apng, read_header
 from ....model.places import Place, read_place
 from ....model.svg_documents import check_svg, to_utf8
+from ....model.texts import ALT_LENGTH, CAPTION_LENGTH, TITLE_LENGTH, check_name, slug, validate_single_line
 
 _MAX_PARTS = 20
 _MAX_JSON_BYTES = 64 * 1024

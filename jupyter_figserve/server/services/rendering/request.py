@@ -15,9 +15,10 @@ from typing import Protocol
 
 from ....errors import InvalidInput, TooLarge
 from ....model.fields import bool_field, check_field_names, choice_field, number_field, parse_int, read_field
-from ....model.figures import check_name, sha256_hex
+from ....model.figures import sha256_hex
 from ....model.formats import FORMATS, Format
 from ....model.rendering import ALL, DrawOptions, RenderJob
+from ....model.texts import check_name
 from ....model.times import parse_duration
 
 RENDER_FORMATS = tuple(name for name in FORMATS if name != "html")

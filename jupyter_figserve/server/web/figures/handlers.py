@@ -8,20 +8,13 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import InvalidInput, NotFound
-from ....model.figures import (
-    ALT_LENGTH,
-    CAPTION_LENGTH,
-    TITLE_LENGTH,
-    FigureRecord,
-    is_id,
-    sha256_hex,
-    validate_single_line,
-)
+from ....model.figures import FigureRecord, is_id, sha256_hex
 from ....model.formats import Format, get_format
 from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
 from ....model.places import check_collection
 from ....model.queries import DEFAULT_LIMIT, FigureQuery
+from ....model.texts import ALT_LENGTH, CAPTION_LENGTH, TITLE_LENGTH, validate_single_line
 from ...services.figures.redraw import render_again
 from ...services.figures.source_checker import API_PATIENCE
 from ...services.figures.stored import find_stored
