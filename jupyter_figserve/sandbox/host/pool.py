@@ -80,6 +80,7 @@ class LocalRenderer:
     """
 
     _learning: asyncio.Task[None] | None = None
+    _is_closed = False
 
     def __init__(
         self,
@@ -116,7 +117,6 @@ class LocalRenderer:
             on_exit=lambda: self._idle.clear(),
         )
         self._learned, self._learned_bytes = LearnedPreload(), learned_bytes
-        self._is_closed = False
         self._running: set[ChildProcess] = set()
         self._idle: list[ChildProcess] = []
         self._slots = asyncio.Semaphore(self.jobs)

@@ -1,6 +1,6 @@
 """An error of posted code as an image, for clients that can show nothing else. Server process.
 
-SVG is written here, with all text escaped, as it comes from the code. Raster images are drawn in the sandbox.
+SVG is written here, with all text escaped, as it comes from the code. Raster images are rendered in the sandbox.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def svg_card(error: FigServeError) -> bytes:
 
 
 def make_card_job(error: FigServeError, format: str) -> RenderJob:
-    """Return the job that draws the same image in pixels; equal errors are equal jobs, and cached."""
+    """Return the job that renders the same image in a raster format; equal errors are equal jobs, and cached."""
     texts = {"heading": _plain(heading(error)), "lines": [_plain(line) for line in _lines(error.message)]}
     return RenderJob("card", json.dumps(texts).encode(), DrawOptions(format=format), seed=0, timeout=_SECONDS)
 
