@@ -8,6 +8,7 @@ and draws the same pixels at any size. The state follows it as a second pickle, 
 
 from __future__ import annotations
 
+import copy
 import copyreg
 import functools
 import io
@@ -179,8 +180,8 @@ class _Transforms:
 
     def _reduce_box(self, box: Any) -> Any:
         first = self._first_equal(box)
-        # max((x,)) is x: the shortest reference to a former object in a pickle that does not need our package.
-        return self._reduce(box) if first is box else (max, ((first,),))
+        # A copy, not the same object: PDF and SVG files group artists by their clip box.
+        return self._reduce(box) if first is box else (copy.copy, (first,))
 
     def _is_kept(self, parent: Any) -> bool:
         """Whether a parent is written; the transform of a repeated clip box is not."""

@@ -111,7 +111,7 @@ def blob_files(directory: Path) -> set[str]:
 
 
 def assert_sound(store: Store) -> None:
-    """Usage, references and bytes are what counting all versions anew gives."""
+    """Usage, references and bytes equal a recount of all versions."""
     reader = store.catalog.reader
     references: Counter[str] = Counter()
     figures: Counter[tuple[str, str]] = Counter()

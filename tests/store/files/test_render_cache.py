@@ -54,7 +54,7 @@ def test_a_damaged_file_is_as_none(files, damage):
 
 
 def test_a_link_in_its_place_is_not_followed(files, tmp_path):
-    """Whoever put it there."""
+    """Also one that another user created."""
     files.put(key(1), CachedRender((IMAGE,)))
     (path,) = files.root.glob("*/*")
     path.rename(tmp_path / "elsewhere")
@@ -63,7 +63,7 @@ def test_a_link_in_its_place_is_not_followed(files, tmp_path):
 
 
 def test_least_recently_used_entry_is_evicted(tmp_path):
-    """When all are more than the limit; the others stay, also after a restart."""
+    """Above the limit; the others stay, also after a restart."""
     files = RenderCache(tmp_path, 10_000)
     render = CachedRender((EncodedImage("image/png", b"x" * 1_000),))
     for number in range(8):
@@ -81,7 +81,7 @@ def test_least_recently_used_entry_is_evicted(tmp_path):
 
 
 def test_nothing_is_kept_with_a_limit_of_nothing(tmp_path):
-    """Nor what is too large a part of it."""
+    """Nor an entry that is too large."""
     files = RenderCache(tmp_path, 0)
     files.put(key(1), CachedRender((IMAGE,)))
     assert files.find(key(1)) is None

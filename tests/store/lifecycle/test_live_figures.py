@@ -1,4 +1,4 @@
-"""Live figures from their manifests: lasting ids, links and detached functions come back with a lost catalog."""
+"""Live figures rebuilt from their manifests: ids, links and detached functions."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def rows(store) -> dict[str, set[str]]:
 
 @pytest.fixture
 def lose(directory, open_here):
-    """Close the store, delete its catalog and rebuild it; the store again, and what came back."""
+    """Close the store, delete its catalog and rebuild it; return the new store and the report."""
 
     def close_and_lose(store):
         store.close()
@@ -69,7 +69,7 @@ def lose(directory, open_here):
 
 
 def test_all_comes_back_with_a_deleted_catalog(store, lose):
-    """Identity, declaration, links as they were changed, the function with its blob and its room."""
+    """Identity, declaration, changed links, and the function with its blob and usage."""
     record = offer(store)
     token = share(store, record, locked={"n": 3}, allowed=("n",), label="for Ada", expires=3e9)
     share(store, record)
@@ -136,7 +136,7 @@ def test_function_whose_bytes_are_lost_is_left_out(store, lose):
 
 
 def test_two_of_one_identity_are_one(store, lose, directory, open_here, clock):
-    """The older address stays, and opens what the links of both show."""
+    """The older id is kept, with the links of both."""
     first = offer(store)
     old = share(store, first)
     store.close()

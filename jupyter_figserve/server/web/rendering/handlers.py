@@ -122,6 +122,9 @@ class RendersHandler(CodeHandler):
             "figure": request.figure,
             "timeout": request.timeout,
             "style": request.options.style,
+            "dpi": request.options.dpi,
+            "tight": request.options.tight or None,
+            "transparent": request.options.transparent or None,
         }
         return NewVersion(
             identity=await self.make_identity(name),

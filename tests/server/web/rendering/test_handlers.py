@@ -442,6 +442,17 @@ class TestKeep:
         assert (job.kind, job.source, job.seed, job.figure) == ("code", CODE.encode(), 3, 2)
         assert job.options.style == "ggplot"
 
+    async def test_what_is_not_requested_stays_as_it_was_rendered(self, owner, renderer):
+        """A tight, transparent image of 300 dpi stays so in other formats and styles."""
+        wish = {"code": CODE, "keep": True, "tight": True, "transparent": True, "dpi": 300}
+        record = (await owner.post("/api/renders", wish)).json()
+        renderer.jobs.clear()
+        for query in ({"style": "ggplot"}, {"style": "ggplot", "dpi": 50}):
+            assert (await owner.get(f"/figures/{record['id']}.png", **query)).status == 200
+        (first, second) = [job.options for job in renderer.jobs if job.options.format == "png"]
+        assert (first.tight, first.transparent, first.dpi, first.style) == (True, True, 300, "ggplot")
+        assert (second.tight, second.transparent, second.dpi, second.style) == (True, True, 50, "ggplot")
+
     async def test_other_sizes_show_the_same_without_a_seed_too(self, owner, renderer, context):
         """A seed is chosen and stored; the SVG and all sizes use it."""
         for _ in range(2):
