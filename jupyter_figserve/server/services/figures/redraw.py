@@ -14,7 +14,7 @@ from ....model.formats import FORMATS
 from ....model.rendering import DrawOptions, RenderJob
 from ....store.store import Store
 from ..rendering.service import RenderService
-from .offers import find_convertible
+from .offers import find_convertible, offered_formats
 from .source_faults import find_fault, name_stored_formats
 
 _log = logging.getLogger("jupyter_figserve")
@@ -36,8 +36,8 @@ def check_redrawable(record: FigureRecord, format: str) -> None:
 def explain_fault(record: FigureRecord, reason: str) -> str:
     """Return a message about a figure that cannot be rendered."""
     return (
-        f"This figure is available as {name_stored_formats(record)}, as it was published, and not in another size or"
-        f" format. {reason}"
+        f"This figure is available as {', '.join(offered_formats(record.version))}, and not in that size or format."
+        f" {reason}"
     )
 
 

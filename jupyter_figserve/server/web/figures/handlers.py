@@ -22,6 +22,7 @@ from ....model.new_version import NewVersion
 from ....model.places import check_collection
 from ....model.queries import DEFAULT_LIMIT, FigureQuery
 from ...services.figures.redraw import render_again
+from ...services.figures.source_checker import API_PATIENCE
 from ...services.figures.stored import find_stored
 from ...services.figures.upload import read_upload
 from ..http.private_handler import AuthenticatedHandler
@@ -100,7 +101,7 @@ class FiguresHandler(StreamingUploadHandler):
             )
         return FigureQuery(
             self.principal.owner_filter,
-            given["session"],
+            await self.find_kernel_id(given["session"]),
             notebook=given["notebook"],
             collection=None if given["collection"] is None else check_collection(given["collection"]),
             name=given["name"],
@@ -117,7 +118,7 @@ class FigureHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
         record = await self.get_owned_figure(figure_id, self.int_argument("version"))
-        self.write_json(figure_json(await self.context.source_checker.checked(record), self.base))
+        self.write_json(figure_json(await self.context.source_checker.checked(record, API_PATIENCE), self.base))
 
     head = get
 
@@ -185,14 +186,17 @@ class FigureBytesHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str, suffix: str) -> None:
-        version = self.int_argument("version")
-        record = await self.get_owned_figure(figure_id, version)
-        if suffix == "json":
-            self.write_json(figure_json(await self.context.source_checker.checked(record), self.base))
-            return
-        self.send_representation(await self._find_or_render(record, get_format(suffix), is_pinned=version is not None))
+        await self.send(await self.get_owned_figure(figure_id, self.int_argument("version")), suffix)
 
     head = get
+
+    async def send(self, record: FigureRecord, suffix: str) -> None:
+        """Send a figure in a format."""
+        if suffix == "json":
+            self.write_json(figure_json(await self.context.source_checker.checked(record, API_PATIENCE), self.base))
+            return
+        is_pinned = "version" in self.request.query_arguments
+        self.send_representation(await self._find_or_render(record, get_format(suffix), is_pinned=is_pinned))
 
     async def _find_or_render(self, record: FigureRecord, row: Format, *, is_pinned: bool) -> RepresentationResponse:
         """Return the response; one with a pinned version never changes."""

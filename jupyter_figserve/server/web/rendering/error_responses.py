@@ -9,7 +9,7 @@ from typing import Any
 from ....errors import CodeFailed, DeadlineExceeded, FigServeError, RetryLater
 from ....model.figures import EncodedImage
 from ....model.formats import FORMATS, get_format_of_mimetype
-from ...services.rendering.error_card import RASTER_FORMATS, make_card_job, svg_card
+from ...services.rendering.error_card import RENDERED_FORMATS, make_card_job, svg_card, svgz_card
 from ..http import security_headers
 from ..http.handler import FigServeHandler
 
@@ -25,12 +25,12 @@ class CodeErrorMixin(FigServeHandler):
 
     @asynccontextmanager
     async def error_images(self) -> AsyncIterator[None]:
-        """Render the raster image of an error raised in the block, as ``write_error`` cannot wait for it."""
+        """Render the image of an error raised in the block, as ``write_error`` cannot wait for it."""
         try:
             yield
         except FigServeError as error:
             format = self.error_format
-            if format is not None and format in RASTER_FORMATS and _can_render(error):
+            if format is not None and format in RENDERED_FORMATS and _can_render(error):
                 self._card = await self.run_until_disconnect(self._render_card(error, format))
             raise
 
@@ -51,9 +51,12 @@ class CodeErrorMixin(FigServeHandler):
             super().write_error(status_code, **kwargs)
 
     def _send_card(self, error: FigServeError) -> None:
-        """Finish with the rendered image, else with an SVG."""
-        card = self._card or EncodedImage(FORMATS["svg"].mimetype, svg_card(error))
+        """Finish with the rendered image, else with an SVG: where the sandbox cannot render, and for formats of text."""
+        is_svgz = self.error_format == "svgz"
+        card = self._card or EncodedImage(FORMATS["svg"].mimetype, (svgz_card if is_svgz else svg_card)(error))
         row = get_format_of_mimetype(card.mimetype)
+        if is_svgz:
+            self.set_header("Content-Encoding", "gzip")
         self.replace_headers(security_headers.image_headers(row, public=not self.shows_traceback))
         self.set_header("Cache-Control", "private, no-store")
         self.set_header("Content-Type", row.content_type)

@@ -234,6 +234,19 @@ class TestChange:
         assert [f["name"] for f in (await owner.get("/api/figures")).json()["figures"]] == ["theirs"]
 
 
+class TestMethods:
+    async def test_unknown_method_is_405_whatever_the_key(self, owner, stranger, make_key):
+        """Only methods that exist need a scope."""
+        client = stranger.bearing(await make_key("read"))
+        record = f"/api/figures/{(await owner.publish())['id']}"
+        for method, path in (("PUT", "/api/figures"), ("POST", record), ("DELETE", "/api/live")):
+            answer = await client.ask(method, path, b"x" if method != "DELETE" else None)
+            assert (answer.status, answer.code) == (405, "method_not_allowed"), path
+            assert "GET" in answer.headers["Allow"]
+        assert (await client.delete(record)).status == 403
+        assert (await stranger.ask("PUT", "/api/figures", b"x")).status == 401
+
+
 class TestPlaces:
     """The lasting places of what has no kernel."""
 

@@ -287,17 +287,22 @@ class TestErrors:
             ({"format": "jpeg"}, "image/jpeg"),
             ({"format": "webp"}, "image/webp"),
             ({"format": "svgz"}, "image/svg+xml"),
-            ({"format": "pdf"}, "image/svg+xml"),
+            ({"format": "pdf"}, "application/pdf"),
+            ({"format": "eps"}, "application/postscript"),
+            ({"format": "avif"}, "image/avif"),
+            ({"format": "gif"}, "image/gif"),
+            ({"format": "tiff"}, "image/tiff"),
         ],
     )
     async def test_error_image_has_the_requested_format(self, owner, renderer, fields, mimetype):
-        """A raster card is rendered in the sandbox from data, and cached."""
+        """It is rendered in the sandbox from data, and cached; SVG is written, and compressed for svgz."""
         renderer.answer = failing(FAILED, but_cards=True)
         for _ in range(2):
             answer = await owner.post("/api/renders", {"code": CODE, "errors": "image", **fields})
             assert (answer.status, answer.mimetype) == (422, mimetype)
             assert answer.headers["X-FigServe-Error"] == "code_failed"
             assert answer.headers["Cache-Control"] == "private, no-store"
+            assert answer.headers.get("Content-Encoding") == ("gzip" if fields == {"format": "svgz"} else None)
         cards = [json.loads(job.source) for job in renderer.jobs if job.kind == "card"]
         drawn = {"heading": "ZeroDivisionError in line 3", "lines": ["division by <zero>"]}
         assert cards == ([] if mimetype == "image/svg+xml" else [drawn])
