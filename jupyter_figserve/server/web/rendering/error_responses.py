@@ -51,7 +51,7 @@ class CodeErrorMixin(FigServeHandler):
             super().write_error(status_code, **kwargs)
 
     def _send_card(self, error: FigServeError) -> None:
-        """Finish with the rendered image, else with an SVG: where the sandbox cannot render, and for formats of text."""
+        """Finish with the rendered image, else with an SVG: where the sandbox cannot render, and for text formats."""
         is_svgz = self.error_format == "svgz"
         card = self._card or EncodedImage(FORMATS["svg"].mimetype, (svgz_card if is_svgz else svg_card)(error))
         row = get_format_of_mimetype(card.mimetype)
