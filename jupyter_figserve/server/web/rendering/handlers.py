@@ -88,7 +88,7 @@ class RendersHandler(CodeHandler):
     @web.authenticated
     @authorized(action="execute", resource="figserve")
     async def post(self) -> None:
-        async with self.drawing_error_images():
+        async with self.error_images():
             request = self.read_request()
             await (self._publish(request) if request.keep else self._send(request))
 
