@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FigServeError, InvalidInput, OutputInvalid, UnsupportedType
-from ..model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage
+from ..model.figures import EncodedImage
 from ..model.formats import CSS_DPI, FORMATS, Format, find_format_of_bytes, get_format, get_format_of_mimetype
+from ..model.texts import ALT_LENGTH, TITLE_LENGTH
 from .canvas import Raster, draw, draw_small, own_canvas, rc
 from .describe import describe
 from .describe_figure import describe_figure
@@ -124,13 +125,8 @@ def encode(
         if found is None:
             return _encode_other(obj, rows, dpi)
         found = replace(found, tight=tight or found.tight)
-        encoded = _encode_figure(found, rows, _merge_options(found, dpi, transparent), with_thumbnail)
+        encoded = _encode_figure(found, rows, _savefig_options(found, dpi, transparent), with_thumbnail)
         return replace(encoded, state=_capture_state(found, dpi)) if with_state else encoded
-
-
-def _merge_options(found: ResolvedFigure, dpi: float | None, transparent: bool) -> dict[str, Any]:
-    """Return the options of the code's own ``savefig``, overridden by the requested ones."""
-    return {**found.save_options, **_savefig_options(dpi, found.tight, transparent)}
 
 
 def _capture_state(found: ResolvedFigure, dpi: float | None) -> DrawingState:
@@ -182,14 +178,14 @@ def _parse_formats(formats: Sequence[str], dpi: float | None) -> tuple[Format, .
     return rows
 
 
-def _savefig_options(dpi: float | None, tight: bool, transparent: bool) -> dict[str, Any]:
-    """Return only the requested options; ``savefig`` and rcParams determine the others."""
+def _savefig_options(found: ResolvedFigure, dpi: float | None, transparent: bool) -> dict[str, Any]:
+    """Return the requested options and those of the code; ``savefig`` and rcParams determine the others."""
     requested: dict[str, tuple[bool, Any]] = {
-        "bbox_inches": (tight, "tight"),
+        "bbox_inches": (found.tight, "tight"),
         "dpi": (dpi is not None, dpi),
         "transparent": (transparent, True),
     }
-    return {name: value for name, (is_set, value) in requested.items() if is_set}
+    return {**found.save_options, **{name: value for name, (is_set, value) in requested.items() if is_set}}
 
 
 def _encode_figure(

@@ -14,12 +14,12 @@ from PIL import Image
 from jupyter_figserve.errors import CodeFailed, InvalidInput, NoFigure, UnsupportedType
 from jupyter_figserve.model.live import LiveRequest
 from jupyter_figserve.model.responses import Response
-from jupyter_figserve.plotting.live_call import LiveCallResult, draw
+from jupyter_figserve.plotting.live_call import LiveCallResult, render_live
 from jupyter_figserve.plotting.signatures import read_signature
 
 
 def call(function: Callable[..., Any], *args: Any, tight: bool = False, **fields: Any) -> LiveCallResult:
-    return draw(function, read_signature(function), LiveRequest(*args, **fields), tight=tight)
+    return render_live(function, read_signature(function), LiveRequest(*args, **fields), tight=tight)
 
 
 def size(result: LiveCallResult) -> tuple[int, int]:

@@ -144,7 +144,7 @@ class LiveWorker:
         self, request: dict[str, Any], on_progress: ProgressListener | None = None
     ) -> tuple[dict[str, Any], bytes]:
         """Return head and body of the response to a request; failures are responses, too."""
-        from ...plotting.live_call import draw
+        from ...plotting.live_call import render_live
         from ...plotting.progress import reporting
 
         head: dict[str, Any] = {"op": "answer", "rid": request.get("rid")}
@@ -156,7 +156,7 @@ class LiveWorker:
             if version is not None and version in request.get("known", ()):
                 return head | {"version": version, "is_unchanged": True}, b""
             with reporting(on_progress):
-                rendered = draw(
+                rendered = render_live(
                     function.function, function.signature, LiveRequest.from_json(request), tight=function.tight
                 )
             _check_size(rendered.payload.data, request.get("max_bytes"))

@@ -116,11 +116,10 @@ class LocalRenderer:
             on_exit=lambda: self._idle.clear(),
         )
         self._learned, self._learned_bytes = LearnedPreload(), learned_bytes
-        self._is_closed = False
+        self._is_closed, self._pending = False, 0
         self._running: set[ChildProcess] = set()
         self._idle: list[ChildProcess] = []
         self._slots = asyncio.Semaphore(self.jobs)
-        self._pending = 0
         self._refill_timer: asyncio.TimerHandle | None = None
 
     @property

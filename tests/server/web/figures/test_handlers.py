@@ -208,8 +208,12 @@ class TestChange:
         changed = (await owner.patch(f"/api/figures/{figure['id']}", {"title": "Two"})).json()
         assert (changed["title"], changed["alt"], changed["version"]) == ("Two", "A line", 1)
         assert (await owner.get(f"/api/figures/{figure['id']}")).json() == changed
+        captioned = (await owner.patch(f"/api/figures/{figure['id']}", {"caption": "As of May"})).json()
+        assert captioned | {"updated": ""} == changed | {"caption": "As of May", "updated": ""}
 
-    @pytest.mark.parametrize("body", [{"name": "x"}, {"title": 1}, {"title": "x" * 301}, {"alt": "\x00"}, []])
+    @pytest.mark.parametrize(
+        "body", [{"name": "x"}, {"title": 1}, {"title": "x" * 301}, {"alt": "\x00"}, {"caption": "x" * 1_001}, []]
+    )
     async def test_invalid_change_is_rejected(self, owner, body):
         """Unknown fields, wrong types, long texts and control characters."""
         figure = await owner.publish()
@@ -232,6 +236,19 @@ class TestChange:
         assert (await client.delete("/api/figures")).status == 400
         assert (await client.delete("/api/figures", here=1)).json() == {"deleted": 2}
         assert [f["name"] for f in (await owner.get("/api/figures")).json()["figures"]] == ["theirs"]
+
+
+class TestMethods:
+    async def test_unknown_method_is_405_whatever_the_key(self, owner, stranger, make_key):
+        """Only methods that exist need a scope."""
+        client = stranger.bearing(await make_key("read"))
+        record = f"/api/figures/{(await owner.publish())['id']}"
+        for method, path in (("PUT", "/api/figures"), ("POST", record), ("DELETE", "/api/live")):
+            answer = await client.ask(method, path, b"x" if method != "DELETE" else None)
+            assert (answer.status, answer.code) == (405, "method_not_allowed"), path
+            assert "GET" in answer.headers["Allow"]
+        assert (await client.delete(record)).status == 403
+        assert (await stranger.ask("PUT", "/api/figures", b"x")).status == 401
 
 
 class TestPlaces:

@@ -11,7 +11,7 @@ from jupyter_figserve.model.figures import Version
 from jupyter_figserve.server.web.figures.page_handlers import _facts
 
 from ...pages import Page
-from ...pictures import HTML, PDF, PICTURES, multipart, png
+from ...pictures import HTML, PDF, PICTURES, SVG, multipart, png
 
 BROWSER = {"Accept": "text/html"}
 
@@ -162,3 +162,42 @@ class TestFigurePage:
         assert (await stranger.get(figure["url"])).status == 401
         bad = await stranger.having(X_API_Key="x").get(figure["url"], BROWSER)
         assert (bad.status, bad.mimetype) == (401, "text/html")
+
+
+class TestAccept:
+    """The address without a suffix, for clients that want something else than the page."""
+
+    @pytest.mark.parametrize(
+        ("accept", "mimetype"),
+        [
+            ("text/html", "text/html"),
+            ("*/*", "text/html"),
+            ("image/*", "image/png"),
+            ("image/svg+xml", "image/svg+xml"),
+            ("application/json", "application/json"),
+        ],
+    )
+    async def test_format_follows_accept(self, owner, stranger, accept, mimetype):
+        """For the owner and by a link; caches keep the answers apart."""
+        form = multipart({"name": "both"}, ("image/png", png()), ("image/svg+xml", SVG))
+        figure = (await owner.ask("POST", "/api/figures", *form)).json()
+        link = await owner.share(figure)
+        for client, url in ((owner, figure["url"]), (stranger, link["url"])):
+            for method in ("GET", "HEAD"):
+                answer = await client.ask(method, url, None, {"Accept": accept})
+                assert (answer.status, answer.mimetype, answer.headers["Vary"]) == (200, mimetype, "Accept")
+        if mimetype == "image/png":
+            assert (await stranger.get(link["url"], {"Accept": accept})).body == png()
+
+    async def test_record_is_that_of_the_suffix(self, owner):
+        """``application/json`` and ``.json`` are the same."""
+        figure = await owner.publish()
+        assert (await owner.get(figure["url"], {"Accept": "application/json"})).json() == figure
+
+    async def test_version_and_login_count_as_for_the_page(self, owner, stranger):
+        """A pinned version is that version's image; without a login there is nothing."""
+        figure = await owner.publish()
+        await owner.publish(data=png(grey=9))
+        accept = {"Accept": "image/png"}
+        assert (await owner.get(f"/figures/{figure['id']}?version=1", accept)).body == png()
+        assert (await stranger.get(figure["url"], accept)).status == 401

@@ -287,17 +287,22 @@ class TestErrors:
             ({"format": "jpeg"}, "image/jpeg"),
             ({"format": "webp"}, "image/webp"),
             ({"format": "svgz"}, "image/svg+xml"),
-            ({"format": "pdf"}, "image/svg+xml"),
+            ({"format": "pdf"}, "application/pdf"),
+            ({"format": "eps"}, "application/postscript"),
+            ({"format": "avif"}, "image/avif"),
+            ({"format": "gif"}, "image/gif"),
+            ({"format": "tiff"}, "image/tiff"),
         ],
     )
     async def test_error_image_has_the_requested_format(self, owner, renderer, fields, mimetype):
-        """A raster card is rendered in the sandbox from data, and cached."""
+        """It is rendered in the sandbox from data, and cached; SVG is written, and compressed for svgz."""
         renderer.answer = failing(FAILED, but_cards=True)
         for _ in range(2):
             answer = await owner.post("/api/renders", {"code": CODE, "errors": "image", **fields})
             assert (answer.status, answer.mimetype) == (422, mimetype)
             assert answer.headers["X-FigServe-Error"] == "code_failed"
             assert answer.headers["Cache-Control"] == "private, no-store"
+            assert answer.headers.get("Content-Encoding") == ("gzip" if fields == {"format": "svgz"} else None)
         cards = [json.loads(job.source) for job in renderer.jobs if job.kind == "card"]
         drawn = {"heading": "ZeroDivisionError in line 3", "lines": ["division by <zero>"]}
         assert cards == ([] if mimetype == "image/svg+xml" else [drawn])
@@ -441,6 +446,17 @@ class TestKeep:
         (job,) = [job for job in renderer.jobs if job.options.format == "png"]
         assert (job.kind, job.source, job.seed, job.figure) == ("code", CODE.encode(), 3, 2)
         assert job.options.style == "ggplot"
+
+    async def test_what_is_not_requested_stays_as_it_was_rendered(self, owner, renderer):
+        """A tight, transparent image of 300 dpi stays so in other formats and styles."""
+        wish = {"code": CODE, "keep": True, "tight": True, "transparent": True, "dpi": 300}
+        record = (await owner.post("/api/renders", wish)).json()
+        renderer.jobs.clear()
+        for query in ({"style": "ggplot"}, {"style": "ggplot", "dpi": 50}):
+            assert (await owner.get(f"/figures/{record['id']}.png", **query)).status == 200
+        (first, second) = [job.options for job in renderer.jobs if job.options.format == "png"]
+        assert (first.tight, first.transparent, first.dpi, first.style) == (True, True, 300, "ggplot")
+        assert (second.tight, second.transparent, second.dpi, second.style) == (True, True, 50, "ggplot")
 
     async def test_other_sizes_show_the_same_without_a_seed_too(self, owner, renderer, context):
         """A seed is chosen and stored; the SVG and all sizes use it."""
