@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FigServeError, InvalidInput, OutputInvalid, UnsupportedType
-from ..model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage
+from ..model.figures import EncodedImage
 from ..model.formats import CSS_DPI, FORMATS, Format, find_format_of_bytes, get_format, get_format_of_mimetype
+from ..model.texts import ALT_LENGTH, TITLE_LENGTH
 from .canvas import Raster, draw, draw_small, own_canvas, rc
 from .describe import describe
 from .describe_figure import describe_figure

@@ -8,7 +8,6 @@ and draws the same pixels at any size. The state follows it as a second pickle, 
 
 from __future__ import annotations
 
-import copy
 import copyreg
 import functools
 import io
@@ -180,8 +179,8 @@ class _Transforms:
 
     def _reduce_box(self, box: Any) -> Any:
         first = self._first_equal(box)
-        # A copy, not the same object: PDF and SVG files group artists by their clip box.
-        return self._reduce(box) if first is box else (copy.copy, (first,))
+        # Another box of the same parts, not the same box: PDF files group artists by their clip box.
+        return self._reduce(box) if first is box else (type(box), (first._bbox, first._transform))
 
     def _is_kept(self, parent: Any) -> bool:
         """Whether a parent is written; the transform of a repeated clip box is not."""

@@ -24,7 +24,7 @@ from ..http.handler import PublicHandler
 from ..http.representation import RepresentationResponse
 from .renderer import Embedding, FitSize, LinkRenderer
 
-_PUBLIC_FIELDS = ("title", "alt", "name", "version", "created", "updated")
+_PUBLIC_FIELDS = ("title", "alt", "caption", "name", "version", "created", "updated")
 Responses = dict[str, RepresentationResponse]
 # Building the headers is most of the cost of an image request: built once for each link, while the link is cached.
 _responses: WeakKeyDictionary[ResolvedLink, Responses] = WeakKeyDictionary()
