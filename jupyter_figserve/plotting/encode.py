@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FigServeError, InvalidInput, OutputInvalid, UnsupportedType
-from ..model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage
+from ..model.figures import EncodedImage
 from ..model.formats import CSS_DPI, FORMATS, Format, find_format_of_bytes, get_format, get_format_of_mimetype
+from ..model.texts import ALT_LENGTH, TITLE_LENGTH
 from .canvas import Raster, draw, draw_small, own_canvas, rc
 from .describe import describe
 from .describe_figure import describe_figure
@@ -32,6 +33,7 @@ from .images import (
     payload_of,
     svgz_payload,
     thumbnail_payload,
+    with_display_size,
 )
 from .mimebundles import bytes_payloads, find_payloads, is_of_library, offers_image
 from .png import encode_png
@@ -239,6 +241,7 @@ def _encode_other(obj: object, rows: tuple[Format, ...], dpi: float | None) -> E
     payloads = _other_payloads(obj, rows, dpi)
     if payloads is None:
         raise OutputInvalid(f"Cannot render an object of type {type(obj).__name__:.100}. Pass {_ACCEPTED}.")
+    payloads = tuple(with_display_size(payload, obj) for payload in payloads)
     raster = next((payload for payload in payloads if is_raster(get_format_of_mimetype(payload.mimetype))), None)
     thumbnail = image_thumbnail(open_image(raster.data)) if raster else None
     title, alt = describe(obj)

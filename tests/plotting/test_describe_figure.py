@@ -6,7 +6,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from jupyter_figserve.model.figures import ALT_LENGTH, TITLE_LENGTH, validate_single_line
+from jupyter_figserve.model.texts import ALT_LENGTH, TITLE_LENGTH, validate_single_line
 from jupyter_figserve.plotting.describe_figure import describe_figure
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ...errors import InvalidInput, NotConnected
-from ...model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage, check_name, validate_single_line
+from ...errors import FigServeError, InvalidInput, NotConnected
+from ...model.figures import EncodedImage
 from ...model.formats import get_format
 from ...model.places import Place, check_collection, read_place
+from ...model.texts import ALT_LENGTH, CAPTION_LENGTH, TITLE_LENGTH, check_name, validate_single_line
 from ..client.batch_server import get_connection
 from ..client.connection import Connection
 from ..client.multipart import encode_form, image_part, json_part
@@ -33,6 +35,7 @@ def publish(
     *,
     title: str | None = None,
     alt: str | None = None,
+    caption: str | None = None,
     format: str | Iterable[str] = "png",
     dpi: float | None = None,
     tight: bool = False,
@@ -46,12 +49,12 @@ def publish(
     ----------
     fig
         A matplotlib figure, axes or artists; a seaborn, plotnine or pandas plot; a PIL image; the bytes of an image;
-        or any object that displays as an image or HTML. None is the current pyplot figure, else the one that this
-        cell showed or closed last.
+        or any object that displays as an image or HTML. None is the current figure, else the last one of this cell.
     name
         Identifies the figure within the notebook. None derives it from the title, else from the cell.
-    title, alt
-        Title of its pages, and alternative text. None derives them from the figure.
+    title, alt, caption
+        Title of its pages, alternative text for screen readers, and text shown below the figure. None derives title
+        and alternative text from the figure, and keeps its caption.
     format
         A format such as ``"png"`` or ``"svg"``, or several with the main one first.
     dpi, tight
@@ -64,7 +67,7 @@ def publish(
         server's root. Without a kernel of the server, None is the collection "default".
     """
     _reject_swapped_arguments(fig, name)
-    checked, texts = None if name is None else check_name(name), _check_texts(title, alt)
+    checked, texts = None if name is None else check_name(name), _check_texts(title, alt, caption)
     place = read_place({"collection": collection, "notebook": notebook})
     return _publish(fig, checked, texts, place, _formats(format), keep_source=keep_source, dpi=dpi, tight=tight)
 
@@ -112,12 +115,29 @@ def _publish(
     connection = _connect()
     from ...plotting.encode import encode
 
-    encoded = encode(_find_drawn() if fig is None else fig, formats, with_state=keep_source, **options)
-    title, alt = metadata["title"], metadata["alt"]
-    complete = {"title": encoded.title if title is None else title, "alt": encoded.alt if alt is None else alt}
+    drawn = _find_drawn() if fig is None else fig
+    encoded = encode(drawn, formats, with_state=keep_source, **options)
+    _warn_of_external_content(drawn, encoded)
+    derived = {"title": encoded.title, "alt": encoded.alt}
+    complete = derived | {name: text for name, text in metadata.items() if text is not None}
     if isinstance(connection, NotConnected):
         return _keep_unpublished(encoded, name, complete, connection)
     return _post(connection, encoded, name, complete | place.as_json(), keep_source)
+
+
+def _warn_of_external_content(fig: Any, encoded: EncodedFigure) -> None:
+    """Warn of what the figure loads from elsewhere, which a published figure never does."""
+    from ...plotting.external_content import find_warnings
+
+    try:
+        found = find_warnings(fig, encoded.payloads)
+    except FigServeError:
+        raise
+    except Exception as error:
+        _log.debug("The figure is published without a check of what it loads: %s", error)
+        return
+    for message in found:
+        warnings.warn(message, stacklevel=4)
 
 
 def _connect() -> Connection | NotConnected:
@@ -158,7 +178,7 @@ def _post(
         **metadata,
         "cell": cell.as_json() if cell else None,
         "provenance": {"libraries": used},
-        "sizes": [{"width": part.width, "height": part.height, "dpi": part.dpi} for part in encoded.payloads],
+        "sizes": [_size_json(part) for part in encoded.payloads],
     }
     source = FigureSource(encoded)
     content_type, body = _form(figure, encoded)
@@ -170,11 +190,19 @@ def _post(
     return published
 
 
-def _check_texts(title: str | None, alt: str | None) -> dict[str, str | None]:
+def _check_texts(title: str | None, alt: str | None, caption: str | None) -> dict[str, str | None]:
     return {
         "title": None if title is None else validate_single_line(title, "title", TITLE_LENGTH),
         "alt": None if alt is None else validate_single_line(alt, "alternative text", ALT_LENGTH),
+        "caption": None if caption is None else validate_single_line(caption, "caption", CAPTION_LENGTH),
     }
+
+
+def _size_json(part: EncodedImage) -> dict[str, float | None]:
+    size: dict[str, float | None] = {"width": part.width, "height": part.height, "dpi": part.dpi}
+    if part.display_width and part.display_height:
+        size |= {"display_width": part.display_width, "display_height": part.display_height}
+    return size
 
 
 def _form(figure: dict[str, Any], encoded: EncodedFigure) -> tuple[str, bytes]:

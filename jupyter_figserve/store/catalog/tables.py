@@ -56,6 +56,7 @@ versions = Table(
     Column("session", String),
     Column("title", String, nullable=False),
     Column("alt", String, nullable=False),
+    Column("caption", String, nullable=False),
     Column("source_kind", String),
     Column("source_digest", String),
     Column("source_size", Integer),
@@ -80,6 +81,8 @@ representations = Table(
     Column("dpi", Float),
     Column("frames", Integer),
     Column("duration", Float),
+    Column("display_width", Integer),
+    Column("display_height", Integer),
 )
 
 links = Table(

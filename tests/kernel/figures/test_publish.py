@@ -29,7 +29,16 @@ def test_publish_sends_image_thumbnail_and_texts(connected, encoder, cell):
     """The form contains the metadata, the representations in order with their sizes, and the thumbnail."""
     svg = EncodedImage("image/svg+xml", SVG, 640, 480)
     encoder.makes = FakeEncoded((svg, EncodedImage("image/png", PNG, 1280, 960, 200.0)))
-    figserve.publish("<fig>", "sales", title=" Sales\n2024 ", alt="Rising", format=("svg", "png"), dpi=200, tight=True)
+    figserve.publish(
+        "<fig>",
+        "sales",
+        title=" Sales\n2024 ",
+        alt="Rising",
+        caption="As of\nMay",
+        format=("svg", "png"),
+        dpi=200,
+        tight=True,
+    )
     assert encoder.calls == [("<fig>", ("svg", "png"), {"dpi": 200, "tight": True, "with_state": True})]
     parts = connected.published[0].parts
     assert [part[:2] for part in parts] == [
@@ -43,6 +52,7 @@ def test_publish_sends_image_thumbnail_and_texts(connected, encoder, cell):
         "name": "sales",
         "title": "Sales 2024",
         "alt": "Rising",
+        "caption": "As of May",
         "cell": cell.as_json(),
         "provenance": {"libraries": encoder.libraries()},
         "sizes": [

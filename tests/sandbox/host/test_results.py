@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_figserve.errors import CodeFailed, FigServeError, InvalidInput, NoFigure, OutputInvalid, TooLarge
-from jupyter_figserve.model.figures import TITLE_LENGTH
 from jupyter_figserve.model.rendering import ALL, DrawOptions, RenderJob, RenderResult
+from jupyter_figserve.model.texts import TITLE_LENGTH
 from jupyter_figserve.sandbox import wire
 from jupyter_figserve.sandbox.fake import draw
 from jupyter_figserve.sandbox.host.job_limits import JobLimits

@@ -204,6 +204,16 @@ def test_title_and_alt_are_changed_in_place(store, clock):
     assert events.after(store.catalog.reader, 0)[-1].kind == "figure.changed"
 
 
+def test_caption_stays_until_another_is_given(store):
+    """Publishing without a caption keeps the figure's; an empty one removes it, and each change is a new version."""
+    publish(store, data=b"one", caption="As of May")
+    assert publish(store, data=b"two").version.caption == "As of May"
+    removed = publish(store, data=b"two", caption="")
+    assert (removed.version.number, removed.version.caption) == (3, "")
+    assert run(store.figures.change_text(removed, caption="As of June")).version.caption == "As of June"
+    assert run(store.figures.get(removed.id)).version.caption == "As of June"
+
+
 def test_text_is_changed_in_the_newest_version(store):
     """Also after a publish between reading and change."""
     stale = publish(store, data=b"one", title="Old")

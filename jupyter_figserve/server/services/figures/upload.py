@@ -14,26 +14,21 @@ from typing import Any
 from tornado.httputil import HTTPHeaders, parse_body_arguments
 
 from ....errors import InvalidInput, TooLarge, UnsupportedType
+from ....model.display_size import parse_display_size
 from ....model.fields import check_field_names, object_field, size_or_none
-from ....model.figures import (
-    ALT_LENGTH,
-    TITLE_LENGTH,
-    EncodedImage,
-    check_name,
-    slug,
-    validate_single_line,
-)
+from ....model.figures import EncodedImage
 from ....model.formats import FORMATS, Format, get_format_of_mimetype, looks_like
 from ....model.image_headers import is_apng, read_header
 from ....model.places import Place, read_place
 from ....model.svg_documents import check_svg, to_utf8
+from ....model.texts import ALT_LENGTH, CAPTION_LENGTH, TITLE_LENGTH, check_name, slug, validate_single_line
 
 _MAX_PARTS = 20
 _MAX_JSON_BYTES = 64 * 1024
 _MAX_UNPACKED_BYTES = 32 * 1024 * 1024
 _MAX_GZIP_MEMBERS = 100
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
-FIELDS = ("name", "title", "alt", "cell", "provenance", "sizes", "collection", "notebook")
+FIELDS = ("name", "title", "alt", "caption", "cell", "provenance", "sizes", "collection", "notebook")
 
 
 @dataclass(frozen=True)
@@ -43,6 +38,7 @@ class PublishRequest:
     name: str
     title: str
     alt: str
+    caption: str | None
     payloads: tuple[EncodedImage, ...]
     thumbnail: EncodedImage | None
     provenance: dict[str, Any]
@@ -108,11 +104,12 @@ def _make_request(
 ) -> PublishRequest:
     check_field_names(fields, FIELDS)
     title = validate_single_line(fields.get("title"), "title", TITLE_LENGTH)
-    cell = object_field(fields, "cell")
+    cell, caption = object_field(fields, "cell"), fields.get("caption")
     return PublishRequest(
         name=_choose_name(fields.get("name"), title),
         title=title,
         alt=validate_single_line(fields.get("alt"), "alternative text", ALT_LENGTH),
+        caption=None if caption is None else validate_single_line(caption, "caption", CAPTION_LENGTH),
         payloads=payloads,
         thumbnail=thumbnail,
         provenance=({"cell": cell} if cell else {}) | object_field(fields, "provenance"),
@@ -176,7 +173,8 @@ def make_payload(
     data = check_bytes(row, data)
     dpi = size_or_none(size.get("dpi"))
     if not row.is_raster:
-        return EncodedImage(row.mimetype, data, _pixels(size.get("width")), _pixels(size.get("height")), dpi)
+        own = _pixels(size.get("width")), _pixels(size.get("height"))
+        return EncodedImage(row.mimetype, data, *own, dpi, None, None, *_display_size(size, own))
     header = read_header(row.name, data)
     if header is None:
         raise UnsupportedType(f"The header of the {row.name} image cannot be read.", code="type_mismatch")
@@ -190,7 +188,12 @@ def make_payload(
             f"The animation has {header.frames:,} frames; the maximum is {max_frames:,} (FigServe.animation_frames)."
         )
     frames = header.frames if header.is_animated else None
-    return EncodedImage(row.mimetype, data, header.width, header.height, dpi, frames, header.duration)
+    shown = _display_size(size, (header.width, header.height))
+    return EncodedImage(row.mimetype, data, header.width, header.height, dpi, frames, header.duration, *shown)
+
+
+def _display_size(size: dict[str, Any], own: tuple[int | None, int | None]) -> tuple[int | None, int | None]:
+    return parse_display_size(size.get("display_width"), size.get("display_height"), own)
 
 
 def check_bytes(row: Format, data: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """An error of posted code as an image, for clients that can show nothing else. Server process.
 
-SVG is written here, with all text escaped, as it comes from the code. The others are drawn in the sandbox.
+SVG is written here, with all text escaped, as it comes from the code. The others are rendered in the sandbox.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ....errors import CodeFailed, FigServeError
 from ....model.formats import FORMATS
 from ....model.rendering import DrawOptions, RenderJob
 
-DRAWN_FORMATS = tuple(name for name in FORMATS if name not in ("svg", "svgz", "html"))
+RENDERED_FORMATS = tuple(name for name in FORMATS if name not in ("svg", "svgz", "html"))
 """Formats of error images that the sandbox draws."""
 _SECONDS = 5.0
 _WIDTH, _LINE, _COLUMNS, _MAX_LINES = 640, 20, 68, 12
@@ -47,7 +47,7 @@ def svgz_card(error: FigServeError) -> bytes:
 
 
 def make_card_job(error: FigServeError, format: str) -> RenderJob:
-    """Return the job that draws the same image in another format; equal errors are equal jobs, and cached."""
+    """Return the job that renders the same image in another format; equal errors are equal jobs, and cached."""
     texts = {"heading": _plain(heading(error)), "lines": [_plain(line) for line in _lines(error.message)]}
     return RenderJob("card", json.dumps(texts).encode(), DrawOptions(format=format), seed=0, timeout=_SECONDS)
 

@@ -8,19 +8,13 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import InvalidInput, NotFound
-from ....model.figures import (
-    ALT_LENGTH,
-    TITLE_LENGTH,
-    FigureRecord,
-    is_id,
-    sha256_hex,
-    validate_single_line,
-)
+from ....model.figures import FigureRecord, is_id, sha256_hex
 from ....model.formats import Format, get_format
 from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
 from ....model.places import check_collection
 from ....model.queries import DEFAULT_LIMIT, FigureQuery
+from ....model.texts import ALT_LENGTH, CAPTION_LENGTH, TITLE_LENGTH, validate_single_line
 from ...services.figures.redraw import render_again
 from ...services.figures.source_checker import API_PATIENCE
 from ...services.figures.stored import find_stored
@@ -31,6 +25,8 @@ from ..http.upload_handler import StreamingUploadHandler
 from .json_views import figure_json, version_json
 
 _FILTERS = ("session", "name", "q", "notebook", "collection", "here")
+
+_TEXT_LENGTHS = {"title": TITLE_LENGTH, "alt": ALT_LENGTH, "caption": CAPTION_LENGTH}
 
 
 class FiguresHandler(StreamingUploadHandler):
@@ -61,6 +57,7 @@ class FiguresHandler(StreamingUploadHandler):
             upload.payloads,
             upload.title,
             upload.alt,
+            upload.caption,
             session=self.principal.kernel,
             thumbnail=upload.thumbnail,
             provenance=upload.provenance,
@@ -126,10 +123,9 @@ class FigureHandler(AuthenticatedHandler):
     @authorized(action="write", resource="figserve")
     async def patch(self, figure_id: str) -> None:
         record = await self.get_owned_figure(figure_id)
-        changes = self.json_body(("title", "alt"))
-        title = validate_single_line(changes.get("title", record.version.title), "title", TITLE_LENGTH)
-        alt = validate_single_line(changes.get("alt", record.version.alt), "alternative text", ALT_LENGTH)
-        changed = await self.context.store.figures.change_text(record, title, alt)
+        body = self.json_body(tuple(_TEXT_LENGTHS))
+        changes = {name: validate_single_line(body[name], name, _TEXT_LENGTHS[name]) for name in body}
+        changed = await self.context.store.figures.change_text(record, **changes)
         await self.context.events.wake()
         self.write_json(figure_json(changed, self.base))
 

@@ -54,6 +54,7 @@ def _create_versions() -> None:
         sa.Column("session", sa.String),
         sa.Column("title", sa.String, nullable=False),
         sa.Column("alt", sa.String, nullable=False),
+        sa.Column("caption", sa.String, nullable=False),
         sa.Column("source_kind", sa.String),
         sa.Column("source_digest", sa.String),
         sa.Column("source_size", sa.Integer),
@@ -76,6 +77,8 @@ def _create_versions() -> None:
         sa.Column("dpi", sa.Float),
         sa.Column("frames", sa.Integer),
         sa.Column("duration", sa.Float),
+        sa.Column("display_width", sa.Integer),
+        sa.Column("display_height", sa.Integer),
     )
 
 

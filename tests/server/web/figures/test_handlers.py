@@ -208,8 +208,12 @@ class TestChange:
         changed = (await owner.patch(f"/api/figures/{figure['id']}", {"title": "Two"})).json()
         assert (changed["title"], changed["alt"], changed["version"]) == ("Two", "A line", 1)
         assert (await owner.get(f"/api/figures/{figure['id']}")).json() == changed
+        captioned = (await owner.patch(f"/api/figures/{figure['id']}", {"caption": "As of May"})).json()
+        assert captioned | {"updated": ""} == changed | {"caption": "As of May", "updated": ""}
 
-    @pytest.mark.parametrize("body", [{"name": "x"}, {"title": 1}, {"title": "x" * 301}, {"alt": "\x00"}, []])
+    @pytest.mark.parametrize(
+        "body", [{"name": "x"}, {"title": 1}, {"title": "x" * 301}, {"alt": "\x00"}, {"caption": "x" * 1_001}, []]
+    )
     async def test_invalid_change_is_rejected(self, owner, body):
         """Unknown fields, wrong types, long texts and control characters."""
         figure = await owner.publish()
