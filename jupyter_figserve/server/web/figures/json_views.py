@@ -68,6 +68,8 @@ def _representation(
         "width": part.width,
         "height": part.height,
         "dpi": part.dpi,
+        "display_width": part.display_width,
+        "display_height": part.display_height,
         "size": part.size,
         "digest": part.digest,
         "url": base.bytes(record, part.format, number, version.width_in_address(part)),
