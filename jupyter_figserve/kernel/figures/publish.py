@@ -60,8 +60,7 @@ def publish(
     dpi, tight
         Resolution, of which None is the figure's own; whether to crop the margins.
     keep_source
-        Also upload the figure itself in the background, so that the server can render other sizes and formats. The
-        server opens it only in its sandbox.
+        Also upload the figure itself, so that the server's sandbox can render other sizes and formats.
     collection, notebook
         Another place than this notebook: a named collection, such as ``"nightly"``, or the path of a notebook below the
         server's root. Without a kernel of the server, None is the collection "default".
