@@ -7,15 +7,11 @@ import logging
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 from jupyter_core.paths import jupyter_runtime_dir
-from jupyter_server.extension.application import ExtensionApp
 from tornado.ioloop import IOLoop, PeriodicCallback
-from traitlets import TraitError
 
 from .. import __version__
-from ..errors import FigServeError
 from ..model.keys import Key
 from ..model.quotas import PublishLimits, Quota
 from ..sandbox.host.pool import LocalRenderer
@@ -25,6 +21,7 @@ from ..store.files.blob_cache import BlobCache
 from ..store.files.render_cache import RenderCache
 from ..store.store import Store
 from .config import FigServeConfig, seconds_of
+from .guarded_start import GuardedStart
 from .render_config import RenderConfig
 from .services.addresses import ServerAddresses
 from .services.auth.credentials import Authenticator, FailedAttempts
@@ -58,7 +55,7 @@ from .web.routes import make_routes
 _CLEAN_MILLISECONDS = 600_000
 
 
-class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
+class FigServe(FigServeConfig, RenderConfig, GuardedStart):
     """The server extension: every figure gets a URL."""
 
     name = "jupyter_figserve"
@@ -67,42 +64,22 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
 
     context: AppContext
     _timer: PeriodicCallback | None = None
-    _wrong_setting: TraitError | None = None
 
-    def _link_jupyter_server_extension(self, serverapp: Any) -> None:
-        """Remember an invalid setting: Jupyter logs it, drops the valid ones too, and would load us with defaults."""
-        try:
-            super()._link_jupyter_server_extension(serverapp)
-        except TraitError as error:
-            self._wrong_setting = error
-            raise
-
-    def initialize(self) -> None:  # type: ignore[override]
-        """Initialize the extension, unless a setting is invalid.
-
-        Raises
-        ------
-        FigServeError
-            When a setting is invalid; Jupyter logs the error and starts without the extension.
-        """
-        if self._wrong_setting is not None:
-            raise FigServeError(
-                f"jupyter_figserve is not loaded, because a FigServe setting is invalid: {self._wrong_setting} Correct"
-                " it and restart the server.",
-                code="wrong_setting",
-            ) from self._wrong_setting
-        super().initialize()  # type: ignore[no-untyped-call]
-
-    def initialize_settings(self) -> None:
-        self.context = self._make_services()
-        self.settings["figserve"] = self.context
-        self.context.directories.open()
+    def start_services(self) -> None:
+        self.context = context = self._make_services()
+        self.settings["figserve"] = context
+        queue = context.rendering.queue
+        # The last is closed first.
+        self.on_stop(context.live.close, context.view_counter.flush, queue.close, context.source_checker.close)
+        self.on_stop(context.events.close, context.dashboards.close)
+        self.on_stop(context.directories.close, context.capture.close, context.kernels.close)
+        context.directories.open()
         self._subscribe_to_kernels()
-        self.context.capture.open()
-        self.context.kernels.open()
+        context.capture.open()
+        context.kernels.open()
         self._timer = PeriodicCallback(self._clean, _CLEAN_MILLISECONDS)
+        self.on_stop(self._timer.stop)
         self._timer.start()
-        queue = self.context.rendering.queue
         IOLoop.current().add_callback(queue.probe)
         if self.is_render_only:
             # Rendering is all that this server does; elsewhere the first render starts the sandbox.
@@ -110,20 +87,6 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
 
     def initialize_handlers(self) -> None:
         self.handlers.extend(make_routes(render_only=self.is_render_only))
-
-    async def stop_extension(self) -> None:
-        if self._timer is not None:
-            self._timer.stop()
-        self.context.kernels.close()
-        self.context.capture.close()
-        self.context.directories.close()
-        self.context.dashboards.close()
-        self.context.events.close()
-        await self.context.source_checker.close()
-        await self.context.rendering.queue.close()
-        await self.context.view_counter.flush()
-        await self.context.live.close()
-        self.context.store.close()
 
     @property
     def is_render_only(self) -> bool:
@@ -195,7 +158,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         return parse_preset_keys(text, self.owner, time.time())
 
     def _open_store(self) -> Store:
-        return open_store(
+        store = open_store(
             Path(self.data_dir),
             catalog_path=Path(self.database_url.removeprefix("sqlite:///")) if self.database_url else None,
             limits=PublishLimits(
@@ -204,6 +167,8 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             keep_session_plots=seconds_of(self.keep_session_plots),
             keep_deleted=seconds_of(self.keep_deleted),
         )
+        self.on_stop(store.close)
+        return store
 
     def _make_rendering(self, store: Store) -> RenderService:
         cache = RenderCache(Path(store.directory) / "drawn", self.render_cache_bytes)

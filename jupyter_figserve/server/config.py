@@ -222,9 +222,7 @@ class FigServeConfig(Configurable):
     @validate("public_url", "kernel_url")
     def _check_url(self, proposal: Any) -> str:
         value: str = proposal.value
-        parts = urlsplit(value)
-        known = parts.scheme in ("http", "https") and parts.netloc and not (parts.query or parts.fragment)
-        if value and not known:
+        if value and not _is_address(value):
             raise TraitError(f"{value!r:.80} is not an address; write it like 'https://plots.example.org/jupyter'.")
         return value
 
@@ -239,12 +237,30 @@ class FigServeConfig(Configurable):
             raise TraitError(f"{value!r:.80} is neither X-Sendfile nor a location; write it like '/figserve-blobs/'.")
         return value
 
+    @validate("data_dir")
+    def _check_data_dir(self, proposal: Any) -> str:
+        """A command line does not expand the ``~`` of ``--FigServe.data_dir=~/figures``."""
+        value: str = proposal.value
+        if "\0" in value:
+            raise TraitError(f"{value!r:.80} is not a directory; write it like '/srv/figures'.")
+        return os.path.expanduser(value) if value else self._default_data_dir()
+
     @validate("database_url")
     def _check_database_url(self, proposal: Any) -> str:
         value: str = proposal.value
         if value and not value.startswith("sqlite:////"):
             raise TraitError("Write database_url like sqlite:////absolute/path.db; other databases are not supported.")
         return value
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    is_plain = not (parts.query or parts.fragment or parts.username or parts.password or re.search(r"\s", url))
+    return parts.scheme in ("http", "https") and is_host and is_plain
 
 
 def seconds_of(duration: str) -> float | None:

@@ -12,6 +12,7 @@ from jupyter_server.services.contents.manager import AsyncContentsManager
 from tornado.ioloop import IOLoop
 from traitlets import Bool, Integer, default
 
+from ..errors import FigServeError
 from ..model.keys import Key, new_key
 from ..model.links import hash_secret
 from .app import FigServe
@@ -62,6 +63,14 @@ class FigServeHost(ServerApp):
     def _default_reraise_server_extension_failures(self) -> bool:
         """Stop with the error when the extension fails to load: there is nothing else to serve."""
         return True
+
+    def initialize(self, *args: Any, **options: Any) -> None:
+        """Initialize the server, or end with one sentence and exit code 1."""
+        try:
+            super().initialize(*args, **options)
+        except FigServeError as error:
+            self.log.critical(error.message)
+            self.exit(1)
 
     def init_server_extensions(self) -> None:
         """Load only our extension, whether it is enabled or not."""

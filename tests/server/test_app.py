@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+import signal
 
+import pytest
+from traitlets.config import Config
+
+from jupyter_figserve.errors import FigServeError
+from jupyter_figserve.server import guarded_start
+from jupyter_figserve.server.app import FigServe
 from jupyter_figserve.server.web.routes import make_routes
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import links
+
+from .conftest import DEADLINE
 
 
 class TestUnderAHub:
@@ -107,16 +116,88 @@ class TestWrongSetting:
         path.write_text(self.CONFIG, encoding="utf-8")
         return path
 
-    def test_the_extension_is_not_loaded(self, make_server, config):
-        """Links with a configured limit are not served without it; the log has the reason."""
+    def test_the_extension_is_switched_off(self, make_server, config):
+        """Links with a configured limit are not served without it; the log has the reason, and Jupyter goes on."""
         server = make_server(args=[f"--config={config}"])
-        assert server.fetch("figserve/api/status").status == 404
+        answer = server.fetch("figserve/f/" + "x" * 32)
+        assert (answer.status, answer.json()["code"]) == (503, "not_started")
+        assert "7 dayz" not in answer.text
         assert not (server.data_dir / "catalog.db").exists()
-        assert "jupyter_figserve is not loaded, because a FigServe setting is invalid: '7 dayz'" in server.log
+        assert "jupyter_figserve is switched off, because a FigServe setting is invalid: '7 dayz'" in server.log
+        assert "Traceback" not in server.log
         assert server.fetch("api/kernelspecs").status == 200
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(DEADLINE) == 0
+        assert "Traceback" not in server.log
 
     def test_right_again_it_is_loaded(self, make_server, config):
         """With the setting corrected, the others apply, too."""
         config.write_text(self.CONFIG.replace("7 dayz", "7d"), encoding="utf-8")
         server = make_server(args=[f"--config={config}"])
         assert server.fetch("figserve/api/status").json()["limits"]["link_max_age"] == 86_400
+
+
+class TestFailedStart:
+    """What goes wrong while the services start, after the settings were accepted."""
+
+    @pytest.fixture
+    def make_app(self, jp_serverapp, tmp_path):
+        def make(**traits: object) -> FigServe:
+            app = FigServe()
+            jp_serverapp.update_config(Config(FigServe={"data_dir": str(tmp_path / "other"), **traits}))
+            app._link_jupyter_server_extension(jp_serverapp)
+            return app
+
+        return make
+
+    async def test_store_is_closed(self, make_app, tmp_path, jp_serverapp, monkeypatch, capsys):
+        """A service that cannot start closes those before it, and the extension still stops."""
+
+        def fail(directory: object) -> None:
+            raise OSError(28, "No space left on device", str(tmp_path / "signing.keys"))
+
+        monkeypatch.setattr("jupyter_figserve.server.app.read_secrets", fail)
+        start_kernel = jp_serverapp.kernel_manager.start_kernel
+        app = make_app()
+        app.initialize()
+        assert "signing.keys: No space left on device. Correct it and restart the server." in capsys.readouterr().err
+        assert jp_serverapp.kernel_manager.start_kernel == start_kernel
+        store = open_store(tmp_path / "other", network_type="nfs")
+        store.close()
+        await app.stop_extension()
+
+    async def test_standalone_server_raises(self, make_app, jp_serverapp, monkeypatch):
+        """There is nothing else to serve."""
+        jp_serverapp.reraise_server_extension_failures = True
+        with pytest.raises(FigServeError, match="setting is invalid"):
+            make_app(live_queue="many").initialize()
+
+    async def test_wrong_value_in_a_file_of_ours(self, make_app, monkeypatch, capsys):
+        """For which traitlets would end the whole server."""
+
+        def load(self: object) -> None:
+            try:
+                raise ValueError("7 dayz")
+            except ValueError:
+                raise SystemExit(1)  # noqa: B904 - as traitlets does it
+
+        monkeypatch.setattr(FigServe, "load_config_file", load)
+        app = make_app()
+        app.initialize()
+        assert "ValueError: 7 dayz" in capsys.readouterr().err
+
+    async def test_every_service_is_ended(self, figserve, context, monkeypatch, caplog):
+        """One that fails or hangs does not keep the others, and the server, from ending."""
+
+        async def hang() -> None:
+            await asyncio.Event().wait()
+
+        def fail() -> None:
+            raise RuntimeError("broken")
+
+        monkeypatch.setattr(guarded_start, "STOP_SECONDS", 0.01)
+        figserve.on_stop(hang, fail)
+        await figserve.stop_extension()
+        assert "RuntimeError: broken" in caplog.text
+        assert "without waiting for" in caplog.text
+        assert not figserve._timer.is_running()

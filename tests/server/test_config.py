@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from traitlets import TraitError
 from traitlets.config import Config
@@ -28,6 +30,9 @@ from jupyter_figserve.server.render_config import RenderConfig
         ("public_url", "plots.example.org", "https://"),
         ("public_url", "javascript:alert(1)", "https://"),
         ("kernel_url", "10.0.0.1:8888", "https://"),
+        ("public_url", "https://[::1", "https://"),
+        ("public_url", "https://plots.example.org:99999", "https://"),
+        ("public_url", "https://ann:pw@plots.example.org", "https://"),
         ("embed_origins", ["https://a.example; script-src *"], "https://wiki.example.org"),
         ("embed_origins", ["wiki.example.org"], "https://wiki.example.org"),
     ],
@@ -54,6 +59,22 @@ def test_bad_value_is_rejected_in_words(trait, value, words):
 def test_values_that_switch_off_are_taken(trait, value):
     """As documented in their help."""
     assert getattr(FigServe(config=Config(FigServe={trait: value})), trait) == value
+
+
+WRONG = (None, 7, -1, 1.5, "x\0\ud800", b"x", ["x"], {"x": "y"}, object(), "9" * 400, "[::1", float("nan"))
+
+
+@pytest.mark.parametrize("value", WRONG, ids=lambda value: f"{value!r:.20}")
+def test_any_value_is_accepted_or_refused(value):
+    """A value of a wrong type gives an error that names the setting, and no other exception."""
+    for name in FigServeConfig.class_own_traits(config=True) | RenderConfig.class_own_traits(config=True):
+        with contextlib.suppress(TraitError):
+            FigServe(config=Config(FigServe={name: value}))
+
+
+def test_home_is_expanded():
+    """A shell does not do it in an option."""
+    assert "~" not in FigServe(config=Config(FigServe={"data_dir": "~/figures"})).data_dir
 
 
 def test_every_trait_has_help():

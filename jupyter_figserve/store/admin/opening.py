@@ -8,7 +8,7 @@ from typing import Unpack
 
 import sqlalchemy as sa
 
-from ...errors import Conflict, ReadOnly
+from ...errors import Conflict, FigServeError, ReadOnly
 from ..catalog.database import Catalog, CatalogBroken
 from ..files.blobs import LocalBlobStore
 from ..files.filesystem import DirectoryLock, find_network_type, is_writable, make_private_directory
@@ -55,11 +55,20 @@ def open_store(
     catalog = _open_catalog(path, manifests, blobs, lock if writable else None, shared_memory=network_type is None)
     store = Store(catalog, blobs, manifests, lock, directory, **settings)
     if store.read_only_because is None:
-        blobs.make_directories()
-        store.recover().result()
+        _recover(store, blobs)
     else:
         logger.warning("figserve serves existing figures but stores no new ones: %s.", store.read_only_because)
     return store
+
+
+def _recover(store: Store, blobs: LocalBlobStore) -> None:
+    """Finish what a killed server left; a full disk, say, prevents that, but not that figures are served."""
+    try:
+        blobs.make_directories()
+        store.recover().result()
+    except (OSError, FigServeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        logger.warning("figserve could not write to %s when it started: %s", store.directory, reason)
 
 
 def _make_directories(directory: Path, catalog_directory: Path) -> bool:

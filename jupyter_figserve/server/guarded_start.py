@@ -1,0 +1,122 @@
+"""An extension whose failed start is one sentence in the log, and which stops after it. Server process."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.utils import url_path_join
+from traitlets import TraitError
+
+from ..errors import FigServeError
+from .web.routes import PREFIX
+from .web.system.unavailable import UnavailableHandler
+
+STOP_SECONDS = 10.0
+"""Time that one service has to end its work before the server stops without it."""
+_ALL = rf"{PREFIX}(?:/.*)?"
+
+
+class GuardedStart(ExtensionApp):
+    """Base class of the extension.
+
+    Jupyter answers an invalid setting by dropping all settings of the extension, and a failed start with a traceback
+    and with an error in ``stop_extension`` that keeps the server from ending.
+    """
+
+    _wrong_setting: str | None = None
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._closers: list[Callable[[], Any]] = []
+
+    def start_services(self) -> None:
+        """Start the services; what has to be closed is registered with ``on_stop`` as soon as it exists."""
+        raise NotImplementedError
+
+    def on_stop(self, *close: Callable[[], Any]) -> None:
+        """Register functions or coroutine functions that end a service; the last registered is called first."""
+        self._closers.extend(close)
+
+    def _link_jupyter_server_extension(self, serverapp: Any) -> None:
+        """Remember an invalid setting: Jupyter would log it, drop the valid ones too, and load us with defaults."""
+        try:
+            super()._link_jupyter_server_extension(serverapp)
+        except (Exception, SystemExit) as error:
+            # traitlets ends the process for a wrong value in a file of ours.
+            self._wrong_setting = _sentence(error)
+
+    def initialize(self) -> None:  # type: ignore[override]
+        """Start, or say why not; without us, Jupyter goes on, and a standalone server ends.
+
+        Raises
+        ------
+        FigServeError
+            With ``ServerApp.reraise_server_extension_failures``, as the standalone server has it.
+        """
+        try:
+            if self._wrong_setting is not None:
+                raise FigServeError(f"a FigServe setting is invalid: {self._wrong_setting}", code="wrong_setting")
+            super().initialize()  # type: ignore[no-untyped-call]
+        except Exception as error:
+            self._abandon(error)
+
+    def initialize_settings(self) -> None:
+        self.start_services()
+
+    async def stop_extension(self) -> None:
+        """End the services; one that fails or does not end is logged, and the others and the server still end."""
+        closers, self._closers = self._closers[::-1], []
+        for close in closers:
+            try:
+                done = close()
+                if inspect.isawaitable(done):
+                    await asyncio.wait_for(_finish(done), STOP_SECONDS)
+            except TimeoutError:
+                self.log.warning("jupyter_figserve stopped without waiting for %s.", close.__qualname__)
+            except Exception as error:
+                self.log.warning("jupyter_figserve could not end %s: %s", close.__qualname__, _sentence(error))
+
+    def _abandon(self, error: Exception) -> None:
+        assert self.serverapp is not None
+        message = f"jupyter_figserve is switched off, because {_sentence(error)} Correct it and restart the server."
+        self.log.debug("The start of jupyter_figserve failed", exc_info=error)
+        self._close_now()
+        if self.serverapp.reraise_server_extension_failures:
+            raise FigServeError(message, code="not_started") from error
+        self.log.error(message)
+        web_app: Any = self.serverapp.web_app
+        web_app.add_handlers(".*$", [(url_path_join(web_app.settings["base_url"], _ALL), UnavailableHandler)])
+
+    def _close_now(self) -> None:
+        """End what was started, without an event loop: no service has begun asynchronous work yet."""
+        closers, self._closers = self._closers[::-1], []
+        for close in closers:
+            if inspect.iscoroutinefunction(close):
+                continue
+            try:
+                close()
+            except Exception as error:
+                self.log.log(logging.DEBUG, "Could not end %s: %s", close, error)
+
+
+async def _finish(awaitable: Awaitable[Any]) -> None:
+    await awaitable
+
+
+def _sentence(error: BaseException) -> str:
+    """Return what an exception says as the end of a sentence, in one line."""
+    if isinstance(error, SystemExit) and error.__context__ is not None:
+        error = error.__context__
+    if isinstance(error, FigServeError | TraitError):
+        text = str(error)
+    elif isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    else:
+        text = f"{type(error).__name__}: {error}"
+    text = " ".join(text.split())
+    return text if text.endswith((".", "!", "?")) else f"{text}."
