@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import InvalidInput, NotConnected
 from ...model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage, check_name, validate_single_line
-from ...model.formats import get_format
+from ...model.formats import ANIMATION_FORMATS, get_format
 from ...model.places import Place, check_collection, read_place
 from ..client.batch_server import get_connection
 from ..client.connection import Connection
@@ -18,6 +18,7 @@ from .cell import default_name, find_cell
 from .display import INLINE_FORMATS
 from .figure_source import FigureSource
 from .offline import UnpublishedFigure, warn_or_raise
+from .publishable import animation_limits, check_drawn, choose_formats, read_object
 from .published_figure import Published
 from .shown_figures import find_last_shown
 
@@ -45,9 +46,9 @@ def publish(
     Parameters
     ----------
     fig
-        A matplotlib figure, axes or artists; a seaborn, plotnine or pandas plot; a PIL image; the bytes of an image;
-        or any object that displays as an image or HTML. None is the current pyplot figure, else the one that this
-        cell showed or closed last.
+        A matplotlib figure, axes, artists or animation; a seaborn, plotnine or pandas plot; a PIL image or an array;
+        the path or bytes of an image; or any object that displays as an image or HTML. None is the current pyplot
+        figure, else the one that this cell showed or closed last.
     name
         Identifies the figure within the notebook. None derives it from the title, else from the cell.
     title, alt
@@ -65,6 +66,7 @@ def publish(
     """
     _reject_swapped_arguments(fig, name)
     checked, texts = None if name is None else check_name(name), _check_texts(title, alt)
+    fig, checked = read_object(fig, checked)
     place = read_place({"collection": collection, "notebook": notebook})
     return _publish(fig, checked, texts, place, _formats(format), keep_source=keep_source, dpi=dpi, tight=tight)
 
@@ -112,7 +114,12 @@ def _publish(
     connection = _connect()
     from ...plotting.encode import encode
 
-    encoded = encode(_find_drawn() if fig is None else fig, formats, with_state=keep_source, **options)
+    fig = _find_drawn() if fig is None else fig
+    check_drawn(fig)
+    formats = choose_formats(fig, formats)
+    if formats[0] in ANIMATION_FORMATS and not isinstance(connection, NotConnected):
+        options["animation"] = animation_limits(lambda: connection.client.get("api/status")["limits"])
+    encoded = encode(fig, formats, with_state=keep_source, **options)
     title, alt = metadata["title"], metadata["alt"]
     complete = {"title": encoded.title if title is None else title, "alt": encoded.alt if alt is None else alt}
     if isinstance(connection, NotConnected):
@@ -205,8 +212,7 @@ def _formats(format: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def _reject_swapped_arguments(fig: Any, name: object) -> None:
-    is_text = isinstance(fig, str) and not fig.lstrip().startswith("<")
-    if is_text and (name is None or not isinstance(name, str)):
+    if isinstance(fig, str) and name is not None and not isinstance(name, str):
         raise InvalidInput(
             "The first argument is the figure and the second its name. To publish the current figure, use"
             " publish(name=…)."

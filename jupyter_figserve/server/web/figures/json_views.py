@@ -66,6 +66,8 @@ def _representation(
         "width": part.width,
         "height": part.height,
         "dpi": part.dpi,
+        "frames": part.frames,
+        "duration": part.duration,
         "size": part.size,
         "digest": part.digest,
         "url": base.bytes(record, part.format, number, version.width_in_address(part)),
