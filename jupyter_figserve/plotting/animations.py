@@ -88,26 +88,18 @@ def encode_frames(
 
     Parameters
     ----------
-    still
-        Encodes the first frame in another format, while it is drawn; called with the format and its pixels.
-    on_first_frame
-        Called while the first frame is drawn.
+    still, on_first_frame
+        Called while the first frame is drawn: ``still`` with its pixels, for each format that does not move.
 
     Raises
     ------
-    TooLarge
-        It has too many frames or bytes.
-    OutputInvalid
-        It has no frames.
+    TooLarge, OutputInvalid
+        It has too many frames or bytes, or no frames.
     """
-    if frames.total is not None and frames.total > limits.frames:
-        raise TooLarge(
-            f"The animation has {frames.total:,} frames; the maximum is {limits.frames:,} (FigServe.animation_frames)."
-            " Use fewer, such as every second one: frames=range(0, n, 2)."
-        )
+    _check_total(frames.total, limits.frames)
     writers: dict[str, FrameWriter] = {row.name: WRITERS[row.name]() for row in rows if row.name in WRITERS}
-    stills: dict[str, EncodedImage] = {}
-    first, resolution, last, count, seconds = None, None, None, 0, 0.0
+    images: dict[str, EncodedImage] = {}
+    first, resolution, last, count, seconds = None, None, None, 0, frames.pause
     with closing(frames.draw()) as drawing:
         for pixels, duration, dpi in drawing:
             if count == limits.frames:
@@ -116,7 +108,7 @@ def encode_frames(
             if first is None:
                 first, resolution = pixels.copy(), dpi
                 on_first_frame()
-                stills = {row.name: still(row, first) for row in rows if row.name not in WRITERS}
+                images = {row.name: still(row, first) for row in rows if row.name not in WRITERS}
             _check_shape(first, pixels)
             if last is not None:
                 _add(writers, *last, limits, count)
@@ -129,13 +121,26 @@ def encode_frames(
             "The animation has no frames. If frames is a generator, it may be used up: pass a function."
         )
     _add(writers, last[0], last[1] + frames.pause, limits, count)
-    timing = (count, round(seconds + frames.pause, 3)) if count > 1 else (None, None)
-    images = dict(stills)
+    size = (first.shape[1], first.shape[0], resolution)
+    moving = _finish(writers, frames.loops, size, (count, round(seconds, 3)) if count > 1 else (None, None), limits)
+    return tuple((images | moving)[row.name] for row in rows), first
+
+
+def _finish(writers: Mapping[str, FrameWriter], loops: int, size: Any, timing: Any, limits: AnimationLimits) -> Any:
+    images: dict[str, EncodedImage] = {}
     for name, writer in writers.items():
-        data = writer.finish(frames.loops)
-        check_size(len(data), limits.bytes, count)
-        images[name] = EncodedImage(FORMATS[name].mimetype, data, first.shape[1], first.shape[0], resolution, *timing)
-    return tuple(images[row.name] for row in rows), first
+        data = writer.finish(loops)
+        check_size(len(data), limits.bytes, timing[0] or 1)
+        images[name] = EncodedImage(FORMATS[name].mimetype, data, *size, *timing)
+    return images
+
+
+def _check_total(total: int | None, limit: int) -> None:
+    if total is not None and total > limit:
+        raise TooLarge(
+            f"The animation has {total:,} frames; the maximum is {limit:,} (FigServe.animation_frames)."
+            " Use fewer, such as every second one: frames=range(0, n, 2)."
+        )
 
 
 def _add(

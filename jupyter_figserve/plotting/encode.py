@@ -118,16 +118,10 @@ def encode(
         A plotting object or a ``ResolvedFigure``; None means the current pyplot figure.
     formats
         Names in the format table.
-    dpi
-        Dots per inch of raster formats; by default that of ``savefig``.
-    tight
-        Crop or extend the image to its content, like ``bbox_inches="tight"``.
-    transparent
-        Omit the background, for matplotlib figures.
-    with_state
-        Also capture the drawing state of a matplotlib figure.
-    animation
-        Limits of an animation, which is one in GIF, APNG and WebP, and its first frame in other formats.
+    dpi, tight, transparent
+        As for ``savefig``: dots per inch of raster formats, crop to the content, and omit the background.
+    with_state, animation
+        Also capture the drawing state of a figure; limits of an animation, which moves in GIF, APNG and WebP.
 
     Raises
     ------

@@ -67,26 +67,6 @@ class ExportProgress:
             self._width = len(line)
 
 
-class FrameProgress:
-    """Prints the frames of an animation that are drawn, if it takes longer than a second."""
-
-    def __init__(self) -> None:
-        self._begun = self._shown = time.monotonic()
-        self._stream = _find_stream()
-        self._is_started = False
-
-    def advance(self, done: int, total: int | None, size: int) -> None:
-        now = time.monotonic()
-        is_last = done == total
-        due = now - self._begun > 1 and now - self._shown > _INTERVAL
-        if self._stream is None or not (due or (is_last and self._is_started)):
-            return
-        self._shown, self._is_started = now, True
-        of = f" of {total:,}" if total is not None else ""
-        line = f"\rDrawing the animation: {done:,}{of} frames, {size / 1e6:,.1f} MB"
-        print(f"{line:<70}", end="\n" if is_last else "", file=self._stream, flush=True)
-
-
 def _find_stream() -> TextIO | None:
     """Return the output of a notebook, or a terminal."""
     if getattr(find_shell(), "kernel", None) is not None:

@@ -46,9 +46,8 @@ def publish(
     Parameters
     ----------
     fig
-        A matplotlib figure, axes, artists or animation; a seaborn, plotnine or pandas plot; a PIL image or an array;
-        the path or bytes of an image; or any object that displays as an image or HTML. None is the current pyplot
-        figure, else the one that this cell showed or closed last.
+        A matplotlib figure, axes, artists or animation; a seaborn, plotnine or pandas plot; a PIL image, an array, path
+        or bytes; or what displays as an image or HTML. None is the current figure, else the one last shown or closed.
     name
         Identifies the figure within the notebook. None derives it from the title, else from the cell.
     title, alt
@@ -65,10 +64,10 @@ def publish(
         server's root. Without a kernel of the server, None is the collection "default".
     """
     _reject_swapped_arguments(fig, name)
-    checked, texts = None if name is None else check_name(name), _check_texts(title, alt)
-    fig, checked = read_object(fig, checked)
-    place = read_place({"collection": collection, "notebook": notebook})
-    return _publish(fig, checked, texts, place, _formats(format), keep_source=keep_source, dpi=dpi, tight=tight)
+    texts = _check_texts(title, alt)
+    fig, checked = read_object(fig, None if name is None else check_name(name))
+    place, formats = read_place({"collection": collection, "notebook": notebook}), _formats(format)
+    return _publish(fig, checked, texts, place, formats, keep_source=keep_source, dpi=dpi, tight=tight)
 
 
 def figures(*, collection: str | None = None) -> list[Published]:

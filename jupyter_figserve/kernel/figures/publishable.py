@@ -42,7 +42,9 @@ def read_object(fig: Any, name: str | None) -> tuple[Any, str | None]:
         return _unpacked(bytes(fig)), name
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(fig, numpy.ndarray) and fig.dtype != object:
-        return _image_of_array(fig), name
+        from ...plotting.arrays import image_of_array
+
+        return image_of_array(fig), name
     return fig, name
 
 
@@ -78,7 +80,7 @@ def check_drawn(fig: Any) -> None:
 def animation_limits(read_limits: Callable[[], dict[str, Any]]) -> Any:
     """Return the limits of the server, with a line of progress in the notebook."""
     from ...plotting.animations import AnimationLimits
-    from ..export.progress import FrameProgress
+    from .frame_progress import FrameProgress
 
     limits = read_limits()
     default = AnimationLimits()
@@ -146,32 +148,3 @@ def _unpacked(data: bytes) -> bytes:
 def _check_size(size: int) -> None:
     if size > _MAX_BYTES:
         raise TooLarge(f"The file has {size:,} bytes; the limit is {_MAX_BYTES:,}.")
-
-
-def _image_of_array(array: Any) -> Any:
-    """Return a Pillow image of rows, columns and 0, 1, 3 or 4 channels; floats are from 0 to 1."""
-    import numpy as np
-    from PIL import Image
-
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[..., 0]
-    if not array.size or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
-        raise OutputInvalid(
-            f"An array of shape {array.shape} is not an image. Use (height, width), (height, width, 3) or"
-            " (height, width, 4)."
-        )
-    if array.dtype.kind == "f":
-        if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
-            raise OutputInvalid(
-                "A floating-point array has values from 0 to 1 to be an image. Scale it, or draw it with plt.imshow."
-            )
-        array = np.round(array * 255).astype(np.uint8)
-    elif array.dtype == bool:
-        array = array.astype(np.uint8) * 255
-    is_deep = array.dtype == np.uint16 and array.ndim == 2
-    if array.dtype != np.uint8 and not is_deep:
-        raise OutputInvalid(
-            f"An array of type {array.dtype} is not an image. Use uint8, or floats from 0 to 1, or draw it with"
-            " plt.imshow."
-        )
-    return Image.fromarray(np.ascontiguousarray(array))

@@ -30,7 +30,7 @@ def test_publish_sends_image_thumbnail_and_texts(connected, encoder, cell):
     svg = EncodedImage("image/svg+xml", SVG, 640, 480)
     encoder.makes = FakeEncoded((svg, EncodedImage("image/png", PNG, 1280, 960, 200.0)))
     figserve.publish("<fig>", "sales", title=" Sales\n2024 ", alt="Rising", format=("svg", "png"), dpi=200, tight=True)
-    assert encoder.calls == [("<fig>", ("svg", "png"), {"dpi": 200, "tight": True, "with_state": True})]
+    assert encoder.calls == [(b"<fig>", ("svg", "png"), {"dpi": 200, "tight": True, "with_state": True})]
     parts = connected.published[0].parts
     assert [part[:2] for part in parts] == [
         ("figure", "application/json"),
