@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from .kernel.figures.published_figure import Published, SharedLink
     from .kernel.live.decorator import live
     from .kernel.live.live_figure import LiveFigure
-    from .kernel.live.progress import progress
     from .kernel.magics import load_ipython_extension
     from .kernel.render import render, render_url
     from .model.parameters import Range
+    from .model.progress import progress
     from .model.responses import Response
 
 __version__ = "0.1.0"
@@ -42,7 +42,7 @@ _HOMES = {
     "live": ".kernel.live.decorator",
     "load_ipython_extension": ".kernel.magics",
     "plots_dir": ".kernel.figures.captured_plot",
-    "progress": ".kernel.live.progress",
+    "progress": ".model.progress",
     "publish": ".kernel.figures.publish",
     "render": ".kernel.render",
     "render_url": ".kernel.render",

@@ -104,6 +104,71 @@ def many_things():
     return figure
 
 
+def bars():
+    figure, axes = plt.subplots()
+    axes.bar(["one", "two", "three"], [3, 1, 2], yerr=0.3, color=["C0", "C3", "0.5"])
+    axes.barh([0.5], [2], hatch="x", facecolor="none", edgecolor="g")
+    return figure
+
+
+def polar_bars():
+    figure = plt.figure()
+    figure.add_subplot(projection="polar").bar([0, 1, 3], [3, 1, 2], width=0.8, bottom=0.5)
+    return figure
+
+
+def contours():
+    figure, axes = plt.subplots()
+    x, y = np.meshgrid(np.linspace(-2, 2, 30), np.linspace(-1, 1, 20))
+    axes.contourf(x, y, x * y, levels=8)
+    axes.clabel(axes.contour(x, y, x**2 + y**2, colors="k"))
+    return figure
+
+
+def days():
+    figure, axes = plt.subplots()
+    axes.plot(np.arange("2024-01-01", "2024-03-01", dtype="datetime64[D]"), numbers(60))
+    axes.set_xlabel("day")
+    return figure
+
+
+def twins():
+    figure, axes = plt.subplots()
+    axes.plot([1, 2, 3], [1e6, 3e6, 2e6])
+    other = axes.twinx()
+    other.semilogy([1, 2, 3], [10, 1000, 1], "r--")
+    other.set_ylabel("other")
+    return figure
+
+
+def subfigures():
+    figure = plt.figure(layout="constrained", figsize=(7, 4))
+    left, right = figure.subfigures(1, 2)
+    left.suptitle("left")
+    left.subplots().hist(numbers(100))
+    right.set_facecolor("0.9")
+    right.subplots(2, 1, sharex=True)[0].plot([1, -1])
+    return figure
+
+
+def seaborn_strips():
+    import pandas as pd
+    import seaborn as sns
+
+    frame = pd.DataFrame({"value": numbers(60), "kind": list("abc") * 20})
+    return sns.stripplot(frame, x="kind", y="value", hue="kind", jitter=False, ax=plt.figure().subplots()).figure
+
+
+def registered_colormap():
+    import matplotlib as mpl
+
+    if "house" not in mpl.colormaps:
+        mpl.colormaps.register(mpl.colors.LinearSegmentedColormap.from_list("house", ["navy", "gold"]))
+    figure, axes = plt.subplots()
+    figure.colorbar(axes.pcolormesh(numbers(5, 6), cmap="house"))
+    return figure
+
+
 FIGURES = [
     line,
     histograms,

@@ -149,7 +149,7 @@ def test_views_are_counted(server, nginx, publish):
     assert nginx.ask("GET", path, User_Agent="two")[0] == 404
 
 
-def test_what_can_hold_scripts_is_never_handed_over(server, nginx, publish):
+def test_documents_with_scripts_are_not_passed_on(server, nginx, publish):
     """Its policy does not depend on the web server's rules."""
     path = share(server, publish("four", SVG, "image/svg+xml"))
     assert "X-Accel-Redirect" not in Address(urlsplit(server.url).port).ask("GET", path)[1]

@@ -29,10 +29,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # The reader closed the output; flushing the rest of the buffer at exit must not fail again.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader closed the output.
+        _discard_output()
         return PIPE_CLOSED
+    except OSError as error:
+        _discard_output()
+        reason = error.strerror or type(error).__name__
+        print(f"jupyter figserve {chosen.name}: The output could not be written: {reason}.", file=sys.stderr)
+        return FAILED
+
+
+def _discard_output() -> None:
+    """Drop the rest of the buffer: flushing it at exit must not fail again."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(chosen: Command, options: object) -> int:

@@ -8,9 +8,9 @@ from typing import Any
 
 from ..errors import Conflict, FigServeError, InvalidInput, NotConnected
 from ..model import dashboards, snippets
-from ..model.figures import NAME_LENGTH, check_name, slug
 from ..model.formats import get_format
 from ..model.places import check_collection
+from ..model.texts import NAME_LENGTH, check_name, slug
 from .client.batch_server import get_connection
 from .client.client import FigServeClient
 from .client.connection import Connection

@@ -58,7 +58,8 @@ def _publish_cell(shell: Any, line: str, cell: str) -> Published | None:
 
 def _publish_result(result: Any, drawn: Any | None, options: argparse.Namespace) -> Published:
     """Publish a cell's result, or the figure that it drew if the result cannot be published."""
-    arguments: dict[str, Any] = {"title": options.title, "alt": options.alt, "format": tuple(options.format) or "png"}
+    arguments: dict[str, Any] = {name: getattr(options, name) for name in ("title", "alt", "caption")}
+    arguments["format"] = tuple(options.format) or "png"
     if result is not None and not isinstance(result, str):
         try:
             return publish(result, options.name, **arguments)
@@ -175,6 +176,7 @@ def _publish_parser() -> argparse.ArgumentParser:
     parser.add_argument("name", nargs="?", metavar="NAME", help="name of the figure (default: from its title or cell)")
     parser.add_argument("--title", help="title of its pages; quote it if it contains spaces")
     parser.add_argument("--alt", help="alternative text for screen readers")
+    parser.add_argument("--caption", help="text shown below the figure")
     parser.add_argument(
         "--format", action="append", default=[], choices=list(FORMATS), help="format, may be repeated (default: png)"
     )

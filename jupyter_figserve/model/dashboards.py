@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import InvalidInput
-from .figures import ALT_LENGTH, TITLE_LENGTH, Identity, validate_single_line
+from .figures import Identity
 from .formats import INLINE_FORMATS
 from .parameters import Parameters
+from .texts import ALT_LENGTH, TITLE_LENGTH, validate_single_line
 
 THEMES = ("light", "dark")
 FIGURE, LIVE, TEXT = KINDS = ("figure", "live", "text")

@@ -5,27 +5,19 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-import unicodedata
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import InvalidInput, InvalidName
 from .formats import FORMATS, Format, get_format_of_mimetype
 from .source_check import ALL_FORMATS, SourceCheck
 
 MARKER = "jupyter_figserve"
 """Key in a display's metadata that marks our own displays, so that published figures are not captured as well."""
-NAME_LENGTH = 100
-TITLE_LENGTH = 300
-ALT_LENGTH = 2_000
 MAX_VECTOR_BYTES = 512 * 1024
 """Maximum size of an SVG that replaces a PNG on hidpi screens; a larger one makes pages slow."""
 HIDPI_RATIO = 2
 """Density of the raster image that replaces a PNG on hidpi screens."""
 _ASPECT_TOLERANCE = 0.01
-_NAME = re.compile(r"[\w][\w .-]{0,99}")
-# Device names of Windows: the name of a figure becomes a file name in downloads and exports.
-_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 _ID = re.compile(r"[A-Za-z0-9]{16}")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -121,6 +113,7 @@ class Version:
     title: str
     alt: str
     representations: tuple[Representation, ...]
+    caption: str = ""
     thumbnail: Representation | None = None
     source: Source | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -182,7 +175,8 @@ class Version:
         """
         known = [part.digest for part in other.representations]
         own = [part.digest for part in self.representations]
-        return (self.title, self.alt, own[0]) == (other.title, other.alt, known[0]) and set(own) <= set(known)
+        texts, known_texts = ((one.title, one.alt, one.caption) for one in (self, other))
+        return (texts, own[0]) == (known_texts, known[0]) and set(own) <= set(known)
 
 
 @dataclass(frozen=True)
@@ -257,49 +251,3 @@ def is_id(text: str) -> bool:
 
 def sha256_hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def check_name(name: object) -> str:
-    """Validate the name of a figure and return it in NFC.
-
-    Raises
-    ------
-    InvalidName
-        It does not match ``[\\w][\\w .-]{0,99}``, or is the name of a device.
-    """
-    text = unicodedata.normalize("NFC", name) if isinstance(name, str) else ""
-    if not _NAME.fullmatch(text) or _DEVICES.fullmatch(text):
-        raise InvalidName(
-            f"{name!r:.60} cannot be a figure's name: use a letter or digit, then letters, digits, spaces, dots,"
-            f" hyphens and underscores, at most {NAME_LENGTH} characters."
-        )
-    return text
-
-
-def slug(title: str) -> str | None:
-    """Derive a name from a title; None if no character of it is allowed in a name."""
-    text = unicodedata.normalize("NFC", title)
-    text = re.sub(r"[^\w .-]+", " ", text)
-    text = re.sub(r"\s+", "-", text.strip())
-    text = re.sub(r"-{2,}", "-", text).lstrip(".-")[:NAME_LENGTH].rstrip(".- ")
-    return text if text and _NAME.fullmatch(text) and not _DEVICES.fullmatch(text) else None
-
-
-def validate_single_line(text: object, what: str, limit: int) -> str:
-    """Validate a title or an alternative text and return it on one line, trimmed.
-
-    Raises
-    ------
-    InvalidInput
-        It is not a string, has more than ``limit`` characters, or contains control characters or lone surrogates.
-    """
-    if text is None:
-        return ""
-    if not isinstance(text, str):
-        raise InvalidInput(f"The {what} is of type {type(text).__name__}; give a string.")
-    line = re.sub(r"[ \t\r\n\x0b\x0c\u2028\u2029]+", " ", text).strip()
-    if len(line) > limit:
-        raise InvalidInput(f"The {what} has {len(line):,} characters; the limit is {limit:,}.", code="words_too_long")
-    if any(unicodedata.category(c) in ("Cc", "Cs") for c in line):
-        raise InvalidInput(f"The {what} contains control characters; remove them.")
-    return line

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InvalidInput
-from .figures import Identity, check_name
+from .figures import Identity
 from .parameters import SIZES, Parameters
+from .texts import check_name
 
 _TEXTS = ("description", "digest", "revision")
 _MAX_TEXT = 1_000

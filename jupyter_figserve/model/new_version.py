@@ -14,6 +14,8 @@ class NewVersion:
 
     Parameters
     ----------
+    caption
+        Text shown below the image; None keeps that of the previous version.
     session
         The kernel that made it, or None.
     provenance
@@ -24,6 +26,7 @@ class NewVersion:
     payloads: tuple[EncodedImage, ...]
     title: str = ""
     alt: str = ""
+    caption: str | None = None
     session: str | None = None
     origin: str = "published"
     thumbnail: EncodedImage | None = None
@@ -48,6 +51,7 @@ class NewVersion:
             session=self.session,
             title=self.title,
             alt=self.alt,
+            caption=self.caption or "",
             representations=tuple(part for part, _ in parts),
             thumbnail=thumbnail,
             source=source,

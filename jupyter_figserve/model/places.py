@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import InvalidInput, InvalidName
-from .figures import check_name, validate_single_line
+from .texts import check_name, validate_single_line
 
 NOTEBOOK_LENGTH = 1_000
 DEFAULT_COLLECTION = "default"

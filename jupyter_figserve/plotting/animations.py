@@ -84,17 +84,10 @@ def encode_frames(
     still: Callable[[Format, Any], EncodedImage],
     on_first_frame: Callable[[], None],
 ) -> tuple[tuple[EncodedImage, ...], Pixels]:
-    """Encode an animation in its formats; return the images in the order of ``rows``, and the first frame.
+    """Encode an animation; return the images in the order of ``rows``, and the first frame.
 
-    Parameters
-    ----------
-    still, on_first_frame
-        Called while the first frame is drawn: ``still`` with its pixels, for each format that does not move.
-
-    Raises
-    ------
-    TooLarge, OutputInvalid
-        It has too many frames or bytes, or no frames.
+    While the first frame is drawn, ``still`` is called with its pixels for each format that does not move. Too many
+    frames or bytes are ``TooLarge``, no frames ``OutputInvalid``.
     """
     _check_total(frames.total, limits.frames)
     writers: dict[str, FrameWriter] = {row.name: WRITERS[row.name]() for row in rows if row.name in WRITERS}

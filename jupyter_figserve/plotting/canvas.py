@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
+import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,12 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputInvalid
 from .images import check_pixels
+from .layout import kept_layout
 from .png import THUMBNAIL_WIDTH
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from .png import Pixels
+
+_MAX_FITS = 4
+_FIT_TOLERANCE = 0.005
+"""Inches by which the content may differ from the requested size; the margins take up the difference."""
+_MIN_FIT = 0.2
+"""Smallest side of a figure whose content is too large for the requested size, as a part of it."""
 
 
 @dataclass(frozen=True)
@@ -36,42 +46,95 @@ def draw(figure: Figure, options: Mapping[str, Any]) -> Raster:
 
 
 def draw_small(figure: Figure, options: Mapping[str, Any]) -> Raster:
-    """Draw a figure for its thumbnail, in the layout that the last drawing has found.
+    """Draw a figure for its thumbnail, of twice the resolution, so that thin lines are averaged instead of dropped."""
+    dpi = min(own_dpi(figure), 2 * THUMBNAIL_WIDTH / figure.get_figwidth())
+    return draw(figure, {**options, "dpi": dpi})
 
-    The resolution is twice that of the thumbnail, so that thin lines are averaged instead of dropped.
+
+def own_dpi(figure: Figure) -> float:
+    """Return the figure's dpi without the factor of a screen whose device pixel ratio is not 1."""
+    return float(getattr(figure, "_original_dpi", figure.dpi))
+
+
+def tight_box(figure: Figure) -> Any:
+    """Return the part of the figure that ``bbox_inches="tight"`` saves, in inches."""
+    import matplotlib
+
+    with own_canvas(figure) as canvas:
+        figure.draw_without_rendering()
+        box: Any = figure.get_tightbbox(canvas.get_renderer())
+    return box.padded(float(matplotlib.rcParams["savefig.pad_inches"]))
+
+
+def fit_tight(figure: Figure, size: tuple[float, float]) -> Any:
+    """Resize a figure so that its content takes ``size`` inches; return the part to save, of exactly this size.
+
+    Texts keep their size, so that the size of the content follows that of the figure only in part.
     """
-    dpi = min(figure.dpi, 2 * THUMBNAIL_WIDTH / figure.get_figwidth())
-    engine = figure.get_layout_engine()
-    if engine is None:
-        return draw(figure, {**options, "dpi": dpi})
-    figure.set_layout_engine("none")
-    try:
-        return draw(figure, {**options, "dpi": dpi})
-    finally:
-        figure.set_layout_engine(engine)
+    from matplotlib.transforms import Bbox
+
+    for _ in range(_MAX_FITS):
+        missing = [wanted - found for wanted, found in zip(size, tight_box(figure).size, strict=True)]
+        if max(map(abs, missing)) < _FIT_TOLERANCE:
+            break
+        sides = zip(figure.get_size_inches(), missing, size, strict=True)
+        width, height = (max(own + more, wanted * _MIN_FIT) for own, more, wanted in sides)
+        figure.set_size_inches(width, height, forward=False)
+    box = tight_box(figure)
+    corner = [start + (found - wanted) / 2 for start, found, wanted in zip(box.p0, box.size, size, strict=True)]
+    return Bbox([corner, [_end(start, wanted) for start, wanted in zip(corner, size, strict=True)]])
+
+
+def _end(start: float, length: float) -> float:
+    """Return an end that is at least ``length`` away, although floating point rounds."""
+    end = start + length
+    while end - start < length:
+        end = math.nextafter(end, math.inf)
+    return end
 
 
 @contextmanager
 def own_canvas(figure: Figure) -> Iterator[Any]:
-    """Temporarily replace the figure's canvas with ours, so that a GUI canvas is not affected."""
-    before = figure.canvas
+    """Temporarily replace the figure's canvas with ours, so that the user's canvas is not affected."""
+    internals: Any = figure
+    before, is_stale, dpi = figure.canvas, figure.stale, own_dpi(figure)
     canvas = _canvas_class()(figure)
-    _share_renderer(before, canvas)
+    # A canvas of matplotlib before 3.11 takes the current dpi for the original one.
+    internals._original_dpi = dpi
+    # Else a change of dpi makes an interactive pyplot draw the figure once more.
+    canvas._is_saving = True
     try:
-        yield canvas
+        with _shared_renderer(before, canvas), kept_layout(figure):
+            yield canvas
     finally:
         figure.canvas = before
-    _share_renderer(canvas, before)
+        internals._original_dpi, internals._stale = dpi, is_stale
 
 
-def _share_renderer(source: Any, target: Any) -> None:
+@contextmanager
+def _shared_renderer(theirs: Any, ours: Any) -> Iterator[None]:
     """Let a plain Agg canvas and ours share a renderer, which caches text metrics, as two calls of ``savefig`` would.
 
-    A GUI canvas keeps its own renderer with the pixels that it shows.
+    Afterwards its canvas has the same pixels as before. Any other canvas keeps a renderer of its own.
     """
-    names = {"FigureCanvasAgg", "Canvas"}
-    if {type(source).__name__, type(target).__name__} == names and hasattr(source, "renderer"):
-        target.renderer, target._lastKey = source.renderer, source._lastKey
+    import numpy as np
+
+    if type(theirs).__name__ != "FigureCanvasAgg":
+        yield
+        return
+    renderer: Any = getattr(theirs, "renderer", None)
+    pixels = None
+    if renderer is not None:
+        ours.renderer, ours._lastKey = renderer, theirs._lastKey
+        pixels = np.array(renderer.buffer_rgba())
+    try:
+        yield
+    finally:
+        if pixels is not None:
+            np.asarray(renderer.buffer_rgba())[...] = pixels
+        elif hasattr(ours, "renderer"):
+            ours.renderer.clear()
+            theirs.renderer, theirs._lastKey = ours.renderer, ours._lastKey
 
 
 @lru_cache(maxsize=1)
@@ -98,20 +161,39 @@ def _canvas_class() -> Any:
             import numpy as np
 
             agg.draw(self)
-            self.raster = Raster(np.asarray(agg.buffer_rgba(self)), float(self.figure.dpi))
+            # A copy: the renderer is shared.
+            self.raster = Raster(np.array(agg.buffer_rgba(self)), float(self.figure.dpi))
 
     return Canvas
+
+
+_changing = threading.RLock()
+"""Held while rcParams are changed, so that no thread takes the change of another for the user's setting."""
 
 
 @contextmanager
 def rc(changes: Mapping[str, Any]) -> Iterator[None]:
     """Set only these rcParams; ``rc_context`` would also undo changes that another thread makes meanwhile."""
+    if not changes:
+        yield
+        return
     import matplotlib
 
     params: Any = matplotlib.rcParams
-    before = {name: params[name] for name in changes if name in params}
-    try:
-        params.update({name: changes[name] for name in before})
-        yield
-    finally:
-        params.update(before)
+    with _changing:
+        before = {name: params[name] for name in changes if name in params}
+        try:
+            params.update({name: changes[name] for name in before})
+            yield
+        finally:
+            params.update(before)
+
+
+def _reset_after_fork() -> None:
+    """Replace the lock in a forked child: the thread that held it is gone."""
+    global _changing
+    _changing = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_after_fork)

@@ -11,6 +11,8 @@ from typing import Any
 
 from .chart_shapes import is_box, is_upright_segment, is_violin, vertices_of
 
+_NO_MARKERS = ("None", "none", None, "", " ")
+
 
 @dataclass
 class ChartArtists:
@@ -87,10 +89,10 @@ def _sort_lines(artists: ChartArtists) -> None:
     for line in lines:
         if not is_in_data(line) or _is_reference(line, measured):
             artists.references.append(line)
-        elif _is_error_bar(line) and (has_other_data or any(not _is_error_bar(other) for other in measured)):
+        elif _is_error_bar(line) and (has_other_data or any(map(_has_more_than_a_segment, measured))):
             # The lines inside violins and letter-value boxes are quantiles.
             artists.has_error_bars |= not (artists.violins or has_patches)
-        elif line.get_linestyle() in ("None", "none", " ", "") and line.get_marker() not in ("None", None, "", " "):
+        elif line.get_linestyle() in ("None", "none", " ", "") and line.get_marker() not in _NO_MARKERS:
             artists.points.append(line)
         elif len(line.get_xydata()):
             artists.lines.append(line)
@@ -106,14 +108,20 @@ def _sort_line_collections(artists: ChartArtists) -> None:
 
 def is_in_data(artist: Any) -> bool:
     """Whether both coordinates are data; ``axhline`` and ``axvspan`` have one in the coordinates of the Axes."""
-    return type(artist).__name__ != "AxLine" and artist.get_transform().contains_branch_seperately(
-        artist.axes.transData
-    ) == (True, True)
+    if type(artist).__name__ == "AxLine":
+        return False
+    transform = artist.get_data_transform() if hasattr(artist, "get_data_transform") else artist.get_transform()
+    data = artist.axes.transData
+    return transform is data or all(transform.contains_branch_seperately(data))
 
 
 def _is_error_bar(line: Any) -> bool:
-    unmarked = line.get_marker() in ("None", None, "", " ", "_", "|")
+    unmarked = line.get_marker() in (*_NO_MARKERS, "_", "|")
     return unmarked and str(line.get_label()).startswith("_") and is_upright_segment(line.get_xydata())
+
+
+def _has_more_than_a_segment(line: Any) -> bool:
+    return len(line.get_xydata()) > 2 or line.get_marker() not in _NO_MARKERS
 
 
 def _is_reference(line: Any, lines: list[Any]) -> bool:

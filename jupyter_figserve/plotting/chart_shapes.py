@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # A violin has 100 points a side in matplotlib and in seaborn; bands and areas rarely are symmetric.
 _MIN_VIOLIN_POINTS = 40
 _DENSITY_TOLERANCE = 1e-3
+# Curves of more points are told apart by a sample: a description may not cost what drawing costs.
+_MAX_POINTS = 4_000
 
 
 def vertices_of(artist: Any) -> Vertices:
@@ -55,7 +57,7 @@ def is_step_outline(points: Vertices) -> bool:
 
 def is_violin(points: Vertices) -> bool:
     """Whether a filled curve mirrors itself at a vertical or horizontal line."""
-    if len(points) < _MIN_VIOLIN_POINTS:
+    if not _MIN_VIOLIN_POINTS <= len(points) <= _MAX_POINTS:
         return False
     return any(_is_mirrored(points, axis) for axis in (0, 1))
 
@@ -64,7 +66,7 @@ def is_upright_segment(points: Vertices) -> bool:
     """Whether the points are one vertical or horizontal segment, such as an error bar's."""
     import numpy as np
 
-    return 2 <= len(points) <= 3 and bool(np.ptp(points[:, 0]) == 0 or np.ptp(points[:, 1]) == 0)
+    return len(points) == 2 and bool(np.ptp(points[:, 0]) == 0 or np.ptp(points[:, 1]) == 0)
 
 
 def are_stacked(fills: Sequence[Vertices]) -> bool:
@@ -76,7 +78,7 @@ def has_straight_base(points: Vertices) -> bool:
     """Whether one edge of a filled curve is the zero line, as in an area chart."""
     import numpy as np
 
-    corners = np.unique(points, axis=0)
+    corners = np.unique(points[:: 1 + len(points) // _MAX_POINTS], axis=0)
     return any((corners[:, axis] == 0).sum() >= 0.45 * len(corners) for axis in (0, 1))
 
 
@@ -94,12 +96,11 @@ def are_histogram_bars(bars: Any, *, is_count_label: bool) -> bool:
     """
     import numpy as np
 
-    along, across = (0, 1) if bars.orientation == "vertical" else (1, 0)
-    corners = np.array(
-        [[bar.get_xy(), (bar.get_x() + bar.get_width(), bar.get_y() + bar.get_height())] for bar in bars]
-    )
-    starts, ends = corners[:, 0, along].astype(float), corners[:, 1, along].astype(float)
-    widths, heights = ends - starts, np.asarray(corners[:, 1, across] - corners[:, 0, across], dtype=float)
+    rectangles = [(bar.get_x(), bar.get_width(), bar.get_height()) for bar in bars]
+    if bars.orientation != "vertical":
+        rectangles = [(bar.get_y(), bar.get_height(), bar.get_width()) for bar in bars]
+    starts, widths, heights = np.array(rectangles, dtype=float).T
+    ends = starts + widths
     if len(starts) < 2 or not np.allclose(starts[1:], ends[:-1], rtol=0, atol=1e-6 * np.abs(widths).max()):
         return False
     if is_count_label:
@@ -141,5 +142,7 @@ def _shared_points(low: Vertices, high: Vertices) -> bool:
     """Whether at least a third of the points of one curve are also points of the other."""
     import numpy as np
 
+    if max(len(low), len(high)) > _MAX_POINTS:
+        return False
     common = {tuple(point) for point in np.round(low, 9)} & {tuple(point) for point in np.round(high, 9)}
     return len(common) >= max(2, min(len(low), len(high)) // 3)

@@ -249,9 +249,9 @@ def _with_curves(kind: str, artists: ChartArtists) -> str:
 
 def _features(artists: ChartArtists) -> Iterable[str]:
     axes = artists.axes
-    spans = [
-        patch for patch in axes.patches if type(patch).__name__ in ("Rectangle", "Polygon") and not is_in_data(patch)
-    ]
+    bars_of_data = {id(bar) for bars in artists.bars for bar in bars}
+    shapes = [patch for patch in axes.patches if type(patch).__name__ in ("Rectangle", "Polygon")]
+    spans = [patch for patch in shapes if id(patch) not in bars_of_data and not is_in_data(patch)]
     if artists.has_error_bars:
         yield "error bars"
     if artists.references:

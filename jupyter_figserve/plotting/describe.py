@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..model.figures import TITLE_LENGTH
+from ..model.texts import TITLE_LENGTH
 from .describe_figure import against, sentence
 from .readable_text import Description, one_line, without_markup
 

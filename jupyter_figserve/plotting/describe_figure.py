@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..model.figures import ALT_LENGTH, TITLE_LENGTH
+from ..model.texts import ALT_LENGTH, TITLE_LENGTH
 from .charts import Chart, find_chart, is_colorbar
 from .readable_text import Description, one_line, plain_text
 

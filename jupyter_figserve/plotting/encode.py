@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FigServeError, OutputInvalid, UnsupportedType
-from ..model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage
+from ..model.figures import EncodedImage
 from ..model.formats import CSS_DPI, FORMATS, Format, find_format_of_bytes, get_format_of_mimetype
+from ..model.texts import ALT_LENGTH, TITLE_LENGTH
 from .animations import (
     AnimationLimits,
     Frames,
@@ -123,10 +124,7 @@ def encode(
     with_state, animation
         Also capture the drawing state of a figure; limits of an animation, which moves in GIF, APNG and WebP.
 
-    Raises
-    ------
-    OutputInvalid, UnsupportedType
-        It cannot be rendered, or not in a format.
+    It raises ``OutputInvalid`` if it cannot be rendered, and ``UnsupportedType`` if not in a format.
     """
     rows = parse_formats(formats, dpi)
     with _drawing_errors():
@@ -137,13 +135,10 @@ def encode(
         if found is None:
             return _encode_other(obj, rows, dpi)
         found = replace(found, tight=tight or found.tight)
-        encoded = _encode_figure(found, rows, _merge_options(found, dpi, transparent), with_thumbnail)
+        encoded = _encode_figure(
+            found, rows, {**found.save_options, **savefig_options(dpi, found.tight, transparent)}, with_thumbnail
+        )
         return replace(encoded, state=_capture_state(found, dpi)) if with_state else encoded
-
-
-def _merge_options(found: ResolvedFigure, dpi: float | None, transparent: bool) -> dict[str, Any]:
-    """Return the options of the code's own ``savefig``, overridden by the requested ones."""
-    return {**found.save_options, **savefig_options(dpi, found.tight, transparent)}
 
 
 def _capture_state(found: ResolvedFigure, dpi: float | None) -> DrawingState:

@@ -51,7 +51,7 @@ class LiveCallResult:
     device_pixel_ratio: int = 1
 
 
-def draw(
+def render_live(
     function: Callable[..., Any], signature: Signature, request: LiveRequest, *, tight: bool = False
 ) -> LiveCallResult:
     """Run ``function`` and encode the figure that it returns, or drew with pyplot, or the data that it returns.
@@ -160,7 +160,7 @@ def _encode(result: Any, row: Format, request: LiveRequest, *, tight: bool) -> t
 
 @contextlib.contextmanager
 def _temporary_size(found: ResolvedFigure, row: Format, request: LiveRequest) -> Iterator[float | None]:
-    """Give the figure the requested size, and yield the dpi to draw it with.
+    """Give the figure the requested size, and yield the dpi to render it with.
 
     If only one side is requested, the aspect ratio is kept.
     """

@@ -179,8 +179,8 @@ class _Transforms:
 
     def _reduce_box(self, box: Any) -> Any:
         first = self._first_equal(box)
-        # max((x,)) is x: the shortest reference to a former object in a pickle that does not need our package.
-        return self._reduce(box) if first is box else (max, ((first,),))
+        # Another box of the same parts, not the same box: PDF files group artists by their clip box.
+        return self._reduce(box) if first is box else (type(box), (first._bbox, first._transform))
 
     def _is_kept(self, parent: Any) -> bool:
         """Whether a parent is written; the transform of a repeated clip box is not."""

@@ -1,4 +1,4 @@
-"""Progress of a long live call, as its function reports it. Kernel; in a jailed child nothing listens."""
+"""Progress of a long live call, as its function reports it. Kernel."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import math
 import time
 from collections.abc import Callable, Iterator
 
+from ..model.progress import ProgressListener, set_listener
 from .isolation import in_live_call
 
-Listener = Callable[[float, float], None]
-"""Takes the work done and the total."""
 _MIN_SECONDS = 0.1
 """Time between two reports; those in between are dropped, except the last."""
 
@@ -24,7 +23,7 @@ class ProgressReporter:
         Returns seconds.
     """
 
-    def __init__(self, listener: Listener, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, listener: ProgressListener, clock: Callable[[], float] = time.monotonic) -> None:
         self._listener = listener
         self._clock = clock
         self._next = -math.inf
@@ -36,21 +35,20 @@ class ProgressReporter:
             self._listener(done, total)
 
 
-_reporter: ProgressReporter | None = None
-
-
 @contextlib.contextmanager
-def reporting(listener: Listener | None) -> Iterator[None]:
-    """Pass to ``listener`` what the live call in the block reports."""
-    global _reporter
-    _reporter = None if listener is None else ProgressReporter(listener)
+def reporting(listener: ProgressListener | None) -> Iterator[None]:
+    """Pass to ``listener`` what the live call in the block reports, in its own thread."""
+    if listener is None:
+        yield
+        return
+    reporter = ProgressReporter(listener)
+
+    def report(done: float, total: float) -> None:
+        if in_live_call():
+            reporter.report(done, total)
+
+    set_listener(report)
     try:
         yield
     finally:
-        _reporter = None
-
-
-def report(done: float, total: float) -> None:
-    """Report the progress of the live call that this thread runs; elsewhere it does nothing."""
-    if _reporter is not None and in_live_call():
-        _reporter.report(done, total)
+        set_listener(None)

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputInvalid
+from .canvas import own_dpi
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +32,7 @@ class ResolvedFigure:
     rc
         rcParams to set while drawing, like the library's own ``save``.
     tight
-        Whether parts lie outside the figure by design (legends of ``seaborn.objects``).
+        Whether parts lie outside the figure by design, as the legends of seaborn do.
     title
         The title, if the library draws it as a separate text, or ``""``.
     save_options
@@ -53,7 +54,7 @@ class ResolvedFigure:
         import matplotlib
 
         saved = self.save_options.get("dpi", self.rc.get("savefig.dpi", matplotlib.rcParams["savefig.dpi"]))
-        return float(self.figure.dpi if saved == "figure" else saved)
+        return own_dpi(self.figure) if saved == "figure" else float(saved)
 
 
 def find_figure(obj: object) -> ResolvedFigure | None:
@@ -105,6 +106,9 @@ def _find_drawn(obj: object) -> ResolvedFigure | None:
     animation = _loaded("matplotlib.animation")
     if animation is not None and isinstance(obj, animation.Animation):
         return ResolvedFigure(_first_frame(obj), animation=obj)
+    grids = _loaded("seaborn.axisgrid")
+    if grids is not None and isinstance(obj, grids._BaseGrid):
+        return ResolvedFigure(_root(obj.figure), tight=True)
     figures = {id(figure): figure for figure in _figures(obj, _MAX_DEPTH)}
     if len(figures) > 1:
         raise OutputInvalid(f"This {type(obj).__name__} contains {len(figures)} figures. Pass one at a time.")

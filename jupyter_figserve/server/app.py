@@ -223,6 +223,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             scratch_bytes=self.render_scratch_bytes,
             timeout=self.render_timeout_max,
             preload=tuple(self.render_preload),
+            learned_bytes=self.render_learned_memory,
             idle_timeout=seconds_of(self.render_rest),
             allow_unsandboxed=self.allow_unsandboxed,
         )

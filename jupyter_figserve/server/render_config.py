@@ -70,7 +70,13 @@ class RenderConfig(Configurable):
     render_preload = List(
         Unicode(),
         help="Modules to import before any code arrives, such as ['pandas', 'seaborn']: the sandbox starts later, and"
-        " code that imports them runs sooner. Default: none.",
+        " code that imports them runs sooner. Default: none; render_learned_memory learns them.",
+    ).tag(config=True)
+    render_learned_memory = Integer(
+        512 * 2**20,
+        min=0,
+        help="Memory, in bytes, for libraries that the sandbox imports ahead once posted code has imported them, such"
+        " as pandas, seaborn and Altair: the first render pays for the import, later ones do not. 0 imports none.",
     ).tag(config=True)
     allow_unsandboxed = Bool(
         False,

@@ -31,7 +31,7 @@ def evil(live_server: ServerProcess) -> dict:
     with live_server.kernel(f"{EVIL.replace('/', '')}.ipynb") as kernel:
         code = (
             "import jupyter_figserve as figserve\n"
-            f"pub = figserve.publish({make_png()!r}, 'evil', title={EVIL!r}, alt={EVIL!r})\n"
+            f"pub = figserve.publish({make_png()!r}, 'evil', title={EVIL!r}, alt={EVIL!r}, caption={EVIL!r})\n"
             f"pub.share(label={EVIL!r}); print(pub.id)"
         )
         execution = kernel.run(code)
@@ -68,6 +68,7 @@ def test_d1_markup_in_texts_is_text_on_the_figure_page(page, live_server: Server
     page.get_by_role("button", name="Edit title and description").click()
     assert page.input_value("[name=title]") == EVIL
     assert page.input_value("[name=alt]") == EVIL
+    assert page.input_value("[name=caption]") == EVIL
 
 
 def test_d1_markup_in_a_captured_plots_name_is_text(page, live_server: ServerProcess) -> None:

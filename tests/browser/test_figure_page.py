@@ -18,7 +18,9 @@ WIDTH = "document.querySelector('img.picture').naturalWidth"
 def figure(live_server: ServerProcess) -> dict:
     """A figure of three versions with links of every kind."""
     for shade in range(3):
-        record = publish(live_server, make_png(600 + shade, 400, shade), name="figure", title=TITLE, alt="In words.")
+        record = publish(
+            live_server, make_png(600 + shade, 400, shade), name="figure", title=TITLE, alt="In words.", caption="One."
+        )
     share(live_server, record, label="for the meeting")
     share(live_server, record, label="<b>reviewers</b> of the paper on seasonal migration in the north", views=20)
     share(live_server, record, expires="never", version=2)
@@ -99,7 +101,9 @@ class TestDoing:
     @pytest.fixture
     def mine(self, live_server: ServerProcess) -> dict:
         for shade in range(2):
-            record = publish(live_server, make_png(200 + shade, 100, shade), name="mine", title="Mine", alt="Words.")
+            record = publish(
+                live_server, make_png(200 + shade, 100, shade), name="mine", title="Mine", alt="Words.", caption="Ours."
+            )
         yield record
         live_server.fetch(f"figserve/api/figures/{record['id']}", method="DELETE")
 
@@ -131,13 +135,16 @@ class TestDoing:
         at.keyboard.press("Tab")
         at.keyboard.press("Control+A")
         at.keyboard.type("New words.")
+        at.keyboard.press("Tab")
+        at.keyboard.type("As of May.")
         at.get_by_role("button", name="Save").press("Enter")
         at.wait_for_function("() => document.title === 'Ours <b>now</b>'")
         assert at.inner_text("h1") == "Ours <b>now</b>"
-        at.wait_for_function("() => document.querySelector('figcaption').textContent === 'New words.'")
+        at.wait_for_function("() => document.querySelector('figcaption').textContent === 'As of May.'")
         assert at.evaluate("document.activeElement.textContent") == "Edit title and description"
         record = live_server.fetch(f"figserve/api/figures/{mine['id']}").json()
-        assert (record["title"], record["alt"]) == ("Ours <b>now</b>", "New words.")
+        texts = [record[name] for name in ("title", "alt", "caption")]
+        assert texts == ["Ours <b>now</b>", "New words.", "As of May."]
 
     def test_link_is_paused_resumed_and_revoked(self, at, live_server: ServerProcess, mine: dict) -> None:
         """Each takes effect at once for everybody; revoking asks for confirmation. The focus keeps its place."""
@@ -161,7 +168,7 @@ class TestDoing:
         """The image changes without a reload, and the focus keeps its place."""
         at.evaluate("window.same = document.querySelector('img.picture')")
         at.focus("[data-edit]")
-        publish(live_server, make_png(333, 100), name="mine", title="Mine", alt="Words.")
+        publish(live_server, make_png(333, 100), name="mine", title="Mine", alt="Words.", caption="Ours.")
         at.wait_for_function("() => same.isConnected && same.naturalWidth === 333")
         at.get_by_role("link", name="Version 3").wait_for()
         assert "version 3" in at.inner_text(".heading .meta")
@@ -171,7 +178,7 @@ class TestDoing:
         """A page of version 1 keeps showing version 1."""
         with at.expect_response("**/api/events"):
             at.goto(f"{mine['url']}?version=1")
-        publish(live_server, make_png(333, 100), name="mine", title="Mine", alt="Words.")
+        publish(live_server, make_png(333, 100), name="mine", title="Mine", alt="Words.", caption="Ours.")
         at.get_by_role("button", name="Show it").wait_for()
         assert at.evaluate(WIDTH) == 200
         at.get_by_role("button", name="Show it").click()

@@ -393,7 +393,7 @@ class TestDeleting:
         assert page.evaluate(CARDS) == ["Figure three", "Figure two", "Figure one"]
         assert "The server is not responding" in page.inner_text(".toast")
 
-    def test_failed_undo_says_what_to_do(self, chromium, server, three) -> None:
+    def test_failed_undo_has_advice(self, chromium, server, three) -> None:
         """Its name has been taken meanwhile."""
         page = chromium.new_page()  # errors are expected: 409
         open_own(page, server)

@@ -18,7 +18,7 @@ def test_the_one_running_server(shell, live_server):
     assert shell.run("keys", "list").code == 0
 
 
-def test_no_server_error_says_what_to_do(isolated_shell):
+def test_error_without_a_server_has_advice(isolated_shell):
     """The message is on standard error, and the exit code is 1."""
     done = isolated_shell.run("list", expect=1)
     assert done.out == ""
@@ -82,7 +82,7 @@ def test_kernels_own_server_is_selected(isolated_shell, live_server, make_key):
     isolated_shell.having(**pair).run("list")
 
 
-def test_missing_key_error_says_what_to_do(isolated_shell, live_server):
+def test_error_without_a_key_has_advice(isolated_shell, live_server):
     """A missing key and a wrong key are reported."""
     for variables in ({}, {"FIGSERVE_API_KEY": f"fsk_{'a' * 8}_{'b' * 43}"}):
         done = isolated_shell.having(**variables).run("list", "--server", live_server.url, expect=1)
@@ -91,7 +91,7 @@ def test_missing_key_error_says_what_to_do(isolated_shell, live_server):
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
-def test_readable_key_file_is_refused(mode, isolated_shell, live_server, make_key):
+def test_readable_key_file_is_rejected(mode, isolated_shell, live_server, make_key):
     """The message contains the command that restricts the file, and the command works."""
     key = isolated_shell.home / "key"
     key.write_text(make_key("read"))
@@ -161,7 +161,7 @@ def tls_server(certificate):
 
 
 class TestCertificate:
-    def test_untrusted_certificate_is_refused(self, isolated_shell, tls_server):
+    def test_untrusted_certificate_is_rejected(self, isolated_shell, tls_server):
         """C3: nothing is sent; the message names the option, not the kernel's variable."""
         done = isolated_shell.having(FIGSERVE_API_KEY=tls_server.token).run(
             "list", "--server", tls_server.url, expect=1

@@ -176,6 +176,7 @@ class FakeFigServe:
         ]
         record = {
             **{name: described[name] for name in ("name", "title", "alt")},
+            "caption": described.get("caption") or "",
             "id": figure_id,
             "owner": "local",
             "notebook": "a.ipynb",
@@ -207,6 +208,7 @@ class FakeFigServe:
             "session",
             "title",
             "alt",
+            "caption",
             "redrawable",
             "formats",
             "limitation",

@@ -46,7 +46,7 @@ def test_repr_is_readable():
         ({"controls": [3]}, "list of parameter names"),
     ],
 )
-def test_invalid_dashboards_are_refused(arguments, message):
+def test_invalid_dashboards_are_rejected(arguments, message):
     """Errors are raised at construction, not at display."""
     with pytest.raises(InvalidInput, match=message):
         Dashboard(**({"title": "x", "rows": [["x"]]} | arguments))

@@ -60,7 +60,7 @@ def test_a_cell_is_run_and_its_result_published(shell, connected, encoder, capsy
 
 
 @pytest.mark.parametrize("code", ["", "None", "'words'", "(1, 2)"])
-def test_without_a_result_the_drawn_figure_is_published(shell, encoder, monkeypatch, code):
+def test_without_a_result_the_open_figure_is_published(shell, encoder, monkeypatch, code):
     """The name is optional; a result that cannot be published, such as that of ``ax.hist``, is passed over."""
     from matplotlib.figure import Figure
 
@@ -185,7 +185,7 @@ def test_status_takes_the_servers_note(connected):
     assert "Links      Set public_url." in text
 
 
-def test_status_without_a_server_says_what_to_do():
+def test_status_without_a_server_has_advice():
     """No error is raised."""
     assert magics.status_text(lambda: None).startswith("Not connected. No figserve server was found.")
 

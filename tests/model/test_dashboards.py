@@ -117,6 +117,6 @@ class TestSharedControls:
         assert shared_controls(layout([LIVE], controls=["since"]), known) == {"since": ["1-1"]}
         assert shared_controls(layout([LIVE], controls=[]), known) == {}
 
-    def test_an_unknown_one_is_refused(self):
+    def test_an_unknown_one_is_rejected(self):
         with pytest.raises(InvalidInput, match="there are since"):
             shared_controls(layout([LIVE], controls=["when"]), {"1-1": Parameters((SINCE,))})

@@ -23,7 +23,7 @@ from jupyter_figserve.model.fields import (
 )
 
 
-def test_unknown_field_names_are_refused():
+def test_unknown_field_names_are_rejected():
     """The message has the first unknown name, shortened, and the allowed ones."""
     check_field_names({"a": 1}, ("a", "b"))
     with pytest.raises(InvalidInput, match=r"^Unknown field 'c'\. The fields are a, b\.$"):
@@ -104,7 +104,7 @@ def test_other_values_are_no_numbers(value):
 
 
 @given(st.one_of(st.text(), st.floats(), st.integers(), st.booleans(), st.none()))
-def test_numbers_are_within_the_range_or_refused(value):
+def test_numbers_are_within_the_range_or_rejected(value):
     """No value passes out of range, and none raises another error."""
     for parse in (parse_int, parse_number):
         with contextlib.suppress(InvalidInput):

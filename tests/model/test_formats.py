@@ -63,7 +63,7 @@ def test_names_and_aliases(alias: tuple[str, str]):
 
 
 @pytest.mark.parametrize("name", ["", "PNG", "bmp", "../png", "png\n", "svg\r\nX: y", "exe", "json"])
-def test_other_names_are_refused(name: str):
+def test_other_names_are_rejected(name: str):
     """Names are case-sensitive; JSON is not an image format."""
     with pytest.raises(UnsupportedType):
         get_format(name)
@@ -77,7 +77,7 @@ def test_content_type_is_read_back(row):
 
 
 @pytest.mark.parametrize("content_type", ["", "image", "image/bmp", "text/plain", "application/json", "image/png2"])
-def test_other_content_types_are_refused(content_type: str):
+def test_other_content_types_are_rejected(content_type: str):
     """The message lists the accepted types."""
     with pytest.raises(UnsupportedType, match="image/png"):
         get_format_of_mimetype(content_type)

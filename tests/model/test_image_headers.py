@@ -100,7 +100,7 @@ def test_any_damage_is_no_header(sample: str, changes: list[tuple[float, int]], 
 
 
 @given(st.sampled_from(sorted(PILLOW)), st.binary(max_size=400), st.booleans())
-def test_any_bytes_are_read_or_refused(name: str, noise: bytes, has_start: bool):
+def test_any_bytes_are_read_or_rejected(name: str, noise: bytes, has_start: bool):
     """Noise, also after the first bytes of a format, gives None or a header, and never an exception."""
     data = (SAMPLES[name][:40] if has_start else b"") + noise
     header = read_header(name, data)

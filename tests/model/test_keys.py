@@ -94,7 +94,7 @@ def test_scopes_of_a_request():
 
 
 @pytest.mark.parametrize("value", [None, [], "read", {}, ["root"], ["read", "Read"], [None], [["read"]], [{}], 1])
-def test_unknown_scopes_are_refused(value):
+def test_unknown_scopes_are_rejected(value):
     """The message lists the scopes that exist."""
     with pytest.raises(InvalidInput, match="read, publish, render, admin"):
         check_scopes(value)

@@ -120,7 +120,7 @@ def test_whole_query():
         ({"who": ["a"], "since": ["1999"]}, "since='1999'"),
     ],
 )
-def test_invalid_query_is_refused(query, message):
+def test_invalid_query_is_rejected(query, message):
     """Missing, unknown and out-of-bounds parameters are refused."""
     with pytest.raises(InvalidInput) as caught:
         PARAMETERS.parse(query)
@@ -133,7 +133,7 @@ def test_json_round_trip():
 
 
 @pytest.mark.parametrize("rows", [[{}], [{"name": "x"}], [{"name": "a b", "choices": [], "values": []}], [3], "x"])
-def test_invalid_json_is_refused(rows):
+def test_invalid_json_is_rejected(rows):
     """Parameters sent by a kernel are not trusted."""
     with pytest.raises(InvalidInput):
         Parameters.from_json(rows)

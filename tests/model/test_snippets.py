@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_figserve.model.figures import validate_single_line
 from jupyter_figserve.model.snippets import Snippets, image_url
+from jupyter_figserve.model.texts import validate_single_line
 
 PAGE = "https://example.org/user/a%40b/figserve/f/Tok-en_x"
 EVIL = [

@@ -78,7 +78,7 @@ def test_text_is_encoded_as_it_says():
         "<!DOCTYPE svg [" + '<!ENTITY a "b">' * 10 + "".join(f'<!ENTITY e{i} "b">' for i in range(300)) + "]><svg/>",
     ],
 )
-def test_unsafe_document_types_are_refused(text: str):
+def test_unsafe_document_types_are_rejected(text: str):
     """External and parameter entities, notations, endless entities, and what cannot be read."""
     with pytest.raises(InvalidInput) as caught:
         check_svg(text.encode())
@@ -103,7 +103,7 @@ def test_expansions_are_bounded(text: str):
 
 
 @given(st.text(alphabet="<>!?[]%&;\"'-#x aENTITYDOCTYPEsvgATTLIST", max_size=200), st.booleans())
-def test_any_text_is_checked_or_refused(text: str, is_subset: bool):
+def test_any_text_is_checked_or_rejected(text: str, is_subset: bool):
     """With our errors only."""
     data = (f"<!DOCTYPE svg [{text}]><svg>{text}</svg>" if is_subset else text).encode()
     assert isinstance(root_element(data), str)
@@ -114,7 +114,7 @@ def test_any_text_is_checked_or_refused(text: str, is_subset: bool):
 @pytest.mark.parametrize(
     "piece", ["<!--", "<?x", '<!DOCTYPE svg [<!ENTITY a "', '<!DOCTYPE svg PUBLIC "', "<!ATTLIST a '"]
 )
-def test_open_constructs_are_refused(piece: str):
+def test_open_constructs_are_rejected(piece: str):
     """A megabyte of unclosed declarations is refused; a check that is not linear would not end here."""
     data = (piece * (1_000_000 // len(piece))).encode()
     root_element(data)

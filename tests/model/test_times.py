@@ -40,7 +40,7 @@ def test_durations(text, seconds: float):
     ["", "7", "d", "7D", "-7d", "7.5d", "1e3s", "7d7h", "7 days", "٧d", "7d\x00", "0s", 0, -1, True, None, []]
     + [math.nan, math.inf, 10**400, "999999999d", f"{101 * 365}d", b"7d"],
 )
-def test_invalid_durations_are_refused(text):
+def test_invalid_durations_are_rejected(text):
     """Zero, infinity, other spellings and other types; the message shows the accepted form."""
     with pytest.raises(InvalidDuration, match="7d"):
         parse_duration(text)
@@ -64,7 +64,7 @@ def test_expiry_at_a_time(text: str):
     ["2001-01-01T00:00:00Z", "2030-13-01", "20-30", "Never", "", None, True, {}, [], 0, -5, 10**400]
     + ["9999-12-31T23:59:59-23:59", "2999-01-01T00:00:00Z"],
 )
-def test_invalid_expiries_are_refused(value):
+def test_invalid_expiries_are_rejected(value):
     """Times in the past, times more than a hundred years ahead, and text that is not a time."""
     with pytest.raises(InvalidDuration):
         parse_expiry(value, NOW)

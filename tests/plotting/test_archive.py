@@ -75,7 +75,7 @@ def test_an_svg_that_is_too_large_for_pages_has_both(monkeypatch):
     assert [image.mimetype for image in draw_from_source(source_of(line()), 2**22)] == ["image/svg+xml", "image/png"]
 
 
-def test_a_figure_without_a_source_is_drawn_while_it_is_unchanged():
+def test_a_figure_without_a_source_is_rendered_while_it_is_unchanged():
     """It is compared with the published pixels."""
     figure = line()
     encoded = encode(figure, with_state=True)

@@ -175,7 +175,7 @@ def test_series_have_the_names_of_the_legend_or_the_axis(name):
     assert chart(draw).series == names
 
 
-def test_colour_bars_are_recognized_by_what_they_are():
+def test_colour_bars_are_recognized():
     """The Axes of a colour bar is recognized also where the author made it."""
     figure, grid = plt.subplots(1, 3)
     image = grid[0].imshow(np.eye(2))

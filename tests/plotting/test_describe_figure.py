@@ -6,7 +6,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from jupyter_figserve.model.figures import ALT_LENGTH, TITLE_LENGTH, validate_single_line
+from jupyter_figserve.model.texts import ALT_LENGTH, TITLE_LENGTH, validate_single_line
 from jupyter_figserve.plotting.describe_figure import describe_figure
 
 
@@ -59,7 +59,7 @@ def test_panels_are_counted_by_kind():
     assert describe_figure(figure) == ("All", "3 panels “All”: 2 line plots, image; left.")
 
 
-def test_colour_bars_are_features_wherever_they_are_drawn():
+def test_colour_bars_are_features_wherever_they_are_rendered():
     """A colour bar in an Axes of its own is no panel; its label says what the colours mean."""
     figure, grid = plt.subplots(1, 2)
     figure.colorbar(grid[0].imshow(np.eye(2)), cax=grid[1], label="kelvin")

@@ -135,7 +135,7 @@ def test_sketched_styles_hold_as_in_savefig():
         assert_saved_alike(line)
 
 
-def test_figures_without_pyplot_are_drawn():
+def test_figures_without_pyplot_are_rendered():
     """A Figure without a pyplot manager is encoded like any other."""
 
     def make():
@@ -333,7 +333,7 @@ def test_settings_of_another_thread_are_kept():
 
 
 @pytest.mark.parametrize("name", ["png", "svg", "jpg"])
-def test_too_many_pixels_are_refused_before_drawing(name, monkeypatch):
+def test_too_many_pixels_are_rejected_before_drawing(name, monkeypatch):
     """A figure over the limit is refused with its size before drawing."""
     monkeypatch.setattr(Figure, "draw", lambda *_: pytest.fail("was drawn"))
     with pytest.raises(OutputInvalid, match=r"[0-9,]{6} by [0-9,]{6} pixels") as caught:
@@ -341,7 +341,7 @@ def test_too_many_pixels_are_refused_before_drawing(name, monkeypatch):
     assert caught.value.code == "too_many_pixels"
 
 
-def test_too_many_pixels_of_a_tight_box_are_refused():
+def test_too_many_pixels_of_a_tight_box_are_rejected():
     """An artist far outside the figure does not make the tight image unbounded."""
     figure = line()
     figure.text(300, 0.5, "far away")
@@ -350,7 +350,7 @@ def test_too_many_pixels_of_a_tight_box_are_refused():
         encode(figure, tight=True)
 
 
-def test_less_than_a_pixel_is_refused():
+def test_less_than_a_pixel_is_rejected():
     """A figure smaller than one pixel is refused with that reason."""
     with pytest.raises(OutputInvalid, match="smaller than a pixel"):
         encode(one_pixel(), dpi=50)
@@ -376,7 +376,7 @@ def test_an_error_while_drawing_is_named():
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
-def test_html_of_a_matplotlib_figure_is_refused():
+def test_html_of_a_matplotlib_figure_is_rejected():
     """A matplotlib figure has no HTML form."""
     with pytest.raises(UnsupportedType, match="not available as html"):
         encode(line(), ("html",))

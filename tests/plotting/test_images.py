@@ -73,7 +73,7 @@ def test_pixels_have_no_vector_form(name):
         encode(image(), (name,))
 
 
-def test_too_many_pixels_are_refused_undecoded(monkeypatch):
+def test_too_many_pixels_are_rejected_undecoded(monkeypatch):
     """Images and image bytes over the limit are refused by their header."""
     large = (Image.new("RGB", (400, 300)), raw("jpeg"))
     monkeypatch.setattr(images, "MAX_PIXELS", 400 * 300 - 1)
@@ -113,7 +113,7 @@ def test_an_implausible_dpi_is_dropped():
 
 
 @pytest.mark.parametrize("data", [b"", b"BM....", b"plain words", b"\x00" * 50])
-def test_unknown_bytes_are_refused(data):
+def test_unknown_bytes_are_rejected(data):
     """The message lists the accepted formats."""
     with pytest.raises(
         OutputInvalid, match=f"The {len(data)} bytes are not an image in a known format. Use one of png"
@@ -122,7 +122,7 @@ def test_unknown_bytes_are_refused(data):
 
 
 @pytest.mark.parametrize("data", [FORMATS["png"].magic[0] + b"nothing", FORMATS["jpg"].magic[0], raw("png")[:3000]])
-def test_broken_bytes_are_refused(data):
+def test_broken_bytes_are_rejected(data):
     """A valid header with a broken body is refused."""
     with pytest.raises(OutputInvalid):
         encode(data)

@@ -13,12 +13,13 @@ from PIL import Image
 
 from jupyter_figserve.errors import CodeFailed, InvalidInput, NoFigure, UnsupportedType
 from jupyter_figserve.model.live import LiveRequest
-from jupyter_figserve.plotting.live_call import LiveCallResult, draw
+from jupyter_figserve.model.responses import Response
+from jupyter_figserve.plotting.live_call import LiveCallResult, render_live
 from jupyter_figserve.plotting.signatures import read_signature
 
 
-def call(function: Callable[..., Any], *args: Any, **fields: Any) -> LiveCallResult:
-    return draw(function, read_signature(function), LiveRequest(*args, **fields))
+def call(function: Callable[..., Any], *args: Any, tight: bool = False, **fields: Any) -> LiveCallResult:
+    return render_live(function, read_signature(function), LiveRequest(*args, **fields), tight=tight)
 
 
 def size(result: LiveCallResult) -> tuple[int, int]:
@@ -95,3 +96,62 @@ def test_format_that_the_figure_does_not_have():
         call(Page)
     assert caught.value.code == "html_only"
     assert call(Page, format="html").is_html
+
+
+def labelled() -> Figure:
+    """Return a figure too small for its labels."""
+    made = Figure(figsize=(1.5, 1), dpi=100)
+    made.add_subplot().set(xlabel="A whole label", ylabel="Another")
+    return made
+
+
+def test_tight_keeps_the_labels():
+    """The image grows or shrinks to its content, in each format and resolution."""
+    plain, tight = call(labelled), call(labelled, tight=True)
+    assert size(plain) == (150, 100)
+    assert size(tight)[1] > 100
+    double = call(labelled, tight=True, device_pixel_ratio=2)
+    assert double.device_pixel_ratio == 2
+    assert all(abs(2 * one - two) <= 2 for one, two in zip(size(tight), size(double), strict=True))
+    assert call(labelled, format="svg", tight=True).payload.height > call(labelled, format="svg").payload.height
+
+
+def test_data_and_its_status():
+    """Data is available as JSON and CSV only, and a figure is not."""
+
+    def divide(x: float = 1, y: float = 4):
+        return Response({"error": "y is 0"}, 422) if y == 0 else {"quotient": x / y}
+
+    assert call(divide, format="json").payload.data == b'{"quotient": 0.25}'
+    assert call(divide, format="csv").payload.data == b"quotient\n0.25\n"
+    failed = call(divide, {"y": 0}, format="json")
+    assert (failed.status, failed.payload.data) == (422, b'{"error": "y is 0"}')
+    for function, name, code in ((divide, "png", "data_only"), (figure, "json", "not_data")):
+        with pytest.raises(UnsupportedType) as caught:
+            call(function, format=name)
+        assert caught.value.code == code
+
+
+def test_containers_of_artists_are_figures():
+    """What ``plot`` and ``subplots`` return is a figure, though it is a list or an array."""
+
+    def lines():
+        return plt.plot([1, 2])
+
+    def axes():
+        return plt.subplots(1, 2)[1]
+
+    for function in (lines, axes):
+        assert call(function).payload.mimetype == "image/png"
+
+
+def test_svg_alone():
+    """The error names the format that there is, as a code for pages; text of an SVG is an image."""
+
+    def text():
+        return "<svg xmlns='http://www.w3.org/2000/svg' width='4' height='3'/>"
+
+    with pytest.raises(UnsupportedType, match="Use svg") as caught:
+        call(text)
+    assert caught.value.code == "svg_only"
+    assert call(text, format="svg").payload.mimetype == "image/svg+xml"

@@ -151,7 +151,7 @@ def test_plotly_images_come_from_kaleido(monkeypatch):
 
 
 @pytest.mark.parametrize(("make", "name"), [(plotly, "eps"), (altair, "eps"), (bokeh, "svg"), (bokeh, "pdf")])
-def test_formats_that_a_library_lacks_are_refused(make, name):
+def test_formats_that_a_library_lacks_are_rejected(make, name):
     """The message lists the available formats."""
     with pytest.raises(UnsupportedType, match=f"is not available as {name}; use html"):
         encode(make(), (name,))

@@ -36,7 +36,7 @@ def test_an_image_keeps_its_pixels():
     assert image.image.size == (payload.width, payload.height)
 
 
-def test_long_words_are_broken_and_long_texts_cut():
+def test_long_words_are_broken_and_long_texts_truncated():
     """No line is wider than its place, and text that does not fit on a page is left out."""
     cell = PageCell(1, None, (TextBlock("text", "x" * 500),))
     lines = read(write_pdf([Page("One", (cell, cell))], "One")).pages[0].extract_text().split("\n")

@@ -80,9 +80,10 @@ def test_equal_clip_boxes_are_written_once():
     first.patches[0].set_clip_path(mpl.patches.Rectangle((0, 0), 0.5, 0.5, transform=first.transAxes))
     again = pickle.loads(pickle_figure(figure))
     ours, others = again.axes[:2]
-    assert len({id(patch.clipbox) for patch in ours.patches}) == 2
-    assert ours.patches[0].clipbox is not ours.patches[1].clipbox
-    assert ours.patches[1].clipbox is not others.patches[1].clipbox
+    assert len({id(patch.clipbox) for patch in ours.patches}) == len(ours.patches)
+    assert len({id(patch.clipbox._transform) for patch in ours.patches}) == 2
+    assert ours.patches[0].clipbox._transform is not ours.patches[1].clipbox._transform
+    assert ours.patches[1].clipbox._transform is not others.patches[1].clipbox._transform
     assert rendered(again) == rendered(figure)
 
 

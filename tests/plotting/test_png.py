@@ -102,7 +102,7 @@ def test_metadata_round_trip():
         assert image.text == texts
 
 
-def test_wrong_shapes_are_refused():
+def test_wrong_shapes_are_rejected():
     """Only rows of RGBA bytes are accepted."""
     for wrong in (np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2, 4)), np.zeros((0, 2, 4), np.uint8)):
         with pytest.raises(AssertionError):

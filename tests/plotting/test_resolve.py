@@ -203,7 +203,7 @@ def test_attributes_of_other_libraries_lead_to_the_figure():
         assert find_figure(display).figure is panel.figure
 
 
-def test_several_figures_are_refused():
+def test_several_figures_are_rejected():
     """The figure is not guessed from several."""
     with pytest.raises(OutputInvalid, match="This list contains 2 figures"):
         encode([axes(), axes()])
@@ -211,7 +211,7 @@ def test_several_figures_are_refused():
         encode(TABLE.groupby("kind").plot(x="x", y="y"))
 
 
-def test_artists_on_no_figure_are_refused():
+def test_artists_on_no_figure_are_rejected():
     """An artist that was never added, or was removed, is refused with that reason."""
     with pytest.raises(OutputInvalid, match="does not belong to a figure"):
         encode(plt.Line2D([0], [0]))
@@ -227,13 +227,13 @@ class Hostile:
     [3, "text", [], {}, [1, [2]], object(), np.eye(3), Hostile(), Figure, plt, lambda: 1],
     ids=lambda obj: type(obj).__name__,
 )
-def test_anything_else_is_refused_by_its_type(obj):
+def test_anything_else_is_rejected_by_its_type(obj):
     """The error names the type and the accepted types."""
     with pytest.raises(OutputInvalid, match=f"object of type {type(obj).__name__}. Pass a matplotlib figure"):
         encode(obj)
 
 
-def test_recursive_collections_are_refused():
+def test_recursive_collections_are_rejected():
     """A list that contains itself is refused, without an infinite loop."""
     loop = []
     loop += [loop, loop]

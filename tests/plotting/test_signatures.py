@@ -113,7 +113,7 @@ def test_local_names_in_annotations():
 
 
 @pytest.mark.parametrize("word", ["token", "download", "errors", "no_track_activity"])
-def test_reserved_names_are_refused(word):
+def test_reserved_names_are_rejected(word):
     """They have a meaning in URLs of Jupyter."""
     namespace: dict[str, Any] = {}
     exec(f"def function({word}=1): ...", namespace)
@@ -138,13 +138,13 @@ def test_sizes_may_be_the_functions_own():
         (lambda a=(3, 1): None, "write the lower one first"),
     ],
 )
-def test_unsupported_parameters_are_refused(function, message):
+def test_unsupported_parameters_are_rejected(function, message):
     """At declaration, with the name of the parameter."""
     with pytest.raises(InvalidInput, match=message):
         read_signature(function)
 
 
-def test_invalid_annotations_are_refused():
+def test_invalid_annotations_are_rejected():
     """Unsupported types, bounds on values without an order, a default outside its bounds."""
 
     def mapping(a: dict[str, int]): ...

@@ -661,7 +661,7 @@ def test_r32_a_cancelled_job_leaves_the_queue(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_r33_jobs_over_the_queue_limit_are_refused(sandbox: Sandbox):
+def test_r33_jobs_over_the_queue_limit_are_rejected(sandbox: Sandbox):
     """Queued jobs run or time out; the others are refused at once with a time to retry."""
     small = Sandbox(sandbox.tier)
     queue = RenderQueue(small.renderer, small.renderer.jobs, 4, 60)

@@ -74,7 +74,7 @@ ENTITIES = {
 
 @pytest.mark.parametrize("kind", ENTITIES)
 @pytest.mark.usefixtures("nothing_changes")
-def test_u2_svg_with_entities_is_refused(live_server: ServerProcess, kind: str) -> None:
+def test_u2_svg_with_entities_is_rejected(live_server: ServerProcess, kind: str) -> None:
     """Viewers would expand or fetch entities: 400 or 415, compressed or not."""
     for data, content_type in (
         (ENTITIES[kind], "image/svg+xml"),
@@ -86,7 +86,7 @@ def test_u2_svg_with_entities_is_refused(live_server: ServerProcess, kind: str) 
 
 
 @pytest.mark.usefixtures("nothing_changes")
-def test_u2_oversized_files_are_refused_and_never_decompressed(live_server: ServerProcess) -> None:
+def test_u2_oversized_files_are_rejected_and_never_decompressed(live_server: ServerProcess) -> None:
     """50 MB are refused by their length alone; an svgz of 1 GB is not decompressed into memory."""
     large = post_figure(live_server, SVG.ljust(50 * MEGABYTE), "image/svg+xml", name="large")
     assert (large.status, large.json()["code"]) == (413, "too_large")
@@ -118,7 +118,7 @@ NOT_WHAT_THEY_SAY = {
 
 @pytest.mark.parametrize("kind", NOT_WHAT_THEY_SAY)
 @pytest.mark.usefixtures("nothing_changes")
-def test_u3_bytes_that_do_not_match_their_type_are_refused(live_server: ServerProcess, kind: str) -> None:
+def test_u3_bytes_that_do_not_match_their_type_are_rejected(live_server: ServerProcess, kind: str) -> None:
     """The declared type must match the bytes: 415, and nothing is stored."""
     data, content_type = NOT_WHAT_THEY_SAY[kind]
     answer = post_figure(live_server, data, content_type, name="polyglot")
@@ -172,13 +172,13 @@ def test_u4_hostile_text_is_escaped_everywhere(live_server: ServerProcess, kind:
 
 @pytest.mark.parametrize("text", ["x" * 10_000, "nul \x00 here", "escape \x1b[31m", "a \x85 line"])
 @pytest.mark.usefixtures("nothing_changes")
-def test_u4_long_text_and_control_characters_are_refused(live_server: ServerProcess, text: str) -> None:
+def test_u4_long_text_and_control_characters_are_rejected(live_server: ServerProcess, text: str) -> None:
     """10 kB of title, NUL and terminal escapes are 400, in title, alt text and label."""
     assert post_figure(live_server, name="words", title=text).status == 400
     assert post_figure(live_server, name="words", alt=text).status == 400
 
 
-def test_u4_lone_surrogates_are_refused(live_server: ServerProcess) -> None:
+def test_u4_lone_surrogates_are_rejected(live_server: ServerProcess) -> None:
     """Text that UTF-8 cannot encode arrives in JSON escapes, and is 400 instead of a failure."""
     record = publish(live_server, name="surrogate")
     body = '{"title": "\\ud800"}'
@@ -194,7 +194,7 @@ NAMES += ["a\u200bb", "a\u202eb", "ﬁ/x", "\uff0e\uff0e\uff0fx"]
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.usefixtures("nothing_changes")
-def test_u5_names_outside_the_grammar_are_refused(live_server: ServerProcess, name: str) -> None:
+def test_u5_names_outside_the_grammar_are_rejected(live_server: ServerProcess, name: str) -> None:
     """Names cannot contain paths, devices, hidden files, invisible or look-alike characters."""
     answer = post_figure(live_server, name=name)
     assert answer.status == 400, answer.text
@@ -355,7 +355,7 @@ def test_u8_endless_chunks_are_413(impatient_server: ServerProcess) -> None:
         (("Content-Length: ٣",), 400),
     ],
 )
-def test_u8_an_invalid_length_is_refused_at_once(
+def test_u8_an_invalid_length_is_rejected_at_once(
     impatient_server: ServerProcess, lines: tuple[str, ...], status: int
 ) -> None:
     """The response comes before the body: 413 for a length over the limit, 400 for an invalid number."""
@@ -391,7 +391,7 @@ PARTS = {
 
 @pytest.mark.parametrize("kind", PARTS)
 @pytest.mark.usefixtures("nothing_changes")
-def test_u9_a_form_of_a_million_parts_is_refused_fast(live_server: ServerProcess, kind: str) -> None:
+def test_u9_a_form_of_a_million_parts_is_rejected_fast(live_server: ServerProcess, kind: str) -> None:
     """The parts are counted before any of them is parsed: 400 in a fraction of the parsing time."""
     count = min(1_000_000, 30 * MEGABYTE // len(PARTS[kind]))
     body = PARTS[kind] * count + b"--b--\r\n"

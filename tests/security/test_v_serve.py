@@ -421,7 +421,7 @@ async def test_v1_headers_of_the_event_stream(owner, http) -> None:
     assert "Cache-Control: private, no-" in head
 
 
-async def test_v3_another_sites_requests_with_the_owners_cookie_are_refused(samples, browser) -> None:
+async def test_v3_another_sites_requests_with_the_owners_cookie_are_rejected(samples, browser) -> None:
     """Requests from another site's page are 403 on every private route; a link there that opens a page works."""
     for sample in (s for s in samples if s.is_private):
         for site in ("cross-site", "same-site"):
@@ -438,7 +438,7 @@ async def test_v3_another_sites_requests_with_the_owners_cookie_are_refused(samp
 @pytest.mark.parametrize(
     "address", ["", "api/status", "api/figures", f"f/{MISSING}", "figures/x.png", "static/copy.js"]
 )
-def test_v4_a_foreign_host_name_is_refused(live_server: ServerProcess, address: str) -> None:
+def test_v4_a_foreign_host_name_is_rejected(live_server: ServerProcess, address: str) -> None:
     """DNS rebinding: under another host name the server responds 403 on every route, even with a login."""
     for host in ("evil.example", "evil.example:8888", "127.0.0.1.evil.example", "localhost.evil.example"):
         answer = live_server.fetch(f"figserve/{address}", headers={"Host": host})

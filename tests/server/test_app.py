@@ -25,7 +25,7 @@ async def test_scope_is_the_real_root(context, jp_root_dir):
     assert context.config.scope == str(jp_root_dir.resolve())
 
 
-async def test_status_says_what_there_is(owner, stranger):
+async def test_status_lists_the_facilities(owner, stranger):
     """It shows anyone the version, host, limits and counts."""
     before = (await stranger.get("/api/status")).json()
     await owner.publish()
@@ -59,7 +59,7 @@ class TestNoOpenAccess:
 
 
 class TestStop:
-    async def test_stopping_restores_what_was_wrapped(self, figserve, jp_serverapp):
+    async def test_stopping_restores_wrapped_methods(self, figserve, jp_serverapp):
         """The kernel manager is restored, the store is closed, timers and streams end."""
         wrapped = jp_serverapp.kernel_manager.start_kernel
         assert wrapped.__wrapped__ is not None

@@ -32,7 +32,7 @@ from jupyter_figserve.server.render_config import RenderConfig
         ("embed_origins", ["wiki.example.org"], "https://wiki.example.org"),
     ],
 )
-def test_bad_value_is_refused_in_words(trait, value, words):
+def test_bad_value_is_rejected_in_words(trait, value, words):
     """At the start, with the name of the trait or the expected values."""
     with pytest.raises(TraitError, match="(?s).*" + words):
         FigServe(config=Config(FigServe={trait: value}))

@@ -1,4 +1,4 @@
-"""A store of a test's own, with a clock to turn; and more of them, which end with the test."""
+"""Stores of a test, with a clock under its control."""
 
 from __future__ import annotations
 

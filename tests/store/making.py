@@ -65,6 +65,7 @@ def draft(
     source: bytes | None = None,
     title: str = "",
     alt: str = "",
+    caption: str | None = None,
     **of_identity: str,
 ) -> NewVersion:
     return NewVersion(
@@ -72,6 +73,7 @@ def draft(
         (EncodedImage("image/png", data, 640, 480, 100.0),),
         title=title,
         alt=alt,
+        caption=caption,
         session=session,
         thumbnail=None if thumbnail is None else EncodedImage("image/png", thumbnail, 320, 240),
         source=None if source is None else ("figure", source, {"python": "3.11"}),
@@ -111,7 +113,7 @@ def blob_files(directory: Path) -> set[str]:
 
 
 def assert_sound(store: Store) -> None:
-    """Usage, references and bytes are what counting all versions anew gives."""
+    """Usage, references and bytes equal a recount of all versions."""
     reader = store.catalog.reader
     references: Counter[str] = Counter()
     figures: Counter[tuple[str, str]] = Counter()

@@ -1,4 +1,4 @@
-"""The store as the server uses it: futures, errors that say what to do, and the end."""
+"""The store as the server uses it: futures, errors with advice, and closing."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _refusing(number: int):
     [(errno.ENOSPC, QuotaExceeded), (errno.EDQUOT, QuotaExceeded), (errno.EROFS, ReadOnly), (errno.EIO, ReadOnly)],
 )
 def test_refusing_disk(store, directory, monkeypatch, limit: int, number: int, kind: type[Exception]):
-    """A sentence instead of an OSError; the old version is whole, nothing of the new one stays, and later it works."""
+    """A domain error instead of an OSError; the old version is intact, nothing of the new one stays; a retry works."""
     monkeypatch.setattr("jupyter_figserve.store.repositories.figures._INLINE_BLOB_BYTES", limit)
     record = publish(store, data=b"one")
     publish(store, "other", b"two")
@@ -67,7 +67,7 @@ def test_refusing_disk(store, directory, monkeypatch, limit: int, number: int, k
 
 
 def test_manifest_that_was_not_written_is_written_at_the_next_opening(store, open_here, monkeypatch, caplog):
-    """A full disk, or a kill, just after a publish: it is acknowledged, kept, and later told in its manifest too."""
+    """After a full disk or a kill just after a publish, the figure is kept and its manifest is written later."""
     with monkeypatch.context() as patch:
         patch.setattr(filesystem, "fsync_directory", _refusing(errno.ENOSPC))
         record = publish(store)
@@ -82,7 +82,7 @@ def test_manifest_that_was_not_written_is_written_at_the_next_opening(store, ope
 
 
 def test_publishes_in_a_row_write_one_manifest(store, monkeypatch):
-    """What nobody waits for is done once for many: the manifest tells all versions."""
+    """Deferred manifests are written once for many publishes, with all versions."""
     written = []
     really_write = store.manifests.figures.write
     monkeypatch.setattr(store.manifests.figures, "write", lambda manifest: (written.append(1), really_write(manifest)))
@@ -95,7 +95,7 @@ def test_publishes_in_a_row_write_one_manifest(store, monkeypatch):
 
 
 def test_sharing_tells_the_truth_about_the_disk(store, monkeypatch):
-    """A link that could not be kept is not given out."""
+    """A link that could not be stored is an error."""
     record = publish(store)
     monkeypatch.setattr(filesystem, "fsync_directory", _refusing(errno.ENOSPC))
     with pytest.raises(QuotaExceeded):
@@ -103,8 +103,8 @@ def test_sharing_tells_the_truth_about_the_disk(store, monkeypatch):
     assert store.catalog.reader.exec_driver_sql("select count(*) from links").scalar_one() == 0
 
 
-def test_end_finishes_what_was_begun(store, open_here):
-    """Closing waits for the writer; afterwards a publish is refused at once."""
+def test_end_finishes_pending_records(store, open_here):
+    """Closing waits for the writer; afterwards a publish is rejected at once."""
     futures = [store.catalog.submit(lambda n=n: store.figures._publish(draft(f"f{n}"))) for n in range(10)]
     store.close()
     assert all(future.done() for future in futures)
@@ -115,8 +115,8 @@ def test_end_finishes_what_was_begun(store, open_here):
 
 
 @pytest.mark.parametrize("is_slow", [False, True])
-def test_lists_are_the_same_aside(store, monkeypatch, is_slow: bool):
-    """Whether an index leads to them or not: pages, cursors, and the answer to a wrong one."""
+def test_lists_are_the_same_in_a_thread(store, monkeypatch, is_slow: bool):
+    """With an index and without: pages, cursors, and the error for an invalid one."""
     for name in ("a", "b", "c"):
         publish(store, name)
     monkeypatch.setattr(FigureQuery, "is_slow", is_slow)

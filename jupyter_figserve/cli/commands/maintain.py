@@ -21,13 +21,22 @@ def data_dir_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-@command("gc", "jupyter figserve gc", "jupyter figserve gc --data-dir ~/figures", options=data_dir_option)
+def _gc_options(parser: argparse.ArgumentParser) -> None:
+    data_dir_option(parser)
+    parser.add_argument(
+        "--keep-session-plots",
+        metavar="DURATION",
+        help='how long unshared figures outlive their session, such as "7d" or "never" (default: as configured)',
+    )
+
+
+@command("gc", "jupyter figserve gc", "jupyter figserve gc --data-dir ~/figures", options=_gc_options)
 def gc(options: argparse.Namespace) -> int:
     """Remove expired plots and unreferenced files; servers may be running."""
     from ...store.admin.offline import clean
 
     with Progress("Scanning", _SHARDS) as progress:
-        removed = clean(find_data_dir(options.data_dir), progress.set)
+        removed = clean(find_data_dir(options.data_dir), progress.set, _find_lifetime(options.keep_session_plots))
     print_line(f"Removed: {removed}")
     return OK
 
@@ -51,6 +60,33 @@ def reindex(options: argparse.Namespace) -> int:
     for figure in done.duplicates:
         print_status(f"Skipped, since another figure has the same name and notebook: {figure}")
     return FAILED if done.unreadable or done.incomplete else OK
+
+
+def _find_lifetime(given: str | None) -> float | None:
+    """Return how long unshared figures are kept, in seconds: as given, else as Jupyter's configuration says."""
+    from ...model.times import parse_duration
+
+    text = given if given is not None else _read_configured_lifetime()
+    return None if text in ("", "never") else parse_duration(text)
+
+
+def _read_configured_lifetime() -> str:
+    """Return ``c.FigServe.keep_session_plots`` of the servers' configuration files, else its default."""
+    from jupyter_core.application import JupyterApp
+
+    from ...server.config import FigServeConfig
+
+    class Configuration(JupyterApp):
+        name = "jupyter-server"
+
+    default = str(FigServeConfig.class_traits()["keep_session_plots"].default())
+    for name in ("jupyter_figserve_config", "jupyter_server_config"):
+        app = Configuration(config_file_name=name)
+        app.load_config_file()
+        configured = app.config.get("FigServe", {}).get("keep_session_plots")
+        if isinstance(configured, str):
+            return configured
+    return default
 
 
 def default_data_dir() -> Path:

@@ -37,6 +37,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--collection", metavar="NAME", help='lasting place of the figure (default: "default")')
     parser.add_argument("--title", help="title of its pages")
     parser.add_argument("--alt", help="alternative text for screen readers")
+    parser.add_argument("--caption", help="text shown below the figure")
     parser.add_argument(
         "--share", metavar="DURATION", help='also make a link that expires after "12h", "7d" or "never"'
     )
@@ -45,8 +46,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    if len(_grouped(options.files)) > 1 and (options.name, options.title, options.alt) != (None, None, None):
-        raise ValueError("--name, --title and --alt apply to a single figure. Publish one figure at a time.")
+    if len(_grouped(options.files)) > 1 and any((options.name, options.title, options.alt, options.caption)):
+        raise ValueError("--name, --title, --alt and --caption apply to a single figure. Publish one figure at a time.")
     if options.files == [Path("-")] and options.name is None and options.title is None:
         raise ValueError("Publishing from standard input requires --name.")
 
@@ -99,7 +100,7 @@ def _grouped(files: list[Path]) -> list[list[Path]]:
 
 def _publish(server: SelectedServer, paths: list[Path], options: argparse.Namespace) -> dict[str, Any]:
     metadata = {"name": options.name or _name_of(paths[0], options), "title": options.title, "alt": options.alt}
-    metadata["collection"] = options.collection
+    metadata |= {"caption": options.caption, "collection": options.collection}
     query = {name: value for name, value in metadata.items() if value is not None}
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(_open(path)) for path in paths]
@@ -180,7 +181,7 @@ def _format_of(file: IO[bytes], path: Path) -> Format:
 def _name_of(path: Path, options: argparse.Namespace) -> str | None:
     """Derive the figure's name from the file name; None derives it from the title."""
     from ...errors import InvalidName
-    from ...model.figures import slug
+    from ...model.texts import slug
 
     if path == Path("-"):
         return None

@@ -11,6 +11,9 @@ from .connection import HOW_TO_CONNECT, Connection, check, find_connection
 from .front_end import is_batch_run
 from .running_servers import RunningServer, find_running_servers
 
+READ_ONLY_VARIABLE = "KERNEL_FIGSERVE_READ_ONLY"
+"""Why the server of this kernel cannot store figures, and gave it no key."""
+
 _Known = tuple[tuple[RunningServer, ...], Connection | None]
 _known: _Known | None = None
 
@@ -25,6 +28,9 @@ def get_connection() -> Connection:
     """
     connection = find_connection() or find_batch_connection()
     if connection is None:
+        reason = os.environ.get(READ_ONLY_VARIABLE)
+        if reason:
+            raise NotConnected(f"The figures of this server are read-only: {reason}", code="store_read_only")
         raise NotConnected(HOW_TO_CONNECT)
     return connection
 

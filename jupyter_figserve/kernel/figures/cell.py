@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...model.figures import NAME_LENGTH, slug
+from ...model.texts import NAME_LENGTH, slug
 from ..client.front_end import find_parent, find_shell
 
 _MAX_EXECUTIONS = 16

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InvalidInput, NotConnected
-from ...model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage, check_name, validate_single_line
+from ...model.figures import EncodedImage
 from ...model.formats import ANIMATION_FORMATS, get_format
 from ...model.places import Place, check_collection, read_place
+from ...model.texts import ALT_LENGTH, CAPTION_LENGTH, TITLE_LENGTH, check_name, validate_single_line
 from ..client.batch_server import get_connection
 from ..client.connection import Connection
 from ..client.multipart import encode_form, image_part, json_part
@@ -34,6 +35,7 @@ def publish(
     *,
     title: str | None = None,
     alt: str | None = None,
+    caption: str | None = None,
     format: str | Iterable[str] = "png",
     dpi: float | None = None,
     tight: bool = False,
@@ -47,24 +49,23 @@ def publish(
     ----------
     fig
         A matplotlib figure, axes, artists or animation; a seaborn, plotnine or pandas plot; a PIL image, an array, path
-        or bytes; or what displays as an image or HTML. None is the current figure, else the one last shown or closed.
+        or bytes; or what displays as an image or HTML. None is the current figure, else this cell's last one.
     name
         Identifies the figure within the notebook. None derives it from the title, else from the cell.
-    title, alt
-        Title of its pages, and alternative text. None derives them from the figure.
+    title, alt, caption
+        Title of its pages, alternative text for screen readers, and text shown below the figure. None derives title
+        and alternative text from the figure, and keeps its caption.
     format
         A format such as ``"png"`` or ``"svg"``, or several with the main one first.
     dpi, tight
         Resolution, of which None is the figure's own; whether to crop the margins.
     keep_source
-        Also upload the figure itself in the background, so that the server can render other sizes and formats. The
-        server opens it only in its sandbox.
+        Also upload the figure itself, from which the server's sandbox can render other sizes and formats.
     collection, notebook
-        Another place than this notebook: a named collection, such as ``"nightly"``, or the path of a notebook below the
-        server's root. Without a kernel of the server, None is the collection "default".
+        Another place: a named collection, or a notebook's path. None, without a kernel, is the collection "default".
     """
     _reject_swapped_arguments(fig, name)
-    texts = _check_texts(title, alt)
+    texts = _check_texts(title, alt, caption)
     fig, checked = read_object(fig, None if name is None else check_name(name))
     place, formats = read_place({"collection": collection, "notebook": notebook}), _formats(format)
     return _publish(fig, checked, texts, place, formats, keep_source=keep_source, dpi=dpi, tight=tight)
@@ -119,8 +120,8 @@ def _publish(
     if formats[0] in ANIMATION_FORMATS and not isinstance(connection, NotConnected):
         options["animation"] = animation_limits(lambda: connection.client.get("api/status")["limits"])
     encoded = encode(fig, formats, with_state=keep_source, **options)
-    title, alt = metadata["title"], metadata["alt"]
-    complete = {"title": encoded.title if title is None else title, "alt": encoded.alt if alt is None else alt}
+    derived = {"title": encoded.title, "alt": encoded.alt}
+    complete = derived | {name: text for name, text in metadata.items() if text is not None}
     if isinstance(connection, NotConnected):
         return _keep_unpublished(encoded, name, complete, connection)
     return _post(connection, encoded, name, complete | place.as_json(), keep_source)
@@ -176,10 +177,11 @@ def _post(
     return published
 
 
-def _check_texts(title: str | None, alt: str | None) -> dict[str, str | None]:
+def _check_texts(title: str | None, alt: str | None, caption: str | None) -> dict[str, str | None]:
     return {
         "title": None if title is None else validate_single_line(title, "title", TITLE_LENGTH),
         "alt": None if alt is None else validate_single_line(alt, "alternative text", ALT_LENGTH),
+        "caption": None if caption is None else validate_single_line(caption, "caption", CAPTION_LENGTH),
     }
 
 

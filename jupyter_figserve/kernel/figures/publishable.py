@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InvalidInput, OutputInvalid, TooLarge
-from ...model.figures import slug
 from ...model.formats import ANIMATION_FORMATS, FORMATS, find_format_of_bytes
 from ...model.svg_documents import encode_text
+from ...model.texts import slug
 
 _MAX_BYTES = 2**30
 """Of a file that is read; the server has a smaller limit of its own."""

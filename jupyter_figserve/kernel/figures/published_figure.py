@@ -36,6 +36,7 @@ class FigureVersion:
     created: datetime
     title: str
     alt: str
+    caption: str
     session: str | None
 
 
@@ -75,6 +76,11 @@ class Published(Shareable, HasImageUrl):
     @property
     def alt(self) -> str:
         return str(self._record.get("alt") or self.title or self.name)
+
+    @property
+    def caption(self) -> str:
+        """The text shown below the figure; ``""`` for none."""
+        return str(self._record.get("caption") or "")
 
     @property
     def version(self) -> int:
@@ -140,6 +146,7 @@ class Published(Shareable, HasImageUrl):
                 created=datetime.fromisoformat(entry["created"].replace("Z", "+00:00")),
                 title=entry.get("title") or "",
                 alt=entry.get("alt") or "",
+                caption=entry.get("caption") or "",
                 session=entry.get("session"),
             )
             for entry in self._client.get(f"api/figures/{self.id}/versions")["versions"]

@@ -9,6 +9,7 @@ from ...model import snippets
 from ...model.formats import get_format
 from ..client.client import FigServeClient
 from . import display
+from .availability import check_available
 
 
 class HasImageUrl:
@@ -58,6 +59,34 @@ class SharedLink(HasImageUrl):
         if not url:
             raise _url_unknown()
         return str(url)
+
+    def image_url(
+        self,
+        format: str = "png",
+        *,
+        width: float | None = None,
+        height: float | None = None,
+        dpi: float | None = None,
+    ) -> str:
+        """Return the URL of the image; ``width`` and ``height`` are in pixels.
+
+        A link serves only the sizes on the server's list; ``signed_image_url`` allows others.
+
+        Raises
+        ------
+        UnsupportedType
+            The figure is not available so; the message says why.
+        """
+        url = super().image_url(format, width=width, height=height, dpi=dpi)
+        figure = self._entry.get("figure")
+        if figure and url != self._entry.get("image_url"):
+            sizes = {"width": width, "height": height, "dpi": dpi}
+            check_available(get_format(format), sizes, {}, lambda: self._find_figure(figure))
+        return url
+
+    def _find_figure(self, figure: str) -> dict[str, Any]:
+        record: dict[str, Any] = self._client.get(f"api/figures/{figure}", version=self._entry.get("version"))
+        return record
 
     def signed_image_url(
         self,

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, overload
 
 from ...errors import InvalidInput, NotConnected
-from ...model.figures import check_name
+from ...model.texts import check_name
 from ...model.times import parse_duration
 from .agent import flush_after_cell, start_agent
 from .control_channel import install_handler

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 from ...errors import CodeFailed, FigServeError, NotFound, TooLarge
 from ...model.live import LiveRequest
 from ...model.parameters import SIZES
+from ...model.progress import ProgressListener
 
 if TYPE_CHECKING:
     from ...plotting.live_call import LiveCallResult
-    from ...plotting.progress import Listener
     from ...plotting.signatures import Signature
 
 Reply = Callable[[dict[str, Any], bytes], None]
@@ -97,7 +97,7 @@ class LiveWorker:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._functions: dict[str, LiveFunction] = {}
-        self._queue: queue.SimpleQueue[tuple[dict[str, Any], Reply, Listener | None]] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[dict[str, Any], Reply, ProgressListener | None]] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def register(self, function: LiveFunction) -> None:
@@ -121,7 +121,7 @@ class LiveWorker:
                 self._functions[name] = replace(function, refreshed=secrets.token_hex(6))
             return function is not None
 
-    def submit(self, request: dict[str, Any], reply: Reply, on_progress: Listener | None = None) -> None:
+    def submit(self, request: dict[str, Any], reply: Reply, on_progress: ProgressListener | None = None) -> None:
         """Queue a request; the worker thread calls ``reply`` with the response, and before it ``on_progress``."""
         with self._lock:
             if self._thread is None:
@@ -140,9 +140,11 @@ class LiveWorker:
             request, reply, on_progress = self._queue.get()
             reply(*self.answer(request, on_progress))
 
-    def answer(self, request: dict[str, Any], on_progress: Listener | None = None) -> tuple[dict[str, Any], bytes]:
+    def answer(
+        self, request: dict[str, Any], on_progress: ProgressListener | None = None
+    ) -> tuple[dict[str, Any], bytes]:
         """Return head and body of the response to a request; failures are responses, too."""
-        from ...plotting.live_call import draw
+        from ...plotting.live_call import render_live
         from ...plotting.progress import reporting
 
         head: dict[str, Any] = {"op": "answer", "rid": request.get("rid")}
@@ -154,7 +156,7 @@ class LiveWorker:
             if version is not None and version in request.get("known", ()):
                 return head | {"version": version, "is_unchanged": True}, b""
             with reporting(on_progress):
-                rendered = draw(
+                rendered = render_live(
                     function.function, function.signature, LiveRequest.from_json(request), tight=function.tight
                 )
             _check_size(rendered.payload.data, request.get("max_bytes"))

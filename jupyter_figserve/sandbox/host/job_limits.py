@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...errors import InvalidInput, TooLarge
-from ...model.formats import get_format
+from ...model.formats import get_format, get_live_format
 from ...model.rendering import ALL, DrawOptions, RenderJob
 
 
@@ -42,6 +42,10 @@ def check_job(job: RenderJob, limits: JobLimits) -> None:
     TooLarge
         The source or the requested image exceeds the limits.
     """
+    if job.kind == "function":
+        get_live_format(job.options.format)
+    else:
+        get_format(job.options.format)
     _check_options(job.options, limits)
     if len(job.source) > limits.source_bytes:
         raise TooLarge(f"The source has {len(job.source):,} bytes; the limit is {limits.source_bytes:,}.")
@@ -54,7 +58,6 @@ def check_job(job: RenderJob, limits: JobLimits) -> None:
 
 
 def _check_options(options: DrawOptions, limits: JobLimits) -> None:
-    get_format(options.format)
     for name, side in (("width", options.width), ("height", options.height)):
         if side is not None and not (type(side) is int and side >= 1):
             raise InvalidInput(f"Invalid {name} {side!r:.40}; give a positive integer, in pixels.")

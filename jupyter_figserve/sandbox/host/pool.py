@@ -14,6 +14,7 @@ from ...model.rendering import RenderJob, RenderResult
 from ..renderer import RendererStatus
 from .child_process import ChildProcess
 from .job_limits import JobLimits, check_job
+from .learned_preload import LearnedPreload
 from .results import parse_result
 from .supervisor import ZygoteSupervisor
 from .tiers import SandboxHost
@@ -66,6 +67,8 @@ class LocalRenderer:
         Maximum number of seconds that a job may ask for.
     preload
         Modules that the zygote imports at its start, such as ``pandas``, so that jobs need not.
+    learned_bytes
+        Memory that libraries may occupy which the zygote imports ahead once a job has imported them; 0 learns none.
     cache
         A directory for the font list that no other program uses.
     wrap
@@ -75,6 +78,8 @@ class LocalRenderer:
     allow_unsandboxed
         Run code without a sandbox on hosts that have none. Only for servers where everyone who can post is trusted.
     """
+
+    _learning: asyncio.Task[None] | None = None
 
     def __init__(
         self,
@@ -90,6 +95,7 @@ class LocalRenderer:
         scratch_bytes: int = SCRATCH_BYTES,
         timeout: float = MAX_TIMEOUT,
         preload: Sequence[str] = (),
+        learned_bytes: int = 0,
         cache: Path | None = None,
         wrap: Sequence[str] = (),
         idle_timeout: float | None = None,
@@ -109,11 +115,11 @@ class LocalRenderer:
             on_start=lambda: self._schedule_refill(0),
             on_exit=lambda: self._idle.clear(),
         )
-        self._is_closed = False
+        self._learned, self._learned_bytes = LearnedPreload(), learned_bytes
+        self._is_closed, self._pending = False, 0
         self._running: set[ChildProcess] = set()
         self._idle: list[ChildProcess] = []
         self._slots = asyncio.Semaphore(self.jobs)
-        self._pending = 0
         self._refill_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -135,6 +141,9 @@ class LocalRenderer:
         self._is_closed = True
         if self._refill_timer is not None:
             self._refill_timer.cancel()
+        if self._learning is not None:
+            # A zygote that is being started has to be closed, too.
+            await asyncio.gather(self._learning, return_exceptions=True)
         await self._supervisor.close()
 
     async def render(self, job: RenderJob) -> RenderResult:
@@ -156,9 +165,33 @@ class LocalRenderer:
                 child = await self._get_child()
             if frame is None and child.status is None:
                 raise Unavailable("The sandbox restarted while it drew this figure; try again.", retry_after=1)
-            return parse_result(job, frame, child.output, child.status, self._limits)
+            result = parse_result(job, frame, child.output, child.status, self._limits)
+            self._learn_from(job)
+            return result
         finally:
             self._release(child)
+
+    def _learn_from(self, job: RenderJob) -> None:
+        """Import the libraries of a job ahead from now on, unless others are being imported."""
+        names = self._learned.find_new(job) if self._learned_bytes and self._learning is None else ()
+        if names and not self._is_closed:
+            self._learning = asyncio.create_task(self._load(names))
+            self._learning.add_done_callback(self._on_learned)
+
+    async def _load(self, names: tuple[str, ...]) -> None:
+        """Load libraries, one by one if that fails for all together."""
+        if await self._supervisor.replace(self._learned.modules_with(names), self._learned_bytes):
+            self._learned.add(names)
+        elif len(names) == 1:
+            self._learned.refuse(names[0])
+        else:
+            for name in names:
+                await self._load((name,))
+
+    def _on_learned(self, task: asyncio.Task[None]) -> None:
+        self._learning = None
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("The sandbox could not import libraries ahead", exc_info=task.exception())
 
     def _check(self, job: RenderJob) -> None:
         if self._is_closed:

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from ...errors import CodeFailed, InvalidInput, NoFigure, OutputInvalid, TooLarge, UnsupportedType
-from ...model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage
+from ...model.figures import EncodedImage
 from ...model.formats import FORMATS, Format, get_live_format, looks_like
 from ...model.image_headers import read_header
 from ...model.rendering import ALL, DrawOptions, RenderJob, RenderResult
 from ...model.responses import is_status
+from ...model.texts import ALT_LENGTH, TITLE_LENGTH
 from .. import wire
 from .job_limits import JobLimits, check_pixels
 

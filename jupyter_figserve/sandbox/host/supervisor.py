@@ -56,6 +56,7 @@ class ZygoteSupervisor:
         self._is_busy, self._on_start, self._on_exit = is_busy, on_start, on_exit
         self._is_running = asyncio.Event()
         self._is_closed = False
+        self._first_resident: int | None = None
         self._is_suspended = False
         self._idle_timer: asyncio.TimerHandle | None = None
         self._restarts: deque[float] = deque(maxlen=len(_RESTART_DELAYS))
@@ -79,6 +80,7 @@ class ZygoteSupervisor:
             self.status = _to_status(error)
         self.is_started.set()
         if zygote is not None:
+            self._first_resident = zygote.ready["resident"]
             self._resume(zygote)
 
     async def close(self) -> None:
@@ -92,6 +94,43 @@ class ZygoteSupervisor:
         if zygote is not None:
             await zygote.close()
         self._host.close()
+
+    async def replace(self, modules: tuple[str, ...], max_bytes: int) -> bool:
+        """Let a zygote that has imported these modules take over, without a pause; return whether it does.
+
+        Parameters
+        ----------
+        max_bytes
+            Memory that the modules may occupy; with more, everything stays as it is.
+        """
+        old, before = self.zygote, self._host.learned
+        if old is None or self._is_closed:
+            return False
+        self._host.learned = modules
+        try:
+            new = await self._host.restart()
+        except SandboxUnavailable as error:
+            _log.info("The sandbox does not import %s ahead: %s", ", ".join(modules), error)
+            self._host.learned = before
+            return False
+        grown: int = new.ready["resident"] - (self._first_resident or new.ready["resident"])
+        if grown > max_bytes or self._is_closed or self.zygote is not old or old.is_ending.done():
+            self._host.learned = before if grown > max_bytes else modules
+            await new.close()
+            return grown <= max_bytes
+        self._on_exit()
+        self._resume(new)
+        self._run(self._close_retired(old))
+        return True
+
+    async def _close_retired(self, zygote: ZygoteProcess) -> None:
+        """Wait for the jobs of a zygote that was replaced; if the server closes meanwhile, kill them."""
+        zygote.retire()
+        try:
+            await asyncio.shield(zygote.is_dead)
+        except asyncio.CancelledError:
+            zygote.kill()
+            raise
 
     def find_running(self) -> ZygoteProcess | None:
         """Return the zygote if it can fork children now."""
@@ -134,6 +173,8 @@ class ZygoteSupervisor:
 
     async def _watch(self, zygote: ZygoteProcess) -> None:
         await asyncio.shield(zygote.is_ending)
+        if self.zygote is not zygote:
+            return
         self._is_running.clear()
         self._on_exit()
         if not self._is_suspended:

@@ -36,6 +36,8 @@ class SandboxHost:
         Command that starts the interpreter.
     limits
         Settings of the zygote that limit what a child may use.
+    learned
+        Modules that the next zygote imports, besides those of the settings.
     is_probe
         Whether the zygote only shows what the host allows: it loads no library and cannot draw.
     """
@@ -45,6 +47,7 @@ class SandboxHost:
     cache: Path
     limits: Mapping[str, Any]
     allow_unsandboxed: bool
+    learned: tuple[str, ...] = ()
     is_probe: bool = False
     _layers: Mapping[str, bool] | None = None
     _temporary: str | None = None
@@ -124,7 +127,8 @@ class SandboxHost:
     async def _start(self, layers: Mapping[str, bool]) -> ZygoteProcess:
         self._make_cache()
         command = [*self.wrap, self.python or sys.executable]
-        settings = {**self.limits, **layers, "probe": self.is_probe}
+        preload = [*self.limits["preload"], *self.learned]
+        settings = {**self.limits, **layers, "probe": self.is_probe, "preload": preload}
         return await ZygoteProcess.start(command, settings, self.cache)
 
     def _make_cache(self) -> None:

@@ -61,6 +61,7 @@ class ZygoteProcess:
         self._loop = asyncio.get_running_loop()
         self._children: dict[int, ChildProcess] = {}
         self._last_number = 0
+        self._is_retiring = False
         self.is_ending: asyncio.Future[None] = self._loop.create_future()
         self.is_dead: asyncio.Future[None] = self._loop.create_future()
         self._loop.add_reader(channel, self._read)
@@ -126,6 +127,18 @@ class ZygoteProcess:
         for child in self._children.values():
             child.kill()
 
+    def retire(self) -> None:
+        """End when the running jobs have ended; children that wait for a job end now."""
+        self._is_retiring = True
+        for child in self._children.values():
+            if child.state != "working":
+                child.kill()
+        self._end_if_retired()
+
+    def _end_if_retired(self) -> None:
+        if self._is_retiring and not self._children:
+            self.kill()
+
     async def close(self) -> None:
         """Kill the zygote and wait until all its processes have ended."""
         self.kill()
@@ -153,6 +166,7 @@ class ZygoteProcess:
         elif child is not None:
             del self._children[child.number]
             child.on_exit(event.get("status"))
+            self._end_if_retired()
 
     def _on_exit(self) -> None:
         """Kill the remaining processes; ``is_dead`` is set when all have ended."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import NoFigure, OutputInvalid
 from ...model.formats import CSS_DPI, get_format
+from ...plotting.canvas import fit_tight, tight_box
 from ...plotting.resolve import ResolvedFigure, find_figure
 from .figure_log import figure_log, is_blank
 
@@ -73,7 +74,10 @@ def _as_saved(figure: Any) -> ResolvedFigure:
 
 
 def resize(found: ResolvedFigure, options: dict[str, Any]) -> ResolvedFigure:
-    """Give a figure the requested size, exact to the pixel; with one side given, the aspect ratio is kept."""
+    """Give a figure the requested size, exact to the pixel; with one side given, the aspect ratio is kept.
+
+    A tight image has the requested size with all its content.
+    """
     import matplotlib
 
     width, height, dpi = options["width"], options["height"], options["dpi"]
@@ -83,15 +87,21 @@ def resize(found: ResolvedFigure, options: dict[str, Any]) -> ResolvedFigure:
     kept = {name: v for name, v in found.save_options.items() if name in _COLOURS}
     found = replace(found, save_options=kept)
     figure = found.figure
+    is_tight = (
+        options["tight"]
+        or found.tight
+        or "tight" in (matplotlib.rcParams["savefig.bbox"], found.rc.get("savefig.bbox"))
+    )
     scale = float(CSS_DPI) if get_format(options["format"]).is_vector else float(dpi or found.dpi)
-    own_width, own_height = figure.get_size_inches()
+    own_width, own_height = tight_box(figure).size if is_tight else figure.get_size_inches()
     width = width or max(1, round(height * own_width / own_height))
     height = height or max(1, round(width * own_height / own_width))
-    figure.set_size_inches(_inches(width, scale), _inches(height, scale), forward=False)
-    if not options["tight"]:
-        matplotlib.rcParams["savefig.bbox"] = None
-        return replace(found, tight=False, rc={name: v for name, v in found.rc.items() if name != "savefig.bbox"})
-    return found
+    inches = _inches(width, scale), _inches(height, scale)
+    if is_tight:
+        return replace(found, tight=False, save_options=kept | {"bbox_inches": fit_tight(figure, inches)})
+    figure.set_size_inches(inches, forward=False)
+    matplotlib.rcParams["savefig.bbox"] = None
+    return replace(found, rc={name: v for name, v in found.rc.items() if name != "savefig.bbox"})
 
 
 def _inches(pixels: int, dpi: float) -> float:

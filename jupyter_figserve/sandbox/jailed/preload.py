@@ -21,6 +21,7 @@ jupyter_figserve.plotting.describe jupyter_figserve.plotting.encode jupyter_figs
 jupyter_figserve.plotting.png jupyter_figserve.plotting.resolve jupyter_figserve.plotting.restyle
 jupyter_figserve.plotting.mimebundles jupyter_figserve.plotting.pickling jupyter_figserve.plotting.detached
 jupyter_figserve.plotting.drawing_state jupyter_figserve.plotting.font_files jupyter_figserve.plotting.shared_objects
+jupyter_figserve.model.progress
 cloudpickle.cloudpickle
 """.split()
 _OPTIONAL = frozenset({"zlib_ng.zlib_ng", "PIL.WebPImagePlugin", "cloudpickle.cloudpickle"})

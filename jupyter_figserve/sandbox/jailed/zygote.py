@@ -41,6 +41,7 @@ def main(control: int) -> NoReturn:
             preload.find_libraries()
         else:
             preload.load_libraries(settings["preload"], settings["pixels"])
+        resident = _memory_bytes(1)
         jail, reasons = _build_jail(settings)
     except Exception as error:
         reason = str(error) if isinstance(error, SandboxUnavailable) else f"{type(error).__name__}: {error}"
@@ -50,7 +51,8 @@ def main(control: int) -> NoReturn:
     gc.freeze()
     rlimits.set_not_dumpable()
     own = os.pidfd_open(os.getpid())
-    _send(channel, {"event": "ready", "reasons": reasons, **_layers_of(jail), "libraries": libraries()}, [own])
+    ready = {"event": "ready", "reasons": reasons, "libraries": libraries(), "resident": resident, **_layers_of(jail)}
+    _send(channel, ready, [own])
     os.close(own)
     Zygote(channel, jail).serve()
 
@@ -139,7 +141,7 @@ def _build_jail(settings: dict[str, Any]) -> tuple[Jail, list[str]]:
     if threads != 1:
         raise SandboxUnavailable(f"the libraries have started {threads - 1} threads, which makes forking unsafe")
     reasons: list[str] = []
-    zygote_bytes = _address_space()
+    zygote_bytes = _memory_bytes(0)
     program = _find_filter(settings, reasons)
     readable = tuple(readable_paths())
     namespaces = _enter_namespaces(settings, readable, reasons)
@@ -229,10 +231,10 @@ def _layers_of(jail: Jail) -> dict[str, Any]:
     }
 
 
-def _address_space() -> int:
-    """Return the size of the address space in bytes, from /proc/self/statm: proc(5)."""
+def _memory_bytes(field: int) -> int:
+    """Return the bytes of address space (field 0) or of resident memory (1), from /proc/self/statm: proc(5)."""
     with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        return int(file.read().split()[field]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _set_oom_score() -> None:

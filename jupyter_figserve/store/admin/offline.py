@@ -54,9 +54,17 @@ def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -
     return report
 
 
-def clean(directory: Path, progress: Callable[[int], None] = lambda _: None) -> GcReport:
-    """Collect the garbage of a whole directory; servers may be using it. ``progress`` is called with 1 to 256."""
-    store = open_store(directory, keep_session_plots=None)
+def clean(
+    directory: Path, progress: Callable[[int], None] = lambda _: None, keep_session_plots: float | None = None
+) -> GcReport:
+    """Collect the garbage of a whole directory; servers may be using it. ``progress`` is called with 1 to 256.
+
+    Parameters
+    ----------
+    keep_session_plots
+        How long unshared figures outlive their session, in seconds; None keeps them.
+    """
+    store = open_store(directory, keep_session_plots=keep_session_plots)
     try:
         return asyncio.run(_collect_all(store, progress))
     finally:

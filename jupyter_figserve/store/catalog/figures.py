@@ -39,6 +39,7 @@ _WHOLE: sa.Select[Any] = sa.select(
     _V.session,
     _V.title,
     _V.alt,
+    _V.caption,
     _V.source_kind,
     _V.source_digest,
     _V.source_size,
@@ -53,7 +54,7 @@ _WHOLE: sa.Select[Any] = sa.select(
         tables.representations, sa.and_(_R.figure == _V.figure, _R.version == _V.number)
     )
 )
-_PARTS = 22
+_PARTS = 23
 """Index of the first column of a representation."""
 _OF_ID = _F.id == sa.bindparam("id")
 _NEWEST_OF_ID = _WHOLE.where(_OF_ID, _V.number == _F.latest).order_by(_R.position)
@@ -185,6 +186,7 @@ def _record(rows: list[Row[Any]]) -> FigureRecord:
         session=first.session,
         title=first.title,
         alt=first.alt,
+        caption=first.caption,
         representations=tuple(part for is_thumbnail, part in shown if not is_thumbnail),
         thumbnail=next((part for is_thumbnail, part in shown if is_thumbnail), None),
         source=_source(first),

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from ...model.figures import FigureRecord, Identity, Representation, Source, Version, new_id
 from ...model.links import FIGURE, Target
+from ...model.new_version import NewVersion
 from ...model.quotas import PublishLimits, Quota
 from ...model.source_check import SourceCheck
 from . import events, figures, links, sessions, tables
@@ -63,14 +64,15 @@ def check_quota(
     usage.check(connection, quotas, places, size, new_to)
 
 
-def publish(
-    connection: Connection, limits: PublishLimits, identity: Identity, origin: str, version: Version
-) -> FigureRecord:
-    """Add ``version`` to the figure of this identity, unless it is a duplicate of the newest one.
+def publish(connection: Connection, limits: PublishLimits, draft: NewVersion, version: Version) -> FigureRecord:
+    """Add ``version`` of ``draft`` to its figure, unless it is a duplicate of the newest one.
 
     ``version.number`` is ignored; the next number is assigned.
     """
+    identity, origin = draft.identity, draft.origin
     known = figures.find_by_identity(connection, identity)
+    if known is not None and draft.caption is None:
+        version = replace(version, caption=known.version.caption)
     if known is not None and version.is_duplicate_of(known.version):
         if version.session:
             sessions.record_version(connection, version.session, known.id, known.version.number)
@@ -161,15 +163,16 @@ def add_representation(
     return True
 
 
-def change_text(connection: Connection, record: FigureRecord, title: str, alt: str, now: float) -> None:
-    """Replace title and alternative text of the newest version; ``record`` was read in this transaction."""
+def change_text(connection: Connection, record: FigureRecord, text: Mapping[str, str], now: float) -> None:
+    """Replace title, alternative text and caption of the newest version; ``record`` was read in this transaction."""
     newest = tables.versions.c
     connection.execute(
         tables.versions.update()
         .where(newest.figure == record.id, newest.number == record.version.number)
-        .values(title=title, alt=alt)
+        .values(**text)
     )
-    connection.execute(tables.figures.update().where(tables.figures.c.id == record.id).values(title=title, updated=now))
+    changed = tables.figures.update().where(tables.figures.c.id == record.id)
+    connection.execute(changed.values(title=text["title"], updated=now))
     events.add(connection, now, record.owner, "figure.changed", event_data(record))
 
 
@@ -185,7 +188,7 @@ def delete(connection: Connection, record: FigureRecord, now: float) -> None:
 
 
 def insert_version(connection: Connection, figure_id: str, version: Version, now: float) -> None:
-    row = {name: getattr(version, name) for name in ("number", "created", "session", "title", "alt")}
+    row = {name: getattr(version, name) for name in ("number", "created", "session", "title", "alt", "caption")}
     provenance = json.dumps(version.provenance, ensure_ascii=False)
     connection.execute(
         _INSERT_VERSION,

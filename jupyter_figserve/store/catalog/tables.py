@@ -56,6 +56,7 @@ versions = Table(
     Column("session", String),
     Column("title", String, nullable=False),
     Column("alt", String, nullable=False),
+    Column("caption", String, nullable=False),
     Column("source_kind", String),
     Column("source_digest", String),
     Column("source_size", Integer),

@@ -162,15 +162,19 @@ class FigureRepository(Repository):
         """Record whether the source of a record's version could be rendered; manifests leave it out."""
         await self._write(publishing.record_source_check, record.id, record.version.number, check)
 
-    async def change_text(self, record: FigureRecord, title: str, alt: str) -> FigureRecord:
-        """Replace the title and the alternative text of the newest version.
+    async def change_text(
+        self, record: FigureRecord, title: str | None = None, alt: str | None = None, caption: str | None = None
+    ) -> FigureRecord:
+        """Replace title, alternative text and caption of the newest version; None leaves one as it is.
 
         Raises
         ------
         NotFound
             When the figure is gone.
         """
-        return await self._write(self._change_text, record.id, title, alt)
+        given = {"title": title, "alt": alt, "caption": caption}
+        changes = {name: text for name, text in given.items() if text is not None}
+        return await self._write(self._change_text, record.id, changes)
 
     async def delete(self, figure_ids: Sequence[str]) -> int:
         """Remove figures with their links, so that they can be restored for ``keep_deleted`` seconds; return how many
@@ -212,7 +216,7 @@ class FigureRepository(Repository):
 
         def insert(connection: Connection) -> FigureRecord:
             with self._blob_writer.putting(blobs):
-                return publishing.publish(connection, self.limits, draft.identity, draft.origin, version)
+                return publishing.publish(connection, self.limits, draft, version)
 
         try:
             record = self._catalog.transact(insert)
@@ -244,14 +248,17 @@ class FigureRepository(Repository):
                 self._catalog.transact(self._blob_writer.drop_unreferenced, [blob])
         return is_inserted
 
-    def _change_text(self, connection: Connection, figure_id: str, title: str, alt: str) -> FigureRecord:
+    def _change_text(self, connection: Connection, figure_id: str, changes: dict[str, str]) -> FigureRecord:
         newest = figures.find(connection, figure_id)
         if newest is None:
             raise NotFound("There is no such figure.")
         now = self._clock()
-        publishing.change_text(connection, newest, title, alt, now)
+        version = newest.version
+        text = {"title": version.title, "alt": version.alt, "caption": version.caption} | changes
+        publishing.change_text(connection, newest, text, now)
         self._aggregate.write_manifest(connection, figure_id)
-        return replace(newest, updated=now, version=replace(newest.version, title=title, alt=alt))
+        title, alt, caption = text.values()
+        return replace(newest, updated=now, version=replace(version, title=title, alt=alt, caption=caption))
 
     def _delete(self, connection: Connection, figure_ids: Sequence[str]) -> int:
         return sum(self._deletion.delete(connection, figure_id, self._clock()) for figure_id in figure_ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -77,3 +78,35 @@ def test_with_a_running_server(make_server, tmp_path):
     assert shell.run("reindex", "--data-dir", str(server.data_dir)).out.startswith("Restored: 1 figures")
     server.restart()
     assert "sales" in shell.run("list").out
+
+
+@pytest.mark.parametrize(
+    ("configured", "arguments", "lifetime"),
+    [
+        (None, [], 7 * 86_400.0),
+        ("2d", [], 2 * 86_400.0),
+        ("never", [], None),
+        ("never", ["--keep-session-plots", "1h"], 3600.0),
+    ],
+)
+def test_gc_removes_expired_plots_as_configured(monkeypatch, data_dir, tmp_path, configured, arguments, lifetime):
+    """Those of ended sessions, after the time of the servers' configuration or the one given."""
+    given = []
+    monkeypatch.setattr("jupyter_figserve.store.admin.offline.clean", lambda *values: given.append(values[2]) or "")
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
+    if configured is not None:
+        (tmp_path / "jupyter_server_config.py").write_text(f"c.FigServe.keep_session_plots = {configured!r}\n")
+    assert cli.main(["gc", "--data-dir", str(data_dir), *arguments]) == cli.OK
+    assert given == [lifetime]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="ELSEWHERE: /dev/full exists on Linux")
+def test_full_disk_is_reported_in_one_line(data_dir):
+    """Not as a traceback, and with exit code 1."""
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "jupyter_figserve.cli", "gc", "--data-dir", str(data_dir)]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("jupyter figserve gc: ")
+    assert "No space left on device" in done.stderr

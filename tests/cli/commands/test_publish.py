@@ -98,7 +98,7 @@ def test_odd_file_names_are_literal(name, shell, live_server):
     assert len(shell.run("publish", "--name", "odd", "--", name).err.splitlines()) == 1
 
 
-def test_symlinks_are_followed_and_devices_refused(shell, plot, live_server):
+def test_symlinks_are_followed_and_devices_rejected(shell, plot, live_server):
     """C2: symbolic links are followed; devices and pipes are rejected."""
     (shell.home / "link.png").symlink_to("plot.png")
     record = shell.run("publish", "link.png", "--json").json()["figures"][0]

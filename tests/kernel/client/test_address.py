@@ -46,7 +46,7 @@ def test_token_is_extracted_from_the_query():
 
 
 @pytest.mark.parametrize("text", ["", "  ", "ftp://host/", "http://", "http://host:port/", "http://host:0/", "/lab"])
-def test_invalid_server_urls_are_refused(text):
+def test_invalid_server_urls_are_rejected(text):
     """The message shows the form of a URL."""
     with pytest.raises(InvalidInput):
         parse_pasted(text)

@@ -87,3 +87,10 @@ def test_named_server_of_ones_own_needs_no_key(run_at, fake, monkeypatch):
     run_at(os.getpid())
     monkeypatch.setenv("FIGSERVE_URL", fake.url.replace("127.0.0.1", "localhost"))
     assert get_connection().client.credential
+
+
+def test_read_only_store_is_named(monkeypatch, runtime):
+    """There is a server, but it gave this kernel no key."""
+    monkeypatch.setenv("KERNEL_FIGSERVE_READ_ONLY", "The disk is full.")
+    with pytest.raises(errors.NotConnected, match=r"read-only: The disk is full\."):
+        get_connection()

@@ -29,7 +29,7 @@ def test_a_key_and_a_token_go_in_their_own_headers(fake, key, header, value):
 
 
 @pytest.mark.parametrize("key", ["", "  ", "a\nb: c", "schlüssel"])
-def test_invalid_key_is_refused(fake, key):
+def test_invalid_key_is_rejected(fake, key):
     """Characters that would end a header are rejected, and the key is not in the message."""
     with pytest.raises(errors.InvalidInput) as caught:
         fake.client(key)

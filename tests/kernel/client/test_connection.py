@@ -28,7 +28,7 @@ def runtime_file(tmp_path, monkeypatch):
     return {"JPY_PARENT_PID": "4711"}
 
 
-def test_without_any_server_the_error_says_what_to_do():
+def test_error_without_a_server_has_advice():
     """The message names all three ways to connect."""
     with pytest.raises(errors.NotConnected) as caught:
         get_connection()

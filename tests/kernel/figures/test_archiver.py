@@ -88,7 +88,7 @@ def test_the_images_are_sent_to_the_version(server, target):
     assert [request.path for request in server.received].count("/base/figserve/api/status") == 1
 
 
-def test_nothing_is_drawn_while_the_cell_runs(server, target, shell):
+def test_nothing_is_rendered_while_the_cell_runs(server, target, shell):
     """Nor before the reply; the end of the cell starts it."""
     archive, job = Archiver(), Job(target)
     archive.put(job)
@@ -137,7 +137,7 @@ def test_the_queue_is_bounded(server, target, shell, monkeypatch):
     assert jobs[-1].drawn.is_set()
 
 
-def test_what_cannot_be_pickled_is_drawn_between_cells(server, target, shell, monkeypatch):
+def test_unpicklable_figure_is_rendered_between_cells(server, target, shell, monkeypatch):
     """In the thread of the cells, which may be using the figure."""
     threads = []
 

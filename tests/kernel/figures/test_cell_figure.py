@@ -71,7 +71,7 @@ def test_an_error_in_the_cell_publishes_nothing(kernel):
 
 
 @pytest.mark.parametrize("cell", ["plt.title('T'); plt.show()", "plt.title('T'); plt.close()"])
-def test_publish_without_a_figure_takes_what_this_cell_showed(kernel, cell):
+def test_publish_without_a_figure_uses_the_figure_of_the_cell(kernel, cell):
     """In the same cell; in the next one there is no current figure."""
     result = kernel.run(f"{cell}\npub = figserve.publish(name='b'); print(pub.title, plt.get_fignums()); pub.delete()")
     assert (result.error, result.stdout) == (None, "T []\n")

@@ -63,7 +63,7 @@ def test_batch_run_goes_on_after_one_warning(batch, encoder):
     ],
 )
 @pytest.mark.filterwarnings("ignore:Nothing is published")
-def test_what_needs_the_server_says_so(batch, encoder, use):
+def test_commands_without_a_server_fail_with_advice(batch, encoder, use):
     """With the name of the figure and what to do."""
     figure = figserve.publish(PNG, "sales")
     with pytest.raises(errors.NotConnected, match=r'"sales" is not published.*FIGSERVE_URL'):

@@ -29,7 +29,16 @@ def test_publish_sends_image_thumbnail_and_texts(connected, encoder, cell):
     """The form contains the metadata, the representations in order with their sizes, and the thumbnail."""
     svg = EncodedImage("image/svg+xml", SVG, 640, 480)
     encoder.makes = FakeEncoded((svg, EncodedImage("image/png", PNG, 1280, 960, 200.0)))
-    figserve.publish("<fig>", "sales", title=" Sales\n2024 ", alt="Rising", format=("svg", "png"), dpi=200, tight=True)
+    figserve.publish(
+        "<fig>",
+        "sales",
+        title=" Sales\n2024 ",
+        alt="Rising",
+        caption="As of\nMay",
+        format=("svg", "png"),
+        dpi=200,
+        tight=True,
+    )
     assert encoder.calls == [(b"<fig>", ("svg", "png"), {"dpi": 200, "tight": True, "with_state": True})]
     parts = connected.published[0].parts
     assert [part[:2] for part in parts] == [
@@ -43,6 +52,7 @@ def test_publish_sends_image_thumbnail_and_texts(connected, encoder, cell):
         "name": "sales",
         "title": "Sales 2024",
         "alt": "Rising",
+        "caption": "As of May",
         "cell": cell.as_json(),
         "provenance": {"libraries": encoder.libraries()},
         "sizes": [
@@ -78,7 +88,7 @@ def test_unnamed_figures_are_named_after_title_or_cell(connected, encoder):
 
 
 @pytest.mark.parametrize("name", ["", "a/b", ".hidden", "x" * 101, "nul", 7])
-def test_invalid_name_is_refused_before_rendering(connected, encoder, name):
+def test_invalid_name_is_rejected_before_rendering(connected, encoder, name):
     """An explicit name is used unchanged or rejected."""
     with pytest.raises(errors.InvalidName):
         figserve.publish(PNG, name)
@@ -86,7 +96,7 @@ def test_invalid_name_is_refused_before_rendering(connected, encoder, name):
 
 
 @pytest.mark.parametrize("format", ["bmp", (), ("png", 7), ("png", "bmp")])
-def test_invalid_format_is_refused_before_rendering(connected, encoder, format):
+def test_invalid_format_is_rejected_before_rendering(connected, encoder, format):
     """Formats are those of the format table."""
     with pytest.raises(errors.FigServeError):
         figserve.publish(PNG, format=format)
@@ -99,7 +109,7 @@ def test_format_names(connected, encoder):
     assert encoder.calls[0][1] == ("jpg", "png")
 
 
-def test_swapped_arguments_are_refused(connected, encoder):
+def test_swapped_arguments_are_rejected(connected, encoder):
     """Swapped arguments have their own message."""
     with pytest.raises(errors.InvalidInput, match=r"publish\(name="):
         figserve.publish("sales")
@@ -217,7 +227,7 @@ def test_place_is_sent_and_asked_for(connected, encoder):
 
 
 @pytest.mark.parametrize("place", [{"collection": "a/b"}, {"notebook": "../a"}, {"collection": "a", "notebook": "b"}])
-def test_impossible_place_is_refused_before_anything_is_sent(connected, encoder, place):
+def test_impossible_place_is_rejected_before_anything_is_sent(connected, encoder, place):
     """With a sentence, and without a request."""
     with pytest.raises(figserve.FigServeError):
         figserve.publish(PNG, "load", **place)

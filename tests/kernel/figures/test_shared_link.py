@@ -15,11 +15,14 @@ def pub(connected, encoder):
     return figserve.publish(PNG, "sales")
 
 
-def test_link_has_snippets(pub):
+def test_link_has_snippets(pub, fake):
     """It has a URL, image URLs and the server's snippets."""
     link = pub.share()
     assert link.url.endswith(f"/f/{TOKEN}")
     assert link.image_url() == f"{link.url}.png"
+    with pytest.raises(errors.UnsupportedType, match=r"not available as svg, only as png\. It has no source\."):
+        link.image_url("svg", width=640)
+    fake.sources[next(iter(fake.figures)), 1] = b"pickle"
     assert link.image_url("svg", width=640) == f"{link.url}.svg?width=640"
     assert [link.markdown, link.html, link.iframe, link.latex] == [
         f"{name} of {link.url}" for name in ("markdown", "html", "iframe", "latex")

@@ -243,7 +243,7 @@ def test_viewers_see_redacted_errors(live_server, kernel, get):
     assert ("printed text" in error["output"], "in secretive" in error["traceback"]) == (True, True)
 
 
-def test_invalid_links_are_refused(kernel, get):
+def test_invalid_links_are_rejected(kernel, get):
     """Unknown names, values out of bounds, and parameters both locked and allowed are rejected."""
     for arguments, message in (
         ("allow=['nothing']", "no parameter 'nothing' to allow"),

@@ -173,7 +173,7 @@ def test_a_temporary_cache_directory_is_the_fallback(tmp_path: Path):
     "fields",
     [{"timeout": 0}, {"timeout": 61}, {"timeout": float("nan")}, {"seed": -1}, {"seed": 2**32}, {"figure": "some"}],
 )
-def test_invalid_jobs_are_refused(full_sandbox: Sandbox, fields):
+def test_invalid_jobs_are_rejected(full_sandbox: Sandbox, fields):
     """They are refused before a child is taken."""
     assert isinstance(full_sandbox.attack(QUICK, **fields), InvalidInput)
 

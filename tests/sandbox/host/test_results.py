@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_figserve.errors import CodeFailed, FigServeError, InvalidInput, NoFigure, OutputInvalid, TooLarge
-from jupyter_figserve.model.figures import TITLE_LENGTH
 from jupyter_figserve.model.rendering import ALL, DrawOptions, RenderJob, RenderResult
+from jupyter_figserve.model.texts import TITLE_LENGTH
 from jupyter_figserve.sandbox import wire
 from jupyter_figserve.sandbox.fake import draw
 from jupyter_figserve.sandbox.host.job_limits import JobLimits
@@ -276,7 +276,7 @@ def test_sizes_of_jpeg_and_webp(name: str, data: bytes, size: tuple[int, int]):
         ("webp", WEBP + b"VP8 " + bytes(40)),
     ],
 )
-def test_images_without_a_size_are_refused(name: str, data: bytes):
+def test_images_without_a_size_are_rejected(name: str, data: bytes):
     """A raster image must state a size, because its pixels are limited."""
     with pytest.raises(OutputInvalid, match="cannot be read"):
         parsed(data, of=job(name))
@@ -304,7 +304,7 @@ def test_any_json_in_any_field_raises_our_own_errors(value: Any):
             continue
 
 
-def test_the_parser_reads_what_the_child_writes():
+def test_parser_reads_the_frames_of_a_child():
     """These tests build frames in the format of ``wire.pack_frame``."""
     packed = b"".join(wire.pack_frame({"status": "drawn", "images": [{}]}, [PNG]))
     assert parse(packed).images[0].data == PNG

@@ -197,7 +197,7 @@ def test_an_interpreter_that_cannot_render(python: str, reason: str):
     assert reason in " ".join(report.reasons)
 
 
-def test_another_platform_is_refused_with_a_reason(monkeypatch: pytest.MonkeyPatch):
+def test_another_platform_is_rejected_with_a_reason(monkeypatch: pytest.MonkeyPatch):
     """Nothing is started there."""
     monkeypatch.setattr(sys, "platform", "darwin")
     report = doctor.examine()

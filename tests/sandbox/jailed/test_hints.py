@@ -27,6 +27,7 @@ from ..harness import Sandbox
         ("open('/etc/evil', 'w')", "to its own directory"),
         ("%run other.py", "notebook syntax"),
         ("x = 1\n%%bash\nls", "notebook syntax"),
+        ("PanicException = type('PanicException', (BaseException,), {})\nraise PanicException('socket')", "Altair"),
     ],
 )
 def test_errors_of_the_sandbox_have_a_hint(full_sandbox: Sandbox, code: str, hint: str):

@@ -37,7 +37,7 @@ def size(sandbox: Sandbox, code: str, **fields) -> tuple[int, int]:
         (TWO + "plt.show()\ndisplay({'text/html': '<b>table</b>'}, raw=True)\n", (300, 100)),
     ],
 )
-def test_what_is_displayed_is_the_figure(full_sandbox: Sandbox, code: str, expected: tuple[int, int]):
+def test_displayed_object_is_the_figure(full_sandbox: Sandbox, code: str, expected: tuple[int, int]):
     """Unless the code goes on to another figure; an image, but not a table, precedes a figure that was shown."""
     assert size(full_sandbox, code) == expected
 
@@ -57,7 +57,7 @@ def test_text_is_printed(full_sandbox: Sandbox):
 
 
 @pytest.mark.parametrize("source", ["", "from IPython import get_ipython\n"])
-def test_the_shell_ignores_what_does_not_matter(full_sandbox: Sandbox, source: str):
+def test_irrelevant_cells_are_ignored(full_sandbox: Sandbox, source: str):
     """Inline display and packages; probes of a front end find none."""
     code = source + (
         "shell = get_ipython()\nshell.run_line_magic('matplotlib', 'inline')\nshell.magic('%config X.y = 1')\n"

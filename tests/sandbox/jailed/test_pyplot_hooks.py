@@ -30,7 +30,7 @@ def test_a_closed_output_is_not_an_error(sandbox: Sandbox, code: str):
     assert sandbox.render(f"import sys\n{code}\n{LINE}").images[0].data == sandbox.reference
 
 
-def test_other_sockets_stay_refused(sandbox: Sandbox):
+def test_other_sockets_stay_rejected(sandbox: Sandbox):
     """The only pair that works is a pipe."""
     code = "import socket\nfor make in (socket.socket, lambda: socket.socketpair(socket.AF_UNIX)):\n"
     code += "    try:\n        make()\n        print('made')\n    except PermissionError:\n        print('refused')\n"

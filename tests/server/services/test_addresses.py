@@ -108,7 +108,7 @@ class TestForKernels:
             ({"sock": "/run/my server.sock"}, "http+unix://%2Frun%2Fmy%20server.sock/figserve"),
         ],
     )
-    def test_kernels_dial_what_the_server_listens_on(self, values, url):
+    def test_kernels_use_the_address_of_the_server(self, values, url):
         """A loopback IP if it listens on all interfaces, or its Unix socket."""
         assert ServerAddresses(server(**values)).for_kernels() == url
 

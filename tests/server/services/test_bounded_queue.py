@@ -44,7 +44,7 @@ async def test_first_come_first_served():
     assert (callers.queue.running, callers.queue.waiting) == (0, 0)
 
 
-async def test_one_too_many_is_refused():
+async def test_one_too_many_is_rejected():
     """Only a low-priority caller may wait beyond the limit, and goes last."""
     callers = make(1, 1)
     tasks = await callers.come("a")

@@ -236,7 +236,7 @@ def test_directory_that_cannot_be_made_is_empty_and_read_only(tmp_path: Path, op
         publish(store)
 
 
-def test_opening_removes_what_a_kill_left_of_a_manifest(directory: Path, open_here):
+def test_opening_removes_unfinished_manifests(directory: Path, open_here):
     """And what it left of a trial of the directory."""
     record = publish(open_here())
     for name in ("figures/writing.tmp", ".probe"):

@@ -33,7 +33,7 @@ def _rows(reader, table) -> set[str]:
     return {str(tuple(row)) for row in reader.execute(table.select())}
 
 
-def test_everything_comes_back(store, restored, clock):
+def test_everything_is_restored(store, restored, clock):
     """Figures, versions, parts, links, references, usage and who made what are equal, row by row."""
     for n in range(4):
         publish(store, data=bytes([n]), thumbnail=b"small", source=b"pickle", session=f"k{n % 2}")
@@ -54,7 +54,7 @@ def test_everything_comes_back(store, restored, clock):
     }
 
 
-def test_progress_is_told(store, restored):
+def test_progress_is_reported(store, restored):
     """Figure by figure."""
     for n in range(3):
         publish(store, f"f{n}")

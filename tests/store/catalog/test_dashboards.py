@@ -1,4 +1,4 @@
-"""Dashboards in the store: identity, versions, what they hold, renames, and the catalog rebuilt with them."""
+"""Dashboards in the store: identity, versions, references, renames, and rebuilding."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def link_to(dashboard: str, **fields) -> Link:
 
 
 def test_same_layout_is_the_same_version(store):
-    """Another one is the next of the same dashboard, told by an event each."""
+    """Another layout is the next version; each version has an event."""
     first = keep(store)
     assert keep(store) == first
     second = keep(store, NOTES, NOTES)
@@ -54,7 +54,7 @@ def test_names_tell_dashboards_apart(store):
 
 
 def test_shown_figures_stay(open_here, clock):
-    """Those of ended sessions, and pinned versions beyond what is kept of a figure."""
+    """Figures of ended sessions, and pinned versions beyond ``keep_versions``."""
     store = open_here(keep_session_plots=60.0, limits=PublishLimits(keep_versions=1))
     from jupyter_figserve.store.catalog import sessions
 
@@ -72,7 +72,7 @@ def test_shown_figures_stay(open_here, clock):
 
 
 def test_deletion_takes_links_and_manifest(store):
-    """A link onto one that is gone is refused."""
+    """A link to a deleted dashboard is rejected."""
     board = keep(store)
     run(store.links.add(link_to(board.id)))
     assert run(store.dashboards.delete(board))
@@ -84,15 +84,15 @@ def test_deletion_takes_links_and_manifest(store):
 
 
 def test_follows_its_notebook(store):
-    """A rename keeps id and links; publishing under the new path goes on with it."""
+    """A rename keeps id and links; publishing under the new path makes the next version."""
     board = keep(store)
     run(store.rename_notebook("ann", "/srv", "report.ipynb", "final.ipynb"))
     moved = replace(identity("board"), notebook="final.ipynb")
     assert run(store.dashboards.publish(moved, layout(), None)).id == board.id
 
 
-def test_lost_catalog_comes_back_with_dashboards(open_here, directory: Path):
-    """From their manifests, which are private; links open, and one that cannot be read is told of."""
+def test_lost_catalog_is_rebuilt_with_dashboards(open_here, directory: Path):
+    """From their private manifests, with links; an unreadable manifest is reported."""
     store = open_here()
     board = keep(store)
     link = link_to(board.id, locked={"type": "Bear"}, allowed=("since",))

@@ -1,4 +1,4 @@
-"""The catalog's database: durable, migrated, readable by older and newer servers, and found out when damaged."""
+"""The catalog's database: durability, migrations, compatibility with other versions, and damage."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _execute(path: Path, *statements: str) -> None:
 
 @pytest.mark.parametrize(("shared_memory", "journal"), [(True, "wal"), (False, "delete")])
 def test_commits_are_durable(path: Path, shared_memory: bool, journal: str):
-    """Both connections: WAL where memory is shared, synchronous FULL always, foreign keys held."""
+    """Both connections: WAL with shared memory, synchronous FULL, foreign keys on."""
     catalog = Catalog(path, shared_memory=shared_memory)
     try:
         inside = catalog.write(lambda c: [_pragma(c, p) for p in ("journal_mode", "synchronous", "foreign_keys")])
@@ -56,7 +56,7 @@ def test_commits_are_durable(path: Path, shared_memory: bool, journal: str):
 
 
 def test_files_are_private(path: Path):
-    """The database and what SQLite keeps beside it."""
+    """The database and its journal files."""
     with opened(path) as catalog:
         catalog.write(lambda c: events.add(c, 1.0, "ann", "figure.published", {})).result()
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
@@ -64,7 +64,7 @@ def test_files_are_private(path: Path):
 
 
 def test_migrations_make_the_tables(path: Path):
-    """What the migrations make and what ``tables.py`` says is the same, to the default and the index."""
+    """The migrations produce the tables of ``tables.py``, with defaults and indexes."""
     declared = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool)
     tables.metadata.create_all(declared)
     with opened(path) as catalog, declared.connect() as other:
@@ -105,8 +105,8 @@ def test_schema_is_the_newest_migration():
     assert tables.WORKS_FROM <= tables.SCHEMA
 
 
-def test_reading_aside_holds_up_nobody(path: Path):
-    """It has a thread and a connection of its own, sees the newest commit, and hands on what it raises."""
+def test_reading_in_a_thread_does_not_block(path: Path):
+    """It uses a separate thread and connection, sees the newest commit, and raises the exceptions of its work."""
     with opened(path) as catalog:
         reached, go_on = threading.Event(), threading.Event()
 
@@ -127,7 +127,7 @@ def test_reading_aside_holds_up_nobody(path: Path):
             catalog.read_in_thread(lambda _: 1 / 0).result()
 
 
-def test_catalog_in_memory_is_read_aside_too():
+def test_catalog_in_memory_is_read_in_a_thread():
     """There is only one connection to it, so it is read at once."""
     catalog = Catalog(None)
     assert catalog.read_in_thread(events.newest_id).result() == 0
@@ -173,7 +173,7 @@ def test_newer_schema_that_allows_us_is_read_and_written_on(open_here, directory
 
 
 def test_newer_schema_that_does_not_allow_us_is_served_read_only(open_here, directory: Path):
-    """With a sentence that says what to do, and the file untouched; figures and links come from the manifests."""
+    """With advice, and the file unchanged; figures and links are read from the manifests."""
     token = new_token()
     first = open_here()
     record = publish(first)
@@ -244,7 +244,7 @@ def upgrade() -> None:
 
 
 def test_catalog_of_the_first_schema_is_migrated(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """By the migrations that it lacks, and no other; everything in it stays."""
+    """By the missing migrations only; all data stays."""
     with opened(path) as catalog:
         catalog.write(lambda c: events.add(c, 1.0, "ann", "figure.published", {"figure": "x"})).result()
         before = _described(catalog.reader)
@@ -264,7 +264,7 @@ def test_catalog_of_the_first_schema_is_migrated(path: Path, tmp_path: Path, mon
 
 
 def test_failed_migration_leaves_the_older_catalog(path: Path, monkeypatch: pytest.MonkeyPatch):
-    """All of a migration or nothing: what went wrong half-way is taken back."""
+    """A failed migration is rolled back."""
     with opened(path):
         pass
 
@@ -338,7 +338,7 @@ def test_damaged_catalog_is_served_from_the_manifests(open_here, directory: Path
     assert path.read_bytes() == before
 
 
-def test_full_disk_is_said_so_and_changes_nothing(open_here):
+def test_full_disk_is_an_error_and_changes_nothing(open_here):
     """SQLite's own word for it becomes ours; the version before is still served."""
     store = open_here()
     record = publish(store)
@@ -438,7 +438,7 @@ def test_stamp_tells_of_every_commit(path: Path):
         assert catalog.data_version() != second
 
 
-def test_refused_transaction_leaves_nothing(path: Path):
+def test_rejected_transaction_leaves_nothing(path: Path):
     """What raises is rolled back, and the next piece of work finds a clean connection."""
 
     def half(connection: sa.Connection) -> None:

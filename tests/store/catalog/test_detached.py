@@ -1,4 +1,4 @@
-"""Detached functions in the catalog: one for each live figure, its blob held, its room counted with its owner."""
+"""Detached functions in the catalog: one for each live figure, with a referenced blob that counts against the quota."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def used(store) -> int:
 
 
 def test_kept_function_is_found(store, record):
-    """With its declaration and libraries; its bytes are those that were kept."""
+    """With its declaration, libraries and bytes."""
     kept = keep(store, record, b"first")
     assert detached.find(store.catalog.reader, record.id) == kept
     assert (store.blobs.find(kept.source.digest), used(store)) == (b"first", 5)
@@ -49,7 +49,7 @@ def test_kept_function_is_found(store, record):
 
 
 def test_next_one_takes_its_place(store, record):
-    """The blob of the one before is let go, and its room given back; the same again changes nothing."""
+    """The earlier blob is released and its size subtracted; the same function again changes nothing."""
     first, second = keep(store, record, b"first"), keep(store, record, b"the second")
     for _ in range(2):
         held = references(store)
@@ -57,8 +57,8 @@ def test_next_one_takes_its_place(store, record):
         keep(store, record, b"the second")
 
 
-def test_quota_refuses_and_leaves_what_was_there(store, record):
-    """One that takes the place of another needs room for the difference alone."""
+def test_exceeded_quota_changes_nothing(store, record):
+    """A replacement counts only by the difference in size."""
     kept = keep(store, record, b"12345")
     limits = replace(store.limits, owner_quota=quotas.Quota(None, 6))
     with pytest.raises(QuotaExceeded):
@@ -69,14 +69,14 @@ def test_quota_refuses_and_leaves_what_was_there(store, record):
 
 
 def test_removed_function_gives_its_room_back(store, record):
-    """Once: there is nothing to remove then."""
+    """A second removal returns False."""
     kept = keep(store, record, b"first")
     remove = [store.catalog.write(lambda c: detached.remove(c, record, store.clock())).result() for _ in range(2)]
     assert (remove, references(store)[kept.source.digest], used(store)) == ([True, False], 0, 0)
 
 
 def test_newest_first_and_of_one_session(store, record, clock):
-    """What was detached last comes first; a session's are those that it declared."""
+    """Latest first; a session has those that it declared."""
     keep(store, record, b"first")
     clock.turn(60)
     other = offer(store, "b.ipynb", "k2")

@@ -34,7 +34,7 @@ def five(store, clock):
 
 
 def test_unknown_figures(store):
-    """``find`` answers None, ``get`` raises, for an id and for a version."""
+    """``find`` returns None and ``get`` raises, for an id and for a version."""
     record = publish(store)
     assert run(store.figures.find("A" * 16)) is None
     assert run(store.figures.find(record.id, 2)) is None
@@ -90,7 +90,7 @@ def test_pages_are_stable_under_inserts(five):
 
 
 def test_pages_are_stable_when_the_last_one_is_deleted(five):
-    """A cursor is a place in the order, not a row."""
+    """A cursor is a position in the order, not a row."""
     first, cursor = list_page(five.catalog.reader, FigureQuery(), 2)
     run(five.figures.delete([first[-1].id]))
     second, _ = list_page(five.catalog.reader, FigureQuery(), 2, cursor)
@@ -98,7 +98,7 @@ def test_pages_are_stable_when_the_last_one_is_deleted(five):
 
 
 def test_pages_over_figures_of_one_moment(store):
-    """Equal times are told apart by the id."""
+    """Equal times are ordered by id."""
     names = {publish(store, f"f{n}", bytes([n])).name for n in range(7)}
     found, cursor = [], None
     while True:
@@ -118,7 +118,7 @@ def test_limit_is_clamped(five, limit: int, count: int):
 
 @pytest.fixture
 def varied(store):
-    """Figures that differ in all that a filter asks for."""
+    """Figures that differ in each filter."""
     publish(store, "sales", title="Profit 100%", session="k1", notebook="a/one.ipynb")
     publish(store, "costs_2024", title="Profit 1000", session="k2", notebook="b/two.ipynb")
     publish(store, "costsX2024", title="back\\slash/", session="k2", notebook="", maker="kernel-9")
@@ -150,13 +150,13 @@ def varied(store):
     ],
 )
 def test_filters(varied, which, names: list[str]):
-    """Fields are exact; text is a part of name, title or notebook, in which ``%`` and ``_`` mean themselves."""
+    """Fields match exactly; text matches parts of name, title or notebook, with literal ``%`` and ``_``."""
     assert sorted(_names(varied, **which)) == names
     assert len(figures.ids(varied.catalog.reader, FigureQuery(**which))) == len(names)
 
 
-def test_session_has_what_it_made_again(store):
-    """Identical bytes make no version, and yet the figure is that session's too."""
+def test_session_has_figures_that_it_published_again(store):
+    """Identical bytes make no version, but the figure belongs to that session too."""
     publish(store, session="k1")
     publish(store, session="k2")
     assert _names(store, session="k1") == _names(store, session="k2") == ["sales"]
@@ -174,7 +174,7 @@ def test_versions_and_their_numbers(store):
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.from_regex(r"[A-Za-z0-9]{1,40}", fullmatch=True))
 def test_cursor_is_read_back(stamp: float, row_id: str):
-    """To the last bit, in characters that a URL takes as they are."""
+    """Exactly, in characters that a URL does not escape."""
     cursor = encode_cursor(stamp, row_id)
     assert decode_cursor(cursor) == (stamp, row_id)
     assert set(cursor) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
@@ -191,15 +191,15 @@ def _encoded(value: object) -> str:
     + [_encoded(v) for v in ([10**400, "a"], [1, ""], [1, "\ud800"], [1, "a\x00"], [1, "a" * 65])]
     + [_encoded([float("nan"), "a"]), base64.urlsafe_b64encode(b"[" * 5_000).decode()],
 )
-def test_other_cursors_are_refused(store, cursor: str):
-    """Whatever somebody makes up is malformed input, and nothing worse."""
+def test_other_cursors_are_rejected(store, cursor: str):
+    """Any invalid text is malformed input."""
     with pytest.raises(InvalidInput) as refused:
         list_page(store.catalog.reader, FigureQuery(), 2, cursor)
     assert refused.value.code == "invalid_cursor"
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_a_cursor_or_refused(text: str):
+def test_any_text_is_a_cursor_or_rejected(text: str):
     """Reading raises one kind of error."""
     with contextlib.suppress(InvalidInput):
         decode_cursor(text)
@@ -215,8 +215,8 @@ def test_any_text_is_a_cursor_or_refused(text: str):
         FigureQuery("ann", scope="/srv", notebook="report.ipynb", maker=""),
     ],
 )
-def test_what_is_not_slow_is_found_by_an_index(five, which):
-    """No list of an owner's looks at every figure, and but for a session's or notebook's few, none is sorted."""
+def test_fast_queries_use_an_index(five, which):
+    """No query of an owner scans all figures, and only those of a session or notebook sort."""
     assert not which.is_slow
     plans = []
 
@@ -233,6 +233,6 @@ def test_what_is_not_slow_is_found_by_an_index(five, which):
 
 
 @pytest.mark.parametrize("which", [FigureQuery("ann", text="al"), FigureQuery()])
-def test_what_looks_at_every_figure_is_slow(which):
-    """Searching in words, and listing all owners."""
+def test_queries_without_an_index_are_slow(which):
+    """Text search, and lists of all owners."""
     assert which.is_slow

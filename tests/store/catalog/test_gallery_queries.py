@@ -1,4 +1,4 @@
-"""What the gallery asks beside its page of figures."""
+"""Queries of the gallery besides its page of figures."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def note(store, *made) -> None:
         store.catalog.write(lambda connection, one=one: sessions.record(connection, one)).result()
 
 
-def test_running_and_ended_sessions_are_told_apart(store, reader):
-    """The latest first, and no more than asked for."""
+def test_running_and_ended_sessions_are_distinguished(store, reader):
+    """Latest first, up to the limit."""
     alive = [session(f"alive-{n}", started=START + n) for n in range(3)]
     ended = [session(f"ended-{n}", ended=START + n) for n in range(3)]
     note(store, *alive, *ended)
@@ -32,7 +32,7 @@ def test_running_and_ended_sessions_are_told_apart(store, reader):
 
 
 def test_figures_of_a_notebook_are_counted_to_a_bound(store, reader, monkeypatch):
-    """Its own, of this directory."""
+    """Only those of this owner and directory."""
     monkeypatch.setattr(gallery_queries, "MAX_COUNT", 3)
     for number in range(5):
         publish(store, f"f{number}")
@@ -53,7 +53,7 @@ def test_collections_are_listed_by_name_with_their_figures(store, reader):
 
 
 def test_open_links_are_those_that_open(store, reader):
-    """Neither paused nor ended nor used up."""
+    """Not paused, expired or used up."""
     record, other = publish(store), publish(store, "other")
     for fields in ({}, {"expires": START + 10}, {"paused": True}, {"views": 2, "seen": 2}, {"views": 2, "seen": 1}):
         share(store, record.id, **fields)
@@ -62,7 +62,7 @@ def test_open_links_are_those_that_open(store, reader):
 
 
 def test_neighbours_are_the_next_in_the_gallery(store, reader, clock):
-    """Of the same owner; equal times do not hide any."""
+    """Of the same owner, also with equal times."""
     records = [publish(store, f"f{n}") for n in range(3)]
     clock.turn(1)
     publish(store, "foreign", owner="bob")
@@ -86,8 +86,8 @@ def test_neighbours_are_the_next_in_the_gallery(store, reader, clock):
         FigureQuery("ann", session="kernel-1", shared_at=START, running=True, text="f"),
     ],
 )
-def test_filters_page_through_what_matches(store, reader, clock, which: FigureQuery):
-    """Each figure once, newest first, however the catalog finds them."""
+def test_filtered_figures_are_paginated(store, reader, clock, which: FigureQuery):
+    """Each figure once, newest first, for every combination of filters."""
     note(store, session("kernel-1"), session("kernel-2", ended=START))
     matching = []
     for number in range(7):

@@ -24,7 +24,7 @@ def _add(store, **fields) -> Key:
     return key
 
 
-def test_key_comes_back_as_it_was_made(store, reader):
+def test_key_is_read_back(store, reader):
     """Field by field; an unknown id finds none."""
     key = _add(store, expires=START + 1, label="laptop", kernel="k", last_used=START)
     assert keys.find(reader, key.id) == key
@@ -32,7 +32,7 @@ def test_key_comes_back_as_it_was_made(store, reader):
 
 
 def test_list_is_newest_first_without_kernels_keys(store, reader):
-    """An owner's own, or with no owner given all; not the ones that kernels hold."""
+    """Those of an owner, or of all without one; kernels' keys are omitted."""
     older, newer = _add(store), _add(store, created=START + 1)
     bobs = _add(store, owner="bob", created=START + 2)
     _add(store, kernel="k", created=START + 3)
@@ -42,7 +42,7 @@ def test_list_is_newest_first_without_kernels_keys(store, reader):
 
 
 def test_removed_key_is_gone(store, reader):
-    """Whether there was one is told."""
+    """The result says whether there was one."""
     key = _add(store)
     assert store.catalog.write(lambda c: keys.remove(c, key.id)).result() is True
     assert store.catalog.write(lambda c: keys.remove(c, key.id)).result() is False
@@ -50,7 +50,7 @@ def test_removed_key_is_gone(store, reader):
 
 
 def test_kernel_s_key_through_its_life(store, reader):
-    """Made before the kernel has an id, bound, prolonged, and gone with it; others stay."""
+    """Created before the kernel has an id, bound, extended and removed with it; others stay."""
     key, other = _add(store, expires=START + 60), _add(store, kernel="other")
     store.catalog.write(lambda c: keys.bind(c, key.id, "k")).result()
     store.catalog.write(lambda c: keys.extend(c, "k", START + 600)).result()
@@ -61,14 +61,14 @@ def test_kernel_s_key_through_its_life(store, reader):
 
 
 def test_use_is_noted(store, reader):
-    """When last, for lists."""
+    """The time of the last use is stored."""
     key = _add(store)
     store.catalog.write(lambda c: keys.record_use(c, key.id, START + 5)).result()
     assert keys.find(reader, key.id).last_used == START + 5
 
 
 def test_expired_keys_go_in_batches(store, reader):
-    """Not those that live or have no end."""
+    """Valid keys and those without an expiry stay."""
     ended = [_add(store, expires=START - 1) for _ in range(3)]
     lives, endless = _add(store, expires=START + 1), _add(store)
     assert store.catalog.write(lambda c: keys.remove_expired(c, START, 2)).result() == 2

@@ -1,4 +1,4 @@
-"""A link to a target that was deleted in the meantime is refused."""
+"""A link to a target that was deleted in the meantime is rejected."""
 
 from __future__ import annotations
 

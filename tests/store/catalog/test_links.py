@@ -1,4 +1,4 @@
-"""Links of every kind in the catalog: found by token, changed, listed, removed, and their views counted."""
+"""Links of every kind in the catalog: find, change, list, remove, count views."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _view(store, link, client: str, now: float = START) -> bool:
     return store.catalog.write(lambda c: links.count_view(c, link.id, client, now)).result()
 
 
-def test_link_comes_back_as_it_was_made(store, target):
+def test_link_is_read_back(store, target):
     """Field by field, by its token, its id and its target."""
     token, values = new_token(), {"locked": {"since": 2011, "name": "é"}, "allowed": ("type",)}
     link = _add(store, target, token, expires=START + 60, label="for Bob", views=3, paused=True, **values)
@@ -64,7 +64,7 @@ def test_link_comes_back_as_it_was_made(store, target):
     assert links.for_target(store.catalog.reader, target) == [link]
 
 
-def test_version_comes_back(store, figure):
+def test_version_is_read_back(store, figure):
     """A link may show one version of a figure."""
     assert _find(store, share(store, figure, version=1).id).version == 1
 
@@ -104,7 +104,7 @@ def test_no_change_is_no_error(store, figure):
 
 @pytest.mark.parametrize("changes", [{}, {"paused": False}])
 def test_revoked_link_cannot_be_changed(store, target, changes):
-    """When another request revoked it in the meantime, no answer says that it lives."""
+    """A link that was revoked in the meantime is an error."""
     link = _add(store, target)
     run(store.links.revoke(link))
     with pytest.raises(NotFound):
@@ -189,7 +189,7 @@ def test_pages_continue_where_they_ended(store, figure):
 
 
 def test_views_are_used_up(store, figure):
-    """One for each client; when none is left, the view is refused and not counted."""
+    """One for each client; when none is left, the view is rejected and not counted."""
     link = share(store, figure, views=2)
     assert [_view(store, link, client) for client in ("a", "b", "c")] == [True, True, False]
     assert _find(store, link.id).seen == 2
@@ -211,7 +211,7 @@ def test_one_client_s_requests_within_ten_minutes_are_one_view(store, figure):
 
 
 def test_link_without_a_limit_counts(store, target):
-    """No view is refused, and all are counted; a revoked link has none left."""
+    """All views are counted; a revoked link has none left."""
     link = _add(store, target)
     assert all(_view(store, link, f"client {n}") for n in range(5))
     store.catalog.write(lambda c: links.add_views(c, {link.id: 7, "lnkunknown": 1}, START + 9)).result()

@@ -1,4 +1,4 @@
-"""Live figures in the catalog: one identity over kernels, a few last pictures, links; and what goes with them."""
+"""Live figures in the catalog: one identity over kernels, stored images and links."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_one_identity_over_kernels(store):
 
 
 def test_renamed_notebook_keeps_its_live_figures(store):
-    """As its figures; one whose new place is taken stays."""
+    """Like figures; one whose new identity is taken keeps the old one."""
     record = offered(store)
     run(store.rename_notebook("ann", "/srv", "report.ipynb", "new.ipynb"))
     assert live_figures.find(store.catalog.reader, record.id).identity.notebook == "new.ipynb"
@@ -57,8 +57,8 @@ def test_renamed_notebook_keeps_its_live_figures(store):
     assert live_figures.find(store.catalog.reader, again.id).identity.notebook == "report.ipynb"
 
 
-def test_last_pictures_are_few_and_frozen_ones_stay(store):
-    """The newest of each request and the newest few of all; each blob is held as often as it is shown."""
+def test_newest_images_and_frozen_ones_are_kept(store):
+    """The newest of each request and the newest few of all; each is a reference to its blob."""
     record = offered(store)
     keep(store, record, "frozen", b"frozen", rendered=0.0, is_frozen=True)
     for n in range(MAX_LIVE_IMAGES + 3):
@@ -75,7 +75,7 @@ def test_last_pictures_are_few_and_frozen_ones_stay(store):
 
 
 @pytest.mark.parametrize("change", [{"name": "a.b"}, {"timeout": 0}, {"cache": -1}, {"parameters": 3}, {"sizes": None}])
-def test_wrong_declaration_is_refused(change):
+def test_wrong_declaration_is_rejected(change):
     """A kernel may send anything."""
     from jupyter_figserve.errors import InvalidInput
 

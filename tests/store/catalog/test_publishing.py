@@ -1,4 +1,4 @@
-"""How versions enter and leave: identity, sameness, what is kept, sources and words."""
+"""Versions of figures: identity, duplicates, retention, sources and text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..making import START, assert_sound, draft, identity, link_to, publish, run
 
 
 def test_first_publish_makes_a_figure(store):
-    """With all that was given, at the clock's time."""
+    """With all given values, at the time of the clock."""
     record = run(
         store.figures.publish(
             draft(data=b"one", thumbnail=b"small", source=b"pickle", title="Sales", alt="Bars", session="k")
@@ -75,8 +75,8 @@ def test_session_is_no_part_of_the_identity(store):
     assert [v.session for v in run(store.figures.list_versions(first.id))] == ["k2", "k1"]
 
 
-def test_the_same_bytes_and_words_make_no_version(store, clock):
-    """The figure stays as it is, to the time; no event tells of it."""
+def test_equal_bytes_and_text_make_no_version(store, clock):
+    """The figure is unchanged, including its time, and there is no event."""
     first = publish(store, title="Sales")
     clock.turn(60)
     again = publish(store, title="Sales", thumbnail=b"small", session="k2")
@@ -87,13 +87,13 @@ def test_the_same_bytes_and_words_make_no_version(store, clock):
 
 @pytest.mark.parametrize("change", [{"title": "Other"}, {"alt": "Other"}, {"data": b"two"}])
 def test_changed_words_or_bytes_make_a_version(store, change):
-    """Each alone."""
+    """Each difference by itself."""
     publish(store, title="Sales", alt="Bars")
     assert publish(store, **{"title": "Sales", "alt": "Bars", **change}).version.number == 2
 
 
 def test_going_back_to_older_bytes_is_a_version(store):
-    """Only the newest is compared: what is published last is shown."""
+    """Only the newest version is compared."""
     publish(store, data=b"one")
     publish(store, data=b"two")
     third = publish(store, data=b"one")
@@ -112,7 +112,7 @@ def test_several_representations_keep_their_order(store):
 
 
 def test_oldest_versions_go(open_here):
-    """Beyond ``keep_versions``; numbers go on counting."""
+    """Beyond ``keep_versions``; numbers continue."""
     store = open_here(limits=PublishLimits(keep_versions=3))
     for n in range(6):
         record = publish(store, data=bytes([n]))
@@ -123,7 +123,7 @@ def test_oldest_versions_go(open_here):
 
 
 def test_all_versions_are_kept_when_nothing_bounds_them(open_here):
-    """0 is without limit."""
+    """0 is no limit."""
     store = open_here(limits=PublishLimits(keep_versions=0))
     for n in range(25):
         record = publish(store, data=bytes([n]))
@@ -139,7 +139,7 @@ def test_one_version_can_be_all(open_here):
 
 
 def test_version_that_a_link_shows_stays(open_here):
-    """It does not count; when its link is revoked it goes with the next publish."""
+    """It does not count; the next publish after its link is revoked removes it."""
     store = open_here(limits=PublishLimits(keep_versions=2))
     record = publish(store, data=b"0")
     pinned = share(store, record.id, version=1)
@@ -153,7 +153,7 @@ def test_version_that_a_link_shows_stays(open_here):
 
 
 def test_link_needs_its_figure_and_its_version(open_here):
-    """Of what has just gone no link is made."""
+    """A removed version cannot be linked."""
     store = open_here(limits=PublishLimits(keep_versions=1))
     record = publish(store, data=b"one")
     publish(store, data=b"two")
@@ -163,7 +163,7 @@ def test_link_needs_its_figure_and_its_version(open_here):
 
 
 def test_source_comes_after(store):
-    """It is counted and held; the record tells it, and what the manifest knows too."""
+    """It is counted and referenced, and is in the record and the manifest."""
     record = publish(store)
     assert run(store.figures.attach_source(record, 1, "figure", b"pickle", {"python": "3.11"})) is True
     source = run(store.figures.get(record.id)).version.source
@@ -174,7 +174,7 @@ def test_source_comes_after(store):
 
 
 def test_second_source_is_not_taken(store):
-    """Nor one for a version that has gone; neither leaves bytes behind."""
+    """Nor a source for a removed version; neither leaves bytes behind."""
     record = publish(store, source=b"pickle")
     assert run(store.figures.attach_source(record, 1, "figure", b"other", {})) is False
     assert run(store.figures.attach_source(record, 7, "figure", b"other", {})) is False
@@ -184,15 +184,15 @@ def test_second_source_is_not_taken(store):
 
 
 def test_second_source_of_the_same_bytes_leaves_the_first(store):
-    """What another version holds is not dropped with what was refused."""
+    """Blobs that another version references are kept."""
     record = publish(store, source=b"pickle")
     assert run(store.figures.attach_source(record, 1, "figure", b"pickle", {})) is False
     assert store.blobs.find(sha256_hex(b"pickle")) == b"pickle"
     assert_sound(store)
 
 
-def test_words_are_corrected_in_place(store, clock):
-    """No new version; an event tells of it, and lists find the new title."""
+def test_title_and_alt_are_changed_in_place(store, clock):
+    """No new version, but an event; lists find the new title."""
     publish(store, data=b"one", title="Old")
     record = publish(store, data=b"two", title="Old")
     clock.turn(5)
@@ -204,8 +204,18 @@ def test_words_are_corrected_in_place(store, clock):
     assert events.after(store.catalog.reader, 0)[-1].kind == "figure.changed"
 
 
-def test_words_go_to_the_newest_version(store):
-    """Also when somebody published between the reading and the change."""
+def test_caption_stays_until_another_is_given(store):
+    """Publishing without a caption keeps the figure's; an empty one removes it, and each change is a new version."""
+    publish(store, data=b"one", caption="As of May")
+    assert publish(store, data=b"two").version.caption == "As of May"
+    removed = publish(store, data=b"two", caption="")
+    assert (removed.version.number, removed.version.caption) == (3, "")
+    assert run(store.figures.change_text(removed, caption="As of June")).version.caption == "As of June"
+    assert run(store.figures.get(removed.id)).version.caption == "As of June"
+
+
+def test_text_is_changed_in_the_newest_version(store):
+    """Also after a publish between reading and change."""
     stale = publish(store, data=b"one", title="Old")
     publish(store, data=b"two", title="Old")
     changed = run(store.figures.change_text(stale, "New", ""))
@@ -213,8 +223,8 @@ def test_words_go_to_the_newest_version(store):
     assert run(store.figures.get(stale.id, 1)).version.title == "Old"
 
 
-def test_words_of_a_figure_that_has_gone(store):
-    """Another request deleted it meanwhile."""
+def test_changing_the_text_of_a_deleted_figure(store):
+    """Another request deleted it in the meantime."""
     record = publish(store)
     run(store.figures.delete([record.id]))
     with pytest.raises(NotFound):
@@ -222,7 +232,7 @@ def test_words_of_a_figure_that_has_gone(store):
 
 
 def test_deleted_figure_leaves_nothing(store, directory):
-    """Versions, links, manifest and usage go; publishing again makes another figure."""
+    """Versions, links, manifest and usage are removed; publishing again makes another figure."""
     token = new_token()
     record = publish(store, thumbnail=b"small", source=b"pickle")
     share(store, record.id, token)
@@ -236,7 +246,7 @@ def test_deleted_figure_leaves_nothing(store, directory):
 
 
 def test_events_name_the_figure(store):
-    """What a stream needs to show it, and no more."""
+    """The data that an event stream needs."""
     record = publish(store)
     run(store.figures.delete([record.id]))
     published, deleted = events.after(store.catalog.reader, 0)
@@ -252,6 +262,6 @@ def test_events_name_the_figure(store):
 
 
 def test_no_quota_is_no_bound():
-    """The defaults of ``PublishLimits`` refuse nothing and keep twenty versions."""
+    """The defaults of ``PublishLimits`` have no quota and keep twenty versions."""
     assert PublishLimits() == PublishLimits(Quota(), Quota(), 20)
     assert Quota() == Quota(None, None)

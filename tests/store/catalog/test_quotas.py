@@ -1,4 +1,4 @@
-"""What owners and sessions have is counted right, and quotas bound it without harm."""
+"""Usage of owners and sessions is counted correctly, and quotas are enforced without side effects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DATA = st.sampled_from([b"", b"x", b"yy", b"zzz"])
 
 
 class Books(RuleBasedStateMachine):
-    """Whatever is done in whatever order, the books agree with counting anew."""
+    """After any sequence of changes, stored usage equals a recount."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,13 +83,13 @@ TestBooks = Books.TestCase
 
 
 def test_nothing_is_used_at_first(store):
-    """Nobody is in the books before a publish."""
+    """Usage is zero before a publish."""
     assert quotas.read(store.catalog.reader, "owner", "ann") == Usage()
     assert quotas.total(store.catalog.reader) == Usage()
 
 
 def test_usage_of_owner_and_session(store):
-    """Bytes of all parts of all versions; a session's figures are those that it made or made again."""
+    """Bytes of all parts of all versions; a session's figures are all of which it made a version."""
     publish(store, "a", b"12345", session="k1", thumbnail=b"12", source=b"123")
     publish(store, "a", b"1234", session="k2")
     publish(store, "b", b"123", session="k2", owner="bob")
@@ -113,7 +113,7 @@ QUOTAS = [
 
 @pytest.mark.parametrize(("limits", "kind", "words"), QUOTAS)
 def test_full_owner_or_session(open_here, directory, limits: PublishLimits, kind: str, words: str):
-    """Says which quota, what is used and which trait to ask for; no byte of the refused figure stays."""
+    """The error names the quota, its usage and the trait; no byte of the rejected figure stays."""
     store = open_here(limits=limits)
     publish(store, "a", b"111")
     publish(store, "b", b"222")
@@ -128,15 +128,15 @@ def test_full_owner_or_session(open_here, directory, limits: PublishLimits, kind
 
 @pytest.mark.parametrize(("limits", "kind", "words"), QUOTAS)
 def test_quota_is_one_owner_s_or_session_s(open_here, limits: PublishLimits, kind: str, words: str):
-    """Others are not hindered."""
+    """Other owners are not affected."""
     store = open_here(limits=limits)
     publish(store, "a", b"111")
     publish(store, "b", b"222")
     assert publish(store, "c", b"3333", owner="bob", session="k2").version.number == 1
 
 
-def test_refused_version_leaves_the_old_one_whole(open_here):
-    """Figure, bytes and manifest are as they were, and a smaller version still fits."""
+def test_rejected_version_leaves_the_old_one_whole(open_here):
+    """Figure, bytes and manifest are unchanged, and a smaller version still fits."""
     store = open_here(limits=PublishLimits(owner_quota=Quota(bytes=10)))
     record = publish(store, data=b"12345")
     with pytest.raises(QuotaExceeded):
@@ -148,8 +148,8 @@ def test_refused_version_leaves_the_old_one_whole(open_here):
     assert publish(store, data=b"54321").version.number == 2
 
 
-def test_refused_bytes_that_are_another_figure_s_stay(open_here):
-    """What is held elsewhere is not dropped with what was refused."""
+def test_rejected_bytes_that_are_another_figure_s_stay(open_here):
+    """Blobs that are referenced elsewhere are kept."""
     store = open_here(limits=PublishLimits(owner_quota=Quota(bytes=5)))
     publish(store, "a", b"12345", owner="bob")
     publish(store, "b", b"1")
@@ -159,14 +159,14 @@ def test_refused_bytes_that_are_another_figure_s_stay(open_here):
 
 
 def test_count_does_not_hinder_the_next_version(open_here):
-    """A quota of figures bounds figures, not versions of those that are there."""
+    """A quota of figures does not limit versions of existing ones."""
     store = open_here(limits=PublishLimits(owner_quota=Quota(figures=1), session_quota=Quota(figures=1)))
     publish(store, data=b"one")
     assert publish(store, data=b"two").version.number == 2
 
 
 def test_figure_is_new_to_another_session(open_here):
-    """Making a version of an older figure takes one of the session's places."""
+    """A version of an older figure counts as a figure of the session."""
     store = open_here(limits=PublishLimits(session_quota=Quota(figures=1)))
     publish(store, "a", b"one", session="k1")
     publish(store, "b", b"one", session="k2")
@@ -182,7 +182,7 @@ def test_identical_publish_needs_no_room(open_here):
 
 
 def test_deleting_makes_room(open_here):
-    """At once, before the bytes are cleaned away."""
+    """At once, before garbage collection."""
     store = open_here(limits=PublishLimits(owner_quota=Quota(figures=1)))
     record = publish(store, "a")
     run(store.figures.delete([record.id]))
@@ -190,7 +190,7 @@ def test_deleting_makes_room(open_here):
 
 
 def test_late_source_is_within_the_quota(open_here, directory):
-    """Refused, it leaves neither bytes nor books behind."""
+    """When rejected, it leaves neither bytes nor usage behind."""
     store = open_here(limits=PublishLimits(owner_quota=Quota(bytes=5)))
     record = publish(store, data=b"123")
     with pytest.raises(QuotaExceeded):
@@ -205,5 +205,5 @@ def test_late_source_is_within_the_quota(open_here, directory):
     [({}, Quota()), ({"figures": 0, "bytes": 0}, Quota()), ({"figures": 5}, Quota(5)), ({"bytes": 7}, Quota(None, 7))],
 )
 def test_quota_from_a_trait(mapping, quota: Quota):
-    """Missing or 0 is without limit."""
+    """Missing or 0 is no limit."""
     assert Quota.from_mapping(mapping) == quota

@@ -1,4 +1,4 @@
-"""Sessions: begun, seen, ended; and notebooks that move."""
+"""Sessions: start, reports, end; and notebooks that move."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _find(store, session_id="kernel-1"):
 
 
 def test_session_is_noted_and_seen_again(store, note):
-    """Its start stays; when it was last seen and where its notebook lies is renewed; one that was ended lives again."""
+    """The start is kept; last report and notebook are updated; an ended session becomes alive again."""
     note()
     store.catalog.write(lambda c: sessions.end(c, "kernel-1", START + 1)).result()
     note(started=START + 5, seen=START + 5, notebook="moved.ipynb")
@@ -39,7 +39,7 @@ def test_session_ends_once(store, note):
     assert _find(store).ended == START + 1
 
 
-def test_session_that_nobody_speaks_of_ends_when_it_was_last_seen(store, note):
+def test_silent_session_ends_when_it_was_last_seen(store, note):
     """Its server was killed; the others stay."""
     note("silent", seen=START)
     note("living", seen=START)
@@ -50,7 +50,7 @@ def test_session_that_nobody_speaks_of_ends_when_it_was_last_seen(store, note):
 
 
 def test_newest_version_that_a_session_made(store):
-    """Made again to the byte counts as made."""
+    """Publishing the same bytes again counts."""
     record = publish(store, data=b"one", session="k1")
     publish(store, data=b"two", session="k1")
     publish(store, data=b"two", session="k2")
@@ -66,7 +66,7 @@ def _notebooks(store, *records) -> list[str]:
 
 
 def test_renamed_notebook_takes_its_figures_along(store):
-    """Their ids stay, and their manifests know; publishing from the new path makes the next version."""
+    """Ids stay and manifests are updated; publishing from the new path makes the next version."""
     moved, other = publish(store), publish(store, notebook="other.ipynb")
     bobs, elsewhere = publish(store, owner="bob"), publish(store, scope="/elsewhere")
     assert run(store.rename_notebook("ann", "/srv", "report.ipynb", "final.ipynb")) == 1
@@ -76,7 +76,7 @@ def test_renamed_notebook_takes_its_figures_along(store):
 
 
 def test_renamed_directory_takes_its_notebooks_along(store):
-    """All below it, and none that only begins like it; ``%`` and ``_`` in its name mean themselves."""
+    """All below it, and none with only the same prefix; ``%`` and ``_`` in its name are literal."""
     inside = publish(store, notebook="a_b/x.ipynb"), publish(store, notebook="a_b/c/y.ipynb")
     beside = publish(store, notebook="a_bc/x.ipynb"), publish(store, notebook="aXb/x.ipynb")
     assert run(store.rename_notebook("ann", "/srv", "a_b", "new")) == 2
@@ -98,7 +98,7 @@ def test_rename_of_an_unknown_notebook(store):
 
 
 def test_sessions_are_listed_newest_first(store, note):
-    """By owner, notebook and whether they are alive; in pages, also where several began at one time."""
+    """By owner, notebook and state; in pages, also with equal start times."""
     for number in range(5):
         note(f"kernel-{number}", started=START + number // 2, notebook=f"{number % 2}.ipynb")
     store.catalog.write(lambda c: sessions.end(c, "kernel-4", START)).result()
@@ -119,7 +119,7 @@ def test_sessions_are_listed_newest_first(store, note):
     assert sessions.count_alive(reader) == 4
 
 
-def test_what_sessions_made_is_counted(store):
+def test_figures_of_sessions_are_counted(store):
     """Figures, not versions; and the newest version of each that the session made."""
     for data in (b"one", b"two"):
         record = publish(store, data=data, session="kernel-1")
@@ -132,7 +132,7 @@ def test_what_sessions_made_is_counted(store):
 
 
 def test_ended_sessions_without_figures_are_forgotten(store, note):
-    """Some at a time; those that are alive, ended lately or have a figure stay."""
+    """In batches; those that are alive, ended recently or have a figure stay."""
     for name in ("alive", "late", "full", "empty-1", "empty-2"):
         note(name)
     publish(store, session="full")

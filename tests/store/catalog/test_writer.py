@@ -1,4 +1,4 @@
-"""The one thread that writes."""
+"""The writer thread."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def writer():
 
 
 def test_work_is_done_in_order_on_one_thread(writer: Writer):
-    """Whoever submits, one thread does it all, first come first served."""
+    """One thread runs all work in the order of submission."""
     done: list[tuple[int, str]] = []
     futures = [writer.submit(lambda n=n: done.append((n, threading.current_thread().name))) for n in range(100)]
     for future in futures:
@@ -28,7 +28,7 @@ def test_work_is_done_in_order_on_one_thread(writer: Writer):
 
 
 def test_result_and_error_come_by_the_future(writer: Writer):
-    """An error, whatever its kind, ends its own work and no other."""
+    """Any exception fails its own work only."""
 
     def leave() -> None:
         raise SystemExit(3)
@@ -42,7 +42,7 @@ def test_result_and_error_come_by_the_future(writer: Writer):
 
 
 def test_cancelled_work_is_left_out(writer: Writer):
-    """What nobody waits for any more is not done."""
+    """Cancelled work does not run."""
     gate, done = threading.Event(), []
     held = writer.submit(gate.wait)
     cancelled = writer.submit(lambda: done.append("cancelled"))
@@ -55,7 +55,7 @@ def test_cancelled_work_is_left_out(writer: Writer):
 
 
 def test_full_queue_says_so(monkeypatch: pytest.MonkeyPatch):
-    """A burst is refused with a time to come back, instead of growing without end."""
+    """A full queue rejects work with Retry-After."""
     monkeypatch.setattr(module, "_MAX_QUEUE", 2)
     writer, gate, begun = Writer(), threading.Event(), threading.Event()
 
@@ -75,7 +75,7 @@ def test_full_queue_says_so(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_closing_finishes_what_was_queued():
-    """An answer that was promised comes; closing again is no error."""
+    """Queued work is finished; closing twice is no error."""
     writer, done = Writer(), []
     for n in range(50):
         writer.submit(lambda n=n: done.append(n))
@@ -85,7 +85,7 @@ def test_closing_finishes_what_was_queued():
 
 
 def test_closed_writer_takes_nothing():
-    """Late work is refused at once, rather than never answered."""
+    """Work submitted after closing is rejected at once."""
     writer = Writer()
     writer.close()
     with pytest.raises(Unavailable, match="closed"):
@@ -93,14 +93,14 @@ def test_closed_writer_takes_nothing():
 
 
 def test_deferred_work_is_done_in_a_pause(writer: Writer):
-    """What was put off is done by itself when nobody waits for other work."""
+    """Deferred work runs when the queue is empty."""
     finished = threading.Event()
     writer.submit(lambda: writer.defer(finished.set)).result()
     assert finished.wait(10)
 
 
 def test_much_deferred_work_does_not_wait_for_a_pause(monkeypatch: pytest.MonkeyPatch):
-    """However busy the writer is, what it puts off stays bounded."""
+    """Deferred work is limited even while the writer is busy."""
     monkeypatch.setattr(module, "_MAX_DEFERRED", 3)
     monkeypatch.setattr(module, "_PAUSE", 3_600)
     writer, done = Writer(), []
@@ -113,7 +113,7 @@ def test_much_deferred_work_does_not_wait_for_a_pause(monkeypatch: pytest.Monkey
 
 
 def test_deferred_work_that_fails_is_logged(writer: Writer, caplog: pytest.LogCaptureFixture):
-    """It ends nothing else: the next work is done."""
+    """The next work still runs."""
 
     def work() -> None:
         writer.defer(lambda: 1 / 0)

@@ -1,4 +1,4 @@
-"""Bytes by digest: durable, private, never half, whatever the file system offers."""
+"""Blobs by digest: durable, private and complete, on every file system."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def blobs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return MemoryBlobStore() if request.param == "memory" else _local(request.param, tmp_path / "blobs", monkeypatch)
 
 
-def test_what_is_put_is_found(blobs: BlobStore):
-    """By its digest, and by no other."""
+def test_stored_entry_is_found(blobs: BlobStore):
+    """By its digest only."""
     blobs.put(DIGEST, DATA)
     assert blobs.find(DIGEST) == DATA
     assert blobs.has(DIGEST)
@@ -57,7 +57,7 @@ def test_what_is_put_is_found(blobs: BlobStore):
 
 
 def test_empty_and_large_blobs(blobs: BlobStore):
-    """Nothing and megabytes come back to the byte."""
+    """From no bytes to megabytes, unchanged."""
     large = os.urandom(3_000_000)
     for data in (b"", large):
         blobs.put(sha256_hex(data), data)
@@ -71,7 +71,7 @@ def test_putting_again_changes_nothing(blobs: BlobStore):
     assert [digest for digest, _ in blobs.list_shard(int(DIGEST[:2], 16))] == [DIGEST]
 
 
-def test_what_is_deleted_is_gone(blobs: BlobStore):
+def test_deleted_item_is_not_found(blobs: BlobStore):
     """And deleting it again is no error."""
     blobs.put(DIGEST, DATA)
     blobs.delete(DIGEST)
@@ -90,13 +90,13 @@ def test_shards_hold_each_blob_once(blobs: BlobStore):
 
 
 def test_list_of_a_shard_has_no_other_files(local: LocalBlobStore):
-    """Whatever else lies in the directory is not ours to clean."""
+    """Other files in the directory are not listed."""
     local.put(DIGEST, DATA)
     (local.root / DIGEST[:2] / "README").write_text("mine")
     assert [digest for digest, _ in local.list_shard(int(DIGEST[:2], 16))] == [DIGEST]
 
 
-def test_files_are_private_whatever_the_umask(local: LocalBlobStore):
+def test_files_are_private_with_any_umask(local: LocalBlobStore):
     """0600 and 0700, also under umask 0."""
     before = os.umask(0)
     try:
@@ -115,7 +115,7 @@ def test_nothing_is_left_beside(local: LocalBlobStore):
 
 
 def test_nameless_file_leaves_nothing_to_sweep(tmp_path: Path):
-    """Where the file system can, no temporary name is ever used: a kill has nothing to leave."""
+    """With O_TMPFILE no temporary name is used, so a kill leaves nothing."""
     blobs = LocalBlobStore(tmp_path)
     blobs.put(DIGEST, DATA)
     assert not (tmp_path / "tmp").exists()
@@ -151,7 +151,7 @@ def test_bytes_are_synced_before_they_have_their_name(local: LocalBlobStore, mon
 
 
 def test_link_in_the_store_is_neither_read_nor_counted(local: LocalBlobStore, tmp_path: Path):
-    """A symbolic link under a digest's name shows nothing of what it points at, and gives way to the blob."""
+    """A symbolic link under a digest's name is not followed, and is replaced by the blob."""
     secret = tmp_path / "secret"
     secret.write_bytes(DATA)
     (local.root / DIGEST[:2]).mkdir()
@@ -164,7 +164,7 @@ def test_link_in_the_store_is_neither_read_nor_counted(local: LocalBlobStore, tm
 
 
 def test_truncated_blob_is_made_whole_by_the_next_put(local: LocalBlobStore):
-    """A file that has lost its end does not stand in the way of the same bytes."""
+    """A truncated file is replaced by the same bytes."""
     local.put(DIGEST, DATA)
     (local.root / DIGEST[:2] / DIGEST).write_bytes(DATA[:3])
     local.put(DIGEST, DATA)
@@ -172,7 +172,7 @@ def test_truncated_blob_is_made_whole_by_the_next_put(local: LocalBlobStore):
 
 
 def test_failed_write_leaves_nothing(local: LocalBlobStore, monkeypatch: pytest.MonkeyPatch):
-    """When the disk refuses, neither the blob nor a part of it is there."""
+    """When the disk is full, no part of the blob is there."""
 
     really = os.fsync
 
@@ -188,8 +188,8 @@ def test_failed_write_leaves_nothing(local: LocalBlobStore, monkeypatch: pytest.
     assert stored_files(local.root) == []
 
 
-def test_sweep_takes_what_a_kill_left(local: LocalBlobStore):
-    """Old unfinished files go, younger ones may be another server's."""
+def test_sweep_removes_leftovers_of_a_kill(local: LocalBlobStore):
+    """Old unfinished files are removed; newer ones may belong to another server."""
     beside = local.root / "tmp"
     beside.mkdir()
     for name, when in (("old", 1_000), ("young", 3_000)):

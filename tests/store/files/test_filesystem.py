@@ -1,4 +1,4 @@
-"""What a file system allows: network types, locks between processes, modes, and whether it can be written."""
+"""The file system: network types, locks between processes, modes, and write access."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_network_type_of_a_directory(directory: str, kind: str | None, mounts: P
 
 
 def test_network_type_follows_links(tmp_path: Path, mounts: Path):
-    """What counts is where the directory really lies."""
+    """Symbolic links are resolved."""
     (tmp_path / "here").symlink_to("/home/bob")
     assert find_network_type(tmp_path / "here", mounts) == "nfs4"
 
@@ -75,7 +75,7 @@ def test_this_machine_s_temporary_directory_is_local(tmp_path: Path):
 
 
 def test_private_directory_with_all_that_is_missing_above(tmp_path: Path):
-    """Under umask 0 nobody else can write to a directory that we made, nor to one above it."""
+    """Under umask 0, neither a new directory nor its new parents are writable by others."""
     before = os.umask(0)
     try:
         make_private_directory(tmp_path / "a" / "b" / "c")
@@ -86,7 +86,7 @@ def test_private_directory_with_all_that_is_missing_above(tmp_path: Path):
 
 
 def test_private_directory_is_closed_again(tmp_path: Path):
-    """One that was opened to others is closed; those above it are not touched."""
+    """An existing directory loses access for others; its parents are unchanged."""
     tmp_path.chmod(0o755)
     (tmp_path / "ours").mkdir(mode=0o755)
     make_private_directory(tmp_path / "ours")
@@ -95,7 +95,7 @@ def test_private_directory_is_closed_again(tmp_path: Path):
 
 
 def test_writable_directory(tmp_path: Path):
-    """Trying leaves nothing behind, and what a kill left of an earlier try is no obstacle."""
+    """The probe leaves nothing behind, and the file of an interrupted probe is no obstacle."""
     (tmp_path / ".probe").write_bytes(b"")
     assert is_writable(tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -142,7 +142,7 @@ sys.stdin.readline()
     ],
 )
 def test_locks_between_processes(tmp_path: Path, theirs: str, ours: str, held: bool):
-    """Servers share a directory; a repair has it alone."""
+    """Servers share the lock; a repair excludes them."""
     lock = DirectoryLock(tmp_path)
     with lock.held(exclusive=theirs == "exclusive"), other_process(LOCKER, tmp_path, ours) as process:
         heard = hear(process)
@@ -152,7 +152,7 @@ def test_locks_between_processes(tmp_path: Path, theirs: str, ours: str, held: b
 
 
 def test_lock_goes_with_its_process(tmp_path: Path):
-    """What was killed holds nothing."""
+    """A killed process holds no lock."""
     with other_process(LOCKER, tmp_path, "exclusive") as process:
         assert hear(process) == "held"
         with pytest.raises(Conflict):
@@ -182,7 +182,7 @@ sys.stdin.readline()
 
 
 def test_opening_is_one_process_s_at_a_time(tmp_path: Path):
-    """While one opens, another that shares the directory waits; and then has its turn."""
+    """While one process opens the catalog, others wait."""
     lock = DirectoryLock(tmp_path)
     with lock.held(exclusive=False), other_process(OPENER, tmp_path) as process:
         assert hear(process) == "shared"

@@ -38,7 +38,7 @@ def test_manifest_tells_all_of_a_figure(store):
 
 
 def test_manifest_follows_every_change(store):
-    """Words, links, sources and renames are there when the change is acknowledged."""
+    """Text, links, sources and renames are written before the change is acknowledged."""
     record = publish(store)
     link = share(store, record.id)
     run(store.figures.change_text(record, "New", "Bars"))
@@ -56,7 +56,7 @@ def test_manifest_follows_every_change(store):
 
 
 def test_manifest_is_private_and_holds_no_secret(store, directory: Path):
-    """0600, and of a token only its hash."""
+    """Mode 0600, with only the hash of a token."""
     token = new_token()
     share(store, publish(store).id, token)
     file = _file(directory)
@@ -94,7 +94,7 @@ def test_manifest_is_synced_before_it_takes_the_old_one_s_place(store, monkeypat
 
 
 def test_fields_of_a_newer_version_are_passed_over(store, directory: Path):
-    """What this package does not know does not make a figure unreadable."""
+    """Unknown fields are ignored."""
     record = publish(store, thumbnail=b"small", source=b"pickle")
     share(store, record.id)
     file = _file(directory)
@@ -125,7 +125,7 @@ def test_fields_of_a_newer_version_are_passed_over(store, directory: Path):
     ],
 )
 def test_unreadable_manifest_is_named(store, directory: Path, text: str):
-    """Its path takes its place, and the others are read."""
+    """Its path is yielded instead, and the others are read."""
     record, other = publish(store, "a"), publish(store, "b")
     broken = directory / "figures" / other.id[:2] / f"{other.id}.json"
     broken.write_bytes(text.encode("latin-1"))
@@ -135,7 +135,7 @@ def test_unreadable_manifest_is_named(store, directory: Path, text: str):
 
 
 def test_half_written_manifest_is_not_read(store, directory: Path):
-    """What a kill left is no manifest, and goes."""
+    """An unfinished file is no manifest and is removed."""
     record = publish(store)
     (directory / "figures" / "writing.tmp").write_text("{")
     assert _only(store).record == record
@@ -145,7 +145,7 @@ def test_half_written_manifest_is_not_read(store, directory: Path):
 
 
 def test_link_in_place_of_the_half_written_file_is_not_followed(store, directory: Path, tmp_path: Path):
-    """Whoever put it there does not get to choose what we overwrite."""
+    """A symbolic link cannot make us overwrite another file."""
     victim = tmp_path / "victim"
     victim.write_text("mine")
     (directory / "figures" / "writing.tmp").symlink_to(victim)
@@ -161,6 +161,6 @@ def test_missing_directory_has_no_manifests(tmp_path: Path):
     assert [list(one.read_all()) for one in vars(Manifests.below(tmp_path / "missing")).values()] == [[], [], []]
 
 
-def test_deleting_what_is_not_there(store):
+def test_deleting_a_missing_item(store):
     """Is no error."""
     store.manifests.figures.delete("A" * 16)

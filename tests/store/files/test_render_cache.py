@@ -22,7 +22,7 @@ def files(tmp_path: Path) -> RenderCache:
     return RenderCache(tmp_path / "render", 100_000)
 
 
-def test_what_is_put_is_found(files):
+def test_stored_entry_is_found(files):
     """An entry returns all its images with sizes and metadata; another key returns nothing."""
     render = CachedRender(
         (IMAGE, EncodedImage("image/svg+xml", b"<svg/>")), {"output": "ä\n", "libraries": {"python": "3.11"}}
@@ -54,7 +54,7 @@ def test_a_damaged_file_is_as_none(files, damage):
 
 
 def test_a_link_in_its_place_is_not_followed(files, tmp_path):
-    """Whoever put it there."""
+    """Also one that another user created."""
     files.put(key(1), CachedRender((IMAGE,)))
     (path,) = files.root.glob("*/*")
     path.rename(tmp_path / "elsewhere")
@@ -62,8 +62,8 @@ def test_a_link_in_its_place_is_not_followed(files, tmp_path):
     assert files.find(key(1)) is None
 
 
-def test_what_was_used_longest_ago_goes(tmp_path):
-    """When all are more than the limit; the others stay, also after a restart."""
+def test_least_recently_used_entry_is_evicted(tmp_path):
+    """Above the limit; the others stay, also after a restart."""
     files = RenderCache(tmp_path, 10_000)
     render = CachedRender((EncodedImage("image/png", b"x" * 1_000),))
     for number in range(8):
@@ -81,7 +81,7 @@ def test_what_was_used_longest_ago_goes(tmp_path):
 
 
 def test_nothing_is_kept_with_a_limit_of_nothing(tmp_path):
-    """Nor what is too large a part of it."""
+    """Nor an entry that is too large."""
     files = RenderCache(tmp_path, 0)
     files.put(key(1), CachedRender((IMAGE,)))
     assert files.find(key(1)) is None
@@ -90,7 +90,7 @@ def test_nothing_is_kept_with_a_limit_of_nothing(tmp_path):
     assert large.find(key(1)) is None
 
 
-def test_what_a_kill_left_goes(tmp_path):
+def test_leftovers_of_a_kill_are_removed(tmp_path):
     """An unfinished file, when it is old."""
     files = RenderCache(tmp_path, 10_000)
     files.put(key(1), CachedRender((IMAGE,)))

@@ -1,4 +1,4 @@
-"""What was deleted and may still come back, as files."""
+"""Trash: manifests of deletions that can be undone."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def manifest(store) -> FigureManifest:
     return manifest
 
 
-def test_what_is_put_is_found_until_its_time_has_come(trash, manifest):
-    """To the last link; a second later it is gone, and so is what was never there."""
+def test_entry_is_found_until_it_expires(trash, manifest):
+    """With all links, until it expires; other ids are not found."""
     trash.put(manifest, START, START + 60)
     figure = manifest.record.id
     assert trash.find(figure, START + 59.9) == manifest
@@ -37,7 +37,7 @@ def test_what_is_put_is_found_until_its_time_has_come(trash, manifest):
 
 
 def test_of_two_deletions_the_later_counts(trash, manifest):
-    """A figure that came back, changed and was deleted again."""
+    """A figure that was restored, changed and deleted again."""
     older = FigureManifest(manifest.record, manifest.versions, ())
     trash.put(manifest, START + 10, START + 70)
     trash.put(older, START, START + 60)
@@ -47,7 +47,7 @@ def test_of_two_deletions_the_later_counts(trash, manifest):
 
 
 def test_damaged_file_is_no_figure(trash, manifest):
-    """Nor is a file that somebody else put there."""
+    """Nor are other files in the directory."""
     trash.put(manifest, START, START + 60)
     (one,) = trash.list()
     one.path.write_text("{")
@@ -57,7 +57,7 @@ def test_damaged_file_is_no_figure(trash, manifest):
 
 
 def test_oldest_deletion_is_of_those_that_can_be_undone(trash, manifest):
-    """The blobs let go since then are held."""
+    """Blobs released since then are kept."""
     assert trash.find_oldest(START) is None
     trash.put(manifest, START, START + 60)
     trash.put(manifest, START + 5, START + 90)
@@ -67,7 +67,7 @@ def test_oldest_deletion_is_of_those_that_can_be_undone(trash, manifest):
 
 
 def test_files_are_private_and_nothing_is_left_half_written(trash, manifest):
-    """Manifests name notebooks and people."""
+    """Manifests contain names of notebooks and users."""
     trash.put(manifest, START, START + 60)
     (one,) = trash.root.iterdir()
     assert stat.S_IMODE(one.stat().st_mode) == 0o600

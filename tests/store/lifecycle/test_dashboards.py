@@ -1,4 +1,4 @@
-"""A dashboard that was deleted can come back for a time, with its links; a kill in the middle leaves no half of it."""
+"""A deleted dashboard can be restored with its links for a time, also after a kill."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def find(store, board: DashboardRecord) -> DashboardRecord | None:
 KEPT = (tables.dashboards, tables.dashboard_figures, tables.links)
 
 
-def test_everything_comes_back(store, board):
-    """The layout, what it holds and the link, row by row; both are told by an event."""
+def test_everything_is_restored(store, board):
+    """Layout, references and link, row by row, with an event each."""
     before = {table.name: rows(store, table) for table in KEPT}
     assert all(before.values())
     assert run(store.dashboards.delete(board))
@@ -78,7 +78,7 @@ def test_revoked_link_stays_revoked(store, board):
 
 
 def test_time_is_up(store, board, clock):
-    """It cannot come back, and cleaning takes the rest of it."""
+    """It cannot be restored, and garbage collection removes it."""
     run(store.dashboards.delete(board))
     clock.turn(HOUR + 1)
     with pytest.raises(NotFound):
@@ -90,7 +90,7 @@ def test_time_is_up(store, board, clock):
 
 
 def test_deletion_without_undoing(open_here, board):
-    """Where nothing is kept, nothing waits."""
+    """With ``keep_deleted=None``, the trash is empty."""
     store = open_here()
     assert run(store.dashboards.delete(board))
     assert rows(store, tables.dashboard_figures) == set()
@@ -99,7 +99,7 @@ def test_deletion_without_undoing(open_here, board):
 
 
 def test_another_of_its_name(store, board):
-    """Its notebook has published it anew: that one stays, and the old one still waits."""
+    """A new dashboard with its name stays, and the old one remains restorable."""
     run(store.dashboards.delete(board))
     layout = replace(board.layout, title="New")
     newer = run(store.dashboards.publish(board.identity, layout, "k1"))
@@ -111,7 +111,7 @@ def test_another_of_its_name(store, board):
 
 
 def test_figures_wait_for_it(open_here, clock):
-    """A plot of an ended session that only the dashboard holds goes when the dashboard cannot come back any more."""
+    """A plot of an ended session, referenced only by the dashboard, is removed when the dashboard expires."""
     store = open_here(keep_deleted=HOUR, keep_session_plots=60.0)
     figure = publish(store)
     layout = Layout("Board", ((PanelSpec(FIGURE, figure.id),),))
@@ -128,7 +128,7 @@ def test_figures_wait_for_it(open_here, clock):
 
 
 def test_kill_in_the_middle_of_a_deletion(store, board, monkeypatch):
-    """It is as it was, and the next cleaning makes its manifest whole."""
+    """It is unchanged, and the next garbage collection restores its manifest."""
     with monkeypatch.context() as patched:
         manifests = store.manifests.dashboards
         patched.setattr(manifests, "delete", lambda its_id: (manifests._path(its_id).unlink(), kill()))
@@ -142,7 +142,7 @@ def test_kill_in_the_middle_of_a_deletion(store, board, monkeypatch):
 
 
 def test_kill_in_the_middle_of_an_undoing(store, board, monkeypatch, clock, directory: Path):
-    """It stays deleted; when its time is up, the manifest that was written too early goes as well."""
+    """It stays deleted; when it expires, the manifest that was written too early is removed."""
     run(store.dashboards.delete(board))
     with monkeypatch.context() as patched:
         write = store.manifests.dashboards.write
@@ -157,7 +157,7 @@ def test_kill_in_the_middle_of_an_undoing(store, board, monkeypatch, clock, dire
 
 
 def test_kill_after_an_undoing(store, board, monkeypatch):
-    """It is back; the leftover of its deletion goes with the next cleaning and takes nothing along."""
+    """It is restored; the next garbage collection removes the trash entry and nothing else."""
     run(store.dashboards.delete(board))
     with monkeypatch.context() as patched:
         patched.setattr(store.dashboard_deletion.trash, "remove", kill)
@@ -169,7 +169,7 @@ def test_kill_after_an_undoing(store, board, monkeypatch):
 
 
 def test_full_disk_leaves_it(store, board, monkeypatch):
-    """What cannot be undone is not deleted."""
+    """When the trash cannot be written, nothing is deleted."""
     full = OSError(28, "No space left on device")
     monkeypatch.setattr(store.dashboard_deletion.trash, "put", lambda *_: (_ for _ in ()).throw(full))
     with pytest.raises(QuotaExceeded):

@@ -1,4 +1,4 @@
-"""A deletion takes a figure away at once and wholly, and can be undone wholly for a time."""
+"""A deletion removes a figure at once and completely, and can be undone for a time."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def rows(store, table) -> set[str]:
 KEPT = (tables.figures, tables.versions, tables.representations, tables.links, tables.session_figures)
 
 
-def test_everything_comes_back(store, clock):
-    """Versions, thumbnails, sources, words and links, row by row, and the books are right."""
+def test_everything_is_restored(store, clock):
+    """Versions, thumbnails, sources, text and links, row by row, and the usage."""
     for n in range(3):
         record = publish(store, data=bytes([n]), thumbnail=b"small", source=b"pickle", session=f"k{n}", title=f"T{n}")
         clock.turn(60)
@@ -57,7 +57,7 @@ def test_everything_comes_back(store, clock):
 
 
 def test_views_that_were_used_stay_used(store):
-    """Else a deletion and its undoing would open a used-up link again."""
+    """Otherwise delete and undo would reopen a used-up link."""
     record = publish(store)
     link = share(store, record.id, views=1)
     assert store.catalog.write(lambda c: links.count_view(c, link.id, "somebody", START)).result()
@@ -77,7 +77,7 @@ def test_revoked_link_stays_revoked(store):
 
 
 def test_second_undoing_changes_nothing(store):
-    """Two clicks are as good as one."""
+    """A second undo is no error."""
     record = publish(store)
     delete(store, record)
     assert run(store.figures.restore(record.id)) == run(store.figures.restore(record.id))
@@ -85,7 +85,7 @@ def test_second_undoing_changes_nothing(store):
 
 
 def test_time_is_up(store, clock, directory: Path):
-    """The figure cannot come back, and cleaning takes the rest of it from the disk."""
+    """The figure cannot be restored, and garbage collection removes its files."""
     record = publish(store, data=b"one", thumbnail=b"small")
     delete(store, record)
     clock.turn(HOUR + 1)
@@ -99,7 +99,7 @@ def test_time_is_up(store, clock, directory: Path):
 
 @pytest.mark.parametrize("keep", [HOUR, 5 * BLOB_GRACE])
 def test_blobs_wait_as_long_as_the_deletion_can_be_undone(open_here, clock, directory: Path, keep: float):
-    """However long that is, and also for a cleaning that knows nothing of the setting, as ``gc``'s."""
+    """For any duration, and also by ``gc``, which does not know the setting."""
     store = open_here(keep_deleted=keep)
     record = publish(store, data=b"one")
     clock.turn(60)
@@ -123,7 +123,7 @@ def test_without_a_time_to_keep_it_goes_at_once(open_here):
 
 
 def test_name_that_was_taken_meanwhile(store):
-    """The notebook was run again: its new figure stays, and the error says what to do; then the old one comes."""
+    """A new figure with its name stays, and the error has advice; after its deletion the old one is restored."""
     old = publish(store, data=b"old")
     delete(store, old)
     new = publish(store, data=b"new")
@@ -143,8 +143,8 @@ def test_name_that_was_taken_meanwhile(store):
         PublishLimits(session_quota=Quota(figures=1)),
     ],
 )
-def test_quota_holds_for_what_comes_back(store, open_here, limits: PublishLimits):
-    """A deletion makes room, and undoing it is no way around the quota; nothing is changed, and it can be retried."""
+def test_quota_applies_to_restored_figures(store, open_here, limits: PublishLimits):
+    """A deletion frees quota, which its undo needs again; a rejected undo changes nothing and can be retried."""
     record = publish(store, data=b"one")
     delete(store, record)
     other = publish(store, "other", b"two")
@@ -204,7 +204,7 @@ def test_reindex_brings_no_deleted_figure_back(open_here, directory: Path):
 
 
 def test_kill_in_the_middle_of_a_deletion(store, monkeypatch):
-    """The figure is as it was, and the next cleaning makes its manifest whole."""
+    """The figure is unchanged, and the next garbage collection restores its manifest."""
     record = publish(store)
     with monkeypatch.context() as patched:
         patched.setattr(
@@ -222,7 +222,7 @@ def test_kill_in_the_middle_of_a_deletion(store, monkeypatch):
 
 
 def test_kill_after_an_undoing(store, monkeypatch):
-    """The figure is back; the leftover of its deletion goes with the next cleaning and takes nothing along."""
+    """The figure is restored; the next garbage collection removes the trash entry and nothing else."""
     record = publish(store)
     delete(store, record)
     with monkeypatch.context() as patched:
@@ -236,7 +236,7 @@ def test_kill_after_an_undoing(store, monkeypatch):
 
 
 def test_kill_in_the_middle_of_an_undoing(store, monkeypatch, clock, directory: Path):
-    """The figure stays deleted; when its time is up, the manifest that was written too early goes as well."""
+    """The figure stays deleted; when it expires, the manifest that was written too early is removed."""
     record = publish(store)
     delete(store, record)
     with monkeypatch.context() as patched:
@@ -253,7 +253,7 @@ def test_kill_in_the_middle_of_an_undoing(store, monkeypatch, clock, directory: 
 
 
 def test_full_disk_leaves_the_figure(store, monkeypatch):
-    """What cannot be undone is not deleted."""
+    """When the trash cannot be written, nothing is deleted."""
     record = publish(store)
     monkeypatch.setattr(
         store.figure_deletion.trash, "put", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
@@ -264,8 +264,8 @@ def test_full_disk_leaves_the_figure(store, monkeypatch):
     assert store.manifests.figures.has(record.id)
 
 
-def test_expired_plots_of_sessions_wait_for_nobody(open_here, clock):
-    """Cleaning deletes for good: nobody clicked, so nobody undoes."""
+def test_expired_session_plots_are_deleted(open_here, clock):
+    """Garbage collection deletes permanently."""
     store = open_here(keep_deleted=HOUR, keep_session_plots=60.0)
     store.catalog.write(lambda c: sessions.record(c, session("kernel-1", ended=START))).result()
     record = publish(store)
@@ -275,7 +275,7 @@ def test_expired_plots_of_sessions_wait_for_nobody(open_here, clock):
 
 
 def test_figure_published_again_is_another(store):
-    """Links of the deleted one never show what was made after it."""
+    """Links of the deleted figure never show a later one."""
     record = publish(store)
     delete(store, record)
     assert publish(store).id != record.id

@@ -1,4 +1,4 @@
-"""What goes by itself, and above all what does not."""
+"""Garbage collection: what is removed, and what is kept."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def _age(store, digest: str, when: float) -> None:
 
 
 def test_nothing_to_clean(store):
-    """A fresh store stays as it is."""
+    """A new store is unchanged."""
     publish(store)
     assert not _clean(store)
 
 
 def test_unshared_plot_goes_a_while_after_its_session(store, note, clock):
-    """Not a second before, and with its manifest; an event tells of it."""
+    """Not before the time, and with its manifest and an event."""
     note(ended=START)
     record = publish(store)
     clock.turn(WEEK)
@@ -84,7 +84,7 @@ def test_plots_that_stay(store, note, clock, state: str):
 
 
 def test_plot_of_two_ended_sessions_goes_after_the_later(store, note, clock):
-    """However often it was made."""
+    """Also with several versions."""
     publish(store, session="k1")
     publish(store, session="k2")
     note("k1", ended=START)
@@ -96,7 +96,7 @@ def test_plot_of_two_ended_sessions_goes_after_the_later(store, note, clock):
 
 
 def test_session_whose_server_is_silent_counts_as_ended(store, note, clock):
-    """As of when it was last seen: a killed server keeps nothing for ever."""
+    """As of its last report, so that a killed server keeps nothing for ever."""
     note()
     publish(store)
     clock.turn(SESSION_SILENCE)
@@ -117,7 +117,7 @@ def test_plots_can_be_kept_for_ever(open_here, clock):
 
 
 def test_plot_published_again_lives_on(store, note, clock):
-    """A new session that runs the notebook again takes the figure over."""
+    """A new session that runs the notebook again keeps the figure."""
     note("k1", ended=START)
     publish(store, data=b"one", session="k1")
     note("k2", started=START, seen=START)
@@ -128,7 +128,7 @@ def test_plot_published_again_lives_on(store, note, clock):
 
 
 def test_figures_go_in_batches(store, note, clock, monkeypatch):
-    """A long absence is worked off in short transactions."""
+    """Many figures are removed in short transactions."""
     monkeypatch.setattr(garbage_collection, "BATCH", 2)
     note(ended=START)
     for n in range(5):
@@ -138,7 +138,7 @@ def test_figures_go_in_batches(store, note, clock, monkeypatch):
 
 
 def test_blob_goes_after_a_grace(store, clock):
-    """Counted from when the last figure let go of it."""
+    """Counted from the release of the last reference."""
     record = publish(store, data=b"one")
     clock.turn(10 * BLOB_GRACE)
     run(store.figures.delete([record.id]))
@@ -173,7 +173,7 @@ def test_blob_that_is_taken_up_again_stays(store, clock):
 
 
 def test_file_that_no_figure_knows_goes_after_a_grace(store, clock):
-    """A kill came between the blob and its publish."""
+    """After a kill between the blob and its publish."""
     store.blobs.put(ONE, b"one")
     _age(store, ONE, START - BLOB_GRACE)
     assert _clean_all_shards(store).blobs == 0
@@ -191,7 +191,7 @@ def test_old_file_that_a_figure_knows_stays(store):
 
 
 def test_unfinished_files_go(store, directory: Path):
-    """What a kill left where no nameless files can be made."""
+    """Left by a kill on a file system without O_TMPFILE."""
     left = directory / "blobs" / "tmp" / "x"
     left.parent.mkdir()
     left.write_bytes(b"half")
@@ -261,7 +261,7 @@ def test_late_source_that_meets_a_cleaning_keeps_its_blob(store, monkeypatch):
     assert_sound(store)
 
 
-def test_refused_publish_does_not_take_another_s_bytes(store):
+def test_rejected_publish_does_not_take_another_s_bytes(store):
     """The other publish has written and not yet entered them: entering writes them again."""
     store.blobs.put(ONE, b"one")
     store.catalog.write(lambda c: garbage_collection.delete_unreferenced(c, store.blobs, [ONE])).result()
@@ -272,7 +272,7 @@ def test_refused_publish_does_not_take_another_s_bytes(store):
 
 
 def test_expired_links_leave_the_lists_after_a_month(store, clock):
-    """Those without an end, and living ones, stay."""
+    """Valid links, and those without an expiry, stay."""
     figure = publish(store).id
     ended, lives = share(store, figure, expires=START), share(store, figure, expires=START + 2 * LINK_GRACE)
     endless = share(store, figure)
@@ -308,7 +308,7 @@ def test_expired_keys_and_old_events_go(store, monkeypatch):
     assert (done.keys, done.events) == (1, 3)
 
 
-def test_what_was_cleaned_adds_up():
+def test_reports_are_added():
     """And reads well."""
     total = GcReport(figures=1, blobs=1_000) + GcReport(figures=2, links=1)
     assert total == GcReport(figures=3, links=1, blobs=1_000)

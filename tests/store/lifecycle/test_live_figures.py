@@ -1,4 +1,4 @@
-"""Live figures from their manifests: lasting ids, links and detached functions come back with a lost catalog."""
+"""Live figures rebuilt from their manifests: ids, links and detached functions."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def rows(store) -> dict[str, set[str]]:
 
 @pytest.fixture
 def lose(directory, open_here):
-    """Close the store, delete its catalog and rebuild it; the store again, and what came back."""
+    """Close the store, delete its catalog and rebuild it; return the new store and the report."""
 
     def close_and_lose(store):
         store.close()
@@ -69,7 +69,7 @@ def lose(directory, open_here):
 
 
 def test_all_comes_back_with_a_deleted_catalog(store, lose):
-    """Identity, declaration, links as they were changed, the function with its blob and its room."""
+    """Identity, declaration, changed links, and the function with its blob and usage."""
     record = offer(store)
     token = share(store, record, locked={"n": 3}, allowed=("n",), label="for Ada", expires=3e9)
     share(store, record)
@@ -107,7 +107,7 @@ def test_tokens_are_not_in_the_files(store, directory):
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
-def test_renamed_notebook_comes_back_under_its_new_name(store, lose):
+def test_restored_figure_has_the_new_name_of_its_notebook(store, lose):
     """As it was followed."""
     record = offer(store)
     run(store.rename_notebook("ann", "/srv", "report.ipynb", "new.ipynb"))
@@ -136,7 +136,7 @@ def test_function_whose_bytes_are_lost_is_left_out(store, lose):
 
 
 def test_two_of_one_identity_are_one(store, lose, directory, open_here, clock):
-    """The older address stays, and opens what the links of both show."""
+    """The older id is kept, with the links of both."""
     first = offer(store)
     old = share(store, first)
     store.close()
@@ -155,7 +155,7 @@ def test_two_of_one_identity_are_one(store, lose, directory, open_here, clock):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"id": 3}'])
-def test_damaged_manifest_is_told_and_passed_by(store, lose, directory, text):
+def test_damaged_manifest_is_reported_and_skipped(store, lose, directory, text):
     """The others come back."""
     record = offer(store)
     broken = directory / "figures" / "live" / "Broken.json"
@@ -178,7 +178,7 @@ def test_field_of_a_newer_version_is_passed_by(store, lose, directory):
     assert links.find_by_token(again.catalog.reader, token).target.id == record.id
 
 
-def test_what_a_kill_left_unwritten_is_written_at_the_next_start(store, directory, open_here):
+def test_pending_manifests_are_written_at_the_next_start(store, directory, open_here):
     """Also what a server before there were manifests left."""
     record = store.catalog.write(lambda c: live_figures.upsert(c, ANIMAL, "k1", DECLARED, store.clock())).result()
     assert not (directory / "figures" / "live").exists()

@@ -14,7 +14,7 @@ from ....model.formats import FORMATS
 from ....model.rendering import DrawOptions, RenderJob
 from ....store.store import Store
 from ..rendering.service import RenderService
-from .offers import find_convertible
+from .offers import find_convertible, offered_formats
 from .source_faults import find_fault, name_stored_formats
 
 _log = logging.getLogger("jupyter_figserve")
@@ -36,8 +36,8 @@ def check_redrawable(record: FigureRecord, format: str) -> None:
 def explain_fault(record: FigureRecord, reason: str) -> str:
     """Return a message about a figure that cannot be rendered."""
     return (
-        f"This figure is available as {name_stored_formats(record)}, as it was published, and not in another size or"
-        f" format. {reason}"
+        f"This figure is available as {', '.join(offered_formats(record.version))}, and not in that size or format."
+        f" {reason}"
     )
 
 
@@ -112,8 +112,9 @@ def _job(record: FigureRecord, source: Source, data: bytes, options: DrawOptions
     if source.kind != "code":
         return RenderJob("figure", data, options, libraries=source.libraries)
     settings = record.version.provenance.get("render", {})
-    if options.style is None and settings.get("style") is not None:
-        options = replace(options, style=settings["style"])
+    # What the request does not name is as it was rendered.
+    named = {name: settings[name] for name in ("style", "dpi", "tight", "transparent") if settings.get(name)}
+    options = replace(options, **{name: value for name, value in named.items() if not getattr(options, name)})
     return RenderJob(
         "code",
         data,

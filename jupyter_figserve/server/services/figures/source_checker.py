@@ -28,7 +28,9 @@ _PAUSE = 3.0
 _MAX_PAUSE = 120.0
 """Maximum wait for such a pause, in seconds."""
 _PATIENCE = 5.0
-"""Seconds for which a request waits for a try."""
+"""Seconds for which a page waits for a try."""
+API_PATIENCE = 15.0
+"""Seconds for which a program's request waits for a try."""
 _RETRY_SECONDS = 3600.0
 """Time after which a failure is tried again: a missing library may have been installed."""
 _TRIED = (DrawOptions("png", width=160), DrawOptions("svg"), DrawOptions("pdf"), DrawOptions("eps"))
@@ -70,7 +72,7 @@ class SourceChecker:
         await self._store.figures.record_source_check(record, check)
         return _with_check(record, check)
 
-    async def checked(self, record: FigureRecord) -> FigureRecord:
+    async def checked(self, record: FigureRecord, patience: float = _PATIENCE) -> FigureRecord:
         """Return a figure with a current check of its source, as far as one comes within a few seconds."""
         if record.version.source is None:
             return record
@@ -84,7 +86,7 @@ class SourceChecker:
                 return record
             task = self._tries[key] = asyncio.ensure_future(self._check(record))
             task.add_done_callback(lambda _: self._tries.pop(key, None))
-        await asyncio.wait([task], timeout=_PATIENCE)
+        await asyncio.wait([task], timeout=patience)
         check = task.result() if task.done() and not task.cancelled() else None
         if check is None:
             fault = UNCHECKED if queue.maybe_available else NO_SANDBOX

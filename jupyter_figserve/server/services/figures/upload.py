@@ -15,25 +15,19 @@ from tornado.httputil import HTTPHeaders, parse_body_arguments
 
 from ....errors import InvalidInput, TooLarge, UnsupportedType
 from ....model.fields import check_field_names, object_field, size_or_none
-from ....model.figures import (
-    ALT_LENGTH,
-    TITLE_LENGTH,
-    EncodedImage,
-    check_name,
-    slug,
-    validate_single_line,
-)
+from ....model.figures import EncodedImage
 from ....model.formats import FORMATS, Format, get_format_of_mimetype, looks_like
 from ....model.image_headers import is_apng, read_header
 from ....model.places import Place, read_place
 from ....model.svg_documents import check_svg, to_utf8
+from ....model.texts import ALT_LENGTH, CAPTION_LENGTH, TITLE_LENGTH, check_name, slug, validate_single_line
 
 _MAX_PARTS = 20
 _MAX_JSON_BYTES = 64 * 1024
 _MAX_UNPACKED_BYTES = 32 * 1024 * 1024
 _MAX_GZIP_MEMBERS = 100
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
-FIELDS = ("name", "title", "alt", "cell", "provenance", "sizes", "collection", "notebook")
+FIELDS = ("name", "title", "alt", "caption", "cell", "provenance", "sizes", "collection", "notebook")
 
 
 @dataclass(frozen=True)
@@ -43,6 +37,7 @@ class PublishRequest:
     name: str
     title: str
     alt: str
+    caption: str | None
     payloads: tuple[EncodedImage, ...]
     thumbnail: EncodedImage | None
     provenance: dict[str, Any]
@@ -108,11 +103,12 @@ def _make_request(
 ) -> PublishRequest:
     check_field_names(fields, FIELDS)
     title = validate_single_line(fields.get("title"), "title", TITLE_LENGTH)
-    cell = object_field(fields, "cell")
+    cell, caption = object_field(fields, "cell"), fields.get("caption")
     return PublishRequest(
         name=_choose_name(fields.get("name"), title),
         title=title,
         alt=validate_single_line(fields.get("alt"), "alternative text", ALT_LENGTH),
+        caption=None if caption is None else validate_single_line(caption, "caption", CAPTION_LENGTH),
         payloads=payloads,
         thumbnail=thumbnail,
         provenance=({"cell": cell} if cell else {}) | object_field(fields, "provenance"),

@@ -10,7 +10,8 @@ from typing import Any
 
 from ....errors import FigServeError
 from ....model.live import LiveRequest
-from .backend import KernelUnavailable, ProgressListener
+from ....model.progress import ProgressListener
+from .backend import KernelUnavailable
 from .image_cache import CachedImage
 from .kernel_answer import parse_kernel_answer, parse_progress
 

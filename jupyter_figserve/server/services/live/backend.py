@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from ....errors import Unavailable
 from ....model.live import LiveRequest
+from ....model.progress import ProgressListener
 from .image_cache import CachedImage
 
 RETRY_SECONDS = 2
-ProgressListener = Callable[[float, float], None]
-"""Takes the work done and the total of a running call."""
 
 
 class KernelUnavailable(Unavailable):

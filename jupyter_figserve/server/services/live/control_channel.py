@@ -18,8 +18,9 @@ from jupyter_core.utils import ensure_async
 
 from ....errors import FigServeError
 from ....model.live import LiveDeclaration, LiveRequest
+from ....model.progress import ProgressListener
 from . import gateway
-from .backend import KernelUnavailable, ProgressListener
+from .backend import KernelUnavailable
 from .image_cache import CachedImage
 from .kernel_answer import parse_kernel_answer, parse_progress
 

@@ -10,11 +10,11 @@ from ....errors import Conflict, DeadlineExceeded, InvalidInput, OutputInvalid, 
 from ....model.detached import Detached
 from ....model.formats import get_live_format
 from ....model.live import LiveDeclaration, LiveFigureRecord, LiveRequest
+from ....model.progress import ProgressListener
 from ....model.rendering import DrawOptions, RenderJob
 from ....store.store import Store
 from ..figures.redraw import read_source
 from ..rendering.queue import RenderQueue
-from .backend import ProgressListener
 from .image_cache import CachedImage
 from .registry import LiveTarget
 

@@ -1,1 +1,1 @@
-"""Render requests, the render queue and the render cache's front."""
+"""Render requests, the render queue and the render service with its cache."""

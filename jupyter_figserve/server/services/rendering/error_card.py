@@ -1,10 +1,11 @@
 """An error of posted code as an image, for clients that can show nothing else. Server process.
 
-SVG is written here, with all text escaped, as it comes from the code. Raster images are drawn in the sandbox.
+SVG is written here, with all text escaped, as it comes from the code. The others are rendered in the sandbox.
 """
 
 from __future__ import annotations
 
+import gzip
 import html
 import json
 import re
@@ -14,8 +15,8 @@ from ....errors import CodeFailed, FigServeError
 from ....model.formats import FORMATS
 from ....model.rendering import DrawOptions, RenderJob
 
-RASTER_FORMATS = tuple(row.name for row in FORMATS.values() if row.is_raster)
-"""Formats of error images besides SVG."""
+RENDERED_FORMATS = tuple(name for name in FORMATS if name not in ("svg", "svgz", "html"))
+"""Formats of error images that the sandbox draws."""
 _SECONDS = 5.0
 _WIDTH, _LINE, _COLUMNS, _MAX_LINES = 640, 20, 68, 12
 # XML 1.0, section 2.2: characters that no document may hold, escaped or not.
@@ -40,8 +41,13 @@ def svg_card(error: FigServeError) -> bytes:
     return card.encode()
 
 
+def svgz_card(error: FigServeError) -> bytes:
+    """Return the SVG, compressed without a date."""
+    return gzip.compress(svg_card(error), mtime=0)
+
+
 def make_card_job(error: FigServeError, format: str) -> RenderJob:
-    """Return the job that draws the same image in pixels; equal errors are equal jobs, and cached."""
+    """Return the job that renders the same image in another format; equal errors are equal jobs, and cached."""
     texts = {"heading": _plain(heading(error)), "lines": [_plain(line) for line in _lines(error.message)]}
     return RenderJob("card", json.dumps(texts).encode(), DrawOptions(format=format), seed=0, timeout=_SECONDS)
 

@@ -15,17 +15,18 @@ from typing import Protocol
 
 from ....errors import InvalidInput, TooLarge
 from ....model.fields import bool_field, check_field_names, choice_field, number_field, parse_int, read_field
-from ....model.figures import check_name, sha256_hex
+from ....model.figures import sha256_hex
 from ....model.formats import FORMATS, Format
 from ....model.rendering import ALL, DrawOptions, RenderJob
+from ....model.texts import check_name
 from ....model.times import parse_duration
 
 RENDER_FORMATS = tuple(name for name in FORMATS if name != "html")
-"""Formats that a plotting library can draw."""
+"""Formats of rendered images."""
 OFFERED_FORMATS = tuple(name for name in RENDER_FORMATS if not FORMATS[name].is_animated)
 """Formats that pages offer for a still figure."""
 SIZE_FIELDS = ("width", "height", "dpi", "style", "transparent")
-"""Fields in which a published figure may be asked for, in the order in which they are signed."""
+"""Size and style fields of a request for a published figure, in the order in which they are signed."""
 SEEDS = 2**32
 _STYLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,4})?")
@@ -154,7 +155,7 @@ def parse_code(values: Mapping[str, object], limits: RenderLimits) -> str:
 
 
 def parse_options(values: Mapping[str, object], limits: RenderLimits, *, default_format: str = "png") -> DrawOptions:
-    """Parse format, size, style and the other options of drawing; other fields of ``values`` are ignored."""
+    """Parse format, size, style and the other output options; other fields of ``values`` are ignored."""
     options = DrawOptions(
         format=read_field(values, "format", default_format, _parse_format),
         width=read_field(values, "width", None, lambda value: _parse_side(value, limits)),
@@ -220,7 +221,7 @@ def cache_key(job: RenderJob, libraries: Mapping[str, str]) -> str:
 
 
 def get_render_format(name: str) -> Format:
-    """Return the row of a format that can be drawn; ``jpeg`` is ``jpg``."""
+    """Return the row of a format that can be rendered; ``jpeg`` is ``jpg``."""
     return FORMATS[_parse_format(name)]
 
 

@@ -34,7 +34,7 @@ class RenderService:
         return self._renders.waiters
 
     async def render(self, job: RenderJob, *, low_priority: bool = False) -> RenderResult:
-        """Run a job whose result nobody else may share, such as code that draws something else each time."""
+        """Run a job whose result is not shared, such as code whose image differs each time."""
         return await self.queue.render(job, low_priority=low_priority)
 
     async def render_cached(self, job: RenderJob, *, low_priority: bool = False) -> tuple[RenderResult, bool]:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....errors import FigServeError, InvalidInput, TooLarge, UnsupportedType
-from ....model.figures import ALT_LENGTH, EncodedImage
+from ....model.figures import EncodedImage
 from ....model.formats import FORMATS, Format, get_format_of_mimetype
 from ....model.html_content import HtmlImage, parse_html
+from ....model.texts import ALT_LENGTH
 from ..figures.upload import make_payload
 from . import script_figures
 from .script_figures import ScriptFigure

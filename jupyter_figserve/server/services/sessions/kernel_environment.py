@@ -37,6 +37,7 @@ def make_environment(
     addresses: ServerAddresses,
     *,
     is_through_gateway: bool,
+    read_only_because: str | None = None,
 ) -> dict[str, str]:
     """Return the environment of a kernel.
 
@@ -51,9 +52,13 @@ def make_environment(
         Text of the kernel's key, "" without one.
     directory
         Where the kernel may put files.
+    read_only_because
+        Why there is no key; the kernel says so when it is to publish.
     """
     base = given if given is not None else ({} if is_through_gateway else dict(os.environ))
     ours = {"KERNEL_FIGSERVE_URL": addresses.for_kernels(), "KERNEL_FIGSERVE_KEY": key} if key else {}
+    if read_only_because is not None:
+        ours["KERNEL_FIGSERVE_READ_ONLY"] = read_only_because
     certificate = addresses.kernel_certificate()
     if ours and certificate and not is_through_gateway:
         ours["KERNEL_FIGSERVE_CA"] = certificate

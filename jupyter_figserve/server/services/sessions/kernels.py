@@ -157,7 +157,12 @@ class KernelTracker:
         if key is not None:
             await self._store.keys.add(key)
         kwargs["env"] = make_environment(
-            kwargs.get("env"), text, directory, self._addresses, is_through_gateway=self._is_through_gateway
+            kwargs.get("env"),
+            text,
+            directory,
+            self._addresses,
+            is_through_gateway=self._is_through_gateway,
+            read_only_because=self._store.read_only_because,
         )
         try:
             kernel: str = await ensure_async(self._start(*args, **kwargs))

@@ -9,10 +9,11 @@ from tornado import web
 
 from ....errors import InvalidInput, NotFound
 from ....model.dashboards import DashboardRecord, Layout
-from ....model.figures import check_name, is_id, slug
+from ....model.figures import is_id
 from ....model.keys import PUBLISH, READ
 from ....model.places import check_collection, read_place
 from ....model.queries import DEFAULT_LIMIT, DashboardQuery
+from ....model.texts import check_name, slug
 from ...services.dashboards.resolver import ResolvedDashboard, resolve_dashboard, validate_layout
 from ..http.private_handler import AuthenticatedHandler
 from .json_views import dashboard_json

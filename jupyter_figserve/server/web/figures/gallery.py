@@ -152,6 +152,7 @@ class GalleryHandler(AuthenticatedHandler):
             self._redirect_to_canonical()
             return
         query, store = self._read_query(), self.context.store
+        query = replace(query, session=await self.find_kernel_id(query.session) or "")
         figure_query = query.filter(self.principal.owner, store.clock())
         found, following = await store.figures.list_page(figure_query, PAGE_SIZE, query.cursor or None)
         config = self.context.config

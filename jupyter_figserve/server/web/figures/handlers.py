@@ -8,20 +8,15 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import InvalidInput, NotFound
-from ....model.figures import (
-    ALT_LENGTH,
-    TITLE_LENGTH,
-    FigureRecord,
-    is_id,
-    sha256_hex,
-    validate_single_line,
-)
+from ....model.figures import FigureRecord, is_id, sha256_hex
 from ....model.formats import Format, get_format
 from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
 from ....model.places import check_collection
 from ....model.queries import DEFAULT_LIMIT, FigureQuery
+from ....model.texts import ALT_LENGTH, CAPTION_LENGTH, TITLE_LENGTH, validate_single_line
 from ...services.figures.redraw import render_again
+from ...services.figures.source_checker import API_PATIENCE
 from ...services.figures.stored import find_stored
 from ...services.figures.upload import read_upload
 from ..http.private_handler import AuthenticatedHandler
@@ -30,6 +25,8 @@ from ..http.upload_handler import StreamingUploadHandler
 from .json_views import figure_json, version_json
 
 _FILTERS = ("session", "name", "q", "notebook", "collection", "here")
+
+_TEXT_LENGTHS = {"title": TITLE_LENGTH, "alt": ALT_LENGTH, "caption": CAPTION_LENGTH}
 
 
 class FiguresHandler(StreamingUploadHandler):
@@ -60,6 +57,7 @@ class FiguresHandler(StreamingUploadHandler):
             upload.payloads,
             upload.title,
             upload.alt,
+            upload.caption,
             session=self.principal.kernel,
             thumbnail=upload.thumbnail,
             provenance=upload.provenance,
@@ -100,7 +98,7 @@ class FiguresHandler(StreamingUploadHandler):
             )
         return FigureQuery(
             self.principal.owner_filter,
-            given["session"],
+            await self.find_kernel_id(given["session"]),
             notebook=given["notebook"],
             collection=None if given["collection"] is None else check_collection(given["collection"]),
             name=given["name"],
@@ -117,7 +115,7 @@ class FigureHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
         record = await self.get_owned_figure(figure_id, self.int_argument("version"))
-        self.write_json(figure_json(await self.context.source_checker.checked(record), self.base))
+        self.write_json(figure_json(await self.context.source_checker.checked(record, API_PATIENCE), self.base))
 
     head = get
 
@@ -125,10 +123,9 @@ class FigureHandler(AuthenticatedHandler):
     @authorized(action="write", resource="figserve")
     async def patch(self, figure_id: str) -> None:
         record = await self.get_owned_figure(figure_id)
-        changes = self.json_body(("title", "alt"))
-        title = validate_single_line(changes.get("title", record.version.title), "title", TITLE_LENGTH)
-        alt = validate_single_line(changes.get("alt", record.version.alt), "alternative text", ALT_LENGTH)
-        changed = await self.context.store.figures.change_text(record, title, alt)
+        body = self.json_body(tuple(_TEXT_LENGTHS))
+        changes = {name: validate_single_line(body[name], name, _TEXT_LENGTHS[name]) for name in body}
+        changed = await self.context.store.figures.change_text(record, **changes)
         await self.context.events.wake()
         self.write_json(figure_json(changed, self.base))
 
@@ -185,14 +182,17 @@ class FigureBytesHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str, suffix: str) -> None:
-        version = self.int_argument("version")
-        record = await self.get_owned_figure(figure_id, version)
-        if suffix == "json":
-            self.write_json(figure_json(await self.context.source_checker.checked(record), self.base))
-            return
-        self.send_representation(await self._find_or_render(record, get_format(suffix), is_pinned=version is not None))
+        await self.send(await self.get_owned_figure(figure_id, self.int_argument("version")), suffix)
 
     head = get
+
+    async def send(self, record: FigureRecord, suffix: str) -> None:
+        """Send a figure in a format."""
+        if suffix == "json":
+            self.write_json(figure_json(await self.context.source_checker.checked(record, API_PATIENCE), self.base))
+            return
+        is_pinned = "version" in self.request.query_arguments
+        self.send_representation(await self._find_or_render(record, get_format(suffix), is_pinned=is_pinned))
 
     async def _find_or_render(self, record: FigureRecord, row: Format, *, is_pinned: bool) -> RepresentationResponse:
         """Return the response; one with a pinned version never changes."""

@@ -16,7 +16,7 @@ from ....model.links import FIGURE, Target
 from ...services.addresses import hidpi_address
 from ...services.figures.offers import PageOffers
 from ..http import security_headers
-from ..http.private_handler import AuthenticatedHandler
+from .handlers import FigureBytesHandler
 
 _MAX_FACT_LENGTH = 200
 
@@ -40,8 +40,9 @@ class VersionPane:
         return self.frame is None and self.main.format.is_inline
 
 
-class FigurePageHandler(AuthenticatedHandler):
-    """``/figures/{id}``: a figure with its metadata, or two of its versions side by side."""
+class FigurePageHandler(FigureBytesHandler):
+    """``/figures/{id}``: a figure with its metadata, or two of its versions side by side; in another format where
+    ``Accept`` prefers one."""
 
     is_page = True
     scopes = {"GET": READ, "HEAD": READ}
@@ -49,9 +50,18 @@ class FigurePageHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
-        context = self.context
         record = await self.get_owned_figure(figure_id, self.int_argument("version"))
-        record = await context.source_checker.checked(record)
+        self.set_header("Vary", "Accept")
+        suffix = self.negotiate_page([part.format.name for part in record.version.representations])
+        if suffix is not None:
+            await self.send(record, suffix)
+            return
+        await self._write_page(await self.context.source_checker.checked(record))
+
+    head = get
+
+    async def _write_page(self, record: FigureRecord) -> None:
+        figure_id, context = record.id, self.context
         other = self.int_argument("with")
         frames: list[str] = []
         records = [record] if other is None else [record, await self.get_owned_figure(figure_id, other)]
@@ -73,8 +83,6 @@ class FigurePageHandler(AuthenticatedHandler):
             now=context.store.clock(),
             offers=PageOffers.of(record.version),
         )
-
-    head = get
 
     def _pane(self, record: FigureRecord, frames: list[str]) -> VersionPane:
         """Return the pane of a version; for HTML, append to ``frames`` the source that the policy must allow."""

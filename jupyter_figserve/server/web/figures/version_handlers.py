@@ -7,8 +7,8 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import InvalidInput
-from ....model.figures import validate_single_line
 from ....model.keys import PUBLISH
+from ....model.texts import validate_single_line
 from ...services.figures.upload import make_payload
 from ..http.query import parse_json_object
 from ..http.upload_handler import StreamingUploadHandler

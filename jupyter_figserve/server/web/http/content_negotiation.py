@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 from ....model.formats import FORMATS
+
+_NAMED_TYPES = {row.name: row.mimetype for row in FORMATS.values() if row.name != "html"} | {"json": "application/json"}
 
 
 def negotiate_formats(accept: str) -> list[str]:
@@ -24,6 +27,43 @@ def negotiate_formats(accept: str) -> list[str]:
         if name is not None and weight > 0:
             found.append((-weight, position, name))
     return [name for _, _, name in sorted(found)]
+
+
+def negotiate_page(accept: str, stored: Sequence[str] = ()) -> str | None:
+    """Return the format that a client prefers to the page at an address without a suffix; None for the page.
+
+    Browsers that navigate, and clients that accept everything, get the page; what asks for images or JSON gets them.
+
+    Parameters
+    ----------
+    stored
+        Names of the formats that need no rendering, the main one first: preferred among equally acceptable ones, as
+        browsers accept every image in an ``<img>``.
+    """
+    ranges = _parse_ranges(accept)
+    names = [name for name, mimetype in _NAMED_TYPES.items() if mimetype in ranges]
+    candidates = dict.fromkeys([*(name for name in stored if name in _NAMED_TYPES), *names, "png"])
+    weights = {name: _quality(_NAMED_TYPES[name], ranges) for name in candidates}
+    best = max(weights, key=lambda name: weights[name])
+    page = max(ranges.get("text/html", 0.0), ranges.get("application/xhtml+xml", 0.0), ranges.get("*/*", 0.0))
+    return best if weights[best] > page else None
+
+
+def _parse_ranges(accept: str) -> dict[str, float]:
+    """Return the weights of the media ranges of an ``Accept`` header."""
+    found: dict[str, float] = {}
+    for part in accept.split(","):
+        mimetype, *parameters = (token.strip().lower() for token in part.split(";"))
+        found[mimetype] = next((_weight(token[2:]) for token in parameters if token.startswith("q=")), 1.0)
+    return found
+
+
+def _quality(mimetype: str, ranges: Mapping[str, float]) -> float:
+    """Return the weight of a type by the most specific range that includes it."""
+    for name in (mimetype, f"{mimetype.partition('/')[0]}/*", "*/*"):
+        if name in ranges:
+            return ranges[name]
+    return 0.0
 
 
 def _weight(text: str) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from http.client import responses
 from typing import Any, ClassVar, TypeVar
 
@@ -21,6 +21,7 @@ from ..context import AppContext
 from . import security_headers
 from .access_log import AccessLogMixin, redact_uri
 from .conditional_get import ConditionalGetMixin
+from .content_negotiation import negotiate_page
 from .query import QueryMixin
 from .representation import RepresentationResponse
 
@@ -85,6 +86,11 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
         else:
             self.request.uri = redact_uri(self.request.uri or "")
 
+    @property
+    def is_method_implemented(self) -> bool:
+        """Whether this address answers the request's method; tornado answers 405 where it does not."""
+        return getattr(type(self), (self.request.method or "").lower(), None) is not _UNIMPLEMENTED
+
     def set_default_headers(self) -> None:
         for name, value in security_headers.JSON_HEADERS.items():
             self._headers[name] = value
@@ -124,6 +130,10 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
         if self._task is not None:
             self._task.cancel()
         super().on_connection_close()
+
+    def negotiate_page(self, stored: Sequence[str] = ()) -> str | None:
+        """Return the format to send in place of the page; see ``content_negotiation``."""
+        return negotiate_page(self.request.headers.get("Accept", ""), stored)
 
     def draw_options(self, row: Format) -> DrawOptions:
         """Return the size and style in the query; HTML has neither."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import ClassVar
 from urllib.parse import urlencode
 
@@ -39,6 +40,8 @@ class AuthenticatedHandler(FigServeHandler):
             await self._prepare_login()
             self._check_origin()
             self._check_csrf()
+        if not self.is_method_implemented:
+            raise web.HTTPError(405)
         self.principal.check(self.scopes.get(self.request.method or "", (Scope.ADMIN,)))
 
     async def _prepare_login(self) -> None:
@@ -110,6 +113,15 @@ class AuthenticatedHandler(FigServeHandler):
         if record is None or not self.principal.may_see(record.owner):
             raise errors.NotFound("There is no such figure.")
         return record if version is None else await store.figures.get(figure_id, version)
+
+    async def find_kernel_id(self, session: str | None) -> str | None:
+        """Return the kernel of a session that is named by its kernel's id or by Jupyter's own; an unknown one as it
+        is, as nothing is found for it."""
+        if not session:
+            return session
+        with contextlib.suppress(errors.NotFound):
+            return (await self.context.plots.get_session(session)).id
+        return session
 
     async def make_identity(self, name: str, place: Place = NO_PLACE) -> Identity:
         """Return the identity of what the principal publishes.

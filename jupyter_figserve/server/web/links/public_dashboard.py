@@ -51,7 +51,7 @@ class DashboardRenderer(LinkRenderer):
         rows = [[self._panel_json(state, panel) for panel in row] for row in self.dashboard.rows]
         public = {"name": record.name, "title": record.layout.title, "version": record.version}
         self.handler.set_header("Cache-Control", self.cache_control)
-        self.handler.write_json(public | {"url": self.url, "rows": rows})
+        self.write_public_json(public | {"url": self.url, "rows": rows})
         self.count_view()
 
     async def send_image(self, suffix: str) -> None:

@@ -24,7 +24,7 @@ from ..http.handler import PublicHandler
 from ..http.representation import RepresentationResponse
 from .renderer import Embedding, FitSize, LinkRenderer
 
-_PUBLIC_FIELDS = ("title", "alt", "name", "version", "created", "updated")
+_PUBLIC_FIELDS = ("title", "alt", "caption", "name", "version", "created", "updated")
 Responses = dict[str, RepresentationResponse]
 # Building the headers is most of the cost of an image request: built once for each link, while the link is cached.
 _responses: WeakKeyDictionary[ResolvedLink, Responses] = WeakKeyDictionary()
@@ -180,6 +180,10 @@ class FigureRenderer(LinkRenderer):
             snippets=self._make_snippets(),
         )
 
+    @property
+    def stored_formats(self) -> list[str]:
+        return [part.format.name for part in self.figure.record.version.representations]
+
     async def send_json(self) -> None:
         """Send the figure without its owner, notebook, session and id."""
         await self._use_view_of_page()
@@ -190,7 +194,7 @@ class FigureRenderer(LinkRenderer):
         ]
         self.handler.set_header("Cache-Control", self.cache_control)
         public = {name: record[name] for name in _PUBLIC_FIELDS}
-        self.handler.write_json(public | {"url": self.url, "representations": representations})
+        self.write_public_json(public | {"url": self.url, "representations": representations})
 
     async def send_image(self, suffix: str) -> None:
         row = get_format(suffix)

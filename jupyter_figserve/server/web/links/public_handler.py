@@ -77,9 +77,23 @@ async def _dispatch(renderer: LinkRenderer, address: re.Match[str]) -> None:
         await renderer.send_panel(address["panel"], address["panel_suffix"])
     elif address["part"] == "events":
         await renderer.send_events()
+    elif address["part"] == "embed":
+        await renderer.send_page(embedded=True)
     elif address["suffix"] is None:
-        await renderer.send_page(embedded=address["part"] == "embed")
+        await _answer_without_suffix(renderer)
     elif address["suffix"] == "json":
         await renderer.send_json()
     else:
         await renderer.send_image(address["suffix"])
+
+
+async def _answer_without_suffix(renderer: LinkRenderer) -> None:
+    """Send the page, or the format that ``Accept`` prefers to it."""
+    renderer.handler.set_header("Vary", "Accept")
+    suffix = renderer.handler.negotiate_page(renderer.stored_formats)
+    if suffix is None:
+        await renderer.send_page(embedded=False)
+    elif suffix == "json":
+        await renderer.send_json()
+    else:
+        await renderer.send_image(suffix)

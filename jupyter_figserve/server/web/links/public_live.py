@@ -179,7 +179,7 @@ class LiveRenderer(LinkRenderer):
                     raise
         movable = self.grant.movable(self.target.declaration.parameters)
         public = {"name": self.target.record.name, "schema": movable.schema(), "url": self.url}
-        self.handler.write_json(public | {"form": forms.find(self.target)})
+        self.write_public_json(public | {"form": forms.find(self.target)})
         self.count_view()
 
     async def send_events(self) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ....model.snippets import Snippets
 from ...services.links.resolver import LinkNotFound, ResolvedLink
@@ -69,6 +70,17 @@ class LinkRenderer(ABC):
     @abstractmethod
     async def send_image(self, suffix: str) -> None:
         """Send the target in a format."""
+
+    @property
+    def stored_formats(self) -> Sequence[str]:
+        """Names of the formats that need no rendering, the main one first."""
+        return ()
+
+    def write_public_json(self, data: dict[str, Any]) -> None:
+        """Finish with JSON that any site may read, like the image."""
+        self.handler.set_header("Access-Control-Allow-Origin", "*")
+        self.handler.set_header("Cross-Origin-Resource-Policy", "cross-origin")
+        self.handler.write_json(data)
 
     async def send_panel(self, name: str, suffix: str) -> None:
         """Send one panel of a dashboard in a format."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
@@ -81,6 +82,49 @@ class LiveHandler(AuthenticatedHandler):
         """Return the query without Jupyter's parameters."""
         return self.query_values(_RESERVED_QUERY_NAMES)
 
+    async def send(self, target: LiveTarget, suffix: str) -> None:
+        row, query = get_live_format(suffix), self.read_query()
+        if suffix == "json" and asks_for_record(query, target, self.context.live.forms):
+            self.write_json(await self.describe(target))
+            return
+        request = parse_live_request(query, target.declaration, target.declaration.parameters, row)
+        is_framed, responder = asks_for_frame(query, row), LiveResponder(self, target, row)
+        rendering = self.context.live.render(
+            target,
+            request,
+            known_etags=[] if is_framed else self.known_etags(),
+            no_cache="no-cache" in self.request.headers.get("Cache-Control", ""),
+        )
+        try:
+            result = await self.run_until_disconnect(rendering)
+        except FigServeError as error:
+            if not is_about_record(suffix, error, target, self.context.live.forms):
+                raise
+            self.write_json(await self.describe(target))
+            return
+        if is_framed:
+            responder.send_frame(result, None)
+        else:
+            responder.send_image(result, cache_control="private, no-cache", is_public=False)
+
+    async def send_page_or_image(self, target: LiveTarget, address: str) -> None:
+        """Write the page at ``address``, or send the format that ``Accept`` prefers to it.
+
+        Raises
+        ------
+        Forbidden
+            Another site's page, or somebody who may only read, would run the function.
+        """
+        self.set_header("Vary", "Accept")
+        suffix = self.negotiate_page()
+        if suffix is None:
+            await self.write_live_page(target, address)
+            return
+        may_run = self.authorizer.is_authorized(self, self.current_user, "execute", "figserve")
+        if self.is_cross_site or not await ensure_async(may_run):
+            raise Forbidden("Another site may not run this function. Open the address directly.", code="cross_site")
+        await self.send(target, suffix)
+
     async def write_live_page(self, target: LiveTarget, address: str) -> None:
         """Write the page at ``address``, relative to our prefix; the image is at the same address with a suffix."""
         page = await make_live_page(
@@ -113,31 +157,6 @@ class LiveRenderHandler(LiveHandler):
         """Refuse requests from other sites, including navigation, which stored images allow."""
         if self.is_cross_site:
             raise Forbidden("Another site may not run this function. Open the address directly.", code="cross_site")
-
-    async def send(self, target: LiveTarget, suffix: str) -> None:
-        row, query = get_live_format(suffix), self.read_query()
-        if suffix == "json" and asks_for_record(query, target, self.context.live.forms):
-            self.write_json(await self.describe(target))
-            return
-        request = parse_live_request(query, target.declaration, target.declaration.parameters, row)
-        is_framed, responder = asks_for_frame(query, row), LiveResponder(self, target, row)
-        rendering = self.context.live.render(
-            target,
-            request,
-            known_etags=[] if is_framed else self.known_etags(),
-            no_cache="no-cache" in self.request.headers.get("Cache-Control", ""),
-        )
-        try:
-            result = await self.run_until_disconnect(rendering)
-        except FigServeError as error:
-            if not is_about_record(suffix, error, target, self.context.live.forms):
-                raise
-            self.write_json(await self.describe(target))
-            return
-        if is_framed:
-            responder.send_frame(result, None)
-        else:
-            responder.send_image(result, cache_control="private, no-cache", is_public=False)
 
 
 class LiveBytesHandler(LiveRenderHandler):
@@ -177,7 +196,7 @@ class LivePageHandler(LiveHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, session_id: str, name: str) -> None:
         target = await self.get_owned_target(session_id, name)
-        await self.write_live_page(target, f"live/{quote(session_id)}/{quote(target.record.name)}")
+        await self.send_page_or_image(target, f"live/{quote(session_id)}/{quote(target.record.name)}")
 
     head = get
 
@@ -191,7 +210,7 @@ class LastingPageHandler(LiveHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, live_id: str) -> None:
         target = await self.get_owned_by_id(live_id)
-        await self.write_live_page(target, f"live/f/{target.record.id}")
+        await self.send_page_or_image(target, f"live/f/{target.record.id}")
 
     head = get
 
@@ -202,7 +221,7 @@ class LiveListHandler(LiveHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        session = self.get_query_argument("session", None)
+        session = await self.find_kernel_id(self.get_query_argument("session", None))
         targets = await list_visible_targets(self.context, self.principal, session)
         self.write_json({"live": [await self.describe(target) for target in targets]})
 

@@ -9,7 +9,7 @@ from typing import Any
 from ....errors import CodeFailed, DeadlineExceeded, FigServeError, RetryLater
 from ....model.figures import EncodedImage
 from ....model.formats import FORMATS, get_format_of_mimetype
-from ...services.rendering.error_card import RASTER_FORMATS, make_card_job, svg_card
+from ...services.rendering.error_card import RENDERED_FORMATS, make_card_job, svg_card, svgz_card
 from ..http import security_headers
 from ..http.handler import FigServeHandler
 
@@ -24,14 +24,14 @@ class CodeErrorMixin(FigServeHandler):
     _card: EncodedImage | None = None
 
     @asynccontextmanager
-    async def drawing_error_images(self) -> AsyncIterator[None]:
-        """Draw the raster image of an error raised in the block, as ``write_error`` cannot wait for it."""
+    async def error_images(self) -> AsyncIterator[None]:
+        """Render the image of an error raised in the block, as ``write_error`` cannot wait for it."""
         try:
             yield
         except FigServeError as error:
             format = self.error_format
-            if format is not None and format in RASTER_FORMATS and _can_draw(error):
-                self._card = await self.run_until_disconnect(self._draw_card(error, format))
+            if format is not None and format in RENDERED_FORMATS and _can_render(error):
+                self._card = await self.run_until_disconnect(self._render_card(error, format))
             raise
 
     def error_details(self, error: object) -> dict[str, Any]:
@@ -51,16 +51,19 @@ class CodeErrorMixin(FigServeHandler):
             super().write_error(status_code, **kwargs)
 
     def _send_card(self, error: FigServeError) -> None:
-        """Finish with the drawn image, else with an SVG."""
-        card = self._card or EncodedImage(FORMATS["svg"].mimetype, svg_card(error))
+        """Finish with the rendered image, else with an SVG: where the sandbox cannot render, and for text formats."""
+        is_svgz = self.error_format == "svgz"
+        card = self._card or EncodedImage(FORMATS["svg"].mimetype, (svgz_card if is_svgz else svg_card)(error))
         row = get_format_of_mimetype(card.mimetype)
+        if is_svgz:
+            self.set_header("Content-Encoding", "gzip")
         self.replace_headers(security_headers.image_headers(row, public=not self.shows_traceback))
         self.set_header("Cache-Control", "private, no-store")
         self.set_header("Content-Type", row.content_type)
         self.set_header("X-FigServe-Error", error.code)
         self.finish(card.data)
 
-    async def _draw_card(self, error: FigServeError, format: str) -> EncodedImage | None:
+    async def _render_card(self, error: FigServeError, format: str) -> EncodedImage | None:
         """Render the card, or take it from the cache; None when the sandbox is full or missing."""
         try:
             result, _ = await self.context.rendering.render_cached(make_card_job(error, format))
@@ -69,6 +72,6 @@ class CodeErrorMixin(FigServeHandler):
         return result.images[0]
 
 
-def _can_draw(error: FigServeError) -> bool:
+def _can_render(error: FigServeError) -> bool:
     """Whether it makes sense to render now: not when the queue is full or the sandbox is missing."""
     return isinstance(error, DeadlineExceeded) or not isinstance(error, RetryLater)

@@ -12,10 +12,11 @@ from tornado import web
 
 from ....errors import Conflict, InvalidInput, OutputInvalid, UnsupportedType
 from ....model.fields import check_field_names
-from ....model.figures import FigureRecord, slug
+from ....model.figures import FigureRecord
 from ....model.keys import PUBLISH, RENDER
 from ....model.new_version import NewVersion
 from ....model.rendering import RenderResult
+from ....model.texts import slug
 from ...services.rendering.request import SEEDS, RenderRequest, parse_render_request, requested_error_format
 from ..figures.json_views import figure_json
 from ..http.content_negotiation import negotiate_formats
@@ -87,7 +88,7 @@ class RendersHandler(CodeHandler):
     @web.authenticated
     @authorized(action="execute", resource="figserve")
     async def post(self) -> None:
-        async with self.drawing_error_images():
+        async with self.error_images():
             request = self.read_request()
             await (self._publish(request) if request.keep else self._send(request))
 
@@ -122,6 +123,9 @@ class RendersHandler(CodeHandler):
             "figure": request.figure,
             "timeout": request.timeout,
             "style": request.options.style,
+            "dpi": request.options.dpi,
+            "tight": request.options.tight or None,
+            "transparent": request.options.transparent or None,
         }
         return NewVersion(
             identity=await self.make_identity(name),

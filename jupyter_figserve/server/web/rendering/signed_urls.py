@@ -96,7 +96,7 @@ class SignedRenderHandler(CodeErrorMixin, PublicHandler):
 
     @allow_unauthenticated
     async def get(self, source: str, suffix: str) -> None:
-        async with self.drawing_error_images():
+        async with self.error_images():
             request = self._read_signed(source, suffix)
             result, _ = await self.run_until_disconnect(self.context.rendering.render_cached(request.job()))
         cache_control = f"public, max-age={self.context.config.render_url_cache_seconds}"

@@ -10,21 +10,13 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import Conflict, InvalidInput, NotFound, Unavailable
-from ....model.figures import (
-    ALT_LENGTH,
-    TITLE_LENGTH,
-    EncodedImage,
-    FigureRecord,
-    Identity,
-    check_name,
-    slug,
-    validate_single_line,
-)
+from ....model.figures import EncodedImage, FigureRecord, Identity
 from ....model.formats import FORMATS
 from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
 from ....model.queries import DEFAULT_LIMIT
 from ....model.sessions import Session
+from ....model.texts import ALT_LENGTH, TITLE_LENGTH, check_name, slug, validate_single_line
 from ...services.figures.upload import make_payload
 from ...services.sessions.plots import ReadablePlot
 from ..figures.json_views import figure_json

@@ -54,6 +54,7 @@ def _create_versions() -> None:
         sa.Column("session", sa.String),
         sa.Column("title", sa.String, nullable=False),
         sa.Column("alt", sa.String, nullable=False),
+        sa.Column("caption", sa.String, nullable=False),
         sa.Column("source_kind", sa.String),
         sa.Column("source_digest", sa.String),
         sa.Column("source_size", sa.Integer),

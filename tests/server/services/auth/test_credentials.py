@@ -285,7 +285,7 @@ class TestXsrf:
         await owner.publish(title="First")
         assert await self.titles(browser) == ["First"]
 
-    async def test_wrong_xsrf_is_refused(self, owner, browser):
+    async def test_wrong_xsrf_is_rejected(self, owner, browser):
         """A value that differs from the cookie is refused."""
         figure = await owner.publish()
         answer = await browser.having(X_XSRFToken="wrong").delete(f"/api/figures/{figure['id']}")
@@ -351,7 +351,7 @@ class TestOrigins:
         origin = stranger.prefix.partition("/a%40b")[0]
         assert (await stranger.bearing(await make_key("read")).having(Origin=origin).get("/api/figures")).status == 200
 
-    async def test_cross_site_picture_with_cookie_is_refused(self, owner, browser):
+    async def test_cross_site_image_with_cookie_is_rejected(self, owner, browser):
         """An <img> of a private figure on another site fails, although the browser sends the cookie."""
         figure = await owner.publish()
         path = f"/figures/{figure['id']}.png"
@@ -368,7 +368,7 @@ class TestOrigins:
         assert (await browser.having(**fetch, Sec_Fetch_Dest="document").get(path)).status == 200
         assert (await browser.having(**fetch, Sec_Fetch_Dest="iframe").get(path)).status == 403
 
-    async def test_unknown_host_is_refused_everywhere(self, owner, stranger):
+    async def test_unknown_host_is_rejected_everywhere(self, owner, stranger):
         """An unknown host name (DNS rebinding) gets 403 at public addresses too."""
         link = await owner.share(await owner.publish())
         for path in ("/api/status", "/api/figures", "/f/" + link["url"].rpartition("/")[2], "/nothing"):

@@ -31,7 +31,7 @@ def test_several_keys_may_render_and_nothing_else():
 @pytest.mark.parametrize(
     "weak", ["change-me", "x" * 40, "passwordpassword", "abc" * 10, "ein-schlüssel-0123456789", "a b" * 9]
 )
-def test_a_weak_key_is_refused(weak: str):
+def test_a_weak_key_is_rejected(weak: str):
     """By its position, with a command that makes a good one, and without its text."""
     with pytest.raises(InvalidInput) as caught:
         parse_preset_keys(f"{GOOD},{weak}", "ada", 0.0)

@@ -39,7 +39,7 @@ from jupyter_figserve.server.services.auth.redaction import MAX_LENGTH, redact_m
         ("", ""),
     ],
 )
-def test_what_is_left(words, left):
+def test_remaining_entries(words, left):
     """Text stays; directories, URLs and secrets are removed, and the name of a file is kept."""
     assert redact_message(words) == left
 

@@ -25,7 +25,7 @@ def at(monkeypatch):
 
 
 class TestSigner:
-    def test_what_was_signed_is_read(self):
+    def test_signed_values_are_read(self):
         """Signed values are read back, with or without a link."""
         signer = FrameUrlSigner(["a" * 64])
         for link in ("lnk1", None):
@@ -52,12 +52,12 @@ class TestSigner:
             with pytest.raises(NotFound):
                 signer.read(flipped)
 
-    def test_signature_for_another_use_is_refused(self):
+    def test_signature_for_another_use_is_rejected(self):
         """A signature with another salt is not valid."""
         with pytest.raises(NotFound):
             FrameUrlSigner(["a"]).read(URLSafeTimedSerializer("a", salt="other").dumps(["figure", 1, None]))
 
-    def test_signed_nonsense_is_refused(self):
+    def test_signed_nonsense_is_rejected(self):
         """A list of another length is not valid."""
         signer = FrameUrlSigner(["a"])
         with pytest.raises(NotFound):
@@ -123,7 +123,7 @@ async def test_frame_runs_scripts_only_where_framed(owner, stranger, context):
     assert "sandbox allow-scripts" in framed
 
 
-async def test_frame_of_a_picture_is_nothing(owner, stranger, context):
+async def test_image_has_no_frame(owner, stranger, context):
     """Only HTML is shown in frames; a figure or version that does not exist is 404."""
     figure = await owner.publish("sales", png())
     for what in ((figure["id"], 1), (figure["id"], 9), ("A" * 16, 1)):

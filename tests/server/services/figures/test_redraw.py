@@ -53,14 +53,14 @@ class TestOwner:
         assert renderer.jobs[0].options == DrawOptions("png", 1200, 800, 150.5, "ggplot", True)
         assert answer.headers["Cache-Control"] == "private, no-cache"
 
-    async def test_what_is_stored_is_not_drawn(self, owner, renderer):
+    async def test_stored_image_is_not_rendered_again(self, owner, renderer):
         """A request for the stored size, or without a size, runs no job."""
         figure = await publish_with_source(owner)
         for query in ({}, {"width": 4}, {"width": 4, "height": 3}):
             assert (await owner.get(f"/figures/{figure['id']}.png", **query)).body == png()
         assert renderer.jobs == []
 
-    async def test_what_was_drawn_is_kept(self, owner, renderer, context):
+    async def test_rendered_images_are_cached(self, owner, renderer, context):
         """A second request runs no job, a known ETag gets 304, and a new source is rendered again."""
         figure = await publish_with_source(owner)
         path = f"/figures/{figure['id']}.png"
@@ -70,7 +70,7 @@ class TestOwner:
         assert (await owner.get(path, {"Range": "bytes=0-3"}, width=100)).body == first.body[:4]
         assert len(renderer.jobs) == 1
 
-    async def test_the_same_at_once_is_one_job(self, owner, renderer, context):
+    async def test_concurrent_equal_requests_share_a_job(self, owner, renderer, context):
         """Concurrent equal requests share one job."""
         figure = await publish_with_source(owner)
         renderer.gate.clear()
@@ -85,14 +85,14 @@ class TestOwner:
     @pytest.mark.parametrize(
         "query", [{"width": 0}, {"dpi": "nan"}, {"style": "../x"}, {"transparent": "x"}, {"height": "9" * 11}]
     )
-    async def test_wrong_sizes_are_refused(self, owner, renderer, query):
+    async def test_wrong_sizes_are_rejected(self, owner, renderer, query):
         """400 with the name of the field, before any job runs."""
         figure = await publish_with_source(owner)
         answer = await owner.get(f"/figures/{figure['id']}.png", **query)
         assert (answer.status, answer.json()["error"].startswith(next(iter(query)) + "=")) == (400, True)
         assert renderer.jobs == []
 
-    async def test_too_many_pixels_are_refused(self, owner, renderer):
+    async def test_too_many_pixels_are_rejected(self, owner, renderer):
         """413, before any job runs."""
         figure = await publish_with_source(owner)
         answer = await owner.get(f"/figures/{figure['id']}.png", width=12_000, height=12_000)
@@ -100,7 +100,7 @@ class TestOwner:
         assert renderer.jobs == []
 
     @pytest.mark.parametrize("kind", ["png", "html"])
-    async def test_what_has_no_source_says_409(self, owner, stranger, kind):
+    async def test_figure_without_a_source_is_409(self, owner, stranger, kind):
         """HTML, and images without a source, are 409 in every format that is not stored, by link too."""
         mimetype, data = PICTURES[kind] if kind != "html" else ("text/html", HTML)
         figure = await owner.publish("plain", data, mimetype)
@@ -160,7 +160,7 @@ class TestOwner:
 
 
 class TestLink:
-    async def test_listed_sizes_are_drawn(self, owner, stranger, renderer):
+    async def test_listed_sizes_are_rendered(self, owner, stranger, renderer):
         """Listed sizes, and every format in the figure's own size, are public and cacheable."""
         link = await owner.share(await publish_with_source(owner))
         answer = await stranger.get(link["image_url"], width=1200, height=630)
@@ -208,7 +208,7 @@ class TestLink:
         assert (await stranger.get(f"{link['url']}.svg")).status == 404
         assert renderer.jobs == []
 
-    async def test_a_drawn_picture_is_a_view(self, owner, stranger):
+    async def test_a_drawn_image_is_a_view(self, owner, stranger):
         """A rendered image counts as a view, like a stored one."""
         link = await owner.share(await publish_with_source(owner), views=1)
         first = await stranger.get(f"{link['url']}.svg", {"User-Agent": "one"})
@@ -231,7 +231,7 @@ class TestNoSizes:
 class TestPages:
     BROWSER = {"Accept": "text/html"}
 
-    async def test_the_figures_page_offers_what_can_be_had(self, owner):
+    async def test_figure_page_offers_available_formats(self, owner):
         """A form with every format requests the figure's URL; empty fields mean the default."""
         figure = await publish_with_source(owner)
         page = (await owner.get(f"/figures/{figure['id']}", self.BROWSER)).text
@@ -250,7 +250,7 @@ class TestPages:
             assert f'{token}.{name}"' in page
             assert (await stranger.get(f"{link['url']}.{name}")).status == 200
 
-    async def test_what_cannot_be_drawn_is_not_offered(self, owner, stranger, renderer, context):
+    async def test_formats_that_cannot_be_rendered_are_not_offered(self, owner, stranger, renderer, context):
         """Without a source or a sandbox, the page offers no renders."""
         plain = await owner.publish("plain", png(grey=7))
         link = await owner.share(await publish_with_source(owner))

@@ -78,7 +78,7 @@ async def test_the_background_tries_what_nobody_asks_for(owner, context, rendere
         ("AttributeError: secret words", "made by matplotlib 3.10.1, and this server's matplotlib", "another version"),
     ],
 )
-async def test_what_fails_is_not_offered(owner, stranger, renderer, message, owners, public):
+async def test_failing_formats_are_not_offered(owner, stranger, renderer, message, owners, public):
     """Record and pages say why, a visitor's without the words of the code, and links to it answer 409."""
     renderer.answer = failing(CodeFailed(message, kind="Error"))
     figure = await publish_with_source(owner)
@@ -184,7 +184,7 @@ class TestStoredImages:
         assert (await stranger.get(f"{link['url']}.png")).body == png(40, 30)
         assert renderer.jobs == []
 
-    async def test_what_is_stored_already_is_kept(self, owner):
+    async def test_existing_blob_is_left_alone(self, owner):
         """A second SVG, and a PNG of the same width, are ignored; publishing the same makes no version."""
         figure = await owner.publish(data=png(40, 30))
         for _ in range(2):
@@ -194,7 +194,7 @@ class TestStoredImages:
         assert len((await record_of(owner, figure))["representations"]) == 3
         assert (await owner.publish(data=png(40, 30)))["version"] == 1
 
-    async def test_what_cannot_be_rendered_is_converted(self, owner, renderer):
+    async def test_formats_that_cannot_be_rendered_are_converted(self, owner, renderer):
         """JPG and WebP are made from the stored PNG in its size, svgz from the SVG, without the source."""
         renderer.answer = lambda job: draw(job) if job.kind == "image" else failing(OutputInvalid("broken"))(job)
         figure = await publish_with_source(owner, data=png(40, 30))
@@ -208,7 +208,7 @@ class TestStoredImages:
         assert (await owner.get(f"/figures/{figure['id']}.jpg", width=640)).status == 409
 
     @pytest.mark.parametrize(("data", "mimetype"), [(b"<html>", "image/svg+xml"), (b"", "image/png"), (SVG, "a/b")])
-    async def test_what_is_no_image_is_refused(self, owner, data, mimetype):
+    async def test_non_image_is_rejected(self, owner, data, mimetype):
         """As in a publish."""
         figure = await owner.publish()
         path = f"/api/figures/{figure['id']}/versions/1/representations"

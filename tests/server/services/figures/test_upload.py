@@ -59,7 +59,7 @@ def test_every_format_is_known(type):
         ("image/svg+xml-compressed", b"\x1f\x8bnothing"),
     ],
 )
-def test_bytes_that_are_something_else_are_refused(type, data):
+def test_bytes_that_are_something_else_are_rejected(type, data):
     """Including a PNG with trailing bytes, and the content of an svgz."""
     with pytest.raises(UnsupportedType) as caught:
         read(data, type)
@@ -67,13 +67,13 @@ def test_bytes_that_are_something_else_are_refused(type, data):
 
 
 @pytest.mark.parametrize("type", ["", "image/bmp", "application/octet-stream", "text/plain", "application/json"])
-def test_other_types_are_refused(type):
+def test_other_types_are_rejected(type):
     """Types outside the format table are refused."""
     with pytest.raises(UnsupportedType):
         read(png(), type)
 
 
-def test_empty_picture_is_refused():
+def test_empty_image_is_rejected():
     """An empty body is refused."""
     with pytest.raises(InvalidInput, match="empty"):
         read(b"", "image/png")
@@ -86,7 +86,7 @@ def test_size_of_a_png_is_its_headers():
     assert (payload.width, payload.height, payload.dpi) == (40, 30, 144.0)
 
 
-def test_too_many_pixels_are_refused_by_the_header():
+def test_too_many_pixels_are_rejected_by_the_header():
     """Without decoding; the limit itself is allowed."""
     assert read(png_header(1000, 1000), "image/png").payloads[0].width == 1000
     for size in ((1001, 1000), (2**31 - 1, 2**31 - 1)):
@@ -103,7 +103,7 @@ def test_too_many_pixels_are_refused_by_the_header():
         b'<svg><!-- --><!ENTITY a "b"></svg>',
     ],
 )
-def test_svg_that_declares_too_much_is_refused(svg):
+def test_svg_that_declares_too_much_is_rejected(svg):
     """External, parameter and endless entities are refused, compressed or not."""
     for type, data in (("image/svg+xml", svg), ("image/svg+xml-compressed", gzip.compress(svg))):
         with pytest.raises(InvalidInput) as caught:
@@ -118,7 +118,7 @@ def test_svg_with_small_entities_is_stored_unchanged():
     assert read(svg, "image/svg+xml").payloads[0].data == svg
 
 
-def test_svg_that_hides_text_is_refused():
+def test_svg_that_hides_text_is_rejected():
     """NUL bytes, an unknown encoding and bytes of another encoding are refused."""
     for svg in (
         SVG.replace(b"<path", b"<path>\x00"),
@@ -216,7 +216,7 @@ def test_thumbnail_is_a_png():
         ("name", [("image/png", png())]),
     ],
 )
-def test_malformed_form_is_refused(figure, parts):
+def test_malformed_form_is_rejected(figure, parts):
     """No name, no image, two of one type, unknown or ill-typed fields, or JSON that is not an object."""
     with pytest.raises(InvalidInput):
         read_form(figure, *parts)
@@ -238,7 +238,7 @@ def test_impossible_dpi_is_unknown(dpi):
     assert read_form({"name": "a", "sizes": [{"dpi": dpi}]}, ("image/png", png())).payloads[0].dpi is None
 
 
-def test_too_many_parts_are_refused():
+def test_too_many_parts_are_rejected():
     """Before any part is parsed."""
     with pytest.raises(InvalidInput) as caught:
         read_form({"name": "a"}, *[("image/png", png())] * 50)
@@ -246,7 +246,7 @@ def test_too_many_parts_are_refused():
 
 
 @pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary=other"])
-def test_form_without_its_boundary_is_refused(content_type):
+def test_form_without_its_boundary_is_rejected(content_type):
     """With 400."""
     body, _ = multipart({"name": "a"}, ("image/png", png()))
     with pytest.raises(InvalidInput):
@@ -254,7 +254,7 @@ def test_form_without_its_boundary_is_refused(content_type):
 
 
 @pytest.mark.parametrize("text", [b"{", b"[" * 60_000, b"\xff", b'{"dpi": NaN}', b'{"dpi": 1e999}'])
-def test_figure_part_that_is_not_json_is_refused(text):
+def test_figure_part_that_is_not_json_is_rejected(text):
     """Including endless nesting, and numbers that Python parses but JSON does not have."""
     body, headers = multipart({"x": 1}, ("image/png", png()))
     body = body.replace(json.dumps({"x": 1}).encode(), text)

@@ -90,7 +90,7 @@ class Made:
 PNG = EncodedImage("image/png", png())
 
 
-def test_pictures_come_out_as_they_went_in():
+def test_images_are_returned_unchanged():
     """Each format of each figure is below its notebook; compressed formats are not compressed again."""
     made = Made()
     made.add("sales", "work/a.ipynb", PNG, EncodedImage("image/svg+xml", SVG))
@@ -124,7 +124,7 @@ def test_zip_slips_nowhere(tmp_path):
     assert len({path.read_bytes() for path in (tmp_path / "out").rglob("*.png")}) == 12
 
 
-def test_a_lost_picture_is_said_and_the_others_come():
+def test_a_lost_image_is_said_and_the_others_come():
     """A missing blob is null in the records and named on the page."""
     made = Made()
     made.add("gone", "", PNG, keep=False)
@@ -137,7 +137,7 @@ def test_a_lost_picture_is_said_and_the_others_come():
     assert "PNG is missing" in page
 
 
-def test_words_on_the_page_are_words():
+def test_text_on_the_page_is_escaped():
     """Markup in names, titles, texts and notebooks is escaped, and so are URLs."""
     made = Made()
     made.add("a b&c", "<i>.ipynb", PNG, title="<script>alert(1)</script>", alt='"><img src=x onerror=alert(1)>')

@@ -35,7 +35,7 @@ def test_a_list_grants_what_it_says():
 
 
 @pytest.mark.parametrize("text", ["", "0", "640x", "x480", "640X480", "-1", "640x480@", "1e3", "640 ", "999999"])
-def test_malformed_sizes_are_refused(text):
+def test_malformed_sizes_are_rejected(text):
     """The message names the text and the four forms."""
     with pytest.raises(InvalidInput, match="640x480@150"):
         AllowedSizes.parse([text])

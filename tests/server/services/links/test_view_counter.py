@@ -105,7 +105,7 @@ async def test_views_are_written_by_themselves(owner, stranger, context, monkeyp
     assert links.find(context.store.catalog.reader, made["id"]).seen == 1
 
 
-async def test_nobody_can_be_looked_up(owner, stranger, context):
+async def test_clients_are_stored_as_hashes(owner, stranger, context):
     """The catalog keeps only a hash of a client, a different one for each link."""
     figure = await owner.publish()
     client = stranger.having(User_Agent="Unmistakable/1.0")

@@ -21,7 +21,7 @@ EVIL = [
 
 
 @pytest.mark.parametrize("words", EVIL)
-def test_evil_words_are_words(words):
+def test_hostile_text_is_escaped(words):
     """The card is well-formed and has only the expected elements, whatever the code raises."""
     for error in (CodeFailed(words, kind=words[:20], line=1), NoFigure(words)):
         root = ElementTree.fromstring(svg_card(error))
@@ -30,7 +30,7 @@ def test_evil_words_are_words(words):
         assert not [name for element in root.iter() for name in element.attrib if name.startswith("on")]
 
 
-def test_it_says_what_and_where():
+def test_message_names_value_and_place():
     """It has the kind and the line, and the message in lines that fit."""
     card = svg_card(CodeFailed("word " * 60, kind="ValueError", line=12)).decode()
     assert "ValueError in line 12" in card

@@ -57,7 +57,7 @@ async def test_full_queue_says_when_to_come_back():
     await asyncio.gather(*tasks)
 
 
-async def test_low_priority_jobs_go_last_and_are_never_refused():
+async def test_low_priority_jobs_go_last_and_are_never_rejected():
     """Normal jobs that come after them go first."""
     queue, renderer = make(max_waiting=1)
     tasks = await ask(queue, "first")

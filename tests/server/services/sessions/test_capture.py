@@ -185,7 +185,7 @@ class TestMessages:
             kernel.send(kind, {"text": "x"})
         assert capture.dropped == 0
 
-    async def test_what_is_not_signed_by_the_kernel_is_dropped(self, capture, kernel):
+    async def test_unsigned_messages_are_dropped(self, capture, kernel):
         """Another key, no key, changed content, and a replayed message."""
         kernel.begin(1)
         kernel.show(png())
@@ -286,7 +286,7 @@ class TestLife:
         manager.stop_watching_activity("k")
         assert manager.calls == ["start k", "stop k"]
 
-    async def test_pictures_stay_over_a_restart(self, make_capture, manager):
+    async def test_images_survive_a_restart(self, make_capture, manager):
         """Jupyter stops and starts watching when the ports change; the session stays the same."""
         capture = make_capture()
         kernel = manager.start("k")
@@ -308,7 +308,7 @@ class TestLife:
         assert [stream.closed() for stream in kernel.streams] == [True, False]
         capture.on_kernel_restarted("other")
 
-    async def test_the_end_of_a_session_takes_its_pictures(self, make_capture, manager):
+    async def test_images_are_deleted_with_their_session(self, make_capture, manager):
         """Its files and its directory are deleted."""
         capture = make_capture()
         kernel = manager.start("k")

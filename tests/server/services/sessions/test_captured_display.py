@@ -39,7 +39,7 @@ def content(**data: object) -> dict[str, object]:
         ({"data": {"text/plain": "x", "image/png": encoded(png())}}, "image/png", png()),
     ],
 )
-def test_pictures_are_found(shown, mimetype, data):
+def test_images_are_found(shown, mimetype, data):
     """PNG, SVG, JPEG and WebP; a PNG takes precedence; base64 may have line breaks."""
     found = find_display(shown, LIMITS)
     assert (found.format.mimetype, found.data) == (mimetype, data)
@@ -52,7 +52,7 @@ def test_pictures_are_found(shown, mimetype, data):
         {"data": {"text/html": "<b>x</b>", "text/plain": "<svg/>", "text/latex": "x"}},
     ],
 )  # fmt: skip
-def test_what_shows_no_picture_is_none(shown):
+def test_object_without_an_image_is_none(shown):
     """Text, HTML, other types, and contents of the wrong shape."""
     assert find_display(shown, LIMITS) is None
 
@@ -71,13 +71,13 @@ def test_what_shows_no_picture_is_none(shown):
         content(svg="<svg>" + "x" * MAX_BYTES), content(svg="<svg>" + "ü" * (MAX_BYTES - 100)),
     ],
 )  # fmt: skip
-def test_what_is_no_picture_is_refused(shown):
+def test_non_image_is_rejected(shown):
     """Broken base64, wrong types, entities, compression bombs and too large images."""
     with pytest.raises(FigServeError):
         find_display(shown, LIMITS)
 
 
-def test_what_is_too_large_is_not_decoded(monkeypatch):
+def test_large_images_are_not_decoded(monkeypatch):
     """The length of the text suffices."""
     monkeypatch.delattr("jupyter_figserve.server.services.sessions.captured_display.binascii")
     with pytest.raises(FigServeError, match="more than 100,000 bytes"):
@@ -202,7 +202,7 @@ def test_html_is_kept_as_it_is(html):
         {"application/json": {}, "text/plain": "<IPython.core.display.JSON object>"},
     ],
 )  # fmt: skip
-def test_what_is_no_figure_is_passed_over(data):
+def test_other_objects_are_skipped(data):
     """Tables, texts, controls and progress bars."""
     assert find_display(shown(data), LIMITS) is None
 
@@ -231,7 +231,7 @@ def test_what_is_no_figure_is_passed_over(data):
         ({"application/vnd.plotly.v1+json": {"data": ["x" * MAX_BYTES]}}, "A Plotly figure of more than 100,000 bytes"),
     ],
 )
-def test_what_cannot_be_kept_is_named(data, name):
+def test_unpicklable_object_is_named(data, name):
     """The message says what it was."""
     with pytest.raises(FigServeError, match=name):
         find_display(shown(data), LIMITS)

@@ -110,7 +110,7 @@ def test_close_leaves_nothing(parent):
     assert directories.find("kernel") is None
 
 
-def test_what_a_killed_server_left_goes_with_the_next_start(parent, caplog):
+def test_leftovers_of_a_killed_server_are_removed_at_the_next_start(parent, caplog):
     """A lock shows which servers are running; the log has the deleted directories."""
     code = (
         "import os, sys; from pathlib import Path;"

@@ -59,12 +59,12 @@ def paths(ring: CaptureBuffer) -> list[str]:
 
 
 class TestNames:
-    def test_a_cells_pictures_are_numbered(self, kernel):
+    def test_a_cells_images_are_numbered(self, kernel):
         """The first one has only the cell's number."""
         request = kernel.begin()
         assert [kernel.show(request) for _ in range(3)] == ["cell-1.png", "cell-1-2.png", "cell-1-3.png"]
 
-    def test_running_a_cell_again_makes_other_pictures(self, kernel):
+    def test_running_a_cell_again_makes_other_images(self, kernel):
         """The execution count differs, so the names do, and both images stay."""
         for _ in range(2):
             kernel.show(kernel.begin())
@@ -101,7 +101,7 @@ class TestNames:
             "cell-1.png", "cell-1-2.png", "cell-1-3.png",
         ]  # fmt: skip
 
-    def test_what_no_cell_shows_is_a_plot(self, kernel):
+    def test_display_outside_a_cell_is_named_plot(self, kernel):
         """Images of a widget's callback, a thread, or an unseen request."""
         assert [kernel.show("widget 1"), kernel.show("widget 2"), kernel.show("")] == [
             "plot.png", "plot-2.png", "plot-3.png",
@@ -126,7 +126,7 @@ class TestNames:
 
 
 class TestPictures:
-    def test_a_display_id_is_one_picture(self, kernel):
+    def test_a_display_id_is_one_image(self, kernel):
         """Updates from any cell keep the name and count as versions."""
         first = kernel.begin()
         kernel.show(first, b"1", "a")
@@ -192,7 +192,7 @@ class TestRoom:
             kernel.show(kernel.begin())
         assert len(kernel.ring) == 300
 
-    def test_files_go_with_their_pictures(self, kernel, tmp_path):
+    def test_files_are_deleted_with_their_images(self, kernel, tmp_path):
         """Files of replaced and evicted images are deleted, and all files at the end."""
         for _ in range(8):
             kernel.show(kernel.begin())
@@ -207,7 +207,7 @@ class TestRoom:
 
 
 class TestDisk:
-    def test_flush_writes_and_tells_what_is_new(self, kernel, tmp_path):
+    def test_flush_writes_and_returns_new_images(self, kernel, tmp_path):
         """Once; files are private, and their names do not come from the kernel."""
         kernel.show(kernel.begin(), b"1")
         kernel.show("", b"2", "../../evil")

@@ -138,7 +138,7 @@ def test_a_hard_link_is_not_served(plots, tmp_path):
     assert read(plots, "x.png") == b"secret"
 
 
-def test_what_is_no_file_is_not_opened(plots):
+def test_only_regular_files_are_opened(plots):
     """A FIFO, a socket and a directory are not found, without blocking."""
     os.mkfifo(plots / "fifo.png")
     (plots / "directory.png").mkdir()
@@ -178,7 +178,7 @@ def test_a_file_that_may_not_be_read_is_not_found(plots, monkeypatch):
         read(plots, "x.png")
 
 
-def test_a_huge_file_is_refused_unread(plots):
+def test_a_huge_file_is_rejected_unread(plots):
     """By its size; a sparse terabyte is not read."""
     with (plots / "x.png").open("wb") as file:
         file.truncate(2**40)
@@ -204,7 +204,7 @@ def test_a_file_that_grows_has_an_end(plots, monkeypatch):
     assert after.state != before.state
 
 
-def test_listing_leaves_out_what_may_not_be_asked_for(plots):
+def test_listing_omits_unsafe_paths(plots):
     """Invalid names are skipped, and every listed path can be read."""
     for name in (b".hidden.png", b"a\nb.png", b"\xff\xfe.png", "x\u202egnp".encode(), b"good.png"):
         with open(os.path.join(os.fsencode(plots), name), "wb") as file:
@@ -239,7 +239,7 @@ def test_a_directory_that_has_gone_lists_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("what", ["file", "directory"])
-def test_swapping_races_never_serve_what_is_elsewhere(plots, tmp_path, what):
+def test_swapping_races_never_serve_files_outside(plots, tmp_path, what):
     """While a file or directory is swapped with a link, only the plot is ever read."""
     outside = tmp_path / "outside"
     outside.mkdir()

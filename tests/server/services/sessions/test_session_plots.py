@@ -186,14 +186,14 @@ class TestBytes:
             ("x.svgz", SVG), ("x.html", b"\x00\x01"), ("x.webp", SVGZ), ("x.eps", PDF), ("x.svg", HTML),
         ],
     )  # fmt: skip
-    async def test_a_file_that_is_not_what_its_name_says_is_refused(self, owner, session, name, data):
+    async def test_a_file_that_is_not_what_its_name_says_is_rejected(self, owner, session, name, data):
         """Its first bytes do not fit the suffix."""
         session.drop(name, data)
         answer = await owner.get(f"/plots/a-session/{name}")
         assert (answer.status, answer.code) == (415, "type_mismatch")
         assert data == b"" or data not in answer.body
 
-    async def test_other_suffixes_are_refused(self, owner, session):
+    async def test_other_suffixes_are_rejected(self, owner, session):
         """415 for a file of another type, 404 for a missing one."""
         session.drop("x.txt", b"secret")
         assert (await owner.get("/plots/a-session/x.txt")).status == 415
@@ -291,7 +291,7 @@ class TestSize:
     def figserve_config(self):
         return {"figure_bytes": 1_000}
 
-    async def test_a_file_beyond_the_limit_is_refused(self, owner, session):
+    async def test_a_file_beyond_the_limit_is_rejected(self, owner, session):
         """413, naming the setting."""
         session.drop("x.svg", SVG + b" " * 1_000)
         answer = await owner.get("/plots/a-session/x.svg")

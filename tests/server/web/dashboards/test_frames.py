@@ -81,7 +81,7 @@ async def test_frames_come_only_from_where_a_page_has_some(owner):
     assert "frame-src 'none'" in policy
 
 
-async def test_form_is_told_by_record(owner, stranger, animal):
+async def test_form_is_in_the_record(owner, stranger, animal):
     """The records of the dashboard and of the panel have it, for the owner and, without ids, for others."""
     dashboard, link = await share(owner, animal, allow=["since"])
     first = (await stranger.get(f"{link['url']}/1-1.json")).json()
@@ -93,7 +93,7 @@ async def test_form_is_told_by_record(owner, stranger, animal):
         assert [panel["form"] for panel in told.json()["rows"][0]] == ["html", None]
 
 
-async def test_frame_shows_what_the_link_allows(owner, stranger, animal, kernel):
+async def test_frame_applies_the_grant_of_the_link(owner, stranger, animal, kernel):
     """Allowed parameters change it; changing a locked one is refused without a call."""
     _, link = await share(owner, animal, lock={"type": "Bear"}, allow=["since"])
     asked = f"{link['url']}/1-1.html"
@@ -133,7 +133,7 @@ async def test_frame_ends_with_its_link(owner, stranger, animal, how):
     assert (await stranger.get(asked, JSON, _frame=1)).status == 404
 
 
-async def test_picture_of_the_whole_has_its_name(owner, stranger, animal, renderer):
+async def test_preview_contains_the_name_of_an_html_panel(owner, stranger, animal, renderer):
     """The preview names a panel that has no image."""
     _, link = await share(owner, animal)
     assert (await stranger.get(f"{link['url']}.png")).status == 200
@@ -146,7 +146,7 @@ class TestRate:
     def figserve_config(self):
         return {"live_link_rate": "2/minute"}
 
-    async def test_frames_count_as_pictures_do(self, owner, stranger, animal, kernel):
+    async def test_frames_count_like_images(self, owner, stranger, animal, kernel):
         """Each call counts once for the link; loading the frame does not."""
         _, link = await share(owner, animal, allow=["since"])
         asked = f"{link['url']}/1-1.html"

@@ -48,7 +48,7 @@ TEXT = {"kind": "text", "markdown": "## Notes\n<b>x</b>"}
 
 
 class TestPublish:
-    async def test_record_tells_what_its_panels_show(self, owner, context):
+    async def test_record_contains_the_panels(self, owner, context):
         """Figures with image and size, live figures with fixed values, text as HTML with raw HTML escaped."""
         figure, animal = await owner.publish(alt="Bears in July"), await offer(context)
         answer = await owner.post(
@@ -68,7 +68,7 @@ class TestPublish:
         assert moving["image_url"].endswith(f"/live/f/{animal}.png?type=Wolf")
         assert (await owner.get(f"/api/dashboards/{record['id']}")).json() == record
 
-    async def test_alternative_text_of_a_panel_takes_the_place_of_its_figures(self, owner, stranger, context):
+    async def test_panel_overrides_the_alternative_text_of_its_figure(self, owner, stranger, context):
         """In the record and on both pages; the figure keeps its own text."""
         figure, animal = await owner.publish(alt="Bears in July"), await offer(context)
         live_panel = {"kind": "live", "live": animal, "alt": 'Wolves "here"'}
@@ -80,7 +80,7 @@ class TestPublish:
             for words in ("Bears &lt;here&gt;", "Bears in July", "Wolves &#34;here&#34;"):
                 assert f'alt="{words}"' in page
 
-    async def test_again_is_the_same_and_another_layout_a_version(self, owner):
+    async def test_equal_layout_makes_no_version(self, owner):
         """Its id and its links stay."""
         first = await publish(owner, [TEXT])
         link = (await owner.post(f"/api/dashboards/{first['id']}/links")).json()
@@ -104,12 +104,12 @@ class TestPublish:
             ({"kind": "picture"}, "Panel 2-1: "),
         ],
     )
-    async def test_refusal_names_the_panel(self, owner, panel, words):
+    async def test_error_names_the_panel(self, owner, panel, words):
         """400, with advice."""
         answer = await owner.post("/api/dashboards", layout([TEXT], [panel]))
         assert (answer.status, answer.json()["error"].startswith(words)) == (400, True), answer.text
 
-    async def test_version_that_is_not_there_is_refused(self, owner):
+    async def test_missing_version_is_rejected(self, owner):
         """A pinned version must exist."""
         figure = await owner.publish()
         answer = await owner.post("/api/dashboards", layout([figure_panel(figure, version=7)]))
@@ -126,7 +126,7 @@ class TestPublish:
         unknown = await owner.post("/api/dashboards", layout([{"kind": "live", "live": animal}], controls=["month"]))
         assert (unknown.status, "month" in unknown.json()["error"]) == (400, True)
 
-    async def test_anothers_things_are_unknown(self, owner, stranger, context, make_key):
+    async def test_other_owners_records_are_unknown(self, owner, stranger, context, make_key):
         """An admin's key cannot use other owners' figures, either."""
         key = await make_key("read", "publish", "admin", owner="other")
         other = stranger.bearing(key)
@@ -170,7 +170,7 @@ class TestKept:
             assert (answer.status, answer.json()) == (200, dashboard)
         assert (await stranger.get(link["url"])).status == 200
 
-    async def test_what_cannot_come_back_is_404(self, owner, make_key):
+    async def test_missing_deletion_is_404(self, owner, make_key):
         """An unknown id, and another owner's dashboard."""
         dashboard = await publish(owner, [TEXT])
         await owner.delete(f"/api/dashboards/{dashboard['id']}")
@@ -191,7 +191,7 @@ class TestKept:
         assert (answer.status, answer.code) == (409, "conflict")
         assert "delete that one first" in answer.json()["error"]
 
-    async def test_others_do_not_know_it(self, owner, stranger, make_key):
+    async def test_other_owners_get_404(self, owner, stranger, make_key):
         """Other owners can neither read nor delete nor share it."""
         dashboard = await publish(owner, [TEXT])
         other = stranger.bearing(await make_key("read", "publish", owner="other"))
@@ -211,7 +211,7 @@ class TestKept:
 
 
 class TestLinks:
-    async def test_default_allows_nothing(self, owner, context):
+    async def test_no_parameter_is_allowed_by_default(self, owner, context):
         """The link has the given lock and allow, and can be paused and revoked."""
         dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}])
         made = (await owner.post(f"/api/dashboards/{dashboard['id']}/links", {"label": "x"})).json()
@@ -231,13 +231,13 @@ class TestLinks:
             ({"lock": 1}, "lock must be an object"),
         ],
     )
-    async def test_wishes_that_do_not_fit_are_refused(self, owner, context, wish, word):
+    async def test_invalid_options_are_rejected(self, owner, context, wish, word):
         """400, with a message."""
         dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}])
         answer = await owner.post(f"/api/dashboards/{dashboard['id']}/links", wish)
         assert (answer.status, word in answer.json()["error"]) == (400, True)
 
-    async def test_a_parameter_without_default_must_be_said(self, owner, context):
+    async def test_required_parameter_must_be_locked_or_allowed(self, owner, context):
         """Otherwise the link could not show the panel."""
         animal = await offer(context, Parameters((Parameter("year", "int", is_required=True),)))
         dashboard = await publish(owner, [{"kind": "live", "live": animal}])
@@ -246,7 +246,7 @@ class TestLinks:
         assert (await owner.post(path, {"lock": {"year": 2012}})).status == 201
 
     @pytest.mark.parametrize("figserve_config", [{"allow_public_live": False}])
-    async def test_switch_of_live_links_holds(self, owner, context):
+    async def test_disabled_live_links_are_rejected(self, owner, context):
         """Links to dashboards with live panels are refused, others are not."""
         dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}])
         answer = await owner.post(f"/api/dashboards/{dashboard['id']}/links")

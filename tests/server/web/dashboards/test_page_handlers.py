@@ -1,4 +1,4 @@
-"""Pages, previews and event streams of dashboards, for their owners and by link."""
+"""Pages, previews and event streams of dashboards."""
 
 from __future__ import annotations
 
@@ -73,20 +73,20 @@ class TestPage:
         assert two.endswith(f"{second}.png?type=Wolf&amp;since=2015")
         assert len(re.findall(r'name="since"', answer.text)) == 1
 
-    async def test_wrong_value_is_said_and_the_rest_stands(self, owner, context):
+    async def test_invalid_value_is_an_error_of_its_panel(self, owner, context):
         """The message is in the panel that it concerns."""
         dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}, TEXT])
         answer = await owner.get(f"/dashboards/{dashboard['id']}?1-1.since=1066", PAGE)
         assert "since=&#39;1066&#39; is not allowed" in answer.text
         assert "<h2>Notes</h2>" in answer.text
 
-    async def test_unknown_control_is_said(self, owner):
+    async def test_unknown_control_is_an_error(self, owner):
         """With 400, as for a live figure."""
         dashboard = await publish(owner, [TEXT])
         answer = await owner.get(f"/dashboards/{dashboard['id']}?month=3", PAGE)
         assert (answer.status, "There is no control" in answer.text) == (400, True)
 
-    async def test_html_figure_stands_in_its_frame(self, owner, stranger):
+    async def test_html_figure_is_in_a_frame(self, owner, stranger):
         """In a sandboxed frame, the only one that the policy allows."""
         figure = await owner.publish("page", HTML, "text/html")
         dashboard = await publish(owner, [figure_panel(figure)])
@@ -96,7 +96,7 @@ class TestPage:
             assert 'sandbox="allow-scripts"' in answer.text
             assert "/frame/" in answer.headers["Content-Security-Policy"]
 
-    async def test_deleted_figure_is_said(self, owner):
+    async def test_deleted_figure_is_an_error(self, owner):
         """Its panel shows a message."""
         figure = await owner.publish()
         dashboard = await publish(owner, [figure_panel(figure), TEXT])
@@ -110,92 +110,8 @@ class TestPage:
         assert re.findall(r'class="panel (w\d+)', answer.text) == ["w40", "w20"]
 
 
-class TestShared:
-    async def test_stranger_sees_page_panels_and_record(self, owner, stranger, context):
-        """Without login, ids and the owner's name; images have URLs of the link."""
-        figure, animal = await owner.publish(), await offer(context)
-        picture = keep(context, animal)
-        dashboard = await publish(owner, [figure_panel(figure), TEXT, {"kind": "live", "live": animal}])
-        url = (await share(owner, dashboard))["url"]
-        page = await stranger.get(url, PAGE)
-        assert page.status == 200
-        assert figure["id"] not in page.text
-        assert animal not in page.text
-        assert [src.rpartition("/")[2] for src in images(page.text)] == ["1-1.png?_v=1", "1-3.png"]
-        shown = await stranger.get(f"{url}/1-1.png")
-        assert (shown.status, shown.body) == (200, png())
-        assert shown.headers["Cache-Control"] == "public, max-age=60"
-        assert (await stranger.get(f"{url}/1-3.png")).body == picture
-        record = (await stranger.get(f"{url}.json")).json()
-        assert [place["place"] for place in record["rows"][0]] == ["1-1", "1-2", "1-3"]
-        assert (await stranger.get(f"{url}/embed", PAGE)).status == 200
-
-    @pytest.mark.parametrize("place", ["1-2.png", "2-1.png", "0-0.png", "1-1.json", "x.png", "1-1"])
-    async def test_link_shows_no_panel_beyond_its_dashboard(self, owner, stranger, place):
-        """The same 404 for text panels, panels of other dashboards, and malformed panels."""
-        dashboard = await publish(owner, [figure_panel(await owner.publish()), TEXT])
-        url = (await share(owner, dashboard))["url"]
-        answer = await stranger.get(f"{url}/{place}")
-        assert (answer.status, "mistyped, expired or revoked" in answer.json()["error"]) == (404, True)
-
-    async def test_places_are_of_dashboards_alone(self, owner, stranger):
-        """A link to a figure has neither panels nor a stream."""
-        url = (await owner.share(await owner.publish()))["url"]
-        for path in ("1-1.png", "events"):
-            assert (await stranger.get(f"{url}/{path}")).status == 404
-
-    async def test_only_what_is_allowed_moves(self, owner, stranger, context):
-        """Within bounds; locked and fixed values stay."""
-        animal = await offer(context)
-        bear, wolf = png(4, 4), png(5, 5)
-        keep(context, animal, bear, type="Bear", since=2015)
-        keep(context, animal, wolf, type="Wolf", since=2015)
-        rows = [{"kind": "live", "live": animal}, {"kind": "live", "live": animal, "values": {"type": "Wolf"}}]
-        dashboard = await publish(owner, rows)
-        url = (await share(owner, dashboard, lock={"type": "Bear"}, allow=["since"]))["url"]
-        assert (await stranger.get(f"{url}/1-1.png", since=2015)).body == bear
-        assert (await stranger.get(f"{url}/1-2.png", since=2015)).body == wolf
-        for query in ({"type": "Wolf"}, {"since": "1066"}, {"height": "9"}):
-            assert (await stranger.get(f"{url}/1-1.png", **query)).status == 400
-        assert re.findall(r'<input type="number"[^>]*name="([^"]*)"', (await stranger.get(url, PAGE)).text) == ["since"]
-
-    async def test_gone_is_gone_in_every_way(self, owner, stranger, clock):
-        """Deleted, revoked, paused, expired and unknown links get the same response everywhere."""
-        figure = await owner.publish()
-        dashboards = [await publish(owner, [figure_panel(figure)], name=f"b{n}") for n in range(4)]
-        links = [await share(owner, dashboard, expires="1h") for dashboard in dashboards]
-        await owner.delete(f"/api/dashboards/{dashboards[0]['id']}")
-        await owner.delete(f"/api/links/{links[1]['id']}")
-        await owner.patch(f"/api/links/{links[2]['id']}", {"paused": True})
-        clock.advance(3_601)
-        urls = [link["url"] for link in links] + [links[0]["url"][:-32] + "x" * 32]
-        answers = set()
-        for url in urls:
-            for path in ("", ".png", ".json", "/embed", "/1-1.png", "/events"):
-                answer = await stranger.get(url + path)
-                answers.add((answer.status, answer.body))
-        assert len(answers) == 1
-        assert {status for status, _ in answers} == {404}
-
-    async def test_switch_of_live_links_closes_it(self, owner, stranger, context, figserve):
-        """An existing link is 404, too."""
-        dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}])
-        url = (await share(owner, dashboard))["url"]
-        object.__setattr__(context.config, "allow_public_live", False)
-        for path in ("", "/1-1.png", "/events", ".png"):
-            assert (await stranger.get(url + path)).status == 404
-
-    async def test_one_view_for_all_panels(self, owner, stranger):
-        """A client's page and images count as one view."""
-        dashboard = await publish(owner, [figure_panel(await owner.publish())])
-        link = await share(owner, dashboard)
-        await stranger.get(link["url"], PAGE)
-        await stranger.get(f"{link['url']}/1-1.png")
-        assert (await owner.get(f"/api/links/{link['id']}")).json()["seen"] == 1
-
-
 class TestWhole:
-    async def test_is_drawn_from_the_panels_and_kept(self, owner, stranger, renderer):
+    async def test_preview_is_rendered_from_the_panels_and_cached(self, owner, stranger, renderer):
         """One job in the sandbox, shared until a panel changes."""
         figure = await owner.publish()
         dashboard = await publish(owner, [figure_panel(figure, caption="Sales"), TEXT])
@@ -210,7 +126,7 @@ class TestWhole:
         page = await stranger.get(url, PAGE)
         assert f'property="og:image" content="{url}.png"' in page.text
 
-    async def test_another_site_cannot_have_it_drawn(self, owner, browser):
+    async def test_another_site_cannot_render_it(self, owner, browser):
         """A login's cookie does not suffice."""
         dashboard = await publish(owner, [TEXT])
         for path in (".png", "/events"):
@@ -219,7 +135,7 @@ class TestWhole:
             )
             assert answer.status == 403
 
-    async def test_page_that_another_site_leads_to_runs_nothing(self, owner, browser, context):
+    async def test_page_opened_from_another_site_runs_nothing(self, owner, browser, context):
         """Live panels load only after the user agrees; stored images are shown."""
         live_id = await offer(context)
         figure = await owner.publish("picture", png())
@@ -329,41 +245,15 @@ class TestStream:
         assert context.dashboards._dashboards == {}
 
 
-class TestEmbedding:
-    async def test_oembed_is_a_frame(self, owner, stranger):
-        """Within the requested size; a closed link is 404."""
-        link = await share(owner, await publish(owner, [TEXT], title="Sightings"))
-        told = (await stranger.get("/oembed", url=link["url"], maxwidth=500)).json()
-        assert (told["type"], told["title"], told["width"], told["height"]) == ("rich", "Sightings", 500, 375)
-        assert f'src="{link["url"]}/embed"' in told["html"]
-        await owner.delete(f"/api/links/{link['id']}")
-        assert (await stranger.get("/oembed", url=link["url"])).status == 404
-
-    @pytest.mark.parametrize("figserve_config", [{"embed_origins": ["https://wiki.example"]}])
-    async def test_allowed_sites_may_frame_it(self, owner, stranger):
-        """Its embed page only."""
-        url = (await share(owner, await publish(owner, [TEXT])))["url"]
-        framed, page = await stranger.get(f"{url}/embed", PAGE), await stranger.get(url, PAGE)
-        assert "frame-ancestors https://wiki.example" in framed.headers["Content-Security-Policy"]
-        assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
-
-    async def test_head_of_a_stream_ends(self, owner, stranger, context):
-        """And leaves no watcher behind."""
-        url = (await share(owner, await publish(owner, [TEXT])))["url"]
-        assert (await stranger.head(f"{url}/events")).status == 200
-        assert context.dashboards._watchers == {}
-
-
 class TestHidpi:
     async def test_hidpi_screens_get_twice_the_pixels(self, owner, stranger, context):
-        """It is rendered from the source in a size that the page has signed; other sizes are refused."""
+        """In the image that the kernel stored, never in one rendered later; other sizes are refused."""
         identity = Identity(context.config.owner, "", "", "login", "dense")
-        drawn = (EncodedImage("image/png", png(), 8, 6, 100.0),)
+        drawn = (EncodedImage("image/png", png(), 4, 3, 100.0), EncodedImage("image/png", png(8, 6), 8, 6, 200.0))
         figure = await context.store.figures.publish(NewVersion(identity, drawn, source=("figure", b"pickle", {})))
         dashboard = await publish(owner, [{"kind": "figure", "figure": figure.id}])
         url = (await share(owner, dashboard))["url"]
         page = (await stranger.get(url, PAGE)).text
         dense = html.unescape(re.search(r'srcset="[^"]* 1x, ([^ ]*) 2x"', page)[1])
-        assert "dpi=200" in dense
-        assert (await stranger.get(urljoin(url, dense))).status == 200
+        assert (await stranger.get(urljoin(url, dense))).body == png(8, 6)
         assert (await stranger.get(f"{url}/1-1.png", dpi=777)).status == 403

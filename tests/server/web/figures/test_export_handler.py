@@ -122,7 +122,7 @@ class TestLimit:
     def figserve_config(self) -> dict[str, object]:
         return {"export_bytes": len(png()) + 10}
 
-    async def test_more_than_may_be_is_refused_before_it_begins(self, owner):
+    async def test_more_than_may_be_is_rejected_before_it_begins(self, owner):
         """413 names the limit and the setting, with advice."""
         await owner.publish("one")
         assert names(await owner.get("/export.zip")) == ["one"]

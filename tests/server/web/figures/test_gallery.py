@@ -111,7 +111,7 @@ class TestPage:
         await stranger.bearing(await make_key("publish", kernel="k1")).publish("from-a-console")
         assert sorted(books((await owner.get("/")).text)) == ["No notebook", "default collection"]
 
-    async def test_notebook_of_another_project_is_told_apart(self, owner, shop):
+    async def test_notebook_of_another_project_is_distinguished(self, owner, shop):
         """By its directory; each link leads to its own notebook."""
         await shop.publish("here")
         await shop.publish("there", scope="/elsewhere")
@@ -133,7 +133,7 @@ class TestPage:
         for address in set(wanted):
             assert (await owner.get(urljoin(f"{owner.prefix}/", address))).status == 200, address
 
-    async def test_pictures_are_small_lazy_and_keep_their_place(self, owner, context):
+    async def test_images_are_small_and_lazy_and_reserve_their_space(self, owner, context):
         """Thumbnails are pinned to their version and have their size."""
         draft = NewVersion(
             Identity("local", "", "", "x", "f"), (payload(png(8, 6), 8, 6),), thumbnail=payload(png(4, 3))

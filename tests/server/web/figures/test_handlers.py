@@ -72,12 +72,12 @@ class TestPublish:
     @pytest.mark.parametrize(
         "name", ["", "../x", ".", "a/b", "CON", "com1.png", "\u202ex", "a\x00b", "x" * 101, " x", "-x"]
     )
-    async def test_bad_name_is_refused(self, owner, name):
+    async def test_bad_name_is_rejected(self, owner, name):
         """A name outside the grammar, or a Windows device."""
         answer = await owner.ask("POST", "/api/figures", png(), {"Content-Type": "image/png"}, name=name)
         assert answer.status == 400
 
-    async def test_words_of_any_language_are_kept(self, owner):
+    async def test_text_in_any_language_is_kept(self, owner):
         """Names are in NFC; titles stay unchanged."""
         record = await owner.publish("Umsa\u0308tze", title="Umsätze \u2014 売上 <b>&")
         assert (record["name"], record["title"]) == ("Umsätze", "Umsätze \u2014 売上 <b>&")
@@ -123,7 +123,7 @@ class TestQuota:
     def figserve_config(self) -> dict[str, object]:
         return {"owner_quota": {"figures": 1, "bytes": 0}, "keep_versions": 2}
 
-    async def test_full_owner_is_told_and_keeps_what_there_is(self, owner):
+    async def test_exceeded_quota_keeps_existing_figures(self, owner):
         """507 for one figure too many; existing ones still get new versions."""
         figure = await owner.publish("first")
         answer = await owner.ask("POST", "/api/figures", png(), {"Content-Type": "image/png"}, name="second")
@@ -187,12 +187,12 @@ class TestList:
             assert (await owner.get("/api/figures", limit=limit)).status == 400
 
     @pytest.mark.parametrize("cursor", ["x", "W10", "eyJ9", "é", "WzEsMl0", "W251bGwsIngiXQ", "=" * 9])
-    async def test_malformed_cursor_is_refused(self, owner, cursor):
+    async def test_malformed_cursor_is_rejected(self, owner, cursor):
         """400, whatever it decodes to."""
         answer = await owner.get("/api/figures", cursor=cursor)
         assert (answer.status, answer.code) == (400, "invalid_cursor")
 
-    async def test_here_is_what_the_caller_made(self, owner, stranger, make_key):
+    async def test_here_selects_figures_of_the_caller(self, owner, stranger, make_key):
         """Without a notebook, the figures of the kernel."""
         client = stranger.bearing(await make_key("read", "publish", kernel="k1"))
         await owner.publish("theirs")
@@ -202,15 +202,19 @@ class TestList:
 
 
 class TestChange:
-    async def test_words_are_corrected_in_place(self, owner):
+    async def test_title_and_alt_are_changed_in_place(self, owner):
         """Without a new version; other fields stay."""
         figure = await owner.publish(title="One", alt="A line")
         changed = (await owner.patch(f"/api/figures/{figure['id']}", {"title": "Two"})).json()
         assert (changed["title"], changed["alt"], changed["version"]) == ("Two", "A line", 1)
         assert (await owner.get(f"/api/figures/{figure['id']}")).json() == changed
+        captioned = (await owner.patch(f"/api/figures/{figure['id']}", {"caption": "As of May"})).json()
+        assert captioned | {"updated": ""} == changed | {"caption": "As of May", "updated": ""}
 
-    @pytest.mark.parametrize("body", [{"name": "x"}, {"title": 1}, {"title": "x" * 301}, {"alt": "\x00"}, []])
-    async def test_malformed_change_is_refused(self, owner, body):
+    @pytest.mark.parametrize(
+        "body", [{"name": "x"}, {"title": 1}, {"title": "x" * 301}, {"alt": "\x00"}, {"caption": "x" * 1_001}, []]
+    )
+    async def test_invalid_change_is_rejected(self, owner, body):
         """Unknown fields, wrong types, long texts and control characters."""
         figure = await owner.publish()
         assert (await owner.patch(f"/api/figures/{figure['id']}", body)).status == 400
@@ -232,6 +236,19 @@ class TestChange:
         assert (await client.delete("/api/figures")).status == 400
         assert (await client.delete("/api/figures", here=1)).json() == {"deleted": 2}
         assert [f["name"] for f in (await owner.get("/api/figures")).json()["figures"]] == ["theirs"]
+
+
+class TestMethods:
+    async def test_unknown_method_is_405_whatever_the_key(self, owner, stranger, make_key):
+        """Only methods that exist need a scope."""
+        client = stranger.bearing(await make_key("read"))
+        record = f"/api/figures/{(await owner.publish())['id']}"
+        for method, path in (("PUT", "/api/figures"), ("POST", record), ("DELETE", "/api/live")):
+            answer = await client.ask(method, path, b"x" if method != "DELETE" else None)
+            assert (answer.status, answer.code) == (405, "method_not_allowed"), path
+            assert "GET" in answer.headers["Allow"]
+        assert (await client.delete(record)).status == 403
+        assert (await stranger.ask("PUT", "/api/figures", b"x")).status == 401
 
 
 class TestPlaces:
@@ -282,7 +299,7 @@ class TestPlaces:
             {"collection": "a", "notebook": "b.ipynb"},
         ],
     )
-    async def test_impossible_places_are_refused(self, owner, place):
+    async def test_impossible_places_are_rejected(self, owner, place):
         """With a sentence, and nothing is published."""
         answer = await owner.ask("POST", "/api/figures", png(), {"Content-Type": "image/png"}, name="load", **place)
         assert answer.status == 400
@@ -297,7 +314,7 @@ class TestPlaces:
         assert (await client.delete("/api/figures", collection="nightly")).json() == {"deleted": 1}
         assert [one["name"] for one in (await client.get("/api/figures", here=1)).json()["figures"]] == ["two"]
 
-    async def test_deleted_figure_of_a_collection_comes_back_to_it(self, owner):
+    async def test_deleted_figure_is_restored_to_its_collection(self, owner):
         """With its place; meanwhile another figure may not have taken its name there."""
         figure = await owner.publish("load", collection="nightly")
         await owner.delete(f"/api/figures/{figure['id']}")
@@ -395,7 +412,7 @@ class TestSource:
             (0, b"x", {"kind": "figure"}, 404),
         ],
     )
-    async def test_malformed_source_is_refused(self, owner, number, body, query, status):
+    async def test_malformed_source_is_rejected(self, owner, number, body, query, status):
         """Without its kind, empty, or for a version that does not exist."""
         figure = await owner.publish()
         answer = await owner.ask("PUT", f"/api/figures/{figure['id']}/versions/{number}/source", body, **query)
@@ -416,7 +433,7 @@ class TestRestore:
             await owner.get(figure["representations"][0]["url"])
         ).body
 
-    async def test_what_cannot_come_back_is_404(self, owner):
+    async def test_missing_deletion_is_404(self, owner):
         """An unknown id, and a malformed one."""
         for figure in ("A" * 16, "x"):
             answer = await owner.post(f"/api/figures/{figure}/restore")

@@ -11,7 +11,7 @@ from jupyter_figserve.model.figures import Version
 from jupyter_figserve.server.web.figures.page_handlers import _facts
 
 from ...pages import Page
-from ...pictures import HTML, PDF, PICTURES, multipart, png
+from ...pictures import HTML, PDF, PICTURES, SVG, multipart, png
 
 BROWSER = {"Accept": "text/html"}
 
@@ -68,7 +68,7 @@ class TestFigurePage:
         for frame in frames:
             assert (await owner.get(urljoin(figure["url"], frame["src"]), {"Sec-Fetch-Dest": "iframe"})).status == 200
 
-    async def test_provenance_is_told(self, owner):
+    async def test_provenance_is_shown(self, owner):
         """Cell, libraries and other values of a program, as text."""
         told = {"libraries": {"matplotlib": "3.11.2", "<i>": "1"}, "commit": "<script>", "odd": [1, 2]}
         words = {"name": "sales", "cell": {"execution_count": 7, "id": "abc"}, "provenance": told}
@@ -102,7 +102,7 @@ class TestFigurePage:
         answer = await browser.having(Cookie="; ".join(cookies)).get(figure["url"])
         assert any(c.startswith("_xsrf=") for c in answer.headers.get_list("Set-Cookie"))
 
-    async def test_states_of_links_are_told(self, owner, clock):
+    async def test_states_of_links_are_listed(self, owner, clock):
         """When each expires, or why it is closed."""
         figure = await owner.publish()
         await owner.share(figure, expires="never")
@@ -115,7 +115,7 @@ class TestFigurePage:
         for words in ("never expires", "expired", "paused", "18 January 2027"):
             assert words in states, words
 
-    async def test_views_are_told(self, owner, stranger):
+    async def test_views_are_listed(self, owner, stranger):
         """Including those not yet written to the catalog."""
         figure = await owner.publish()
         link = await owner.share(figure)
@@ -162,3 +162,42 @@ class TestFigurePage:
         assert (await stranger.get(figure["url"])).status == 401
         bad = await stranger.having(X_API_Key="x").get(figure["url"], BROWSER)
         assert (bad.status, bad.mimetype) == (401, "text/html")
+
+
+class TestAccept:
+    """The address without a suffix, for clients that want something else than the page."""
+
+    @pytest.mark.parametrize(
+        ("accept", "mimetype"),
+        [
+            ("text/html", "text/html"),
+            ("*/*", "text/html"),
+            ("image/*", "image/png"),
+            ("image/svg+xml", "image/svg+xml"),
+            ("application/json", "application/json"),
+        ],
+    )
+    async def test_format_follows_accept(self, owner, stranger, accept, mimetype):
+        """For the owner and by a link; caches keep the answers apart."""
+        form = multipart({"name": "both"}, ("image/png", png()), ("image/svg+xml", SVG))
+        figure = (await owner.ask("POST", "/api/figures", *form)).json()
+        link = await owner.share(figure)
+        for client, url in ((owner, figure["url"]), (stranger, link["url"])):
+            for method in ("GET", "HEAD"):
+                answer = await client.ask(method, url, None, {"Accept": accept})
+                assert (answer.status, answer.mimetype, answer.headers["Vary"]) == (200, mimetype, "Accept")
+        if mimetype == "image/png":
+            assert (await stranger.get(link["url"], {"Accept": accept})).body == png()
+
+    async def test_record_is_that_of_the_suffix(self, owner):
+        """``application/json`` and ``.json`` are the same."""
+        figure = await owner.publish()
+        assert (await owner.get(figure["url"], {"Accept": "application/json"})).json() == figure
+
+    async def test_version_and_login_count_as_for_the_page(self, owner, stranger):
+        """A pinned version is that version's image; without a login there is nothing."""
+        figure = await owner.publish()
+        await owner.publish(data=png(grey=9))
+        accept = {"Accept": "image/png"}
+        assert (await owner.get(f"/figures/{figure['id']}?version=1", accept)).body == png()
+        assert (await stranger.get(figure["url"], accept)).status == 401

@@ -28,7 +28,7 @@ def log(caplog):
     return caplog
 
 
-async def test_one_line_says_what_was_asked_and_answered(owner, log):
+async def test_one_line_has_request_and_response(owner, log):
     """Method, path, status, bytes, duration and user, in the record's attributes too."""
     figure = await owner.publish()
     log.clear()

@@ -98,7 +98,7 @@ def test_known_etags(header, fresh):
         ({"If_None_Match": "*"}, False),
     ],
 )
-def test_what_sends_all(headers, all_of_it):
+def test_sends_full_body(headers, all_of_it):
     """A range, a 304 and a 416 are not the whole body."""
     data = b"0123456789"
     response = RepresentationResponse(FORMATS["png"], sha256_hex(data), "x.png", "no-store", data, is_public=True)

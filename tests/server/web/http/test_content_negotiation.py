@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.server.web.http.content_negotiation import negotiate_formats
+from jupyter_figserve.server.web.http.content_negotiation import negotiate_formats, negotiate_page
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,34 @@ from jupyter_figserve.server.web.http.content_negotiation import negotiate_forma
 def test_by_weight_and_then_in_order(accept, names):
     """Malformed items and those with weight 0 are dropped; wildcards are PNG."""
     assert negotiate_formats(accept) == names
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8"
+IMAGE_ELEMENT = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("accept", "stored", "name"),
+    [
+        ("", ["png"], None),
+        ("*/*", ["png"], None),
+        ("text/html", ["png"], None),
+        (BROWSER, ["png", "svg"], None),
+        ("text/plain", ["png"], None),
+        ("image/png;q=0", ["png"], None),
+        (IMAGE_ELEMENT, ["png", "svg"], "png"),
+        (IMAGE_ELEMENT, ["pdf", "svg"], "svg"),
+        ("image/svg+xml", ["png"], "svg"),
+        ("image/svg+xml", ["png", "svg"], "svg"),
+        ("image/*", ["jpg", "png"], "jpg"),
+        ("image/*", [], "png"),
+        ("application/pdf;q=0.5, image/*;q=0.4", ["png"], "pdf"),
+        ("application/json", ["png"], "json"),
+        ("application/json, text/plain, */*", ["png"], None),
+        ("text/html;q=0.2, application/json", ["png"], "json"),
+        ("image/*, image/png;q=0", ["png", "svg"], "svg"),
+    ],
+)
+def test_page_unless_something_else_is_preferred(accept, stored, name):
+    """Navigation and ``*/*`` are for the page; images that are stored come before others that are as acceptable."""
+    assert negotiate_page(accept, stored) == name

@@ -70,7 +70,7 @@ async def test_preflight_gives_nothing_away(stranger):
     assert not [name for name in answer.headers if name.lower().startswith("access-control")]
 
 
-async def test_unknown_method_is_refused(owner):
+async def test_unknown_method_is_rejected(owner):
     """With our headers, and without the path in the log."""
     async with connect(owner.prefix) as connection:
         await connection.send_head("BREW", "/f/" + "s" * 32, {})

@@ -26,7 +26,7 @@ class TestSize:
     def figserve_config(self) -> dict[str, object]:
         return {"figure_bytes": LIMIT}
 
-    async def test_too_long_a_length_is_refused_at_once(self, owner):
+    async def test_too_long_a_length_is_rejected_at_once(self, owner):
         """413 before the client sends any byte of the body."""
         async with connect(owner.prefix) as connection:
             headers = {**owner.headers, "Content-Type": "image/png", "Content-Length": str(10 * LIMIT)}
@@ -42,7 +42,7 @@ class TestSize:
             await connection.send_head("PUT", path, {**owner.headers, "Content-Length": str(10 * LIMIT)})
             assert (await answer_of(connection, path, "PUT"))[0] == 413
 
-    async def test_endless_chunks_are_refused(self, owner):
+    async def test_endless_chunks_are_rejected(self, owner):
         """A body without a length is refused near the limit, with 413."""
         async with connect(owner.prefix) as connection:
             headers = {**owner.headers, "Content-Type": "image/png", "Transfer-Encoding": "chunked"}

@@ -75,18 +75,18 @@ class TestMake:
         answer = await owner.post(f"/api/figures/{figure['id']}/links", {"audience": "people"})
         assert (answer.status, answer.code) == (409, "no_hub")
 
-    async def test_version_must_be_there(self, owner):
+    async def test_version_must_exist(self, owner):
         """404 for a version that does not exist."""
         figure = await owner.publish()
         assert (await owner.post(f"/api/figures/{figure['id']}/links", {"version": 2})).status == 404
 
-    async def test_link_that_opens_only_here_says_so(self, owner):
+    async def test_link_of_a_local_server_is_marked(self, owner):
         """On loopback, the response says so, and how to change it."""
         link = await owner.share(await owner.publish())
         assert link["local_only"] is True
         assert "public_url" in link["note"]
 
-    async def test_snippets_hold_the_link(self, owner):
+    async def test_snippets_contain_the_link(self, owner):
         """Each snippet is escaped for its notation."""
         link = await owner.share(await owner.publish(title="A [b] <i> & 50%"))
         snippets = link["snippets"]
@@ -131,7 +131,7 @@ class TestOff:
     def figserve_config(self) -> dict[str, object]:
         return {"allow_public_shares": False}
 
-    async def test_admin_can_forbid_links(self, owner):
+    async def test_administrator_can_disable_links(self, owner):
         """403; publishing still works."""
         figure = await owner.publish()
         answer = await owner.post(f"/api/figures/{figure['id']}/links")
@@ -156,7 +156,7 @@ class TestList:
         of_b = (await owner.get("/api/links", figure=figures[1]["id"])).json()["links"]
         assert [link["id"] for link in of_b] == [made[3], made[1]]
 
-    async def test_unknown_cursor_is_refused(self, owner):
+    async def test_unknown_cursor_is_rejected(self, owner):
         """An invalid cursor is an error, not the first page again."""
         assert (await owner.get("/api/links", cursor="lnkxxxxxxxxxxxx")).code == "invalid_cursor"
 
@@ -173,7 +173,7 @@ class TestChange:
         assert (changed["paused"], changed["label"], changed["views"]) == (True, "two", 7)
         assert (await owner.get(path)).json() == changed
 
-    async def test_expired_link_can_be_prolonged(self, owner, stranger, clock):
+    async def test_expired_link_can_be_extended(self, owner, stranger, clock):
         """The same URL works again."""
         link = await owner.share(await owner.publish(), expires="1h")
         clock.advance(3601)
@@ -184,7 +184,7 @@ class TestChange:
     @pytest.mark.parametrize(
         "body", [{"paused": "yes"}, {"paused": None}, {"expires": "soon"}, {"views": 9}, {"url": ""}]
     )
-    async def test_malformed_change_is_refused(self, owner, body):
+    async def test_invalid_change_is_rejected(self, owner, body):
         """400, and nothing changes."""
         link = await owner.share(await owner.publish())
         before = (await owner.get(f"/api/links/{link['id']}")).json()
@@ -211,7 +211,7 @@ class TestFind:
             assert (answer.status, answer.json()["id"]) == (200, link["id"])
             assert "url" not in answer.json()
 
-    async def test_what_is_no_link_of_the_callers(self, owner, stranger, make_key):
+    async def test_unknown_and_other_owners_links(self, owner, stranger, make_key):
         """Unknown, revoked and another owner's links are the same 404; a URL that is no link's is 400."""
         link = await owner.share(await owner.publish())
         other = stranger.bearing(await make_key("publish", owner="ana"))
@@ -222,7 +222,7 @@ class TestFind:
         for body in ({}, {"url": 7}, {"url": "https://example.org/"}, {"url": link["url"] + "x"}):
             assert (await owner.post("/api/links/find", body)).status == 400
 
-    async def test_it_is_for_those_who_may_revoke(self, stranger, make_key):
+    async def test_it_requires_the_scope_to_revoke(self, stranger, make_key):
         """Readers and strangers may not."""
         body = {"url": "/f/" + "x" * 32}
         assert (await stranger.post("/api/links/find", body)).status == 401

@@ -244,6 +244,14 @@ class TestViews:
 
 
 class TestPage:
+    async def test_caption_is_shown_and_alternative_text_is_not(self, owner, stranger):
+        """The author's caption stands below the figure; the alternative text is for screen readers alone."""
+        link = await owner.share(await owner.publish(alt="A line.", caption="As of <May>"))
+        page = (await stranger.get(link["url"], BROWSER)).text
+        assert '<figcaption dir="auto">As of &lt;May&gt;</figcaption>' in page
+        assert page.count("<figcaption") == 1
+        assert (await stranger.get(link["url"] + ".json")).json()["caption"] == "As of <May>"
+
     async def test_page_shows_the_figure(self, stranger, publish_and_share):
         """Title, image with its size and alternative text, all escaped, and noindex for search engines."""
         link = await publish_and_share()

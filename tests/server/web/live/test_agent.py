@@ -3,75 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.websocket import WebSocketClientConnection, websocket_connect
+from tornado.httpclient import HTTPClientError
 
 from jupyter_figserve.model.keys import KERNEL_SCOPES
 from jupyter_figserve.server.web.live.agent import PROTOCOL
 
 from ...pictures import png
-
-HELLO = {
-    "name": "animal", "description": "", "parameters": [], "sizes": ["width", "height", "dpi"], "cache": 0,
-    "timeout": 20, "version": None, "is_versioned": False, "digest": "d", "revision": "r",
-}  # fmt: skip
-
-
-def frame(head: Any, body: bytes = b"") -> bytes:
-    text = json.dumps(head).encode()
-    return len(text).to_bytes(4, "big") + text + body
-
-
-def hello(*rows: dict[str, Any]) -> bytes:
-    return frame({"op": "hello", "protocol": PROTOCOL, "announcement": 0, "live": list(rows)})
-
-
-@dataclass
-class Connection:
-    """A kernel's end of the connection, driven by hand."""
-
-    socket: WebSocketClientConnection
-
-    async def send(self, data: bytes | str) -> None:
-        await self.socket.write_message(data, binary=isinstance(data, bytes))
-
-    async def receive(self) -> dict[str, Any] | None:
-        text = await asyncio.wait_for(self.socket.read_message(), 20)
-        return None if text is None else json.loads(text)
-
-    async def offer(self, *rows: dict[str, Any]) -> dict[str, Any]:
-        await self.send(hello(*rows))
-        welcome = await self.receive()
-        assert welcome is not None
-        return welcome["live"]
-
-    async def answer(self, call: dict[str, Any], body: bytes = b"", **head: Any) -> None:
-        default = {"op": "answer", "rid": call["rid"], "mimetype": "image/png", "width": 3, "height": 2, "dpi": 100}
-        await self.send(frame(default | head, body))
-
-
-@pytest.fixture
-def dial(stranger, make_key):
-    """Open the connection with these headers, or as a kernel of this id."""
-
-    @asynccontextmanager
-    async def connect(kernel: str = "k1", headers: dict[str, str] | None = None):
-        if headers is None:
-            headers = {"X-API-Key": await make_key(*KERNEL_SCOPES, kernel=kernel)}
-        url = stranger.prefix.replace("http", "ws", 1) + "/api/agent"
-        socket = await websocket_connect(HTTPRequest(url, headers=headers))
-        try:
-            yield Connection(socket)
-        finally:
-            socket.close()
-
-    return connect
+from .conftest import HELLO, frame
 
 
 async def status_of(dial, headers: dict[str, str]) -> int:
@@ -189,7 +129,7 @@ class TestSmall:
         assert (answer.status, answer.headers["Cache-Status"]) == (200, "figserve; hit; detail=stale")
         assert "Age" in answer.headers or answer.body == png()
 
-    async def test_third_call_is_refused(self, dial, owner):
+    async def test_third_call_is_rejected(self, dial, owner):
         """503 with Retry-After, before the others' deadline."""
         async with dial() as connection:
             await connection.offer({**HELLO, "timeout": 20})

@@ -76,7 +76,7 @@ def test_each_kind_has_its_control(controls, name, kind, texts, is_range):
     assert (control.kind, control.texts, control.is_range) == (kind, texts, is_range)
 
 
-def test_step_suits_what_was_declared(controls):
+def test_step_follows_the_declaration(controls):
     """Whole numbers step by one, a bounded slider has 200 steps, other fields take any number."""
     assert [controls[name].step for name in ("since", "share", "size")] == [1, 0.005, "any"]
 

@@ -36,7 +36,7 @@ def kernel(context, jp_asyncio_loop):
     return link
 
 
-async def test_frame_is_rendered_once_and_shown_to_anybody_with_its_url(owner, stranger, kernel):
+async def test_frame_is_rendered_once_and_served_by_its_signed_url(owner, stranger, kernel):
     """The script gets the URL; only in a frame may the HTML run its own script."""
     answer = await owner.get(ASKED, JSON)
     assert (answer.status, answer.headers["Cache-Status"]) == (200, "figserve; fwd=miss")

@@ -34,7 +34,7 @@ def failing(error: Exception, *, but_cards: bool = False):
 
 
 class TestPicture:
-    async def test_json_gives_a_picture(self, owner, renderer):
+    async def test_json_gives_an_image(self, owner, renderer):
         """The fields reach the job unchanged; the image has its security policy and is not cached."""
         fields = {"format": "png", "width": 300, "height": 200, "dpi": 50, "style": "ggplot", "transparent": True}
         answer = await owner.post("/api/renders", {"code": CODE, **fields, "tight": True, "timeout": 5, "figure": 2})
@@ -44,7 +44,7 @@ class TestPicture:
         assert job.options == DrawOptions("png", 300, 200, 50.0, "ggplot", True, True)
         assert (job.kind, job.source, job.timeout, job.figure, job.seed) == ("code", CODE.encode(), 5.0, 2, None)
 
-    async def test_plain_code_with_a_query_gives_a_picture(self, owner, renderer):
+    async def test_plain_code_with_a_query_gives_an_image(self, owner, renderer):
         """The body is the code in UTF-8, and the query has the other fields."""
         query = {"format": "svg", "width": "300", "transparent": "true", "timeout": "20s", "_": "1"}
         body = "print('ä')".encode()
@@ -54,7 +54,7 @@ class TestPicture:
         assert job.options == DrawOptions("svg", 300, transparent=True)
         assert (job.source, job.timeout) == (body, 20.0)
 
-    async def test_what_curl_sends_is_json(self, owner):
+    async def test_request_of_curl_is_parsed_as_json(self, owner):
         """``curl -d`` declares any body as a form."""
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         assert (await owner.ask("POST", "/api/renders", json.dumps({"code": CODE}).encode(), form)).status == 200
@@ -287,17 +287,22 @@ class TestErrors:
             ({"format": "jpeg"}, "image/jpeg"),
             ({"format": "webp"}, "image/webp"),
             ({"format": "svgz"}, "image/svg+xml"),
-            ({"format": "pdf"}, "image/svg+xml"),
+            ({"format": "pdf"}, "application/pdf"),
+            ({"format": "eps"}, "application/postscript"),
+            ({"format": "avif"}, "image/avif"),
+            ({"format": "gif"}, "image/gif"),
+            ({"format": "tiff"}, "image/tiff"),
         ],
     )
-    async def test_a_card_has_the_pictures_format(self, owner, renderer, fields, mimetype):
-        """A raster card is rendered in the sandbox from data, and cached."""
+    async def test_error_image_has_the_requested_format(self, owner, renderer, fields, mimetype):
+        """It is rendered in the sandbox from data, and cached; SVG is written, and compressed for svgz."""
         renderer.answer = failing(FAILED, but_cards=True)
         for _ in range(2):
             answer = await owner.post("/api/renders", {"code": CODE, "errors": "image", **fields})
             assert (answer.status, answer.mimetype) == (422, mimetype)
             assert answer.headers["X-FigServe-Error"] == "code_failed"
             assert answer.headers["Cache-Control"] == "private, no-store"
+            assert answer.headers.get("Content-Encoding") == ("gzip" if fields == {"format": "svgz"} else None)
         cards = [json.loads(job.source) for job in renderer.jobs if job.kind == "card"]
         drawn = {"heading": "ZeroDivisionError in line 3", "lines": ["division by <zero>"]}
         assert cards == ([] if mimetype == "image/svg+xml" else [drawn])
@@ -310,7 +315,7 @@ class TestErrors:
             (SandboxUnavailable("There is no seccomp.", retry_after=600), False),
         ],
     )
-    async def test_who_has_no_time_writes_the_card(self, owner, renderer, error, is_drawn):
+    async def test_busy_server_responds_with_an_svg(self, owner, renderer, error, is_drawn):
         """When the queue is full or the sandbox is missing, the card is SVG, with its type."""
         renderer.answer = failing(error, but_cards=True)
         answer = await owner.post("/api/renders", {"code": CODE, "errors": "image"})
@@ -320,7 +325,7 @@ class TestErrors:
         )
         assert answer.headers["Retry-After"]
 
-    async def test_a_card_that_cannot_be_drawn_is_written(self, owner, renderer):
+    async def test_failed_error_image_is_an_svg(self, owner, renderer):
         """The SVG shows the original error."""
         renderer.answer = failing(FAILED)
         answer = await owner.post("/api/renders", {"code": CODE, "errors": "image"})
@@ -330,7 +335,7 @@ class TestErrors:
 
 
 class TestSame:
-    async def test_a_seed_is_answered_from_the_store(self, owner, renderer):
+    async def test_seeded_render_is_cached(self, owner, renderer):
         """The second request runs no job; a known ETag gets 304."""
         wish = {"code": CODE, "seed": 7}
         first = await owner.post("/api/renders", wish)
@@ -345,7 +350,7 @@ class TestSame:
         assert (fresh.status, fresh.body) == (304, b"")
         assert len(renderer.jobs) == 1
 
-    async def test_whatever_decides_the_picture_makes_a_difference(self, owner, renderer):
+    async def test_every_option_is_part_of_the_cache_key(self, owner, renderer):
         """Code, options, seed and libraries are in the cache key."""
         for change in ({}, {"seed": 8}, {"width": 10}, {"code": CODE + " "}, {"figure": 1}, {"format": "svg"}):
             await owner.post("/api/renders", {"code": CODE, "seed": 7, **change})
@@ -354,13 +359,13 @@ class TestSame:
         await owner.post("/api/renders", {"code": CODE, "seed": 7})
         assert len(renderer.jobs) == 7
 
-    async def test_without_a_seed_each_is_drawn(self, owner, renderer):
+    async def test_without_a_seed_each_request_renders(self, owner, renderer):
         """Each request for random numbers gets its own image."""
         for _ in range(2):
             await owner.post("/api/renders", {"code": CODE})
         assert len(renderer.jobs) == 2
 
-    async def test_the_same_at_once_is_one_job(self, owner, renderer, context):
+    async def test_concurrent_equal_requests_share_a_job(self, owner, renderer, context):
         """All clients get the image, even if the first one disconnects."""
         renderer.gate.clear()
         body = json.dumps({"code": CODE, "seed": 1}).encode()
@@ -378,7 +383,7 @@ class TestSame:
         assert len(renderer.jobs) == 1
         assert renderer.cancelled == []
 
-    async def test_a_failure_is_remembered_for_a_minute(self, owner, renderer, clock):
+    async def test_failure_is_cached_for_a_minute(self, owner, renderer, clock):
         """A render that fails runs at most once a minute."""
         renderer.answer = failing(FAILED)
         for _ in range(3):
@@ -405,7 +410,7 @@ async def test_r32_a_client_that_goes_away_frees_its_slot(owner, renderer, conte
 
 
 class TestKeep:
-    async def test_the_picture_becomes_a_figure(self, owner, context, renderer):
+    async def test_image_becomes_a_figure(self, owner, context, renderer):
         """201 with its record; the code is its source, and links show it."""
         answer = await owner.post("/api/renders", {"code": CODE, "keep": True, "name": "sales", "seed": 3})
         assert answer.status == 201
@@ -419,7 +424,7 @@ class TestKeep:
         assert png_size((await owner.get(link["image_url"])).body) == (640, 480)
         assert record["thumbnail"] is not None
 
-    async def test_kept_again_it_is_a_new_version(self, owner, renderer):
+    async def test_keeping_again_makes_a_new_version(self, owner, renderer):
         """Under the same links; an equal image makes none."""
         wish = {"code": CODE, "keep": True, "name": "sales"}
         first = (await owner.post("/api/renders", wish)).json()
@@ -431,7 +436,7 @@ class TestKeep:
         """As with publishing."""
         assert (await owner.post("/api/renders", {"code": CODE, "keep": True})).json()["name"] == "A-drawing"
 
-    async def test_other_sizes_are_drawn_from_the_code(self, owner, renderer):
+    async def test_other_sizes_are_rendered_from_the_code(self, owner, renderer):
         """With the original seed and figure number."""
         wish = {"code": CODE, "keep": True, "seed": 3, "figure": 2, "style": "ggplot"}
         record = (await owner.post("/api/renders", wish)).json()
@@ -441,6 +446,17 @@ class TestKeep:
         (job,) = [job for job in renderer.jobs if job.options.format == "png"]
         assert (job.kind, job.source, job.seed, job.figure) == ("code", CODE.encode(), 3, 2)
         assert job.options.style == "ggplot"
+
+    async def test_what_is_not_requested_stays_as_it_was_rendered(self, owner, renderer):
+        """A tight, transparent image of 300 dpi stays so in other formats and styles."""
+        wish = {"code": CODE, "keep": True, "tight": True, "transparent": True, "dpi": 300}
+        record = (await owner.post("/api/renders", wish)).json()
+        renderer.jobs.clear()
+        for query in ({"style": "ggplot"}, {"style": "ggplot", "dpi": 50}):
+            assert (await owner.get(f"/figures/{record['id']}.png", **query)).status == 200
+        (first, second) = [job.options for job in renderer.jobs if job.options.format == "png"]
+        assert (first.tight, first.transparent, first.dpi, first.style) == (True, True, 300, "ggplot")
+        assert (second.tight, second.transparent, second.dpi, second.style) == (True, True, 50, "ggplot")
 
     async def test_other_sizes_show_the_same_without_a_seed_too(self, owner, renderer, context):
         """A seed is chosen and stored; the SVG and all sizes use it."""

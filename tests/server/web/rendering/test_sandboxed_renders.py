@@ -93,7 +93,7 @@ def test_a_seed_gives_the_same_bytes_from_the_store(server):
     assert render(server, code).body != render(server, code).body
 
 
-def test_json_has_the_picture_and_the_output(server):
+def test_json_has_the_image_and_the_output(server):
     """In base64, with its size."""
     told = render(server, LINE, {"Accept": "application/json"}, width=100, height=50).json()
     assert (told["width"], told["height"], told["output"]) == (100, 50, "drawn\n")
@@ -101,7 +101,7 @@ def test_json_has_the_picture_and_the_output(server):
 
 
 @pytest.mark.parametrize("name", ["png", "jpg", "webp", "svg"])
-def test_an_error_as_a_picture(server, name):
+def test_an_error_as_a_image(server, name):
     """In the requested format, with a size that depends on the number of lines."""
     one, three = (
         render(server, f"raise ValueError({message!r})", format=name, errors="image")
@@ -135,7 +135,7 @@ def test_an_error_names_its_line(server):
         ("import matplotlib.pyplot as plt; plt.figure(figsize=(1e5, 1e5)); plt.plot()", {}, None, None),
     ],
 )
-def test_what_cannot_be_says_so_and_harms_nobody(server, code, fields, status, word):
+def test_failing_code_is_reported_and_contained(server, code, fields, status, word):
     """Each fails with its own error code, and the next render is identical to the byte."""
     before = render(server, LINE, seed=0, dpi=77)
     answer = render(server, code, **fields)
@@ -160,7 +160,7 @@ def test_keep_makes_a_figure_with_links_in_every_size(server):
 
 
 @pytest.mark.kernel
-def test_p4_a_published_figure_is_drawn_in_other_sizes(server):
+def test_p4_a_published_figure_is_rendered_in_other_sizes(server):
     """It is rendered from its pickle, and its SVG is archived."""
     with server.kernel("sizes.ipynb") as kernel:
         code = (
@@ -214,7 +214,7 @@ def test_p2_a_source_that_is_no_figure_is_an_error(server):
     assert not witness.exists()
 
 
-def test_a_signed_address_shows_its_picture_to_anybody(server):
+def test_a_signed_address_shows_its_image_to_anybody(server):
     """Without the signature it is refused."""
     url = server.fetch("figserve/api/renders/url", method="POST", body={"code": LINE, "format": "svg"}).json()["url"]
     answer = server.fetch(url, anonymous=True)
@@ -228,7 +228,7 @@ def _under_way(server: ServerProcess) -> int:
     return count
 
 
-def test_r31_the_sandbox_comes_back_after_its_death(server):
+def test_r31_sandbox_restarts_after_a_crash(server):
     """Waiting clients get the image or 503, and the next render works."""
     before = render(server, LINE, dpi=66)
     process = psutil.Process(server.pid)

@@ -25,7 +25,7 @@ async def sign(owner, **wishes: object) -> str:
     return answer.json()["url"]
 
 
-async def test_anybody_sees_the_picture(owner, stranger, renderer):
+async def test_anybody_sees_the_image(owner, stranger, renderer):
     """Without login, cacheable for a day, and rendered once."""
     url = await sign(owner, format="png", width=30, height=20, dpi=50, transparent=True)
     answer = await stranger.get(url)
@@ -63,7 +63,7 @@ async def test_making_one_draws_nothing(owner, renderer):
         lambda url: url + "%C3%A9",
     ],
 )
-async def test_whatever_is_not_signed_is_refused(owner, stranger, renderer, change):
+async def test_unsigned_queries_are_rejected(owner, stranger, renderer, change):
     """403 with one message: no signature, a wrong one, or one of other code, format or size."""
     url = change(await sign(owner, format="png", width=30))
     answer = await stranger.get(url)
@@ -92,7 +92,7 @@ async def test_an_error_has_no_trace_for_strangers(owner, stranger, renderer):
     assert "no such &lt;x&gt;" in card.text
 
 
-async def test_what_cannot_be_in_an_address_is_refused(owner):
+async def test_values_without_a_url_form_are_rejected(owner):
     """keep, several figures, and code beyond the limit."""
     for wish in ({"keep": True}, {"figure": "all"}):
         assert (await owner.post("/api/renders/url", {"code": CODE, **wish})).status == 400

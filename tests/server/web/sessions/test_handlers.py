@@ -97,7 +97,7 @@ class TestList:
 
 
 class TestLast:
-    async def test_what_was_displayed_last(self, owner, session):
+    async def test_last_displayed_image(self, owner, session):
         """The newest captured plot, whatever else was published or written later."""
         session.show(png())
         session.show(SVG, 2, "svg")
@@ -127,7 +127,7 @@ class TestLast:
         answer = await kernel.get("/api/sessions/here/last", mark="never")
         assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "display_pending", "1")
 
-    async def test_what_could_not_be_kept_is_named(self, owner, session):
+    async def test_failures_are_reported(self, owner, session):
         """In place of an older plot; the next one is the last again."""
         session.show(png())
         session.buffer.add_not_kept(("execution", "x", 1), "A map was displayed last.")
@@ -217,7 +217,7 @@ class TestKeep:
         assert b"Plotly.newPlot" in page
         assert page.count(b"</script>") == 2
 
-    async def test_the_list_says_what_is_kept(self, owner, session):
+    async def test_list_shows_kept_versions(self, owner, session):
         """A captured plot has the id of its figure until it is displayed again."""
         session.show(png(), display_id="d")
         record = (await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png"})).json()
@@ -237,7 +237,7 @@ class TestKeep:
             record = (await owner.post("/api/sessions/a-session/figures", {"path": "sub/my plot.svg"})).json()
             assert (record["name"], record["version"], record["origin"]) == ("my-plot", version, "file")
 
-    async def test_words_and_name(self, owner, session):
+    async def test_title_alt_and_name(self, owner, session):
         """As with publishing: the name, else the title, else the plot's own name."""
         session.show(png())
         path = {"path": "cell-1.png"}
@@ -300,7 +300,7 @@ class TestKeep:
             ({"path": "cell-1.png", "owner": "alice"}, 400), ({"path": "html.svg"}, 415),
         ],
     )  # fmt: skip
-    async def test_what_cannot_be_kept(self, owner, session, body, status):
+    async def test_unwritable_directory(self, owner, session, body, status):
         """No figure is published."""
         session.show(png())
         session.drop("evil.png", b"<script>")

@@ -23,7 +23,7 @@ async def test_it_tells_where_it_is(owner, context):
     assert 0 < directory["free"] < directory["total"]
 
 
-async def test_it_is_not_for_everybody(stranger, make_key):
+async def test_it_needs_the_admin_scope(stranger, make_key):
     """It needs a login or the scope admin."""
     assert (await stranger.get("/api/diagnosis")).status == 401
     key = await make_key("read", "publish", "render")
@@ -43,6 +43,6 @@ class TestPublicUrl:
     def figserve_config(self) -> dict[str, object]:
         return {"public_url": "https://plots.example.org/x"}
 
-    async def test_it_is_told_with_our_prefix(self, owner):
+    async def test_event_has_urls_with_our_prefix(self, owner):
         """The public URL includes our prefix."""
         assert (await owner.get("/api/diagnosis")).json()["public_url"] == "https://plots.example.org/x/figserve"

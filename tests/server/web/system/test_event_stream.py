@@ -135,7 +135,7 @@ async def test_id_of_a_former_catalog_hides_nothing(owner):
 
 
 @pytest.mark.parametrize("value", ["x", "-1", "1.5", "9" * 19, "\u0663"])
-async def test_malformed_id_is_refused(owner, value):
+async def test_malformed_id_is_rejected(owner, value):
     """400 rather than a stream that misses something."""
     assert (await owner.get("/api/events", since=value)).status == 400
 
@@ -196,7 +196,7 @@ async def test_closed_stream_is_forgotten(owner, context):
     assert context.events._timer is None
 
 
-async def test_cross_site_stream_with_a_cookie_is_refused(browser):
+async def test_cross_site_stream_with_a_cookie_is_rejected(browser):
     """Another site's EventSource gets 403, though the browser sends the cookie."""
     for site in ("cross-site", "same-site"):
         answer = await browser.having(Sec_Fetch_Site=site, Sec_Fetch_Mode="cors").get("/api/events")
@@ -205,7 +205,7 @@ async def test_cross_site_stream_with_a_cookie_is_refused(browser):
         pass
 
 
-async def test_navigation_to_a_stream_is_refused(browser):
+async def test_navigation_to_a_stream_is_rejected(browser):
     """Unlike an image, a stream is not opened by another site, even by navigation."""
     headers = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
     assert (await browser.having(**headers).get("/api/events")).code == "cross_site"

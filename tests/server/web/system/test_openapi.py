@@ -172,7 +172,7 @@ class TestLiveFigures:
         (needed, *others) = added["/live/k1/needy.{ext}"]["get"]["parameters"]
         assert (needed["name"], needed["required"], len(others)) == ("n", True, 3)
 
-    async def test_names_are_told_to_nobody_else(self, stranger, owner, browser, make_key, offered):
+    async def test_names_are_visible_to_their_owner_only(self, stranger, owner, browser, make_key, offered):
         """Not to other callers, wrong keys, or requests from another site."""
         allowed = [owner, browser, stranger.bearing(await make_key("read"))]
         refused = [

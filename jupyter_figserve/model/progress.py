@@ -1,12 +1,17 @@
-"""``figserve.progress``: what a live function tells the page that waits for it. Kernel."""
+"""``figserve.progress``: what a live function tells the page that waits for it. Any process; only a kernel listens."""
 
 from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Callable
 from typing import Any
 
-from ...errors import InvalidInput
+from ..errors import InvalidInput
+
+ProgressListener = Callable[[float, float], None]
+"""Takes the work done and the total."""
+_listener: ProgressListener | None = None
 
 
 def progress(done: float, total: float) -> None:
@@ -23,11 +28,15 @@ def progress(done: float, total: float) -> None:
     InvalidInput
         A value is not a number of at least 0.
     """
-    from ...plotting.progress import report
-
     done, total = _number("done", done), _number("total", total)
-    if total > 0:
-        report(min(done, total), total)
+    if _listener is not None and total > 0:
+        _listener(min(done, total), total)
+
+
+def set_listener(listener: ProgressListener | None) -> None:
+    """Have ``progress`` call this function; None ends it."""
+    global _listener
+    _listener = listener
 
 
 def _number(name: str, value: Any) -> float:

@@ -1,0 +1,62 @@
+"""Names, titles and other texts of figures: what is accepted, and in which form it is kept. Any process."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from ..errors import InvalidInput, InvalidName
+
+NAME_LENGTH = 100
+TITLE_LENGTH = 300
+ALT_LENGTH = 2_000
+CAPTION_LENGTH = 1_000
+_NAME = re.compile(r"[\w][\w .-]{0,99}")
+# Device names of Windows: the name of a figure becomes a file name in downloads and exports.
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+
+
+def check_name(name: object) -> str:
+    """Validate the name of a figure and return it in NFC.
+
+    Raises
+    ------
+    InvalidName
+        It does not match ``[\\w][\\w .-]{0,99}``, or is the name of a device.
+    """
+    text = unicodedata.normalize("NFC", name) if isinstance(name, str) else ""
+    if not _NAME.fullmatch(text) or _DEVICES.fullmatch(text):
+        raise InvalidName(
+            f"{name!r:.60} cannot be a figure's name: use a letter or digit, then letters, digits, spaces, dots,"
+            f" hyphens and underscores, at most {NAME_LENGTH} characters."
+        )
+    return text
+
+
+def slug(title: str) -> str | None:
+    """Derive a name from a title; None if no character of it is allowed in a name."""
+    text = unicodedata.normalize("NFC", title)
+    text = re.sub(r"[^\w .-]+", " ", text)
+    text = re.sub(r"\s+", "-", text.strip())
+    text = re.sub(r"-{2,}", "-", text).lstrip(".-")[:NAME_LENGTH].rstrip(".- ")
+    return text if text and _NAME.fullmatch(text) and not _DEVICES.fullmatch(text) else None
+
+
+def validate_single_line(text: object, what: str, limit: int) -> str:
+    """Validate a title or an alternative text and return it on one line, trimmed.
+
+    Raises
+    ------
+    InvalidInput
+        It is not a string, has more than ``limit`` characters, or contains control characters or lone surrogates.
+    """
+    if text is None:
+        return ""
+    if not isinstance(text, str):
+        raise InvalidInput(f"The {what} is of type {type(text).__name__}; give a string.")
+    line = re.sub(r"[ \t\r\n\x0b\x0c\u2028\u2029]+", " ", text).strip()
+    if len(line) > limit:
+        raise InvalidInput(f"The {what} has {len(line):,} characters; the limit is {limit:,}.", code="words_too_long")
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in line):
+        raise InvalidInput(f"The {what} contains control characters; remove them.")
+    return line

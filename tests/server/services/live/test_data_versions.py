@@ -1,0 +1,67 @@
+"""New versions of the data are reported to pages, but not in a loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jupyter_figserve.model.figures import Identity
+from jupyter_figserve.model.live import LiveDeclaration, LiveFigureRecord
+from jupyter_figserve.server.services.live.data_versions import DataVersions
+from jupyter_figserve.server.services.live.registry import LiveTarget
+
+
+class Timers:
+    """Holds what is to be called later, until it is."""
+
+    def __init__(self) -> None:
+        self.pending: list[Callable[[], None]] = []
+
+    def call_later(self, _seconds: float, run: Callable[[], None]) -> None:
+        self.pending.append(run)
+
+    def fire(self) -> None:
+        self.pending, due = [], self.pending
+        for run in due:
+            run()
+
+
+class Heard:
+    """Stands for the registry: counts what is reported."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def notify(self, _kind, _kernel, _record) -> None:
+        self.count += 1
+
+
+def target() -> LiveTarget:
+    declaration = LiveDeclaration("animal", is_versioned=True)
+    return LiveTarget(
+        LiveFigureRecord("l1", Identity("ada", "", "", "k1", "animal"), declaration, 0, 0), declaration, "k1"
+    )
+
+
+def test_only_another_version_is_reported():
+    """The first one is news to nobody, nor is data without a version."""
+    heard = Heard()
+    versions = DataVersions(heard, Timers().call_later)
+    for version in (None, "1", "1", None, "1"):
+        versions.record(target(), version)
+    assert heard.count == 0
+    versions.record(target(), "2")
+    assert heard.count == 1
+
+
+def test_a_version_that_always_differs():
+    """Between two reports is a pause, and the last change is not lost in it."""
+    heard, timers = Heard(), Timers()
+    versions = DataVersions(heard, timers.call_later)
+    for number in range(100):
+        versions.record(target(), str(number))
+    assert heard.count == 1
+    timers.fire()
+    assert heard.count == 2
+    timers.fire()
+    timers.fire()
+    assert (heard.count, timers.pending) == (2, [])

@@ -1,0 +1,83 @@
+"""Streams of links to live figures: what their visitors hear, and what they do not."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.model.events import Event
+from jupyter_figserve.server.services.live.registry import CHANGED, GONE, PROGRESS, REFRESHED
+from jupyter_figserve.server.services.live.watchers import LiveWatcher, LiveWatchers
+
+
+class Broker:
+    """An event broker that is driven by hand."""
+
+    def __init__(self) -> None:
+        self.listening = 0
+
+    async def listen(self, on_event, on_commit):
+        self.listening += 1
+        self.send, self.commit = on_event, on_commit
+
+        def stop() -> None:
+            self.listening -= 1
+
+        return stop
+
+
+@pytest.fixture
+def broker():
+    return Broker()
+
+
+def event(kind: str, **data) -> Event:
+    return Event(0, 0.0, "ada", kind, {"live": "l1", "session": "k1", "name": "animal", "notebook": "a.ipynb", **data})
+
+
+def watcher(is_open=lambda: True, **fixed) -> LiveWatcher:
+    async def is_authorized() -> bool:
+        return is_open()
+
+    return LiveWatcher("l1", is_authorized, fixed)
+
+
+async def test_visitors_hear_no_names(broker):
+    """Only what happened is sent, to the watchers of this live figure."""
+    watchers, one, other = LiveWatchers(broker), watcher(), watcher()
+    other.live = "l2"
+    await watchers.add(one)
+    await watchers.add(other)
+    for kind in (REFRESHED, CHANGED, GONE, "figure.published"):
+        await broker.send(event(kind))
+    sent = one.subscriber.pop_all()
+    assert [(e.kind, e.data) for e in sent] == [
+        ("live", {"state": "refreshed"}),
+        ("live", {"state": "changed"}),
+        ("live", {"state": "offline"}),
+    ]
+    assert other.subscriber.pop_all() == []
+
+
+async def test_progress_of_calls_that_the_link_allows(broker):
+    """What others ask for with other values stays theirs; of the rest, the numbers alone are sent."""
+    watchers, one = LiveWatchers(broker), watcher(type="Deer")
+    await watchers.add(one)
+    await broker.send(event(PROGRESS, done=1.0, total=2.0, arguments={"type": "Wolf", "since": 2010}))
+    assert one.subscriber.pop_all() == []
+    await broker.send(event(PROGRESS, done=1.0, total=2.0, arguments={"type": "Deer", "since": 2015}))
+    assert [(e.kind, e.data) for e in one.subscriber.pop_all()] == [("progress", {"done": 1.0, "total": 2.0})]
+
+
+async def test_revoked_link_ends_its_stream(broker):
+    """After a write to the catalog the right is asked again."""
+    is_open = True
+    watchers, one = LiveWatchers(broker), watcher(lambda: is_open)
+    await watchers.add(one)
+    await broker.commit()
+    assert not one.subscriber.is_closed
+    is_open = False
+    await broker.commit()
+    assert one.subscriber.is_closed
+    assert [e.kind for e in one.subscriber.pop_all()] == ["gone"]
+    watchers.remove(one)
+    assert broker.listening == 0

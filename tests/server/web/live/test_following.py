@@ -1,0 +1,151 @@
+"""Refreshes, progress and data through the server, with an agent that is driven by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+from tornado.httpclient import HTTPRequest
+
+from ...pictures import png
+from .conftest import HELLO, frame
+
+CACHED = {**HELLO, "cache": 600}
+
+
+@asynccontextmanager
+async def listening(http, url: str, event: str):
+    """Open an event stream; yields a function that returns the first blocks with this event."""
+    received: list[str] = []
+    arrived = asyncio.Event()
+
+    def take(piece: bytes) -> None:
+        received.append(piece.decode())
+        arrived.set()
+
+    stream = asyncio.ensure_future(
+        http.fetch(HTTPRequest(url, streaming_callback=take, request_timeout=0), raise_error=False)
+    )
+    await asyncio.wait_for(arrived.wait(), 20)
+
+    async def hear() -> str:
+        while f"event: {event}" not in "".join(received):
+            arrived.clear()
+            await asyncio.wait_for(arrived.wait(), 20)
+        return "".join(received)
+
+    yield hear
+    stream.cancel()
+
+
+async def ask(connection, get, path: str, body: bytes, **head):
+    """Request an image, answer the call of the kernel, and return call and response."""
+    asking = asyncio.ensure_future(get(path))
+    call = await connection.receive()
+    await connection.answer(call, body, **head)
+    return call, await asking
+
+
+async def test_refresh_makes_cached_images_old(dial, owner):
+    """The next request calls the kernel again, which is not told the version of the old image."""
+    versioned = {**CACHED, "is_versioned": True, "version": "1"}
+    async with dial() as connection:
+        await connection.offer(versioned)
+        _, first = await ask(connection, owner.get, "/live/k1/animal.png", png(grey=1), version="1", revision="r")
+        assert (await owner.get("/live/k1/animal.png")).headers["Cache-Status"] == "figserve; hit"
+        etag = {"If-None-Match": first.headers["ETag"]}
+        assert (await owner.get("/live/k1/animal.png", etag)).status == 304
+        await connection.offer({**versioned, "refreshed": "x"})
+        asking = asyncio.ensure_future(owner.get("/live/k1/animal.png", etag))
+        call = await connection.receive()
+        assert call["known"] == []
+        await connection.answer(call, png(grey=2), version="1", revision="r")
+        answer = await asking
+    assert (answer.status, answer.body) == (200, png(grey=2))
+
+
+async def test_refresh_is_not_a_change(dial, owner, context):
+    """It reaches streams as an event, and writes nothing to the catalog."""
+    heard: list[str] = []
+
+    async def on_event(event) -> None:
+        heard.append(event.kind)
+
+    async def on_commit() -> None:
+        """Nothing to do."""
+
+    async with dial() as connection:
+        await connection.offer(HELLO)
+        before = await context.store.data_version()
+        stop = await context.events.listen(on_event, on_commit)
+        await connection.offer({**HELLO, "refreshed": "x"})
+        await connection.offer({**HELLO, "refreshed": "x"})
+        assert await context.store.data_version() == before
+        stop()
+    assert heard == ["live.refreshed"]
+
+
+async def test_links_follow_refreshes_and_progress(dial, owner, http):
+    """Their stream has the event without the kernel's id, and the numbers of a call that the link allows."""
+    async with dial() as connection:
+        live_id = (await connection.offer(HELLO))["animal"]["id"]
+        link = (await owner.post(f"/api/live/{live_id}/links")).json()
+        async with listening(http, f"{link['url']}/events", "live") as hear:
+            await connection.offer({**HELLO, "refreshed": "x"})
+            text = await hear()
+            assert 'data: {"state": "refreshed"}' in text
+            assert "k1" not in text
+        async with listening(http, f"{link['url']}/events", "progress") as hear:
+            asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
+            call = await connection.receive()
+            for done, total in (("x", 2), (3, 2), (-1, 2), (1, float("inf"))):
+                await connection.send(frame({"op": "progress", "rid": call["rid"], "done": done, "total": total}))
+            await connection.send(frame({"op": "progress", "rid": call["rid"], "done": 1, "total": 4}))
+            assert 'event: progress\ndata: {"done": 1.0, "total": 4.0}' in await hear()
+            await connection.answer(call, png())
+            assert (await asking).status == 200
+
+
+async def test_data_has_a_status_of_its_own(dial, owner, stranger):
+    """An error's body is sent as it is, and is neither cached nor conditional; nosniff is always there."""
+    body, json = b'{"error": "y is 0"}', {"mimetype": "application/json", "revision": "r"}
+    async with dial() as connection:
+        live_id = (await connection.offer(CACHED))["animal"]["id"]
+        link = (await owner.post(f"/api/live/{live_id}/links")).json()
+        for get, url in ((owner.get, "/live/k1/animal.json"), (stranger.get, f"{link['url']}.json")):
+            _, answer = await ask(connection, get, url, body, **json, status=422)
+            assert (answer.status, answer.body, answer.headers["Cache-Control"]) == (422, body, "no-store")
+            assert "ETag" not in answer.headers
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        _, good = await ask(connection, owner.get, "/live/k1/animal.json", b"[1]", **json)
+        assert (good.status, good.body, good.headers["Cache-Status"]) == (200, b"[1]", "figserve; fwd=miss")
+        shared = await stranger.get(f"{link['url']}.json")
+        assert (shared.status, shared.body, shared.headers["Access-Control-Allow-Origin"]) == (200, b"[1]", "*")
+        again = await owner.get("/live/k1/animal.json", {"If-None-Match": good.headers["ETag"]})
+        assert again.status == 304
+        assert (await owner.get("/live/k1/animal.json?_record=1")).json()["form"] == "data"
+        for wrong in (301, 204, "422", True, 1000):
+            _, answer = await ask(
+                connection, owner.get, "/live/k1/animal.csv", b"a\n", mimetype="text/csv", status=wrong
+            )
+            assert (answer.status, answer.code) == (422, "output_invalid")
+
+
+async def test_record_where_there_is_no_data(dial, owner):
+    """A function that returns a figure is called once to find that out."""
+    async with dial() as connection:
+        await connection.offer(HELLO)
+        error = {"type": "UnsupportedType", "code": "not_data", "message": "It returns a figure."}
+        _, answer = await ask(connection, owner.get, "/live/k1/animal.json", b"", error=error)
+        assert (answer.status, answer.json()["name"], answer.json()["form"]) == (200, "animal", None)
+        assert (await owner.get("/live/k1/animal.json")).json()["name"] == "animal"
+
+
+async def test_kernel_knows_the_limit(dial, owner, context):
+    """So that it answers instead of having its connection closed."""
+    async with dial() as connection:
+        await connection.offer(HELLO)
+        error = {"type": "TooLarge", "code": "result_too_large", "message": "Too large."}
+        call, answer = await ask(connection, owner.get, "/live/k1/animal.png", b"", error=error)
+    assert call["max_bytes"] == context.config.live_bytes
+    assert (answer.status, answer.code) == (413, "result_too_large")
