@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from .display_size import HasDisplaySize
 from .formats import FORMATS, Format, get_format_of_mimetype
 from .source_check import ALL_FORMATS, SourceCheck
 
@@ -23,7 +24,7 @@ _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
 @dataclass(frozen=True)
-class Representation:
+class Representation(HasDisplaySize):
     """An encoding of a version, whose bytes are the blob named ``digest``.
 
     Parameters
@@ -48,6 +49,8 @@ class Representation:
     dpi: float | None = None
     frames: int | None = None
     duration: float | None = None
+    display_width: int | None = None
+    display_height: int | None = None
 
     @property
     def is_animation(self) -> bool:
@@ -59,7 +62,7 @@ class Representation:
 
 
 @dataclass(frozen=True)
-class EncodedImage:
+class EncodedImage(HasDisplaySize):
     """The bytes of an image with its metadata, before it is stored."""
 
     mimetype: str
@@ -69,12 +72,12 @@ class EncodedImage:
     dpi: float | None = None
     frames: int | None = None
     duration: float | None = None
+    display_width: int | None = None
+    display_height: int | None = None
 
     def to_representation(self) -> Representation:
-        size = (self.width, self.height, self.dpi)
-        return Representation(
-            self.mimetype, sha256_hex(self.data), len(self.data), *size, frames=self.frames, duration=self.duration
-        )
+        size = (self.width, self.height, self.dpi, self.frames, self.duration, *self.display_size)
+        return Representation(self.mimetype, sha256_hex(self.data), len(self.data), *size)
 
 
 @dataclass(frozen=True)
@@ -169,14 +172,10 @@ class Version:
         return next(iter(vectors + rasters), None)
 
     def is_duplicate_of(self, other: Version) -> bool:
-        """Whether this adds nothing to ``other`` and need not be stored: equal metadata and no new representation.
-
-        ``other`` may have more representations, such as those redrawn from its source.
-        """
-        known = [part.digest for part in other.representations]
-        own = [part.digest for part in self.representations]
-        texts, known_texts = ((one.title, one.alt, one.caption) for one in (self, other))
-        return (texts, own[0]) == (known_texts, known[0]) and set(own) <= set(known)
+        """Whether this adds nothing to ``other``, which may have more representations, and need not be stored."""
+        own, known = ([part.digest for part in one.representations] for one in (self, other))
+        mine, theirs = ((one.title, one.alt, one.caption, one.representations[0].display_size) for one in (self, other))
+        return (*mine, own[0]) == (*theirs, known[0]) and set(own) <= set(known)
 
 
 @dataclass(frozen=True)

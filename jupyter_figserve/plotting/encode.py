@@ -43,6 +43,7 @@ from .images import (
     payload_of,
     svgz_payload,
     thumbnail_payload,
+    with_display_size,
 )
 from .mimebundles import bytes_payloads, find_payloads, is_of_library, offers_image
 from .png import encode_png
@@ -263,6 +264,7 @@ def _encode_other(obj: object, rows: tuple[Format, ...], dpi: float | None) -> E
     payloads = _other_payloads(obj, rows, dpi)
     if payloads is None:
         raise OutputInvalid(f"Cannot render an object of type {type(obj).__name__:.100}. Pass {_ACCEPTED}.")
+    payloads = tuple(with_display_size(payload, obj) for payload in payloads)
     raster = next((payload for payload in payloads if is_raster(get_format_of_mimetype(payload.mimetype))), None)
     thumbnail = image_thumbnail(open_image(raster.data)) if raster else None
     title, alt = describe(obj)

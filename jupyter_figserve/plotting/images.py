@@ -5,9 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import re
+import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import OutputInvalid, UnsupportedType
+from ..model.display_size import parse_display_size
 from ..model.figures import EncodedImage
 from ..model.formats import CSS_DPI, FORMATS, Format
 from ..model.image_headers import read_header
@@ -74,6 +77,15 @@ def payload_of(row: Format, data: bytes, *, dpi: float | None = None) -> Encoded
         return EncodedImage(row.mimetype, data, *size, frames, header.duration)
     width, height = _vector_size(row, data) or (None, None)
     return EncodedImage(row.mimetype, data, width, height)
+
+
+def with_display_size(image: EncodedImage, obj: object) -> EncodedImage:
+    """Return an image with the size that ``IPython.display.Image`` displays it with, such as ``retina=True``."""
+    display = sys.modules.get("IPython.core.display")
+    if display is None or not isinstance(obj, display.Image):
+        return image
+    width, height = parse_display_size(obj.width, obj.height, (image.width, image.height))
+    return replace(image, display_width=width, display_height=height)
 
 
 def svgz_payload(svg: EncodedImage) -> EncodedImage:

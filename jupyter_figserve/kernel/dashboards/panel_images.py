@@ -127,6 +127,8 @@ def preferred_formats(svg: EncodedImage | None, format: str | None) -> FormatPre
 
 def css_size(image: EncodedImage) -> tuple[int, int] | None:
     """Return width and height in CSS pixels; None if unknown."""
+    if image.display_width and image.display_height:
+        return image.display_width, image.display_height
     if not image.width or not image.height:
         return None
     is_hidpi = image.mimetype == "image/png" and image.dpi == SCREEN_DPI

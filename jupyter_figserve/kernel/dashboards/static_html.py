@@ -64,5 +64,5 @@ def _image_html(panel: LaidOutPanel, still: Still) -> str:
     if image is None:
         text = f"{escape(panel.alt or panel.summary)}<br>" if panel.alt or panel.summary else ""
         return f'<div style="{_BOX}">{text}<span style="{_MUTED}">{escape(still.message)}</span></div>'
-    size = f' width="{image.width}" height="{image.height}"' if image.width and image.height else ""
+    size = f' width="{image.css_width}" height="{image.css_height}"' if image.css_width and image.css_height else ""
     return f'<img src="{data_url(image)}" alt="{escape(panel.alt)}"{size} style="max-width:100%;height:auto">'

@@ -125,7 +125,8 @@ class CapturedPlot:
             data = self._client.get_bytes(f"plots/here/{quote(path)}")
         except FigServeError:
             return None
-        return EncodedImage(mimetype, data, self._plot.get("width"), self._plot.get("height"))
+        shown = {"display_width": self._plot.get("width"), "display_height": self._plot.get("height")}
+        return EncodedImage(mimetype, data, **shown)
 
 
 def last() -> CapturedPlot:

@@ -166,7 +166,7 @@ def _image_html(caption: FigureCaption, image: EncodedImage | None) -> str:
             f'display:inline-block">{escape(caption.alt)}<br>'
             f'<span style="{_MUTED}">Open the figure\'s page to see it.</span></div>'
         )
-    size = f' width="{image.width}" height="{image.height}"' if image.width and image.height else ""
+    size = f' width="{image.css_width}" height="{image.css_height}"' if image.css_width and image.css_height else ""
     title = f' title="{escape(caption.title)}"' if caption.title else ""
     return f'<img src="{data_url(image)}" alt="{escape(caption.alt)}"{title}{size} style="max-width:100%;height:auto">'
 

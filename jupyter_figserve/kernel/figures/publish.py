@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ...errors import InvalidInput, NotConnected
+from ...errors import FigServeError, InvalidInput, NotConnected
 from ...model.figures import EncodedImage
 from ...model.formats import ANIMATION_FORMATS, get_format
 from ...model.places import Place, check_collection, read_place
@@ -114,17 +115,33 @@ def _publish(
     connection = _connect()
     from ...plotting.encode import encode
 
-    fig = _find_drawn() if fig is None else fig
-    check_drawn(fig)
-    formats = choose_formats(fig, formats)
+    drawn = _find_drawn() if fig is None else fig
+    check_drawn(drawn)
+    formats = choose_formats(drawn, formats)
     if formats[0] in ANIMATION_FORMATS and not isinstance(connection, NotConnected):
         options["animation"] = animation_limits(lambda: connection.client.get("api/status")["limits"])
-    encoded = encode(fig, formats, with_state=keep_source, **options)
+    encoded = encode(drawn, formats, with_state=keep_source, **options)
+    _warn_of_external_content(drawn, encoded)
     derived = {"title": encoded.title, "alt": encoded.alt}
     complete = derived | {name: text for name, text in metadata.items() if text is not None}
     if isinstance(connection, NotConnected):
         return _keep_unpublished(encoded, name, complete, connection)
     return _post(connection, encoded, name, complete | place.as_json(), keep_source)
+
+
+def _warn_of_external_content(fig: Any, encoded: EncodedFigure) -> None:
+    """Warn of what the figure loads from elsewhere, which a published figure never does."""
+    from ...plotting.external_content import find_warnings
+
+    try:
+        found = find_warnings(fig, encoded.payloads)
+    except FigServeError:
+        raise
+    except Exception as error:
+        _log.debug("The figure is published without a check of what it loads: %s", error)
+        return
+    for message in found:
+        warnings.warn(message, stacklevel=4)
 
 
 def _connect() -> Connection | NotConnected:
@@ -165,7 +182,7 @@ def _post(
         **metadata,
         "cell": cell.as_json() if cell else None,
         "provenance": {"libraries": used},
-        "sizes": [{"width": part.width, "height": part.height, "dpi": part.dpi} for part in encoded.payloads],
+        "sizes": [_size_json(part) for part in encoded.payloads],
     }
     source = FigureSource(encoded)
     content_type, body = _form(figure, encoded)
@@ -183,6 +200,13 @@ def _check_texts(title: str | None, alt: str | None, caption: str | None) -> dic
         "alt": None if alt is None else validate_single_line(alt, "alternative text", ALT_LENGTH),
         "caption": None if caption is None else validate_single_line(caption, "caption", CAPTION_LENGTH),
     }
+
+
+def _size_json(part: EncodedImage) -> dict[str, float | None]:
+    size: dict[str, float | None] = {"width": part.width, "height": part.height, "dpi": part.dpi}
+    if part.display_width and part.display_height:
+        size |= {"display_width": part.display_width, "display_height": part.display_height}
+    return size
 
 
 def _form(figure: dict[str, Any], encoded: EncodedFigure) -> tuple[str, bytes]:

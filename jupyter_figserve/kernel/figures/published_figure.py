@@ -266,7 +266,8 @@ class Published(Shareable, HasImageUrl):
                 data = self._client.get_bytes(f"figures/{self.id}.{suffix}", version=self.version)
             except FigServeError:
                 return None
-            return EncodedImage(entry["mimetype"], data, entry.get("width"), entry.get("height"), entry.get("dpi"))
+            names = ("width", "height", "dpi", "display_width", "display_height")
+            return EncodedImage(entry["mimetype"], data, **{name: entry.get(name) for name in names})
         return None
 
 

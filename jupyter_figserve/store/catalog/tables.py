@@ -81,6 +81,8 @@ representations = Table(
     Column("dpi", Float),
     Column("frames", Integer),
     Column("duration", Float),
+    Column("display_width", Integer),
+    Column("display_height", Integer),
 )
 
 links = Table(

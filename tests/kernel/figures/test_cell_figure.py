@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 pytestmark = [pytest.mark.kernel, pytest.mark.compat]
@@ -76,3 +78,72 @@ def test_publish_without_a_figure_uses_the_figure_of_the_cell(kernel, cell):
     result = kernel.run(f"{cell}\npub = figserve.publish(name='b'); print(pub.title, plt.get_fignums()); pub.delete()")
     assert (result.error, result.stdout) == (None, "T []\n")
     assert "no current figure" in str(kernel.run("figserve.publish()").error)
+
+
+def test_displayed_size_and_alt_text_are_kept(kernel, live_server):
+    """Those of a retina image, of the display's metadata, and of `Image`, when it is captured or published."""
+    setup = """
+from IPython.display import Image, display
+f = plt.figure(figsize=(4, 3)); buffer = io.BytesIO(); f.savefig(buffer, dpi=200); png = buffer.getvalue(); plt.close(f)
+def show(pub):
+    print([pub._record["representations"][0][n] for n in ("width", "display_width", "display_height")], pub.alt)
+"""
+    assert kernel.run(setup).error is None
+    kernel.run("%config InlineBackend.figure_formats = ['retina']")
+    kernel.run("plt.figure(figsize=(4, 3)); plt.plot([1]); plt.show()")
+    shown = kernel.run("pub = figserve.last().publish('r'); show(pub); print(pub.url); print(pub.share().html)").stdout
+    kernel.run("%config InlineBackend.figure_formats = ['png']")
+    width, half, height = json.loads(shown.partition("]")[0] + "]")
+    assert width == 2 * half
+    page = live_server.fetch(shown.splitlines()[1], headers={"Accept": "text/html"}).text
+    assert f'width="{half}" height="{height}"' in page
+    assert f'width="{half}"' in shown
+    kernel.run(
+        "f = plt.figure(); plt.plot([1]); display(f, metadata={'image/png': {'alt': 'Bears by year'}}); plt.close(f)"
+    )
+    assert kernel.run("show(figserve.last().publish('m'))").stdout.strip().endswith("Bears by year")
+    for image, width in (("retina=True", 400), ("width=200, alt='Cats'", 200)):
+        code = f"show(figserve.publish(Image(png, {image}), 'i'))"
+        assert kernel.run(code).stdout.startswith(f"[800, {width}, {width * 3 // 4}]")
+        kernel.run(f"display(Image(png, {image}))")
+        assert kernel.run("show(figserve.last().publish('j'))").stdout.startswith(f"[800, {width}, {width * 3 // 4}]")
+    assert "Cats" in kernel.run("print(figserve.last().publish('j').alt); figserve.unpublish()").stdout
+
+
+FORMS = {
+    "plotly": ("import plotly.graph_objects as go\ngo.Figure(layout={'title': {'text': 'T'}})", "text/html", "Plotly"),
+    "altair": (
+        "import altair as alt\nalt.Chart(alt.Data(values=[{'a': 1}])).mark_bar().encode(x='a:Q')",
+        "text/html",
+        "vega",
+    ),
+    "bokeh": (
+        "from bokeh.plotting import figure, show\nfrom bokeh.io import output_notebook\noutput_notebook()\n"
+        "p = figure(); p.line([1], [2]); show(p)",
+        "text/html",
+        "Bokeh.embed.embed_items",
+    ),
+    "html": ("from IPython.display import HTML\nHTML('<svg width=10></svg><p>Words')", "text/html", "<p>Words"),
+    "data url": ("HTML('<img src=\"data:image/svg+xml,<svg/>\">')", "image/svg+xml", "<svg/>"),
+}
+
+
+@pytest.mark.parametrize(("code", "mimetype", "contains"), FORMS.values(), ids=FORMS.keys())
+def test_every_displayed_form_is_kept(kernel, live_server, code, mimetype, contains):
+    """As one document or image that needs nothing from elsewhere."""
+    assert kernel.run(code).error is None
+    kept = kernel.run("pub = figserve.last().publish('k'); print(pub._record['representations'][0]['url'])")
+    assert kept.error is None
+    answer = live_server.fetch(kept.stdout.strip(), headers={"Accept": "*/*"})
+    assert (answer.mimetype, contains in answer.text) == (mimetype, True)
+    assert ' src="http' not in answer.text
+
+
+def test_what_cannot_be_kept_is_named(kernel):
+    """Never an older figure in its place; a table is no figure."""
+    kernel.run("plt.plot([1]); plt.show()")
+    path = kernel.run("print(figserve.last().path)").stdout
+    kernel.run("import pandas as pd\ndisplay(pd.DataFrame({'a': [1]}))")
+    assert kernel.run("print(figserve.last().path)").stdout == path
+    kernel.run("Image(url='https://example.org/x.png')")
+    assert "HTML that loads https://example.org/x.png" in str(kernel.run("figserve.last()").error)

@@ -65,7 +65,7 @@ def test_a_link_in_its_place_is_not_followed(files, tmp_path):
 def test_least_recently_used_entry_is_evicted(tmp_path):
     """Above the limit; the others stay, also after a restart."""
     files = RenderCache(tmp_path, 10_000)
-    render = CachedRender((EncodedImage("image/png", b"x" * 1_000),))
+    render = CachedRender((EncodedImage("image/png", b"x" * 950),))
     for number in range(8):
         files.put(key(number), render)
         path = tmp_path / key(number)[:2] / key(number)

@@ -92,11 +92,11 @@ class ResolvedPanel:
 
     @property
     def width(self) -> int | None:
-        return self.size[0] if self.image is None else self.image.width
+        return self.size[0] if self.image is None else self.image.css_width
 
     @property
     def height(self) -> int | None:
-        return self.size[1] if self.image is None else self.image.height
+        return self.size[1] if self.image is None else self.image.css_height
 
     @property
     def parameters(self) -> Parameters:

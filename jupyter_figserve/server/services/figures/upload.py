@@ -14,6 +14,7 @@ from typing import Any
 from tornado.httputil import HTTPHeaders, parse_body_arguments
 
 from ....errors import InvalidInput, TooLarge, UnsupportedType
+from ....model.display_size import parse_display_size
 from ....model.fields import check_field_names, object_field, size_or_none
 from ....model.figures import EncodedImage
 from ....model.formats import FORMATS, Format, get_format_of_mimetype, looks_like
@@ -172,7 +173,8 @@ def make_payload(
     data = check_bytes(row, data)
     dpi = size_or_none(size.get("dpi"))
     if not row.is_raster:
-        return EncodedImage(row.mimetype, data, _pixels(size.get("width")), _pixels(size.get("height")), dpi)
+        own = _pixels(size.get("width")), _pixels(size.get("height"))
+        return EncodedImage(row.mimetype, data, *own, dpi, None, None, *_display_size(size, own))
     header = read_header(row.name, data)
     if header is None:
         raise UnsupportedType(f"The header of the {row.name} image cannot be read.", code="type_mismatch")
@@ -186,7 +188,12 @@ def make_payload(
             f"The animation has {header.frames:,} frames; the maximum is {max_frames:,} (FigServe.animation_frames)."
         )
     frames = header.frames if header.is_animated else None
-    return EncodedImage(row.mimetype, data, header.width, header.height, dpi, frames, header.duration)
+    shown = _display_size(size, (header.width, header.height))
+    return EncodedImage(row.mimetype, data, header.width, header.height, dpi, frames, header.duration, *shown)
+
+
+def _display_size(size: dict[str, Any], own: tuple[int | None, int | None]) -> tuple[int | None, int | None]:
+    return parse_display_size(size.get("display_width"), size.get("display_height"), own)
 
 
 def check_bytes(row: Format, data: bytes) -> bytes:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....errors import FigServeError, InvalidInput, TooLarge, UnsupportedType
+from ....model.display_size import parse_display_size
 from ....model.figures import EncodedImage
-from ....model.formats import FORMATS, Format, get_format_of_mimetype
+from ....model.formats import FORMATS, Format, get_format_of_mimetype, looks_like
 from ....model.html_content import HtmlImage, parse_html
 from ....model.texts import ALT_LENGTH
 from ..figures.upload import make_payload
@@ -26,6 +27,7 @@ CAPTURED_FORMATS = tuple(
     )
 )
 """In order of preference, for a display that comes in several."""
+_BEGINNING = b"<!doctype html><html><body>"
 _PDF = FORMATS["pdf"]
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _LOADING = ("application/vnd.bokehjs_load.v0+json", "application/vnd.holoviews_load.v0+json")
@@ -123,7 +125,7 @@ def _find_image(bundle: dict[Any, Any], metadata: dict[Any, Any], limits: Limits
     image = make_payload(_decode(text, row.is_text), row.mimetype, {}, limits.pixels)
     _check_size(len(image.data), limits, f"An image of type {row.mimetype}")
     shown = {**metadata, **_mapping(metadata.get(row.mimetype))}
-    width, height = _displayed_size(shown.get("width"), shown.get("height"), image)
+    width, height = parse_display_size(shown.get("width"), shown.get("height"), (image.width, image.height))
     return CapturedDisplay(row, image.data, alt=_alt(shown.get("alt")), width=width, height=height)
 
 
@@ -144,7 +146,8 @@ def _from_script(script: ScriptFigure, still: CapturedDisplay | None, limits: Li
     _check_size(len(script.data), limits, script.name)
     image = None
     if still is not None and still.format.is_inline:
-        image = EncodedImage(still.format.mimetype, still.data, still.width, still.height)
+        size = {"display_width": still.width, "display_height": still.height}
+        image = EncodedImage(still.format.mimetype, still.data, **size)
     alt = still.alt if still else ""
     return CapturedDisplay(HTML, script.data, script.library, script.digest, image, alt)
 
@@ -170,7 +173,10 @@ def _from_html(text: str, limits: Limits) -> CapturedDisplay | None:
             " publish the figure with everything it needs in it.",
             code="display_not_kept",
         )
-    return CapturedDisplay(HTML, data)
+    if looks_like(HTML, data):
+        return CapturedDisplay(HTML, data)
+    # A fragment that begins with text or an SVG is no document of its own.
+    return CapturedDisplay(HTML, _BEGINNING + data, digest=script_figures.digest_of(data))
 
 
 def _from_element(image: HtmlImage, data: bytes, limits: Limits) -> CapturedDisplay | None:
@@ -183,7 +189,7 @@ def _from_element(image: HtmlImage, data: bytes, limits: Limits) -> CapturedDisp
         payload = make_payload(decoded[1], row.mimetype, {}, limits.pixels)
     except FigServeError:
         return None
-    width, height = _displayed_size(image.width, image.height, payload)
+    width, height = parse_display_size(image.width, image.height, (payload.width, payload.height))
     digest = script_figures.digest_of(data)
     return CapturedDisplay(row, payload.data, None, digest, alt=_alt(image.alt), width=width, height=height)
 
@@ -207,24 +213,6 @@ def _refuse_unknown(bundle: dict[Any, Any]) -> None:
             " of it.",
             code="display_not_kept",
         )
-
-
-def _displayed_size(width: object, height: object, image: EncodedImage) -> tuple[int | None, int | None]:
-    """Return both sides of the displayed size in CSS pixels; one that is not given follows from the other."""
-    sides = [_side(width), _side(height)]
-    if image.width and image.height:
-        if sides[0] and not sides[1]:
-            sides[1] = max(1, round(sides[0] * image.height / image.width))
-        elif sides[1] and not sides[0]:
-            sides[0] = max(1, round(sides[1] * image.width / image.height))
-    return (sides[0], sides[1]) if all(sides) else (None, None)
-
-
-def _side(value: object) -> int | None:
-    if isinstance(value, str) and value.strip().removesuffix("px").isdecimal():
-        value = int(value.strip().removesuffix("px"))
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return round(value) if is_number and 1 <= value < 100_000 else None  # type: ignore[operator,call-overload]
 
 
 def _alt(value: object) -> str:

@@ -70,6 +70,8 @@ def _representation(
         "dpi": part.dpi,
         "frames": part.frames,
         "duration": part.duration,
+        "display_width": part.display_width,
+        "display_height": part.display_height,
         "size": part.size,
         "digest": part.digest,
         "url": base.bytes(record, part.format, number, version.width_in_address(part)),

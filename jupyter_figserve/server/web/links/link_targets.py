@@ -69,7 +69,7 @@ class FigureTarget(LinkTarget):
     def make_snippets(self, url: str) -> Snippets:
         main, record = self.record.version.representations[0], self.record
         image = image_url(url, main.format.name)
-        return Snippets(url, image, record.heading, record.alt, main.width, main.height)
+        return Snippets(url, image, record.heading, record.alt, main.css_width, main.css_height)
 
 
 class ParameterTarget(LinkTarget):

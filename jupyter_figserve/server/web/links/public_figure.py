@@ -212,7 +212,7 @@ class FigureRenderer(LinkRenderer):
         record, image = self.figure.record, self.figure.image
         if image is None or self.figure.main.format is FORMATS["html"]:
             return Embedding(Snippets(self.url, self.url, record.heading, record.alt, *fit(640, 480)))
-        photo, size = image_url(self.url, image.format.name), fit(image.width or 640, image.height or 480)
+        photo, size = image_url(self.url, image.format.name), fit(image.css_width or 640, image.css_height or 480)
         return Embedding(Snippets(self.url, photo, record.heading, record.alt, *size), photo)
 
     async def _use_view_of_page(self) -> None:
@@ -232,7 +232,7 @@ class FigureRenderer(LinkRenderer):
         record, image = self.figure.record, self.figure.image
         part = image or self.figure.main
         url = _inline_url(self.url, record, image) if image else self.url
-        return Snippets(self.url, url, record.heading, record.alt, part.width, part.height)
+        return Snippets(self.url, url, record.heading, record.alt, part.css_width, part.css_height)
 
 
 def _hidpi_url(url: str, record: FigureRecord) -> str | None:

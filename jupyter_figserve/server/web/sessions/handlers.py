@@ -151,7 +151,8 @@ class SessionFiguresHandler(SessionHandler):
 
     async def _read_images(self, readable: ReadablePlot) -> tuple[EncodedImage, ...]:
         max_pixels = self.context.config.figure_pixels
-        main = make_payload(await readable.read(), readable.format.mimetype, {}, max_pixels)
+        size = {"display_width": readable.plot.width, "display_height": readable.plot.height}
+        main = make_payload(await readable.read(), readable.format.mimetype, size, max_pixels)
         still = readable.read_still()
         return (main,) if still is None else (main, still)
 

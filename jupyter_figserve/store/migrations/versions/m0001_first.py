@@ -77,6 +77,8 @@ def _create_versions() -> None:
         sa.Column("dpi", sa.Float),
         sa.Column("frames", sa.Integer),
         sa.Column("duration", sa.Float),
+        sa.Column("display_width", sa.Integer),
+        sa.Column("display_height", sa.Integer),
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from jupyter_figserve.errors import FigServeError
 from jupyter_figserve.model.figures import sha256_hex
+from jupyter_figserve.model.formats import looks_like
 from jupyter_figserve.server.services.sessions.captured_display import Limits, find_display
 
 from ...pictures import HTML, JPG, PDF, SVG, WEBP, png, png_header
@@ -183,7 +184,9 @@ def test_an_image_element_is_an_image():
 def test_html_is_kept_as_it_is(html):
     """With its scripts, if it needs nothing from elsewhere to show something."""
     found = find_display(shown({"text/html": html}), LIMITS)
-    assert (found.format.name, found.library, found.data) == ("html", None, html.encode())
+    assert (found.format.name, found.library) == ("html", None)
+    assert found.data.removeprefix(b"<!doctype html><html><body>") == html.encode()
+    assert looks_like(found.format, found.data)
 
 
 @pytest.mark.parametrize(

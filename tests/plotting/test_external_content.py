@@ -1,0 +1,95 @@
+"""What a published figure would load from elsewhere: warnings, an error where nothing is left, and no false alarms."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.errors import OutputInvalid
+from jupyter_figserve.plotting.encode import encode
+from jupyter_figserve.plotting.external_content import find_warnings
+
+from ..conftest import require_package
+
+MAP = {"type": "scattergeo", "lat": [1], "lon": [2]}
+
+
+class Html:
+    """An object that displays as HTML."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def _repr_html_(self) -> str:
+        return self.text
+
+
+def warnings_of(obj: object) -> list[str]:
+    return find_warnings(obj, encode(obj).payloads)
+
+
+@pytest.mark.parametrize(
+    ("html", "advice"),
+    [
+        ('<script src="https://cdn.plot.ly/plotly-3.0.0.min.js"></script><div id="x"></div>', "include_plotlyjs=True"),
+        ('<div></div><script src="https://cdn.bokeh.org/bokeh/release/bokeh.min.js"></script>', "resources.INLINE"),
+        ('<div></div><script>import("https://cdn.jsdelivr.net/npm/vega@6")</script>', "inline=True"),
+        ('<iframe srcdoc="&lt;script src=https://x/leaflet.js&gt;&lt;/script&gt;"></iframe>', "an image of the map"),
+        ('<img src="https://example.org/x.png">', "embed=True"),
+    ],
+)
+def test_what_would_show_nothing_is_refused(html, advice):
+    """The message names what is loaded, and says what to do."""
+    with pytest.raises(OutputInvalid, match="nothing else is in it") as caught:
+        warnings_of(Html(html))
+    assert caught.value.code == "needs_network"
+    assert advice in str(caught.value)
+
+
+def test_an_image_by_address_is_refused():
+    """As `IPython.display.Image(url=…)` displays it; embedded it is published."""
+    display = pytest.importorskip("IPython.display")
+    with pytest.raises(OutputInvalid, match=r"https://example.org/x.png.*embed=True"):
+        warnings_of(display.Image(url="https://example.org/x.png"))
+
+
+def test_what_lacks_a_part_is_warned_of():
+    """The figure is published."""
+    (message,) = warnings_of(Html('<link rel="stylesheet" href="https://x/a.css"><svg></svg><p>Words</p>'))
+    assert "will lack https://x/a.css" in message
+
+
+@pytest.mark.parametrize(
+    "html", ["<svg><path/></svg><p>https://x/y.js</p>", "<div id=a></div><script>draw()</script>", "<table></table>"]
+)
+def test_ordinary_html_is_fine(html):
+    """Nothing is loaded."""
+    assert warnings_of(Html(f"<div>{html}</div>")) == []
+
+
+def test_plotly_figures():
+    """LaTeX, tiles and base maps are warned of; prices and ordinary charts are fine."""
+    graph_objects = pytest.importorskip("plotly.graph_objects")
+
+    def check(data, **layout):
+        return [message.split(":")[0] for message in warnings_of(graph_objects.Figure(data, layout))]
+
+    assert check([{"y": [1, 2], "name": "$5 to $7"}], title={"text": "T <b>x</b>"}) == []
+    assert check([{"y": [1]}], xaxis={"title": {"text": "$\\alpha$"}}) == [
+        "The published figure will show LaTeX as source"
+    ]
+    assert "LaTeX" in check([{"y": [1], "name": "$x^2$"}])[0]
+    assert "base map" in check([MAP])[0]
+    assert "tiles" in check([MAP | {"type": "scattermap"}])[0]
+
+
+def test_altair_and_bokeh():
+    """Data by address and map tiles are warned of."""
+    require_package("vl_convert")
+    altair, bokeh = require_package("altair"), require_package("bokeh.plotting")
+    assert warnings_of(altair.Chart(altair.Data(values=[{"a": 1}])).mark_bar()) == []
+    chart = altair.Chart("https://example.org/a.csv").mark_bar()
+    payloads = encode(altair.Chart(altair.Data(values=[{"a": 1}])).mark_bar()).payloads
+    assert "data, which it loads from https://example.org/a.csv" in find_warnings(chart, payloads)[0]
+    plot = bokeh.figure()
+    plot.line([1], [2])
+    assert warnings_of(plot) == []
