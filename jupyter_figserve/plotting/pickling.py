@@ -8,17 +8,20 @@ and draws the same pixels at any size. The state follows it as a second pickle, 
 
 from __future__ import annotations
 
+import contextlib
 import copyreg
 import functools
 import io
 import pickle
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 from ..errors import OutputInvalid
 from .bounded_buffer import LimitExceeded
 from .by_value import INSTALL, dump_by_value, find_cloudpickle, needs_notebook
+from .canvas import own_dpi
 from .drawing_state import DrawingState
 from .readable_text import one_line
 
@@ -38,10 +41,25 @@ def pickle_figure(figure: Any, state: DrawingState | None = None) -> bytes:
     OutputInvalid
         A part of the figure or of its state cannot be pickled.
     """
-    data = _pickle(figure)
+    with _own_scale(figure):
+        data = _pickle(figure)
     if state is None:
         return data
     return b"".join((data, pickled := _pickle_state(state), _TRAILER.pack(len(pickled), _MARK)))
+
+
+@contextlib.contextmanager
+def _own_scale(figure: Any) -> Iterator[None]:
+    """Give the figure the scale of its own dpi, as pickles of matplotlib before 3.11 keep that of a hidpi screen."""
+    dpi = own_dpi(figure)
+    if dpi == figure.dpi:
+        yield
+        return
+    figure.dpi_scale_trans.clear().scale(dpi)
+    try:
+        yield
+    finally:
+        figure.dpi_scale_trans.clear().scale(figure.dpi)
 
 
 def unpickle_state(source: bytes) -> DrawingState:
