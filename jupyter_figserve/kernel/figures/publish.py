@@ -20,7 +20,7 @@ from .cell import default_name, find_cell
 from .display import INLINE_FORMATS
 from .figure_source import FigureSource
 from .offline import UnpublishedFigure, warn_or_raise
-from .publishable import animation_limits, check_drawn, choose_formats, read_object
+from .publishable import animation_limits, choose_formats, read_object
 from .published_figure import Published
 from .shown_figures import find_last_shown
 
@@ -116,7 +116,6 @@ def _publish(
     from ...plotting.encode import encode
 
     drawn = _find_drawn() if fig is None else fig
-    check_drawn(drawn)
     formats = choose_formats(drawn, formats)
     if formats[0] in ANIMATION_FORMATS and not isinstance(connection, NotConnected):
         options["animation"] = animation_limits(lambda: connection.client.get("api/status")["limits"])

@@ -60,23 +60,6 @@ def choose_formats(fig: Any, formats: tuple[str, ...]) -> tuple[str, ...]:
     return formats
 
 
-def check_drawn(fig: Any) -> None:
-    """Refuse a matplotlib figure without any content.
-
-    Raises
-    ------
-    OutputInvalid
-        It has no axes, texts, images or other artists.
-    """
-    module = sys.modules.get("matplotlib.figure")
-    if module is None or not isinstance(fig, module.Figure):
-        return
-    if all(child is fig.patch for child in fig.get_children()):
-        raise OutputInvalid(
-            "The figure is empty: it has no axes, texts or images. Draw something before publishing it."
-        )
-
-
 def animation_limits(read_limits: Callable[[], dict[str, Any]]) -> Any:
     """Return the limits of the server, with a line of progress in the notebook."""
     from ...plotting.animations import AnimationLimits

@@ -12,8 +12,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from jupyter_figserve.errors import FigServeError, InvalidInput, OutputInvalid
-from jupyter_figserve.kernel.figures.publishable import check_drawn, choose_formats, read_object
+from jupyter_figserve.errors import FigServeError, InvalidInput
+from jupyter_figserve.kernel.figures.publishable import choose_formats, read_object
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="3"/>'
 
@@ -91,16 +91,6 @@ def test_other_objects_are_left_alone():
     """Figures, Pillow images and arrays of artists."""
     for obj in (Figure(), Image.new("L", (1, 1)), np.array([Figure()], dtype=object), None):
         assert read_object(obj, "a")[0] is obj
-
-
-def test_empty_figures_are_refused():
-    """A figure without axes, texts and images; one with a text alone is content."""
-    figure = Figure()
-    with pytest.raises(OutputInvalid, match="empty"):
-        check_drawn(figure)
-    figure.text(0, 0, "words")
-    check_drawn(figure)
-    check_drawn("not a figure")
 
 
 def test_animations_have_their_own_default():
