@@ -146,6 +146,11 @@ class Version:
         return None if part == self.find_representation(part.format) else part.width
 
     @property
+    def still(self) -> Representation | None:
+        """The PNG of an animation's first frame, for viewers who prefer less motion; None for a still figure."""
+        return self.find_representation(FORMATS["png"]) if self.representations[0].is_animation else None
+
+    @property
     def inline_image(self) -> Representation | None:
         """The image for an ``<img>``: the main representation, else another one, else the thumbnail."""
         parts = (*self.representations, self.thumbnail)

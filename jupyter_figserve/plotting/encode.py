@@ -6,7 +6,6 @@ The caller's state is not changed: not rcParams, not the figure's dpi, colours a
 from __future__ import annotations
 
 import io
-import math
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,14 +13,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FigServeError, InvalidInput, OutputInvalid, UnsupportedType
+from ..errors import FigServeError, OutputInvalid, UnsupportedType
 from ..model.figures import EncodedImage
-from ..model.formats import CSS_DPI, FORMATS, Format, find_format_of_bytes, get_format, get_format_of_mimetype
+from ..model.formats import CSS_DPI, FORMATS, Format, find_format_of_bytes, get_format_of_mimetype
 from ..model.texts import ALT_LENGTH, TITLE_LENGTH
+from .animations import (
+    AnimationLimits,
+    Frames,
+    encode_frames,
+    frames_of_animation,
+    frames_of_image,
+    is_animated,
+    is_animated_image,
+    is_animation,
+)
 from .canvas import Raster, draw, draw_small, own_canvas, rc
 from .describe import describe
 from .describe_figure import describe_figure
 from .drawing_state import DrawingState
+from .encode_options import check_figure_size, parse_formats, savefig_options
 from .images import (
     PNG,
     check_pixels,
@@ -78,6 +88,8 @@ class EncodedFigure:
         The matplotlib figure to pickle a source from, else None.
     state
         The state that the figure was drawn in, if it was requested.
+    is_animation
+        Whether an image is an animation, which cannot be drawn again from the figure.
     """
 
     payloads: tuple[EncodedImage, ...]
@@ -86,6 +98,7 @@ class EncodedFigure:
     alt: str
     figure: Any | None
     state: DrawingState | None = None
+    is_animation: bool = False
 
 
 def encode(
@@ -97,6 +110,7 @@ def encode(
     transparent: bool = False,
     with_thumbnail: bool = True,
     with_state: bool = False,
+    animation: AnimationLimits | None = None,
 ) -> EncodedFigure:
     """Render ``obj`` once for each format, with the pixels that its own library would save.
 
@@ -106,27 +120,25 @@ def encode(
         A plotting object or a ``ResolvedFigure``; None means the current pyplot figure.
     formats
         Names in the format table.
-    dpi
-        Dots per inch of raster formats; by default that of ``savefig``.
-    tight
-        Crop or extend the image to its content, like ``bbox_inches="tight"``.
-    transparent
-        Omit the background, for matplotlib figures.
-    with_state
-        Also capture the drawing state of a matplotlib figure.
+    dpi, tight, transparent
+        As for ``savefig``: dots per inch of raster formats, crop to the content, and omit the background.
+    with_state, animation
+        Also capture the drawing state of a figure; limits of an animation, which moves in GIF, APNG and WebP.
 
-    Raises
-    ------
-    OutputInvalid, UnsupportedType
-        It cannot be rendered, or not in a format.
+    It raises ``OutputInvalid`` if it cannot be rendered, and ``UnsupportedType`` if not in a format.
     """
-    rows = _parse_formats(formats, dpi)
+    rows = parse_formats(formats, dpi)
     with _drawing_errors():
+        moving = _find_frames(obj, rows, savefig_options(dpi, tight, transparent))
+        if moving is not None:
+            return _encode_animation(obj, moving, rows, dpi, animation or AnimationLimits())
         found = obj if isinstance(obj, ResolvedFigure) else find_figure(obj)
         if found is None:
             return _encode_other(obj, rows, dpi)
         found = replace(found, tight=tight or found.tight)
-        encoded = _encode_figure(found, rows, _savefig_options(found, dpi, transparent), with_thumbnail)
+        encoded = _encode_figure(
+            found, rows, {**found.save_options, **savefig_options(dpi, found.tight, transparent)}, with_thumbnail
+        )
         return replace(encoded, state=_capture_state(found, dpi)) if with_state else encoded
 
 
@@ -137,6 +149,35 @@ def _capture_state(found: ResolvedFigure, dpi: float | None) -> DrawingState:
         except Exception as error:
             # The image is drawn; only its source is lost.
             return DrawingState(obstacle=one_line(f"{type(error).__name__}: {error}", 500))
+
+
+def _find_frames(obj: object, rows: tuple[Format, ...], options: Mapping[str, Any]) -> Frames | None:
+    """Return the frames of an animation that is requested in a format of animations."""
+    animation = obj.animation if isinstance(obj, ResolvedFigure) else obj
+    if not is_animated(rows) or not is_animation(animation):
+        return None
+    return frames_of_image(animation) if is_animated_image(animation) else frames_of_animation(animation, options)
+
+
+def _encode_animation(
+    obj: Any, frames: Frames, rows: tuple[Format, ...], dpi: float | None, limits: AnimationLimits
+) -> EncodedFigure:
+    animation = obj.animation if isinstance(obj, ResolvedFigure) else obj
+    figure = getattr(animation, "_fig", None)
+    described: list[tuple[str, str]] = []
+
+    def encode_still(row: Format, pixels: Any) -> EncodedImage:
+        if figure is None or row is PNG:
+            return image_payload(image_of(pixels), row, dpi=dpi or (figure.dpi if figure is not None else None))
+        return _saved_payload(figure, row, savefig_options(dpi, tight=False, transparent=False))
+
+    def on_first_frame() -> None:
+        described.append(describe(animation) if figure is None else describe_figure(figure, ""))
+
+    images, first = encode_frames(frames, rows, limits, encode_still, on_first_frame)
+    title, alt = described[0]
+    alt = f"Animation. {alt}" if alt else "Animation"
+    return EncodedFigure(images, thumbnail_payload(first), title, one_line(alt, ALT_LENGTH), figure, is_animation=True)
 
 
 def is_encodable(obj: object) -> bool:
@@ -170,29 +211,11 @@ def _drawing_errors() -> Iterator[None]:
         raise OutputInvalid(f"The figure could not be drawn: {reason}") from error
 
 
-def _parse_formats(formats: Sequence[str], dpi: float | None) -> tuple[Format, ...]:
-    rows = tuple(get_format(name) for name in formats)
-    if not rows:
-        raise InvalidInput(f"Specify at least one format. The formats are {', '.join(FORMATS)}.")
-    if dpi is not None and not (math.isfinite(dpi) and dpi > 0):
-        raise InvalidInput(f"Invalid dpi {dpi}. Use a positive number of dots per inch.")
-    return rows
-
-
-def _savefig_options(found: ResolvedFigure, dpi: float | None, transparent: bool) -> dict[str, Any]:
-    """Return the requested options and those of the code; ``savefig`` and rcParams determine the others."""
-    requested: dict[str, tuple[bool, Any]] = {
-        "bbox_inches": (found.tight, "tight"),
-        "dpi": (dpi is not None, dpi),
-        "transparent": (transparent, True),
-    }
-    return {**found.save_options, **{name: value for name, (is_set, value) in requested.items() if is_set}}
-
-
 def _encode_figure(
     found: ResolvedFigure, rows: tuple[Format, ...], options: Mapping[str, Any], with_thumbnail: bool
 ) -> EncodedFigure:
     figure = found.figure
+    check_figure_size(figure, options.get("dpi") or found.dpi)
     thumbnail = None
     rendered: dict[Format, EncodedImage] = {}
     with rc(found.rc):

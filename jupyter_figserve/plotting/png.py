@@ -53,15 +53,15 @@ def encode_png(
     height, width, _ = rgba.shape
     # A profile of RGB colours is not allowed in a grey image (section 11.3.2.3).
     colour_type, channels = _needed_channels(rgba, allow_grey=profile is None)
-    chunks = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0))]
+    chunks = [chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0))]
     if profile is not None:
-        chunks.append(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile)))
+        chunks.append(chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile)))
     chunks += [_text_chunk(keyword, text) for keyword, text in (metadata or {}).items()]
     if dpi is not None:
         dots = int(dpi / 0.0254 + 0.5)
-        chunks.append(_chunk(b"pHYs", struct.pack(">IIB", dots, dots, 1)))
-    chunks.append(_chunk(b"IDAT", _compress(rgba, channels)))
-    chunks.append(_chunk(b"IEND", b""))
+        chunks.append(chunk(b"pHYs", struct.pack(">IIB", dots, dots, 1)))
+    chunks.append(chunk(b"IDAT", compress(rgba, channels)))
+    chunks.append(chunk(b"IEND", b""))
     return _SIGNATURE + b"".join(chunks)
 
 
@@ -85,11 +85,31 @@ def _reduced(rgba: Pixels, width: int) -> Pixels:
     return np.asarray(image.resize(size, Image.Resampling.BOX, reducing_gap=1.0))
 
 
+RGBA_CHANNELS = (0, 1, 2, 3)
+
+
+def signature_and_header(width: int, height: int) -> bytes:
+    """Return the start of a PNG with eight bits each of red, green, blue and alpha."""
+    return _SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, _RGBA[0], 0, 0, 0))
+
+
+def frame_box(last: Pixels | None, frame: Pixels) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of what changed since the last frame, at least one pixel."""
+    height, width, _ = frame.shape
+    if last is None or last.shape != frame.shape:
+        return 0, 0, width, height
+    changed = _words(last).reshape(height, width) != _words(frame).reshape(height, width)
+    rows, columns = changed.any(axis=1).nonzero()[0], changed.any(axis=0).nonzero()[0]
+    if not len(rows):
+        return 0, 0, 1, 1
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
 def insert_animation_control(data: bytes) -> bytes:
     """Turn a still PNG into an animation of one frame (sections 11.3.7.1 and 11.3.7.2)."""
     width, height = struct.unpack_from(">II", data, 16)
-    frame = _chunk(b"acTL", struct.pack(">II", 1, 0))
-    frame += _chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, width, height, 0, 0, 1, 10, 0, 0))
+    frame = chunk(b"acTL", struct.pack(">II", 1, 0))
+    frame += chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, width, height, 0, 0, 1, 10, 0, 0))
     end_of_header = len(_SIGNATURE) + 25
     return data[:end_of_header] + frame + data[end_of_header:]
 
@@ -127,7 +147,7 @@ def _is_grey(words: NDArray[np.uint32]) -> bool:
     return True
 
 
-def _compress(rgba: Pixels, channels: tuple[int, ...]) -> bytes:
+def compress(rgba: Pixels, channels: tuple[int, ...]) -> bytes:
     """Compress the filtered rows strip by strip, without a copy of the whole image."""
     compressor = _make_compressor()
     parts = [compressor.compress(strip) for strip in _filtered_strips(rgba, channels)]
@@ -176,10 +196,10 @@ def _text_chunk(keyword: str, text: str) -> bytes:
     name = keyword.encode("latin-1")
     assert 1 <= len(name) <= 79, keyword
     try:
-        return _chunk(b"tEXt", name + b"\0" + text.encode("latin-1"))
+        return chunk(b"tEXt", name + b"\0" + text.encode("latin-1"))
     except UnicodeEncodeError:
-        return _chunk(b"iTXt", name + b"\0\0\0\0\0" + text.encode())
+        return chunk(b"iTXt", name + b"\0\0\0\0\0" + text.encode())
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
+def chunk(kind: bytes, data: bytes) -> bytes:
     return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))))

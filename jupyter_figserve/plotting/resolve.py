@@ -37,6 +37,8 @@ class ResolvedFigure:
         The title, if the library draws it as a separate text, or ``""``.
     save_options
         Options of ``savefig`` that the code gave itself; options of the request take precedence.
+    animation
+        The animation of which the figure shows a frame, if any.
     """
 
     figure: Figure
@@ -44,6 +46,7 @@ class ResolvedFigure:
     tight: bool = False
     title: str = ""
     save_options: Mapping[str, Any] = field(default_factory=dict)
+    animation: Any | None = None
 
     @property
     def dpi(self) -> float:
@@ -102,7 +105,7 @@ def _find_compiled(obj: object) -> ResolvedFigure | None:
 def _find_drawn(obj: object) -> ResolvedFigure | None:
     animation = _loaded("matplotlib.animation")
     if animation is not None and isinstance(obj, animation.Animation):
-        return ResolvedFigure(_first_frame(obj))
+        return ResolvedFigure(_first_frame(obj), animation=obj)
     grids = _loaded("seaborn.axisgrid")
     if grids is not None and isinstance(obj, grids._BaseGrid):
         return ResolvedFigure(_root(obj.figure), tight=True)

@@ -52,6 +52,21 @@ def fill(directory: Path, figures: int, linked: int, image: bytes) -> Filled:
     return Filled(figures, rows.tokens)
 
 
+# By name: a column with a default may be added to a table.
+_COLUMNS = {
+    "figures": "id owner scope notebook maker name collection title origin created updated latest",
+    "versions": "figure number created session title alt caption source_kind source_digest source_size source_libraries"
+    " provenance",
+    "representations": "figure version position is_thumbnail mimetype digest size width height dpi",
+    "sessions": "id owner scope notebook started seen ended",
+    "session_figures": "session figure version",
+    "blobs": "digest size refs touched",
+    "links": "id token_hash kind target version created expires label views paused audience locked allowed seen"
+    " last_seen",
+    "usage": "kind key figures bytes",
+}
+
+
 class _Rows:
     """Rows of each table, as publishing in this order would leave them; equal counts give equal rows."""
 
@@ -65,26 +80,23 @@ class _Rows:
         self.start = time.time() - figures
 
     def insert_into(self, connection: sqlite3.Connection) -> None:
-        _insert(connection, "figures", 11, self._figures())
-        _insert(connection, "versions", 11, self._versions())
-        _insert(connection, "representations", 10, self._representations())
-        _insert(connection, "sessions", 7, self._sessions())
-        _insert(connection, "session_figures", 3, self._session_figures())
-        _insert(connection, "blobs", 4, self._blobs())
-        _insert(connection, "links", 15, self._links())
-        _insert(connection, "usage", 4, [("owner", _OWNER, len(self.ids), len(self.ids) * 2 * self.size)])
+        for table, columns in _COLUMNS.items():
+            _insert(connection, table, columns.split(), getattr(self, f"_{table}")())
         self.random.shuffle(self.tokens)
+
+    def _usage(self) -> Iterator[tuple[object, ...]]:
+        yield ("owner", _OWNER, len(self.ids), len(self.ids) * 2 * self.size)
 
     def _figures(self) -> Iterator[tuple[object, ...]]:
         for number, figure in enumerate(self.ids):
             made = self.start + number
             place = (_OWNER, _SCOPE, _notebook_of(number), "", f"figure-{number % _PER_NOTEBOOK}")
-            yield (figure, *place, f"Sightings of station {number}", "published", made, made, 1)
+            yield (figure, *place, "", f"Sightings of station {number}", "published", made, made, 1)
 
     def _versions(self) -> Iterator[tuple[object, ...]]:
         for number, figure in enumerate(self.ids):
             source = ("figure", _digest(number, "source"), 90_000, _LIBRARIES)
-            texts = (f"Sightings of station {number}", "A line plot of sightings by month")
+            texts = (f"Sightings of station {number}", "A line plot of sightings by month", "")
             yield (figure, 1, self.start + number, _session_of(number), *texts, *source, _PROVENANCE)
 
     def _sessions(self) -> Iterator[tuple[object, ...]]:
@@ -133,8 +145,9 @@ def _session_of(number: int) -> str:
     return _digest(number // _PER_NOTEBOOK, "session")[:32]
 
 
-def _insert(connection: sqlite3.Connection, table: str, columns: int, rows: Iterable[tuple[object, ...]]) -> None:
-    connection.executemany(f"insert into {table} values ({', '.join('?' * columns)})", rows)
+def _insert(connection: sqlite3.Connection, table: str, columns: list[str], rows: Iterable[tuple[object, ...]]) -> None:
+    places = ", ".join("?" * len(columns))
+    connection.executemany(f"insert into {table} ({', '.join(columns)}) values ({places})", rows)
 
 
 def _digest(number: int, what: str) -> str:

@@ -87,11 +87,13 @@ class SharedFigure:
     link: dict
     title: str = "Animal sightings, by day of the year"
     alt: str = "Bears are seen in July, deer in September and wolves in February."
+    caption: str = "Counts of rangers, 2010 to 2024."
 
 
 @pytest.fixture(scope="module")
 def shared_figure(live_server: ServerProcess, figure_png: bytes) -> SharedFigure:
-    record = publish(live_server, figure_png, name="sightings", title=SharedFigure.title, alt=SharedFigure.alt)
+    texts = {name: getattr(SharedFigure, name) for name in ("title", "alt", "caption")}
+    record = publish(live_server, figure_png, name="sightings", **texts)
     return SharedFigure(record, share(live_server, record, label="for the meeting"))
 
 

@@ -136,6 +136,7 @@ class TestDoing:
         at.keyboard.press("Control+A")
         at.keyboard.type("New words.")
         at.keyboard.press("Tab")
+        at.keyboard.press("Control+A")
         at.keyboard.type("As of May.")
         at.get_by_role("button", name="Save").press("Enter")
         at.wait_for_function("() => document.title === 'Ours <b>now</b>'")

@@ -22,7 +22,7 @@ def test_page_shows_title_image_and_texts(page, shared_figure: SharedFigure) -> 
     assert page.title() == shared_figure.title
     assert page.inner_text("h1") == shared_figure.title
     assert page.get_attribute("img", "alt") == shared_figure.alt
-    assert page.inner_text("figcaption") == shared_figure.alt
+    assert page.inner_text("figcaption") == shared_figure.caption
     assert page.evaluate(WIDTH) == 1200
     assert page.evaluate("document.querySelector('img').getBoundingClientRect().height") == before > 100
     assert page.evaluate("document.querySelectorAll('h1').length") == 1

@@ -70,4 +70,4 @@ def test_the_kernel_waits_for_its_sources_at_the_end(live_server):
     with live_server.kernel("last.ipynb") as session:
         assert session.run(f"{PLOT}figserve.publish(fig, 'last')").error is None
     (record,) = live_server.fetch("figserve/api/figures?name=last").json()["figures"]
-    assert record["redrawable"]
+    assert live_server.fetch(f"figserve/api/figures/{record['id']}").json()["redrawable"]

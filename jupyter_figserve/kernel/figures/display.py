@@ -10,14 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...model.figures import MARKER, EncodedImage
+from ...model.formats import INLINE_FORMATS as INLINE_ROWS
 from ..client.address import UNIX, is_loopback
 
-INLINE_FORMATS = {
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/webp": "webp",
-    "image/svg+xml": "svg",
-}
+INLINE_FORMATS = {row.mimetype: row.name for row in INLINE_ROWS}
 """Mimetypes that an ``img`` element displays, with their suffixes."""
 _MAX_PLAIN_PNG_BYTES = 512 * 1024
 _INLINE_BACKENDS = ("inline", "module://matplotlib_inline.backend_inline", "module://ipykernel.pylab.backend_inline")

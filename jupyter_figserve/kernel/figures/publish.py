@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import FigServeError, InvalidInput, NotConnected
 from ...model.figures import EncodedImage
-from ...model.formats import get_format
+from ...model.formats import ANIMATION_FORMATS, get_format
 from ...model.places import Place, check_collection, read_place
 from ...model.texts import ALT_LENGTH, CAPTION_LENGTH, TITLE_LENGTH, check_name, validate_single_line
 from ..client.batch_server import get_connection
@@ -20,6 +20,7 @@ from .cell import default_name, find_cell
 from .display import INLINE_FORMATS
 from .figure_source import FigureSource
 from .offline import UnpublishedFigure, warn_or_raise
+from .publishable import animation_limits, choose_formats, read_object
 from .published_figure import Published
 from .shown_figures import find_last_shown
 
@@ -48,8 +49,8 @@ def publish(
     Parameters
     ----------
     fig
-        A matplotlib figure, axes or artists; a seaborn, plotnine or pandas plot; a PIL image; the bytes of an image;
-        or any object that displays as an image or HTML. None is the current figure, else the last one of this cell.
+        A matplotlib figure, axes, artists or animation; a seaborn, plotnine or pandas plot; a PIL image, an array, path
+        or bytes; or what displays as an image or HTML. None is the current figure, else this cell's last one.
     name
         Identifies the figure within the notebook. None derives it from the title, else from the cell.
     title, alt, caption
@@ -60,15 +61,15 @@ def publish(
     dpi, tight
         Resolution, of which None is the figure's own; whether to crop the margins.
     keep_source
-        Also upload the figure itself, so that the server's sandbox can render other sizes and formats.
+        Also upload the figure itself, from which the server's sandbox can render other sizes and formats.
     collection, notebook
-        Another place than this notebook: a named collection, such as ``"nightly"``, or the path of a notebook below the
-        server's root. Without a kernel of the server, None is the collection "default".
+        Another place: a named collection, or a notebook's path. None, without a kernel, is the collection "default".
     """
     _reject_swapped_arguments(fig, name)
-    checked, texts = None if name is None else check_name(name), _check_texts(title, alt, caption)
-    place = read_place({"collection": collection, "notebook": notebook})
-    return _publish(fig, checked, texts, place, _formats(format), keep_source=keep_source, dpi=dpi, tight=tight)
+    texts = _check_texts(title, alt, caption)
+    fig, checked = read_object(fig, None if name is None else check_name(name))
+    place, formats = read_place({"collection": collection, "notebook": notebook}), _formats(format)
+    return _publish(fig, checked, texts, place, formats, keep_source=keep_source, dpi=dpi, tight=tight)
 
 
 def figures(*, collection: str | None = None) -> list[Published]:
@@ -115,6 +116,9 @@ def _publish(
     from ...plotting.encode import encode
 
     drawn = _find_drawn() if fig is None else fig
+    formats = choose_formats(drawn, formats)
+    if formats[0] in ANIMATION_FORMATS and not isinstance(connection, NotConnected):
+        options["animation"] = animation_limits(lambda: connection.client.get("api/status")["limits"])
     encoded = encode(drawn, formats, with_state=keep_source, **options)
     _warn_of_external_content(drawn, encoded)
     derived = {"title": encoded.title, "alt": encoded.alt}
@@ -232,8 +236,7 @@ def _formats(format: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def _reject_swapped_arguments(fig: Any, name: object) -> None:
-    is_text = isinstance(fig, str) and not fig.lstrip().startswith("<")
-    if is_text and (name is None or not isinstance(name, str)):
+    if isinstance(fig, str) and name is not None and not isinstance(name, str):
         raise InvalidInput(
             "The first argument is the figure and the second its name. To publish the current figure, use"
             " publish(name=…)."

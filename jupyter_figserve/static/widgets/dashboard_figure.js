@@ -1,5 +1,5 @@
 // A published figure in a dashboard panel: follows its newest version.
-const SUFFIXES = { "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/svg+xml": "svg" };
+const SUFFIXES = { "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/svg+xml": "svg", "image/avif": "avif", "image/gif": "gif", "image/apng": "apng" };
 
 // Keep `view` showing the newest version of the panel's figure. Returns a function that stops it.
 function followFigure(panel, view, line) {

@@ -39,7 +39,7 @@ def test_publish_sends_image_thumbnail_and_texts(connected, encoder, cell):
         dpi=200,
         tight=True,
     )
-    assert encoder.calls == [("<fig>", ("svg", "png"), {"dpi": 200, "tight": True, "with_state": True})]
+    assert encoder.calls == [(b"<fig>", ("svg", "png"), {"dpi": 200, "tight": True, "with_state": True})]
     parts = connected.published[0].parts
     assert [part[:2] for part in parts] == [
         ("figure", "application/json"),

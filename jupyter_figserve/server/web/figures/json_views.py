@@ -68,6 +68,8 @@ def _representation(
         "width": part.width,
         "height": part.height,
         "dpi": part.dpi,
+        "frames": part.frames,
+        "duration": part.duration,
         "display_width": part.display_width,
         "display_height": part.display_height,
         "size": part.size,

@@ -335,7 +335,7 @@ class TestLife:
         manager.kernels["k"] = SimpleNamespace()
         manager.start_watching_activity("k")
         assert manager.calls == ["start k"]
-        assert "is not captured" in caplog.text
+        assert "are not captured" in caplog.text
         assert capture.dropped == 0
 
     async def test_close_restores_the_manager(self, make_capture, manager):

@@ -116,7 +116,8 @@ class TestEnvironment:
         context.store.catalog.read_only_because = "broken"
         monkeypatch.setattr(context.directories, "make", lambda kind: None)
         kernel = await jp_serverapp.kernel_manager.start_kernel()
-        assert not [name for name in fake.environments[kernel] if name.startswith("KERNEL_FIGSERVE_")]
+        ours = {name: v for name, v in fake.environments[kernel].items() if name.startswith("KERNEL_FIGSERVE_")}
+        assert ours == {"KERNEL_FIGSERVE_READ_ONLY": "broken"}
 
     async def test_a_kernel_that_does_not_start_leaves_no_directory(self, jp_serverapp, context):
         """Only the lock remains in the server's directory."""

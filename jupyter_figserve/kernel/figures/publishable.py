@@ -1,0 +1,133 @@
+"""What ``publish`` takes beside plotting objects: paths, file objects, text and arrays. Kernel."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ...errors import InvalidInput, OutputInvalid, TooLarge
+from ...model.formats import ANIMATION_FORMATS, FORMATS, find_format_of_bytes
+from ...model.svg_documents import encode_text
+from ...model.texts import slug
+
+_MAX_BYTES = 2**30
+"""Of a file that is read; the server has a smaller limit of its own."""
+_MAX_SVG_BYTES = 2**25
+_DEFAULT = ("png",)
+
+
+def read_object(fig: Any, name: str | None) -> tuple[Any, str | None]:
+    """Return what to encode, and the name that a file gives; all but paths, files, text and arrays are returned as is.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such file, or it is not a regular file.
+    OutputInvalid
+        The file is not an image, or the array does not have the shape of one.
+    """
+    if isinstance(fig, str) and fig.lstrip("\ufeff \t\r\n").startswith("<"):
+        return encode_text(fig), name
+    if isinstance(fig, (str, os.PathLike)):
+        return _unpacked(_read_path(fig)), slug(Path(fig).stem) if name is None else name
+    if _is_file(fig):
+        return _unpacked(_read_file(fig)), name
+    if isinstance(fig, (bytes, bytearray, memoryview)):
+        return _unpacked(bytes(fig)), name
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(fig, numpy.ndarray) and fig.dtype != object:
+        from ...plotting.arrays import image_of_array
+
+        return image_of_array(fig), name
+    return fig, name
+
+
+def choose_formats(fig: Any, formats: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the formats to encode; an animation for which none was chosen is one, with a PNG of its first frame."""
+    from ...plotting.animations import default_formats, is_animation
+
+    if is_animation(fig):
+        if formats == _DEFAULT:
+            return default_formats(fig)
+        if formats[0] in ANIMATION_FORMATS and "png" not in formats:
+            return (*formats, "png")
+    return formats
+
+
+def animation_limits(read_limits: Callable[[], dict[str, Any]]) -> Any:
+    """Return the limits of the server, with a line of progress in the notebook."""
+    from ...plotting.animations import AnimationLimits
+    from .frame_progress import FrameProgress
+
+    limits = read_limits()
+    default = AnimationLimits()
+    return AnimationLimits(
+        int(limits.get("animation_frames", default.frames)),
+        int(limits.get("figure_bytes", default.bytes)),
+        FrameProgress().advance,
+    )
+
+
+def _read_path(given: str | os.PathLike[str]) -> bytes:
+    path = Path(given).expanduser()
+    try:
+        if path.is_dir():
+            raise InvalidInput(f"{str(given)!r:.200} is a directory. Pass the path of an image file.")
+        if not path.exists():
+            hint = ""
+            if isinstance(given, str) and not path.suffix:
+                hint = f" To publish the current figure under a name, use publish(name={given!r:.60})."
+            raise InvalidInput(f"There is no file {str(given)!r:.200}.{hint}")
+        if not path.is_file():
+            raise InvalidInput(f"{str(given)!r:.200} is not a regular file. Pass the path of an image file.")
+        _check_size(path.stat().st_size)
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidInput(f"{str(given)!r:.200} cannot be read: {reason}.") from error
+    if find_format_of_bytes(data) is None:
+        raise OutputInvalid(
+            f"{str(given)!r:.200} is not an image in a known format. The formats are {', '.join(FORMATS)}."
+        )
+    return data
+
+
+def _read_file(file: Any) -> bytes:
+    data = file.getvalue() if hasattr(file, "getvalue") else file.read(_MAX_BYTES + 1)
+    if isinstance(data, str):
+        data = encode_text(data)
+    if not isinstance(data, bytes):
+        raise InvalidInput(f"The file object returned {type(data).__name__}, not bytes. Open it in binary mode.")
+    _check_size(len(data))
+    return data
+
+
+def _is_file(fig: Any) -> bool:
+    # By the class: some objects have every attribute.
+    kind = type(fig)
+    return isinstance(fig, io.IOBase) or kind.__module__ == "tempfile" or callable(getattr(kind, "read", None))
+
+
+def _unpacked(data: bytes) -> bytes:
+    """Decompress an svgz, which no notebook displays; other bytes are returned unchanged."""
+    if not data.startswith(FORMATS["svgz"].magic):
+        return data
+    try:
+        with gzip.open(io.BytesIO(data)) as file:
+            svg = file.read(_MAX_SVG_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise OutputInvalid(f"The compressed SVG is damaged: {error}.") from error
+    if len(svg) > _MAX_SVG_BYTES:
+        raise TooLarge(f"The SVG has more than {_MAX_SVG_BYTES:,} bytes when unpacked.")
+    return svg
+
+
+def _check_size(size: int) -> None:
+    if size > _MAX_BYTES:
+        raise TooLarge(f"The file has {size:,} bytes; the limit is {_MAX_BYTES:,}.")
