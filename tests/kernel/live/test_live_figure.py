@@ -61,8 +61,8 @@ def failing(how: str = "raise"):
         raise SystemExit(3)
     if how == "nothing":
         return None
-    if how == "number":
-        return 3
+    if how == "object":
+        return object()
     print("before")
     raise ValueError("no such animal")
 
@@ -329,7 +329,7 @@ def test_owner_sees_the_failure(get):
     [
         ("exit", "code_failed", "SystemExit: 3"),
         ("nothing", "no_figure", "returned nothing and drew nothing"),
-        ("number", "output_invalid", "Cannot render an object of type int"),
+        ("object", "output_invalid", "Cannot render an object of type object"),
     ],
 )
 def test_failing_functions(get, how, code, message):
