@@ -63,15 +63,18 @@ def pixels(data):
 
 
 def assert_saved_alike(make, *, tight=False, **options):
-    """Check that ``encode`` and ``savefig`` give the same pixels, dpi and text, in either order.
+    """Check that ``encode`` and ``savefig`` give the same pixels, dpi and text.
 
-    Each of the two figures is drawn twice, because a constrained layout changes from one draw to the next.
+    A figure that was saved before is checked too, because a constrained layout changes from one save to the next; it
+    does not from one ``encode`` to the next.
     """
     extra = {"bbox_inches": "tight"} if tight else {}
-    one, other = make(), make()
-    for ours, theirs in ((one, other), (other, one)):
-        payload = encode(ours, tight=tight, **options).payloads[0]
-        assert_same_image(payload, saved(theirs, **options, **extra))
+    ours, theirs = make(), make()
+    first = saved(theirs, **options, **extra)
+    for _ in range(2):
+        assert_same_image(encode(ours, tight=tight, **options).payloads[0], first)
+    saved(ours, **options, **extra)
+    assert_same_image(encode(ours, tight=tight, **options).payloads[0], saved(theirs, **options, **extra))
 
 
 def assert_same_image(payload, expected):
@@ -161,7 +164,10 @@ def test_files_are_no_larger_than_those_of_savefig(make):
 @pytest.mark.parametrize("formats", [("svg", "png"), ("jpg",)])
 @pytest.mark.parametrize("tight", [False, True])
 def test_figures_are_left_as_savefig_leaves_them(make, formats, tight):
-    """Size, dpi, colours, canvas, manager, layout engine and rcParams are kept; axes are where savefig puts them."""
+    """Size, dpi, colours, canvas, manager, layout engine and rcParams are kept.
+
+    Axes are where savefig puts them, and where they were if a layout engine would move them.
+    """
     figure, reference = make(), make()
     canvas, engine, rc = figure.canvas, figure.get_layout_engine(), dict(mpl.rcParams)
 
@@ -172,7 +178,7 @@ def test_figures_are_left_as_savefig_leaves_them(make, formats, tight):
         return figure.dpi, figure._original_dpi, tuple(figure.get_size_inches()), colours, boxes
 
     encode(figure, formats, dpi=110, tight=tight)
-    for name in sorted(formats):
+    for name in sorted(formats) if engine is None else ():
         saved(reference, name, dpi=110, **({"bbox_inches": "tight"} if tight else {}))
     assert state(figure) == state(reference)
     assert figure.canvas is canvas

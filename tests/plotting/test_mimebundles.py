@@ -66,9 +66,9 @@ def test_interactive_plots_are_self_contained_pages(make, formats):
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (plotly, "Interactive scatter and bar plot “Sales”: euros against month, 2 series."),
+        (plotly, "Interactive line plot and bar chart “Sales”: euros against month, 2 series."),
         (altair, "Interactive bar chart “Sales”: b against a."),
-        (bokeh, "Interactive plot “Sales”: euros against month."),
+        (bokeh, "Interactive line plot “Sales”: euros against month."),
     ],
 )
 def test_interactive_plots_are_described(make, sentence):
