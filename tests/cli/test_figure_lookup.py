@@ -37,9 +37,8 @@ def test_name_that_looks_like_an_id(client, live_server):
 
 
 def test_ambiguous_name(client, live_server):
-    """Two owners of the same name: the ids are listed."""
-    keys = [live_server.fetch("figserve/api/keys", method="POST", body={"scopes": ["publish"]}).json() for _ in "ab"]
-    records = [publish(live_server, name="twice", headers={"X-API-Key": key["key"]}) for key in keys]
+    """Two collections with a figure of the same name: the ids are listed."""
+    records = [publish(live_server, name="twice", collection=collection) for collection in "ab"]
     with pytest.raises(InvalidInput) as error:
         find_figure(client, "twice")
     for record in records:

@@ -63,25 +63,33 @@ def test_u1_hostile_svg_is_unchanged_under_its_policy(live_server: ServerProcess
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+def _laughs(depth: int) -> bytes:
+    """Return an SVG of entities that expand to 10 to the power of ``depth`` times their size."""
+    entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, depth + 1))
+    return (
+        f'<!DOCTYPE svg [<!ENTITY e0 "ha">{entities}]><svg xmlns="http://www.w3.org/2000/svg">&e{depth};</svg>'.encode()
+    )
+
+
 ENTITIES = {
-    "billion laughs": b'<!DOCTYPE svg [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><svg xmlns="x">&b;</svg>',
+    "billion laughs": _laughs(9),
     "external entity": b'<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]><svg>&x;</svg>',
     "parameter entity": b'<!doctype svg [ <!entity % p SYSTEM "http://127.0.0.1:9/x"> %p; ]><svg></svg>',
-    "internal subset": b'<!DOCTYPE svg [<!ATTLIST svg onload CDATA "alert(1)">]><svg></svg>',
-    "utf-16": '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE svg [<!ENTITY a "x">]><svg/>'.encode("utf-16"),
+    "utf-16": '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE svg [<!ENTITY a SYSTEM "http://127.0.0.1:9/x">]>'
+    "<svg>&a;</svg>".encode("utf-16"),
 }
 
 
 @pytest.mark.parametrize("kind", ENTITIES)
 @pytest.mark.usefixtures("nothing_changes")
 def test_u2_svg_with_entities_is_rejected(live_server: ServerProcess, kind: str) -> None:
-    """Viewers would expand or fetch entities: 400 or 415, compressed or not."""
+    """Viewers would expand entities without end, or fetch them: 400, 413 or 415, compressed or not."""
     for data, content_type in (
         (ENTITIES[kind], "image/svg+xml"),
         (gzip.compress(ENTITIES[kind]), "image/svg+xml-compressed"),
     ):
         answer = post_figure(live_server, data, content_type, name="entities")
-        assert answer.status in (400, 415), answer.text
+        assert answer.status in (400, 413, 415), answer.text
         assert "error" in answer.json()
 
 

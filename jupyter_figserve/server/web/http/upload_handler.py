@@ -56,6 +56,8 @@ class StreamingUploadHandler(AuthenticatedHandler):
 
     def rejected(self, *args: str, **kwargs: str) -> None:
         """Finish a rejected request; tornado calls this in place of the method once the body has passed."""
+        # The response to HEAD has no body.
+        self.request.method = self._method
         self._stop_timer()
         if self._method not in _BODY_METHODS:
             assert self._rejection is not None

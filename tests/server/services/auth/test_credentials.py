@@ -40,6 +40,7 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/api/figures/{id}/versions"): (200, READ),
     ("HEAD", "/api/figures/{id}/versions"): (200, READ),
     ("PUT", "/api/figures/{id}/versions/{number}/source"): (204, PUBLISH),
+    ("PUT", "/api/figures/{id}/versions/{number}/representations"): (204, PUBLISH),
     ("GET", "/api/figures/{id}/links"): (200, EITHER),
     ("HEAD", "/api/figures/{id}/links"): (200, EITHER),
     ("POST", "/api/figures/{id}/links"): (201, PUBLISH),
@@ -140,6 +141,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/figures"): png(),
     ("PATCH", "/api/figures/{id}"): {"title": "Other"},
     ("PUT", "/api/figures/{id}/versions/{number}/source"): b"pickle",
+    ("PUT", "/api/figures/{id}/versions/{number}/representations"): b"<svg xmlns='http://www.w3.org/2000/svg'/>",
     ("POST", "/api/figures/{id}/links"): {},
     ("PATCH", "/api/links/{id}"): {"paused": True},
     ("POST", "/api/keys"): {"scopes": ["read"]},
@@ -152,6 +154,10 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/dashboards"): BOARD,
     ("POST", "/api/dashboards/{id}/links"): {},
     ("POST", "/api/live/{live}/frozen"): {"calls": [{}]},
+}
+TYPES = {
+    ("POST", "/api/figures"): "image/png",
+    ("PUT", "/api/figures/{id}/versions/{number}/representations"): "image/svg+xml",
 }
 SIGNED = ("render", pack("1"), "png", [])
 QUERIES: dict[tuple[str, str], dict[str, str]] = {
@@ -238,7 +244,7 @@ async def test_each_cell_of_the_table(credential, owner, stranger, context, make
         if "/live/" in path:
             values |= {"live": await offer_live(context), "session": "k1", "name": "animal"}
         query = QUERIES.get(operation, {"url": link["url"]} if path == "/oembed" else {})
-        type = {"Content-Type": "image/png"} if operation == ("POST", "/api/figures") else {}
+        type = {"Content-Type": TYPES[operation]} if operation in TYPES else {}
         body = {"url": link["url"]} if path == "/api/links/find" else BODIES.get(operation)
         answer = await stranger.ask(method, path.format(**values), body, headers | type, **query)
         found[operation] = answer.status

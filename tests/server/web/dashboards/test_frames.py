@@ -19,7 +19,7 @@ class OddKernel(HtmlKernel):
     """A kernel whose HTML has the arguments of the call."""
 
     async def call(self, name, request, known, on_progress):
-        drawn = await super().call(name, request, known)
+        drawn = await super().call(name, request, known, on_progress)
         values = "&".join(f"{name}={value}" for name, value in sorted(request.arguments.items()))
         payload = drawn.payload.__class__("text/html", PAGE + values.encode())
         return replace(drawn, payload=payload)
@@ -36,7 +36,7 @@ def kernel(context, jp_asyncio_loop):
 @pytest.fixture
 def animal(owner, kernel, jp_asyncio_loop) -> str:
     """Its lasting id."""
-    record = jp_asyncio_loop.run_until_complete(owner.get("/live/k1/animal.json")).json()
+    record = jp_asyncio_loop.run_until_complete(owner.get("/live/k1/animal.json", _record=1)).json()
     return record["id"]
 
 

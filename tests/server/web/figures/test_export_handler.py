@@ -34,7 +34,7 @@ async def test_all_of_the_owner(owner):
     answer = await owner.get("/export.zip")
     assert names(answer) == ["doc", "sales"]
     with opened(answer) as file:
-        assert file.read("pictures/without a notebook/sales.png") == png(grey=2)
+        assert file.read("pictures/default/sales.png") == png(grey=2)
         assert "They rise" in file.read("index.html").decode()
     assert answer.headers["X-Figserve-Figures"] == "2"
     assert int(answer.headers["X-Figserve-Bytes"]) == len(png(grey=2)) + len(HTML)
