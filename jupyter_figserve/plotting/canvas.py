@@ -56,11 +56,12 @@ def own_dpi(figure: Figure) -> float:
     return float(getattr(figure, "_original_dpi", figure.dpi))
 
 
-def tight_box(figure: Figure) -> Any:
-    """Return the part of the figure that ``bbox_inches="tight"`` saves, in inches."""
+def tight_box(figure: Figure, dpi: float | None = None) -> Any:
+    """Return the part of the figure that ``bbox_inches="tight"`` saves, in inches; at ``dpi``, else at its own."""
     import matplotlib
+    from matplotlib import cbook
 
-    with own_canvas(figure) as canvas:
+    with own_canvas(figure) as canvas, cbook._setattr_cm(figure, dpi=dpi or figure.dpi):
         figure.draw_without_rendering()
         box: Any = figure.get_tightbbox(canvas.get_renderer())
     return box.padded(float(matplotlib.rcParams["savefig.pad_inches"]))

@@ -97,6 +97,7 @@ FRAMED = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:;"
     " font-src data:; worker-src blob:; connect-src 'none'; base-uri 'none'; form-action 'none'; sandbox allow-scripts"
 )
+ANY = (("Accept", "*/*"),)
 AS_JSON = (("Accept", "application/json"),)
 MISSING = "x" * 32
 SESSION = "a-session"
@@ -138,7 +139,8 @@ async def make_samples(owner, context) -> list[Sample]:
     for name, data, policy in (("svg", SVG, DRAWING), ("png", PNG, IMAGE), ("html", HTML, IMAGE)):
         session.drop(f"dropped.{name}", data)
         full = {"svg": "image/svg+xml; charset=utf-8", "html": "text/html; charset=utf-8"}.get(name, "image/png")
-        made.append(Sample(PlotHandler, f"/plots/{SESSION}/dropped.{name}", policy, True, full, True))
+        made.append(Sample(PlotHandler, f"/plots/{SESSION}/dropped.{name}", policy, True, full, True, headers=ANY))
+    made.append(Sample(PlotHandler, f"/plots/{SESSION}/dropped.html", PAGE_WITH_FRAME, True, full))
     made.append(Sample(PlotHandler, f"/plots/{SESSION}/cell-1.png", IMAGE, True, "image/png", True))
     for name, data, mimetype, policy in (
         ("png", PNG, "image/png", IMAGE),
@@ -293,9 +295,9 @@ def check(answer, policy: str, *, is_private: bool, is_bytes: bool = False) -> N
     is_framed = policy == FRAMED or (policy, answer.mimetype, is_bytes) == (IMAGE, "text/html", False)
     assert ancestors == ("'self'" if is_framed else "'none'")
     assert given.get_list("X-Frame-Options") == (["DENY"] if ancestors == "'none'" else [])
-    assert given.get_list("Cross-Origin-Resource-Policy") == [
-        "cross-origin" if is_bytes and not is_private else "same-origin"
-    ]
+    # The record of a link is as open as its image.
+    is_shared = not is_private and (is_bytes or "Access-Control-Allow-Origin" in given)
+    assert given.get_list("Cross-Origin-Resource-Policy") == ["cross-origin" if is_shared else "same-origin"]
     caching = given["Cache-Control"]
     open_to_all = ("public, max-age=", "public, no-cache", "private, no-store")
     assert caching.startswith("private, " if is_private else open_to_all), caching

@@ -92,16 +92,26 @@ def resize(found: ResolvedFigure, options: dict[str, Any]) -> ResolvedFigure:
         or found.tight
         or "tight" in (matplotlib.rcParams["savefig.bbox"], found.rc.get("savefig.bbox"))
     )
-    scale = float(CSS_DPI) if get_format(options["format"]).is_vector else float(dpi or found.dpi)
-    own_width, own_height = tight_box(figure).size if is_tight else figure.get_size_inches()
+    is_vector = get_format(options["format"]).is_vector
+    scale = float(CSS_DPI) if is_vector else float(dpi or found.dpi)
+    own_size = tight_box(figure, None if is_vector else scale).size if is_tight else figure.get_size_inches()
+    own_width, own_height = own_size
     width = width or max(1, round(height * own_width / own_height))
     height = height or max(1, round(width * own_height / own_width))
     inches = _inches(width, scale), _inches(height, scale)
+    if is_tight and _has_size(own_size * scale, (width, height), is_vector):
+        return replace(found, tight=True)
     if is_tight:
         return replace(found, tight=False, save_options=kept | {"bbox_inches": fit_tight(figure, inches)})
     figure.set_size_inches(inches, forward=False)
     matplotlib.rcParams["savefig.bbox"] = None
     return replace(found, rc={name: v for name, v in found.rc.items() if name != "savefig.bbox"})
+
+
+def _has_size(own: Any, requested: tuple[float, float], is_vector: bool) -> bool:
+    """Whether a tight image has the requested pixels anyway; matplotlib drops the fraction of a raster's sides."""
+    pairs = list(zip(own, requested, strict=True))
+    return all(abs(side - wanted) < 1 if is_vector else int(side) == wanted for side, wanted in pairs)
 
 
 def _inches(pixels: int, dpi: float) -> float:

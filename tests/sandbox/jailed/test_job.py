@@ -119,6 +119,17 @@ def test_a_requested_size_overrides_tight_settings(full_sandbox: Sandbox):
     assert size(full_sandbox.render(code, width=500, height=400, tight=True).images[0].data) == (500, 400)
 
 
+def test_the_own_size_of_a_tight_image_changes_nothing(full_sandbox: Sandbox):
+    """Asking for the pixels that a tight image has anyway gives the same image."""
+    code = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('Sales')\n"
+    own = full_sandbox.render(code, tight=True).images[0].data
+    width, height = size(own)
+    for wish in ({"width": width}, {"height": height}, {"width": width, "height": height}):
+        again = full_sandbox.render(code, tight=True, **wish).images[0].data
+        assert size(again) == (width, height)
+    assert np.array_equal(pixels(again), pixels(own))
+
+
 def test_transparent_and_style(full_sandbox: Sandbox):
     """Options of the request reach savefig and the style; an unknown style is an error of the request."""
     assert pixels(full_sandbox.render(LINE, transparent=True).images[0].data)[0, 0, 3] == 0
