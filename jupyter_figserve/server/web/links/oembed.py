@@ -90,6 +90,7 @@ class OEmbedHandler(LinkRequestHandler):
             self.count_failure()
             raise
         self.set_header("Access-Control-Allow-Origin", "*")
+        self.set_header("Cross-Origin-Resource-Policy", "cross-origin")
         self.set_header("Cache-Control", renderer.cache_control)
         self.write_json(self._to_json(embedding, renderer.cache_seconds))
 
