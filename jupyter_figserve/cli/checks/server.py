@@ -77,6 +77,9 @@ class Examination:
                 f'c.FigServe.public_url = "{self.client.address.origin}"  # or c.ServerApp.local_hostnames = ["{host}"]'
             )
             return wrong("host_name", self.url, str(error), mend)
+        if error.code == "not_started":
+            mend = "see that server's log, which names the setting or the directory, and restart it"
+            return wrong("extension", self.url, str(error), mend)
         if error.code == "not_figserve":
             return wrong(
                 "extension", self.url, str(error), "pip install jupyter_figserve  # there, and restart the server"
