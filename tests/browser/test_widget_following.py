@@ -32,7 +32,7 @@ def animal(since: int = 2):
     return Figure(figsize=(since, {height}))
 """
 SIZES = "[...document.querySelectorAll('SELECTOR img')].map(i => `${i.naturalWidth}x${i.naturalHeight}`).join(' ')"
-STREAMS = "[...(globalThis[Symbol.for('jupyter_figserve.streams.1')] ?? new Map()).values()]"
+STREAMS = "[...(globalThis[Symbol.for('jupyter_figserve.streams.2')] ?? new Map()).values()]"
 SEEN = "isHidden => { Object.defineProperty(document, 'hidden', { value: isHidden, configurable: true });" + (
     " document.dispatchEvent(new Event('visibilitychange')); }"
 )
