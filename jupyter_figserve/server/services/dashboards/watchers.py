@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ....model.dashboards import FIGURE, LIVE
 from ....model.events import DASHBOARD_DELETED, DASHBOARD_PUBLISHED, Event
 from ....store.store import Store
 from ..events.event_broker import EventBroker
-from ..events.subscriber import Subscriber
+from ..events.watchers import Watcher, Watchers
 from ..live.registry import GONE, OFFERED, PROGRESS, REFRESHED
 from ..live.service import LiveService
 from .resolver import ResolvedDashboard, ResolvedPanel, resolve_dashboard
@@ -21,81 +21,54 @@ PanelUrl = Callable[[ResolvedPanel], str]
 
 
 @dataclass(eq=False, slots=True)
-class Watcher:
-    """One open stream of a dashboard. Small: a thousand idle ones are normal, so it does not hold the dashboard.
+class DashboardWatcher(Watcher):
+    """One open stream of a dashboard.
 
     Parameters
     ----------
-    dashboard
-        Id of the dashboard.
     url_of
         The same function for all watchers with the same URLs, so that each event is made once for all of them.
-    is_authorized
-        Whether the client may still see the dashboard.
+    version
+        Version of the dashboard that the page shows; None if unknown.
     """
 
-    dashboard: str
     url_of: PanelUrl
-    is_authorized: Callable[[], Awaitable[bool]]
-    subscriber: Subscriber = field(default_factory=Subscriber)
+    version: int | None = None
 
 
-class DashboardWatchers:
+class DashboardWatchers(Watchers[DashboardWatcher]):
     """The watched dashboards, kept up to date, with their watchers.
 
     A lock orders the updates: each reads the store after the one before it, so the newest state is the last one sent.
     """
 
     def __init__(self, store: Store, live: LiveService, events: EventBroker) -> None:
+        super().__init__(events)
         self._store = store
         self._live = live
-        self._events = events
-        self._watchers: dict[str, set[Watcher]] = {}
         self._dashboards: dict[str, ResolvedDashboard] = {}
-        self._stop: Callable[[], None] | None = None
         self._update_lock = asyncio.Lock()
-        self._listen_lock = asyncio.Lock()
 
-    async def add(self, watcher: Watcher, version: int | None) -> None:
-        """Send a watcher all changes from now on, and first those that a page with ``version`` may have missed."""
+    async def add(self, watcher: DashboardWatcher) -> None:
+        """Send a watcher all changes from now on, and first those that its page may have missed."""
         # Registered before the dashboard is read, so that no change falls between the two.
-        self._watchers.setdefault(watcher.dashboard, set()).add(watcher)
+        await super().add(watcher)
         try:
-            await self._listen()
             async with self._update_lock:
-                dashboard = self._dashboards.get(watcher.dashboard) or await self._load(watcher.dashboard)
+                dashboard = self._dashboards.get(watcher.target) or await self._load(watcher.target)
         except BaseException:
             self.remove(watcher)
             raise
         if dashboard is None:
-            _end(watcher)
+            watcher.end()
             return
-        for event in _missed_events(dashboard, watcher.url_of, version):
+        for event in _missed_events(dashboard, watcher.url_of, watcher.version):
             watcher.subscriber.offer(event)
 
-    def remove(self, watcher: Watcher) -> None:
-        watcher.subscriber.close()
-        remaining = self._watchers.get(watcher.dashboard, set())
-        remaining.discard(watcher)
-        if not remaining:
-            self._watchers.pop(watcher.dashboard, None)
-            self._dashboards.pop(watcher.dashboard, None)
-        if not self._watchers and self._stop is not None:
-            self._stop()
-            self._stop = None
-
-    def close(self) -> None:
-        """End all streams."""
-        for watcher in self._all():
-            watcher.subscriber.close()
-
-    def _all(self) -> list[Watcher]:
-        return [watcher for watchers in self._watchers.values() for watcher in watchers]
-
-    async def _listen(self) -> None:
-        async with self._listen_lock:
-            if self._stop is None:
-                self._stop = await self._events.listen(self._on_event, self._close_unauthorized)
+    def remove(self, watcher: DashboardWatcher) -> None:
+        super().remove(watcher)
+        if watcher.target not in self._watchers:
+            self._dashboards.pop(watcher.target, None)
 
     async def _load(self, dashboard_id: str) -> ResolvedDashboard | None:
         """Resolve a dashboard and keep it while it is watched; None when it does not exist. Needs the update lock."""
@@ -131,8 +104,8 @@ class DashboardWatchers:
             return
         dashboard = await self._load(dashboard_id)
         if dashboard is None:
-            for watcher in list(self._watchers.get(dashboard_id, ())):
-                _end(watcher)
+            for watcher in self._watchers_of(dashboard_id):
+                watcher.end()
             return
         self._send(dashboard_id, lambda _: _dashboard_event(dashboard))
 
@@ -159,16 +132,10 @@ class DashboardWatchers:
 
     def _send(self, dashboard_id: str, make_event: Callable[[PanelUrl], Event]) -> None:
         made: dict[PanelUrl, Event] = {}
-        for watcher in self._watchers.get(dashboard_id, ()):
+        for watcher in self._watchers_of(dashboard_id):
             if watcher.url_of not in made:
                 made[watcher.url_of] = make_event(watcher.url_of)
             watcher.subscriber.offer(made[watcher.url_of])
-
-    async def _close_unauthorized(self) -> None:
-        """End the streams whose link or key was revoked or paused; called after any write to the catalog."""
-        for watcher in self._all():
-            if not watcher.subscriber.is_closed and not await watcher.is_authorized():
-                _end(watcher)
 
 
 def _missed_events(dashboard: ResolvedDashboard, url_of: PanelUrl, version: int | None) -> Iterator[Event]:
@@ -194,15 +161,6 @@ def _dashboard_event(dashboard: ResolvedDashboard) -> Event:
 def _event(kind: str, data: dict[str, Any]) -> Event:
     """Return an event of one stream, which is not stored."""
     return Event(0, 0.0, "", kind, data)
-
-
-GONE_EVENT = _event("gone", {})
-"""The last event of a stream: the dashboard was deleted, or the client may no longer see it."""
-
-
-def _end(watcher: Watcher) -> None:
-    watcher.subscriber.offer(GONE_EVENT)
-    watcher.subscriber.close()
 
 
 def _shows(panel: ResolvedPanel, kind: str, target: object) -> bool:

@@ -9,13 +9,13 @@ from ....errors import Forbidden
 from ....model.keys import READ
 from ....model.links import DASHBOARD, Target
 from ...services.dashboards.resolver import ResolvedPanel
-from ...services.dashboards.watchers import Watcher
+from ...services.dashboards.watchers import DashboardWatcher
 from ..http import security_headers
+from ..http.watched_stream import send_watched_events
 from .control_state import ControlState
 from .handlers import DashboardBase
 from .page import PanelUrls, build_page
 from .preview import send_preview
-from .stream import send_dashboard_events
 
 _RESERVED_QUERY_NAMES = ("token",)
 """Query arguments of Jupyter."""
@@ -96,14 +96,13 @@ class DashboardEventsHandler(DashboardBase):
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
         _check_site(self)
-        await send_dashboard_events(self, await self._add_watcher(dashboard_id))
+        record = await self.get_owned_dashboard(dashboard_id)
+        await send_watched_events(self, self.context.dashboards, self._make_watcher(record.id))
 
-    async def _add_watcher(self, dashboard_id: str) -> Watcher:
-        record, caller, gate = await self.get_owned_dashboard(dashboard_id), self.principal, self.context.authenticator
+    def _make_watcher(self, dashboard_id: str) -> DashboardWatcher:
+        caller, gate = self.principal, self.context.authenticator
         version = self.int_argument("version")
-        watcher = Watcher(record.id, image_url, lambda: gate.is_still_valid(caller))
-        await self.context.dashboards.add(watcher, version)
-        return watcher
+        return DashboardWatcher(dashboard_id, lambda: gate.is_still_valid(caller), image_url, version)
 
 
 def image_url(panel: ResolvedPanel) -> str:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....errors import NotFound
 from ....model.formats import get_format
 from ....model.snippets import Snippets
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel, resolve_dashboard
-from ...services.dashboards.watchers import Watcher
+from ...services.dashboards.watchers import DashboardWatcher
 from ...services.links.resolver import LinkNotFound
 from ..dashboards.control_state import ControlState
 from ..dashboards.json_views import panel_json
 from ..dashboards.page import DashboardPage, PanelUrls, build_page
 from ..dashboards.preview import send_preview
-from ..dashboards.stream import send_dashboard_events
 from ..http import security_headers
+from ..http.watched_stream import send_watched_events
 from ..live.request import asks_for_record
 from .public_figure import PublicFigure
 from .public_live import ParameterGrant, PublicLiveFigure
@@ -76,17 +75,9 @@ class DashboardRenderer(LinkRenderer):
         self.count_view()
 
     async def send_events(self) -> None:
-        links, token, link_id = self.context.links, self._token, self.link.id
-
-        async def is_authorized() -> bool:
-            try:
-                return (await links.find(token)).link.id == link_id
-            except NotFound:
-                return False
-
-        watcher = Watcher(self.link.target.id, panel_url, is_authorized)
-        await self.context.dashboards.add(watcher, self.handler.int_argument("version"))
-        await send_dashboard_events(self.handler, watcher)
+        version = self.handler.int_argument("version")
+        watcher = DashboardWatcher(self.link.target.id, self.make_revalidation(), panel_url, version)
+        await send_watched_events(self.handler, self.context.dashboards, watcher)
 
     def describe_embedding(self, fit: FitSize) -> Embedding:
         title = self.dashboard.record.layout.title

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ....errors import Conflict, FigServeError, InvalidInput, NotFound, OutputInvalid
+from ....errors import Conflict, FigServeError, InvalidInput, OutputInvalid
 from ....model.formats import get_live_format
 from ....model.live import LiveDeclaration, LiveRequest
 from ....model.parameters import SIZES, Parameters
@@ -15,10 +15,10 @@ from ...services.links.resolver import LinkNotFound
 from ...services.live.registry import LiveTarget
 from ...services.live.watchers import LiveWatcher
 from ..http.handler import PublicHandler
+from ..http.watched_stream import send_watched_events
 from ..live.page import make_live_page
 from ..live.request import FORMAT_PARAMETER, asks_for_frame, asks_for_record, is_about_record, parse_device_pixel_ratio
 from ..live.responder import LiveResponder
-from ..live.stream import send_live_events
 from .renderer import LinkRenderer
 
 
@@ -184,7 +184,6 @@ class LiveRenderer(LinkRenderer):
 
     async def send_events(self) -> None:
         """Send what the page follows: the figure's changes, and the progress of calls that this link allows."""
-        links, token, link_id, watched = self.context.links, self._token, self.link.id, self.target.record.id
         locked, allowed = self.grant.locked, self.grant.allowed
         fixed = {
             item.name: locked.get(item.name, item.default)
@@ -192,14 +191,8 @@ class LiveRenderer(LinkRenderer):
             if item.name not in allowed
         }
 
-        async def is_authorized() -> bool:
-            try:
-                return (await links.find(token)).link.id == link_id
-            except NotFound:
-                return False
-
-        watcher = LiveWatcher(watched, is_authorized, fixed)
-        await send_live_events(self.handler, watcher)
+        watcher = LiveWatcher(self.target.record.id, self.make_revalidation(), fixed)
+        await send_watched_events(self.handler, self.context.live.watchers, watcher)
 
     async def send_image(self, suffix: str) -> None:
         image = PublicLiveFigure(self.handler, self.target, self.grant, self.link.id, self.cache_control_for)

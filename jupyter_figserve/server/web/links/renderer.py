@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ....errors import NotFound
 from ....model.snippets import Snippets
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ..http import security_headers
@@ -87,8 +88,20 @@ class LinkRenderer(ABC):
         raise LinkNotFound
 
     async def send_events(self) -> None:
-        """Send the event stream of a dashboard."""
+        """Send the event stream of the page."""
         raise LinkNotFound
+
+    def make_revalidation(self) -> Callable[[], Awaitable[bool]]:
+        """Return a function that tells whether the link still opens; an idle stream holds no more than that."""
+        links, token, link_id = self.context.links, self._token, self.link.id
+
+        async def is_authorized() -> bool:
+            try:
+                return (await links.find(token)).link.id == link_id
+            except NotFound:
+                return False
+
+        return is_authorized
 
     def describe_embedding(self, fit: FitSize) -> Embedding:
         """Return the content of an oEmbed response."""

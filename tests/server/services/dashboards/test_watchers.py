@@ -11,7 +11,7 @@ import pytest
 from jupyter_figserve.model.dashboards import TEXT, Layout, PanelSpec
 from jupyter_figserve.model.events import DASHBOARD_PUBLISHED, Event
 from jupyter_figserve.model.figures import Identity
-from jupyter_figserve.server.services.dashboards.watchers import DashboardWatchers, Watcher
+from jupyter_figserve.server.services.dashboards.watchers import DashboardWatcher, DashboardWatchers
 from jupyter_figserve.server.services.events.event_broker import EventBroker
 from jupyter_figserve.server.services.live.service import LiveService
 from jupyter_figserve.store.admin.opening import open_store
@@ -78,22 +78,22 @@ async def publish(store, markdown: str) -> str:
     return (await store.dashboards.publish(IDENTITY, layout, None)).id
 
 
-def make_watcher(dashboard_id: str) -> Watcher:
+def make_watcher(dashboard_id: str, version: int | None = None) -> DashboardWatcher:
     async def is_authorized() -> bool:
         return True
 
-    return Watcher(dashboard_id, lambda panel: "", is_authorized)
+    return DashboardWatcher(dashboard_id, is_authorized, lambda panel: "", version)
 
 
-def versions(watcher: Watcher) -> list[object]:
+def versions(watcher: DashboardWatcher) -> list[object]:
     return [event.data["version"] for event in watcher.subscriber.pop_all() if event.kind == "dashboard"]
 
 
 async def test_a_change_during_the_first_read_is_sent(store, broker, watchers, reads):
     """A version published after the dashboard was read, but before the read returned, reaches the stream."""
-    watcher = make_watcher(await publish(store, "one"))
+    watcher = make_watcher(await publish(store, "one"), 1)
     gate = reads.hold()
-    adding = asyncio.create_task(watchers.add(watcher, 1))
+    adding = asyncio.create_task(watchers.add(watcher))
     await reads.begun()
     await publish(store, "two")
     waking = asyncio.create_task(broker.wake())
@@ -105,9 +105,9 @@ async def test_a_change_during_the_first_read_is_sent(store, broker, watchers, r
 
 async def test_updates_are_sent_in_order(store, broker, watchers, reads):
     """A slow read of an old version does not replace a newer one."""
-    watcher = make_watcher(await publish(store, "one"))
-    await watchers.add(watcher, 1)
-    old, published = reads.hold(), Event(0, 0.0, "ann", DASHBOARD_PUBLISHED, {"dashboard": watcher.dashboard})
+    watcher = make_watcher(await publish(store, "one"), 1)
+    await watchers.add(watcher)
+    old, published = reads.hold(), Event(0, 0.0, "ann", DASHBOARD_PUBLISHED, {"dashboard": watcher.target})
     await publish(store, "two")
     broker.announce("ann", published.kind, published.data)
     await reads.begun()
@@ -118,8 +118,8 @@ async def test_updates_are_sent_in_order(store, broker, watchers, reads):
     old.set()
     await broker.wake()
     assert versions(watcher)[:2] == [2, 3]
-    later = make_watcher(watcher.dashboard)
-    await watchers.add(later, 2)
+    later = make_watcher(watcher.target, 2)
+    await watchers.add(later)
     assert versions(later) == [3]
     for one in (watcher, later):
         watchers.remove(one)
@@ -127,8 +127,8 @@ async def test_updates_are_sent_in_order(store, broker, watchers, reads):
 
 async def test_a_dashboard_without_watchers_is_not_kept(store, broker, watchers, reads):
     """When the last watcher leaves during an update, the next one reads the dashboard again."""
-    watcher = make_watcher(await publish(store, "one"))
-    await watchers.add(watcher, 1)
+    watcher = make_watcher(await publish(store, "one"), 1)
+    await watchers.add(watcher)
     await publish(store, "two")
     gate = reads.hold()
     waking = asyncio.create_task(broker.wake())
@@ -137,21 +137,21 @@ async def test_a_dashboard_without_watchers_is_not_kept(store, broker, watchers,
     gate.set()
     await waking
     await publish(store, "three")
-    later = make_watcher(watcher.dashboard)
-    await watchers.add(later, 2)
+    later = make_watcher(watcher.target, 2)
+    await watchers.add(later)
     assert versions(later) == [3]
     watchers.remove(later)
 
 
 async def test_a_deleted_dashboard_ends_its_streams(store, broker, watchers):
     """Those that are open, and one that is added afterwards."""
-    watcher = make_watcher(await publish(store, "one"))
-    await watchers.add(watcher, 1)
-    record = await store.dashboards.find(watcher.dashboard)
+    watcher = make_watcher(await publish(store, "one"), 1)
+    await watchers.add(watcher)
+    record = await store.dashboards.find(watcher.target)
     await store.dashboards.delete(record)
     await broker.wake()
-    late = make_watcher(watcher.dashboard)
-    await watchers.add(late, 1)
+    late = make_watcher(watcher.target, 1)
+    await watchers.add(late)
     for one in (watcher, late):
         assert [event.kind for event in one.subscriber.pop_all()] == ["gone"]
         assert one.subscriber.is_closed
@@ -160,9 +160,9 @@ async def test_a_deleted_dashboard_ends_its_streams(store, broker, watchers):
 
 async def test_a_client_that_leaves_while_it_is_added_leaves_nothing(store, broker, watchers, reads):
     """A cancelled ``add`` removes the watcher, and without watchers no timer runs."""
-    watcher = make_watcher(await publish(store, "one"))
+    watcher = make_watcher(await publish(store, "one"), 1)
     reads.hold()
-    adding = asyncio.create_task(watchers.add(watcher, 1))
+    adding = asyncio.create_task(watchers.add(watcher))
     await reads.begun()
     adding.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -174,8 +174,8 @@ async def test_a_client_that_leaves_while_it_is_added_leaves_nothing(store, brok
 async def test_watchers_added_together_share_one_listener(store, broker, watchers):
     """After all of them have left, the broker has no listener."""
     dashboard_id = await publish(store, "one")
-    added = [make_watcher(dashboard_id) for _ in range(5)]
-    await asyncio.gather(*(watchers.add(one, 1) for one in added))
+    added = [make_watcher(dashboard_id, 1) for _ in range(5)]
+    await asyncio.gather(*(watchers.add(one) for one in added))
     assert len(broker._listeners) == 1
     for one in added:
         watchers.remove(one)

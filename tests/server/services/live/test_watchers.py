@@ -44,7 +44,7 @@ def watcher(is_open=lambda: True, **fixed) -> LiveWatcher:
 async def test_visitors_hear_no_names(broker):
     """Only what happened is sent, to the watchers of this live figure."""
     watchers, one, other = LiveWatchers(broker), watcher(), watcher()
-    other.live = "l2"
+    other.target = "l2"
     await watchers.add(one)
     await watchers.add(other)
     for kind in (REFRESHED, CHANGED, GONE, "figure.published"):

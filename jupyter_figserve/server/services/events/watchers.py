@@ -1,0 +1,91 @@
+"""Watchers: the open streams of one kind of thing, and the right of each to stay open. Server process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from ....model.events import Event
+from .event_broker import EventBroker
+from .subscriber import Subscriber
+
+GONE_EVENT = Event(0, 0.0, "", "gone", {})
+"""The last event of a stream: its target was deleted, or the client may no longer see it."""
+
+
+@dataclass(eq=False, slots=True)
+class Watcher:
+    """One open stream. Small: a thousand idle ones are normal, so it does not hold what it watches.
+
+    Parameters
+    ----------
+    target
+        Id of what it watches.
+    is_authorized
+        Whether the client would be admitted now.
+    """
+
+    target: str
+    is_authorized: Callable[[], Awaitable[bool]]
+    subscriber: Subscriber = field(default_factory=Subscriber, kw_only=True)
+
+    def end(self) -> None:
+        """End the stream with its last event."""
+        self.subscriber.offer(GONE_EVENT)
+        self.subscriber.close()
+
+
+W = TypeVar("W", bound=Watcher)
+
+
+class Watchers(Generic[W]):
+    """The watchers by target; listens to the event broker while there are any. Subclasses send them events."""
+
+    def __init__(self, events: EventBroker) -> None:
+        self._events = events
+        self._watchers: dict[str, set[W]] = {}
+        self._stop: Callable[[], None] | None = None
+        self._listen_lock = asyncio.Lock()
+
+    async def add(self, watcher: W) -> None:
+        """Register a watcher for all events from now on."""
+        self._watchers.setdefault(watcher.target, set()).add(watcher)
+        try:
+            async with self._listen_lock:
+                if self._stop is None:
+                    self._stop = await self._events.listen(self._on_event, self._end_unauthorized)
+        except BaseException:
+            self.remove(watcher)
+            raise
+
+    def remove(self, watcher: W) -> None:
+        watcher.subscriber.close()
+        remaining = self._watchers.get(watcher.target, set())
+        remaining.discard(watcher)
+        if not remaining:
+            self._watchers.pop(watcher.target, None)
+        if not self._watchers and self._stop is not None:
+            self._stop()
+            self._stop = None
+
+    def close(self) -> None:
+        """End all streams."""
+        for watcher in self._all():
+            watcher.subscriber.close()
+
+    async def _on_event(self, event: Event) -> None:
+        """Send an event to the watchers that it concerns."""
+
+    def _watchers_of(self, target: object) -> list[W]:
+        return list(self._watchers.get(str(target), ()))
+
+    def _all(self) -> list[W]:
+        return [watcher for watchers in self._watchers.values() for watcher in watchers]
+
+    async def _end_unauthorized(self) -> None:
+        """End the streams whose link or key was revoked or paused; called after any write to the catalog."""
+        for watcher in self._all():
+            if not watcher.subscriber.is_closed and not await watcher.is_authorized():
+                watcher.end()

@@ -1,0 +1,24 @@
+"""The event stream of a page that watches one thing, for its owner and for the viewers of a link. Server process."""
+
+from __future__ import annotations
+
+from ...services.events.watchers import GONE_EVENT, W, Watchers
+from . import sse
+from .handler import FigServeHandler
+
+
+async def send_watched_events(handler: FigServeHandler, watchers: Watchers[W], watcher: W) -> None:
+    """Respond with the stream of a watcher, which is registered now and removed at the end.
+
+    It holds the watcher but not what it watches, which would be most of the memory of a thousand idle streams.
+    """
+    await watchers.add(watcher)
+    try:
+        sse.start_stream(handler)
+        if handler.request.method == "HEAD":
+            handler.finish()
+            return
+        stream = sse.send_events(handler, watcher.subscriber, watcher.is_authorized, farewell=GONE_EVENT)
+        await handler.run_until_disconnect(stream)
+    finally:
+        watchers.remove(watcher)
