@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import logging
-import os
 import threading
 from collections import deque
 from collections.abc import Mapping
@@ -14,12 +12,12 @@ from typing import Any
 
 from ...errors import FigServeError
 from .client import FigServeClient
+from .process_worker import FLUSH_TIMEOUT, ProcessWorker
 
 MAX_SOURCE_BYTES = 64 * 2**20
 MAX_QUEUE_LENGTH = 64
 MAX_QUEUE_BYTES = 256 * 2**20
 QUEUE_TIMEOUT = 5.0
-FLUSH_TIMEOUT = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -133,32 +131,10 @@ class SourceUploader:
         _log.log(level, "A published figure cannot be rendered in other sizes and formats: %s", reason)
 
 
-_uploader: SourceUploader | None = None
-_lock = threading.Lock()
+_uploader = ProcessWorker(SourceUploader)
+flush = _uploader.flush
 
 
 def enqueue(source: Upload) -> bool:
     """Queue an upload in this process's uploader."""
-    global _uploader
-    with _lock:
-        if _uploader is None:
-            _uploader = SourceUploader()
-            atexit.register(flush)
-        uploader = _uploader
-    return uploader.put(source)
-
-
-def flush(timeout: float = FLUSH_TIMEOUT) -> bool:
-    """Wait until this process's sources are sent, at most ``timeout`` seconds; return whether they are."""
-    return _uploader is None or _uploader.flush(timeout)
-
-
-def _reset_after_fork() -> None:
-    """Start empty in a forked child: it has no copy of the thread, and the parent sends its own uploads."""
-    global _uploader, _lock
-    _uploader, _lock = None, threading.Lock()
-    atexit.unregister(flush)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reset_after_fork)
+    return _uploader.get().put(source)

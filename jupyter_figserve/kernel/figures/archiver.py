@@ -7,9 +7,7 @@ still looks as it was published.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -19,12 +17,12 @@ from weakref import WeakKeyDictionary
 
 from ...model.figures import MAX_VECTOR_BYTES, EncodedImage
 from ..client.client import FigServeClient
+from ..client.process_worker import FLUSH_TIMEOUT, ProcessWorker
 from .cell_monitor import CellMonitor
 
 if TYPE_CHECKING:
     from ...plotting.encode import EncodedFigure
 
-FLUSH_TIMEOUT = 5.0
 _MAX_QUEUE_LENGTH = 64
 _MAX_QUEUE_BYTES = 256 * 2**20
 _MAX_WAIT = 10.0
@@ -192,32 +190,10 @@ class Archiver:
                 self._changed.notify_all()
 
 
-_archiver: Archiver | None = None
-_lock = threading.Lock()
+_archiver = ProcessWorker(Archiver)
+flush = _archiver.flush
 
 
 def enqueue(job: SnapshotJob | UnpickledJob) -> None:
     """Queue a figure in this process's archiver."""
-    global _archiver
-    with _lock:
-        if _archiver is None:
-            _archiver = Archiver()
-            atexit.register(flush)
-        archiver = _archiver
-    archiver.put(job)
-
-
-def flush(timeout: float = FLUSH_TIMEOUT) -> bool:
-    """Draw and send this process's images, at most ``timeout`` seconds; return whether all are sent."""
-    return _archiver is None or _archiver.flush(timeout)
-
-
-def _reset_after_fork() -> None:
-    """Start empty in a forked child: it has no copy of the thread, and the parent draws its own figures."""
-    global _archiver, _lock
-    _archiver, _lock = None, threading.Lock()
-    atexit.unregister(flush)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reset_after_fork)
+    _archiver.get().put(job)

@@ -1,12 +1,49 @@
-"""Checks that a figure is available in a format and size before its URL is given away. Kernel."""
+"""URLs of images, given away only where the figure is available in the format and size. Kernel."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...errors import FigServeError, NotFound, UnsupportedType
-from ...model.formats import Format
+from ...model import snippets
+from ...model.formats import Format, get_format
+
+
+class HasImageUrl(ABC):
+    """An object with a page, whose image has the same URL plus a suffix."""
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """URL of the page."""
+
+    def image_url(
+        self,
+        format: str = "png",
+        *,
+        width: float | None = None,
+        height: float | None = None,
+        dpi: float | None = None,
+    ) -> str:
+        """Return the URL of the image; ``width`` and ``height`` are in pixels.
+
+        A link serves only the sizes on the server's list; its ``signed_image_url`` allows others.
+
+        Raises
+        ------
+        UnsupportedType
+            The figure is not available so; the message says why.
+        """
+        row, sizes = get_format(format), {"width": width, "height": height, "dpi": dpi}
+        url = snippets.image_url(self.url, row.name, width=width, height=height, dpi=dpi)
+        self._check_image(url, row, sizes)
+        return url
+
+    @abstractmethod
+    def _check_image(self, url: str, row: Format, sizes: Mapping[str, float | None]) -> None:
+        """Raise ``UnsupportedType`` if the image is known to be unavailable."""
 
 
 def check_available(

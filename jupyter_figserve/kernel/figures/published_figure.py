@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,15 +12,15 @@ from urllib.parse import urlsplit
 
 from ...errors import FigServeError, InvalidInput
 from ...model.figures import EncodedImage
-from ...model.formats import get_format
+from ...model.formats import Format, get_format
 from ...model.links import DEFAULT_LINK_LIFE
 from ...model.times import parse_expiry
 from ..client import source_uploader
 from ..client.client import FigServeClient
 from ..client.connection import Connection
 from . import display
-from .availability import check_available
-from .shared_link import HasImageUrl, SharedLink
+from .availability import HasImageUrl, check_available
+from .shared_link import SharedLink
 from .sharing import Shareable
 
 __all__ = ["Published", "FigureVersion", "SharedLink"]
@@ -118,25 +118,8 @@ class Published(Shareable, HasImageUrl):
         reason = self._source_fault or self._find_availability()["limitation"]
         return None if reason is None else str(reason)
 
-    def image_url(
-        self,
-        format: str = "png",
-        *,
-        width: float | None = None,
-        height: float | None = None,
-        dpi: float | None = None,
-    ) -> str:
-        """Return the URL of the image; ``width`` and ``height`` are in pixels.
-
-        Raises
-        ------
-        UnsupportedType
-            The figure is not available so; the message says why.
-        """
-        url = super().image_url(format, width=width, height=height, dpi=dpi)
-        sizes = {"width": width, "height": height, "dpi": dpi}
-        check_available(get_format(format), sizes, self._record, self._find_availability)
-        return url
+    def _check_image(self, url: str, row: Format, sizes: Mapping[str, float | None]) -> None:
+        check_available(row, sizes, self._record, self._find_availability)
 
     def versions(self) -> list[FigureVersion]:
         """List the stored versions, in the server's order."""

@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ...errors import Conflict
-from ...model import snippets
-from ...model.formats import get_format
+from ...model.formats import Format, get_format
 from ..client.client import FigServeClient
 from . import display
-from .availability import check_available
-
-
-class HasImageUrl:
-    """An object with a page, whose image has the same URL plus a suffix."""
-
-    @property
-    def url(self) -> str:
-        raise NotImplementedError
-
-    def image_url(
-        self,
-        format: str = "png",
-        *,
-        width: float | None = None,
-        height: float | None = None,
-        dpi: float | None = None,
-    ) -> str:
-        """Return the URL of the image; ``width`` and ``height`` are in pixels.
-
-        A link serves only the sizes on the server's list; ``signed_image_url`` allows others.
-        """
-        return snippets.image_url(self.url, get_format(format).name, width=width, height=height, dpi=dpi)
+from .availability import HasImageUrl, check_available
 
 
 class SharedLink(HasImageUrl):
@@ -60,29 +38,10 @@ class SharedLink(HasImageUrl):
             raise _url_unknown()
         return str(url)
 
-    def image_url(
-        self,
-        format: str = "png",
-        *,
-        width: float | None = None,
-        height: float | None = None,
-        dpi: float | None = None,
-    ) -> str:
-        """Return the URL of the image; ``width`` and ``height`` are in pixels.
-
-        A link serves only the sizes on the server's list; ``signed_image_url`` allows others.
-
-        Raises
-        ------
-        UnsupportedType
-            The figure is not available so; the message says why.
-        """
-        url = super().image_url(format, width=width, height=height, dpi=dpi)
+    def _check_image(self, url: str, row: Format, sizes: Mapping[str, float | None]) -> None:
         figure = self._entry.get("figure")
         if figure and url != self._entry.get("image_url"):
-            sizes = {"width": width, "height": height, "dpi": dpi}
-            check_available(get_format(format), sizes, {}, lambda: self._find_figure(figure))
-        return url
+            check_available(row, sizes, {}, lambda: self._find_figure(figure))
 
     def _find_figure(self, figure: str) -> dict[str, Any]:
         record: dict[str, Any] = self._client.get(f"api/figures/{figure}", version=self._entry.get("version"))

@@ -112,7 +112,7 @@ def test_a_forked_child_has_its_own_uploader(fake):
     child = os.fork()
     if child == 0:
         sent = (
-            source_uploader._uploader is None
+            not source_uploader._uploader.is_started
             and source_uploader.enqueue(pending(fake.client(), b"child"))
             and source_uploader.flush(10)
         )
