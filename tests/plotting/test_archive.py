@@ -15,16 +15,6 @@ from jupyter_figserve.plotting.pickling import pickle_figure
 from ..example_figures import line
 
 
-@pytest.fixture(autouse=True)
-def own_matplotlib():
-    """Use matplotlib's defaults on Agg, and close the figures of each test."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.use("Agg")
-        yield
-        plt.close("all")
-
-
 def source_of(figure, **options):
     encoded = encode(figure, with_state=True, **options)
     return pickle_figure(encoded.figure, encoded.state)

@@ -15,16 +15,6 @@ from jupyter_figserve.plotting.encode import encode
 from ..example_figures import constrained, line, overhanging
 
 
-@pytest.fixture(autouse=True)
-def own_matplotlib():
-    """Use matplotlib's defaults on Agg, and close the figures of each test."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.use("Agg")
-        yield
-        plt.close("all")
-
-
 def facts(figure):
     return {
         "canvas": figure.canvas,

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,14 +13,6 @@ from jupyter_figserve.plotting.charts import find_chart, is_colorbar
 FRAME = pd.DataFrame({"kind": list("aabbcc"), "value": [1, 2, 3, 4, 5, 7.0], "half": list("xyxyxy")})
 VALUES = np.random.default_rng(7).normal(size=60)
 GRID = np.meshgrid([1, 2], [1, 2])
-
-
-@pytest.fixture(autouse=True)
-def own_matplotlib():
-    """Close the figures of each test."""
-    mpl.use("Agg")
-    yield
-    plt.close("all")
 
 
 def chart(draw, projection=None):

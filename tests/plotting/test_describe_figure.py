@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
@@ -8,14 +7,6 @@ from matplotlib.figure import Figure
 
 from jupyter_figserve.model.texts import ALT_LENGTH, TITLE_LENGTH, validate_single_line
 from jupyter_figserve.plotting.describe_figure import describe_figure
-
-
-@pytest.fixture(autouse=True)
-def own_matplotlib():
-    """Close the figures of each test."""
-    mpl.use("Agg")
-    yield
-    plt.close("all")
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import sys
 
 import matplotlib as mpl
 import numpy as np
-import pytest
 from matplotlib import colors, dates, hatch, mathtext
 from matplotlib import pyplot as plt
 from matplotlib.path import Path as MplPath
@@ -20,16 +19,6 @@ from jupyter_figserve.plotting.drawing_state import DrawingState, changed_rcpara
 from jupyter_figserve.plotting.pickling import pickle_figure, unpickle_state
 
 from ..example_figures import line
-
-
-@pytest.fixture(autouse=True)
-def own_matplotlib():
-    """Use matplotlib's defaults on Agg, and close the figures of each test."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.use("Agg")
-        yield
-        plt.close("all")
 
 
 def travelled(state: DrawingState) -> DrawingState:

@@ -40,17 +40,6 @@ from ..example_figures import (
 MATPLOTLIB_FORMATS = ("png", "svg", "pdf", "jpg", "webp", "eps", "svgz")
 
 
-@pytest.fixture(autouse=True)
-def own_matplotlib():
-    """Use matplotlib's defaults on Agg, and close the figures of each test."""
-    mpl.use("Agg")
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.use("Agg")
-        yield
-        plt.close("all")
-
-
 def saved(figure, format="png", **options):
     buffer = io.BytesIO()
     figure.savefig(buffer, format=format, **options)

@@ -7,23 +7,12 @@ import threading
 
 import matplotlib as mpl
 import pytest
-from matplotlib import pyplot as plt
 
 from jupyter_figserve.errors import OutputInvalid
 from jupyter_figserve.plotting import by_value, pickling
 from jupyter_figserve.plotting.pickling import pickle_figure
 
 from ..example_figures import FIGURES, histograms, line
-
-
-@pytest.fixture(autouse=True)
-def own_matplotlib():
-    """Use matplotlib's defaults on Agg, and close the figures of each test."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.use("Agg")
-        yield
-        plt.close("all")
 
 
 def rendered(figure, **options):

@@ -29,16 +29,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def own_matplotlib():
-    """Each test starts without figures, and closes its own."""
-    mpl.use("Agg")
-    plt.close("all")
-    with mpl.rc_context():
-        yield
-    plt.close("all")
-
-
 def axes():
     return plt.figure().add_subplot()
 

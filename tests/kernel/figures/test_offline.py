@@ -113,3 +113,14 @@ def test_live_decorator_never_raises(batch, monkeypatch):
     with pytest.warns(UserWarning, match="is not detached"):
         animal = figserve.live(detach=True)(animal)
     assert animal(kind="Wolf") == "Wolf"
+
+
+def test_every_attribute_of_an_unpublished_figure_answers(batch, encoder):
+    """With a value, or with NotConnected; never with an error of another kind."""
+    with pytest.warns(UserWarning, match="Nothing is published"):
+        figure = figserve.publish(PNG, "sales")
+    for name in (name for name in dir(type(figure)) if not name.startswith("_")):
+        try:
+            getattr(figure, name)
+        except errors.NotConnected:
+            continue
