@@ -14,36 +14,61 @@ from ..model.figures import HIDPI_RATIO, MAX_VECTOR_BYTES, EncodedImage
 from ..model.formats import FORMATS, get_format_of_mimetype
 from .bounded_buffer import BoundedBuffer, LimitExceeded
 from .canvas import own_canvas, rc
-from .encode import EncodedFigure, encode
+from .drawing_state import DrawingState
+from .encode import EncodedFigure, encode, hash_salt
 from .images import payload_of
 from .isolation import isolated_call
 from .pickling import unpickle_state
 from .resolve import ResolvedFigure, find_figure
 
+_MAX_WAIT = 0.5
+"""Seconds for which the main thread waits for a live function, at most."""
 _MARK_BYTES = 60
 """Bytes that a marker takes in an SVG, at least."""
 # Glyphs as outlines, and images inside the file: it looks the same without the author's fonts and files.
 _SELF_CONTAINED: Mapping[str, Any] = {
     "svg.fonttype": "path",
     "svg.image_inline": True,
-    "svg.hashsalt": "jupyter_figserve",
 }
 
 
-def draw_from_source(source: bytes, max_bytes: int) -> list[EncodedImage]:
-    """Draw the lasting images of a figure that this process has pickled; other threads may draw meanwhile.
+def draw_in_background(source: bytes, max_bytes: int) -> list[EncodedImage] | None:
+    """Draw the lasting images of a figure that this process has pickled, while other threads may draw.
 
     Parameters
     ----------
     max_bytes
         Maximum size of the SVG.
+
+    Returns
+    -------
+    None if what all threads share has changed since: setting it would change what the others draw.
     """
+    state = unpickle_state(source)
+    if not state.is_current:
+        return None
     with isolated_call():
-        state = unpickle_state(source)
-        with state.applied():
-            found = find_figure(pickle.loads(source))  # noqa: S301  pickled by this process
-            assert found is not None
-            return draw_lasting(replace(found, tight=found.tight or state.tight), state.dpi, max_bytes)
+        images = _draw_in_state(source, state, max_bytes)
+    return images if state.is_current else None
+
+
+def draw_alone(source: bytes, max_bytes: int) -> list[EncodedImage]:
+    """Draw them between two cells, in the main thread.
+
+    Raises
+    ------
+    TimeoutError
+        A live function runs.
+    """
+    with isolated_call(max_wait=_MAX_WAIT):
+        return _draw_in_state(source, unpickle_state(source), max_bytes)
+
+
+def _draw_in_state(source: bytes, state: DrawingState, max_bytes: int) -> list[EncodedImage]:
+    with state.applied():
+        found = find_figure(pickle.loads(source))  # noqa: S301  pickled by this process
+        assert found is not None
+        return draw_lasting(replace(found, tight=found.tight or state.tight), state.dpi, max_bytes)
 
 
 def draw_if_unchanged(encoded: EncodedFigure, max_bytes: int) -> list[EncodedImage]:
@@ -85,7 +110,7 @@ def _draw_svg(found: ResolvedFigure, dpi: float | None, max_bytes: int) -> Encod
     options: dict[str, Any] = {"bbox_inches": "tight"} if found.tight else {}
     options |= {} if dpi is None else {"dpi": dpi}
     try:
-        with rc({**found.rc, **_SELF_CONTAINED}), own_canvas(found.figure):
+        with rc({**found.rc, **_SELF_CONTAINED, **hash_salt()}), own_canvas(found.figure):
             found.figure.savefig(buffer, format="svg", metadata={"Date": None}, **options)
     except LimitExceeded:
         return None

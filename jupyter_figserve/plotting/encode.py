@@ -58,7 +58,6 @@ _ACCEPTED = (
     "a matplotlib figure, Axes or artist, a seaborn, plotnine or pandas plot, a Pillow image, image bytes,"
     " or an object with an image or HTML representation (Plotly, Altair, Bokeh)"
 )
-# Any fixed text makes the ids of an SVG reproducible.
 _HASH_SALT = "jupyter_figserve"
 # matplotlib's own results; the other raster formats are written from the pixels.
 _SAVED_BY_MATPLOTLIB = frozenset({"svg", "pdf", "eps", "jpg", "webp"})
@@ -241,8 +240,6 @@ def _png_payload(raster: Raster) -> EncodedImage:
 
 
 def _saved_payload(figure: Figure, row: Format, options: Mapping[str, Any]) -> EncodedImage:
-    import matplotlib
-
     if row.name == "html":
         raise UnsupportedType("A matplotlib figure is not available as html. Use an image format such as png or svg.")
     if row.name == "svgz":
@@ -253,11 +250,18 @@ def _saved_payload(figure: Figure, row: Format, options: Mapping[str, Any]) -> E
         raster = draw(figure, options)
         return image_payload(image_of(raster.pixels), row, dpi=raster.dpi)
     buffer = io.BytesIO()
-    with own_canvas(figure) as canvas, rc({"svg.hashsalt": matplotlib.rcParams["svg.hashsalt"] or _HASH_SALT}):
+    with own_canvas(figure) as canvas, rc(hash_salt()):
         figure.savefig(buffer, format=row.name, **options, **_UNDATED.get(row.name, {}))
         dpi = canvas.saved_dpi if is_raster(row) else None
     data = buffer.getvalue()
     return payload_of(row, _EPS_DATE.sub(b"", data, count=1) if row.name == "eps" else data, dpi=dpi)
+
+
+def hash_salt() -> dict[str, str]:
+    """Return the rcParam that makes the ids of an SVG reproducible: the user's own value, else ours."""
+    import matplotlib
+
+    return {"svg.hashsalt": matplotlib.rcParams["svg.hashsalt"] or _HASH_SALT}
 
 
 def _encode_other(obj: object, rows: tuple[Format, ...], dpi: float | None) -> EncodedFigure:

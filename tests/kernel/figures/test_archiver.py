@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,10 +25,14 @@ class Job:
     target: PublishedVersion
     source: bytes = b"pickle"
     error: Exception | None = None
+    is_for_main_thread: bool = False
     drawn: threading.Event = field(default_factory=threading.Event)
     limits: list[int] = field(default_factory=list)
 
-    def draw(self, max_bytes: int) -> list[EncodedImage]:
+    def draw(self, max_bytes: int) -> list[EncodedImage] | None:
+        return None if self.is_for_main_thread else self.draw_alone(max_bytes)
+
+    def draw_alone(self, max_bytes: int) -> list[EncodedImage]:
         self.limits.append(max_bytes)
         self.drawn.set()
         if self.error:
@@ -152,3 +157,22 @@ def test_unpicklable_figure_is_rendered_between_cells(server, target, shell, mon
     assert threads == [threading.main_thread()]
     assert archive.flush(10)
     assert len(server.archived["figure0000000000", 2]) == 1
+
+
+def test_what_another_thread_cannot_draw_is_rendered_in_the_main_thread(server, target, shell):
+    """Between cells, as soon as it is known; at the end of the process too."""
+    archive, job = Archiver(), Job(target, is_for_main_thread=True)
+
+    async def end_cell():
+        archive.put(job)
+        shell.callbacks["post_run_cell"]()
+        while not job.drawn.is_set():
+            await asyncio.sleep(0.001)
+
+    asyncio.run(asyncio.wait_for(end_cell(), 10))
+    assert archive.flush(10)
+    last = Job(target, is_for_main_thread=True)
+    archive.put(last)
+    assert archive.flush(10)
+    assert last.drawn.is_set()
+    assert len(server.archived["figure0000000000", 2]) == 2
