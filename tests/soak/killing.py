@@ -1,6 +1,6 @@
 """A process that publishes without end is killed at any moment; then all that it acknowledged must be there and whole.
 
-Used by a few kills in every run (``tests/security/test_t_storage.py``) and by fifty in ``test_kills.py``.
+Used by a few kills in every run (``tests/security/test_storage.py``) and by fifty in ``test_kills.py``.
 """
 
 from __future__ import annotations

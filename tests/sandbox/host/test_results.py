@@ -1,7 +1,6 @@
 """Validation of a child's result: any bytes, possibly written by hostile code, become a result or one of our errors.
 
-The numbers are those of the attack lists in ``test_r_attacks`` and ``test_x_attacks``, where a real child of each tier
-runs one attack of each kind.
+In ``test_hostile_code`` and ``test_informed_attacks`` a real child of each tier runs one attack of each kind.
 """
 
 from __future__ import annotations
@@ -69,14 +68,14 @@ def test_a_frame_of_the_child_is_accepted():
 
 
 @pytest.mark.parametrize("status", [0, 1, None])
-def test_r13_an_exit_without_a_result(status: int | None):
+def test_an_exit_without_a_result(status: int | None):
     """A process that exits without a frame has made no figure."""
     with pytest.raises(NoFigure, match=r"os\._exit"):
         parse(None, status=status)
 
 
 @pytest.mark.parametrize(("status", "name"), [(-11, "SIGSEGV"), (-6, "SIGABRT"), (-31, "SIGSYS"), (-99, "signal 99")])
-def test_r12_a_crash_names_its_signal(status: int, name: str):
+def test_a_crash_names_its_signal(status: int, name: str):
     """A negative status is a signal: the code has crashed."""
     with pytest.raises(OutputInvalid, match=name) as caught:
         parse(None, status=status)
@@ -107,7 +106,7 @@ def test_r12_a_crash_names_its_signal(status: int, name: str):
         b"",
     ],
 )
-def test_x14_a_malformed_header(header: bytes):
+def test_a_malformed_header(header: bytes):
     """A header that is not valid JSON, or does not fit its parts, is refused."""
     with pytest.raises(OutputInvalid) as caught:
         parse(frame(header, b"x"))
@@ -129,7 +128,7 @@ def test_x14_a_malformed_header(header: bytes):
         {},
     ],
 )
-def test_x14_a_forged_error_stays_inside_its_fields(header: dict[str, Any]):
+def test_a_forged_error_stays_inside_its_fields(header: dict[str, Any]):
     """Its texts are short and have no control characters; its code is a single word."""
     with pytest.raises(FigServeError) as caught:
         parse(frame(header))
@@ -164,26 +163,26 @@ def test_errors_of_the_child(header: dict[str, Any], kind: type[FigServeError], 
 
 
 @pytest.mark.parametrize("data", [HTML, b"\x89PNG\r\n\x1a\n", b"GIF89a", b"", b"\x89PNG\r\n\x1a\n" + b"<" * 99])
-def test_r17_other_bytes_instead_of_a_png(data: bytes):
+def test_other_bytes_instead_of_a_png(data: bytes):
     """The first bytes decide, regardless of the header."""
     with pytest.raises(OutputInvalid):
         parsed(data, images=[{"width": 1, "height": 1}])
 
 
 @pytest.mark.parametrize("name", ["svg", "pdf", "eps", "svgz", "jpg", "webp"])
-def test_r17_html_in_another_format(name: str):
+def test_html_in_another_format(name: str):
     """HTML does not match any other format."""
     with pytest.raises(OutputInvalid, match="wrote something else"):
         parsed(HTML, of=job(name))
 
 
-def test_r17_html_as_a_thumbnail():
+def test_html_as_a_thumbnail():
     """A thumbnail is checked like an image."""
     with pytest.raises(OutputInvalid):
         parsed(PNG, HTML, thumbnail={})
 
 
-def test_r19_a_forged_header_with_too_many_pixels():
+def test_a_forged_header_with_too_many_pixels():
     """The size comes from the file's own header, not from the metadata."""
     forged = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 12_000, 12_000) + bytes(9)
     with pytest.raises(TooLarge) as caught:

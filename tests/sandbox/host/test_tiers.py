@@ -46,7 +46,7 @@ def started(*lacking: str, **settings) -> Sandbox:
     ],
 )
 def test_the_tier_of_a_host(lacking: tuple[str, ...], tier: str, reason: str, bait: Bait):
-    """R39: the tier is probed and reported with its reasons; files are unreadable in all; ``none`` runs no code."""
+    """The tier is probed and reported with its reasons; files are unreadable in all; ``none`` runs no code."""
     sandbox = started(*lacking)
     try:
         report = sandbox.renderer.status

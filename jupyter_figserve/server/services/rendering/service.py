@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+
+from cachetools import TTLCache
 
 from ....errors import OutputInvalid
 from ....model.figures import sha256_hex
@@ -24,9 +25,8 @@ class RenderService:
     def __init__(self, queue: RenderQueue, cache: RenderCache, clock: Clock) -> None:
         self.queue = queue
         self._cache = cache
-        self._clock = clock
         self._renders: SingleFlight[RenderResult] = SingleFlight()
-        self._failures: OrderedDict[str, tuple[float, OutputInvalid]] = OrderedDict()
+        self._failures: TTLCache[str, OutputInvalid] = TTLCache(_MAX_FAILURES, _FAILURE_SECONDS, timer=clock)
 
     @property
     def waiters(self) -> int:
@@ -59,9 +59,7 @@ class RenderService:
         try:
             rendered = await self.queue.render(job, low_priority=low_priority)
         except OutputInvalid as error:
-            self._failures[key] = (self._clock() + _FAILURE_SECONDS, error)
-            while len(self._failures) > _MAX_FAILURES:
-                self._failures.popitem(last=False)
+            self._failures[key] = error
             raise
         metadata = {name: getattr(rendered, name) for name in ("title", "alt", "output", "warnings")}
         cached = CachedRender(rendered.images, metadata | {"libraries": dict(rendered.libraries)})
@@ -69,7 +67,7 @@ class RenderService:
         return rendered
 
     def _raise_known_failure(self, key: str) -> None:
-        until, error = self._failures.get(key, (0.0, None))
-        if error is not None and self._clock() < until:
+        error = self._failures.get(key)
+        if error is not None:
             # Without the stack frames of the first time, to which each further raise would add its own.
             raise error.with_traceback(None)

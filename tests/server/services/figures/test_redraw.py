@@ -124,7 +124,7 @@ class TestOwner:
         assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "sandbox_unavailable", "600")
         assert (await owner.get(f"/figures/{figure['id']}.png")).status == 200
 
-    async def test_p1_a_hostile_source_is_an_error_without_words_for_strangers(self, owner, stranger, renderer):
+    async def test_a_hostile_source_is_an_error_without_words_for_strangers(self, owner, stranger, renderer):
         """422; only the owner sees the exception's message."""
         figure = await publish_with_source(owner)
         link = await owner.share(figure)
@@ -135,7 +135,7 @@ class TestOwner:
         assert theirs.status == 422
         assert "secret" not in theirs.text
 
-    async def test_p3_a_figure_of_another_matplotlib(self, owner, renderer):
+    async def test_a_figure_of_another_matplotlib(self, owner, renderer):
         """It is rendered if possible; else 422 names both versions, and the stored image is still served."""
         figure = await publish_with_source(owner, python="3.9", matplotlib="3.5.1")
         assert (await owner.get(f"/figures/{figure['id']}.svg")).status == 200
@@ -146,7 +146,7 @@ class TestOwner:
         assert "3.11.2" in answer.json()["error"]
         assert (await owner.get(f"/figures/{figure['id']}.png")).body == png()
 
-    async def test_p5_a_source_that_was_changed_on_disk_is_not_opened(self, owner, renderer, context, caplog):
+    async def test_a_source_that_was_changed_on_disk_is_not_opened(self, owner, renderer, context, caplog):
         """500 and a log line, and no job runs."""
         figure = await publish_with_source(owner)
         source = (await context.store.figures.get(figure["id"])).version.source

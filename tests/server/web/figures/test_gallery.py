@@ -164,7 +164,7 @@ class TestPage:
         assert "2 links" in (await owner.get("/")).text
 
     async def test_markup_in_any_word_is_text(self, owner, shop):
-        """Title, alternative text, notebook path, directory, search and label are escaped (D1)."""
+        """Title, alternative text, notebook path, directory, search and label are escaped."""
         await shop.session("k1", f"{EVIL}.ipynb")
         await shop.publish("evil", f"{EVIL}.ipynb", scope=f"/{EVIL}", session="k1", title=EVIL, alt=EVIL)
         for address in (

@@ -394,7 +394,7 @@ class TestSame:
         assert len(renderer.jobs) == 2
 
 
-async def test_r32_a_client_that_goes_away_frees_its_slot(owner, renderer, context):
+async def test_a_client_that_goes_away_frees_its_slot(owner, renderer, context):
     """Its job is cancelled, and none is left running or waiting."""
     renderer.gate.clear()
     body = json.dumps({"code": "while True: pass"}).encode()
@@ -535,14 +535,14 @@ class TestR36:
         bearer = await stranger.ask("POST", path, {"code": CODE}, {"Authorization": f"Bearer {good}"})
         assert bearer.status in (200, 201)
 
-    async def test_r37_a_cookie_alone_renders_nothing(self, browser, renderer, path):
+    async def test_a_cookie_alone_renders_nothing(self, browser, renderer, path):
         """403 without ``_xsrf``; with it, the request is that of our own pages."""
         answer = await browser.post(path, {"code": CODE})
         assert (answer.status, answer.code) == (403, "xsrf_missing")
         assert renderer.jobs == []
         assert (await browser.having(X_XSRFToken=browser.xsrf).post(path, {"code": CODE})).status in (200, 201)
 
-    async def test_r38_another_sites_page_renders_nothing(self, browser, stranger, make_key, renderer, path):
+    async def test_another_sites_page_renders_nothing(self, browser, stranger, make_key, renderer, path):
         """A foreign Origin gets 404, with a key and with a cookie."""
         key = stranger.bearing(await make_key("render"))
         for client in (key, browser.having(X_XSRFToken=browser.xsrf)):
