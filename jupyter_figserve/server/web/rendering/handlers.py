@@ -128,7 +128,7 @@ class RendersHandler(CodeHandler):
             "transparent": request.options.transparent or None,
         }
         return NewVersion(
-            identity=await self.make_identity(name),
+            identity=await self.make_identity(name, request.place),
             payloads=result.images[:1],
             title=result.title,
             alt=result.alt,

@@ -7,7 +7,7 @@ import base64
 import io
 import json
 import zipfile
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 import pytest
 
@@ -201,9 +201,14 @@ class TestInvalidValues:
         assert (await owner.ask("POST", "/api/renders", b"\xe4", {"Content-Type": "text/x-python"})).status == 400
         assert (await owner.ask("POST", "/api/renders", b"x", {"Content-Type": "image/png"})).status == 415
 
-    async def test_name_without_keep_is_rejected(self, owner):
-        """It would have no effect; and all figures cannot be published as one."""
-        assert (await owner.post("/api/renders", {"code": CODE, "name": "x"})).status == 400
+    @pytest.mark.parametrize("field", ["name", "collection", "notebook"])
+    async def test_name_without_keep_is_rejected(self, owner, field):
+        """It would have no effect, like a place; and all figures cannot be published as one."""
+        answer = await owner.post("/api/renders", {"code": CODE, field: "x"})
+        assert (answer.status, answer.json()["error"]) == (
+            400,
+            f"{field} is for figures that are kept; add keep=true.",
+        )
         assert (await owner.post("/api/renders", {"code": CODE, "keep": True, "figure": "all"})).status == 400
 
 
@@ -435,6 +440,38 @@ class TestKeep:
     async def test_without_a_name_it_is_called_after_its_title(self, owner):
         """As with publishing."""
         assert (await owner.post("/api/renders", {"code": CODE, "keep": True})).json()["name"] == "A-drawing"
+
+    @pytest.mark.parametrize("place", [{"collection": "nightly"}, {"notebook": "reports/sales.ipynb"}])
+    async def test_it_belongs_to_the_named_place(self, owner, stranger, make_key, place):
+        """As with publishing: the same figure for each key, and another one than elsewhere."""
+        wish = {"code": CODE, "keep": True, "name": "load"}
+        elsewhere = (await owner.post("/api/renders", wish)).json()
+        first = (await owner.post("/api/renders", wish | place)).json()
+        other = stranger.bearing(await make_key("render", "publish"))
+        again = await other.ask(
+            "POST",
+            f"/api/renders?{urlencode(place)}&keep=1&name=load&width=50",
+            CODE,
+            {"Content-Type": "text/x-python"},
+        )
+        assert (again.json()["id"], again.json()["version"]) == (first["id"], 2)
+        assert first["id"] != elsewhere["id"]
+        assert first | place == first
+        listed = (await owner.get("/api/figures", **place)).json()["figures"]
+        assert [one["id"] for one in listed] == [first["id"]]
+
+    @pytest.mark.parametrize(
+        ("place", "code"),
+        [
+            ({"collection": "a", "notebook": "b.ipynb"}, "two_places"),
+            ({"collection": "a/b"}, "invalid_name"),
+            ({"notebook": "../b.ipynb"}, "invalid_notebook"),
+        ],
+    )
+    async def test_an_invalid_place_is_rejected(self, owner, renderer, place, code):
+        """Before anything is rendered."""
+        answer = await owner.post("/api/renders", {"code": CODE, "keep": True, **place})
+        assert (answer.status, answer.code, renderer.jobs) == (400, code, [])
 
     async def test_other_sizes_are_rendered_from_the_code(self, owner, renderer):
         """With the original seed and figure number."""
