@@ -23,7 +23,8 @@ from ..client.front_end import find_shell
 from .registry import worker
 
 PROTOCOL = 1
-_MAX_CALL_BYTES = 2**20
+_MAX_MESSAGE_BYTES = 16 * 2**20
+_PING_SECONDS = 30.0
 _MIN_DELAY, _MAX_DELAY = 0.1, 5.0
 _CONNECT_TIMEOUT = 10.0
 _MIN_HEALTHY_SECONDS = 1.0
@@ -42,6 +43,7 @@ class Agent:
         self._changed = threading.Condition()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket: Any = None
+        self._is_closed = False
         threading.Thread(target=self._run, name="figserve-agent", daemon=True).start()
 
     def announce(self) -> None:
@@ -49,11 +51,25 @@ class Agent:
         with self._changed:
             self._addresses.clear()
             self._announcement += 1
+            if self._socket is not None:
+                self.last_error = ""
             loop = self._loop
         if loop is not None:
             # RuntimeError: the loop has ended with the kernel.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._send_hello)
+
+    def close(self) -> None:
+        """Close the connection for good, because another agent answers for this kernel."""
+        self._is_closed = True
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._close_socket)
+
+    def _close_socket(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
 
     def wait_until_registered(self, timeout: float = _REGISTRATION_TIMEOUT) -> None:
         """Wait until the server knows all live functions, so that they have URLs when the cell ends.
@@ -85,7 +101,7 @@ class Agent:
     async def _stay_connected(self) -> None:
         self._loop = loop = asyncio.get_running_loop()
         delay = _MIN_DELAY
-        while True:
+        while not self._is_closed:
             began = loop.time()
             try:
                 await self._run_connection()
@@ -120,8 +136,15 @@ class Agent:
             with self._changed:
                 # The response to an earlier hello lacks the functions registered since.
                 if message["announcement"] == self._announcement:
-                    self._addresses = message["live"]
+                    self._addresses, self.last_error = message["live"], ""
                     self._changed.notify_all()
+        elif message["op"] == "refused":
+            with self._changed:
+                if message["announcement"] == self._announcement:
+                    self.last_error = f"it refuses the declarations ({message['reason']})"
+                    self._changed.notify_all()
+        elif message["op"] == "announce":
+            self._send_hello()
 
     def _reply(self, origin: Any, head: dict[str, Any], body: bytes) -> None:
         """Send a response on the connection that the call came from, if it is still open; worker thread."""
@@ -146,7 +169,14 @@ class Agent:
         text = json.dumps(head).encode()
         if self._socket is not None:
             with contextlib.suppress(WebSocketClosedError):
-                self._socket.write_message(len(text).to_bytes(4, "big") + text + body, binary=True)
+                frame = len(text).to_bytes(4, "big") + text + body
+                self._socket.write_message(frame, binary=True).add_done_callback(_ignore_failure)
+
+
+def _ignore_failure(future: Any) -> None:
+    """Keep asyncio from printing the failure into the user's cell; the connection's end is noticed when reading."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _reason(error: Exception) -> str:
@@ -173,7 +203,13 @@ async def _connect(connection: Connection) -> Any:
         connect_timeout=_CONNECT_TIMEOUT,
         request_timeout=_CONNECT_TIMEOUT,
     )
-    return await websocket_connect(request, max_message_size=_MAX_CALL_BYTES, resolver=_make_resolver(address))
+    return await websocket_connect(
+        request,
+        max_message_size=_MAX_MESSAGE_BYTES,
+        # A server that vanished without closing the connection is noticed.
+        ping_interval=_PING_SECONDS,
+        resolver=_make_resolver(address),
+    )
 
 
 def _make_resolver(address: Address) -> Any:
@@ -218,6 +254,8 @@ def start_agent() -> Agent | None:
         return None
     with _lock:
         if _agent is None or _agent.connection is not connection:
+            if _agent is not None:
+                _agent.close()
             _agent = Agent(connection)
         return _agent
 

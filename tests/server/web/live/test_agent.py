@@ -89,13 +89,17 @@ async def test_invalid_answer(dial, owner, head, body, status):
         frame({"op": "hello", "protocol": PROTOCOL, "live": [HELLO] * 1_001}),
     ],
 )
-async def test_invalid_frame_closes_the_connection(dial, owner, data):
-    """The server goes on, and nothing is registered."""
+async def test_invalid_frame_is_ignored(dial, owner, data):
+    """What the kernel offers stays, and a hello that is not valid is refused with the reason."""
     async with dial() as connection:
+        await connection.offer(HELLO)
         await connection.send(data)
-        assert await connection.receive() is None
-        assert connection.socket.close_code == 1008
-    assert (await owner.get("/api/live")).json() == {"live": []}
+        if isinstance(data, bytes) and b'"hello"' in data:
+            refusal = await connection.receive()
+            assert (refusal["op"], bool(refusal["reason"])) == ("refused", True)
+        asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
+        await connection.answer(await connection.receive(), png())
+        assert (await asking).status == 200
 
 
 class TestSmall:
@@ -103,14 +107,21 @@ class TestSmall:
     def figserve_config(self) -> dict[str, object]:
         return {"live_bytes": 1_000, "live_queue": 2, "live_timeout": 0.2}
 
-    async def test_frame_that_is_too_large_closes_the_connection(self, dial, owner):
-        """A waiting request is told that the kernel is gone."""
+    async def test_image_that_is_too_large_fails_its_own_call_only(self, dial, owner):
+        """Even of a kernel that ignores the limit, which it is told: 413 names it, and the neighbours are answered."""
         async with dial() as connection:
-            await connection.offer(HELLO)
+            await connection.offer({**HELLO, "timeout": 20})
             asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
             call = await connection.receive()
+            assert call["max_bytes"] == 1_000
             await connection.answer(call, bytes(2**21))
-            assert (await asking).status in (503, 504)
+            answer = await asking
+            assert (answer.status, answer.code) == (413, "result_too_large")
+            assert "FigServe.live_bytes" in answer.text
+            for width in (1, 2, 3, 4):
+                asking = asyncio.ensure_future(owner.get("/live/k1/animal.png", width=width))
+                await connection.answer(await connection.receive(), png())
+                assert (await asking).status == 200
 
     async def test_full_queue_and_deadline(self, dial, owner):
         """Both calls wait until the deadline; the late answer is the stale image of the next request."""
