@@ -24,6 +24,8 @@ from .registry import worker
 
 PROTOCOL = 1
 _MAX_MESSAGE_BYTES = 16 * 2**20
+_MAX_HEAD_BYTES = 4 * 2**20
+"""The server reads no longer head of a message."""
 _PING_SECONDS = 30.0
 _MIN_DELAY, _MAX_DELAY = 0.1, 5.0
 _CONNECT_TIMEOUT = 10.0
@@ -167,10 +169,23 @@ class Agent:
         from tornado.websocket import WebSocketClosedError
 
         text = json.dumps(head).encode()
-        if self._socket is not None:
+        if len(text) > _MAX_HEAD_BYTES:
+            self._report_oversized(head, len(text))
+        elif self._socket is not None:
             with contextlib.suppress(WebSocketClosedError):
                 frame = len(text).to_bytes(4, "big") + text + body
                 self._socket.write_message(frame, binary=True).add_done_callback(_ignore_failure)
+
+    def _report_oversized(self, head: dict[str, Any], size: int) -> None:
+        """Say that a message is not sent, because the server would not read it."""
+        message = f"has {size:,} bytes without its image; the limit is {_MAX_HEAD_BYTES:,}"
+        if head["op"] == "answer":
+            error = {"type": "TooLarge", "code": "result_too_large", "message": f"The live figure's answer {message}."}
+            self._send({"op": "answer", "rid": head["rid"], "error": error})
+        elif head["op"] == "hello":
+            with self._changed:
+                self.last_error = f"the list of this kernel's live figures {message}"
+                self._changed.notify_all()
 
 
 def _ignore_failure(future: Any) -> None:

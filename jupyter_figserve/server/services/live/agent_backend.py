@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ....errors import FigServeError
+from ....errors import FigServeError, InvalidInput
 from ....model.live import LiveRequest
 from ....model.progress import ProgressListener
 from .backend import KernelUnavailable, next_generation
@@ -64,9 +64,19 @@ class AgentBackend:
             self._pending.pop(rid, None)
 
     def receive(self, head: dict[str, Any], body: bytes) -> None:
-        """Complete the call that a kernel's answer belongs to, or report its progress; others are dropped."""
+        """Complete the call that a kernel's answer belongs to, or report its progress.
+
+        What belongs to no call under way is dropped.
+
+        Raises
+        ------
+        InvalidInput
+            When the head does not say which call it belongs to.
+        """
         rid = head.get("rid")
-        pending = self._pending.get(rid) if isinstance(rid, int) else None
+        if not isinstance(rid, int):
+            raise InvalidInput("The frame's rid is not the number of a call.")
+        pending = self._pending.get(rid)
         if pending is None or pending.future.done():
             return
         if head.get("op") == "progress":
@@ -80,12 +90,16 @@ class AgentBackend:
         except FigServeError as error:
             pending.future.set_exception(error)
 
+    def fail_calls(self, error: FigServeError) -> None:
+        """Fail the calls under way, because what may be their answer cannot be read; they would wait for ever."""
+        for pending in list(self._pending.values()):
+            if not pending.future.done():
+                pending.future.set_exception(error)
+
     def close(self) -> None:
         """Fail the calls under way and all later ones, and close the connection."""
         if self.is_closed:
             return
         self.is_closed = True
-        for pending in list(self._pending.values()):
-            if not pending.future.done():
-                pending.future.set_exception(KernelUnavailable())
+        self.fail_calls(KernelUnavailable())
         self._disconnect()

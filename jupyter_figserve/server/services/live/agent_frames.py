@@ -8,7 +8,7 @@ from typing import Any
 from ....errors import InvalidInput
 from .kernel_answer import replace_surrogates
 
-MAX_HEAD_BYTES = 2**20
+MAX_HEAD_BYTES = 4 * 2**20
 _LENGTH_BYTES = 4
 
 

@@ -100,7 +100,10 @@ class ControlChannelBackend:
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(KernelUnavailable())
-        self._client.stop_channels()
+        try:
+            self._client.stop_channels()
+        except Exception as error:
+            logger.debug("A control channel did not close cleanly: %r", error)
         self._on_close(self)
 
     async def _ask(

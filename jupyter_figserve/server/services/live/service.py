@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from tornado.ioloop import IOLoop
 
-from ....errors import FigServeError, OutputInvalid, TooManyRequests, Unavailable, UnsupportedType
+from ....errors import OutputInvalid, TooManyRequests, Unavailable, UnsupportedType
 from ....model.live import LiveRequest
 from ....model.times import Clock
 from ..single_flight import SingleFlight
@@ -105,8 +105,8 @@ class LiveService:
             return
         try:
             await self.registry.register(self._owner, kernel, *discovered)
-        except FigServeError as error:
-            # Also when the agent has connected meanwhile: the channel is not needed.
+        except Exception as error:
+            # The agent has connected meanwhile, so that the channel is not needed; or the catalog cannot be written.
             channels.give_up(kernel, error)
 
     async def render(

@@ -1,7 +1,7 @@
 """WebSocket of a kernel's agent: the kernel sends what it offers, the server sends calls. Server process.
 
 Only a kernel's own key opens it: no browser, no login, no other key. All live figures of the kernel share the
-connection, so a frame that is not valid is ignored, and one that is too large fails only its own call.
+connection, so a frame that is not valid fails only the call under way, and one that is too large only its own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tornado import web
 from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from ....errors import Forbidden, InvalidInput, TooLarge
+from ....errors import Forbidden, InvalidInput, OutputInvalid, TooLarge
 from ....model.keys import PUBLISH
 from ....model.live import LiveDeclaration
 from ...services.live.agent_backend import AgentBackend
@@ -86,6 +86,8 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
             level = logging.DEBUG if self._has_warned else logging.WARNING
             self._has_warned = True
             logger.log(level, "A frame of the agent of kernel %s is ignored: %s", self.principal.kernel, error.message)
+            if self._backend is not None:
+                self._backend.fail_calls(OutputInvalid(f"The kernel's answer cannot be read. {error.message}"))
 
     def on_close(self) -> None:
         if self._backend is None:
@@ -120,10 +122,7 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
     async def _on_hello(self, head: dict[str, Any]) -> None:
         """Register what the kernel offers; ask it to announce that again later if it cannot be stored now.
 
-        Raises
-        ------
-        InvalidInput
-            When the declarations are not valid; those before them stay.
+        When the declarations are not valid, those before them stay, and the kernel is told why.
         """
         kernel, backend = self.principal.kernel, self._backend
         assert backend is not None
@@ -137,7 +136,6 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
             return
         except InvalidInput as error:
             self._send_if_open({"op": "refused", "announcement": head.get("announcement"), "reason": error.message})
-            raise
         except Exception:
             logger.exception("The live figures of kernel %s cannot be registered.", kernel)
             self._ask_to_announce_later()

@@ -130,7 +130,7 @@ async def test_no_cache_after_a_crowd_calls_again(context, declare, clock):
     assert fresh.image.payload not in (first.payload, (await late).image.payload)
 
 
-async def test_connection_that_drops_a_thousand_times(context, declare):
+async def test_connection_that_drops_again_and_again(context, declare):
     """Each request gets an image, the last good one marked as such, or the sentence; then all are answered again."""
     kernel = FakeKernel()
     first, requests = await declare(kernel), [LiveRequest({"n": n}, "png") for n in range(3)]
@@ -143,7 +143,7 @@ async def test_connection_that_drops_a_thousand_times(context, declare):
         except KernelUnavailable as error:
             outcomes.append(error.message)
 
-    for number in range(1_000):
+    for number in range(60):
         kernel.gate.clear() if number % 3 else kernel.gate.set()
         polling = [asyncio.ensure_future(poll(request)) for request in requests]
         await asyncio.sleep(0)
@@ -154,7 +154,7 @@ async def test_connection_that_drops_a_thousand_times(context, declare):
         await declare(kernel)
         assert old.is_closed
         await asyncio.gather(*polling)
-    assert len(outcomes) == 3_000
+    assert len(outcomes) == 180
     assert {type(outcome) for outcome in outcomes} <= {bool, str}
     results = [await context.live.render(await declare(kernel), request) for request in requests]
     assert [result.stale for result in results] == [None] * 3

@@ -89,14 +89,20 @@ async def test_invalid_answer(dial, owner, head, body, status):
         frame({"op": "hello", "protocol": PROTOCOL, "live": [HELLO] * 1_001}),
     ],
 )
-async def test_invalid_frame_is_ignored(dial, owner, data):
-    """What the kernel offers stays, and a hello that is not valid is refused with the reason."""
+async def test_invalid_frame_disturbs_no_other_call(dial, owner, data):
+    """What the kernel offers stays; a hello is refused with the reason, and another frame fails the call under way."""
     async with dial() as connection:
         await connection.offer(HELLO)
+        asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
+        call = await connection.receive()
         await connection.send(data)
         if isinstance(data, bytes) and b'"hello"' in data:
             refusal = await connection.receive()
             assert (refusal["op"], bool(refusal["reason"])) == ("refused", True)
+            await connection.answer(call, png())
+            assert (await asking).status == 200
+        else:
+            assert (await asking).status == 422
         asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
         await connection.answer(await connection.receive(), png())
         assert (await asking).status == 200
@@ -163,16 +169,21 @@ async def test_closed_connection_fails_waiting_requests(dial, owner):
 
 
 async def test_answers_without_a_call_are_dropped(dial, owner):
-    """A second answer, and one to a call that was never made."""
+    """A second answer, and one to a call that was never made; one that names no call fails the call under way."""
     async with dial() as connection:
         await connection.offer(HELLO)
         asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
         call = await connection.receive()
         await connection.answer({"rid": 10**9}, png(grey=1))
-        await connection.answer({"rid": "x"}, png(grey=1))
         await connection.answer(call, png(grey=2))
         await connection.answer(call, png(grey=3))
         assert (await asking).body == png(grey=2)
+        for rid in ([], {}, "x", None, 1.5):
+            asking = asyncio.ensure_future(owner.get("/live/k1/animal.png", headers={"Cache-Control": "no-cache"}))
+            await connection.receive()
+            await connection.answer({"rid": rid}, png())
+            answer = await asking
+            assert (answer.status, "cannot be read" in answer.json()["error"]) == (422, True)
 
 
 async def test_markup_in_a_declaration_is_text(dial, owner):
