@@ -12,23 +12,22 @@ import json
 import logging
 import os
 import random
-import socket
+import ssl
 import threading
+import warnings
 from typing import Any
 
 from ...errors import FigServeError, NotConnected
-from ..client.address import UNIX, Address
 from ..client.connection import Connection, find_connection
+from ..client.connection_pool import explain_certificate
 from ..client.front_end import find_shell
+from .agent_socket import THREAD, explain_failure, mute_tornado, open_socket
 from .registry import worker
 
 PROTOCOL = 1
-_MAX_MESSAGE_BYTES = 16 * 2**20
 _MAX_HEAD_BYTES = 4 * 2**20
 """The server reads no longer head of a message."""
-_PING_SECONDS = 30.0
 _MIN_DELAY, _MAX_DELAY = 0.1, 5.0
-_CONNECT_TIMEOUT = 10.0
 _MIN_HEALTHY_SECONDS = 1.0
 _REGISTRATION_TIMEOUT = 2.0
 _log = logging.getLogger(__name__)
@@ -46,7 +45,9 @@ class Agent:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket: Any = None
         self._is_closed = False
-        threading.Thread(target=self._run, name="figserve-agent", daemon=True).start()
+        self._advice: str | None = None
+        self._has_advised = False
+        threading.Thread(target=self._run, name=THREAD, daemon=True).start()
 
     def announce(self) -> None:
         """Announce the current live functions to the server."""
@@ -82,6 +83,13 @@ class Agent:
         with self._changed:
             self._changed.wait_for(lambda: bool(self.last_error) or names <= self._addresses.keys(), timeout)
 
+    def find_advice(self) -> str | None:
+        """Return what the user has to mend so that the agent can connect; None if nothing, or if said before."""
+        if self._has_advised or self._advice is None:
+            return None
+        self._has_advised = True
+        return self._advice
+
     def address_of(self, name: str, timeout: float) -> dict[str, str]:
         """Return ``id``, ``url`` and ``lasting_url`` of a live figure.
 
@@ -97,6 +105,7 @@ class Agent:
             return self._addresses[name]
 
     def _run(self) -> None:
+        mute_tornado()
         with contextlib.suppress(RuntimeError):
             asyncio.run(self._stay_connected())
 
@@ -109,8 +118,10 @@ class Agent:
                 await self._run_connection()
             except Exception as error:
                 # No failure here may disturb the user's cell: reconnect.
+                if isinstance(error, ssl.SSLCertVerificationError):
+                    self._advice = explain_certificate(self.connection.client.address, error)
                 with self._changed:
-                    self.last_error = _reason(error)
+                    self.last_error = explain_failure(error, self.connection.client.address)
                     self._changed.notify_all()
                 _log.debug("The connection to %s failed: %s", self.connection.url, error)
             self._socket = None
@@ -119,7 +130,7 @@ class Agent:
             await asyncio.sleep(delay * random.uniform(0.7, 1.3))  # many kernels may reconnect at once
 
     async def _run_connection(self) -> None:
-        self._socket = await _connect(self.connection)
+        self._socket = await open_socket(self.connection.client)
         self.last_error = ""
         self._send_hello()
         while (message := await self._socket.read_message()) is not None:
@@ -194,58 +205,6 @@ def _ignore_failure(future: Any) -> None:
         future.exception()
 
 
-def _reason(error: Exception) -> str:
-    code = getattr(error, "code", None)
-    if code in (401, 403):
-        return "it rejects this kernel's key; restart the kernel"
-    if code == 404:
-        return "it does not support live figures"
-    return f"it cannot be reached ({error or type(error).__name__})"
-
-
-async def _connect(connection: Connection) -> Any:
-    from tornado.httpclient import HTTPRequest
-    from tornado.websocket import websocket_connect
-
-    address, client = connection.client.address, connection.client
-    scheme = "wss" if address.scheme == "https" else "ws"
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    where = "localhost" if address.scheme == UNIX else f"{host}:{address.port}"
-    request = HTTPRequest(
-        f"{scheme}://{where}{address.prefix}/api/agent",
-        headers=client.credential,
-        ca_certs=client.ca_file,
-        connect_timeout=_CONNECT_TIMEOUT,
-        request_timeout=_CONNECT_TIMEOUT,
-    )
-    return await websocket_connect(
-        request,
-        max_message_size=_MAX_MESSAGE_BYTES,
-        # A server that vanished without closing the connection is noticed.
-        ping_interval=_PING_SECONDS,
-        resolver=_make_resolver(address),
-    )
-
-
-def _make_resolver(address: Address) -> Any:
-    """Return a resolver that runs in this thread: tornado's uses an executor, which would delay Python's exit."""
-    from tornado.netutil import Resolver
-
-    class InThread(Resolver):
-        def initialize(self) -> None:
-            """Nothing to set up."""
-
-        async def resolve(
-            self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
-        ) -> list[tuple[int, Any]]:
-            if address.scheme == UNIX:
-                return [(socket.AF_UNIX, address.host)]
-            found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
-            return [(int(kind), place) for kind, _, _, _, place in found]
-
-    return InThread()
-
-
 _lock = threading.Lock()
 _agent: Agent | None = None
 _is_forked = False
@@ -285,6 +244,9 @@ def flush_after_cell() -> None:
     def wait(*_args: object) -> None:
         shell.events.unregister("post_run_cell", wait)
         agent.wait_until_registered()
+        advice = agent.find_advice()
+        if advice is not None:
+            warnings.warn(advice, UserWarning, stacklevel=1)
 
     shell.events.register("post_run_cell", wait)
 
