@@ -136,6 +136,7 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
             return
         except InvalidInput as error:
             self._send_if_open({"op": "refused", "announcement": head.get("announcement"), "reason": error.message})
+            return
         except Exception:
             logger.exception("The live figures of kernel %s cannot be registered.", kernel)
             self._ask_to_announce_later()

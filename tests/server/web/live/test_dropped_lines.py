@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
+from tornado.websocket import WebSocketClosedError
 
 from jupyter_figserve.server.services.live.control_channel import ControlChannels
 
 from ....waiting import until
 from ...pictures import png
+from ...services.live import test_control_channel as control
 from ...services.live.test_control_channel import FakeClient
 from .conftest import HELLO, Connection, frame
 
@@ -28,8 +32,9 @@ def figserve_config() -> dict[str, object]:
 
 
 @pytest.fixture
-def channel(context, monkeypatch) -> FakeClient:
+def channel(context, jp_serverapp, monkeypatch) -> Iterator[FakeClient]:
     """The control channel of ``k1``, whose kernel lists ``animal``; ``k2`` has none."""
+    monkeypatch.setattr(control, "ROW", HELLO | {"timeout": 2})
     client = FakeClient()
     client.body = FROM_CONTROL_CHANNEL
 
@@ -43,14 +48,18 @@ def channel(context, monkeypatch) -> FakeClient:
     channels = ControlChannels(SimpleNamespace(kernel_manager=kernels, gateway_config=None), 1_000)
     channels.on_close = context.live.unregister
     monkeypatch.setattr(context.live, "_control_channels", channels)
-    return client
+    with pytest.MonkeyPatch.context() as patch:
+        # Else the sweep, which comes each minute, would revoke the keys of kernels that Jupyter does not know.
+        patch.setattr(jp_serverapp.kernel_manager, "list_kernel_ids", lambda: ["k1", "k2"])
+        yield client
 
 
 async def answer_calls(connection: Connection) -> None:
     """Answer as a kernel does, until the connection ends; ``large`` ignores the limit of the server."""
-    while (message := await connection.receive()) is not None:
-        if message["op"] == "call":
-            await connection.answer(message, bytes(5_000) if message["name"] == "large" else FROM_AGENT)
+    with suppress(WebSocketClosedError):
+        while (message := await connection.receive()) is not None:
+            if message["op"] == "call":
+                await connection.answer(message, bytes(5_000) if message["name"] == "large" else FROM_AGENT)
 
 
 async def test_a_thousand_drops(context, owner, dial, channel):
@@ -85,14 +94,16 @@ async def test_a_thousand_drops(context, owner, dial, channel):
         await answering
 
     pollers = [asyncio.ensure_future(poll(kernel, name)) for kernel in ("k1", "k2") for name in NAMES]
-    for number in range(DROPS):
-        await drop(chance.choice(("k1", "k2")), number)
-        if number % 25 == 1:
-            context.live.on_kernel_restarted("k1")
-        if number % 50 == 2:
-            context.live.on_kernel_ended(chance.choice(("k1", "k2")))
-    is_over.set()
-    await asyncio.gather(*pollers)
+    try:
+        for number in range(DROPS):
+            await drop(chance.choice(("k1", "k2")), number)
+            if number % 25 == 1:
+                context.live.on_kernel_restarted("k1")
+            if number % 50 == 2:
+                context.live.on_kernel_ended(chance.choice(("k1", "k2")))
+    finally:
+        is_over.set()
+        await asyncio.gather(*pollers)
     statuses = {status for status, _, _ in outcomes}
     assert statuses <= {200, 404, 413, 422, 503, 504}, outcomes
     assert {(200, "", False), (200, "", True), (413, "result_too_large", False)} <= outcomes.keys(), outcomes
