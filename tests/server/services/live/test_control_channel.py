@@ -74,7 +74,8 @@ def client() -> FakeClient:
 
 @pytest.fixture
 def channels(context, client, monkeypatch) -> ControlChannels:
-    """The channels of the live service, whose only kernel is ``k1``."""
+    """The channels of the live service, whose only kernel is ``k1``; no deadline of theirs passes on a busy machine."""
+    monkeypatch.setattr(module, "_LIST_SECONDS", 600)
     kernels = SimpleNamespace(
         list_kernel_ids=lambda: ["k1"], get_kernel=lambda kernel: SimpleNamespace(client=lambda **_: client)
     )
