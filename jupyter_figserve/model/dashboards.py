@@ -11,13 +11,13 @@ from ..errors import InvalidInput
 from .figures import Identity
 from .formats import INLINE_FORMATS
 from .parameters import Parameters
-from .texts import ALT_LENGTH, TITLE_LENGTH, validate_single_line
+from .texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH, validate_single_line
 
 THEMES = ("light", "dark")
 FIGURE, LIVE, TEXT = KINDS = ("figure", "live", "text")
 PANEL_FORMATS = (*(row.name for row in INLINE_FORMATS), "html")
-CAPTION_LENGTH = 500
-MARKDOWN_LENGTH = 50_000
+MAX_CAPTION_LENGTH = 500
+MAX_MARKDOWN_LENGTH = 50_000
 MAX_ROWS = 50
 MAX_PANELS = 100
 """Of one dashboard, in all its rows."""
@@ -82,7 +82,7 @@ class PanelSpec:
             raise InvalidInput(f'its "kind" must be one of {", ".join(KINDS)}.')
         kind = row["kind"]
         share = _parse_share(row.get("share", 1))
-        caption = validate_single_line(row.get("caption"), "caption", CAPTION_LENGTH)
+        caption = validate_single_line(row.get("caption"), "caption", MAX_CAPTION_LENGTH)
         if kind == TEXT:
             return cls(kind, markdown=_parse_markdown(row.get("markdown")), share=share, caption=caption)
         target, alt, format = row.get(kind), _parse_alt(row.get("alt")), _parse_format(row.get("format"))
@@ -146,7 +146,7 @@ class Layout:
         """
         if not isinstance(row, Mapping):
             raise InvalidInput("A dashboard must be an object with a title and rows of panels.")
-        title = validate_single_line(row.get("title"), "title", TITLE_LENGTH)
+        title = validate_single_line(row.get("title"), "title", MAX_TITLE_LENGTH)
         theme, controls = row.get("theme"), row.get("controls")
         if not title:
             raise InvalidInput("Give the dashboard a title.")
@@ -239,7 +239,7 @@ def _parse_rows(rows: Any) -> tuple[tuple[PanelSpec, ...], ...]:
 
 
 def _parse_alt(value: Any) -> str | None:
-    return None if value is None else validate_single_line(value, "alternative text", ALT_LENGTH)
+    return None if value is None else validate_single_line(value, "alternative text", MAX_ALT_LENGTH)
 
 
 def _parse_format(value: Any) -> str | None:
@@ -258,8 +258,8 @@ def _parse_share(value: Any) -> float:
 def _parse_markdown(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InvalidInput('"markdown" must be a string with text.')
-    if len(value) > MARKDOWN_LENGTH:
-        raise InvalidInput(f"its text has {len(value):,} characters; the limit is {MARKDOWN_LENGTH:,}.")
+    if len(value) > MAX_MARKDOWN_LENGTH:
+        raise InvalidInput(f"its text has {len(value):,} characters; the limit is {MAX_MARKDOWN_LENGTH:,}.")
     return value
 
 

@@ -16,7 +16,7 @@ from .bounded_buffer import BoundedBuffer, LimitExceeded
 from .canvas import own_canvas, rc
 from .drawing_state import DrawingState
 from .encode import EncodedFigure, encode, hash_salt
-from .images import payload_of
+from .images import to_encoded_image
 from .isolation import isolated_call
 from .pickling import unpickle_state
 from .resolve import ResolvedFigure, find_figure
@@ -73,14 +73,14 @@ def _draw_in_state(source: bytes, state: DrawingState, max_bytes: int) -> list[E
 
 def draw_if_unchanged(encoded: EncodedFigure, max_bytes: int) -> list[EncodedImage]:
     """Draw the lasting images of a figure that could not be pickled; none if it no longer gives the encoded image."""
-    published, state = encoded.payloads[0], encoded.state
+    published, state = encoded.images[0], encoded.state
     found = find_figure(encoded.figure)
     assert found is not None
     assert state is not None
     found = replace(found, tight=state.tight)
     with state.applied():
         name = get_format_of_mimetype(published.mimetype).name
-        again = encode(found, (name,), dpi=state.dpi, with_thumbnail=False).payloads[0]
+        again = encode(found, (name,), dpi=state.dpi, with_thumbnail=False).images[0]
         return draw_lasting(found, state.dpi, max_bytes) if again.data == published.data else []
 
 
@@ -97,7 +97,7 @@ def draw_lasting(found: ResolvedFigure, dpi: float | None, max_bytes: int) -> li
     if svg is None or len(svg.data) > MAX_VECTOR_BYTES:
         with rc(found.rc):
             sharp = HIDPI_RATIO * (found.dpi if dpi is None else dpi)
-        images += encode(found, ("png",), dpi=sharp, tight=found.tight, with_thumbnail=False).payloads
+        images += encode(found, ("png",), dpi=sharp, tight=found.tight, with_thumbnail=False).images
     return images
 
 
@@ -114,7 +114,7 @@ def _draw_svg(found: ResolvedFigure, dpi: float | None, max_bytes: int) -> Encod
             found.figure.savefig(buffer, format="svg", metadata={"Date": None}, **options)
     except LimitExceeded:
         return None
-    return payload_of(FORMATS["svg"], buffer.getvalue())
+    return to_encoded_image(FORMATS["svg"], buffer.getvalue())
 
 
 def _count_marks(figure: Any) -> int:

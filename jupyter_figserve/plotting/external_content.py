@@ -24,7 +24,7 @@ _ADVICE = (
 )
 
 
-def find_warnings(obj: object, payloads: Sequence[EncodedImage]) -> list[str]:
+def find_warnings(obj: object, images: Sequence[EncodedImage]) -> list[str]:
     """Return sentences about what a figure will lack for its viewers; empty for an ordinary figure.
 
     Raises
@@ -32,7 +32,7 @@ def find_warnings(obj: object, payloads: Sequence[EncodedImage]) -> list[str]:
     OutputInvalid
         With the code ``needs_network``: nothing would be left of it.
     """
-    if not any(payload.mimetype == _HTML for payload in payloads):
+    if not any(image.mimetype == _HTML for image in images):
         return []
     if _is_instance(obj, "plotly.basedatatypes", "BaseFigure"):
         return list(_plotly_warnings(obj))
@@ -40,8 +40,8 @@ def find_warnings(obj: object, payloads: Sequence[EncodedImage]) -> list[str]:
         return list(_altair_warnings(obj))
     if _is_instance(obj, "bokeh.models", "Model"):
         return list(_bokeh_warnings(obj))
-    html = next(payload for payload in payloads if payload.mimetype == _HTML)
-    return _html_warnings(html.data.decode("utf-8", "replace"), is_alone=len(payloads) == 1)
+    html = next(image for image in images if image.mimetype == _HTML)
+    return _html_warnings(html.data.decode("utf-8", "replace"), is_alone=len(images) == 1)
 
 
 def _html_warnings(text: str, *, is_alone: bool) -> list[str]:

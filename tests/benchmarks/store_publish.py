@@ -33,7 +33,7 @@ def _measure(home: Path, scale: Scale, run: Callable[[Coroutine[Any, Any, Any]],
         for number in range(scale.stores):
             draft = _draft(number)
             ours.append(_timed(lambda draft=draft: run(store.figures.publish(draft))))
-            data = draft.payloads[0].data
+            data = draft.images[0].data
             peer.append(_timed(lambda data=data, number=number: _write_synced(home / f"{number}.png", data)))
         again = [_timed(lambda: run(store.figures.publish(draft))) for _ in range(scale.stores)]
     finally:

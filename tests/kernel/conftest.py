@@ -363,7 +363,7 @@ def connected(fake: FakeFigServe) -> FakeFigServe:
 class FakeEncoded:
     """Result of the fake encoder, with the fields of ``EncodedFigure``."""
 
-    payloads: tuple[EncodedImage, ...] = (PICTURE,)
+    images: tuple[EncodedImage, ...] = (PICTURE,)
     thumbnail: EncodedImage | None = THUMBNAIL
     title: str = ""
     alt: str = ""

@@ -5,7 +5,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from jupyter_figserve.model.texts import ALT_LENGTH, TITLE_LENGTH, validate_single_line
+from jupyter_figserve.model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH, validate_single_line
 from jupyter_figserve.plotting.describe_figure import describe_figure
 
 
@@ -120,8 +120,8 @@ def test_text_passes_the_servers_check(text, panel):
     panel.set_title(text)
     panel.set_xlabel(text)
     title, sentence = describe_figure(panel.figure)
-    assert validate_single_line(title, "title", TITLE_LENGTH) == title != ""
-    assert validate_single_line(sentence, "alt", ALT_LENGTH) == sentence != ""
+    assert validate_single_line(title, "title", MAX_TITLE_LENGTH) == title != ""
+    assert validate_single_line(sentence, "alt", MAX_ALT_LENGTH) == sentence != ""
 
 
 def test_a_failing_description_does_not_fail_the_publish(panel):

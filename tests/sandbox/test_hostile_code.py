@@ -364,7 +364,7 @@ def test_a_flood_into_the_result(sandbox: Sandbox):
 
 WRITE_RESULT = """
 import json, os, struct
-header = json.dumps({"status": "drawn", "images": [{"width": 1, "height": 1}], "sizes": [len(data)]}).encode()
+header = json.dumps({"status": "rendered", "images": [{"width": 1, "height": 1}], "sizes": [len(data)]}).encode()
 os.write(3, struct.pack(">IQ", len(header), len(data)) + header + data)
 os._exit(0)
 """

@@ -62,4 +62,4 @@ class FigureSource:
     def _has_lasting_images(self, record: Mapping[str, Any]) -> bool:
         """Whether the version has an SVG, or images that an earlier publish of the same has added."""
         stored = [part["mimetype"] for part in record.get("representations", ())]
-        return FORMATS["svg"].mimetype in stored or len(stored) > len(self._encoded.payloads)
+        return FORMATS["svg"].mimetype in stored or len(stored) > len(self._encoded.images)

@@ -206,11 +206,11 @@ class Published(Shareable, HasImageUrl):
         FigServeError
             The server cannot provide it.
         """
-        from ...plotting.images import payload_of
+        from ...plotting.images import to_encoded_image
 
         row = get_format(format)
         data = self._client.get_bytes(f"figures/{self.id}.{row.name}", version=self.version, dpi=dpi)
-        return payload_of(row, data, dpi=dpi)
+        return to_encoded_image(row, data, dpi=dpi)
 
     def fetch_page(self) -> bytes:
         """Fetch the HTML of the newest version of an interactive figure.

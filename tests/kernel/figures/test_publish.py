@@ -176,12 +176,12 @@ def test_displayed_image_is_inline_or_thumbnail(connected, encoder):
     """The first inline image, else the thumbnail, else none."""
     pdf, svg = EncodedImage("application/pdf", b"%PDF-"), EncodedImage("image/svg+xml", SVG)
     thumbnail = EncodedImage("image/png", PNG)
-    for payloads, small, expected in [
+    for images, small, expected in [
         ((pdf, svg), thumbnail, svg),
         ((pdf,), thumbnail, thumbnail),
         ((EncodedImage("text/html", b"<p>"),), None, None),
     ]:
-        encoder.makes = FakeEncoded(payloads, small)
+        encoder.makes = FakeEncoded(images, small)
         assert figserve.publish(PNG, "a")._image is expected
 
 

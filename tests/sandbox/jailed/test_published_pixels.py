@@ -113,7 +113,7 @@ def published(make: Callable[[], object], formats=("png", "pdf"), **options) -> 
     """Return the source of a figure and its files, as a kernel publishes them."""
     encoded = encode(make(), formats, with_state=True, with_thumbnail=False, **options)
     assert encoded.state is not None
-    files = {part.mimetype.partition("/")[2][:3]: part.data for part in encoded.payloads}
+    files = {part.mimetype.partition("/")[2][:3]: part.data for part in encoded.images}
     return pickle_figure(encoded.figure, encoded.state), files
 
 

@@ -129,7 +129,7 @@ class RendersHandler(CodeHandler):
         }
         return NewVersion(
             identity=await self.make_identity(name, request.place),
-            payloads=result.images[:1],
+            images=result.images[:1],
             title=result.title,
             alt=result.alt,
             session=self.principal.kernel,
