@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from .conftest import MakeServer, require_program
-from .server.pictures import SVG, png
+from .server.sample_images import SVG, png
 
 RULES = Path(__file__).parent.parent / "deploy" / "nginx.conf"
 MAIN = """\

@@ -65,15 +65,15 @@ def dashboard(live_server: ServerProcess):
         assert live_server.fetch(f"figserve/live/f/{plants}.png").status == 200
         rows = [[{"kind": "live", "live": sightings, "alt": "By year"}], [{"kind": "live", "live": plants}]]
         record = post(live_server, "dashboards", {"name": "html", "title": "Sightings", "rows": rows})
-        wishes = {"lock": {"type": "Bear"}, "allow": ["since"]}
-        yield record, post(live_server, f"dashboards/{record['id']}/links", wishes)
+        fields = {"lock": {"type": "Bear"}, "allow": ["since"]}
+        yield record, post(live_server, f"dashboards/{record['id']}/links", fields)
 
 
 def wait_for_text(page, text: str, place: str = "1-1") -> None:
     """Wait until a panel's frame, and no other, shows a Plotly figure with this title."""
-    frame = page.frame_locator(f"[data-place='{place}'] iframe.picture-frame:not(.coming)")
+    frame = page.frame_locator(f"[data-place='{place}'] iframe.image-frame:not(.loading)")
     frame.locator(".gtitle", has_text=text).wait_for()
-    assert page.locator(f"[data-place='{place}'] iframe:not(.coming)").count() == 1
+    assert page.locator(f"[data-place='{place}'] iframe:not(.loading)").count() == 1
 
 
 def test_owner_controls_html_panels(page, live_server, dashboard):
@@ -160,7 +160,7 @@ def test_first_view_detects_html(chromium, live_server, dashboard):
         link = post(live_server, f"dashboards/{record['id']}/links", {})
         page = chromium.new_page()  # the 415 is an error in its console
         open_dashboard(page, link["url"])
-        frame = page.frame_locator("[data-place='1-1'] iframe.picture-frame:not(.coming)")
+        frame = page.frame_locator("[data-place='1-1'] iframe.image-frame:not(.loading)")
         frame.locator("svg.marks, canvas.marks").wait_for()
         wait_for_text(page, "Deer since 2010", "1-2")
 
@@ -172,12 +172,12 @@ def test_failure_is_reported_above_the_last_frame(chromium, dashboard):
     open_dashboard(page, link["url"])
     wait_for_text(page, "Bear since 2010")
     page.fill("#p-since", "2013")
-    page.wait_for_selector("[data-place='1-1'] .fault:not([hidden])")
-    assert "an unlucky year" in page.inner_text("[data-place='1-1'] .fault")
+    page.wait_for_selector("[data-place='1-1'] .error:not([hidden])")
+    assert "an unlucky year" in page.inner_text("[data-place='1-1'] .error")
     wait_for_text(page, "Bear since 2010")
     page.fill("#p-since", "2012")
     wait_for_text(page, "Bear since 2012")
-    assert page.locator("[data-place='1-1'] .fault").is_hidden()
+    assert page.locator("[data-place='1-1'] .error").is_hidden()
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -205,7 +205,7 @@ def test_hostile_html_of_a_function_sends_no_requests(chromium, live_server, oth
         link = post(live_server, f"dashboards/{record['id']}/links", {})
         for url in (record["url"], link["url"], f"{link['url']}/embed"):
             guarded.page.goto(url)
-            guarded.page.wait_for_selector("iframe.picture-frame:not(.coming)")
+            guarded.page.wait_for_selector("iframe.image-frame:not(.loading)")
             guarded.page.wait_for_load_state("networkidle")
             # It ran, and was blocked when it tried to navigate.
             assert guarded.page.frames[1].url.startswith("chrome-error:")

@@ -29,7 +29,7 @@ animal.url(), plants.url()
 print(animal.id, plants.id)
 """
 NOTES = "## Notes\n\nBears are seen in **July**."
-SIZES = "[...document.querySelectorAll('img.picture')].map(i => [i.naturalWidth, i.naturalHeight].join('x'))"
+SIZES = "[...document.querySelectorAll('img.figure-image')].map(i => [i.naturalWidth, i.naturalHeight].join('x'))"
 
 
 def post(server: ServerProcess, path: str, body: dict) -> dict:
@@ -106,12 +106,12 @@ def test_failing_panel_has_a_message_and_the_others_stay(chromium, live_server, 
     page = chromium.new_page()
     open_dashboard(page, link["url"])
     page.fill("#p-since", "2013")
-    page.wait_for_selector("[data-place='2-1'] .fault:not([hidden])")
-    assert "an unlucky year" in page.inner_text("[data-place='2-1'] .fault")
-    assert page.locator("[data-place='2-2'] .fault").is_hidden()
+    page.wait_for_selector("[data-place='2-1'] .error:not([hidden])")
+    assert "an unlucky year" in page.inner_text("[data-place='2-1'] .error")
+    assert page.locator("[data-place='2-2'] .error").is_hidden()
     page.fill("#p-since", "2004")
     wait_for_sizes(page, "50x40", "200x300", "100x200")
-    assert page.locator("[data-place='2-1'] .fault").is_hidden()
+    assert page.locator("[data-place='2-1'] .error").is_hidden()
 
 
 def test_viewer_changes_allowed_parameters_by_keyboard_on_a_phone(page, dashboard):

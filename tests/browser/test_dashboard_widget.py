@@ -127,7 +127,7 @@ figserve.Dashboard("x", [[figserve.Panel(figure, caption="Plotly"), "text"]])
     page = chromium.new_page()
     open_notebook(page, server, "plotly.ipynb")
     run_all(page)
-    page.frame_locator(".figserve-dashboard iframe:not(.coming)").locator(".plotly").first.wait_for()
+    page.frame_locator(".figserve-dashboard iframe:not(.loading)").locator(".plotly").first.wait_for()
     assert page.get_attribute(".figserve-dashboard iframe", "sandbox") == "allow-scripts"
     assert page.inner_text(".figserve-dashboard figcaption") == "Plotly"
 
@@ -152,7 +152,7 @@ dashboard = figserve.Dashboard("x", [[animal, "text"]])
     open_notebook(page, server, "html.ipynb")
     run_all(page)
     for box in ("[data-place='1-1']", ".figserve-live"):
-        frame = page.frame_locator(f"{box} iframe:not(.coming)")
+        frame = page.frame_locator(f"{box} iframe:not(.loading)")
         frame.locator(".gtitle", has_text="since 2").wait_for()
         assert page.get_attribute(f"{box} iframe", "sandbox") == "allow-scripts"
         page.locator(f"{box} input").fill("5")

@@ -35,7 +35,7 @@ plt.rcdefaults(); plt.close('all')
 
 
 @pytest.mark.kernel
-def test_pages_show_the_authors_picture(chromium, live_server: ServerProcess, tmp_path: Path) -> None:
+def test_pages_show_the_image_of_the_author(chromium, live_server: ServerProcess, tmp_path: Path) -> None:
     """Whatever its rcParams, its crop and the state that matplotlib keeps on shared objects; the cells do not wait."""
     with live_server.kernel("dense.ipynb") as kernel:
         assert kernel.run(SETUP).error is None
@@ -51,7 +51,7 @@ def test_pages_show_the_authors_picture(chromium, live_server: ServerProcess, tm
     for record in live_server.fetch("figserve/api/figures").json()["figures"]:
         expected = Image.open(tmp_path / f"{record['name']}.png").convert("L")
         open_page(page, share(live_server, record)["url"])
-        image = page.locator("img.picture")
+        image = page.locator("img.figure-image")
         suffix = image.evaluate("image => new URL(image.currentSrc).pathname.split('.').pop()")
         assert suffix == ("png" if record["name"] == "scatter" else "svg")
         shown = Image.open(io.BytesIO(image.screenshot())).convert("L")

@@ -98,7 +98,7 @@ def test_progress_of_a_long_call(page, live_server, opened):
     page.wait_for_function("() => document.querySelector('.frame progress')?.value === 1")
     assert page.inner_text(".state") == "Drawing … 50 %"
     kernel.run("go.set()")
-    page.wait_for_function("() => document.querySelector('.live').dataset.drawn === 'n=2'")
+    page.wait_for_function("() => document.querySelector('.live').dataset.rendered === 'n=2'")
     assert page.locator("progress").count() == 0
 
 

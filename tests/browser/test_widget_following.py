@@ -32,7 +32,7 @@ def animal(since: int = 2):
     return Figure(figsize=(since, {height}))
 """
 SIZES = "[...document.querySelectorAll('SELECTOR img')].map(i => `${i.naturalWidth}x${i.naturalHeight}`).join(' ')"
-STREAMS = "[...(globalThis[Symbol.for('jupyter_figserve.streams.2')] ?? new Map()).values()]"
+STREAMS = "[...(globalThis[Symbol.for('jupyter_figserve.streams.3')] ?? new Map()).values()]"
 SEEN = "isHidden => { Object.defineProperty(document, 'hidden', { value: isHidden, configurable: true });" + (
     " document.dispatchEvent(new Event('visibilitychange')); }"
 )
@@ -120,7 +120,7 @@ def test_widgets_of_a_page_share_one_stream(page, server):
     wait_for_sizes(page, *["200x100"] * 4)
     wait_for_sizes(page, "200x100", selector=".figserve-live")
     wait_for_streams(page)
-    assert page.evaluate(f"(window.kept = {STREAMS}[0]).hearers.size") == 5
+    assert page.evaluate(f"(window.kept = {STREAMS}[0]).listeners.size") == 5
     publish(server, make_png(30, 20))
     wait_for_sizes(page, *["30x20"] * 4)
     assert streams == [f"{server.url}figserve/api/events"]
@@ -160,7 +160,7 @@ def test_published_interactive_figure_is_interactive(page, server):
     dashboard = 'figserve.Dashboard("Board", [[figserve.Panel(pub, caption="Plotly"), "text"]])'
     open_and_run(page, server, "import plotly.graph_objects as plotly\n" + code, dashboard)
     # While the next version loads, there are two frames.
-    frame = page.frame_locator(".figserve-dashboard iframe:not(.coming)")
+    frame = page.frame_locator(".figserve-dashboard iframe:not(.loading)")
     frame.locator(".plotly").first.wait_for()
     assert page.get_attribute(".figserve-dashboard iframe", "sandbox") == "allow-scripts"
     assert page.get_attribute(".figserve-dashboard iframe", "title") == "Sales"

@@ -12,7 +12,7 @@ import pytest
 
 from jupyter_figserve import cli
 from jupyter_figserve.cli.registry import ORDER
-from tests.server.pictures import SVG, png
+from tests.server.sample_images import SVG, png
 
 from .conftest import DEADLINE, Shell
 

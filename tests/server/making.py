@@ -23,7 +23,7 @@ from jupyter_figserve.server.web.context import AppContext
 from jupyter_figserve.store.catalog import live_figures, sessions
 
 from ..waiting import PATIENCE
-from .pictures import png
+from .sample_images import png
 
 if TYPE_CHECKING:
     from .conftest import Client

@@ -25,7 +25,7 @@ from jupyter_figserve.store.catalog import figures, links, tables
 from jupyter_figserve.store.catalog.database import Catalog
 from jupyter_figserve.store.files.manifest_formats import FigureManifest
 from jupyter_figserve.store.store import Store
-from tests.server.pictures import png
+from tests.server.sample_images import png
 from tests.store.making import assert_sound, hear, other_process, run, stored_files
 
 ALL_VERSIONS = PublishLimits(keep_versions=0)

@@ -124,8 +124,8 @@ def test_the_own_size_of_a_tight_image_changes_nothing(full_sandbox: Sandbox):
     code = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('Sales')\n"
     own = full_sandbox.render(code, tight=True).images[0].data
     width, height = size(own)
-    for wish in ({"width": width}, {"height": height}, {"width": width, "height": height}):
-        again = full_sandbox.render(code, tight=True, **wish).images[0].data
+    for options in ({"width": width}, {"height": height}, {"width": width, "height": height}):
+        again = full_sandbox.render(code, tight=True, **options).images[0].data
         assert size(again) == (width, height)
     assert np.array_equal(pixels(again), pixels(own))
 

@@ -15,8 +15,8 @@ from jupyter_figserve.store.catalog import keys
 
 from .... import contract
 from ...making import make_session, offer_live
-from ...pictures import HTML, png
 from ...raw import connect
+from ...sample_images import HTML, png
 
 ALL = frozenset(SCOPES)
 ANYBODY = ALL | {"none", "expired", "revoked"}

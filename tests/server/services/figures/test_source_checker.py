@@ -8,7 +8,7 @@ from jupyter_figserve.errors import CodeFailed, OutputInvalid, Unavailable
 from jupyter_figserve.sandbox.fake import draw
 from jupyter_figserve.sandbox.renderer import RendererStatus
 
-from ...pictures import SVG, png
+from ...sample_images import SVG, png
 
 BROWSER = {"Accept": "text/html"}
 

@@ -12,7 +12,7 @@ from jupyter_figserve.errors import InvalidInput, TooLarge, UnsupportedType
 from jupyter_figserve.server.services.figures import upload
 from jupyter_figserve.server.services.figures.upload import PublishRequest, read_upload
 
-from ...pictures import HTML, PDF, PICTURES, SVG, apng, multipart, png, png_header
+from ...sample_images import HTML, PDF, SAMPLES, SVG, apng, multipart, png, png_header
 
 PIXELS = 1_000_000
 
@@ -28,10 +28,10 @@ def read_form(
     return read_upload(body, HTTPHeaders(headers), query, PIXELS)
 
 
-@pytest.mark.parametrize("type", PICTURES)
+@pytest.mark.parametrize("type", SAMPLES)
 def test_every_format_is_known(type):
     """By its content type, in any case and with any parameters."""
-    mimetype, data = PICTURES[type]
+    mimetype, data = SAMPLES[type]
     for written in (mimetype, mimetype.upper(), f"{mimetype}; charset=utf-8"):
         (image,) = read(data, written).images
         assert (image.mimetype, image.data) == (mimetype, data)
@@ -167,7 +167,7 @@ def test_every_gzip_member_of_an_svgz_is_checked():
 def test_pixels_of_every_raster_format_are_bounded():
     """By the size in the header, of the largest frame too."""
     for name in ("jpg", "webp", "avif", "gif", "apng", "tiff", "png"):
-        mimetype, data = PICTURES[name]
+        mimetype, data = SAMPLES[name]
         assert (read(data, mimetype, pixels=12).images[0].width, name) == (4, name)
         with pytest.raises(TooLarge, match="figure_pixels"):
             read(data, mimetype, pixels=11)

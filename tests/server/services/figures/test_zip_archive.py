@@ -15,7 +15,7 @@ from jupyter_figserve.server.services.figures.zip_archive import UniqueFilenames
 from jupyter_figserve.server.web.http.templates import make_templates
 from jupyter_figserve.store.files.blobs import MemoryBlobStore
 
-from ...pictures import HTML, SVG, png
+from ...sample_images import HTML, SVG, png
 
 EVIL = "../../etc/passwd /abs C:\\x ..\\y a/b NUL con.txt COM1 . .. ~ -rf \x00 \n \u202egnp.exe aux a" + " " * 3
 NOW = 1_800_000_000.0
@@ -77,10 +77,10 @@ class Made:
         )
         self.pieces: list[bytes] = []
 
-    def add(self, name: str, notebook: str, *images: EncodedImage, keep: bool = True, **words: str) -> None:
+    def add(self, name: str, notebook: str, *images: EncodedImage, keep: bool = True, **fields: str) -> None:
         for image in images if keep else ():
             self.blobs.put(image.to_representation().digest, image.data)
-        self.pieces.append(self.archive.add(record(name, notebook, *images, **words)))
+        self.pieces.append(self.archive.add(record(name, notebook, *images, **fields)))
 
     def open(self) -> zipfile.ZipFile:
         self.pieces += list(self.archive.end(NOW))

@@ -23,7 +23,7 @@ from ....conftest import require_package
 from ....waiting import until
 from ...conftest import DEADLINE
 from ...making import install_bash_kernel, showing
-from ...pictures import SVG, png
+from ...sample_images import SVG, png
 
 KEY = b"a key"
 

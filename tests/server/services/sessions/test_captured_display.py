@@ -12,7 +12,7 @@ from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.formats import looks_like
 from jupyter_figserve.server.services.sessions.captured_display import Limits, find_display
 
-from ...pictures import HTML, JPG, PDF, SVG, WEBP, png, png_header
+from ...sample_images import HTML, JPG, PDF, SVG, WEBP, png, png_header
 
 MAX_BYTES = 100_000
 LIMITS = Limits(MAX_BYTES, 1_000_000)

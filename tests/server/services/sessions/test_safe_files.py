@@ -11,7 +11,7 @@ import pytest
 from jupyter_figserve.errors import NotFound, TooLarge
 from jupyter_figserve.server.services.sessions import safe_files
 
-from ...pictures import png
+from ...sample_images import png
 
 MOST = 1_000_000
 

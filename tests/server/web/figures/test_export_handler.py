@@ -9,8 +9,8 @@ import zipfile
 
 import pytest
 
-from ...pictures import HTML, SVG, png
 from ...raw import connect
+from ...sample_images import HTML, SVG, png
 
 
 def opened(answer) -> zipfile.ZipFile:

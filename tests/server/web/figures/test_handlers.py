@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from ...pictures import HTML, PICTURES, SVG, multipart, png
+from ...sample_images import HTML, SAMPLES, SVG, multipart, png
 
 
 class TestPublish:
@@ -40,10 +40,10 @@ class TestPublish:
         assert (part["mimetype"], part["width"], part["height"]) == ("image/png", 40, 30)
         assert part["digest"] == hashlib.sha256(png(40, 30)).hexdigest()
 
-    @pytest.mark.parametrize("type", PICTURES)
+    @pytest.mark.parametrize("type", SAMPLES)
     async def test_every_format_is_taken_and_given_back(self, owner, type):
         """Published bytes are served unchanged."""
-        mimetype, data = PICTURES[type]
+        mimetype, data = SAMPLES[type]
         record = await owner.publish("sales", data, mimetype)
         answer = await owner.get(record["representations"][0]["url"])
         assert (answer.status, answer.body) == (200, data)
@@ -344,8 +344,8 @@ class TestBytes:
 
     async def test_aliases_of_suffixes(self, owner):
         """.jpeg is .jpg."""
-        figure = await owner.publish("photo", *reversed(PICTURES["jpg"]))
-        assert (await owner.get(f"/figures/{figure['id']}.jpeg")).body == PICTURES["jpg"][1]
+        figure = await owner.publish("photo", *reversed(SAMPLES["jpg"]))
+        assert (await owner.get(f"/figures/{figure['id']}.jpeg")).body == SAMPLES["jpg"][1]
 
     async def test_known_bytes_need_a_login_first(self, owner, stranger):
         """A guessed ETag reveals nothing without a login."""

@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_figserve.server.web.http.access_log import redact_uri
 
-from ...pictures import png
+from ...sample_images import png
 
 KEY = "fsk_abcdefgh_0123456789abcdefghijklmnopqrstuvwxyz"
 TOKEN = "AbCdEfGhIjKlMnOpQrStUvWxYz012345"

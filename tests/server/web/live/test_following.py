@@ -8,7 +8,7 @@ from functools import partial
 
 from tornado.httpclient import HTTPRequest
 
-from ...pictures import png
+from ...sample_images import png
 from .conftest import HELLO, frame
 
 CACHED = {**HELLO, "cache": 600}

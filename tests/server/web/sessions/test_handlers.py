@@ -14,7 +14,7 @@ from jupyter_figserve.server.services.sessions.captured_display import CapturedD
 from jupyter_figserve.store.catalog import sessions
 
 from ...making import MadeSession, make_session, showing
-from ...pictures import HTML, SVG, png
+from ...sample_images import HTML, SVG, png
 
 
 @pytest.fixture
