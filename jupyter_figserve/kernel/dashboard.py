@@ -135,7 +135,7 @@ class Dashboard(ShareableWithParameters):
         name
             Identifies the dashboard within the notebook; None derives it from the title.
         collection
-            A lasting place for a dashboard of no notebook; its unpublished figures are published there too.
+            A permanent place for a dashboard without a notebook; its unpublished figures are published there too.
 
         Raises
         ------

@@ -76,7 +76,7 @@ class PanelSpec:
         Raises
         ------
         InvalidInput
-            Saying what is wrong, to be prefixed by the name of the panel.
+            With a message to be prefixed by the name of the panel.
         """
         if not isinstance(row, Mapping) or row.get("kind") not in KINDS:
             raise InvalidInput(f'its "kind" must be one of {", ".join(KINDS)}.')
@@ -101,7 +101,7 @@ class PanelSpec:
 
 @dataclass(frozen=True)
 class Layout:
-    """The content of a dashboard: rows of panels, and how they look.
+    """The content of a dashboard: rows of panels, and their appearance.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ NO_PLACE = Place()
 
 
 def read_place(fields: Mapping[str, object]) -> Place:
-    """Read ``collection`` or ``notebook``, the lasting place of a figure or a dashboard.
+    """Read ``collection`` or ``notebook``, the permanent place of a figure or a dashboard.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Names, titles and other texts of figures: what is accepted, and in which form it is kept. Any process."""
+"""Names, titles and other texts of figures: validation and normalization. Any process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images of a published figure that last: an SVG, or a PNG for dense screens, drawn from its source. Kernel.
+"""Archive images of a published figure: an SVG, or a PNG for HiDPI screens, drawn from its source. Kernel.
 
 They show what the author saw: the same process draws them, in the state that the figure was published in.
 """
@@ -33,7 +33,7 @@ _SELF_CONTAINED: Mapping[str, Any] = {
 
 
 def draw_in_background(source: bytes, max_bytes: int) -> list[EncodedImage] | None:
-    """Draw the lasting images of a figure that this process has pickled, while other threads may draw.
+    """Draw the archive images of a figure that this process has pickled, while other threads may draw.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def draw_in_background(source: bytes, max_bytes: int) -> list[EncodedImage] | No
 
     Returns
     -------
-    None if what all threads share has changed since: setting it would change what the others draw.
+    None if state shared by all threads has changed since: restoring it would affect what the others draw.
     """
     state = unpickle_state(source)
     if not state.is_current:
@@ -72,7 +72,7 @@ def _draw_in_state(source: bytes, state: DrawingState, max_bytes: int) -> list[E
 
 
 def draw_if_unchanged(encoded: EncodedFigure, max_bytes: int) -> list[EncodedImage]:
-    """Draw the lasting images of a figure that could not be pickled; none if it no longer gives the encoded image."""
+    """Draw the archive images of a figure that could not be pickled; none if it no longer gives the encoded image."""
     published, state = encoded.images[0], encoded.state
     found = find_figure(encoded.figure)
     assert found is not None

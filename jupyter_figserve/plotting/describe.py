@@ -118,7 +118,7 @@ _ALTAIR_KINDS = {
 
 
 def _altair_views(spec: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    """Yield each view with a mark: the chart itself, its layers, and those of charts beside each other."""
+    """Yield each view with a mark: the chart itself, its layers, and those of charts next to each other."""
     if "mark" in spec:
         yield spec
     for name in ("layer", "hconcat", "vconcat", "concat"):

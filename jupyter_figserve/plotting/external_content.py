@@ -1,4 +1,4 @@
-"""What a published figure would load from elsewhere, which its sandboxed frame forbids. Kernel."""
+"""External content of a published figure, which its sandboxed frame cannot load. Kernel."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _ADVICE = (
 
 
 def find_warnings(obj: object, images: Sequence[EncodedImage]) -> list[str]:
-    """Return sentences about what a figure will lack for its viewers; empty for an ordinary figure.
+    """Return sentences about content that viewers will not see; empty for an ordinary figure.
 
     Raises
     ------
     OutputInvalid
-        With the code ``needs_network``: nothing would be left of it.
+        With the code ``needs_network``, if nothing of it would remain.
     """
     if not any(image.mimetype == _HTML for image in images):
         return []

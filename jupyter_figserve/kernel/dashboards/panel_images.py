@@ -110,7 +110,7 @@ def stored_image(item: Published | CapturedPlot) -> EncodedImage:
 
 
 def chosen_formats(panel: LaidOutPanel, formats: FormatPreference) -> FormatPreference:
-    """Return the formats to try, beginning with the one that the panel asks for; paper has pixels only."""
+    """Return the formats to try, the panel's own first; a PDF has pixels only."""
     if panel.format is None or formats == PRINT:
         return formats
     is_raster = get_format(panel.format).is_raster

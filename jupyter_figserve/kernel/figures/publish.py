@@ -50,7 +50,7 @@ def publish(
     ----------
     fig
         A matplotlib figure, axes, artists or animation; a seaborn, plotnine or pandas plot; a PIL image, an array, path
-        or bytes; or what displays as an image or HTML. None is the current figure, else this cell's last one.
+        or bytes; or an object displayed as an image or HTML. None is the current figure, else this cell's last one.
     name
         Identifies the figure within the notebook. None derives it from the title, else from the cell.
     title, alt, caption
@@ -59,7 +59,7 @@ def publish(
     format
         A format such as ``"png"`` or ``"svg"``, or several with the main one first.
     dpi, tight
-        Resolution, of which None is the figure's own; whether to crop the margins.
+        Resolution, where None is the figure's own; whether to crop the margins.
     keep_source
         Also upload the figure itself, from which the server's sandbox can render other sizes and formats.
     collection, notebook
@@ -129,7 +129,7 @@ def _publish(
 
 
 def _warn_of_external_content(fig: Any, encoded: EncodedFigure) -> None:
-    """Warn of what the figure loads from elsewhere, which a published figure never does."""
+    """Warn of external content that the figure would load, as a published figure loads none."""
     from ...plotting.external_content import find_warnings
 
     try:
@@ -137,14 +137,14 @@ def _warn_of_external_content(fig: Any, encoded: EncodedFigure) -> None:
     except FigServeError:
         raise
     except Exception as error:
-        _log.debug("The figure is published without a check of what it loads: %s", error)
+        _log.debug("The figure is published without a check of its external content: %s", error)
         return
     for message in found:
         warnings.warn(message, stacklevel=4)
 
 
 def _connect() -> Connection | NotConnected:
-    """Return the connection; in a batch run without one, the error that has been warned of."""
+    """Return the connection; in a batch run without one, the error that the warning reported."""
     try:
         return get_connection()
     except NotConnected as error:

@@ -104,7 +104,7 @@ class Published(Shareable, HasImageUrl):
 
     @property
     def is_redrawable(self) -> bool:
-        """Whether any size can be requested: the server has rendered the figure's source once, which it tries now."""
+        """Whether any size can be requested, which the server tests by rendering the source, now if necessary."""
         return bool(self._find_availability()["redrawable"])
 
     @property
@@ -233,7 +233,7 @@ class Published(Shareable, HasImageUrl):
         return self._client, f"api/figures/{self.id}/links"
 
     def _find_availability(self) -> dict[str, Any]:
-        """Return the record with what is known to work; the server tries the source if it has not yet."""
+        """Return the record with the formats and sizes that work; the server tests the source if it has not yet."""
         if not self._record.get("redrawable") or self._record.get("limitation"):
             source_uploader.flush()
             self._record |= self._client.get(f"api/figures/{self.id}", version=self.version)

@@ -1,6 +1,6 @@
-"""Validation of a child's answer, which hostile code may have written: it becomes a result or an error. Server process.
+"""Validation of a child's result frame, which hostile code may have written. Server process.
 
-Nothing is unpickled, decoded or decompressed: lengths, JSON and the first bytes of the images are all that is read.
+Nothing is unpickled, decoded or decompressed: only lengths, JSON and the first bytes of the images are read.
 """
 
 from __future__ import annotations

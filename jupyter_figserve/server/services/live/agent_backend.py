@@ -58,7 +58,7 @@ class AgentBackend:
             self._pending.pop(rid, None)
 
     def receive(self, head: dict[str, Any], body: bytes) -> None:
-        """Complete the call that a kernel's answer belongs to, or report its progress; others are dropped."""
+        """Complete the call that a kernel's response belongs to, or report its progress; others are dropped."""
         pending = self._pending.get(head.get("rid", 0))
         if pending is None or pending.future.done():
             return
@@ -73,7 +73,7 @@ class AgentBackend:
             pending.future.set_exception(error)
 
     def close(self) -> None:
-        """Fail the calls under way, and all later ones."""
+        """Fail the pending calls, and all later ones."""
         self._is_closed = True
         for pending in list(self._pending.values()):
             if not pending.future.done():

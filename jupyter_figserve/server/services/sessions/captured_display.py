@@ -1,4 +1,4 @@
-"""The figure in a display message, in whatever form a library displays it. Server process.
+"""The figure in a display message, in any form that a library displays it in. Server process.
 
 A kernel may send anything: wrong types, broken base64, data that is no image. Images are not decoded, and nothing runs.
 """
@@ -195,7 +195,7 @@ def _from_element(image: HtmlImage, data: bytes, limits: Limits) -> CapturedDisp
 
 
 def _refuse_unknown(bundle: dict[Any, Any]) -> None:
-    """Refuse by name what is a figure, but in no form that is kept; return for everything else.
+    """Refuse a figure whose form cannot be kept, by name; return for everything else.
 
     Raises
     ------

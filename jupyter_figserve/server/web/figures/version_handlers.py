@@ -1,4 +1,4 @@
-"""What a kernel sends after the publish of a version: its source, and images for later and for dense screens. Server
+"""Uploads of a kernel after it has published a version: the source and archive images. Server
 process."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""WebSocket of a kernel's agent: the kernel sends what it offers, the server sends calls. Server process.
+"""WebSocket of a kernel's agent: the kernel declares its live figures, the server sends calls. Server process.
 
 Only a kernel's own key opens it: no browser, no login, no other key. A frame from the kernel is the length of the head
 in four bytes (big-endian), the head as JSON, and a body.

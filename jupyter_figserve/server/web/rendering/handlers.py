@@ -35,7 +35,7 @@ _FORM_TYPE = "application/x-www-form-urlencoded"
 
 
 class CodeHandler(CodeErrorMixin, RenderResponseMixin, StreamingUploadHandler):
-    """Takes code, as JSON, or as it is with the other fields in the query."""
+    """Accepts code as JSON, or as plain text with the other fields in the query."""
 
     scopes = {"POST": RENDER}
     body_trait = "render_code_bytes"

@@ -203,7 +203,7 @@ class PlotHandler(SessionHandler):
     head = get
 
     def _prefers_frame(self) -> bool:
-        """Whether a person opens the address, rather than a program that reads the file."""
+        """Whether the address is opened in a browser, rather than read by a program."""
         return "text/html" in self.request.headers.get("Accept", "")
 
     def _write_frame(self, session: Session, readable: ReadablePlot) -> None:
