@@ -18,6 +18,11 @@ _FORMS = {"html": HTML_FORM, "data": DATA_FORM, "png": PICTURE} | {
     row.name: row.name for row in INLINE_FORMATS if row.name != "png"
 }
 """Forms by the format that stands for them."""
+_FORMATS: Mapping[str, tuple[str, ...]] = {
+    PICTURE: ("png", "csv"),
+    HTML_FORM: ("csv",),
+    DATA_FORM: ("json", "csv"),
+}
 _FIGURE = "figure"
 """Some form other than data."""
 
@@ -38,6 +43,15 @@ class LiveForms:
         """Whether the function returns data; None where that is not known."""
         form = self._find(target)
         return None if form is None else form == DATA_FORM
+
+    def find_formats(self, target: LiveTarget) -> tuple[str, ...]:
+        """Return the formats of the function's own form, the main one first; CSV, to be told where there is none."""
+        form = self.find(target)
+        return _FORMATS.get(form, (form, "csv")) if form is not None else ("png", "csv")
+
+    def has_one_form(self, target: LiveTarget) -> bool:
+        """Whether the function gives nothing but these formats."""
+        return self.find(target) not in (None, PICTURE, HTML_FORM)
 
     async def find_last(self, target: LiveTarget, arguments: Mapping[str, Any]) -> str | None:
         """Return the form, of a figure that nothing can call as that of its last stored result."""

@@ -131,9 +131,9 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
             self._task.cancel()
         super().on_connection_close()
 
-    def negotiate_page(self, stored: Sequence[str] = ()) -> str | None:
+    def negotiate_page(self, stored: Sequence[str] = (), *, is_complete: bool = False) -> str | None:
         """Return the format to send in place of the page; see ``content_negotiation``."""
-        return negotiate_page(self.request.headers.get("Accept", ""), stored)
+        return negotiate_page(self.request.headers.get("Accept", ""), stored, is_complete=is_complete)
 
     def draw_options(self, row: Format) -> DrawOptions:
         """Return the size and style in the query; HTML has neither."""

@@ -167,6 +167,14 @@ class LiveRenderer(LinkRenderer):
         )
         self.count_view()
 
+    @property
+    def stored_formats(self) -> Sequence[str]:
+        return self.context.live.forms.find_formats(self.target)
+
+    @property
+    def is_complete(self) -> bool:
+        return self.context.live.forms.has_one_form(self.target)
+
     async def send_json(self) -> None:
         """Send the data that the function returns, else what everybody may know of the live figure."""
         forms = self.context.live.forms

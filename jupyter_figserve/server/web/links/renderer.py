@@ -77,6 +77,11 @@ class LinkRenderer(ABC):
         """Names of the formats that need no rendering, the main one first."""
         return ()
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether there are no other formats but JSON."""
+        return False
+
     def write_public_json(self, data: dict[str, Any]) -> None:
         """Finish with JSON that any site may read, like the image."""
         self.handler.set_header("Access-Control-Allow-Origin", "*")

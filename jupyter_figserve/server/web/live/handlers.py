@@ -116,7 +116,8 @@ class LiveHandler(AuthenticatedHandler):
             Another site's page, or somebody who may only read, would run the function.
         """
         self.set_header("Vary", "Accept")
-        suffix = self.negotiate_page()
+        forms = self.context.live.forms
+        suffix = self.negotiate_page(forms.find_formats(target), is_complete=forms.has_one_form(target))
         if suffix is None:
             await self.write_live_page(target, address)
             return
