@@ -31,9 +31,14 @@ _URI = "urn:openapi"
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
+def load_yaml(text: bytes) -> Any:
+    """Load YAML by libyaml, where it is installed: ten times as fast."""
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+
+
 @cache
 def document() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((PACKAGE / "openapi.yaml").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = load_yaml((PACKAGE / "openapi.yaml").read_bytes())
     return loaded
 
 

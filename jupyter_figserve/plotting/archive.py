@@ -14,6 +14,7 @@ from ..model.figures import HIDPI_RATIO, MAX_VECTOR_BYTES, EncodedImage
 from ..model.formats import FORMATS, get_format_of_mimetype
 from .bounded_buffer import BoundedBuffer, LimitExceeded
 from .canvas import own_canvas, rc
+from .clip_ids import with_reproducible_ids
 from .drawing_state import DrawingState
 from .encode import EncodedFigure, encode, hash_salt
 from .images import to_encoded_image
@@ -114,7 +115,7 @@ def _draw_svg(found: ResolvedFigure, dpi: float | None, max_bytes: int) -> Encod
             found.figure.savefig(buffer, format="svg", metadata={"Date": None}, **options)
     except LimitExceeded:
         return None
-    return to_encoded_image(FORMATS["svg"], buffer.getvalue())
+    return to_encoded_image(FORMATS["svg"], with_reproducible_ids(buffer.getvalue()))
 
 
 def _count_marks(figure: Any) -> int:

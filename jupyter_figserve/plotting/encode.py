@@ -28,6 +28,7 @@ from .animations import (
     is_animation,
 )
 from .canvas import Raster, draw, draw_small, own_canvas, rc
+from .clip_ids import with_reproducible_ids
 from .describe import describe
 from .describe_figure import describe_figure
 from .drawing_state import DrawingState
@@ -256,7 +257,9 @@ def _save_as(figure: Figure, row: Format, options: Mapping[str, Any]) -> Encoded
         figure.savefig(buffer, format=row.name, **options, **_UNDATED.get(row.name, {}))
         dpi = canvas.saved_dpi if is_raster(row) else None
     data = buffer.getvalue()
-    return to_encoded_image(row, _EPS_DATE.sub(b"", data, count=1) if row.name == "eps" else data, dpi=dpi)
+    if row.name == "eps":
+        data = _EPS_DATE.sub(b"", data, count=1)
+    return to_encoded_image(row, with_reproducible_ids(data) if row.name == "svg" else data, dpi=dpi)
 
 
 def hash_salt() -> dict[str, str]:

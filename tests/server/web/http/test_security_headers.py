@@ -41,6 +41,12 @@ def test_frame_runs_scripts_only_in_a_frame():
     assert "allow-same-origin" not in framed + opened
 
 
+@pytest.mark.parametrize("is_frame", [True, False])
+def test_frame_opens_no_connection(is_frame):
+    """Not by WebRTC or DNS prefetching either, which a Content-Security-Policy does not reach."""
+    assert security_headers.frame_headers("'self'", is_frame=is_frame)["Connection-Allowlist"] == "()"
+
+
 def test_frame_ancestors():
     """None without an allow-list."""
     assert security_headers.frame_ancestors([]) == "'none'"
