@@ -38,7 +38,7 @@ http {{
 
 
 class Address:
-    """A web server on loopback, asked without following redirects."""
+    """A client of a web server on loopback, without redirects."""
 
     def __init__(self, port: int, prefix: str = "") -> None:
         self.port, self.prefix = port, prefix

@@ -141,7 +141,7 @@ def test_first_state_without_javascript(chromium, live_server, dashboard, who):
 
 
 def test_failure_without_javascript_links_to_the_reason(chromium, dashboard):
-    """A link to the reason stands beside the frame, which cannot show it."""
+    """A link next to the frame leads to the reason, which the frame cannot show."""
     _, link = dashboard
     with chromium.browser.new_context(java_script_enabled=False) as bare:
         page = bare.new_page()
@@ -151,7 +151,7 @@ def test_failure_without_javascript_links_to_the_reason(chromium, dashboard):
 
 
 def test_first_view_detects_html(chromium, live_server, dashboard):
-    """A function that was never called is asked for an image first; a figure that is both is shown as HTML."""
+    """An image is requested first from a function that was never called; a figure with both is shown as HTML."""
     with live_server.kernel("first.ipynb") as kernel:
         (vega,) = run(kernel, ALTAIR)
         (plotly, _) = run(kernel, DECLARE.replace("def sightings", "def unseen").replace("sightings.", "unseen."))

@@ -172,7 +172,7 @@ def test_layout_is_stable_when_the_script_loads(page, dashboard, width):
 
 
 def test_failing_panel_without_javascript_links_to_the_reason(chromium, dashboard):
-    """The link stands beside the alt text; with JavaScript there is no link, since the page shows the reason."""
+    """The link follows the alt text; with JavaScript there is no link, since the page shows the reason."""
     _, link = dashboard
     page = chromium.new_page()
     page.goto(link["url"])

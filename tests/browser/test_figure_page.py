@@ -148,7 +148,7 @@ class TestDoing:
         assert texts == ["Ours <b>now</b>", "New words.", "As of May."]
 
     def test_link_is_paused_resumed_and_revoked(self, at, live_server: ServerProcess, mine: dict) -> None:
-        """Each takes effect at once for everybody; revoking asks for confirmation. The focus keeps its place."""
+        """Each takes effect at once for everyone; revoking asks for confirmation. The focus keeps its place."""
         link = share(live_server, mine, label="for Ada")
         at.reload()
         status = lambda: live_server.fetch(link["url"], anonymous=True).status  # noqa: E731

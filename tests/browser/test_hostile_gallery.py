@@ -193,7 +193,7 @@ def make_dashboard(server: ServerProcess, figure: dict, text: str, name: str = "
 
 
 def test_markup_in_texts_is_text_on_a_dashboard(page, live_server: ServerProcess, evil: dict) -> None:
-    """Title, caption, Markdown, alternative text and label; also in the gallery, and for strangers."""
+    """Title, caption, Markdown, alternative text and label; also in the gallery, and for visitors."""
     dashboard, link = make_dashboard(live_server, evil, EVIL, "evil")
     log_in(page, live_server)
     for url in (dashboard["url"], link["url"]):

@@ -57,7 +57,7 @@ def opened(live_server):
 
 
 def test_refresh_reaches_every_page(chromium, live_server, opened):
-    """The page, the link's page and the panels of a dashboard ask again after ``refresh()`` in a cell."""
+    """The page, the link's page and the panels of a dashboard update after ``refresh()`` in a cell."""
     kernel, (url, link, *_, board) = opened
     pages = [chromium.new_page() for _ in range(3)]
     log_in(pages[0], live_server)

@@ -91,7 +91,7 @@ def test_every_frame_has_the_pixels_of_savefig(drawing: Any, name: str, toleranc
 
 
 def test_figure_and_animation_are_unchanged(drawing: Any):
-    """Lines, titles, limits and added artists are as before, and the live animation goes on where it was."""
+    """Lines, titles, limits and added artists are unchanged, and the live animation continues where it was."""
     figure, axes, line = drawing
     axes.set_title("before")
     animation = animate(drawing, 4)
@@ -120,7 +120,7 @@ def test_figure_and_animation_are_unchanged(drawing: Any):
     ids=["endless", "count", "save_count", "generator function", "range"],
 )
 def test_endless_animations_are_bounded(drawing: Any, frames: Any, options: dict[str, Any], count: int):
-    """What has no end is published up to the limit, with a warning that says how to choose."""
+    """An endless animation is published up to the limit, with a warning that says how to choose."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         encoded = encode(animate(drawing, frames, **options), ("gif",), animation=AnimationLimits(frames=5))

@@ -51,14 +51,14 @@ def test_panels_are_counted_by_kind():
 
 
 def test_colour_bars_are_features_wherever_they_are_rendered():
-    """A colour bar in an Axes of its own is no panel; its label says what the colours mean."""
+    """A colour bar in an Axes of its own is no panel; its label explains the colours."""
     figure, grid = plt.subplots(1, 2)
     figure.colorbar(grid[0].imshow(np.eye(2)), cax=grid[1], label="kelvin")
     assert describe_figure(figure)[1] == "Image with a colour bar for kelvin."
 
 
 def test_twins_are_one_panel(panel):
-    """Axes that share their place are one panel with a second axis, and both labels are told."""
+    """Axes that share their place are one panel with a second axis, and both labels are mentioned."""
     panel.plot([1, 2])
     panel.set(xlabel="month", ylabel="cost")
     twin = panel.twinx()

@@ -229,7 +229,7 @@ def test_every_format_has_a_thumbnail(formats):
 
 @pytest.mark.parametrize("formats", [("png", "jpg"), ("jpg", "png"), ("webp", "svg", "png")])
 def test_formats_do_not_affect_each_other(formats):
-    """The PNG and its thumbnail are the same with any other formats beside them."""
+    """The PNG and its thumbnail are the same regardless of other requested formats."""
     alone, among = encode(constrained()), encode(constrained(), formats)
     assert among.images[formats.index("png")] == alone.images[0]
     assert among.thumbnail == alone.thumbnail

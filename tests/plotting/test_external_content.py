@@ -1,4 +1,4 @@
-"""What a published figure would load from elsewhere: warnings, an error where nothing is left, and no false alarms."""
+"""External content of a published figure: warnings, an error where nothing would remain, and no false positives."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from .harness import LINE, SECRET, TRIES, Sandbox, printed
 
 
 def test_files_outside_cannot_be_read(attack):
-    """Tokens, accounts, the home directory and other processes' memory are unreadable, whatever their permissions."""
+    """Tokens, accounts, the home directory and other processes' memory are unreadable, regardless of their permissions."""
     attack("""
 for path in (TOKEN, OPEN_FILE, "/etc/passwd", "/etc/shadow", "/etc/hostname", "/proc/self/environ", "/proc/1/environ",
              "/proc/self/maps", "/root/.bashrc", "/sys/kernel/notes"):
@@ -353,7 +353,7 @@ def test_a_flood_of_output(sandbox: Sandbox):
 
 
 def test_a_flood_into_the_result(sandbox: Sandbox):
-    """It is stopped at the limit, whatever lengths it states."""
+    """It is stopped at the limit, regardless of the lengths that it states."""
     for start in ("struct.pack('>IQ', 10, 2**62)", "struct.pack('>IQ', 2**31, 1)", "struct.pack('>IQ', 2, 9) + b'{}'"):
         code = f"import os, struct\nos.write(3, {start})\nwhile True: os.write(3, bytes(2**16))\n"
         answer = sandbox.attack(code)
@@ -373,7 +373,7 @@ os._exit(0)
 
 @pytest.mark.parametrize("name", ["png", "svg"])
 def test_html_instead_of_an_image(sandbox: Sandbox, name: str):
-    """A result that the code writes itself is checked: HTML is not an image, whatever the header states."""
+    """A result that the code writes itself is checked: HTML is not an image, regardless of the header."""
     answer = sandbox.attack("data = b'<!doctype html><script>alert(1)</script>'" + WRITE_RESULT, format=name)
     assert isinstance(answer, OutputInvalid), answer
     assert "wrote something else" in str(answer)

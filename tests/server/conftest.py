@@ -88,7 +88,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Client:
-    """Asks the server; every answer is held to the OpenAPI document.
+    """A client of the server; every response is validated against the OpenAPI document.
 
     Parameters
     ----------

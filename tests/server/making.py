@@ -139,7 +139,7 @@ class FakeKernel:
     Parameters
     ----------
     version
-        Version of the data; a caller that knows it is told that nothing changed.
+        Version of the data; a caller that has it gets no image.
     """
 
     def __init__(self, version: str | None = None) -> None:
@@ -164,7 +164,7 @@ class FakeKernel:
 
 
 async def offer_live(context) -> str:
-    """Return the lasting id of a live figure that was offered by a kernel which no longer runs."""
+    """Return the permanent id of a live figure that was offered by a kernel which no longer runs."""
     identity = Identity(context.config.owner, "", "", "k1", "animal")
     now = context.store.clock()
     offering = context.store.catalog.write(

@@ -158,7 +158,7 @@ def test_query_becomes_arguments(kernel, get, query, expected):
     ],
 )
 def test_wrong_value_never_reaches_the_function(kernel, get, query, message):
-    """The 400 names the parameter, the value and what is allowed."""
+    """The 400 names the parameter, the value and the allowed values."""
     before = output_of(kernel, "len(calls)")
     response = get(f"animal.png?{query}")
     assert response.status == 400

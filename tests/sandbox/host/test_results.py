@@ -202,7 +202,7 @@ def test_an_image_has_the_requested_size(fields: dict[str, int], is_refused: boo
 
 
 def test_several_images_only_if_requested():
-    """A second image is refused unless the job asks for all figures, and even then there are limits."""
+    """A second image is refused unless the job requests all figures, and even then there are limits."""
     assert len(parsed(PNG, PNG, of=job(figure=ALL)).images) == 2
     with pytest.raises(OutputInvalid):
         parsed(PNG, PNG)

@@ -113,7 +113,7 @@ def test_one_side_keeps_the_proportions(full_sandbox: Sandbox):
 
 
 def test_a_requested_size_overrides_tight_settings(full_sandbox: Sandbox):
-    """A requested size is exact, whether the code or the request asks for a tight image."""
+    """A requested size is exact, whether the code or the request sets a tight image."""
     code = "import matplotlib.pyplot as plt\nplt.rcParams['savefig.bbox'] = 'tight'\nplt.plot([1, 2])\n"
     assert size(full_sandbox.render(code, width=500, height=400).images[0].data) == (500, 400)
     assert size(full_sandbox.render(code, width=500, height=400, tight=True).images[0].data) == (500, 400)

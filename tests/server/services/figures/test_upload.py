@@ -131,7 +131,7 @@ def test_svg_that_hides_text_is_rejected():
 
 
 def test_svg_is_stored_as_utf8():
-    """It is served as UTF-8, whatever its encoding was."""
+    """It is served as UTF-8, regardless of its encoding."""
     (image,) = read(SVG.decode().encode("utf-16"), "image/svg+xml").images
     assert image.data.endswith(SVG)
 

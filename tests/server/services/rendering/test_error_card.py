@@ -22,7 +22,7 @@ EVIL = [
 
 @pytest.mark.parametrize("text", EVIL)
 def test_hostile_text_is_escaped(text):
-    """The card is well-formed and has only the expected elements, whatever the code raises."""
+    """The card is well-formed and has only the expected elements, for any exception."""
     for error in (CodeFailed(text, kind=text[:20], line=1), NoFigure(text)):
         root = ElementTree.fromstring(svg_card(error))
         names = {element.tag.rpartition("}")[2] for element in root.iter()}

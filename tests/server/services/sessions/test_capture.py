@@ -444,7 +444,7 @@ class TestRealKernels:
         }
 
     async def test_a_crash_that_jupyter_mends(self, jupyter, owner, context):
-        """The session goes on, and later images are captured, too."""
+        """The session continues, and later images are captured, too."""
         kernel = await jupyter.start()
         await jupyter.run(kernel, showing(png()))
         await self.wait_for(context, kernel, 1)

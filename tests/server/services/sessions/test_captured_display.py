@@ -1,4 +1,4 @@
-"""The figure of a display message: found in every form, or refused by name, whatever a kernel sends."""
+"""The figure of a display message: found in every form, or refused by name, even in malformed messages."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def test_other_objects_are_skipped(data):
     ],
 )
 def test_unpicklable_object_is_named(data, name):
-    """The message says what it was."""
+    """The message names it."""
     with pytest.raises(FigServeError, match=name):
         find_display(shown(data), LIMITS)
 

@@ -18,7 +18,7 @@ MOST = 1_000_000
 
 @pytest.fixture
 def plots(tmp_path):
-    """The directory, beside a secret file."""
+    """The directory, next to a secret file."""
     (tmp_path / "secret.png").write_bytes(b"secret")
     directory = tmp_path / "plots"
     directory.mkdir()

@@ -35,7 +35,7 @@ def kernel(context, jp_asyncio_loop):
 
 @pytest.fixture
 def animal(owner, kernel, jp_asyncio_loop) -> str:
-    """Its lasting id."""
+    """Its permanent id."""
     record = jp_asyncio_loop.run_until_complete(owner.get("/live/k1/animal.json", _record=1)).json()
     return record["id"]
 
@@ -47,7 +47,7 @@ async def share(owner, animal: str, **fields) -> tuple[dict, dict]:
 
 
 async def shown(client, asked: str, **query) -> str:
-    """Return what the frame of a URL shows."""
+    """Return the content of a URL's frame."""
     answer = await client.get(asked, JSON, _frame=1, **query)
     assert answer.status == 200, answer.text
     frame = await client.get(urljoin(asked, answer.json()["frame"]), {"Sec-Fetch-Dest": "iframe"})

@@ -22,7 +22,7 @@ ANIMAL = Parameters(
 
 
 async def offer(context, parameters: Parameters = ANIMAL, name: str = "animal", owner: str | None = None) -> str:
-    """Return the lasting id of a live figure that was offered by a kernel which no longer runs."""
+    """Return the permanent id of a live figure that was offered by a kernel which no longer runs."""
     identity = Identity(owner or context.config.owner, "", "", "k1", name)
     declaration, now = LiveDeclaration(name, parameters), context.store.clock()
     offering = context.store.catalog.write(lambda c: live_figures.upsert(c, identity, "k1", declaration, now))

@@ -305,7 +305,7 @@ class TestAddress:
         assert any(cookie.startswith("username-") for cookie in answer.headers.get_list("Set-Cookie"))
 
     async def test_redirection_goes_nowhere_else(self, owner):
-        """Whatever the query has."""
+        """For any query."""
         answer = await self.fetch(owner, "?next=//evil.example")
         assert urlsplit(answer.headers["Location"]).netloc == ""
         assert answer.headers["Location"].startswith(urlsplit(owner.prefix).path + "/?")

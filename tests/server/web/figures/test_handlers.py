@@ -188,7 +188,7 @@ class TestList:
 
     @pytest.mark.parametrize("cursor", ["x", "W10", "eyJ9", "é", "WzEsMl0", "W251bGwsIngiXQ", "=" * 9])
     async def test_malformed_cursor_is_rejected(self, owner, cursor):
-        """400, whatever it decodes to."""
+        """400, regardless of what it decodes to."""
         answer = await owner.get("/api/figures", cursor=cursor)
         assert (answer.status, answer.code) == (400, "invalid_cursor")
 
@@ -252,7 +252,7 @@ class TestMethods:
 
 
 class TestPlaces:
-    """The lasting places of what has no kernel."""
+    """The permanent places of figures published without a kernel."""
 
     async def test_new_key_updates_the_same_figure(self, owner, stranger, make_key):
         """Neither the key nor a login is part of an identity: figure and links outlive the key that published."""
@@ -368,7 +368,7 @@ class TestBytes:
 
     @pytest.mark.parametrize("id", ["x", "A" * 16, "A" * 64])
     async def test_unknown_id_is_404(self, owner, id):
-        """Whatever its length."""
+        """For any length."""
         for path in ("/api/figures/{}", "/figures/{}", "/figures/{}.png", "/api/figures/{}/links"):
             assert (await owner.get(path.format(id))).status == 404
 

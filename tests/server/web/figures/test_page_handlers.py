@@ -165,7 +165,7 @@ class TestFigurePage:
 
 
 class TestAccept:
-    """The address without a suffix, for clients that want something else than the page."""
+    """The address without a suffix, for clients that prefer another format to the page."""
 
     @pytest.mark.parametrize(
         ("accept", "mimetype"),

@@ -1,4 +1,4 @@
-"""Security headers on every response, whatever its status."""
+"""Security headers on every response, for every status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The agent's WebSocket with hostile and broken clients: who may open it, and what a frame can do."""
+"""The agent's WebSocket with hostile and broken clients: authorization, and malformed frames."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def test_invalid_answer(dial, owner, head, body, status):
     ],
 )
 async def test_invalid_frame_closes_the_connection(dial, owner, data):
-    """The server goes on, and nothing is registered."""
+    """The server continues, and nothing is registered."""
     async with dial() as connection:
         await connection.send(data)
         assert await connection.receive() is None
@@ -104,7 +104,7 @@ class TestSmall:
         return {"live_bytes": 1_000, "live_queue": 2, "live_timeout": 0.2}
 
     async def test_frame_that_is_too_large_closes_the_connection(self, dial, owner):
-        """A waiting request is told that the kernel is gone."""
+        """A waiting request gets the error that the kernel is gone."""
         async with dial() as connection:
             await connection.offer(HELLO)
             asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))

@@ -91,7 +91,7 @@ class TestPicture:
         assert "a=b" not in str(answer.headers.get_list("Set-Cookie"))
 
     async def test_warnings_come_in_a_header_and_in_json(self, owner, renderer):
-        """One a line, percent-encoded; also from the cache, and not at all when there are none."""
+        """One per line, percent-encoded; also from the cache; absent when there are none."""
         assert "X-FigServe-Warnings" not in (await owner.post("/api/renders", {"code": CODE})).headers
         warnings = ("Missing glyphs: 中.", "second")
         renderer.answer = lambda job: RenderResult(_image(job), warnings=warnings)

@@ -144,7 +144,7 @@ class TestLiveFigures:
         return added
 
     async def test_each_is_an_operation(self, owner, offered):
-        """At its own path, whatever its name; operation ids are plain and unique, and the document is valid."""
+        """At its own path, for any name; operation ids are plain and unique, and the document is valid."""
         added = await self.read(owner)
         whole = contract.document() | {"paths": added}
         assert [str(error)[:300] for error in OpenAPIV31SpecValidator(whole).iter_errors()] == []
