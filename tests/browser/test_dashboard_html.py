@@ -76,6 +76,7 @@ def wait_for_text(page, text: str, place: str = "1-1") -> None:
     assert page.locator(f"[data-place='{place}'] iframe:not(.loading)").count() == 1
 
 
+@pytest.mark.nightly
 def test_owner_controls_html_panels(page, live_server, dashboard):
     """Shared controls and a panel's own controls load new frames and images; the address has their values."""
     record, _ = dashboard
@@ -140,6 +141,7 @@ def test_first_state_without_javascript(chromium, live_server, dashboard, who):
         assert "since 2004" in page.frames[1].content()
 
 
+@pytest.mark.nightly
 def test_failure_without_javascript_links_to_the_reason(chromium, dashboard):
     """A link next to the frame leads to the reason, which the frame cannot show."""
     _, link = dashboard
@@ -150,6 +152,7 @@ def test_failure_without_javascript_links_to_the_reason(chromium, dashboard):
         page.get_by_text("an unlucky year").wait_for()
 
 
+@pytest.mark.nightly
 def test_first_view_detects_html(chromium, live_server, dashboard):
     """An image is requested first from a function that was never called; a figure with both is shown as HTML."""
     with live_server.kernel("first.ipynb") as kernel:
@@ -165,6 +168,7 @@ def test_first_view_detects_html(chromium, live_server, dashboard):
         wait_for_text(page, "Deer since 2010", "1-2")
 
 
+@pytest.mark.nightly
 def test_failure_is_reported_above_the_last_frame(chromium, dashboard):
     """The message disappears with the next frame that renders."""
     _, link = dashboard
@@ -181,6 +185,7 @@ def test_failure_is_reported_above_the_last_frame(chromium, dashboard):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.nightly
 def test_layout_is_stable_when_the_frame_loads(page, dashboard, width):
     """The frame fills the space that was reserved for it, as high as a published HTML figure's."""
     _, link = dashboard

@@ -159,6 +159,7 @@ new PerformanceObserver((list) => window.shifts.push(...list.getEntries().map((o
 
 
 @pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.nightly
 def test_layout_is_stable_when_the_script_loads(page, dashboard, width):
     """Sliders fill the space that was reserved for them, and the script hides no visible button."""
     _, link = dashboard
@@ -184,6 +185,7 @@ def test_failing_panel_without_javascript_links_to_the_reason(chromium, dashboar
         page.get_by_text("an unlucky year").wait_for()
 
 
+@pytest.mark.nightly
 def test_prints_and_keeps_its_theme(page, live_server, dashboard):
     """On paper, controls are their values in text; a dark theme is dark for all readers, and white on paper."""
     text = [[{"kind": "text", "markdown": NOTES}]]

@@ -49,6 +49,7 @@ def wait_for_text(page, text: str) -> None:
     page.frame_locator("iframe.image-frame:not(.loading)").get_by_text(text).wait_for()
 
 
+@pytest.mark.nightly
 def test_html_is_displayed_and_updated(chromium, live_server, opened):
     """The first view detects HTML; its script runs only in the frame; a control replaces the frame."""
     _, url, _ = opened
@@ -69,6 +70,7 @@ def test_html_is_displayed_and_updated(chromium, live_server, opened):
     check_phone(page)
 
 
+@pytest.mark.nightly
 def test_function_may_return_image_or_html(chromium, live_server, opened):
     """An image replaces the frame and the other way round; an error is shown above the last content."""
     _, url, _ = opened

@@ -90,6 +90,7 @@ def run(kernel: KernelSession, code: str) -> None:
     assert execution.error is None, execution.error
 
 
+@pytest.mark.nightly
 def test_published_figure_is_followed_while_the_kernel_is_busy(page, server):
     """The new image has its own size and alt text, unless the panel has one; deletion and restoration are shown."""
     open_and_run(page, server, PUBLISH, DASHBOARD, "input()")
@@ -112,6 +113,7 @@ def test_published_figure_is_followed_while_the_kernel_is_busy(page, server):
     )
 
 
+@pytest.mark.nightly
 def test_widgets_of_a_page_share_one_stream(page, server):
     """Two dashboards and a live figure share one event stream, which is closed with the last of them."""
     streams = []
@@ -128,6 +130,7 @@ def test_widgets_of_a_page_share_one_stream(page, server):
     page.wait_for_function(f"{STREAMS}.length === 0 && !kept.isOpen()")
 
 
+@pytest.mark.nightly
 def test_missed_events_are_caught_up(page, server):
     """After an error response, and after the page was hidden, when it has no stream."""
     refused = threading.Event()
@@ -153,6 +156,7 @@ def test_missed_events_are_caught_up(page, server):
     wait_for_sizes(page, "40x10", "40x10")
 
 
+@pytest.mark.nightly
 def test_published_interactive_figure_is_interactive(page, server):
     """A sandboxed frame shows the newest version too, also when that is an image."""
     require_package("plotly")
@@ -197,6 +201,7 @@ def test_redefined_function_is_rendered_again(page, server):
     assert notices.count() == 3
 
 
+@pytest.mark.nightly
 def test_other_sites_follow_nothing(page, server):
     """On a page without a Jupyter server, widgets use messages only and open no stream."""
     streams, faults = [], []

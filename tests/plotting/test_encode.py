@@ -82,6 +82,7 @@ def test_pixels_are_those_of_savefig(make, tight):
     assert_saved_alike(make, tight=tight)
 
 
+@pytest.mark.nightly
 def test_huge_images_are_those_of_savefig():
     """24 million pixels are encoded exactly."""
     assert_saved_alike(huge)
@@ -94,20 +95,21 @@ def test_dpi_is_that_of_savefig(dpi):
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("make", "settings"),
     [
-        {"savefig.dpi": 55},
-        {"savefig.facecolor": "yellow", "savefig.edgecolor": "red", "patch.linewidth": 4},
-        {"savefig.transparent": True},
-        {"savefig.bbox": "tight", "savefig.pad_inches": 0.7},
-        {"figure.dpi": 144},
-        {"figure.autolayout": True},
-        {"figure.frameon": False},
-        {"text.antialiased": False, "lines.antialiased": False},
+        (line, {"savefig.dpi": 55}),
+        (line, {"savefig.facecolor": "yellow", "savefig.edgecolor": "red", "patch.linewidth": 4}),
+        (line, {"savefig.transparent": True}),
+        (line, {"savefig.bbox": "tight", "savefig.pad_inches": 0.7}),
+        (constrained, {"savefig.bbox": "tight", "savefig.dpi": 55}),
+        (line, {"figure.dpi": 144}),
+        (line, {"figure.autolayout": True}),
+        (constrained, {"figure.autolayout": True}),
+        (line, {"figure.frameon": False}),
+        (line, {"text.antialiased": False, "lines.antialiased": False}),
     ],
 )
-@pytest.mark.parametrize("make", [line, constrained])
-def test_settings_hold_as_in_savefig(settings, make):
+def test_settings_hold_as_in_savefig(make, settings):
     """The rcParams for saving apply."""
     with mpl.rc_context(settings):
         assert_saved_alike(make)
@@ -150,8 +152,10 @@ def test_files_are_no_larger_than_those_of_savefig(make):
 
 
 @pytest.mark.parametrize("make", FIGURES)
-@pytest.mark.parametrize("formats", [("svg", "png"), ("jpg",)])
-@pytest.mark.parametrize("tight", [False, True])
+@pytest.mark.parametrize(
+    ("formats", "tight"),
+    [(("svg", "png"), False), (("jpg",), True), pytest.param(("svg", "png"), True, marks=pytest.mark.nightly)],
+)
 def test_figures_are_left_as_savefig_leaves_them(make, formats, tight):
     """Size, dpi, colours, canvas, manager, layout engine and rcParams are kept.
 

@@ -258,7 +258,7 @@ def test_a_process_that_stops_itself(sandbox: Sandbox):
     [
         "import ctypes; ctypes.string_at(0)",
         "import os; os.abort()",
-        "import sys; sys.setrecursionlimit(10**9)\nf = lambda: f()\nf()",
+        pytest.param("import sys; sys.setrecursionlimit(10**9)\nf = lambda: f()\nf()", marks=pytest.mark.nightly),
         "import ctypes; ctypes.CDLL(None).raise_(11) if False else ctypes.memset(1, 0, 10)",
     ],
 )
@@ -414,6 +414,7 @@ def test_too_many_pixels(sandbox: Sandbox):
     sandbox.assert_well()
 
 
+@pytest.mark.nightly
 def test_a_huge_svg(sandbox: Sandbox):
     """It is refused by its size in bytes."""
     code = "import numpy as np\nimport matplotlib.pyplot as plt\nplt.plot(*np.random.rand(2, 400_000), 'o')\n"

@@ -290,7 +290,6 @@ def test_cell_with_input_is_not_disturbed(live_server, kernel, get):
     assert output_of(kernel, "response") == "ann"
 
 
-@pytest.mark.compat
 def test_mathtext_in_both_threads(kernel, get):
     """Concurrent ``tight_layout`` with new formulas fails neither in the cell nor in live calls."""
     code = r"""

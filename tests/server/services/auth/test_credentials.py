@@ -204,7 +204,10 @@ def test_table_has_every_operation():
     assert set(TABLE) == {(method, path) for path, method, _ in contract.operations()}
 
 
-@pytest.mark.parametrize("credential", [*SCOPES, "none", "expired", "revoked", "login"])
+@pytest.mark.parametrize(
+    "credential",
+    [*SCOPES, "none", "login", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("expired", "revoked"))],
+)
 async def test_each_cell_of_the_table(credential, owner, stranger, context, make_key, jp_auth_header):
     """A credential gives access to exactly the operations in the table: else 401, or 403 without the scope."""
     headers = await headers_of(credential, context, make_key, jp_auth_header)
