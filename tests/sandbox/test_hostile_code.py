@@ -32,7 +32,7 @@ from .harness import LINE, SECRET, TRIES, Sandbox, printed
 
 
 def test_files_outside_cannot_be_read(attack):
-    """Tokens, accounts, the home directory and other processes' memory are unreadable, regardless of their permissions."""
+    """Tokens, accounts, the home directory and other processes' memory are unreadable, even with open permissions."""
     attack("""
 for path in (TOKEN, OPEN_FILE, "/etc/passwd", "/etc/shadow", "/etc/hostname", "/proc/self/environ", "/proc/1/environ",
              "/proc/self/maps", "/root/.bashrc", "/sys/kernel/notes"):

@@ -315,7 +315,7 @@ def test_every_route_has_a_sample(samples: list[Sample]) -> None:
 
 
 async def test_headers_on_200_and_head(samples, owner, browser, stranger) -> None:
-    """Every route's response carries its whole policy, for the owner by token and by cookie, and for anonymous clients."""
+    """Every route's response carries its complete policy, for the owner by token and by cookie, and for visitors."""
     for sample in samples:
         clients = [owner, browser] if sample.is_private else [stranger, owner, browser]
         for client in clients:

@@ -51,7 +51,7 @@ for n in itertools.count():
 
 @dataclass
 class Promised:
-    """Acknowledged versions, by figure and number, with their digests; and acknowledged links, by token, with their figures."""
+    """Acknowledged versions (digests by figure and number) and acknowledged links (figures by token)."""
 
     versions: dict[tuple[str, int], str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
@@ -121,7 +121,7 @@ def _assert_manifests_agree(store: Store) -> None:
 
 
 def kill_server(server: ServerProcess, promised: Promised, chance: random.Random) -> None:
-    """Publish to a running server over HTTP from two clients, kill it meanwhile, and return what it had answered with 201."""
+    """Publish to a running server over HTTP from two clients, kill it meanwhile, and record what it acknowledged."""
     enough = threading.Event()
     wanted = len(promised.versions) + chance.randrange(2, 12)
 

@@ -32,7 +32,7 @@ class Shell:
     ],
 )
 def test_front_ends_allow_input(monkeypatch, shell, is_batch):
-    """Detected from a cell's own message, from the last cell's in a widget callback, and from the prompt in a terminal."""
+    """Known from a cell's own message, in a widget callback from the last cell's, in a terminal from the prompt."""
     monkeypatch.setattr(front_end, "find_shell", lambda: shell)
     assert front_end.is_batch_run() is is_batch
 

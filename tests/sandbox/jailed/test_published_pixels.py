@@ -168,7 +168,7 @@ def test_options_of_the_call(full_sandbox: Sandbox):
 
 
 def test_a_seaborn_grid_is_saved_as_by_its_own_method(full_sandbox: Sandbox):
-    """Its legend beside the axes is not cut off, neither published nor redrawn; the same holds for joint and pair grids."""
+    """Its legend beside the axes is not cut off, neither published nor redrawn; nor is that of joint and pair grids."""
     import pandas as pd
     import seaborn as sns
 

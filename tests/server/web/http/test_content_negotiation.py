@@ -76,5 +76,5 @@ def test_page_unless_something_else_is_preferred(accept, stored, name):
     ],
 )
 def test_only_form_of_a_live_figure(accept, own, name):
-    """The function's own format is chosen if acceptable, else the requested one, whose error names the available ones."""
+    """The function's own format if acceptable, else the requested one, whose error names the available ones."""
     assert negotiate_page(accept, own, is_complete=True) == name
