@@ -98,7 +98,9 @@ def pytest_terminal_summary(terminalreporter) -> None:
     reruns = _reruns(terminalreporter)
     if reruns:
         verdict = f"more than {MAX_RERUNS} fail the run" if len(reruns) > MAX_RERUNS else "find the cause"
-        terminalreporter.write_line(f"{len(reruns)} tests failed once and were rerun ({verdict}): {', '.join(reruns)}")
+        terminalreporter.write_line(f"{len(reruns)} tests failed once and were rerun ({verdict}):")
+        for name, fault in reruns.items():
+            terminalreporter.write_line(f"  {name}: {fault}")
     reasons = {_reason(report) for report in terminalreporter.stats.get("skipped", [])}
     commands = sorted({c for c in (GET_PROGRAMS, GET_PACKAGES) for reason in reasons if reason.endswith(c)})
     if commands:
@@ -106,8 +108,11 @@ def pytest_terminal_summary(terminalreporter) -> None:
         terminalreporter.write_line(f"Tests that need {', '.join(missing)} were skipped: run {' and '.join(commands)}")
 
 
-def _reruns(reporter) -> list[str]:
-    return [report.nodeid for report in reporter.stats.get("rerun", [])]
+def _reruns(reporter) -> dict[str, str]:
+    """Return by name what each test that was rerun failed with the first time."""
+    reports = reporter.stats.get("rerun", [])
+    crashes = {report.nodeid: getattr(report.longrepr, "reprcrash", None) for report in reports}
+    return {name: " ".join(crash.message.split())[:500] if crash else "" for name, crash in crashes.items()}
 
 
 def _all_is_required() -> bool:

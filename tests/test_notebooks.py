@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import shutil
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,41 +15,87 @@ import pytest
 from jupyter_figserve.demo import find_share_link
 from jupyter_figserve.demo.kernel_session import run_notebook
 
-from .conftest import require_package, require_program
+from .conftest import require_package
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 NAMES = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
-NEEDS = {"10_publish_and_share.ipynb": (("curl",), ("pandas", "seaborn"))}
+NEEDS = {"10_publish_and_share.ipynb": ("altair", "pandas", "seaborn"), "30_live.ipynb": ("cloudpickle",)}
+OPTIONAL = {"altair", "cloudpickle", "pandas", "seaborn", "vl_convert"}
 
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("name", NAMES)
 def test_notebook_runs(name, make_server):
     """No cell fails on a new server."""
-    run_on_new_server(name, make_server, times=1)
+    for package in NEEDS.get(name, ()):
+        require_package(package)
+    run(make_server(), name)
 
 
 @pytest.mark.nightly
 @pytest.mark.kernel
 @pytest.mark.parametrize("name", NAMES)
 def test_notebook_runs_again(name, make_server):
-    """No cell fails in a second kernel either: nothing depends on a new server."""
-    run_on_new_server(name, make_server, times=2)
-
-
-def run_on_new_server(name: str, make_server, times: int) -> None:
-    """Run a notebook from top to bottom, each time in a new kernel of the same server."""
-    programs, packages = NEEDS.get(name, ((), ()))
-    for program in programs:
-        require_program(program)
-    for package in packages:
-        require_package(package)
+    """Nothing depends on a new server, or on the notebook's last cells: it may have been halted before them."""
     server = make_server()
-    copy = Path(shutil.copy(NOTEBOOKS / name, server.root / name))
-    for _ in range(times):
-        with server.kernel(name) as kernel:
-            error, _outputs = run_notebook(kernel, copy)
-        assert error is None
+    run(server, name, part=0.6)
+    run(server, name)
+    run(server, name)
+
+
+BLOCK_IMPORTS = """
+import sys
+
+class Blocked:
+    @staticmethod
+    def find_spec(name, *_):
+        if name.partition(".")[0] in {names!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Blocked)
+"""
+
+
+@pytest.mark.nightly
+@pytest.mark.kernel
+def test_optional_packages_may_be_missing(make_server, tmp_path):
+    """Each cell that needs one says so in a sentence, and the next cells run."""
+    (tmp_path / "sitecustomize.py").write_text(BLOCK_IMPORTS.format(names=OPTIONAL))
+    server = make_server(environment={"PYTHONPATH": str(tmp_path)})
+    texts = run(server, "10_publish_and_share.ipynb")
+    for name in ("pandas", "seaborn"):
+        assert f"{name} is not installed here: pip install {name}\n" in texts
+    assert "pip install altair pandas" in texts
+    assert "detach() needs cloudpickle in this kernel's environment" in run(server, "30_live.ipynb")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_optional_imports_are_handled(name):
+    """Packages that a plain installation lacks are imported in a ``try`` that names them."""
+    project = tomllib.loads((NOTEBOOKS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = {re.split(r"[^\w-]", each)[0].lower() for each in project["dependencies"]}
+    known = {*sys.stdlib_module_names, *required, "IPython", "jupyter_figserve", "traitlets"}
+    notebook = json.loads((NOTEBOOKS / name).read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        code = "".join(line for line in cell["source"] if not line.startswith("%"))
+        if cell["cell_type"] == "code":
+            unguarded = [one for one in ast.parse(code).body if not isinstance(one, ast.Try)]
+            nodes = [node for one in unguarded for node in ast.walk(one)]
+            names = {each.name for node in nodes if isinstance(node, ast.Import) for each in node.names}
+            names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+            assert {each.partition(".")[0] for each in names} <= known, cell["id"]
+
+
+def run(server, name: str, part: float = 1.0) -> str:
+    """Run a notebook in a new kernel, or the first part of its cells; return its printed output."""
+    notebook = json.loads((NOTEBOOKS / name).read_text(encoding="utf-8"))
+    notebook["cells"] = notebook["cells"][: round(part * len(notebook["cells"]))]
+    copy = server.root / name
+    copy.write_text(json.dumps(notebook), encoding="utf-8")
+    with server.kernel(name) as kernel:
+        error, outputs = run_notebook(kernel, copy)
+    assert error is None
+    return "".join(output["text"] for output in outputs if output["output_type"] == "stream")
 
 
 @pytest.mark.compat

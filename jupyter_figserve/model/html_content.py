@@ -75,7 +75,7 @@ class HtmlContent:
 
     @property
     def is_figure(self) -> bool:
-        """Whether it shows a picture or runs a script in a place on the page; a table or text is not a figure."""
+        """Whether it shows an image or runs a script in an element of the page; a table or text is not a figure."""
         if "table" in self.tags:
             return bool(self.tags & {"canvas", "iframe"})
         return bool(self.tags & _PARTS) or (self.has_script and bool(self.tags & _PLACES))
@@ -88,7 +88,7 @@ class HtmlContent:
 
     @property
     def is_empty_offline(self) -> bool:
-        """Whether nothing is left of it where it can load nothing."""
+        """Whether nothing of it remains in a frame that can load nothing."""
         if not self.scripts and not self.resources:
             return False
         has_own = any(image.source.startswith("data:") for image in self.images) or bool(

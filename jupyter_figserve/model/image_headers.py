@@ -1,6 +1,6 @@
 """Sizes and frame counts of raster images, read from their headers; no pixel is decoded. Any process.
 
-The bytes may be hostile: every reader runs in time linear in a bounded number of blocks, and answers None for what it
+The bytes may be hostile: every reader runs in time linear in a bounded number of blocks, and returns None for what it
 cannot read.
 """
 

@@ -36,7 +36,7 @@ class Parameter:
     many
         Whether the value is a list of ``kind``.
     is_optional
-        Whether the value may be None, which an empty text stands for.
+        Whether the value may be None, written as an empty text.
     choices
         Labels as they appear in URLs.
     values

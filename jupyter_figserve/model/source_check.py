@@ -1,4 +1,4 @@
-"""What is known about rendering a version's source again: the result of a try in the sandbox. Any process."""
+"""Whether a version's source can be rendered again: the result of a trial in the sandbox. Any process."""
 
 from __future__ import annotations
 

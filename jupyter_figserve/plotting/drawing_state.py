@@ -32,6 +32,7 @@ _ENVIRONMENT = (
     "toolbar",
     "webagg.",
 )
+_LOCALE = ("LC_NUMERIC", "LC_TIME")
 MAX_FONT_BYTES = 8 * 2**20
 """Limit of all font files of a state, compressed."""
 _USETEX = "text.usetex runs LaTeX, which the sandbox cannot do. Use mathtext, which draws most formulas."
@@ -39,7 +40,7 @@ _USETEX = "text.usetex runs LaTeX, which the sandbox cannot do. Use mathtext, wh
 
 @dataclass(frozen=True)
 class DrawingState:
-    """What a figure needs besides itself to be drawn with the same pixels.
+    """State besides the figure itself that is needed to draw the same pixels.
 
     Parameters
     ----------
@@ -86,6 +87,15 @@ class DrawingState:
             obstacle=_USETEX if uses_tex else _too_large(fonts),
         )
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the state shared by all threads is unchanged, so that another thread can draw the figure."""
+        return _current_locale() == self._whole_locale and shared_objects.capture() == self.shared
+
+    @property
+    def _whole_locale(self) -> dict[str, str]:
+        return dict.fromkeys(_LOCALE, "C") | dict(self.locale)
+
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
         """Temporarily establish this state in the process; in a live call the rcParams are those of its thread."""
@@ -98,7 +108,7 @@ class DrawingState:
             undo.enter_context(_rcparams_set(target))
             undo.enter_context(shared_objects.applied(self.shared))
             undo.enter_context(font_files.installed(self.fonts))
-            undo.enter_context(_locale_set(self.locale))
+            undo.enter_context(_locale_set(self._whole_locale))
             yield
 
 
@@ -149,7 +159,7 @@ def _find_texts(figure: Any | None) -> list[Any]:
         if isinstance(artist, Text):
             found.append(artist)
         elif isinstance(artist, Axis):
-            # Its get_children would calculate the ticks anew.
+            # Its get_children would recalculate the ticks.
             own = vars(artist)
             waiting += [artist.label, artist.offsetText, *own.get("majorTicks", ()), *own.get("minorTicks", ())]
         elif isinstance(artist, Tick):
@@ -161,8 +171,7 @@ def _find_texts(figure: Any | None) -> list[Any]:
 
 def _needed_locale(figure: Any | None) -> dict[str, str]:
     """Return the locale's names where it is not "C" and a formatter of the figure uses it."""
-    names = {name: locale.setlocale(getattr(locale, name)) for name in ("LC_NUMERIC", "LC_TIME")}
-    names = {name: value for name, value in names.items() if value not in ("C", "POSIX")}
+    names = {name: value for name, value in _current_locale().items() if value != "C"}
     if not names or figure is None:
         return names
     needed = {name for axes in figure.get_axes() for axis in axes._axis_map.values() for name in _categories(axis)}
@@ -180,9 +189,14 @@ def _categories(axis: Any) -> Iterator[str]:
             yield "LC_TIME"
 
 
+def _current_locale() -> dict[str, str]:
+    names = {name: locale.setlocale(getattr(locale, name)) for name in _LOCALE}
+    return {name: "C" if value == "POSIX" else value for name, value in names.items()}
+
+
 @contextlib.contextmanager
 def _locale_set(names: Mapping[str, str]) -> Iterator[None]:
-    before = {name: locale.setlocale(getattr(locale, name)) for name in names}
+    before = _current_locale()
     changed = [name for name in names if names[name] != before[name]]
     try:
         for name in changed:

@@ -1,7 +1,7 @@
 """Isolation of a live call from the rest of the kernel, by thread: pyplot figures, rcParams and output. Kernel.
 
 The user's cell runs in the main thread at the same time. What a live function does with pyplot, rcParams and print must
-not affect the cell, and the other way round. The patches are in place only while a call runs.
+not affect the cell, and vice versa. The patches are in place only while a call runs.
 """
 
 from __future__ import annotations
@@ -25,16 +25,28 @@ _mathtext = threading.RLock()
 
 
 @contextlib.contextmanager
-def isolated_call() -> Iterator[list[str]]:
+def isolated_call(*, max_wait: float = -1) -> Iterator[list[str]]:
     """Run the block as a live call; yields the list that receives its output.
 
-    One call runs at a time in a process; a call in another thread waits.
-
     At the end, the pyplot figures of the block are gone and its changes of rcParams are undone.
+
+    Parameters
+    ----------
+    max_wait
+        Seconds to wait for a call in another thread, as one call runs at a time in a process; -1 waits until it ends.
+
+    Raises
+    ------
+    TimeoutError
+        The other call takes longer.
     """
     global _ident
     printed: list[str] = []
-    with _turn, contextlib.ExitStack() as undo:
+    turn = _turn
+    if not turn.acquire(timeout=max_wait):
+        raise TimeoutError("Another live call is running.")
+    with contextlib.ExitStack() as undo:
+        undo.callback(turn.release)
         assert _ident is None, "a live call in a live call"
         undo.enter_context(_own_figures())
         undo.enter_context(_own_output(printed))
@@ -99,11 +111,11 @@ def _own_figures() -> Iterator[None]:
 
     try:
         registry.figs, state._get_backend_mod = own, get_backend_mod
-        params_class.figserve_overlay, params_class.figserve_target = {}, params
+        params_class.figserve_overlay, params_class.figserve_target = _snapshot(params), params
         params.__class__ = params_class
         yield
     finally:
-        # Do not undo a patch that somebody else applied meanwhile.
+        # Do not undo a patch that other code applied meanwhile.
         if registry.figs is own:
             registry.figs = figures
         if state._get_backend_mod is get_backend_mod:
@@ -162,12 +174,17 @@ class _HeadlessBackend:
         """Keep the figure current, to be the result."""
 
 
+def _snapshot(params: Any) -> dict[str, Any]:
+    """Return the parameters at the start of a call; what the cell sets afterwards does not affect its image."""
+    values = dict.copy(params)
+    # Looking it up may load a backend and set it.
+    values.pop("backend", None)
+    return values
+
+
 @cache
 def _isolated_class(base: Any) -> Any:
-    """Return a class for ``matplotlib.rcParams`` during a call: only the live thread sees what it sets.
-
-    Drawing reads thousands of parameters, so that lookups are direct while nothing has been set.
-    """
+    """Return a class for ``matplotlib.rcParams`` during a call, in which the live thread has its own parameters."""
     get, put, update = base._get, base._set, base._update_raw
 
     class IsolatedRcParams(base):  # type: ignore[misc]
@@ -182,9 +199,10 @@ def _isolated_class(base: Any) -> Any:
                 put(self, key, value)
 
         def _get(self, key: str) -> Any:
-            overlay = IsolatedRcParams.figserve_overlay
-            if overlay and key in overlay and self is IsolatedRcParams.figserve_target and in_live_call():
-                return overlay[key]
+            if self is IsolatedRcParams.figserve_target and in_live_call():
+                overlay = IsolatedRcParams.figserve_overlay
+                if key in overlay:
+                    return overlay[key]
             return get(self, key)
 
         def _update_raw(self, other: Any) -> None:

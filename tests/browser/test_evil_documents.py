@@ -1,4 +1,4 @@
-"""Hostile documents and hostile sites, in Chromium: items V2, V3, S4 and S7 of the security checklist.
+"""Hostile documents and hostile sites, in Chromium.
 
 Each document is first opened where nothing holds it back: that it gets through there shows that the test would see it.
 """
@@ -62,7 +62,7 @@ def get_addresses(server: ServerProcess, record: dict, suffix: str) -> list[str]
 
 # It validates the other tests, and Chromium sometimes takes very long for it.
 @pytest.mark.soak
-def test_v2_control_hostile_documents_work_without_protection(chromium, other_site: Listener) -> None:
+def test_control_hostile_documents_work_without_protection(chromium, other_site: Listener) -> None:
     """Without our policies the same documents reach the listener: the tests below can fail."""
 
     def gets_through(url: str) -> bool:
@@ -82,10 +82,14 @@ def test_v2_control_hostile_documents_work_without_protection(chromium, other_si
         seen[name] = gets_through(other_site.serve("/control.svg", make(other_site.origin), "image/svg+xml"))
     other_site.requests.clear()
     seen["html"] = gets_through(other_site.serve("/control.html", evil.html(other_site.origin)))
+    other_site.requests.clear()
+    page = chromium.new_page()
+    page.goto(other_site.serve("/connecting.html", evil.connecting_html(other_site.origin)))
+    seen["connections"] = other_site.wait_for_hit("/prefetch") and other_site.wait_for_packet()
     assert all(seen.values()), seen
 
 
-def test_v2_hostile_svg_reaches_nothing(guarded: Guarded) -> None:
+def test_hostile_svg_reaches_nothing(guarded: Guarded) -> None:
     """Opened at every address, logged in: it sends no request, changes no cookie or key, and does not navigate."""
     server, other_site = guarded.server, guarded.other_site
     for kind, make in evil.SVGS.items():
@@ -96,7 +100,7 @@ def test_v2_hostile_svg_reaches_nothing(guarded: Guarded) -> None:
             guarded.check(url)
 
 
-def test_v2_hostile_html_runs_in_its_frame_and_reaches_nothing(guarded: Guarded) -> None:
+def test_hostile_html_runs_in_its_frame_and_reaches_nothing(guarded: Guarded) -> None:
     """It runs in its frame without requests, cookies, APIs, or navigation of page or frame."""
     server, other_site = guarded.server, guarded.other_site
     record = publish(server, evil.html(other_site.origin, server.url).encode(), "text/html", name="html")
@@ -108,7 +112,26 @@ def test_v2_hostile_html_runs_in_its_frame_and_reaches_nothing(guarded: Guarded)
         guarded.check(url)
 
 
-def test_v2_frame_url_opened_directly_runs_no_script(guarded: Guarded) -> None:
+def test_html_opens_no_connection(guarded: Guarded) -> None:
+    """WebRTC, with a TURN server and with a peer, DNS prefetching and the like send nothing from any of its pages."""
+    server, other_site, page = guarded.server, guarded.other_site, guarded.page
+    document = evil.connecting_html(other_site.origin).encode()
+    record = publish(server, document, "text/html", name="connecting")
+    link = share(server, record)
+    rows = [[{"kind": "figure", "figure": record["id"]}]]
+    board = server.fetch(
+        "figserve/api/dashboards", method="POST", body={"name": "b", "title": "B", "rows": rows}
+    ).json()
+    shared = server.fetch(f"figserve/api/dashboards/{board['id']}/links", method="POST", body={}).json()
+    for url in (record["url"], link["url"], f"{link['url']}/embed", board["url"], shared["url"]):
+        guarded.open(url)
+        frame = page.frame_locator("iframe")
+        frame.get_by_text("gathered").or_(frame.get_by_text("refused")).wait_for()
+        guarded.check(url)
+    assert (other_site.packets, other_site.connections) == (0, 0)
+
+
+def test_frame_url_opened_directly_runs_no_script(guarded: Guarded) -> None:
     """Outside our frame the raw HTML runs nothing, before and after its address expires."""
     server, other_site = guarded.server, guarded.other_site
     record = publish(server, evil.html(other_site.origin, server.url).encode(), "text/html", name="alone")
@@ -123,7 +146,7 @@ def playwright_error() -> type[Exception]:
     return require_package("playwright.sync_api").Error
 
 
-def test_v2_hostile_pdf_reaches_nothing(guarded: Guarded) -> None:
+def test_hostile_pdf_reaches_nothing(guarded: Guarded) -> None:
     """A PDF that opens addresses, submits forms and runs scripts on opening does none of it."""
     server, other_site = guarded.server, guarded.other_site
     record = publish(server, evil.pdf(other_site.origin), "application/pdf", name="pdf")
@@ -164,7 +187,7 @@ window.done = (async () => {
 </script>"""
 
 
-def test_v3_other_sites_get_no_private_figure(guarded: Guarded) -> None:
+def test_other_sites_get_no_private_figure(guarded: Guarded) -> None:
     """With the owner's cookie in the browser, another site's page can neither show, read, frame nor change a figure."""
     server, other_site, page = guarded.server, guarded.other_site, guarded.page
     record = publish(server, make_png(300, 200), name="private")
@@ -183,7 +206,7 @@ def test_v3_other_sites_get_no_private_figure(guarded: Guarded) -> None:
     assert server.fetch(f"figserve/api/figures/{record['id']}/links").json()["links"] == []
 
 
-def test_s4_link_is_not_in_referer(chromium, live_server: ServerProcess, other_site: Listener) -> None:
+def test_link_is_not_in_referer(chromium, live_server: ServerProcess, other_site: Listener) -> None:
     """Leaving our pages for another site never sends the link's address as a referrer."""
     page = chromium.new_page()
     html = share(live_server, publish(live_server, HTML, "text/html", name="left"))
@@ -203,7 +226,7 @@ def test_s4_link_is_not_in_referer(chromium, live_server: ServerProcess, other_s
         assert "frame" not in headers.get("Referer", "")
 
 
-def test_s7_only_listed_origins_may_frame_a_link(chromium, make_server, other_site: Listener) -> None:
+def test_only_listed_origins_may_frame_a_link(chromium, make_server, other_site: Listener) -> None:
     """/embed is blank on an unlisted site and shown on a listed one, image or HTML; the page itself is never framed."""
     listed = make_server(embed_origins=other_site.origin)
     unlisted = make_server(embed_origins="https://wiki.example.org")

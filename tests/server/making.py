@@ -24,7 +24,7 @@ from jupyter_figserve.server.web.context import AppContext
 from jupyter_figserve.store.catalog import live_figures, sessions
 
 from ..waiting import PATIENCE
-from .pictures import png
+from .sample_images import png
 
 if TYPE_CHECKING:
     from .conftest import Client
@@ -140,7 +140,7 @@ class FakeKernel:
     Parameters
     ----------
     version
-        Version of the data; a caller that knows it is told that nothing changed.
+        Version of the data; a caller that has it gets no image.
     is_stand_in
         Whether it gives way to others, like a control channel.
     """
@@ -184,7 +184,7 @@ class FakeKernel:
 
 
 async def offer_live(context) -> str:
-    """Return the lasting id of a live figure that was offered by a kernel which no longer runs."""
+    """Return the permanent id of a live figure that was offered by a kernel which no longer runs."""
     identity = Identity(context.config.owner, "", "", "k1", "animal")
     now = context.store.clock()
     offering = context.store.catalog.write(

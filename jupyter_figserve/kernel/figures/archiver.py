@@ -1,12 +1,13 @@
-"""Draws and sends lasting images of published figures after the cell. One daemon thread of the kernel.
+"""Draws and uploads archive images of published figures after the cell. One daemon thread of the kernel.
 
-The cell never waits. A figure that cannot be pickled is drawn in the main thread, between two cells, and only if it
-still looks as it was published.
+The cell never waits. The main thread draws, between two cells, what another thread cannot: a figure that cannot be
+pickled, if it still looks as published, and one drawn before a change of state that all threads share.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -54,10 +55,17 @@ class SnapshotJob:
     target: PublishedVersion
     source: bytes
 
-    def draw(self, max_bytes: int) -> list[EncodedImage]:
-        from ...plotting.archive import draw_from_source
+    def draw(self, max_bytes: int) -> list[EncodedImage] | None:
+        """Draw it in this thread; None if only the main thread can."""
+        from ...plotting.archive import draw_in_background
 
-        return draw_from_source(self.source, max_bytes)
+        return draw_in_background(self.source, max_bytes)
+
+    def draw_alone(self, max_bytes: int) -> list[EncodedImage]:
+        """Draw it in the main thread, between two cells."""
+        from ...plotting.archive import draw_alone
+
+        return draw_alone(self.source, max_bytes)
 
 
 @dataclass(frozen=True)
@@ -67,31 +75,33 @@ class UnpickledJob:
     target: PublishedVersion
     encoded: EncodedFigure
 
-    def draw(self, max_bytes: int) -> list[EncodedImage]:
+    def draw_alone(self, max_bytes: int) -> list[EncodedImage]:
+        """Draw it in the main thread, between two cells."""
         from ...plotting.archive import draw_if_unchanged
 
         return draw_if_unchanged(self.encoded, max_bytes)
 
 
 class Archiver:
-    """A bounded queue of figures; what does not fit, or fails, has no lasting images."""
+    """A bounded queue of figures; those that do not fit, or fail, get no archive images."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._snapshots: deque[tuple[float, SnapshotJob]] = deque()
-        self._unpickled: deque[UnpickledJob] = deque(maxlen=_MAX_QUEUE_LENGTH)
+        self._for_main_thread: deque[SnapshotJob | UnpickledJob] = deque(maxlen=_MAX_QUEUE_LENGTH)
         self._drawn: deque[tuple[PublishedVersion, list[EncodedImage]]] = deque()
         self._limits: WeakKeyDictionary[FigServeClient, int] = WeakKeyDictionary()
         self._is_working = self._is_flushing = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._monitor = CellMonitor(self._schedule_unpickled)
+        self._monitor = CellMonitor(self._end_cell)
 
     def put(self, job: SnapshotJob | UnpickledJob) -> None:
         """Queue a figure that the running cell has published."""
         self._monitor.begin()
         with self._changed:
             if isinstance(job, UnpickledJob):
-                self._unpickled.append(job)
+                self._for_main_thread.append(job)
             else:
                 self._snapshots.append((time.monotonic() + _MAX_WAIT, job))
                 while len(self._snapshots) > _MAX_QUEUE_LENGTH or self._bytes() > _MAX_QUEUE_BYTES:
@@ -102,17 +112,27 @@ class Archiver:
             self._changed.notify_all()
 
     def flush(self, timeout: float = FLUSH_TIMEOUT) -> bool:
-        """Draw and send everything without waiting for a cell, at most ``timeout`` seconds; return whether it is."""
+        """Draw and send everything without waiting for a cell, for at most ``timeout`` seconds; return True if done."""
         self._is_flushing = True
         until = time.monotonic() + timeout
         try:
             if threading.current_thread() is threading.main_thread():
-                self._draw_unpickled()
+                while self._wait_for_main_thread(until):
+                    self._draw_alone()
             with self._changed:
                 self._changed.notify_all()
                 return self._changed.wait_for(self._is_empty, max(0.0, until - time.monotonic()))
         finally:
             self._is_flushing = False
+
+    def _wait_for_main_thread(self, until: float) -> bool:
+        """Wait until there is something to draw in the main thread; return whether there is."""
+        with self._changed:
+            self._changed.notify_all()
+            self._changed.wait_for(
+                lambda: bool(self._for_main_thread) or self._is_empty(), max(0.0, until - time.monotonic())
+            )
+            return bool(self._for_main_thread) and time.monotonic() < until
 
     def _bytes(self) -> int:
         return sum(len(job.source) for _, job in self._snapshots)
@@ -128,7 +148,7 @@ class Archiver:
             try:
                 self._work()
             except Exception as error:
-                _log.debug("A figure has no image for dense screens: %s: %s", type(error).__name__, error)
+                _log.debug("A figure has no image for HiDPI screens: %s: %s", type(error).__name__, error)
             finally:
                 with self._changed:
                     self._is_working = False
@@ -145,7 +165,12 @@ class Archiver:
             return
         while not self._is_flushing and time.monotonic() < until and not self._monitor.wait(_POLL_SECONDS):
             self._send_drawn()
-        for image in job.draw(max_bytes):
+        images = job.draw(max_bytes)
+        if images is None:
+            self._for_main_thread.append(job)
+            self._wake_main_thread()
+            return
+        for image in images:
             job.target.send(image)
 
     def _send_drawn(self) -> bool:
@@ -166,24 +191,30 @@ class Archiver:
             self._limits[client] = int(limits.get("preserve_bytes", 0))
         return self._limits[client]
 
-    def _schedule_unpickled(self) -> None:
-        if not self._unpickled:
-            return
+    def _end_cell(self) -> None:
         try:
-            loop = asyncio.get_running_loop()
+            self._loop = asyncio.get_running_loop()
         except RuntimeError:
-            self._draw_unpickled()
+            self._loop = None
+            self._draw_alone()
         else:
-            loop.call_later(_REPLY_DELAY, self._draw_unpickled)
+            self._loop.call_later(_REPLY_DELAY, self._draw_alone)
 
-    def _draw_unpickled(self) -> None:
+    def _wake_main_thread(self) -> None:
+        """Let the thread draw although no cell ends."""
+        if self._loop is not None:
+            # Closed: the kernel is exiting, and flushes the queue.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._draw_alone)
+
+    def _draw_alone(self) -> None:
         """Draw in the main thread; a cell that has begun meanwhile goes first."""
-        while self._unpickled and (self._monitor.is_idle or self._is_flushing):
-            job = self._unpickled.popleft()
+        while self._for_main_thread and (self._monitor.is_idle or self._is_flushing):
+            job = self._for_main_thread.popleft()
             try:
-                images = job.draw(self._limits.get(job.target.client, MAX_VECTOR_BYTES))
+                images = job.draw_alone(self._limits.get(job.target.client, MAX_VECTOR_BYTES))
             except Exception as error:
-                _log.debug("A figure has no image for dense screens: %s: %s", type(error).__name__, error)
+                _log.debug("A figure has no image for HiDPI screens: %s: %s", type(error).__name__, error)
                 continue
             with self._changed:
                 self._drawn.append((job.target, images))

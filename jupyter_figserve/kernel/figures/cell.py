@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...model.texts import NAME_LENGTH, slug
+from ...model.texts import MAX_NAME_LENGTH, slug
 from ..client.front_end import find_parent, find_shell
 
 _MAX_EXECUTIONS = 16
@@ -71,7 +71,7 @@ class CellFigureNames:
             while name in used:
                 number += 1
                 suffix = f"-{number}"
-                name = base[: NAME_LENGTH - len(suffix)] + suffix
+                name = base[: MAX_NAME_LENGTH - len(suffix)] + suffix
             used.add(name)
             return name
 

@@ -125,7 +125,7 @@ class Agent:
                     self._changed.notify_all()
                 _log.debug("The connection to %s failed: %s", self.connection.url, error)
             self._socket = None
-            # After a connection that lasted a while, the server may be back immediately.
+            # After a healthy connection, the server may be back immediately.
             delay = _MIN_DELAY if loop.time() - began > _MIN_HEALTHY_SECONDS else min(2 * delay, _MAX_DELAY)
             await asyncio.sleep(delay * random.uniform(0.7, 1.3))  # many kernels may reconnect at once
 
@@ -222,7 +222,7 @@ def start_agent() -> Agent | None:
     try:
         connection = find_connection()
     except FigServeError:
-        # A setting that publishing complains about; the function can be called all the same.
+        # Publishing reports this setting; the function can be called regardless.
         return None
     if connection is None or not connection.is_own or not connection.client.has_key:
         return None

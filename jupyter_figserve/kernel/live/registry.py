@@ -119,7 +119,7 @@ class LiveWorker:
             return self._functions.get(name)
 
     def refresh(self, name: str) -> bool:
-        """Declare what was drawn before out of date; False if there is no such function."""
+        """Invalidate the function's earlier images; False if there is no such function."""
         with self._lock:
             function = self._functions.get(name)
             if function is not None:

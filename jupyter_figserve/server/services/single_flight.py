@@ -33,7 +33,7 @@ class _SharedCall(Generic[T]):
 
 @dataclass
 class _RecentResult(Generic[T]):
-    """A result that many callers waited for, kept for those who asked at the same time but are read later.
+    """A result that many callers waited for, kept for requests that arrived at the same time but are read later.
 
     Of hundreds of simultaneous requests, the server reads many from their sockets only after the first response is
     sent. A request that comes after a pause starts a call of its own.

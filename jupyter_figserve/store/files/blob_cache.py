@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from cachetools import LRUCache
 
 from ...errors import Unavailable
 from .blobs import BlobStore
@@ -19,9 +19,7 @@ class BlobCache:
 
     def __init__(self, blobs: BlobStore, limit: int) -> None:
         self._blobs = blobs
-        self._limit = limit
-        self._size = 0
-        self._cached: OrderedDict[str, bytes] = OrderedDict()
+        self._cached: LRUCache[str, bytes] = LRUCache(limit, getsizeof=len)
 
     def get(self, digest: str) -> bytes:
         """Return the bytes.
@@ -33,14 +31,10 @@ class BlobCache:
         """
         cached = self._cached.get(digest)
         if cached is not None:
-            self._cached.move_to_end(digest)
             return cached
         data = self._blobs.find(digest)
         if data is None:
             raise Unavailable("The figure's bytes are missing from the store; publish it again.", code="blob_missing")
-        if len(data) <= self._limit // 8:
+        if len(data) <= self._cached.maxsize // 8:
             self._cached[digest] = data
-            self._size += len(data)
-            while self._size > self._limit:
-                self._size -= len(self._cached.popitem(last=False)[1])
         return data

@@ -1,7 +1,8 @@
-"""Lasting images are drawn and sent after the cell."""
+"""Archive images are drawn and sent after the cell."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,15 +20,19 @@ SVG = EncodedImage("image/svg+xml", b"<svg/>", 614, 461)
 
 @dataclass
 class Job:
-    """A job that draws an SVG, and tells when it did."""
+    """A job that draws an SVG, and sets an event when done."""
 
     target: PublishedVersion
     source: bytes = b"pickle"
     error: Exception | None = None
+    is_for_main_thread: bool = False
     drawn: threading.Event = field(default_factory=threading.Event)
     limits: list[int] = field(default_factory=list)
 
-    def draw(self, max_bytes: int) -> list[EncodedImage]:
+    def draw(self, max_bytes: int) -> list[EncodedImage] | None:
+        return None if self.is_for_main_thread else self.draw_alone(max_bytes)
+
+    def draw_alone(self, max_bytes: int) -> list[EncodedImage]:
         self.limits.append(max_bytes)
         self.drawn.set()
         if self.error:
@@ -73,7 +78,7 @@ def target(server) -> PublishedVersion:
 
 
 def test_the_images_are_sent_to_the_version(server, target):
-    """With type and size; the limit is the server's, which is asked once."""
+    """With type and size; the limit is requested from the server once."""
     archive, job = Archiver(), Job(target)
     archive.put(job)
     archive.put(Job(target))
@@ -108,7 +113,7 @@ def test_the_end_of_the_process_waits_for_no_cell(server, target, shell):
 
 
 def test_a_failure_leaves_the_next_alone(server, target):
-    """Whatever drawing raises."""
+    """For any exception that drawing raises."""
     archive = Archiver()
     archive.put(Job(target, error=ValueError("broken")))
     archive.put(Job(target))
@@ -126,7 +131,7 @@ def test_a_server_may_want_none(server, target):
 
 
 def test_the_queue_is_bounded(server, target, shell, monkeypatch):
-    """The oldest figures have no lasting images."""
+    """The oldest figures get no archive images."""
     monkeypatch.setattr(archiver, "_MAX_QUEUE_BYTES", 10)
     archive = Archiver()
     jobs = [Job(target, b"12345") for _ in range(5)]
@@ -152,3 +157,22 @@ def test_unpicklable_figure_is_rendered_between_cells(server, target, shell, mon
     assert threads == [threading.main_thread()]
     assert archive.flush(10)
     assert len(server.archived["figure0000000000", 2]) == 1
+
+
+def test_what_another_thread_cannot_draw_is_rendered_in_the_main_thread(server, target, shell):
+    """Between cells, as soon as it is known; at the end of the process too."""
+    archive, job = Archiver(), Job(target, is_for_main_thread=True)
+
+    async def end_cell():
+        archive.put(job)
+        shell.callbacks["post_run_cell"]()
+        while not job.drawn.is_set():
+            await asyncio.sleep(0.001)
+
+    asyncio.run(asyncio.wait_for(end_cell(), 10))
+    assert archive.flush(10)
+    last = Job(target, is_for_main_thread=True)
+    archive.put(last)
+    assert archive.flush(10)
+    assert last.drawn.is_set()
+    assert len(server.archived["figure0000000000", 2]) == 2

@@ -38,6 +38,10 @@ def animal(type: Literal["Bear", "Deer"] = "Deer", since: Annotated[int, figserv
     plt.figure(figsize=(3, 2))
     plt.plot(helper(seen[type]), colour.value)
     plt.title(f"{since} {x}")
+
+@figserve.live
+def table(type: Literal["Bear", "Deer"] = "Deer"):
+    return [{"type": type, "seen": int(n)} for n in seen[type][:2]]
 """
 
 
@@ -54,7 +58,6 @@ def kernel(live_server):
         yield session
 
 
-@pytest.mark.compat
 def test_detached_function_runs_without_kernel_and_after_a_restart(make_server):
     """Session URL, permanent URL and link give identical bytes for all parameters, and the same errors."""
     server = make_server(allow_public_live=True)
@@ -64,11 +67,15 @@ def test_detached_function_runs_without_kernel_and_after_a_restart(make_server):
         live_id, link = run_ok(
             kernel, "print(animal.id, animal.share(lock={'type': 'Bear'}, allow=['since']).url)"
         ).split()
+        data_id, data_link = run_ok(kernel, "_ = table.detach(); print(table.id, table.share().url)").split()
         session = f"figserve/live/{kernel.kernel_id}/animal"
+        for name in (kernel.kernel_id, kernel.session):
+            rows = server.fetch(f"figserve/api/live?session={name}").json()["live"]
+            assert {row["id"] for row in rows} == {live_id, data_id}
         rendered = server.fetch(f"{session}.png?{query}")
         sized = server.fetch(f"{session}.png?width=333")
-        (row,) = server.fetch("figserve/api/live").json()["live"]
-        assert (row["detached"], row["session"]) == (True, kernel.kernel_id)
+        rows = server.fetch("figserve/api/live").json()["live"]
+        assert [(row["detached"], row["session"]) for row in rows] == [(True, kernel.kernel_id)] * 2
     for _ in range(2):
         for address in (session, f"figserve/live/f/{live_id}"):
             response = server.fetch(f"{address}.png?{query}")
@@ -85,14 +92,23 @@ def test_detached_function_runs_without_kernel_and_after_a_restart(make_server):
         assert server.fetch(f"{path}.png?since=2012", anonymous=True).mimetype == "image/png"
         for refused in ("type=Deer", "since=1999", "bad=true"):
             assert server.fetch(f"{path}.png?{refused}", anonymous=True).status == 400
-        (row,) = server.fetch("figserve/api/live").json()["live"]
-        assert (row["detached"], row["session"], row["id"]) == (True, None, live_id)
+        rows = server.fetch("figserve/api/live").json()["live"]
+        assert sorted((row["detached"], row["session"], row["id"]) for row in rows) == sorted(
+            (True, None, one) for one in (live_id, data_id)
+        )
+        data_path = server.url + urlsplit(data_link).path.lstrip("/")
+        for address, anonymous in ((f"figserve/live/f/{data_id}", False), (data_path, True)):
+            json = server.fetch(f"{address}.json", anonymous=anonymous)
+            assert (json.mimetype, json.json()[1]) == ("application/json", {"type": "Deer", "seen": 1})
+            csv = server.fetch(f"{address}.csv", anonymous=anonymous)
+            assert (csv.mimetype, csv.body) == ("text/csv", b"type,seen\nDeer,0\nDeer,1\n")
         server.restart()
     with server.kernel("a.ipynb") as kernel:
         run_ok(kernel, DECLARE.replace('"no such animal"', '"from the kernel"'))
         assert "from the kernel" in server.fetch(f"{session}.svg?bad=true").json()["error"]
         run_ok(kernel, "animal.undetach()")
         assert "not detached" in kernel.run("animal.undetach()").error
+        run_ok(kernel, "table.undetach()")
     assert server.fetch(f"figserve/live/f/{live_id}.png?since=2001").json()["code"] == "kernel_gone"
     assert server.fetch("figserve/api/live").json() == {"live": []}
 

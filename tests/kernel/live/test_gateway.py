@@ -29,6 +29,13 @@ def animal(n: int = 1):
     if n == 13:
         raise ValueError("no such animal")
     return Figure(figsize=(n, 1))
+
+counted = []
+
+@figserve.live(cache="10m")
+def cached():
+    counted.append(1)
+    return Figure(figsize=(1, 1))
 """
 
 
@@ -81,6 +88,12 @@ def check_answers(server, kernel) -> None:
     failed = server.fetch(f"{address}.png?n=13").json()
     assert (failed["kind"], failed["error"]) == ("ValueError", "ValueError: no such animal")
     assert run_ok(kernel, "print(calls)") == "[2, 13]"
+    cached = f"figserve/live/{kernel.kernel_id}/cached.png"
+    for _ in range(2):
+        assert server.fetch(cached).status == 200
+    assert run_ok(kernel, "cached.refresh(); print(len(counted))") == "1"
+    # The agent's message is on its way.
+    wait_until(lambda: server.fetch(cached).status == 200 and run_ok(kernel, "print(len(counted))") == "2")
 
 
 @pytest.mark.compat
@@ -90,8 +103,10 @@ def test_kernel_without_a_connection_uses_the_control_channel(make_server, gatew
     with server.kernel("far.ipynb") as kernel:
         run_ok(kernel, DECLARE)
         check_answers(server, kernel)
-        (row,) = server.fetch("figserve/api/live").json()["live"]
-        assert (row["name"], row["session"]) == ("animal", kernel.kernel_id)
+        rows = server.fetch("figserve/api/live").json()["live"]
+        assert {(row["name"], row["session"]) for row in rows} == {
+            (name, kernel.kernel_id) for name in ("animal", "cached")
+        }
 
 
 def test_kernel_with_a_connection_uses_the_agent(make_server, gateway):

@@ -28,7 +28,7 @@ def in_loop(scene: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., No
     return run
 
 
-FRAME = b"".join(wire.pack_frame({"status": "drawn"}, [b"data"]))
+FRAME = b"".join(wire.pack_frame({"status": "rendered"}, [b"data"]))
 
 
 @contextlib.asynccontextmanager
@@ -65,7 +65,7 @@ async def test_a_result_is_returned():
 
 @pytest.mark.parametrize("size", [1, 11, 12, 20, len(FRAME) - 1])
 @in_loop
-async def test_x15_half_a_result(size: int):
+async def test_half_a_result(size: int):
     """A child that then waits is stopped by the deadline; one that then exits has sent no result."""
     async with ready_child() as (child, result, _):
         os.write(result, FRAME[:size])
@@ -90,7 +90,7 @@ async def test_x15_half_a_result(size: int):
     ],
 )
 @in_loop
-async def test_r16_lengths_beyond_the_limits(start: bytes):
+async def test_lengths_beyond_the_limits(start: bytes):
     """The lengths alone are enough to refuse a result; no memory is reserved for it."""
     async with ready_child() as (child, result, _):
         os.write(result, start)
@@ -100,7 +100,7 @@ async def test_r16_lengths_beyond_the_limits(start: bytes):
 
 
 @in_loop
-async def test_r15_a_flood_of_output():
+async def test_a_flood_of_output():
     """Output over the limit is discarded; far over it, the child is stopped."""
     async with ready_child(output_bytes=10) as (child, _, output):
         task = asyncio.ensure_future(child.run(RenderJob("code", b"", timeout=5)))

@@ -1,7 +1,6 @@
 """Validation of a child's result: any bytes, possibly written by hostile code, become a result or one of our errors.
 
-The numbers are those of the attack lists in ``test_r_attacks`` and ``test_x_attacks``, where a real child of each tier
-runs one attack of each kind.
+In ``test_hostile_code`` and ``test_informed_attacks`` a real child of each tier runs one attack of each kind.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 
 from jupyter_figserve.errors import CodeFailed, FigServeError, InvalidInput, NoFigure, OutputInvalid, TooLarge
 from jupyter_figserve.model.rendering import ALL, DrawOptions, RenderJob, RenderResult
-from jupyter_figserve.model.texts import TITLE_LENGTH
+from jupyter_figserve.model.texts import MAX_TITLE_LENGTH
 from jupyter_figserve.sandbox import wire
 from jupyter_figserve.sandbox.fake import draw
 from jupyter_figserve.sandbox.host.job_limits import JobLimits
@@ -46,7 +45,7 @@ def parse(data: bytes | None, of: RenderJob = JOB, status: int | None = None) ->
 
 
 def parsed(*parts: bytes, of: RenderJob = JOB, **header: Any) -> RenderResult:
-    fields = {"status": "drawn", "images": [{}] * (len(parts) - ("thumbnail" in header)), **header}
+    fields = {"status": "rendered", "images": [{}] * (len(parts) - ("thumbnail" in header)), **header}
     return parse(frame(fields, *parts), of)
 
 
@@ -69,14 +68,14 @@ def test_a_frame_of_the_child_is_accepted():
 
 
 @pytest.mark.parametrize("status", [0, 1, None])
-def test_r13_an_exit_without_a_result(status: int | None):
+def test_an_exit_without_a_result(status: int | None):
     """A process that exits without a frame has made no figure."""
     with pytest.raises(NoFigure, match=r"os\._exit"):
         parse(None, status=status)
 
 
 @pytest.mark.parametrize(("status", "name"), [(-11, "SIGSEGV"), (-6, "SIGABRT"), (-31, "SIGSYS"), (-99, "signal 99")])
-def test_r12_a_crash_names_its_signal(status: int, name: str):
+def test_a_crash_names_its_signal(status: int, name: str):
     """A negative status is a signal: the code has crashed."""
     with pytest.raises(OutputInvalid, match=name) as caught:
         parse(None, status=status)
@@ -89,25 +88,25 @@ def test_r12_a_crash_names_its_signal(status: int, name: str):
         b"[" * 200_000,
         b"null",
         b"5",
-        b'{"status": "drawn"}',
-        b'{"status": "drawn", "images": ' + b"[" * 100_000,
+        b'{"status": "rendered"}',
+        b'{"status": "rendered", "images": ' + b"[" * 100_000,
         b'{"sizes": [' + b"9" * 100_000 + b"]}",
         b'{"sizes": [-1, 1]}',
         b'{"sizes": [-1, 2]}',
         b'{"sizes": [1e0]}',
         b'{"sizes": [true]}',
         b'{"sizes": {"0": 1}}',
-        b'{"status": "drawn", "images": {}, "sizes": [1]}',
-        b'{"status": "drawn", "images": [], "sizes": [1]}',
-        b'{"status": "drawn", "images": [null, 1], "sizes": [1]}',
-        b'{"status": "drawn", "images": [1], "sizes": []}',
-        b'{"status": ["drawn"], "sizes": [1]}',
-        b'{"status": "drawn", "images": [{}], "thumbnail": {}, "sizes": [1]}',
+        b'{"status": "rendered", "images": {}, "sizes": [1]}',
+        b'{"status": "rendered", "images": [], "sizes": [1]}',
+        b'{"status": "rendered", "images": [null, 1], "sizes": [1]}',
+        b'{"status": "rendered", "images": [1], "sizes": []}',
+        b'{"status": ["rendered"], "sizes": [1]}',
+        b'{"status": "rendered", "images": [{}], "thumbnail": {}, "sizes": [1]}',
         b"\xff\xfe",
         b"",
     ],
 )
-def test_x14_a_malformed_header(header: bytes):
+def test_a_malformed_header(header: bytes):
     """A header that is not valid JSON, or does not fit its parts, is refused."""
     with pytest.raises(OutputInvalid) as caught:
         parse(frame(header, b"x"))
@@ -129,7 +128,7 @@ def test_x14_a_malformed_header(header: bytes):
         {},
     ],
 )
-def test_x14_a_forged_error_stays_inside_its_fields(header: dict[str, Any]):
+def test_a_forged_error_stays_inside_its_fields(header: dict[str, Any]):
     """Its texts are short and have no control characters; its code is a single word."""
     with pytest.raises(FigServeError) as caught:
         parse(frame(header))
@@ -164,26 +163,26 @@ def test_errors_of_the_child(header: dict[str, Any], kind: type[FigServeError], 
 
 
 @pytest.mark.parametrize("data", [HTML, b"\x89PNG\r\n\x1a\n", b"GIF89a", b"", b"\x89PNG\r\n\x1a\n" + b"<" * 99])
-def test_r17_other_bytes_instead_of_a_png(data: bytes):
+def test_other_bytes_instead_of_a_png(data: bytes):
     """The first bytes decide, regardless of the header."""
     with pytest.raises(OutputInvalid):
         parsed(data, images=[{"width": 1, "height": 1}])
 
 
 @pytest.mark.parametrize("name", ["svg", "pdf", "eps", "svgz", "jpg", "webp"])
-def test_r17_html_in_another_format(name: str):
+def test_html_in_another_format(name: str):
     """HTML does not match any other format."""
     with pytest.raises(OutputInvalid, match="wrote something else"):
         parsed(HTML, of=job(name))
 
 
-def test_r17_html_as_a_thumbnail():
+def test_html_as_a_thumbnail():
     """A thumbnail is checked like an image."""
     with pytest.raises(OutputInvalid):
         parsed(PNG, HTML, thumbnail={})
 
 
-def test_r19_a_forged_header_with_too_many_pixels():
+def test_a_forged_header_with_too_many_pixels():
     """The size comes from the file's own header, not from the metadata."""
     forged = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 12_000, 12_000) + bytes(9)
     with pytest.raises(TooLarge) as caught:
@@ -203,7 +202,7 @@ def test_an_image_has_the_requested_size(fields: dict[str, int], is_refused: boo
 
 
 def test_several_images_only_if_requested():
-    """A second image is refused unless the job asks for all figures, and even then there are limits."""
+    """A second image is refused unless the job requests all figures, and even then there are limits."""
     assert len(parsed(PNG, PNG, of=job(figure=ALL)).images) == 2
     with pytest.raises(OutputInvalid):
         parsed(PNG, PNG)
@@ -225,7 +224,7 @@ def test_implausible_metadata_is_dropped(metadata: Any):
     [
         ({"title": 5, "alt": ["x"]}, ("", "", {})),
         ({"title": "a\0b\x1b[31mc\nd"}, ("a b [31mc d", "", {})),
-        ({"title": "x" * 9_999}, ("x" * TITLE_LENGTH, "", {})),
+        ({"title": "x" * 9_999}, ("x" * MAX_TITLE_LENGTH, "", {})),
         ({"libraries": ["numpy"]}, ("", "", {})),
         ({"libraries": {"n\0": 5, "m": "1\x1b"}}, ("", "", {"n ": "", "m": "1 "})),
     ],
@@ -296,7 +295,7 @@ def test_any_bytes_raise_our_own_errors(header: bytes, body: bytes):
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda one: st.lists(one), max_leaves=5))
 def test_any_json_in_any_field_raises_our_own_errors(value: Any):
     """The same for headers with valid names and invalid values."""
-    for status in ("drawn", "failed", "output", value):
+    for status in ("rendered", "failed", "output", value):
         fields = dict.fromkeys(("images", "thumbnail", "title", "alt", "libraries", "message", "code", "line"), value)
         try:
             parse(frame({**fields, "status": status}, PNG))
@@ -306,5 +305,5 @@ def test_any_json_in_any_field_raises_our_own_errors(value: Any):
 
 def test_parser_reads_the_frames_of_a_child():
     """These tests build frames in the format of ``wire.pack_frame``."""
-    packed = b"".join(wire.pack_frame({"status": "drawn", "images": [{}]}, [PNG]))
+    packed = b"".join(wire.pack_frame({"status": "rendered", "images": [{}]}, [PNG]))
     assert parse(packed).images[0].data == PNG

@@ -113,7 +113,7 @@ def test_one_side_keeps_the_proportions(full_sandbox: Sandbox):
 
 
 def test_a_requested_size_overrides_tight_settings(full_sandbox: Sandbox):
-    """A requested size is exact, whether the code or the request asks for a tight image."""
+    """A requested size is exact, whether the code or the request sets a tight image."""
     code = "import matplotlib.pyplot as plt\nplt.rcParams['savefig.bbox'] = 'tight'\nplt.plot([1, 2])\n"
     assert size(full_sandbox.render(code, width=500, height=400).images[0].data) == (500, 400)
     assert size(full_sandbox.render(code, width=500, height=400, tight=True).images[0].data) == (500, 400)
@@ -124,8 +124,8 @@ def test_the_own_size_of_a_tight_image_changes_nothing(full_sandbox: Sandbox):
     code = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('Sales')\n"
     own = full_sandbox.render(code, tight=True).images[0].data
     width, height = size(own)
-    for wish in ({"width": width}, {"height": height}, {"width": width, "height": height}):
-        again = full_sandbox.render(code, tight=True, **wish).images[0].data
+    for options in ({"width": width}, {"height": height}, {"width": width, "height": height}):
+        again = full_sandbox.render(code, tight=True, **options).images[0].data
         assert size(again) == (width, height)
     assert np.array_equal(pixels(again), pixels(own))
 
@@ -315,7 +315,7 @@ def figure():
     return made
 
 
-def test_p4_a_figure_is_rendered_again_in_any_size(sandbox: Sandbox):
+def test_a_figure_is_rendered_again_in_any_size(sandbox: Sandbox):
     """400 by 300 and 1200 by 800 exactly, and its own size with the original pixels."""
     source = pickle_figure(figure())
     for asked in ((400, 300), (1200, 800)):
@@ -336,7 +336,7 @@ class Gadget:
         return self.call
 
 
-def test_p1_a_pickle_that_runs_code(sandbox: Sandbox, bait):
+def test_a_pickle_that_runs_code(sandbox: Sandbox, bait):
     """The code runs inside the jail: no program starts, no file is read or changed."""
     import builtins
     import os
@@ -364,13 +364,13 @@ def test_p1_a_pickle_that_runs_code(sandbox: Sandbox, bait):
         b"\x80\x04]" + b"\x94h\x00a" * 10 + b".",
     ],
 )
-def test_p2_pickles_that_are_not_figures(sandbox: Sandbox, source: bytes):
+def test_pickles_that_are_not_figures(sandbox: Sandbox, source: bytes):
     """Bombs, truncated pickles and other objects are refused."""
     assert isinstance(sandbox.attack(source, kind="figure", timeout=5), OutputInvalid)
     sandbox.assert_well()
 
 
-def test_p2_a_billion_laughs_pickle(sandbox: Sandbox):
+def test_a_billion_laughs_pickle(sandbox: Sandbox):
     """A billion references to one list use memory of its own process only."""
     bomb: list[object] = ["lol"]
     for _ in range(30):
@@ -380,7 +380,7 @@ def test_p2_a_billion_laughs_pickle(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_p3_a_figure_of_another_matplotlib(sandbox: Sandbox):
+def test_a_figure_of_another_matplotlib(sandbox: Sandbox):
     """It is rendered if possible; otherwise the error names both versions."""
     source = pickle_figure(figure())
     assert sandbox.render(source, kind="figure", libraries={"matplotlib": "3.8.0"}).images

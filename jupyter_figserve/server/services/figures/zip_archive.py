@@ -137,7 +137,7 @@ class ZipExport:
         """Yield the bytes of the records, the page and the zip's directory."""
         with self._records:
             yield from self._write("figures.json", now, self._json(now))
-            rows = ({**row, "shown": _shown(row["files"])} for row in self._rows())
+            rows = ({**row, "preview": _find_preview(row["files"])} for row in self._rows())
             page = self._page(heading=self._heading, count=self._count, now=now, rows=rows, address=_address)
             yield from self._write("index.html", now, page)
         self._zip.close()
@@ -180,7 +180,7 @@ class ZipExport:
         yield self._sink.read_all()
 
 
-def _shown(files: dict[str, str | None]) -> str | None:
+def _find_preview(files: dict[str, str | None]) -> str | None:
     return next((files[row.name] for row in INLINE_FORMATS if files.get(row.name)), None)
 
 

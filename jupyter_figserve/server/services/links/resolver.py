@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cachetools import LRUCache
+
 from ....errors import NotFound
 from ....model.figures import FigureRecord
 from ....model.links import FIGURE, Link
@@ -33,7 +35,7 @@ class LinkResolver:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._data_version = -1
-        self._cached: dict[str, ResolvedLink | None] = {}
+        self._cached: LRUCache[str, ResolvedLink | None] = LRUCache(_MAX_CACHED)
 
     async def find(self, token: str) -> ResolvedLink:
         """Return the open link of this token.
@@ -44,7 +46,7 @@ class LinkResolver:
             When there is none, for any reason.
         """
         data_version = await self._store.data_version()
-        if data_version != self._data_version or len(self._cached) > _MAX_CACHED:
+        if data_version != self._data_version:
             self._cached.clear()
             self._data_version = data_version
         if token in self._cached:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import OrderedDict
 from typing import Any
 
+from cachetools import TTLCache
 from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import IOLoop
 
@@ -32,21 +32,17 @@ class ViewCounter:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._recent: OrderedDict[tuple[str, str, str], float] = OrderedDict()
+        self._recent: TTLCache[str, float] = TTLCache(_MAX_REMEMBERED, VIEW_SECONDS, timer=lambda: store.clock())
         self._pending: dict[str, int] = {}
         self._flush_call: Any = None
 
     def count(self, link: Link, request: HTTPServerRequest) -> None:
-        """Count a view of a link without a limit; costs one dictionary lookup."""
-        client = (link.id, request.remote_ip or "", request.headers.get("User-Agent", ""))
-        now = self._store.clock()
+        """Count a view of a link without a limit; costs one hash and one dictionary lookup."""
+        client, now = _client_hash(link, request), self._store.clock()
         last = self._recent.get(client)
-        if (last is not None and 0 <= now - last < VIEW_SECONDS) or is_robot(request):
+        if (last is not None and last <= now) or is_robot(request):
             return
         self._recent[client] = now
-        self._recent.move_to_end(client)
-        if len(self._recent) > _MAX_REMEMBERED:
-            self._recent.popitem(last=False)
         self._pending[link.id] = self._pending.get(link.id, 0) + 1
         if self._flush_call is None and self._store.read_only_because is None:
             self._flush_call = IOLoop.current().call_later(_FLUSH_SECONDS, self._start_flush)
@@ -56,7 +52,7 @@ class ViewCounter:
         return await self._store.links.use_view(link.id, _client_hash(link, request), self._store.clock())
 
     async def has_left(self, link: Link, request: HTTPServerRequest) -> bool:
-        """Whether the client may open the link: a view is left, or the client used one recently."""
+        """Whether the client may open the link: a view remains, or the client used one recently."""
         if link.views is None or link.seen < link.views:
             return True
         return await self._store.links.is_known_viewer(link.id, _client_hash(link, request), self._store.clock())
@@ -76,6 +72,6 @@ class ViewCounter:
 
 
 def _client_hash(link: Link, request: HTTPServerRequest) -> str:
-    """Return a hash of the client's address and browser, which the store keeps instead of them."""
+    """Return a hash of the client's address and browser, which is kept instead of them."""
     text = f"{link.id}|{request.remote_ip}|{request.headers.get('User-Agent', '')}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]

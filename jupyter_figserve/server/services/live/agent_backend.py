@@ -64,7 +64,7 @@ class AgentBackend:
             self._pending.pop(rid, None)
 
     def receive(self, head: dict[str, Any], body: bytes) -> None:
-        """Complete the call that a kernel's answer belongs to, or report its progress.
+        """Complete the call that a kernel's response belongs to, or report its progress.
 
         What belongs to no call under way is dropped.
 

@@ -1,4 +1,4 @@
-"""The seam between the live service and whatever runs a live function: a kernel or the sandbox. Server process."""
+"""The interface between the live service and what runs a live function: a kernel or the sandbox. Server process."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class LiveBackend(Protocol):
         Parameters
         ----------
         on_progress
-            Called with what the function reports meanwhile, where the backend passes it on.
+            Called with the progress that the function reports, if the backend passes it on.
         known
-            Versions of the data whose images the caller has, so that nothing need be drawn for them.
+            Versions of the data whose images the caller has, so that they need not be drawn.
 
         Returns
         -------

@@ -71,7 +71,7 @@ class CallQueue(Generic[T]):
         QueueFull
             At once.
         LiveTimeout
-            After ``timeout`` seconds; the call itself goes on.
+            After ``timeout`` seconds; the call itself continues.
         """
         try:
             async with asyncio.timeout(timeout):

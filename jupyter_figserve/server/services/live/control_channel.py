@@ -1,8 +1,8 @@
-"""Live calls over the kernel's control channel, for kernels that cannot dial this server, such as a Gateway's. Server.
+"""Live calls over the kernel's control channel, for kernels that cannot connect to this server (Gateway). Server.
 
 It is slower than the agent's connection, since each message makes the kernel report "busy" and "idle", and is used only
-when there is none. A kernel without our helper never answers an unknown message (jupyter_client's protocol has no reply
-for it), so each question has a deadline.
+when there is none. A kernel without this package never answers an unknown message (jupyter_client's protocol has no
+reply for it), so each request has a deadline.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LIST_SECONDS = 1.5
 _MAX_MESSAGE_BYTES = 128 * 2**20
 _MAX_INVALID_MESSAGES = 100
 _SILENCE_SECONDS = 10.0
-"""Time for which a kernel that did not answer is not asked again."""
+"""Time for which a kernel that did not answer is not queried again."""
 
 
 class ControlChannelBackend:
@@ -66,12 +66,12 @@ class ControlChannelBackend:
         self._reader = asyncio.ensure_future(self._read())
 
     async def list_offered(self) -> list[LiveDeclaration]:
-        """Ask the kernel what it offers.
+        """Request the live figures that the kernel offers.
 
         Raises
         ------
         TimeoutError
-            When it has no helper of ours, or is busy.
+            When it has not loaded this package, or is busy.
         InvalidInput
             When its answer is not valid.
         KernelUnavailable
@@ -185,13 +185,13 @@ class ControlChannels:
         self._silent_until: dict[str, float] = {}
 
     def open(self) -> None:
-        """Make Jupyter ignore our messages when it judges whether a kernel is active or idle."""
+        """Make Jupyter ignore our messages when it determines whether a kernel is active or idle."""
         manager: Any = getattr(self._app, "kernel_manager", None)
         if manager is not None and hasattr(manager, "untracked_message_types"):
             manager.untracked_message_types = [*manager.untracked_message_types, REQUEST]
 
     async def discover(self, kernel: str) -> tuple[ControlChannelBackend, list[LiveDeclaration]] | None:
-        """Ask a kernel of this server what it offers; None when it does not answer.
+        """Request the live figures of a kernel of this server; None when it does not answer.
 
         A kernel whose channel is open already keeps it when it is too busy to list; its calls wait their turn.
         """
@@ -218,7 +218,7 @@ class ControlChannels:
         self._silent_until[kernel] = self._clock() + _SILENCE_SECONDS
 
     def give_up(self, kernel: str, error: Exception) -> None:
-        """Close a kernel's channel, and do not ask the kernel again for a while."""
+        """Close a kernel's channel, and do not query the kernel again for a while."""
         self._pause(kernel, error)
         self.disconnect(kernel)
 

@@ -5,12 +5,12 @@ Source: RFC 5861, section 4.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from cachetools import LRUCache
 from tornado.ioloop import IOLoop
 
 from ....model.figures import EncodedImage, sha256_hex
@@ -84,16 +84,14 @@ class StaleImageCache:
 
     def __init__(self, store: Store, max_bytes: int) -> None:
         self._store = store
-        self._max_bytes = max_bytes
-        self._size = 0
-        self._in_memory: OrderedDict[tuple[str, str], CachedImage] = OrderedDict()
-        self._unwritten: OrderedDict[tuple[str, str], CachedImage] = OrderedDict()
+        self._in_memory: LRUCache[tuple[str, str], CachedImage] = LRUCache(max_bytes, getsizeof=_size)
+        self._unwritten: LRUCache[tuple[str, str], CachedImage] = LRUCache(_MAX_UNWRITTEN)
         self._timer: Any = None
 
     def put(self, live_id: str, request: LiveRequest, image: CachedImage) -> CachedImage:
-        """Keep the newest good image of a request, soon also on disk; return it with its place and time.
+        """Keep the newest good image of a request, soon also on disk; return it with its key and time.
 
-        What could not be rendered for a hidpi screen answers requests for usual screens too, and is stored as such.
+        An image that could not be rendered for a HiDPI screen also serves standard screens, and is stored for those.
         """
         image = replace(image, live=live_id, key=request.key, rendered=self._store.clock())
         if not image.is_good:
@@ -110,15 +108,12 @@ class StaleImageCache:
     def refresh(self, image: CachedImage) -> CachedImage:
         """Mark an image as rendered now, because its data has not changed since."""
         fresh = replace(image, rendered=self._store.clock())
-        self._in_memory[fresh.live, fresh.key] = fresh
+        self._put_in_memory(fresh)
         return fresh
 
     def find_in_memory(self, live_id: str, key: str) -> CachedImage | None:
         """Return the image if it was rendered in this server's life and is still in memory."""
-        place = (live_id, key)
-        if place in self._in_memory:
-            self._in_memory.move_to_end(place)
-        return self._in_memory.get(place)
+        return self._in_memory.get((live_id, key))
 
     async def find_last(self, live_id: str, request: LiveRequest) -> CachedImage | None:
         """Return the last image for a request: at its device pixel ratio, else at another."""
@@ -159,26 +154,17 @@ class StaleImageCache:
             await self._write(images, is_frozen=False)
 
     async def freeze(self, images: Sequence[CachedImage]) -> None:
-        """Write these images now, to stay whatever is rendered after them."""
+        """Write these images now, to be kept regardless of later ones."""
         await self._write(images, is_frozen=True)
 
     def _put_in_memory(self, image: CachedImage) -> None:
-        self._drop((image.live, image.key))
-        self._in_memory[image.live, image.key] = image
-        self._size += len(image.payload.data)
-        while self._size > self._max_bytes:
-            self._drop(next(iter(self._in_memory)))
-
-    def _drop(self, place: tuple[str, str]) -> None:
-        dropped = self._in_memory.pop(place, None)
-        if dropped is not None:
-            self._size -= len(dropped.payload.data)
+        place = (image.live, image.key)
+        self._in_memory.pop(place, None)
+        if _size(image) <= self._in_memory.maxsize:
+            self._in_memory[place] = image
 
     def _write_later(self, image: CachedImage) -> None:
-        self._unwritten.pop((image.live, image.key), None)
         self._unwritten[image.live, image.key] = image
-        while len(self._unwritten) > _MAX_UNWRITTEN:
-            self._unwritten.popitem(last=False)
         if self._timer is None:
             self._timer = IOLoop.current().call_later(_FLUSH_SECONDS, self._on_timer)
 
@@ -188,6 +174,10 @@ class StaleImageCache:
 
     async def _write(self, images: Sequence[CachedImage], *, is_frozen: bool) -> None:
         await self._store.live.keep_images([(_to_row(image, is_frozen=is_frozen), image.payload) for image in images])
+
+
+def _size(image: CachedImage) -> int:
+    return len(image.payload.data)
 
 
 def _to_row(image: CachedImage, *, is_frozen: bool) -> LiveImage:

@@ -1,4 +1,4 @@
-"""Parses what a kernel answers to a live call, which is not to be trusted. Server process."""
+"""Parses a kernel's response to a live call, which is untrusted. Server process."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _ERRORS: dict[str, type[FigServeError]] = {
 def parse_kernel_answer(
     head: dict[str, Any], body: bytes, request: LiveRequest, known: tuple[str, ...]
 ) -> CachedImage | None:
-    """Return the image of an answer, or None where the data still has a version in ``known``.
+    """Return the image of a response, or None where the data still has a version in ``known``.
 
     Raises
     ------
     FigServeError
-        The failure that the answer reports.
+        The failure that the response reports.
     OutputInvalid
-        When the answer is not what it claims to be.
+        When the response is malformed.
     """
     if isinstance(error := head.get("error"), dict):
         raise _parse_error(error)

@@ -1,4 +1,4 @@
-"""Registry of live figures: which kernel offers which, and what answers when none does. Server process."""
+"""Registry of live figures: which kernel offers which, and what renders them when none does. Server process."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .backend import KernelBackend, KernelUnavailable, LiveBackend, is_supersede
 
 OFFERED, CHANGED, GONE = "live.offered", "live.changed", "live.gone"
 REFRESHED, PROGRESS = "live.refreshed", "live.progress"
-"""The data has changed, so that open pages ask again; a running call reports its progress."""
+"""The data has changed, so that open pages refresh; a running call reports its progress."""
 LiveEventListener = Callable[[str, str, dict[str, Any]], None]
 """Takes the owner, the kind of the event and its data."""
 
 
 @dataclass(frozen=True)
 class LiveTarget:
-    """A live figure with what answers for it.
+    """A live figure with the backend that renders it.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class LiveRegistry:
     async def register(
         self, owner: str, kernel: str, backend: KernelBackend, declarations: Sequence[LiveDeclaration]
     ) -> list[LiveFigureRecord]:
-        """Replace what a kernel offers, and its backend.
+        """Replace the live figures that a kernel offers, and its backend.
 
         Raises
         ------
@@ -152,7 +152,7 @@ class LiveRegistry:
         return None if record is None else await self._find_detached(record) or LiveTarget(record, record.declaration)
 
     def list_offered(self) -> list[LiveTarget]:
-        """Return what kernels offer, the newest kernel's first."""
+        """Return the live figures that kernels offer, the newest kernel's first."""
         open_ones = [kernel for kernel in reversed(list(self._offered)) if self.find_backend(kernel) is not None]
         return [target for kernel in open_ones for target in self._offered[kernel].values()]
 
@@ -182,7 +182,7 @@ class LiveRegistry:
         notebook = await self._follow_notebook(kernel)
         if notebook:
             return notebook
-        # A kernel that outlived its server is no longer a session of Jupyter's, but is one of ours.
+        # A kernel that outlived its server is no longer one of Jupyter's sessions, but is one of ours.
         session = await self._store.sessions.find(kernel)
         return session.notebook if session else ""
 
@@ -194,7 +194,7 @@ class LiveRegistry:
     ) -> list[LiveFigureRecord]:
         """Return the records; only new and changed declarations are written."""
         known = {target.record.identity: target for target in before.values()}
-        # A refresh is no change: it may come many times in a second, and need not be stored.
+        # A refresh is no change: there may be many in a second, and it need not be stored.
         unchanged = {
             one
             for one in declared

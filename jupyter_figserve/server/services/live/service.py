@@ -56,7 +56,7 @@ class LiveService:
     owner
         Owner of the kernels that are found on their control channel.
     control_channels
-        Reaches kernels that cannot dial this server; None to do without.
+        Reaches kernels that cannot connect to this server; None disables them.
     on_call
         Called with a kernel's id before each call to it.
     """
@@ -89,9 +89,9 @@ class LiveService:
         self._versions = DataVersions(registry, lambda seconds, run: IOLoop.current().call_later(seconds, run))
 
     async def find(self, kernel: str, name: str) -> LiveTarget | None:
-        """Return what a kernel offers, or offered, under a name.
+        """Return the live figure that a kernel offers, or offered, under a name.
 
-        A kernel whose agent is not connected is asked on its control channel, by one request for all.
+        A kernel whose agent is not connected is queried on its control channel, by one request for all.
         """
         channels, backend = self._control_channels, self.registry.find_backend(kernel)
         if channels is not None and (backend is None or backend.is_stand_in):
@@ -118,7 +118,7 @@ class LiveService:
         no_cache: bool = False,
         before_call: Callable[[], None] | None = None,
     ) -> LiveResult:
-        """Return the image that a request asks for.
+        """Return the requested image.
 
         Parameters
         ----------
@@ -191,7 +191,7 @@ class LiveService:
     def _find_fresh(
         self, target: LiveTarget, request: LiveRequest, cached: CachedImage | None, known_etags: Sequence[str]
     ) -> LiveResult | None:
-        """Return what needs no call: the data has a known version, or the image is younger than ``cache``."""
+        """Return an image without a call: of a known version of the data, or younger than ``cache``."""
         declaration = target.declaration
         etag = make_version_etag(declaration, request, declaration.version)
         if etag is not None and etag in known_etags and target.backend is not None:
@@ -273,7 +273,7 @@ class LiveService:
     async def _find_stale(
         self, target: LiveTarget, request: LiveRequest, error: Unavailable | TooManyRequests
     ) -> LiveResult:
-        """Return the last good image instead of an error that will pass."""
+        """Return the last good image instead of a temporary error."""
         last = await self.images.find_last(target.record.id, request)
         age = 0.0 if last is None else max(0.0, self._clock() - last.rendered)
         max_age = self.limits.max_stale_seconds

@@ -17,6 +17,7 @@ from ....errors import InvalidInput, TooLarge
 from ....model.fields import bool_field, check_field_names, choice_field, number_field, parse_int, read_field
 from ....model.figures import sha256_hex
 from ....model.formats import FORMATS, Format
+from ....model.places import NO_PLACE, Place, read_place
 from ....model.rendering import ALL, DrawOptions, RenderJob
 from ....model.texts import check_name
 from ....model.times import parse_duration
@@ -30,6 +31,7 @@ SIZE_FIELDS = ("width", "height", "dpi", "style", "transparent")
 SEEDS = 2**32
 _STYLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,4})?")
+_KEPT_FIELDS = ("name", "collection", "notebook")
 _MAX_DPI = 10_000
 _MAX_FIGURE = 10_000
 
@@ -53,6 +55,8 @@ class RenderRequest:
         Whether the response is JSON with image, output and size, rather than the image.
     errors_as_image
         Whether an error is answered as an image of its message.
+    place
+        The place of a kept figure.
     """
 
     code: str
@@ -62,6 +66,7 @@ class RenderRequest:
     timeout: float = 10.0
     name: str | None = None
     keep: bool = False
+    place: Place = NO_PLACE
     as_json: bool = False
     errors_as_image: bool = False
 
@@ -104,13 +109,15 @@ def parse_render_request(
         timeout=read_field(values, "timeout", timeout, lambda value: _parse_seconds(value, limits.render_timeout_max)),
         name=read_field(values, "name", None, check_name),
         keep=bool_field(values, "keep"),
+        place=read_place(values),
         as_json=tuple(accepted[:1]) == ("json",),
         errors_as_image=choice_field(values, "errors", "json", ("json", "image")) == "image",
     )
     if request.keep and request.figure == ALL:
         raise InvalidInput('figure="all" cannot be combined with keep; choose one figure by its number.')
-    if request.name is not None and not request.keep:
-        raise InvalidInput("name is for figures that are kept; add keep=true.")
+    for field_name in _KEPT_FIELDS:
+        if values.get(field_name) is not None and not request.keep:
+            raise InvalidInput(f"{field_name} is for figures that are kept; add keep=true.")
     return request
 
 
@@ -125,7 +132,7 @@ def requested_error_format(values: Mapping[str, object], accepted: Sequence[str]
 
 
 def default_timeout(limits: RenderLimits) -> float:
-    """Return the seconds of a render that names no timeout."""
+    """Return the timeout, in seconds, of a render that names none."""
     return min(limits.render_timeout, limits.render_timeout_max)
 
 
@@ -284,7 +291,7 @@ RENDER_FIELDS = (
     "figure",
     "timeout",
     "seed",
-    "name",
     "keep",
+    *_KEPT_FIELDS,
     "errors",
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+
+from cachetools import TTLCache
 
 from ....errors import OutputInvalid
 from ....model.figures import sha256_hex
@@ -19,14 +20,13 @@ _MAX_FAILURES = 1_000
 
 
 class RenderService:
-    """Renders through ``queue``, and keeps in ``cache`` the results of jobs that give the same each time."""
+    """Renders through ``queue``, and keeps the results of reproducible jobs in ``cache``."""
 
     def __init__(self, queue: RenderQueue, cache: RenderCache, clock: Clock) -> None:
         self.queue = queue
         self._cache = cache
-        self._clock = clock
         self._renders: SingleFlight[RenderResult] = SingleFlight()
-        self._failures: OrderedDict[str, tuple[float, OutputInvalid]] = OrderedDict()
+        self._failures: TTLCache[str, OutputInvalid] = TTLCache(_MAX_FAILURES, _FAILURE_SECONDS, timer=clock)
 
     @property
     def waiters(self) -> int:
@@ -38,7 +38,7 @@ class RenderService:
         return await self.queue.render(job, low_priority=low_priority)
 
     async def render_cached(self, job: RenderJob, *, low_priority: bool = False) -> tuple[RenderResult, bool]:
-        """Run a job that gives the same each time; return its result and whether it came from the cache.
+        """Run a reproducible job; return its result and whether it came from the cache.
 
         A failure is remembered for a minute, so that an address that is requested again and again costs one job.
         """
@@ -59,9 +59,7 @@ class RenderService:
         try:
             rendered = await self.queue.render(job, low_priority=low_priority)
         except OutputInvalid as error:
-            self._failures[key] = (self._clock() + _FAILURE_SECONDS, error)
-            while len(self._failures) > _MAX_FAILURES:
-                self._failures.popitem(last=False)
+            self._failures[key] = error
             raise
         metadata = {name: getattr(rendered, name) for name in ("title", "alt", "output", "warnings")}
         cached = CachedRender(rendered.images, metadata | {"libraries": dict(rendered.libraries)})
@@ -69,7 +67,7 @@ class RenderService:
         return rendered
 
     def _raise_known_failure(self, key: str) -> None:
-        until, error = self._failures.get(key, (0.0, None))
-        if error is not None and self._clock() < until:
-            # Without the stack frames of the first time, to which each further raise would add its own.
+        error = self._failures.get(key)
+        if error is not None:
+            # Without the stack frames of the first raise, to which each further one would add its own.
             raise error.with_traceback(None)

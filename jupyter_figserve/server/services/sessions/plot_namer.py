@@ -15,8 +15,9 @@ suffix when an update changes its type.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
+
+from cachetools import LRUCache
 
 MAX_EXECUTIONS = 256
 MAX_STEMS = 1_024
@@ -34,8 +35,11 @@ class PlotNamer:
     """Follows the executions of one kernel, and names what each of them displays."""
 
     def __init__(self) -> None:
-        self._executions: OrderedDict[str, _Execution] = OrderedDict()
-        self._stems: OrderedDict[str, int] = OrderedDict()
+        self._executions: LRUCache[str, _Execution] = LRUCache(MAX_EXECUTIONS)
+        self._cell_stems: LRUCache[str, int] = LRUCache(MAX_STEMS)
+        """The number of images by stem; a cell's number does not recur within a run."""
+        self._outside_cells = 0
+        """The number of images outside cells, which are named throughout the session."""
         self._run = 1
         self._last_count = 0
         self._kernel_session = ""
@@ -61,8 +65,6 @@ class PlotNamer:
         cell = "plot" if count is None else f"cell-{count}"
         stem = cell if self._run == 1 or count is None else f"run-{self._run}-{cell}"
         self._executions[request] = _Execution(stem, count)
-        while len(self._executions) > MAX_EXECUTIONS:
-            self._executions.popitem(last=False)
 
     def next_key(self, request: str, display_id: str | None) -> ImageKey:
         """Return the identity of the image that an execution displays next."""
@@ -82,14 +84,12 @@ class PlotNamer:
 
     def make_stem(self, request: str) -> str:
         """Return a name, without suffix, that was never used before."""
-        stem = self._get_execution(request).stem
-        number = self._stems.get(stem, 0) + 1
-        self._stems[stem] = number
-        self._stems.move_to_end(stem)
-        while len(self._stems) > MAX_STEMS:
-            # "plot" is used throughout the session; a cell's number does not recur within a run.
-            oldest = next(name for name in self._stems if name != "plot")
-            del self._stems[oldest]
+        execution = self._get_execution(request)
+        stem = execution.stem
+        if execution.cell is None:
+            self._outside_cells = number = self._outside_cells + 1
+        else:
+            self._cell_stems[stem] = number = self._cell_stems.get(stem, 0) + 1
         return stem if number == 1 else f"{stem}-{number}"
 
     def _get_execution(self, request: str) -> _Execution:

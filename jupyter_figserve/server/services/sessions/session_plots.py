@@ -6,11 +6,11 @@ Precedence of plots at the same path: published, then captured, then files.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import MutableSequence, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from cachetools import LRUCache
 from jupyter_core.utils import ensure_async
 from tornado import web
 
@@ -59,7 +59,7 @@ class SessionPlots:
         self._capture = capture
         self._directories = directories
         self._max_file_bytes = max_file_bytes
-        self._kernels: OrderedDict[str, str] = OrderedDict()
+        self._kernels: LRUCache[str, str] = LRUCache(_MAX_REMEMBERED_SESSIONS)
         """Kernel ids by ids of Jupyter's sessions, which forget theirs when they end."""
 
     async def get_session(self, session_id: str) -> Session:
@@ -162,9 +162,6 @@ class SessionPlots:
             return self._kernels.get(session_id)
         kernel = str(((model or {}).get("kernel") or {}).get("id") or "")
         self._kernels[session_id] = kernel
-        self._kernels.move_to_end(session_id)
-        while len(self._kernels) > _MAX_REMEMBERED_SESSIONS:
-            self._kernels.popitem(last=False)
         return kernel or None
 
     def _list_captured(self, kernel: str, records: Sequence[FigureRecord]) -> Sequence[Plot]:

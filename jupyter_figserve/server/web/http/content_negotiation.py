@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from ....model.formats import FORMATS
 
 _NAMED_TYPES = {row.name: row.mimetype for row in FORMATS.values() if row.name != "html"} | {"json": "application/json"}
+_TYPES = _NAMED_TYPES | {"csv": "text/csv"}
 
 
 def negotiate_formats(accept: str) -> list[str]:
@@ -29,21 +30,25 @@ def negotiate_formats(accept: str) -> list[str]:
     return [name for _, _, name in sorted(found)]
 
 
-def negotiate_page(accept: str, stored: Sequence[str] = ()) -> str | None:
+def negotiate_page(accept: str, stored: Sequence[str] = (), *, is_complete: bool = False) -> str | None:
     """Return the format that a client prefers to the page at an address without a suffix; None for the page.
 
-    Browsers that navigate, and clients that accept everything, get the page; what asks for images or JSON gets them.
+    Browsers that navigate, and clients that accept everything, get the page; requests for images or JSON get those.
 
     Parameters
     ----------
     stored
         Names of the formats that need no rendering, the main one first: preferred among equally acceptable ones, as
         browsers accept every image in an ``<img>``.
+    is_complete
+        Whether there are no others except JSON; then one of these is chosen if it is acceptable at all.
     """
     ranges = _parse_ranges(accept)
-    names = [name for name, mimetype in _NAMED_TYPES.items() if mimetype in ranges]
-    candidates = dict.fromkeys([*(name for name in stored if name in _NAMED_TYPES), *names, "png"])
-    weights = {name: _quality(_NAMED_TYPES[name], ranges) for name in candidates}
+    own = [name for name in stored if name in _TYPES]
+    named = [name for name, mimetype in _NAMED_TYPES.items() if mimetype in ranges]
+    weights = {name: _quality(_TYPES[name], ranges) for name in dict.fromkeys([*own, *named, "png"])}
+    if is_complete and (possible := {name: weights[name] for name in own if weights[name] > 0}):
+        weights = possible | {name: weights[name] for name in weights if name == "json"}
     best = max(weights, key=lambda name: weights[name])
     page = max(ranges.get("text/html", 0.0), ranges.get("application/xhtml+xml", 0.0), ranges.get("*/*", 0.0))
     return best if weights[best] > page else None

@@ -90,7 +90,7 @@ async def _dispatch(renderer: LinkRenderer, address: re.Match[str]) -> None:
 async def _answer_without_suffix(renderer: LinkRenderer) -> None:
     """Send the page, or the format that ``Accept`` prefers to it."""
     renderer.handler.set_header("Vary", "Accept")
-    suffix = renderer.handler.negotiate_page(renderer.stored_formats)
+    suffix = renderer.handler.negotiate_page(renderer.stored_formats, is_complete=renderer.is_complete)
     if suffix is None:
         await renderer.send_page(embedded=False)
     elif suffix == "json":

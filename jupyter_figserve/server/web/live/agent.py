@@ -1,4 +1,4 @@
-"""WebSocket of a kernel's agent: the kernel sends what it offers, the server sends calls. Server process.
+"""WebSocket of a kernel's agent: the kernel declares its live figures, the server sends calls. Server process.
 
 Only a kernel's own key opens it: no browser, no login, no other key. All live figures of the kernel share the
 connection, so a frame that is not valid fails only the call under way, and one that is too large only its own.

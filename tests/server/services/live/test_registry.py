@@ -1,4 +1,4 @@
-"""What kernels offer: recorded once, found by kernel and by lasting id, with an event for each change."""
+"""Live figures of kernels: recorded once, found by kernel and by permanent id, with an event for each change."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ async def test_known_version_needs_no_call(context, declare):
 
 
 async def test_version_from_the_kernel_avoids_drawing(context, declare, clock):
-    """The kernel is asked each time, and says that nothing changed; a new version has a new ETag."""
+    """Each request calls the kernel, which reports unchanged data; a new version has a new ETag."""
     kernel = FakeKernel("1")
     target, request = await declare(kernel, is_versioned=True), LiveRequest({}, "png")
     first, second = [await context.live.render(target, request) for _ in range(2)]

@@ -19,7 +19,7 @@ from jupyter_figserve.store.catalog import figures, keys, sessions
 
 from ....waiting import until
 from ...conftest import DEADLINE, Client
-from ...pictures import png
+from ...sample_images import png
 
 NAMES = ("KERNEL_FIGSERVE_URL", "KERNEL_FIGSERVE_KEY")
 

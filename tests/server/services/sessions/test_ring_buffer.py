@@ -121,7 +121,7 @@ class TestNames:
             namer.make_stem(f"request {number}")
             namer.make_stem(f"widget {number}")
         assert len(namer._executions) <= 256
-        assert len(namer._stems) <= 1_024
+        assert len(namer._cell_stems) <= 1_024
         assert namer.make_stem("another") == "plot-5001"
 
 

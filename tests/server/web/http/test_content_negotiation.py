@@ -58,3 +58,23 @@ IMAGE_ELEMENT = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.
 def test_page_unless_something_else_is_preferred(accept, stored, name):
     """Navigation and ``*/*`` are for the page; images that are stored come before others that are as acceptable."""
     assert negotiate_page(accept, stored) == name
+
+
+@pytest.mark.parametrize(
+    ("accept", "own", "name"),
+    [
+        ("image/png,image/*;q=0.8", ["svg"], "svg"),
+        (IMAGE_ELEMENT, ["svg"], "svg"),
+        ("image/png", ["svg"], "png"),
+        ("application/json, image/svg+xml;q=0.9", ["svg"], "json"),
+        ("text/csv", ["json", "csv"], "csv"),
+        ("application/json, text/csv;q=0.5", ["json", "csv"], "json"),
+        ("text/csv, */*;q=0.1", ["json", "csv"], "csv"),
+        ("image/webp", ["json", "csv"], "webp"),
+        (BROWSER, ["json", "csv"], None),
+        ("*/*", ["svg"], None),
+    ],
+)
+def test_only_form_of_a_live_figure(accept, own, name):
+    """The function's own format if acceptable, else the requested one, whose error names the available ones."""
+    assert negotiate_page(accept, own, is_complete=True) == name

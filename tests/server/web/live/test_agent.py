@@ -1,4 +1,4 @@
-"""The agent's WebSocket with hostile and broken clients: who may open it, and what a frame can do."""
+"""The agent's WebSocket with hostile and broken clients: authorization, and malformed frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tornado.httpclient import HTTPClientError
 from jupyter_figserve.model.keys import KERNEL_SCOPES
 from jupyter_figserve.server.web.live.agent import PROTOCOL
 
-from ...pictures import png
+from ...sample_images import png
 from .conftest import HELLO, frame
 
 

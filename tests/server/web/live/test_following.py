@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 
 from tornado.httpclient import HTTPRequest
 
-from ...pictures import png
+from ...sample_images import png
 from .conftest import HELLO, frame
 
 CACHED = {**HELLO, "cache": 600}
@@ -47,7 +48,7 @@ async def ask(connection, get, path: str, body: bytes, **head):
 
 
 async def test_refresh_makes_cached_images_old(dial, owner):
-    """The next request calls the kernel again, which is not told the version of the old image."""
+    """The next request calls the kernel again, without the version of the old image."""
     versioned = {**CACHED, "is_versioned": True, "version": "1"}
     async with dial() as connection:
         await connection.offer(versioned)
@@ -129,6 +130,24 @@ async def test_data_has_a_status_of_its_own(dial, owner, stranger):
                 connection, owner.get, "/live/k1/animal.csv", b"a\n", mimetype="text/csv", status=wrong
             )
             assert (answer.status, answer.code) == (422, "output_invalid")
+
+
+async def test_accept_chooses_among_what_the_function_gives(dial, owner, stranger):
+    """Without a suffix, for its owner and by a link: CSV before anything is known, and JSON then; else the page."""
+    csv, json = {"Accept": "text/csv"}, {"Accept": "application/json;q=0.9, image/png;q=0.8"}
+    async with dial() as connection:
+        live_id = (await connection.offer(HELLO))["animal"]["id"]
+        link = (await owner.post(f"/api/live/{live_id}/links")).json()
+        for get, url in (
+            (owner.get, "/live/k1/animal"),
+            (owner.get, f"/live/f/{live_id}"),
+            (stranger.get, link["url"]),
+        ):
+            _, answer = await ask(connection, partial(get, headers=csv), url, b"a\n", mimetype="text/csv")
+            assert (answer.status, answer.mimetype, answer.body) == (200, "text/csv", b"a\n")
+            _, answer = await ask(connection, partial(get, headers=json), url, b"[1]", mimetype="application/json")
+            assert (answer.status, answer.mimetype, answer.headers["Vary"]) == (200, "application/json", "Accept")
+            assert (await get(url, {"Accept": "text/html, */*;q=0.8"})).mimetype == "text/html"
 
 
 async def test_record_where_there_is_no_data(dial, owner):

@@ -7,7 +7,7 @@ import base64
 import io
 import json
 import zipfile
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 import pytest
 
@@ -83,7 +83,7 @@ class TestPicture:
 
     async def test_output_comes_in_a_header_that_nothing_can_split(self, owner, renderer):
         """Percent-encoded, cut at 2,000 characters, and never within an escape."""
-        renderer.answer = lambda job: RenderResult(_picture(job), output="ä\r\nSet-Cookie: a=b\n" + "é" * 5_000)
+        renderer.answer = lambda job: RenderResult(_image(job), output="ä\r\nSet-Cookie: a=b\n" + "é" * 5_000)
         answer = await owner.post("/api/renders", {"code": CODE})
         header = answer.headers["X-FigServe-Output"]
         assert len(header) <= 2_000
@@ -91,10 +91,10 @@ class TestPicture:
         assert "a=b" not in str(answer.headers.get_list("Set-Cookie"))
 
     async def test_warnings_come_in_a_header_and_in_json(self, owner, renderer):
-        """One a line, percent-encoded; also from the cache, and not at all when there are none."""
+        """One per line, percent-encoded; also from the cache; absent when there are none."""
         assert "X-FigServe-Warnings" not in (await owner.post("/api/renders", {"code": CODE})).headers
         warnings = ("Missing glyphs: 中.", "second")
-        renderer.answer = lambda job: RenderResult(_picture(job), warnings=warnings)
+        renderer.answer = lambda job: RenderResult(_image(job), warnings=warnings)
         for _ in range(2):
             answer = await owner.post("/api/renders", {"code": CODE, "seed": 1})
             assert unquote(answer.headers["X-FigServe-Warnings"]).split("\n") == list(warnings)
@@ -125,7 +125,7 @@ class TestPicture:
         assert len(told.json()["figures"]) == 3
 
 
-def _picture(job):
+def _image(job):
     from jupyter_figserve.sandbox.fake import draw
 
     return draw(job).images
@@ -201,9 +201,14 @@ class TestInvalidValues:
         assert (await owner.ask("POST", "/api/renders", b"\xe4", {"Content-Type": "text/x-python"})).status == 400
         assert (await owner.ask("POST", "/api/renders", b"x", {"Content-Type": "image/png"})).status == 415
 
-    async def test_name_without_keep_is_rejected(self, owner):
-        """It would have no effect; and all figures cannot be published as one."""
-        assert (await owner.post("/api/renders", {"code": CODE, "name": "x"})).status == 400
+    @pytest.mark.parametrize("field", ["name", "collection", "notebook"])
+    async def test_name_without_keep_is_rejected(self, owner, field):
+        """It would have no effect, like a place; and all figures cannot be published as one."""
+        answer = await owner.post("/api/renders", {"code": CODE, field: "x"})
+        assert (answer.status, answer.json()["error"]) == (
+            400,
+            f"{field} is for figures that are kept; add keep=true.",
+        )
         assert (await owner.post("/api/renders", {"code": CODE, "keep": True, "figure": "all"})).status == 400
 
 
@@ -394,7 +399,7 @@ class TestSame:
         assert len(renderer.jobs) == 2
 
 
-async def test_r32_a_client_that_goes_away_frees_its_slot(owner, renderer, context):
+async def test_a_client_that_goes_away_frees_its_slot(owner, renderer, context):
     """Its job is cancelled, and none is left running or waiting."""
     renderer.gate.clear()
     body = json.dumps({"code": "while True: pass"}).encode()
@@ -435,6 +440,38 @@ class TestKeep:
     async def test_without_a_name_it_is_called_after_its_title(self, owner):
         """As with publishing."""
         assert (await owner.post("/api/renders", {"code": CODE, "keep": True})).json()["name"] == "A-drawing"
+
+    @pytest.mark.parametrize("place", [{"collection": "nightly"}, {"notebook": "reports/sales.ipynb"}])
+    async def test_it_belongs_to_the_named_place(self, owner, stranger, make_key, place):
+        """As with publishing: the same figure for each key, and another one than elsewhere."""
+        wish = {"code": CODE, "keep": True, "name": "load"}
+        elsewhere = (await owner.post("/api/renders", wish)).json()
+        first = (await owner.post("/api/renders", wish | place)).json()
+        other = stranger.bearing(await make_key("render", "publish"))
+        again = await other.ask(
+            "POST",
+            f"/api/renders?{urlencode(place)}&keep=1&name=load&width=50",
+            CODE,
+            {"Content-Type": "text/x-python"},
+        )
+        assert (again.json()["id"], again.json()["version"]) == (first["id"], 2)
+        assert first["id"] != elsewhere["id"]
+        assert first | place == first
+        listed = (await owner.get("/api/figures", **place)).json()["figures"]
+        assert [one["id"] for one in listed] == [first["id"]]
+
+    @pytest.mark.parametrize(
+        ("place", "code"),
+        [
+            ({"collection": "a", "notebook": "b.ipynb"}, "two_places"),
+            ({"collection": "a/b"}, "invalid_name"),
+            ({"notebook": "../b.ipynb"}, "invalid_notebook"),
+        ],
+    )
+    async def test_an_invalid_place_is_rejected(self, owner, renderer, place, code):
+        """Before anything is rendered."""
+        answer = await owner.post("/api/renders", {"code": CODE, "keep": True, **place})
+        assert (answer.status, answer.code, renderer.jobs) == (400, code, [])
 
     async def test_other_sizes_are_rendered_from_the_code(self, owner, renderer):
         """With the original seed and figure number."""
@@ -535,14 +572,14 @@ class TestR36:
         bearer = await stranger.ask("POST", path, {"code": CODE}, {"Authorization": f"Bearer {good}"})
         assert bearer.status in (200, 201)
 
-    async def test_r37_a_cookie_alone_renders_nothing(self, browser, renderer, path):
+    async def test_a_cookie_alone_renders_nothing(self, browser, renderer, path):
         """403 without ``_xsrf``; with it, the request is that of our own pages."""
         answer = await browser.post(path, {"code": CODE})
         assert (answer.status, answer.code) == (403, "xsrf_missing")
         assert renderer.jobs == []
         assert (await browser.having(X_XSRFToken=browser.xsrf).post(path, {"code": CODE})).status in (200, 201)
 
-    async def test_r38_another_sites_page_renders_nothing(self, browser, stranger, make_key, renderer, path):
+    async def test_another_sites_page_renders_nothing(self, browser, stranger, make_key, renderer, path):
         """A foreign Origin gets 404, with a key and with a cookie."""
         key = stranger.bearing(await make_key("render"))
         for client in (key, browser.having(X_XSRFToken=browser.xsrf)):

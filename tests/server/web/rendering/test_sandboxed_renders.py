@@ -83,7 +83,7 @@ def test_several_figures(server):
 
 
 def test_a_seed_gives_the_same_bytes_from_the_store(server):
-    """Without a seed, each image differs (R29)."""
+    """Without a seed, each image differs."""
     code = "import numpy as np, matplotlib.pyplot as plt\nplt.plot(np.random.rand(9))"
     first, again = (render(server, code, seed=4) for _ in range(2))
     assert first.body == again.body
@@ -160,7 +160,7 @@ def test_keep_makes_a_figure_with_links_in_every_size(server):
 
 
 @pytest.mark.kernel
-def test_p4_a_published_figure_is_rendered_in_other_sizes(server):
+def test_a_published_figure_is_rendered_in_other_sizes(server):
     """It is rendered from its pickle, and its SVG is archived."""
     with server.kernel("sizes.ipynb") as kernel:
         code = (
@@ -183,13 +183,13 @@ def test_p4_a_published_figure_is_rendered_in_other_sizes(server):
     assert (unknown.status, "ggplot" in unknown.json()["error"]) == (400, True)
 
 
-def test_p2_a_source_that_is_no_figure_is_an_error(server):
+def test_a_source_that_is_no_figure_is_an_error(server):
     """A gadget, an empty and a truncated source are 422, and the stored image stays."""
     import os
     import pickle
     from pathlib import Path
 
-    from ...pictures import png
+    from ...sample_images import png
 
     witness = Path(server.home) / "witness"
 
@@ -228,7 +228,7 @@ def _under_way(server: ServerProcess) -> int:
     return count
 
 
-def test_r31_sandbox_restarts_after_a_crash(server):
+def test_sandbox_restarts_after_a_crash(server):
     """Waiting clients get the image or 503, and the next render works."""
     before = render(server, LINE, dpi=66)
     process = psutil.Process(server.pid)
@@ -242,7 +242,7 @@ def test_r31_sandbox_restarts_after_a_crash(server):
     assert render(server, LINE, dpi=66).body == before.body
 
 
-def test_r33_links_are_served_while_hostile_jobs_run(make_server):
+def test_links_are_served_while_hostile_jobs_run(make_server):
     """Of fifty endless loops some time out and others are refused; a link's image is still served."""
     server = make_server(rate_limit="", render_queue=4)
     kept = render(server, LINE, keep=True, name="shown")
@@ -277,7 +277,7 @@ def test_a_server_that_ends_leaves_no_process(make_server):
     assert alive == []
 
 
-def test_r32_who_hangs_up_frees_the_place_and_ends_the_child(make_server):
+def test_who_hangs_up_frees_the_place_and_ends_the_child(make_server):
     """The next render starts at once, although a job of a minute was running."""
     server = make_server(render_jobs=1, render_queue=0)
     assert render(server, LINE).status == 200

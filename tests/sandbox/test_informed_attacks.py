@@ -57,7 +57,7 @@ def _as_user(tier: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, o
     return {"wrap": [*AS_USER, *lacking], "cache": cache}
 
 
-def test_x1_a_program_from_memory(attack):
+def test_a_program_from_memory(attack):
     """memfd and execveat, and execve of a scratch file and of the interpreter itself."""
     attack("""
 attempt("memfd_create", lambda: syscall(319, b"evil", 0))
@@ -68,7 +68,7 @@ attempt("uselib", lambda: syscall(134, b"/lib/x86_64-linux-gnu/libc.so.6"))
 """)
 
 
-def test_x2_every_way_to_fork(attack, sandbox: Sandbox):
+def test_every_way_to_fork(attack, sandbox: Sandbox):
     """By number, with a thread's flags as cover, a thousand times."""
     attack("""
 for name, number, arguments in (("fork", 57, ()), ("vfork", 58, ()), ("clone", 56, (17, 0, 0, 0, 0)),
@@ -84,14 +84,14 @@ for flag in (0x80, 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000
     assert len(sandbox.processes()) < 20
 
 
-def test_x3_the_main_thread_ends_and_others_remain(sandbox: Sandbox):
+def test_the_main_thread_ends_and_others_remain(sandbox: Sandbox):
     """The zygote does not wait for it; the deadline ends the remaining threads."""
     code = TRIES + "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()\nsyscall(60, 0)\n"
     assert isinstance(sandbox.attack(code, timeout=1), DeadlineExceeded)
     sandbox.assert_well()
 
 
-def test_x4_truncating_a_file_by_its_path(attack, sandbox: Sandbox):
+def test_truncating_a_file_by_its_path(attack, sandbox: Sandbox):
     """No file outside, and not even one's own: old versions of Landlock would not notice."""
     attack("""
 for path in (OPEN_FILE, TOKEN, "/etc/hostname", sys.executable):
@@ -106,7 +106,7 @@ except OSError:
 
 
 @pytest.mark.parametrize("number", [2, 39, 520, 545, 9])
-def test_x5_the_system_call_numbers_of_x32(sandbox: Sandbox, bait: Bait, number: int):
+def test_the_system_call_numbers_of_x32(sandbox: Sandbox, bait: Bait, number: int):
     """Any of these calls ends the process."""
     answer = sandbox.attack(f"{TRIES}syscall(0x40000000 + {number}, {str(bait.token)!r}.encode(), 0, 0)\n{LINE}")
     assert isinstance(answer, OutputInvalid)
@@ -115,7 +115,7 @@ def test_x5_the_system_call_numbers_of_x32(sandbox: Sandbox, bait: Bait, number:
     sandbox.assert_well()
 
 
-def test_x6_removing_the_jail(attack):
+def test_removing_the_jail(attack):
     """No restriction can be removed, raised or replaced."""
     attack("""
 for option in (1, 4, 8, 15, 22, 23, 24, 28, 35, 38, 47, 53, 59, 62, 65, 0x59616d61):
@@ -132,7 +132,7 @@ for kind in range(16):
 """)
 
 
-def test_x7_other_namespaces_and_mounts(attack):
+def test_other_namespaces_and_mounts(attack):
     """Through every open descriptor, and through the newer interface."""
     attack("""
 for descriptor in range(8):
@@ -145,7 +145,7 @@ for name, number in dict(mount=165, umount=166, pivot_root=155, chroot=161, open
 """)
 
 
-def test_x8_every_kind_of_socket(attack):
+def test_every_kind_of_socket(attack):
     """By number, and through the existing pipes."""
     attack("""
 for family in (1, 2, 10, 16, 17, 38, 40, 44):
@@ -158,7 +158,7 @@ for name, number in dict(connect=42, accept=43, sendto=44, recvfrom=45, sendmsg=
 """)
 
 
-def test_x9_the_systems_own_files(attack):
+def test_the_systems_own_files(attack):
     """Memory, limits and switches of the kernel, and those of this process and its parents."""
     attack("""
 for path in ("/proc/self/mem", "/proc/1/mem", "/proc/self/oom_score_adj", "/proc/self/uid_map", "/proc/self/attr/exec",
@@ -171,7 +171,7 @@ for path in ("/proc/self/environ", "/proc/self/maps", "/proc/1/environ", "/proc/
 """)
 
 
-def test_x10_siblings_and_parents(attack, sandbox: Sandbox):
+def test_siblings_and_parents(attack, sandbox: Sandbox):
     """No signal, trace, memory or descriptor of another process."""
     zygote = sandbox.zygote()
     attack(f"""
@@ -189,7 +189,7 @@ for pid in pids:
     assert sandbox.zygote() == zygote
 
 
-def test_x11_filling_scratch_with_names(sandbox: Sandbox):
+def test_filling_scratch_with_names(sandbox: Sandbox):
     """Empty files, deep directories, preallocated files: the next child's scratch is empty."""
     answer = sandbox.attack("""
 import os
@@ -212,7 +212,7 @@ except OSError:
     sandbox.assert_well()
 
 
-def test_x12_running_out_of_descriptors(sandbox: Sandbox):
+def test_running_out_of_descriptors(sandbox: Sandbox):
     """Only the child runs out: the parent has no more open descriptors than before."""
     before = psutil.Process().num_fds()
     code = "import os\nkept = []\ntry:\n    while True: kept += os.pipe()\nexcept OSError as error:\n"
@@ -238,21 +238,21 @@ CHANNEL_ATTACKS = [
 
 
 @pytest.mark.parametrize("code", CHANNEL_ATTACKS)
-def test_x13_closing_or_replacing_the_channel(full_sandbox: Sandbox, code: str):
+def test_closing_or_replacing_the_channel(full_sandbox: Sandbox, code: str):
     """The job fails, at its deadline at the latest; no other job fails. The parent behaves the same in every tier."""
     answer = full_sandbox.attack(f"import os, time\n{code}\n{LINE}", timeout=2)
     assert isinstance(answer, (OutputInvalid, NoFigure, DeadlineExceeded)), answer
     full_sandbox.assert_well()
 
 
-def test_x13_closing_the_channel_in_each_tier(sandbox: Sandbox):
+def test_closing_the_channel_in_each_tier(sandbox: Sandbox):
     """One of the same attacks for each tier and user."""
     answer = sandbox.attack(f"import os, time\n{CHANNEL_ATTACKS[0]}\n{LINE}", timeout=2)
     assert isinstance(answer, (OutputInvalid, NoFigure, DeadlineExceeded)), answer
     sandbox.assert_well()
 
 
-def test_x14_a_malformed_result(sandbox: Sandbox):
+def test_a_malformed_result(sandbox: Sandbox):
     """The error is ours, short and without control characters; ``host/test_results.py`` has many more cases."""
     header = b'{"status": "failed", "message": "\\ud800\\u0000\\u001b[31m", "line": NaN, "sizes": [1]}'
     code = f"import os, struct\nheader = {header!r}\n"
@@ -265,7 +265,7 @@ def test_x14_a_malformed_result(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_x15_half_a_result(sandbox: Sandbox):
+def test_half_a_result(sandbox: Sandbox):
     """A child that then waits is stopped; one that then exits has no figure. See ``host/test_child_process.py``."""
     half = "import os, struct, time\nos.write(3, struct.pack('>IQ', 100, 100).ljust(200)[:20])\n"
     assert isinstance(sandbox.attack(half + "time.sleep(60)", timeout=0.5), DeadlineExceeded)
@@ -273,7 +273,7 @@ def test_x15_half_a_result(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_x16_a_flood_from_many_threads(sandbox: Sandbox):
+def test_a_flood_from_many_threads(sandbox: Sandbox):
     """To output and errors at once, with binary data: the code is stopped, and no control character is kept."""
     answer = sandbox.attack("""
 import os, threading
@@ -289,7 +289,7 @@ threading.Event().wait()
     sandbox.assert_well()
 
 
-def test_x17_jobs_that_end_at_their_deadline(sandbox: Sandbox):
+def test_jobs_that_end_at_their_deadline(sandbox: Sandbox):
     """Each is an image or a timeout, none is both, and every child is gone."""
 
     async def scene() -> list[object]:
@@ -303,7 +303,7 @@ def test_x17_jobs_that_end_at_their_deadline(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_x18_address_space(attack):
+def test_address_space(attack):
     """Reserved, grown, moved, in huge pages or through a descriptor: none exceeds the limit."""
     attack("""
 libc.mmap.restype = ctypes.c_void_p
@@ -322,7 +322,7 @@ attempt("brk", lambda: [] if syscall(12, ctypes.c_size_t(2**46)) == 2**46 else 1
 """)
 
 
-def test_x19_ignoring_the_cpu_limit(sandbox: Sandbox):
+def test_ignoring_the_cpu_limit(sandbox: Sandbox):
     """Signals are ignored, timers reset, threads spin: the parent enforces the deadline."""
     answer = sandbox.attack(
         """
@@ -352,7 +352,7 @@ class _Evil:
         return (exec, (self.code,))
 
 
-def test_x20_a_source_that_attacks_when_it_is_opened(sandbox: Sandbox, bait: Bait):
+def test_a_source_that_attacks_when_it_is_opened(sandbox: Sandbox, bait: Bait):
     """A pickled figure or function is code like any other."""
     constants = "".join(f"{name} = {value!r}\n" for name, value in bait.names.items())
     code = (
@@ -374,7 +374,7 @@ attempt("kill", lambda: os.kill(SERVER, 9))
         sandbox.assert_well()
 
 
-def test_x21_changing_what_others_will_import(attack):
+def test_changing_what_others_will_import(attack):
     """Libraries, their caches, the list of fonts and Python's start-up files."""
     attack("""
 import matplotlib, numpy, site

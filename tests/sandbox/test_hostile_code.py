@@ -1,4 +1,4 @@
-"""Hostile code, numbered by the project's list of hostile input (R1 to R34), in each tier.
+"""Hostile code, in each tier.
 
 Each test asserts that the harm did not happen, and that the next figure has the same bytes as before.
 """
@@ -31,8 +31,8 @@ from ..waiting import until, wait_until
 from .harness import LINE, SECRET, TRIES, Sandbox, printed
 
 
-def test_r1_files_outside_cannot_be_read(attack):
-    """Tokens, accounts, the home directory and other processes' memory are unreadable, whatever their permissions."""
+def test_files_outside_cannot_be_read(attack):
+    """Tokens, accounts, the home directory and other processes' memory are unreadable, even with open permissions."""
     attack("""
 for path in (TOKEN, OPEN_FILE, "/etc/passwd", "/etc/shadow", "/etc/hostname", "/proc/self/environ", "/proc/1/environ",
              "/proc/self/maps", "/root/.bashrc", "/sys/kernel/notes"):
@@ -44,7 +44,7 @@ attempt("openat", lambda: os.read(os.open(TOKEN, os.O_PATH), 9))
 """)
 
 
-def test_r2_the_servers_environment_is_not_visible(sandbox: Sandbox):
+def test_the_servers_environment_is_not_visible(sandbox: Sandbox):
     """Neither through Python, nor through the C library, nor in the zygote's initial memory."""
     output = sandbox.render(
         """
@@ -67,7 +67,7 @@ print(names)
     assert SECRET not in sandbox.zygote().environ().values()
 
 
-def test_r3_no_network(attack):
+def test_no_network(attack):
     """No TCP, UDP, Unix or abstract socket, no name resolution, no listening."""
     attack("""
 import socket
@@ -87,7 +87,7 @@ attempt("http", lambda: urllib.request.urlopen(f"http://127.0.0.1:{TCP}/", timeo
 """)
 
 
-def test_r4_nothing_is_written_outside_scratch(attack):
+def test_nothing_is_written_outside_scratch(attack):
     """Not next to modules, not into caches, not over the token."""
     attack("""
 import matplotlib, numpy
@@ -101,7 +101,7 @@ attempt("directory", lambda: os.mkdir(DIRECTORY + "/new"))
 """)
 
 
-def test_r5_no_file_outside_is_changed(attack):
+def test_no_file_outside_is_changed(attack):
     """Neither mode, times, attributes and owner, nor name and links."""
     attack("""
 for path in (TOKEN, OPEN_FILE):
@@ -117,7 +117,7 @@ for path in (TOKEN, OPEN_FILE):
 """)
 
 
-def test_r6_no_process_starts(attack, sandbox: Sandbox):
+def test_no_process_starts(attack, sandbox: Sandbox):
     """No fork, no fork bomb, no daemon that acts later."""
     before = {process.pid for process in sandbox.processes()}
     attack("""
@@ -137,7 +137,7 @@ attempt("multiprocessing", lambda: multiprocessing.get_context("fork").Process(t
     assert len(later) <= sandbox.renderer.warm + sandbox.renderer.jobs
 
 
-def test_r7_no_program_starts(attack):
+def test_no_program_starts(attack):
     """Not by a shell, not by exec, not from memory."""
     attack("""
 import subprocess
@@ -150,7 +150,7 @@ attempt("execveat", lambda: syscall(322, -100, b"/bin/true", None, None, 0))
 """)
 
 
-def test_r8_two_thousand_threads(sandbox: Sandbox):
+def test_two_thousand_threads(sandbox: Sandbox):
     """Threads are limited, and reaching the limit affects nothing else."""
     answer = sandbox.attack(
         """
@@ -182,7 +182,7 @@ print("started", started)
         "__import__('PIL.Image').Image.new('RGB', (60_000, 60_000)).load()",
     ],
 )
-def test_r9_memory_at_once(sandbox: Sandbox, bomb: str):
+def test_memory_at_once(sandbox: Sandbox, bomb: str):
     """An allocation over the limit is a MemoryError of the code, and the server's memory does not grow."""
     before = psutil.Process().memory_info().rss
     answer = sandbox.attack(f"hoard = {bomb}\n{LINE}")
@@ -192,7 +192,7 @@ def test_r9_memory_at_once(sandbox: Sandbox, bomb: str):
     sandbox.assert_well()
 
 
-def test_r9_memory_little_by_little(sandbox: Sandbox):
+def test_memory_little_by_little(sandbox: Sandbox):
     """Allocations that grow until no memory is left are a MemoryError too, with its line."""
     answer = sandbox.attack("hoard = []\nwhile True:\n    hoard.append(bytearray(2**20))\n", timeout=30)
     assert isinstance(answer, CodeFailed), answer
@@ -200,7 +200,7 @@ def test_r9_memory_little_by_little(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_r10_files_are_limited(sandbox: Sandbox, attack):
+def test_files_are_limited(sandbox: Sandbox, attack):
     """Bytes, files, holes, shared memory and pipes are limited."""
     attack("""
 def fill(name, pieces):
@@ -239,14 +239,14 @@ attempt("pipes", pipes)
         "import os\nr, w = os.pipe()\nos.read(r, 1)",
     ],
 )
-def test_r11_endless_code_is_stopped(sandbox: Sandbox, loop: str):
+def test_endless_code_is_stopped(sandbox: Sandbox, loop: str):
     """At its deadline, regardless of its signal handlers; its process is gone."""
     answer = sandbox.attack(loop + "\n" + LINE, timeout=0.5)
     assert isinstance(answer, DeadlineExceeded), answer
     sandbox.assert_well()
 
 
-def test_r11_a_process_that_stops_itself(sandbox: Sandbox):
+def test_a_process_that_stops_itself(sandbox: Sandbox):
     """A process may not stop itself, and would not outlive the deadline."""
     answer = sandbox.attack("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\n" + LINE, timeout=1)
     assert isinstance(answer, (CodeFailed, DeadlineExceeded)), answer
@@ -258,11 +258,11 @@ def test_r11_a_process_that_stops_itself(sandbox: Sandbox):
     [
         "import ctypes; ctypes.string_at(0)",
         "import os; os.abort()",
-        "import sys; sys.setrecursionlimit(10**9)\nf = lambda: f()\nf()",
+        pytest.param("import sys; sys.setrecursionlimit(10**9)\nf = lambda: f()\nf()", marks=pytest.mark.nightly),
         "import ctypes; ctypes.CDLL(None).raise_(11) if False else ctypes.memset(1, 0, 10)",
     ],
 )
-def test_r12_a_crash_is_reported(sandbox: Sandbox, crash: str):
+def test_a_crash_is_reported(sandbox: Sandbox, crash: str):
     """A segmentation fault ends only its own process, is reported as ``crashed``, and leaves no core file."""
     answer = sandbox.attack(crash + "\n" + LINE, timeout=10)
     if "recursion" in crash:
@@ -275,7 +275,7 @@ def test_r12_a_crash_is_reported(sandbox: Sandbox, crash: str):
 
 
 @pytest.mark.parametrize("ending", ["import os; os._exit(0)", "import sys; sys.exit()", "raise SystemExit(0)"])
-def test_r13_an_exit_without_a_figure(sandbox: Sandbox, ending: str):
+def test_an_exit_without_a_figure(sandbox: Sandbox, ending: str):
     """Code that exits or kills its process without a figure gets an error that says there is none."""
     assert isinstance(sandbox.attack(ending), NoFigure)
     sandbox.assert_well()
@@ -290,7 +290,7 @@ def test_r13_an_exit_without_a_figure(sandbox: Sandbox, ending: str):
         ("raise GeneratorExit", "GeneratorExit"),
     ],
 )
-def test_r13_any_exception_is_an_error_of_the_code(sandbox: Sandbox, ending: str, kind: str):
+def test_any_exception_is_an_error_of_the_code(sandbox: Sandbox, ending: str, kind: str):
     """Including those that do not derive from Exception."""
     answer = sandbox.attack(ending)
     assert isinstance(answer, CodeFailed), answer
@@ -310,7 +310,7 @@ NOT_CODE = [
 
 
 @pytest.mark.parametrize("source", NOT_CODE)
-def test_r14_source_that_is_not_code(full_sandbox: Sandbox, source: bytes):
+def test_source_that_is_not_code(full_sandbox: Sandbox, source: bytes):
     """It is an error of the code, or a crash of its process, and nothing else; no tier compiles differently."""
     answer = full_sandbox.attack(source)
     assert isinstance(answer, OutputInvalid), answer
@@ -318,7 +318,7 @@ def test_r14_source_that_is_not_code(full_sandbox: Sandbox, source: bytes):
     full_sandbox.assert_well()
 
 
-def test_r14_source_that_is_not_code_in_each_tier(sandbox: Sandbox):
+def test_source_that_is_not_code_in_each_tier(sandbox: Sandbox):
     """One of the same sources for each tier."""
     answer = sandbox.attack(NOT_CODE[0])
     assert isinstance(answer, OutputInvalid), answer
@@ -335,13 +335,13 @@ def test_r14_source_that_is_not_code_in_each_tier(sandbox: Sandbox):
         b"# -*- coding: no-such-thing -*-\n" + LINE.encode(),
     ],
 )
-def test_r14_byte_order_mark_and_line_ends(sandbox: Sandbox, source: bytes):
+def test_byte_order_mark_and_line_ends(sandbox: Sandbox, source: bytes):
     """A byte order mark, other line ends and a declared encoding change nothing."""
     sandbox.assert_well()
     assert sandbox.render(source).images[0].data == sandbox.reference
 
 
-def test_r15_a_flood_of_output(sandbox: Sandbox):
+def test_a_flood_of_output(sandbox: Sandbox):
     """It is truncated; if it does not end, the code is stopped."""
     answer = sandbox.attack("while True:\n    print('x' * 10_000)\n")
     assert isinstance(answer, OutputInvalid), answer
@@ -352,8 +352,8 @@ def test_r15_a_flood_of_output(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_r16_a_flood_into_the_result(sandbox: Sandbox):
-    """It is stopped at the limit, whatever lengths it states."""
+def test_a_flood_into_the_result(sandbox: Sandbox):
+    """It is stopped at the limit, regardless of the lengths that it states."""
     for start in ("struct.pack('>IQ', 10, 2**62)", "struct.pack('>IQ', 2**31, 1)", "struct.pack('>IQ', 2, 9) + b'{}'"):
         code = f"import os, struct\nos.write(3, {start})\nwhile True: os.write(3, bytes(2**16))\n"
         answer = sandbox.attack(code)
@@ -364,7 +364,7 @@ def test_r16_a_flood_into_the_result(sandbox: Sandbox):
 
 WRITE_RESULT = """
 import json, os, struct
-header = json.dumps({"status": "drawn", "images": [{"width": 1, "height": 1}], "sizes": [len(data)]}).encode()
+header = json.dumps({"status": "rendered", "images": [{"width": 1, "height": 1}], "sizes": [len(data)]}).encode()
 os.write(3, struct.pack(">IQ", len(header), len(data)) + header + data)
 os._exit(0)
 """
@@ -372,15 +372,15 @@ os._exit(0)
 
 
 @pytest.mark.parametrize("name", ["png", "svg"])
-def test_r17_html_instead_of_an_image(sandbox: Sandbox, name: str):
-    """A result that the code writes itself is checked: HTML is not an image, whatever the header states."""
+def test_html_instead_of_an_image(sandbox: Sandbox, name: str):
+    """A result that the code writes itself is checked: HTML is not an image, regardless of the header."""
     answer = sandbox.attack("data = b'<!doctype html><script>alert(1)</script>'" + WRITE_RESULT, format=name)
     assert isinstance(answer, OutputInvalid), answer
     assert "wrote something else" in str(answer)
     sandbox.assert_well()
 
 
-def test_r17_a_forged_error(sandbox: Sandbox):
+def test_a_forged_error(sandbox: Sandbox):
     """A forged error cannot exceed its fields."""
     header = b'{"status": "output", "sizes": [], "code": "x\\r\\nSet-Cookie: a", "message": "\\ud800\\u0000"}'
     code = f"import os, struct\nh = {header!r}\nos.write(3, struct.pack('>IQ', len(h), 0) + h)\nos._exit(0)\n"
@@ -392,19 +392,19 @@ def test_r17_a_forged_error(sandbox: Sandbox):
 
 
 @pytest.mark.parametrize("size", ["1e5, 1e5", "float('nan'), 4", "float('inf'), 4", "-1, 4", "0, 4", "1e-9, 1e-9"])
-def test_r18_invalid_sizes_in_the_code(sandbox: Sandbox, size: str):
+def test_invalid_sizes_in_the_code(sandbox: Sandbox, size: str):
     """They are refused before anything of that size is rendered."""
     answer = sandbox.attack(f"import matplotlib.pyplot as plt\nplt.figure(figsize=({size}))\n")
     assert isinstance(answer, (OutputInvalid, TooLarge)), answer
     sandbox.assert_well()
 
 
-def test_r18_an_invalid_size_in_the_request(sandbox: Sandbox):
+def test_an_invalid_size_in_the_request(sandbox: Sandbox):
     """It is refused before a child receives it; ``host/test_job_limits.py`` has the other cases."""
     assert isinstance(sandbox.attack(LINE, dpi=float("nan")), InvalidInput)
 
 
-def test_r19_too_many_pixels(sandbox: Sandbox):
+def test_too_many_pixels(sandbox: Sandbox):
     """They are refused in the request, in the code, and in a forged image header."""
     assert isinstance(sandbox.attack(LINE, width=12_000, height=12_000), TooLarge)
     assert isinstance(sandbox.attack("import matplotlib.pyplot as p; p.figure(figsize=(120, 120), dpi=100)"), TooLarge)
@@ -414,7 +414,8 @@ def test_r19_too_many_pixels(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_r20_a_huge_svg(sandbox: Sandbox):
+@pytest.mark.nightly
+def test_a_huge_svg(sandbox: Sandbox):
     """It is refused by its size in bytes."""
     code = "import numpy as np\nimport matplotlib.pyplot as plt\nplt.plot(*np.random.rand(2, 400_000), 'o')\n"
     answer = sandbox.attack(code, format="svg", timeout=50)
@@ -422,7 +423,7 @@ def test_r20_a_huge_svg(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_r21_no_other_process_is_signalled_or_read(attack, sandbox: Sandbox):
+def test_no_other_process_is_signalled_or_read(attack, sandbox: Sandbox):
     """Neither the zygote, nor the server, nor all processes at once."""
     zygote = sandbox.zygote().pid
     attack("""
@@ -440,7 +441,7 @@ attempt("limits", lambda: syscall(302, SERVER, 7, ctypes.create_string_buffer(16
     assert sandbox.zygote().pid == zygote
 
 
-def test_r22_no_descriptor_is_inherited(sandbox: Sandbox):
+def test_no_descriptor_is_inherited(sandbox: Sandbox):
     """Except null, output and result; other open descriptors are fonts that the child itself opened."""
     output = sandbox.render(
         """
@@ -458,14 +459,14 @@ print([n for n in kinds if kinds[n] != "file"], set(kinds.values()) <= {"device"
     assert output.splitlines()[0] == "[0, 1, 2, 3] True"
 
 
-def test_r22_hosts_name_is_not_visible(sandbox: Sandbox):
+def test_hosts_name_is_not_visible(sandbox: Sandbox):
     """Where the sandbox has namespaces, whichever way it is asked for."""
     code = "import os, platform, socket\nprint({os.uname().nodename, platform.node(), socket.gethostname()})"
     seen = sandbox.render(f"{code}\n{LINE}").output.splitlines()[0]
     assert seen == ("{'sandbox'}" if sandbox.renderer.status.tier != "STRICT" else repr({os.uname().nodename}))
 
 
-def test_r23_no_privilege_is_gained(attack):
+def test_no_privilege_is_gained(attack):
     """No limit is raised, no user is changed, nothing is mounted or created."""
     attack("""
 import resource
@@ -482,7 +483,7 @@ for name, number, arguments in (("unshare", 272, (0x10000000,)), ("setns", 308, 
 """)
 
 
-def test_r24_other_kernel_interfaces(attack):
+def test_other_kernel_interfaces(attack):
     """Each kernel interface that attacks commonly use fails as not permitted."""
     output = attack("""
 for name, number in dict(io_uring_setup=425, bpf=321, userfaultfd=323, keyctl=250, add_key=248, perf_event_open=298,
@@ -496,7 +497,7 @@ for name, number in dict(io_uring_setup=425, bpf=321, userfaultfd=323, keyctl=25
     assert {line.rpartition(" ")[2] for line in output.splitlines()} == {"1"}
 
 
-def test_r25_no_custom_machine_code(sandbox: Sandbox):
+def test_no_custom_machine_code(sandbox: Sandbox):
     """No memory is writable and executable; calls of other processor modes end the process."""
     output = printed(
         sandbox.attack(
@@ -518,7 +519,7 @@ attempt("mprotect", lambda: syscall(10, ctypes.c_void_p(address), 4096, 5))
     sandbox.assert_well()
 
 
-def test_r26_no_library_is_poisoned(sandbox: Sandbox):
+def test_no_library_is_poisoned(sandbox: Sandbox):
     """Changes to libraries and builtins vanish with the process."""
     sandbox.attack(
         """
@@ -543,7 +544,7 @@ while frame:
     sandbox.assert_well()
 
 
-def test_r26_the_zygote_holds_no_secret(sandbox: Sandbox):
+def test_the_zygote_holds_no_secret(sandbox: Sandbox):
     """Code can inspect every frame and object of its process: none is the server's."""
     answer = sandbox.attack(
         """
@@ -563,7 +564,7 @@ print(any("canary-" in text for text in found[:-1] if "found" not in text))
     sandbox.assert_well()
 
 
-def test_r27_nothing_happens_later(sandbox: Sandbox):
+def test_nothing_happens_later(sandbox: Sandbox):
     """Exit handlers and threads end with the result."""
     answer = sandbox.attack(
         """
@@ -578,7 +579,7 @@ threading.Thread(target=time.sleep, args=(30,)).start()
     sandbox.assert_well()
 
 
-def test_r28_no_lock_on_a_shared_file(attack):
+def test_no_lock_on_a_shared_file(attack):
     """A locked font would block the next figure."""
     attack("""
 import fcntl, matplotlib
@@ -589,7 +590,7 @@ attempt("lease", lambda: fcntl.fcntl(font, 1024, fcntl.F_RDLCK))
 """)
 
 
-def test_r29_random_numbers_differ_between_figures(sandbox: Sandbox):
+def test_random_numbers_differ_between_figures(sandbox: Sandbox):
     """Forks of one zygote do not share its random state; a seed makes them equal."""
     for number in ("numpy.random.rand()", "random.random()"):
         code = f"import numpy, random\nprint({number})\n" + LINE
@@ -597,7 +598,7 @@ def test_r29_random_numbers_differ_between_figures(sandbox: Sandbox):
         assert len({sandbox.render(code, seed=7).output for _ in range(3)}) == 1
 
 
-def test_r30_latex_is_reported_as_missing(sandbox: Sandbox):
+def test_latex_is_reported_as_missing(sandbox: Sandbox):
     """The error is clear, since no program can start in a sandbox."""
     answer = sandbox.attack("import matplotlib.pyplot as plt\nplt.rcParams['text.usetex'] = True\nplt.title('x')\n")
     assert isinstance(answer, CodeFailed), answer
@@ -605,7 +606,7 @@ def test_r30_latex_is_reported_as_missing(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_r31_the_zygote_is_killed(sandbox: Sandbox):
+def test_the_zygote_is_killed(sandbox: Sandbox):
     """The running job gets an error, waiting jobs are run by a new zygote, and nothing of the old one remains."""
 
     async def scene() -> list[object]:
@@ -629,7 +630,7 @@ def test_r31_the_zygote_is_killed(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_r32_a_cancelled_job_frees_its_slot(sandbox: Sandbox):
+def test_a_cancelled_job_frees_its_slot(sandbox: Sandbox):
     """Its process is gone and its slot is free, although it would have run much longer."""
 
     async def scene() -> None:
@@ -648,7 +649,7 @@ def test_r32_a_cancelled_job_frees_its_slot(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_r32_a_cancelled_job_leaves_the_queue(sandbox: Sandbox):
+def test_a_cancelled_job_leaves_the_queue(sandbox: Sandbox):
     """The queue drops cancelled jobs."""
 
     async def scene() -> None:
@@ -668,7 +669,7 @@ def test_r32_a_cancelled_job_leaves_the_queue(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_r33_jobs_over_the_queue_limit_are_rejected(sandbox: Sandbox):
+def test_jobs_over_the_queue_limit_are_rejected(sandbox: Sandbox):
     """Queued jobs run or time out; the others are refused at once with a time to retry."""
     small = Sandbox(sandbox.tier)
     queue = RenderQueue(small.renderer, small.renderer.jobs, 4, 60)
@@ -691,7 +692,7 @@ def test_r33_jobs_over_the_queue_limit_are_rejected(sandbox: Sandbox):
         small.close()
 
 
-def test_r34_parallel_jobs_are_isolated(sandbox: Sandbox):
+def test_parallel_jobs_are_isolated(sandbox: Sandbox):
     """The attacker sees no file of the other job and cannot signal any process; the victim is rendered."""
     attacker = (
         TRIES
@@ -726,7 +727,7 @@ print("seen", "victims-file" in seen, "hit", sorted(hit))
     assert second.images[0].data == sandbox.reference
 
 
-def test_r35_an_invalid_format(sandbox: Sandbox):
+def test_an_invalid_format(sandbox: Sandbox):
     """It is refused before a child receives it; ``host/test_job_limits.py`` has the other cases."""
     assert isinstance(sandbox.attack(LINE, format="../x"), UnsupportedType)
 
