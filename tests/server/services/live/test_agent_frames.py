@@ -16,7 +16,7 @@ from jupyter_figserve.server.services.live.agent_backend import AgentBackend
 from jupyter_figserve.server.services.live.agent_frames import parse_frame
 from jupyter_figserve.server.services.live.kernel_answer import parse_progress
 
-from ...pictures import png
+from ...sample_images import png
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text() | st.just("\ud800"),

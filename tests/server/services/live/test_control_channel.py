@@ -15,7 +15,7 @@ from jupyter_figserve.server.services.live.backend import KernelUnavailable
 from jupyter_figserve.server.services.live.control_channel import ControlChannels
 
 from ...making import FakeKernel
-from ...pictures import png
+from ...sample_images import png
 
 ROW = {
     "name": "animal", "description": "", "parameters": [], "sizes": [], "cache": 0, "timeout": 20, "version": None,

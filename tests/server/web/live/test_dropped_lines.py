@@ -15,7 +15,7 @@ from tornado.websocket import WebSocketClosedError
 from jupyter_figserve.server.services.live.control_channel import ControlChannels
 
 from ....waiting import until
-from ...pictures import png
+from ...sample_images import png
 from ...services.live import test_control_channel as control
 from ...services.live.test_control_channel import FakeClient
 from .conftest import HELLO, Connection, frame
