@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import InvalidInput
-from .figures import Identity
+from .figures import Identified, Identity
 from .formats import INLINE_FORMATS
 from .parameters import Parameters
 from .texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH, validate_single_line
@@ -158,7 +158,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class DashboardRecord:
+class DashboardRecord(Identified):
     """A dashboard in the catalog: the same one for every run of its notebook.
 
     Parameters
@@ -174,14 +174,6 @@ class DashboardRecord:
     session: str | None
     created: float
     updated: float
-
-    @property
-    def name(self) -> str:
-        return self.identity.name
-
-    @property
-    def owner(self) -> str:
-        return self.identity.owner
 
 
 def shared_controls(layout: Layout, parameters: Mapping[str, Parameters]) -> dict[str, list[str]]:

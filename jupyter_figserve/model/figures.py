@@ -203,16 +203,10 @@ class Identity:
     collection: str = ""
 
 
-@dataclass(frozen=True)
-class FigureRecord:
-    """A named figure of one owner in one notebook, with its newest version, or the requested one."""
+class Identified:
+    """What has an identity: a figure, a live figure or a dashboard."""
 
-    id: str
     identity: Identity
-    origin: str
-    created: float
-    updated: float
-    version: Version
 
     @property
     def name(self) -> str:
@@ -221,6 +215,18 @@ class FigureRecord:
     @property
     def owner(self) -> str:
         return self.identity.owner
+
+
+@dataclass(frozen=True)
+class FigureRecord(Identified):
+    """A named figure of one owner in one notebook, with its newest version, or the requested one."""
+
+    id: str
+    identity: Identity
+    origin: str
+    created: float
+    updated: float
+    version: Version
 
     @property
     def heading(self) -> str:

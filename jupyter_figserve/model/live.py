@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InvalidInput
-from .figures import Identity
+from .figures import Identified, Identity
 from .parameters import SIZES, Parameters
 from .texts import check_name
 
@@ -115,7 +115,7 @@ class LiveDeclaration:
 
 
 @dataclass(frozen=True)
-class LiveFigureRecord:
+class LiveFigureRecord(Identified):
     """A live figure as the catalog stores it, the same for every kernel of its notebook."""
 
     id: str
@@ -123,14 +123,6 @@ class LiveFigureRecord:
     declaration: LiveDeclaration
     created: float
     updated: float
-
-    @property
-    def name(self) -> str:
-        return self.identity.name
-
-    @property
-    def owner(self) -> str:
-        return self.identity.owner
 
 
 DEVICE_PIXEL_RATIOS = (1, 2)
