@@ -131,7 +131,7 @@ DEVICE_PIXEL_RATIOS = (1, 2)
 
 @dataclass(frozen=True)
 class LiveRequest:
-    """One image of a live figure, by what determines it.
+    """A request for an image of a live figure, with all that determines it.
 
     Parameters
     ----------
