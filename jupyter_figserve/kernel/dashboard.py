@@ -116,7 +116,7 @@ class Dashboard(ShareableWithParameters):
 
     @property
     def url(self) -> str:
-        """Its page, which requires a login; ``share()`` makes a link that does not. None in a run without a server."""
+        """URL of its page, which requires a login; ``share()`` makes a link that does not. None without a server."""
         if self._record is None and self._offline is not None:
             return None  # type: ignore[return-value]  # only in a batch run without a server
         return str(self._published()["url"])

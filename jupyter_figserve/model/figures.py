@@ -204,7 +204,7 @@ class Identity:
 
 
 class Identified:
-    """What has an identity: a figure, a live figure or a dashboard."""
+    """A record with an identity: a figure, a live figure or a dashboard."""
 
     identity: Identity
 

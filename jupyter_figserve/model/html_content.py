@@ -1,4 +1,4 @@
-"""What an HTML fragment contains and what it loads from elsewhere, found without rendering it. Any process."""
+"""Contents and external resources of an HTML fragment, found without rendering it. Any process."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class HtmlContent:
 
     @property
     def only_image(self) -> HtmlImage | None:
-        """Its image, if it contains nothing else."""
+        """The image of a fragment that contains nothing else, or None."""
         is_alone = len(self.images) == 1 and not self.has_text and not self.has_script
         return self.images[0] if is_alone and not (self.tags & (_PARTS | {"table"})) - {"img"} else None
 

@@ -24,7 +24,7 @@ _GIF_DEFAULT_DELAY = 0.1
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What the header of an image states.
+    """Properties stated in the header of an image.
 
     Parameters
     ----------

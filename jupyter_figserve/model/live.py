@@ -57,7 +57,7 @@ class LiveDeclaration:
     tight
         Whether images are cropped or extended to their content.
     refresh
-        Seconds after which open pages ask for a new image; None for never.
+        Seconds after which open pages refresh the image; None for never.
     refreshed
         Changes with each refresh: images from before it are out of date.
     """
@@ -132,7 +132,7 @@ DEVICE_PIXEL_RATIOS = (1, 2)
 
 @dataclass(frozen=True)
 class LiveRequest:
-    """One image of a live figure, by what determines it.
+    """A request for an image of a live figure, with all that determines it.
 
     Parameters
     ----------

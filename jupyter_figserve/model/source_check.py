@@ -12,7 +12,7 @@ ALL_FORMATS = "*"
 
 @dataclass(frozen=True)
 class SourceFault:
-    """Why a source cannot be rendered.
+    """The reason why a source cannot be rendered.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What an Axes shows: the kind of chart, its features, and its series. Kernel and jailed child.
+"""Content of an Axes: the kind of chart, its features, and its series. Kernel and jailed child.
 
 The kind follows from the artists, the most specific first. A line that marks a value, a shaded band, error bars and a
 colour bar are features of a chart, not kinds or series.

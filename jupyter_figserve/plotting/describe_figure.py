@@ -26,7 +26,7 @@ _MAX_SERIES_LENGTH = 60
 
 @dataclass(frozen=True)
 class _Panel:
-    """One place of the figure: an Axes, with those that share its place as twins."""
+    """A position in the figure: an Axes, with the twins that share its position."""
 
     axes: tuple[Axes, ...]
     charts: tuple[Chart, ...]

@@ -1,4 +1,4 @@
-"""One live call: runs the function in isolation, encodes its figure and reports its failure. Kernel and sandbox."""
+"""A live call: runs the function in isolation, encodes its figure and reports its failure. Kernel and sandbox."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _RANDOM_ID = re.compile(r"([0-9a-f]{8})(-[0-9a-f-]{27})?")
 
 @dataclass(frozen=True)
 class NotebookCell:
-    """One execution of a notebook cell, or of an input at a prompt.
+    """An execution of a notebook cell, or of an input at a prompt.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ _CLASSES = (
 
 @dataclass
 class CellFigure:
-    """What a cell draws.
+    """The figures that a cell draws.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ AUDIENCES = ("link", "hub", "people")
 
 @dataclass(frozen=True)
 class FigureVersion:
-    """One version in a figure's history."""
+    """A version in a figure's history."""
 
     number: int
     created: datetime
@@ -114,7 +114,7 @@ class Published(Shareable, HasImageUrl):
 
     @property
     def limitation(self) -> str | None:
-        """Why the figure is not available in every size and format, as a sentence; None if it is."""
+        """The reason why a size or format is not available, as a sentence; None if all are."""
         reason = self._source_fault or self._find_availability()["limitation"]
         return None if reason is None else str(reason)
 

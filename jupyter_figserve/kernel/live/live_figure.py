@@ -89,7 +89,7 @@ class LiveFigure(ShareableWithParameters):
         return self._with_query(f"{self._address()['url']}.{get_live_format(format).name}", values)
 
     def refresh(self) -> None:
-        """Have every open page, panel, widget and link page ask for a new image, since the data has changed.
+        """Have every open page, panel, widget and link page refresh its image, since the data has changed.
 
         Without a server, only widgets are redrawn.
 

@@ -48,7 +48,7 @@ class LiveFunction:
     tight
         Whether images are cropped or extended to their content.
     refresh
-        Seconds after which open pages ask for a new image; None for never.
+        Seconds after which open pages refresh the image; None for never.
     refreshed
         Changes with each refresh.
     """

@@ -14,7 +14,7 @@ _IMAGE_OPTIONS = ("dpi", "bbox_inches", "pad_inches", "bbox_extra_artists", "fac
 
 @dataclass
 class SavedFigure:
-    """One call of ``savefig``: the figure, or a copy of it as it was then, and the options of its image."""
+    """A call of ``savefig``: the figure, or a copy of it as it was then, and the options of its image."""
 
     figure: Any
     options: Mapping[str, Any]

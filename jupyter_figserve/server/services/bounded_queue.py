@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 
 class BoundedQueue:
-    """Gives out turns in order of arrival, low-priority ones last.
+    """Grants turns in order of arrival, low-priority ones last.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ PanelUrl = Callable[[ResolvedPanel], str]
 
 @dataclass(eq=False, slots=True)
 class DashboardWatcher(Watcher):
-    """One open stream of a dashboard.
+    """An open stream of a dashboard.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ GONE_EVENT = Event(0, 0.0, "", "gone", {})
 
 @dataclass(eq=False, slots=True)
 class Watcher:
-    """One open stream. Small: a thousand idle ones are normal, so it does not hold its target.
+    """An open stream. Small: a thousand idle ones are normal, so it does not hold its target.
 
     Parameters
     ----------

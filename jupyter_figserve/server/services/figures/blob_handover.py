@@ -23,7 +23,7 @@ _ACTIVE = ("svg", "svgz", "pdf", "html")
 
 @dataclass(frozen=True)
 class BlobHandover:
-    """How to tell the web server which file to send.
+    """Headers that tell the web server which file to send.
 
     Parameters
     ----------

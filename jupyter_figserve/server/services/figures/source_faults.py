@@ -1,4 +1,4 @@
-"""Why a figure is not available in a format: sentences for its owner and for visitors. Server process."""
+"""Reasons why a figure is not available in a format, for its owner and for visitors. Server process."""
 
 from __future__ import annotations
 

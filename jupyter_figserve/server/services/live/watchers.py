@@ -15,7 +15,7 @@ _STATES = {OFFERED: "offered", CHANGED: "changed", GONE: "offline", REFRESHED: "
 
 @dataclass(eq=False, slots=True)
 class LiveWatcher(Watcher):
-    """One open stream of a link.
+    """An open stream of a link.
 
     Parameters
     ----------

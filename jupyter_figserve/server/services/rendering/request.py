@@ -47,7 +47,7 @@ class RenderLimits(Protocol):
 
 @dataclass(frozen=True)
 class RenderRequest:
-    """One render.
+    """A validated render request.
 
     Parameters
     ----------

@@ -135,7 +135,7 @@ class DashboardPage:
 
     @property
     def defaults(self) -> str:
-        """For the script: the text of each default, which URLs omit."""
+        """Text of each default as JSON, which URLs omit; for the script."""
         return json.dumps(
             {control.field: control.default for control in self._all_controls() if control.default is not None}
         )

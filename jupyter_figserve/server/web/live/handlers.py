@@ -73,7 +73,7 @@ class LiveHandler(AuthenticatedHandler):
         return live_figure_json(target, self.base, is_busy=is_busy, is_detached=is_detached, form=form)
 
     def error_details(self, error: object) -> dict[str, Any]:
-        """Give the function's owner all details of its failure."""
+        """Return all details of a failure, for the function's owner."""
         if not isinstance(error, CodeFailed):
             return {}
         return {name: getattr(error, name) for name in ("kind", "line", "traceback", "output")}
