@@ -5,7 +5,7 @@ import { enable } from "./copy.js";
 const dialog = document.getElementById("share");
 const form = dialog.querySelector("form");
 const result = dialog.querySelector(".share-result");
-const fault = form.querySelector(".fault");
+const errorBox = form.querySelector(".error");
 const LABELS = { url: "Link", image_url: "Image", markdown: "Markdown", html: "HTML", iframe: "iframe", latex: "LaTeX" };
 let links = null;
 let made = null;
@@ -17,7 +17,7 @@ export function share(path, name, done = () => {}) {
   form.reset();
   form.hidden = false;
   result.hidden = true;
-  fault.hidden = true;
+  errorBox.hidden = true;
   dialog.querySelector("[data-fill=name]").textContent = `“${name}”`;
   dialog.addEventListener("close", () => made && done(made), { once: true });
   dialog.showModal();
@@ -31,8 +31,8 @@ form.addEventListener("submit", async (event) => {
     made = await ask("POST", links, readForm());
     show(made);
   } catch (error) {
-    fault.textContent = error.message;
-    fault.hidden = false;
+    errorBox.textContent = error.message;
+    errorBox.hidden = false;
   }
   button.disabled = false;
   if (!made) button.focus();

@@ -28,7 +28,7 @@ class LinkParser:
         self._now = now
 
     def parse_new(self, body: Mapping[str, Any], link_target: LinkTarget, target: Target, token_hash: str) -> Link:
-        """Return the link that a request asks for.
+        """Return the requested link.
 
         Raises
         ------

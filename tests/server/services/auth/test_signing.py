@@ -10,7 +10,7 @@ from itsdangerous import URLSafeTimedSerializer
 from jupyter_figserve.errors import NotFound
 from jupyter_figserve.server.services.auth.signing import LIFE_SECONDS, FrameUrlSigner, read_secrets
 
-from ...pictures import HTML, png
+from ...sample_images import HTML, png
 
 
 @pytest.fixture
