@@ -145,7 +145,7 @@ class FakeKernel:
     def __init__(self, version: str | None = None) -> None:
         self.version = version
         self.asked: list[tuple[str, LiveRequest]] = []
-        self.fault: Exception | None = None
+        self.error: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -154,8 +154,8 @@ class FakeKernel:
     ) -> CachedImage | None:
         self.asked.append((name, request))
         await self.gate.wait()
-        if self.fault is not None:
-            raise self.fault
+        if self.error is not None:
+            raise self.error
         if self.version is not None and self.version in known:
             return None
         data = png(len(self.asked), 1)
