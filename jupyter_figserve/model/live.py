@@ -17,6 +17,7 @@ _TEXTS = ("description", "digest", "revision")
 _MAX_TEXT = 1_000
 _MAX_PARAMETERS = 100
 _MAX_WAIT = 600.0
+_MAX_CACHE = 366 * 86_400.0
 _MAX_REFRESH = 31 * 86_400.0
 _RATIO_FIELD = "density"
 """Name of ``device_pixel_ratio`` in messages between kernel and server."""
@@ -98,10 +99,10 @@ class LiveDeclaration:
             texts["refreshed"] = str(row.get("refreshed") or "")[:_MAX_TEXT]
             sizes = tuple(name for name in SIZES if name in row["sizes"])
             version = None if row["version"] is None else str(row["version"])[:_MAX_TEXT]
-            cache, timeout = float(row["cache"]), min(float(row["timeout"]), _MAX_WAIT)
+            cache, timeout = min(float(row["cache"]), _MAX_CACHE), min(float(row["timeout"]), _MAX_WAIT)
             name, is_versioned = check_name(row["name"]), bool(row["is_versioned"])
             refresh = None if row.get("refresh") is None else min(float(row["refresh"]), _MAX_REFRESH)
-        except (TypeError, KeyError, ValueError, AttributeError) as error:
+        except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
             raise InvalidInput("This is not a valid declaration of a live figure.") from error
         if "." in name:
             raise InvalidInput(

@@ -203,7 +203,7 @@ class FigServe(FigServeConfig, RenderConfig, GuardedStart):
         self, store: Store, kernels: KernelTracker, detached: DetachedFunctions, events: EventBroker
     ) -> LiveService:
         assert self.serverapp is not None
-        control_channels = ControlChannels(self.serverapp)
+        control_channels = ControlChannels(self.serverapp, self.live_bytes)
         control_channels.open()
         return LiveService(
             LiveRegistry(store, self.scope, kernels.follow_notebook, detached.find_target, events.announce),
@@ -226,7 +226,7 @@ class FigServe(FigServeConfig, RenderConfig, GuardedStart):
         context.kernels.on_start.append(lambda kernel, notebook: announce(SESSION_STARTED, kernel, notebook))
         context.kernels.on_restart.append(context.capture.on_kernel_restarted)
         context.kernels.on_sweep.append(context.capture.on_sweep)
-        context.kernels.on_restart.append(context.live.on_kernel_ended)
+        context.kernels.on_restart.append(context.live.on_kernel_restarted)
         context.kernels.on_end.append(lambda kernel, notebook: context.live.on_kernel_ended(kernel))
         context.kernels.on_end.append(lambda kernel, notebook: context.capture.on_kernel_ended(kernel))
         context.kernels.on_end.append(lambda kernel, notebook: announce(SESSION_ENDED, kernel, notebook))

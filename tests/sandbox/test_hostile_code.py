@@ -459,6 +459,13 @@ print([n for n in kinds if kinds[n] != "file"], set(kinds.values()) <= {"device"
     assert output.splitlines()[0] == "[0, 1, 2, 3] True"
 
 
+def test_hosts_name_is_not_visible(sandbox: Sandbox):
+    """Where the sandbox has namespaces, whichever way it is asked for."""
+    code = "import os, platform, socket\nprint({os.uname().nodename, platform.node(), socket.gethostname()})"
+    seen = sandbox.render(f"{code}\n{LINE}").output.splitlines()[0]
+    assert seen == ("{'sandbox'}" if sandbox.renderer.status.tier != "STRICT" else repr({os.uname().nodename}))
+
+
 def test_no_privilege_is_gained(attack):
     """No limit is raised, no user is changed, nothing is mounted or created."""
     attack("""

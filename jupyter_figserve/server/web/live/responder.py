@@ -77,5 +77,5 @@ class LiveResponder:
         if result.stale is not None:
             # Informs the page's script about an image that the page itself has loaded.
             self._handler.add_header("Server-Timing", "stale")
-        if result.age:
+        if result.age or result.stale is not None:
             self._handler.set_header("Age", str(result.age))

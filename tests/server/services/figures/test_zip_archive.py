@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, strategies
 
 from jupyter_figserve.model.figures import EncodedImage, FigureRecord, Identity, Version
+from jupyter_figserve.model.html_policy import with_policy
 from jupyter_figserve.server.services.figures.zip_archive import UniqueFilenames, ZipExport, safe_name
 from jupyter_figserve.server.web.http.templates import make_templates
 from jupyter_figserve.store.files.blobs import MemoryBlobStore
@@ -91,7 +92,10 @@ PNG = EncodedImage("image/png", png())
 
 
 def test_images_are_returned_unchanged():
-    """Each format of each figure is below its notebook; compressed formats are not compressed again."""
+    """Each format of each figure is below its notebook; compressed formats are not compressed again.
+
+    Only HTML gets its policy, which the server sends as a header.
+    """
     made = Made()
     made.add("sales", "work/a.ipynb", PNG, EncodedImage("image/svg+xml", SVG))
     made.add("sales", "", EncodedImage("text/html", HTML))
@@ -99,7 +103,7 @@ def test_images_are_returned_unchanged():
         assert file.testzip() is None
         assert file.read("pictures/work - a/sales.png") == png()
         assert file.read("pictures/work - a/sales.svg") == SVG
-        assert file.read("pictures/without a notebook/sales.html") == HTML
+        assert file.read("pictures/without a notebook/sales.html") == with_policy(HTML) != HTML
         assert file.getinfo("pictures/work - a/sales.png").compress_type == zipfile.ZIP_STORED
         figures = json.loads(file.read("figures.json"))
     assert figures["exported"] == "2027-01-15T08:00:00Z"

@@ -19,7 +19,7 @@ from jupyter_figserve.server.services.live.image_cache import CachedImage
 from ....waiting import until
 from ...conftest import Client
 from ...raw import Connection, connect
-from ...sample_images import HTML, png
+from ...sample_images import HTML, apng, multipart, png
 from .test_handlers import TEXT, figure_panel, offer, publish
 
 PAGE = {"Accept": "text/html"}
@@ -45,6 +45,22 @@ def images(text: str) -> list[str]:
 
 
 class TestPage:
+    async def test_an_animation_stands_still_for_those_who_prefer_it(self, owner, stranger):
+        """Its panel has the first frame for them, on the page and by a link; others see it move."""
+        body, headers = multipart({"name": "moving"}, ("image/apng", apng()), ("image/png", png()))
+        figure = (await owner.ask("POST", "/api/figures", body, headers)).json()
+        dashboard = await publish(owner, [figure_panel(figure)])
+        link = await share(owner, dashboard)
+        for get, page in ((owner.get, f"/dashboards/{dashboard['id']}"), (stranger.get, link["url"])):
+            text = (await get(page, PAGE)).text
+            (moving,) = images(text)
+            still = re.search(r'<source media="\(prefers-reduced-motion: reduce\)" srcset="([^"]*)">', text)
+            assert still is not None
+            assert (".apng?" in moving, still[1]) == (True, moving.replace(".apng", ".png"))
+            root = page if page.startswith("http") else owner.prefix + page
+            for url, mimetype in ((moving, "image/apng"), (still[1], "image/png")):
+                assert (await get(urljoin(root, html.unescape(url)))).mimetype == mimetype
+
     async def test_owner_sees_each_panel(self, owner, context):
         """Images with size and alt text, fixed values of live figures, rendered text; the first row loads eagerly."""
         figure, animal = await owner.publish(alt="Bears"), await offer(context)

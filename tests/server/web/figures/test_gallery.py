@@ -17,7 +17,7 @@ from jupyter_figserve.server.web.figures.gallery import PAGE_SIZE, GalleryQuery
 from jupyter_figserve.store.catalog import sessions
 
 from ...pages import Page
-from ...sample_images import HTML, PDF, png
+from ...sample_images import GIF, HTML, PDF, SVG, png
 
 EVIL = "\"'><script>document.title = 'evil'</script><img src=x onerror=alert(1)>"
 
@@ -62,6 +62,27 @@ def books(text: str) -> list[str]:
     """Return the headings of the sections, in order."""
     sections = re.findall(r'<section class="notebook".*?<h2>(.*?)</h2>', text, flags=re.DOTALL)
     return [" ".join(re.sub(r"<[^>]*>", "", one).split()) for one in sections]
+
+
+@pytest.mark.parametrize(
+    ("image", "sharp"),
+    [
+        (payload(png(640, 480), 640, 480), "png"),
+        (payload(png(200, 100), 200, 100), None),
+        (EncodedImage("image/svg+xml", SVG, 640, 480), "svg"),
+        (EncodedImage("image/png", png(640, 480) + b"0" * 200_000, 640, 480), None),
+        (EncodedImage("image/gif", GIF, 640, 480, None, 9, 1.0), None),
+    ],
+)
+async def test_dense_screens_load_the_image_where_it_is_small_and_sharper(shop, owner, context, image, sharp):
+    """Of an animation, a large or a small image they show the thumbnail."""
+    thumbnail = payload(png(320, 240), 320, 240)
+    identity = Identity("local", context.config.scope, "a.ipynb", "", "card")
+    record = await context.store.figures.publish(NewVersion(identity, (image,), thumbnail=thumbnail))
+    text = (await owner.get("/")).text
+    small = f"./figures/{record.id}.png?version=1&amp;width=320"
+    wide = f' srcset="{small} 1x, ./figures/{record.id}.{sharp}?version=1 2x"' if sharp else ""
+    assert f'src="{small}"{wide} alt=' in text
 
 
 class TestPage:
