@@ -162,11 +162,6 @@ class FakeKernel:
         if self.is_closed:
             raise KernelUnavailable
         self.asked.append((name, request))
-<<<<<<< HEAD
-        await self.gate.wait()
-        if self.error is not None:
-            raise self.error
-=======
         waits = [asyncio.ensure_future(event.wait()) for event in (self.gate, self.ended)]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -175,9 +170,8 @@ class FakeKernel:
                 wait.cancel()
         if self.is_closed:
             raise KernelUnavailable
-        if self.fault is not None:
-            raise self.fault
->>>>>>> main
+        if self.error is not None:
+            raise self.error
         if self.version is not None and self.version in known:
             return None
         data = png(len(self.asked), 1)
