@@ -146,7 +146,7 @@ class TestWhole:
         """A login's cookie does not suffice."""
         dashboard = await publish(owner, [TEXT])
         for path in (".png", "/events"):
-            answer = await browser.having(Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate").get(
+            answer = await browser.with_headers(Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate").get(
                 f"/dashboards/{dashboard['id']}{path}"
             )
             assert answer.status == 403
@@ -157,7 +157,7 @@ class TestWhole:
         figure = await owner.publish("picture", png())
         dashboard = await publish(owner, [figure_panel(figure), {"kind": "live", "live": live_id}])
         for site, asks in (("cross-site", 0), ("same-site", 0), ("none", 1), ("same-origin", 1)):
-            led = browser.having(Sec_Fetch_Site=site, Sec_Fetch_Mode="navigate", Sec_Fetch_Dest="document")
+            led = browser.with_headers(Sec_Fetch_Site=site, Sec_Fetch_Mode="navigate", Sec_Fetch_Dest="document")
             page = (await led.get(f"/dashboards/{dashboard['id']}", PAGE)).text
             assert len(re.findall(rf'(?:src|srcset)="[^"]*/live/f/{live_id}\.', page)) == asks, site
             assert ("You followed a link from another site." in page) == (not asks)

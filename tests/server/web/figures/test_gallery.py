@@ -129,7 +129,7 @@ class TestPage:
     async def test_figures_without_a_notebook_stand_by_themselves(self, owner, stranger, make_key):
         """Figures of programs are in a collection, those of kernels without a notebook in a section of their own."""
         await owner.publish("from-a-script")
-        await stranger.bearing(await make_key("publish", kernel="k1")).publish("from-a-console")
+        await stranger.with_key(await make_key("publish", kernel="k1")).publish("from-a-console")
         assert sorted(books((await owner.get("/")).text)) == ["No notebook", "default collection"]
 
     async def test_notebook_of_another_project_is_distinguished(self, owner, shop):
@@ -334,7 +334,7 @@ class TestAddress:
     async def test_other_owners_figures_are_not_shown(self, owner, make_key):
         """A key sees its owner's figures."""
         await owner.publish("mine")
-        other = owner.bearing(await make_key("read", owner="bob"))
+        other = owner.with_key(await make_key("read", owner="bob"))
         assert names((await other.get("/")).text) == []
 
 
