@@ -32,9 +32,14 @@ _URI = "urn:openapi"
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
+def load_yaml(text: bytes) -> Any:
+    """Load YAML by libyaml, where it is installed: ten times as fast."""
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+
+
 @cache
 def document() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((PACKAGE / "openapi.yaml").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = load_yaml((PACKAGE / "openapi.yaml").read_bytes())
     return loaded
 
 
@@ -47,7 +52,7 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def sample(path: str) -> str:
-    """A path template with something in the place of each parameter."""
+    """A path template with a sample for each parameter."""
     return _PARAMETER.sub(lambda match: SAMPLES.get(match[1], "abc123"), path)
 
 
@@ -100,7 +105,7 @@ def check_schema(schema: Mapping[str, Any] | str, value: Any) -> None:
 
 
 def _response(method: str, path: str, status: int) -> dict[str, Any]:
-    """What the document says of this status; off its paths all is 404, and off their methods 405 for who may ask."""
+    """The document's response for this status; other paths are 404, and other methods 405 for authorized callers."""
     template = find_path(path)
     item = document()["paths"].get(template, {})
     operation = item.get(method.lower())

@@ -12,7 +12,7 @@ from typing import Any
 from .texts import validate_single_line
 
 FIGURE, LIVE, DASHBOARD = TARGET_KINDS = ("figure", "live", "dashboard")
-LABEL_LENGTH = 200
+MAX_LABEL_LENGTH = 200
 DEFAULT_LINK_LIFE = "30d"
 VIEW_SECONDS = 600
 """Requests of one client within this time count as one view."""
@@ -118,7 +118,7 @@ def hash_secret(secret: str) -> str:
 
 
 def check_label(value: object) -> str:
-    return validate_single_line(value, "label", LABEL_LENGTH)
+    return validate_single_line(value, "label", MAX_LABEL_LENGTH)
 
 
 def random_id(length: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..errors import InvalidInput
-from .parameter import KIND_NAMES, Parameter
+from .parameter import Parameter
 from .query_names import is_ignored, normalize_name
 
 SIZES = ("width", "height", "dpi")
@@ -117,9 +117,9 @@ class Parameters:
             made = [
                 Parameter(**{**row, "choices": tuple(row["choices"]), "values": tuple(row["values"])}) for row in rows
             ]
-        except (TypeError, KeyError, ValueError) as error:
+        except (TypeError, KeyError, ValueError, OverflowError) as error:
             raise InvalidInput("The parameters of the live figure are malformed.") from error
-        if any(item.kind not in (*KIND_NAMES, "choice") or not item.name.isidentifier() for item in made):
+        if not all(item.is_well_formed for item in made) or len({item.name for item in made}) < len(made):
             raise InvalidInput("The parameters of the live figure are malformed.")
         return cls(tuple(made))
 

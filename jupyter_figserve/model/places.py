@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..errors import InvalidInput, InvalidName
 from .texts import check_name, validate_single_line
 
-NOTEBOOK_LENGTH = 1_000
+MAX_NOTEBOOK_LENGTH = 1_000
 DEFAULT_COLLECTION = "default"
 """The collection of what is published without a kernel, a notebook or a collection."""
 
@@ -33,7 +33,7 @@ NO_PLACE = Place()
 
 
 def read_place(fields: Mapping[str, object]) -> Place:
-    """Read ``collection`` or ``notebook``, the lasting place of a figure or a dashboard.
+    """Read ``collection`` or ``notebook``, the permanent place of a figure or a dashboard.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def check_notebook(path: object) -> str:
     InvalidInput
         It is empty or too long, leaves the directory, or contains control characters.
     """
-    text = strip_drive(validate_single_line(path, "notebook's path", NOTEBOOK_LENGTH)).strip("/")
+    text = strip_drive(validate_single_line(path, "notebook's path", MAX_NOTEBOOK_LENGTH)).strip("/")
     if not text or "\\" in text or any(part in ("", ".", "..") for part in text.split("/")):
         raise InvalidInput(
             f"{path!r:.60} is not the path of a notebook. Give it relative to the server's root directory, such as"

@@ -1,4 +1,4 @@
-"""What is known about rendering a version's source again: the result of a try in the sandbox. Any process."""
+"""Whether a version's source can be rendered again: the result of a trial in the sandbox. Any process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ALL_FORMATS = "*"
 
 @dataclass(frozen=True)
 class SourceFault:
-    """Why a source cannot be rendered.
+    """The reason why a source cannot be rendered.
 
     Parameters
     ----------

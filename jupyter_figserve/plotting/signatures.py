@@ -1,4 +1,4 @@
-"""From a function's signature to parameters, and from JSON values to its arguments. Kernel and jailed child.
+"""Parameters from a function's signature, and arguments from JSON values. Kernel and jailed child.
 
 As in ipywidgets' ``interact``, a default may be an abbreviation: ``(0, 10)`` and ``(0, 10, 2)`` are the bounds of a
 number, a list or a dict are choices.
@@ -48,7 +48,7 @@ class Signature:
 
     @property
     def sizes(self) -> tuple[str, ...]:
-        """Those of width, height and dpi that are parameters of the function."""
+        """Names among width, height and dpi that are parameters of the function."""
         return tuple(name for name in SIZES if name in self.parameters.names)
 
     def to_python(self, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class Renderer(Protocol):
         """Update ``status`` with the capabilities of this host; leaves no process running."""
 
     async def start(self) -> None:
-        """Start the renderer. Never raises on a host that lacks facilities: ``status`` tells."""
+        """Start the renderer. Never raises on a host that lacks facilities; ``status`` reports them."""
 
     async def render(self, job: RenderJob) -> RenderResult:
         """Run one job; cancelling the call kills the child process.

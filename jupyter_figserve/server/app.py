@@ -215,7 +215,7 @@ class FigServe(FigServeConfig, RenderConfig, GuardedStart):
         self, store: Store, kernels: KernelTracker, detached: DetachedFunctions, events: EventBroker
     ) -> LiveService:
         assert self.serverapp is not None
-        control_channels = ControlChannels(self.serverapp)
+        control_channels = ControlChannels(self.serverapp, self.live_bytes)
         control_channels.open()
         return LiveService(
             LiveRegistry(store, self.scope, kernels.follow_notebook, detached.find_target, events.announce),
@@ -240,7 +240,7 @@ class FigServe(FigServeConfig, RenderConfig, GuardedStart):
         context.kernels.on_rename.append(lambda kernel, old, new: announce(SESSION_RENAMED, kernel, new))
         context.kernels.on_restart.append(context.capture.on_kernel_restarted)
         context.kernels.on_sweep.append(context.capture.on_sweep)
-        context.kernels.on_restart.append(context.live.on_kernel_ended)
+        context.kernels.on_restart.append(context.live.on_kernel_restarted)
         context.kernels.on_end.append(lambda kernel, notebook: context.live.on_kernel_ended(kernel))
         context.kernels.on_end.append(lambda kernel, notebook: context.capture.on_kernel_ended(kernel))
         context.kernels.on_end.append(lambda kernel, notebook: announce(SESSION_ENDED, kernel, notebook))

@@ -97,7 +97,7 @@ class FigServeConfig(Configurable):
     keep_session_plots = Unicode(
         "7d",
         help="How long figures without a link outlive their session, as a duration ('12h', '7d'); 'never' keeps them"
-        " for ever. Figures with a link stay.",
+        " forever. Figures with a link stay.",
     ).tag(config=True)
     keep_deleted = Unicode(
         "1h",
@@ -110,8 +110,8 @@ class FigServeConfig(Configurable):
     link_cache_seconds = Integer(
         60,
         min=0,
-        help="Seconds for which browsers and proxies may cache what a public link shows; a revoked link may go on"
-        " showing for as long. 0 makes them ask each time.",
+        help="Seconds for which browsers and proxies may cache what a public link shows; a revoked link may stay"
+        " visible for as long. 0 makes them revalidate each time.",
     ).tag(config=True)
     embed_origins = List(
         Unicode(),
@@ -146,11 +146,11 @@ class FigServeConfig(Configurable):
     keep_live_pictures = Unicode(
         "7d",
         help="How long the last good image of a live figure is shown, marked as stale, while its kernel is busy or"
-        " gone, as a duration ('12h', '7d'); 'never' keeps it for ever.",
+        " gone, as a duration ('12h', '7d'); 'never' keeps it forever.",
     ).tag(config=True)
     min_live_refresh = Unicode(
         "1s",
-        help="Minimum time between two requests that an open page makes by itself for a live figure with refresh=, as a"
+        help="Minimum time between two automatic requests of an open page for a live figure with refresh=, as a"
         " duration ('1s', '30s'); a shorter refresh is served as this.",
     ).tag(config=True)
     live_link_rate = Unicode(

@@ -43,7 +43,7 @@ class StoreSettings(TypedDict, total=False):
     limits
         Quotas and the number of kept versions; none by default.
     keep_session_plots
-        Seconds for which unshared figures are kept after their session has ended; None, the default, for ever.
+        Seconds for which unshared figures are kept after their session has ended; None, the default, forever.
     keep_deleted
         Seconds for which a deletion can be undone; None, the default, disables undo.
     clock

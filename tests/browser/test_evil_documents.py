@@ -82,6 +82,10 @@ def test_control_hostile_documents_work_without_protection(chromium, other_site:
         seen[name] = gets_through(other_site.serve("/control.svg", make(other_site.origin), "image/svg+xml"))
     other_site.requests.clear()
     seen["html"] = gets_through(other_site.serve("/control.html", evil.html(other_site.origin)))
+    other_site.requests.clear()
+    page = chromium.new_page()
+    page.goto(other_site.serve("/connecting.html", evil.connecting_html(other_site.origin)))
+    seen["connections"] = other_site.wait_for_hit("/prefetch") and other_site.wait_for_packet()
     assert all(seen.values()), seen
 
 
@@ -106,6 +110,25 @@ def test_hostile_html_runs_in_its_frame_and_reaches_nothing(guarded: Guarded) ->
             # It ran, and was blocked when it tried to navigate.
             assert guarded.page.frames[1].url.startswith("chrome-error:")
         guarded.check(url)
+
+
+def test_html_opens_no_connection(guarded: Guarded) -> None:
+    """WebRTC, with a TURN server and with a peer, DNS prefetching and the like send nothing from any of its pages."""
+    server, other_site, page = guarded.server, guarded.other_site, guarded.page
+    document = evil.connecting_html(other_site.origin).encode()
+    record = publish(server, document, "text/html", name="connecting")
+    link = share(server, record)
+    rows = [[{"kind": "figure", "figure": record["id"]}]]
+    board = server.fetch(
+        "figserve/api/dashboards", method="POST", body={"name": "b", "title": "B", "rows": rows}
+    ).json()
+    shared = server.fetch(f"figserve/api/dashboards/{board['id']}/links", method="POST", body={}).json()
+    for url in (record["url"], link["url"], f"{link['url']}/embed", board["url"], shared["url"]):
+        guarded.open(url)
+        frame = page.frame_locator("iframe")
+        frame.get_by_text("gathered").or_(frame.get_by_text("refused")).wait_for()
+        guarded.check(url)
+    assert (other_site.packets, other_site.connections) == (0, 0)
 
 
 def test_frame_url_opened_directly_runs_no_script(guarded: Guarded) -> None:

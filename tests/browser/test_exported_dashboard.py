@@ -14,6 +14,7 @@ import pytest
 from jupyter_figserve.kernel.dashboard import Dashboard
 from tests.conftest import require_package
 from tests.kernel.export import example_dashboard as example
+from tests.security import evil
 
 from .conftest import check_contrast, check_phone, tab_stops
 
@@ -84,7 +85,7 @@ def test_failing_state_has_a_message(page, path):
     opened(page, path.as_uri())
     page.get_by_label("Type").select_option("Wolf")
     page.get_by_label("Log").check()
-    fault = page.locator("#panel-1-1 .fault")
+    fault = page.locator("#panel-1-1 .error")
     assert "no wolves <script>" in fault.inner_text()
     assert not page.locator("#panel-1-1 img").is_visible()
     assert page.locator("#panel-1-2 img").is_visible()
@@ -162,6 +163,31 @@ def test_interactive_figure_runs_in_its_frame(page, tmp_path):
     assert page.frames[1].evaluate("self.origin") == "null"
     assert page.evaluate("typeof Plotly") == "undefined"
     assert asked == [dashboard.as_uri()]
+
+
+class _Connecting:
+    """A figure that opens connections, also in a frame that it makes from its own scripts."""
+
+    def __init__(self, origin: str) -> None:
+        self.page = evil.connecting_html(origin)
+
+    def _repr_html_(self) -> str:
+        nested = (
+            "if (parent === top) { const inner = document.createElement('iframe');"
+            " inner.srcdoc = document.documentElement.outerHTML; document.documentElement.append(inner); }"
+        )
+        return f"{self.page}<script>{nested}</script>"
+
+
+def test_html_opens_no_connection(chromium, tmp_path, other_site):
+    """From disk, a hostile figure's scripts reach nothing by WebRTC, nor do those of a frame inside it."""
+    path = Dashboard("Hostile", [_Connecting(other_site.origin)]).save(tmp_path / "dashboard.html")
+    page = chromium.new_page()
+    page.goto(path.as_uri())
+    frame = page.frame_locator("iframe")
+    frame.get_by_text("refused").wait_for()
+    frame.frame_locator("iframe").get_by_text("refused").wait_for()
+    assert other_site.packets == 0
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -12,7 +12,7 @@ import pytest
 
 from jupyter_figserve import cli
 from jupyter_figserve.cli.registry import ORDER
-from tests.server.pictures import SVG, png
+from tests.server.sample_images import SVG, png
 
 from .conftest import DEADLINE, Shell
 
@@ -56,6 +56,7 @@ def test_every_example_runs(prepared_shell, live_server):
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("example", [example for name in SERVERS for example in cli.COMMANDS[name].examples])
+@pytest.mark.nightly
 def test_servers_of_the_examples_start(example, isolated_shell):
     """Servers end with Ctrl-C, or by themselves with --exit."""
     shell = isolated_shell.having(

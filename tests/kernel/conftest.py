@@ -242,7 +242,7 @@ class FakeFigServe:
         return Reply.of(200, {"figures": records[start : start + 2], "next": following})
 
     def _availability(self, figure_id: str) -> dict[str, Any]:
-        """Return a record with what the server knows to work: everything, of a figure with a source."""
+        """Return a record with the formats that work: all of them for a figure with a source."""
         record = self.figures[figure_id]
         is_redrawable = (figure_id, record["version"]) in self.sources
         formats = ["png", "svg", "pdf"] if is_redrawable else ["png"]
@@ -347,7 +347,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("FIGSERVE_URL", "FIGSERVE_API_KEY", "KERNEL_FIGSERVE_URL", "KERNEL_FIGSERVE_KEY", "JPY_PARENT_PID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("KERNEL_FIGSERVE_CA", raising=False)
-    # As at a front end, though a test is a script; and without the servers of whoever runs the tests.
+    # As at a front end, although a test is a script; and without the servers of the user who runs the tests.
     monkeypatch.setenv("FIGSERVE_OFFLINE", "error")
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", "/nonexistent")
     monkeypatch.setattr(batch_server, "_known", None)
@@ -369,7 +369,7 @@ def connected(fake: FakeFigServe) -> FakeFigServe:
 class FakeEncoded:
     """Result of the fake encoder, with the fields of ``EncodedFigure``."""
 
-    payloads: tuple[EncodedImage, ...] = (PICTURE,)
+    images: tuple[EncodedImage, ...] = (PICTURE,)
     thumbnail: EncodedImage | None = THUMBNAIL
     title: str = ""
     alt: str = ""
@@ -405,7 +405,7 @@ class FakeEncoder:
 
 @pytest.fixture
 def encoder(monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
-    """Replaces both modules, so that a test decides what a figure is encoded as; ``archived`` has the queued jobs."""
+    """Replaces both modules, so that a test determines the encoding of a figure; ``archived`` has the queued jobs."""
     fake = FakeEncoder()
     monkeypatch.setattr("jupyter_figserve.kernel.figures.archiver.enqueue", fake.archived.append)
     module = SimpleNamespace(encode=fake.encode)

@@ -1,9 +1,10 @@
-"""Participants of the security tests: an author who publishes, a stranger, and a listener elsewhere on loopback."""
+"""Participants of the security tests: an author who publishes, an attacker, and a listener elsewhere on loopback."""
 
 from __future__ import annotations
 
 import re
 import socket
+import socketserver
 import struct
 import threading
 import zlib
@@ -103,11 +104,15 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 class Listener:
-    """A web server on another loopback port: a stranger's site that records its requests."""
+    """A web server on another loopback port: an attacker's site that records its requests.
+
+    It counts every connection to this port and every UDP packet, too.
+    """
 
     def __init__(self) -> None:
         self.pages: dict[str, tuple[str, bytes]] = {}
         self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.connections = self.packets = 0
         self._news = threading.Condition()
         listener = self
 
@@ -131,10 +136,24 @@ class Listener:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def verify_request(self, *_: object) -> bool:
+                listener.connections += 1
+                return True
+
+        class PacketHandler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                listener._count_packet()
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self._packets = socketserver.UDPServer(("127.0.0.1", self._server.server_port), PacketHandler)
         self.origin = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._threads = [
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+            for server in (self._server, self._packets)
+        ]
 
     @property
     def hits(self) -> list[str]:
@@ -151,6 +170,16 @@ class Listener:
         with self._news:
             return self._news.wait_for(lambda: any(path.startswith(start) for path in self.hits), timeout)
 
+    def wait_for_packet(self, timeout: float = 20) -> bool:
+        """Return whether a UDP packet arrives within ``timeout`` seconds."""
+        with self._news:
+            return self._news.wait_for(lambda: bool(self.packets), timeout)
+
+    def _count_packet(self) -> None:
+        with self._news:
+            self.packets += 1
+            self._news.notify_all()
+
     def _record(self, method: str, path: str, headers: dict[str, str]) -> None:
         with self._news:
             self.requests.append((method, path, headers))
@@ -161,10 +190,12 @@ class Listener:
 def listening():
     """Run a listener for the block."""
     listener = Listener()
-    listener._thread.start()
+    for thread in listener._threads:
+        thread.start()
     try:
         yield listener
     finally:
-        listener._server.shutdown()
-        listener._server.server_close()
-        listener._thread.join()
+        for server, thread in zip((listener._server, listener._packets), listener._threads, strict=True):
+            server.shutdown()
+            server.server_close()
+            thread.join()

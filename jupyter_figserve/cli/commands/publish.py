@@ -34,7 +34,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "files", nargs="+", type=Path, metavar="FILE", help="image or HTML file; - reads standard input"
     )
     parser.add_argument("--name", help="name of the figure; the same name makes a new version (default: from the file)")
-    parser.add_argument("--collection", metavar="NAME", help='lasting place of the figure (default: "default")')
+    parser.add_argument("--collection", metavar="NAME", help='permanent place of the figure (default: "default")')
     parser.add_argument("--title", help="title of its pages")
     parser.add_argument("--alt", help="alternative text for screen readers")
     parser.add_argument("--caption", help="text shown below the figure")

@@ -79,7 +79,7 @@ class FigServeClient:
         return self._send(request).body
 
     def post_form(self, path: str, content_type: str, body: bytes, meanwhile: Callable[[], None] | None = None) -> Any:
-        """Post a form that is safe to send twice; ``meanwhile`` runs while the server works on it."""
+        """Post a form that is safe to send twice; ``meanwhile`` is called while the server processes it."""
         return self._send_json(self._request("POST", path, body=body, content_type=content_type), meanwhile)
 
     def put_bytes(

@@ -5,12 +5,9 @@ None of the data can run scripts or load anything: the page's Content Security P
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import io
 import json
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
@@ -18,6 +15,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 from ...model import dashboards
 from ...model.figures import EncodedImage
 from ...model.formats import get_format_of_mimetype
+from ...model.framed_html import disable_webrtc, hash_source, script_hashes
 from ...model.markdown import render_markdown
 from ..dashboards.panel_images import css_size
 from ..figures.display import data_url
@@ -129,7 +127,7 @@ class _TemplateContext:
         return self._address(exported.digest or "", self._get(exported))
 
     def document(self, exported: ExportedImage) -> str:
-        return _text(self._get(exported))
+        return _page(self._get(exported))
 
     def is_page(self, exported: ExportedImage) -> bool:
         image = self._document.find_image(exported)
@@ -159,7 +157,7 @@ class _TemplateContext:
 
     def _image_json(self, digest: str, image: EncodedImage) -> dict[str, Any]:
         if image.mimetype == HTML:
-            return {"page": _text(image)}
+            return {"page": _page(image)}
         return {"source": self._address(digest, image), "size": css_size(image)}
 
     def _states(self, exported: ExportPanel) -> dict[str, Any]:
@@ -171,8 +169,8 @@ class _TemplateContext:
         }
 
 
-def _text(image: EncodedImage) -> str:
-    return image.data.decode("utf-8", "replace")
+def _page(image: EncodedImage) -> str:
+    return disable_webrtc(image.data.decode("utf-8", "replace"))
 
 
 def _content_security_policy(document: ExportDocument, image_sources: str, style: str, script: str) -> str:
@@ -180,43 +178,12 @@ def _content_security_policy(document: ExportDocument, image_sources: str, style
 
     Scripts of interactive figures are allowed by digest, and run only in their frames, which have an opaque origin.
     """
-    pages = [_text(image) for _, image in document.images.items() if image.mimetype == HTML]
-    scripts = [script, *dict.fromkeys(one for page in pages for one in _scripts_of(page))]
-    script_sources = " ".join(_hash_source(one) for one in scripts) + (" 'unsafe-eval'" if pages else "")
-    style_sources = "'unsafe-inline'" if pages else _hash_source(style)
+    pages = [_page(image) for _, image in document.images.items() if image.mimetype == HTML]
+    hashes = dict.fromkeys([hash_source(script), *(one for page in pages for one in script_hashes(page))])
+    script_sources = " ".join(hashes) + (" 'unsafe-eval'" if pages else "")
+    style_sources = "'unsafe-inline'" if pages else hash_source(style)
     sources = f"{image_sources} data: blob:" if pages else image_sources
     return (
         f"default-src 'none'; img-src {sources}; style-src {style_sources}; script-src {script_sources};"
         " base-uri 'none'; form-action 'none'"
     )
-
-
-def _hash_source(text: str) -> str:
-    normalized = text.replace("\r\n", "\n").replace("\r", "\n")
-    return f"'sha256-{base64.b64encode(hashlib.sha256(normalized.encode()).digest()).decode()}'"
-
-
-class _ScriptParser(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=False)
-        self.found: list[str] = []
-        self._is_inside = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._is_inside = tag == "script"
-        if self._is_inside:
-            self.found.append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._is_inside = self._is_inside and tag != "script"
-
-    def handle_data(self, data: str) -> None:
-        if self._is_inside:
-            self.found[-1] += data
-
-
-def _scripts_of(page: str) -> list[str]:
-    parser = _ScriptParser()
-    parser.feed(page)
-    parser.close()
-    return [one for one in parser.found if one.strip()]

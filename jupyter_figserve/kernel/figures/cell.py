@@ -6,13 +6,12 @@ import hashlib
 import re
 import sys
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cachetools import LRUCache
-
-from ...model.texts import NAME_LENGTH, slug
+from ...model.texts import MAX_NAME_LENGTH, slug
 from ..client.front_end import find_parent, find_shell
 
 _MAX_EXECUTIONS = 16
@@ -23,7 +22,7 @@ _RANDOM_ID = re.compile(r"([0-9a-f]{8})(-[0-9a-f-]{27})?")
 
 @dataclass(frozen=True)
 class NotebookCell:
-    """One execution of a notebook cell, or of an input at a prompt.
+    """An execution of a notebook cell, or of an input at a prompt.
 
     Parameters
     ----------
@@ -60,16 +59,19 @@ class CellFigureNames:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._used: LRUCache[str, set[str]] = LRUCache(_MAX_EXECUTIONS)
+        self._used: OrderedDict[str, set[str]] = OrderedDict()
 
     def next(self, execution: str, base: str) -> str:
         with self._lock:
             used = self._used.setdefault(execution, set())
+            self._used.move_to_end(execution)
+            while len(self._used) > _MAX_EXECUTIONS:
+                self._used.popitem(last=False)
             number, name = 1, base
             while name in used:
                 number += 1
                 suffix = f"-{number}"
-                name = base[: NAME_LENGTH - len(suffix)] + suffix
+                name = base[: MAX_NAME_LENGTH - len(suffix)] + suffix
             used.add(name)
             return name
 

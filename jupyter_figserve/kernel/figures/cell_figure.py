@@ -36,7 +36,7 @@ _CLASSES = (
 
 @dataclass
 class CellFigure:
-    """What a cell draws.
+    """The figures that a cell draws.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class CellFigure:
 def watching(shell: Any, code: str) -> Iterator[CellFigure]:
     """Record what a cell draws while it runs in this context; pyplot's state is as the cell leaves it."""
     if _IMPORTS_PYPLOT.search(code) and find_spec("matplotlib") is not None:
-        # The cell is about to, and `pyplot.close` must be known by then.
+        # The cell is about to import pyplot, and `pyplot.close` must be wrapped by then.
         import_pyplot()
     shown_figures.watch(shell)
     shown_figures.forget()
@@ -115,7 +115,7 @@ def _recording_format(format: Callable[..., Any], displayed: list[Any]) -> Calla
 
 
 def _recording_publish(publish: Callable[..., Any], displayed: list[Any]) -> Callable[..., Any]:
-    """Return ``publish`` that records Plotly's bundles: ``fig.show()`` displays no object."""
+    """Return a ``publish`` that records Plotly's bundles, since ``fig.show()`` displays no object."""
 
     def recording(data: Any, *arguments: Any, **options: Any) -> Any:
         bundle = data.get(_PLOTLY) if isinstance(data, Mapping) else None

@@ -28,7 +28,7 @@ AUDIENCES = ("link", "hub", "people")
 
 @dataclass(frozen=True)
 class FigureVersion:
-    """One version in a figure's history."""
+    """A version in a figure's history."""
 
     number: int
     created: datetime
@@ -102,7 +102,7 @@ class Published(Shareable, HasImageUrl):
 
     @property
     def is_redrawable(self) -> bool:
-        """Whether any size can be requested: the server has rendered the figure's source once, which it tries now."""
+        """Whether any size can be requested, which the server tests by rendering the source, now if necessary."""
         return bool(self._find_availability()["redrawable"])
 
     @property
@@ -112,7 +112,7 @@ class Published(Shareable, HasImageUrl):
 
     @property
     def limitation(self) -> str | None:
-        """Why the figure is not available in every size and format, as a sentence; None if it is."""
+        """The reason why a size or format is not available, as a sentence; None if all are."""
         reason = self._source_fault or self._find_availability()["limitation"]
         return None if reason is None else str(reason)
 
@@ -205,11 +205,11 @@ class Published(Shareable, HasImageUrl):
         FigServeError
             The server cannot provide it.
         """
-        from ...plotting.images import payload_of
+        from ...plotting.images import to_encoded_image
 
         row = get_format(format)
         data = self._client.get_bytes(f"figures/{self.id}.{row.name}", version=self.version, dpi=dpi)
-        return payload_of(row, data, dpi=dpi)
+        return to_encoded_image(row, data, dpi=dpi)
 
     def fetch_page(self) -> bytes:
         """Fetch the HTML of the newest version of an interactive figure.
@@ -232,7 +232,7 @@ class Published(Shareable, HasImageUrl):
         return self._client, f"api/figures/{self.id}/links"
 
     def _find_availability(self) -> dict[str, Any]:
-        """Return the record with what is known to work; the server tries the source if it has not yet."""
+        """Return the record with the formats and sizes that work; the server tests the source if it has not yet."""
         if not self._record.get("redrawable") or self._record.get("limitation"):
             source_uploader.flush()
             self._record |= self._client.get(f"api/figures/{self.id}", version=self.version)

@@ -37,7 +37,7 @@ class SandboxHost:
     limits
         Settings of the zygote that limit what a child may use.
     learned
-        Modules that the next zygote imports, besides those of the settings.
+        Modules that the next zygote imports, in addition to those of the settings.
     is_probe
         Whether the zygote only shows what the host allows: it loads no library and cannot draw.
     """

@@ -1,4 +1,4 @@
-"""What a reader of the image should know: missing glyphs, and warnings of matplotlib. Zygote and jailed child."""
+"""Warnings for readers of the image: missing glyphs, and those of matplotlib. Zygote and jailed child."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def install() -> None:
     helpers: Any = _text_helpers
     original = helpers.warn_on_missing_glyph
 
-    def warn_on_missing_glyph(codepoint: int, fontnames: str) -> None:
-        # Here rather than from the warning, which the code may have switched off.
+    def warn_on_missing_glyph(codepoint: int, *font_names: str) -> None:
+        # Here rather than from the warning, which the code may have switched off. matplotlib 3.8 names no fonts.
         drawing_warnings.add_missing(codepoint)
-        original(codepoint, fontnames)
+        original(codepoint, *font_names)
 
     helpers.warn_on_missing_glyph = warn_on_missing_glyph
     logging.getLogger("matplotlib.mathtext").addHandler(_MathtextHandler())

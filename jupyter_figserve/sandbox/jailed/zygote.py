@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import platform
 import select
 import socket
 import sys
@@ -200,6 +201,8 @@ def _enter_namespaces(settings: dict[str, Any], readable: tuple[str, ...], reaso
         channel = socket.socket(fileno=settings["control"])
         _send(channel, {"event": "partial namespaces", "reasons": reasons})
         os._exit(PARTIAL_NAMESPACES)
+    # It remembers the name of the host with the rest of uname(2).
+    vars(platform)["_uname_cache"] = None
     return namespaces
 
 

@@ -65,7 +65,7 @@ def hidpi_address(part: Representation, query: str = "") -> str:
     query
         Further query, such as the version.
     """
-    # The width tells the PNG from the one for usual screens.
+    # The width distinguishes the PNG from the one for standard screens.
     parts = [text for text in (query, f"width={part.width}" if part.format.is_raster else "") if text]
     return f"{part.format.name}?{'&'.join(parts)}" if parts else part.format.name
 

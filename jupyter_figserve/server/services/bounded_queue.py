@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 
 class BoundedQueue:
-    """Gives out turns in order of arrival, low-priority ones last.
+    """Grants turns in order of arrival, low-priority ones last.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class BoundedQueue:
         Parameters
         ----------
         low_priority
-            Whether all others go first; such a caller is never refused.
+            Whether all other callers go first; such a caller is never refused.
         """
         await self._wait(low_priority)
         try:

@@ -75,7 +75,7 @@ class HandlerConfig(RenderLimits, Protocol):
 
     @property
     def min_refresh_seconds(self) -> float:
-        """Minimum time between two requests that an open page makes by itself for a live figure."""
+        """Minimum time between two automatic requests of an open page for a live figure."""
 
     @property
     def link_max_seconds(self) -> float | None:

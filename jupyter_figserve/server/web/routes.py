@@ -65,7 +65,7 @@ RENDER_ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/diagnosis", DiagnosisHandler),
     (r"/static/(?:([0-9a-f]{16})/)?([a-z_]{1,40}\.[a-z]{2,3})", StaticHandler),
 )
-# At the root of a server that only renders, beside our prefix.
+# At the root of a server that only renders, in addition to our prefix.
 RENDER_HOST_ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/", RenderHostHandler),
     (r"/render-matplotlib", SimpleRenderHandler),

@@ -21,7 +21,7 @@ export function workLinks(root, changed) {
       await ask(method, `api/links/${link.dataset.link}`, body);
       announce(method === "DELETE" ? "Revoked." : body.paused ? "Paused." : "Resumed.");
     } catch (error) {
-      toast(error.message, { fault: true });
+      toast(error.message, { isError: true });
     }
     await changed();
   }
@@ -32,7 +32,7 @@ async function copy(button, link) {
   try {
     await copyAddress(link.dataset.link, button);
   } catch (error) {
-    toast(error.message, { fault: true });
+    toast(error.message, { isError: true });
   }
 }
 

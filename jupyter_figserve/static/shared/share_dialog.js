@@ -7,7 +7,7 @@ import { formatDay } from "./times.js";
 const dialog = document.getElementById("share");
 const form = dialog.querySelector("form");
 const result = dialog.querySelector(".share-result");
-const fault = form.querySelector(".fault");
+const errorBox = form.querySelector(".error");
 const LABELS = { url: "Link", image_url: "Image", markdown: "Markdown", html: "HTML", iframe: "iframe", latex: "LaTeX" };
 const MAX_EXISTING = 3;
 let links = null;
@@ -21,7 +21,7 @@ export function share(path, name, done = () => {}) {
   showDate();
   form.hidden = false;
   result.hidden = true;
-  fault.hidden = true;
+  errorBox.hidden = true;
   dialog.querySelector("[data-fill=name]").textContent = `“${name}”`;
   dialog.addEventListener("close", () => made && done(made), { once: true });
   dialog.showModal();
@@ -56,8 +56,8 @@ function existing(link) {
     try {
       await copyAddress(link.id, button);
     } catch (error) {
-      fault.textContent = error.message;
-      fault.hidden = false;
+      errorBox.textContent = error.message;
+      errorBox.hidden = false;
     }
   });
   return row;
@@ -71,8 +71,8 @@ form.addEventListener("submit", async (event) => {
     made = await ask("POST", links, readForm());
     show(made);
   } catch (error) {
-    fault.textContent = error.message;
-    fault.hidden = false;
+    errorBox.textContent = error.message;
+    errorBox.hidden = false;
   }
   button.disabled = false;
   if (!made) button.focus();

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from jupyter_figserve.demo.server_process import fetch
-from tests.server.pictures import PICTURES, SVG, png
+from tests.server.sample_images import SAMPLES, SVG, png
 
 
 @pytest.fixture
@@ -38,10 +38,10 @@ def test_texts_and_versions(shell, plot, live_server):
     assert (second["id"], second["version"]) == (first["id"], 2)
 
 
-@pytest.mark.parametrize("name", sorted(PICTURES))
+@pytest.mark.parametrize("name", sorted(SAMPLES))
 def test_content_determines_the_type(name, shell, live_server):
     """The format is detected from the content."""
-    mimetype, data = PICTURES[name][0], PICTURES[name][1]
+    mimetype, data = SAMPLES[name][0], SAMPLES[name][1]
     (shell.home / "figure.dat").write_bytes(data)
     record = shell.run("publish", "figure.dat", "--name", f"as-{name}", "--json").json()["figures"][0]
     assert record["representations"][0]["mimetype"] == mimetype

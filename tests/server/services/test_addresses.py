@@ -67,7 +67,7 @@ class TestPublicUrl:
         ],
     )
     def test_answers_are_written_with_it(self, public_url, url):
-        """Whatever the host of the request."""
+        """For any host of the request."""
         base = ServerAddresses(server(base_url="/inner/"), public_url).base(request("10.0.0.1:8888"))
         assert (base.url, base.is_local) == (url, False)
 

@@ -104,7 +104,7 @@ def test_going_back_to_older_bytes_is_a_version(store):
 
 def test_several_representations_keep_their_order(store):
     """The first is the main one."""
-    both = replace(draft(), payloads=(*draft().payloads, replace(draft().payloads[0], mimetype="image/svg+xml")))
+    both = replace(draft(), images=(*draft().images, replace(draft().images[0], mimetype="image/svg+xml")))
     record = run(store.figures.publish(both))
     assert [part.mimetype for part in run(store.figures.get(record.id)).version.representations] == [
         "image/png",

@@ -54,7 +54,7 @@ class EventBroker:
         on_event
             Called with each event, of every owner.
         on_commit
-            Called whenever anything was written to the catalog.
+            Called after each write to the catalog.
         """
         await self._start()
         listener = (on_event, on_commit)

@@ -15,7 +15,7 @@ from .source_faults import find_fault
 
 @dataclass(frozen=True)
 class PageOffers:
-    """What a figure's page offers besides the stored files.
+    """Formats and sizes that a figure's page offers in addition to the stored files.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def offered_formats(version: Version) -> list[str]:
 
 
 def find_convertible(version: Version, row: Format) -> Representation | None:
-    """Return the stored image from which a format can be made although the figure cannot be rendered.
+    """Return the stored image that can be converted to a format although the figure cannot be rendered.
 
     Only of figures that were published by a plotting library; images are available as they were published.
     """
@@ -84,7 +84,7 @@ def find_convertible(version: Version, row: Format) -> Representation | None:
 def find_limitation(version: Version) -> SourceFault | None:
     """Return why a version is not available in every size and format, None if it is.
 
-    A failure of one format is told as a reason that names it.
+    For a failure of one format, the reason names it.
     """
     fault = find_fault(version, ALL_FORMATS)
     if fault is not None or version.check is None or not version.check.faults:

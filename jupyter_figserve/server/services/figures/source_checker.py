@@ -1,7 +1,7 @@
-"""Tries whether the sources of published figures can be rendered, before pages offer it. Server process.
+"""Tests whether the sources of published figures can be rendered, before pages offer it. Server process.
 
-Each new source is tried once, in the background and with low priority, while nothing is being published: so a
-publishing cell has the processor to itself. Whoever asks earlier, or after an upgrade of the sandbox, starts the try.
+Each new source is tested once, in the background and with low priority, while nothing is being published, so that a
+publishing cell has the processor to itself. An earlier request, or one after a sandbox upgrade, starts it.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from .source_faults import NO_SANDBOX, UNCHECKED, describe_fault
 
 _MAX_WAITING = 1_000
 _PAUSE = 3.0
-"""Seconds without a publish after which a try begins."""
+"""Seconds without a publish after which a test begins."""
 _MAX_PAUSE = 120.0
 """Maximum wait for such a pause, in seconds."""
 _PATIENCE = 5.0
-"""Seconds for which a page waits for a try."""
+"""Seconds for which a page waits for a test."""
 API_PATIENCE = 15.0
-"""Seconds for which a program's request waits for a try."""
+"""Seconds for which a program's request waits for a test."""
 _RETRY_SECONDS = 3600.0
-"""Time after which a failure is tried again: a missing library may have been installed."""
+"""Time after which a failed source is tested again: a missing library may have been installed."""
 _TRIED = (DrawOptions("png", width=160), DrawOptions("svg"), DrawOptions("pdf"), DrawOptions("eps"))
 """One for each of matplotlib's backends; the other formats are made from these."""
 _SAME_BACKEND = {"svg": ("svg", "svgz")}
@@ -41,7 +41,7 @@ _log = logging.getLogger("jupyter_figserve")
 
 
 class SourceChecker:
-    """Tries sources in the sandbox, and remembers the results in the catalog.
+    """Tests sources in the sandbox, and records the results in the catalog.
 
     Parameters
     ----------
@@ -67,13 +67,13 @@ class SourceChecker:
             self._worker = asyncio.ensure_future(self._run())
 
     async def accept(self, record: FigureRecord) -> FigureRecord:
-        """Record that a source works, whose image the sandbox has just rendered; return the figure so."""
+        """Record that a source works, because the sandbox has just rendered it; return the updated figure."""
         check = SourceCheck(self._sandbox, self._store.clock())
         await self._store.figures.record_source_check(record, check)
         return _with_check(record, check)
 
     async def checked(self, record: FigureRecord, patience: float = _PATIENCE) -> FigureRecord:
-        """Return a figure with a current check of its source, as far as one comes within a few seconds."""
+        """Return a figure with a current check of its source, if one is done within a few seconds."""
         if record.version.source is None:
             return record
         queue = self._rendering.queue
@@ -94,12 +94,12 @@ class SourceChecker:
         return _with_check(record, check)
 
     async def recheck_fault(self, record: FigureRecord) -> FigureRecord:
-        """Return a figure whose known fault, if it has one, still holds; what has no known fault is not tried."""
+        """Return a figure whose known fault, if any, is still current; a source without a known fault is not tested."""
         check = record.version.check
         return record if check is None or not check.faults else await self.checked(record)
 
     async def wait_until_idle(self) -> None:
-        """Try all scheduled versions without pauses."""
+        """Test all scheduled versions without pauses."""
         self._skips_pauses.set()
         try:
             while self._worker is not None and not self._worker.done():
@@ -119,7 +119,7 @@ class SourceChecker:
         return ", ".join(f"{name} {libraries[name]}" for name in sorted(libraries))
 
     def _is_current(self, check: SourceCheck | None) -> bool:
-        """Whether a check still tells the truth; while the sandbox has not started, its libraries are unknown."""
+        """Whether a check is still current; until the sandbox has started, its libraries are unknown."""
         if check is None or self._sandbox not in ("", check.sandbox):
             return False
         return not check.faults or self._store.clock() - check.checked < _RETRY_SECONDS
@@ -131,9 +131,9 @@ class SourceChecker:
             try:
                 await self._try_scheduled(figure_id, number)
             except FigServeError as error:
-                _log.debug("figserve could not try the source of figure %s: %s", figure_id, error)
+                _log.debug("figserve could not test the source of figure %s: %s", figure_id, error)
             except Exception:
-                _log.exception("figserve could not try the source of figure %s", figure_id)
+                _log.exception("figserve could not test the source of figure %s", figure_id)
 
     async def _try_scheduled(self, figure_id: str, number: int) -> None:
         record = await self._store.figures.find(figure_id, number)
@@ -163,7 +163,7 @@ class SourceChecker:
                     await self._skips_pauses.wait()
 
     async def _check(self, record: FigureRecord) -> SourceCheck | None:
-        """Try a source and remember the result; None when the sandbox is not available now."""
+        """Test a source and record the result; None when the sandbox is not available now."""
         await self._rendering.queue.start()
         if self._is_current(record.version.check):
             return record.version.check

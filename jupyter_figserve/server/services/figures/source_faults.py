@@ -1,4 +1,4 @@
-"""Why a figure is not available in a format: sentences for its owner and for visitors. Server process."""
+"""Reasons why a figure is not available in a format, for its owner and for visitors. Server process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOTEBOOK_CODE = re.compile(r"Can't get attribute '([^']{1,100})' on <module '__
 
 
 def find_fault(version: Version, format: str) -> SourceFault | None:
-    """Return why a version cannot be rendered in a format, as far as known; None when nothing speaks against it."""
+    """Return why a version cannot be rendered in a format; None when no reason is known."""
     if version.source is None:
         return SourceFault("not_redrawable", version.source_fault or _explain_missing_source(version))
     if format == "html":
@@ -28,7 +28,7 @@ def find_fault(version: Version, format: str) -> SourceFault | None:
 
 
 def describe_fault(error: FigServeError, record: FigureRecord, sandbox: Mapping[str, str]) -> SourceFault:
-    """Return what the failure of a render says of the source.
+    """Return the fault of a source that a failed render reveals.
 
     Parameters
     ----------

@@ -56,19 +56,26 @@ class CallQueue(Generic[T]):
         """Whether ``run`` would make no further call for this key now."""
         return self._calls.would_coalesce(key)
 
-    async def run(self, key: Hashable, call: Callable[[], Awaitable[T]], timeout: float) -> T:
+    async def run(
+        self, key: Hashable, call: Callable[[], Awaitable[T]], timeout: float, *, is_fresh: bool = False
+    ) -> T:
         """Return what ``call`` returns, or join an equal call under way.
+
+        Parameters
+        ----------
+        is_fresh
+            Whether to join only a call that still waits for its turn, whose result cannot be older than this request.
 
         Raises
         ------
         QueueFull
             At once.
         LiveTimeout
-            After ``timeout`` seconds; the call itself goes on.
+            After ``timeout`` seconds; the call itself continues.
         """
         try:
             async with asyncio.timeout(timeout):
-                return await self._calls.run(key, lambda: self._take_turn(key, call))
+                return await self._calls.run(key, lambda: self._take_turn(key, call), is_fresh=is_fresh)
         except TimeoutError:
             raise LiveTimeout(
                 f"The {self._callee} did not answer within {timeout:g} seconds. Try again, or allow more time"

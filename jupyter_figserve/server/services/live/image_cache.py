@@ -89,9 +89,9 @@ class StaleImageCache:
         self._timer: Any = None
 
     def put(self, live_id: str, request: LiveRequest, image: CachedImage) -> CachedImage:
-        """Keep the newest good image of a request, soon also on disk; return it with its place and time.
+        """Keep the newest good image of a request, soon also on disk; return it with its key and time.
 
-        What could not be rendered for a hidpi screen answers requests for usual screens too, and is stored as such.
+        An image that could not be rendered for a HiDPI screen also serves standard screens, and is stored for those.
         """
         image = replace(image, live=live_id, key=request.key, rendered=self._store.clock())
         if not image.is_good:
@@ -154,7 +154,7 @@ class StaleImageCache:
             await self._write(images, is_frozen=False)
 
     async def freeze(self, images: Sequence[CachedImage]) -> None:
-        """Write these images now, to stay whatever is rendered after them."""
+        """Write these images now, to be kept regardless of later ones."""
         await self._write(images, is_frozen=True)
 
     def _put_in_memory(self, image: CachedImage) -> None:

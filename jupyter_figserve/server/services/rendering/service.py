@@ -20,7 +20,7 @@ _MAX_FAILURES = 1_000
 
 
 class RenderService:
-    """Renders through ``queue``, and keeps in ``cache`` the results of jobs that give the same each time."""
+    """Renders through ``queue``, and keeps the results of reproducible jobs in ``cache``."""
 
     def __init__(self, queue: RenderQueue, cache: RenderCache, clock: Clock) -> None:
         self.queue = queue
@@ -38,7 +38,7 @@ class RenderService:
         return await self.queue.render(job, low_priority=low_priority)
 
     async def render_cached(self, job: RenderJob, *, low_priority: bool = False) -> tuple[RenderResult, bool]:
-        """Run a job that gives the same each time; return its result and whether it came from the cache.
+        """Run a reproducible job; return its result and whether it came from the cache.
 
         A failure is remembered for a minute, so that an address that is requested again and again costs one job.
         """
@@ -69,5 +69,5 @@ class RenderService:
     def _raise_known_failure(self, key: str) -> None:
         error = self._failures.get(key)
         if error is not None:
-            # Without the stack frames of the first time, to which each further raise would add its own.
+            # Without the stack frames of the first raise, to which each further one would add its own.
             raise error.with_traceback(None)

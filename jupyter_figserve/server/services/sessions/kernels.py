@@ -57,7 +57,7 @@ class KernelTracker:
         self.on_start: list[Callable[[str, str], None]] = []
         """Called with a kernel's id and its notebook, once both are known."""
         self.on_restart: list[Callable[[str], None]] = []
-        """Called with the id of a kernel that was restarted, by a person or after a crash."""
+        """Called with the id of a kernel that was restarted, by the user or after a crash."""
         self.on_rename: list[Callable[[str, str, str], None]] = []
         """Called with a kernel's id and the old and the new path of its notebook."""
         self.on_end: list[Callable[[str, str], None]] = []

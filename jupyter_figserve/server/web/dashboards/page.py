@@ -36,7 +36,7 @@ class PanelUrls:
     repeats_fixed
         Whether the query of a live image must repeat the values that the panel fixes.
     min_refresh
-        Seconds between two requests that a page makes by itself, at least.
+        Minimum seconds between two automatic requests of a page.
     """
 
     image: Callable[[ResolvedPanel], str]
@@ -66,7 +66,7 @@ class PanelContext:
     fixed
         For the script: the part of the image's query that is fixed.
     refresh
-        For the script: seconds after which it asks for a new image; None for never.
+        For the script: seconds after which it refreshes the image; None for never.
     """
 
     panel: ResolvedPanel
@@ -135,7 +135,7 @@ class DashboardPage:
 
     @property
     def defaults(self) -> str:
-        """For the script: the text of each default, which URLs omit."""
+        """Text of each default as JSON, which URLs omit; for the script."""
         return json.dumps(
             {control.field: control.default for control in self._all_controls() if control.default is not None}
         )

@@ -117,7 +117,7 @@ def image_url(panel: ResolvedPanel) -> str:
 
 
 def _pinned(panel: ResolvedPanel) -> str:
-    """Return the query with a figure's version, whose image browsers may cache for ever."""
+    """Return the query with a figure's version, whose image browsers may cache forever."""
     assert panel.figure is not None
     return f"version={panel.figure.version.number}"
 

@@ -14,7 +14,7 @@ from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
 from ....model.places import check_collection
 from ....model.queries import DEFAULT_LIMIT, FigureQuery
-from ....model.texts import ALT_LENGTH, CAPTION_LENGTH, TITLE_LENGTH, validate_single_line
+from ....model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, validate_single_line
 from ...services.figures.redraw import render_again
 from ...services.figures.source_checker import API_PATIENCE
 from ...services.figures.stored import find_stored
@@ -26,7 +26,7 @@ from .json_views import figure_json, version_json
 
 _FILTERS = ("session", "name", "q", "notebook", "collection", "here")
 
-_TEXT_LENGTHS = {"title": TITLE_LENGTH, "alt": ALT_LENGTH, "caption": CAPTION_LENGTH}
+_TEXT_LENGTHS = {"title": MAX_TITLE_LENGTH, "alt": MAX_ALT_LENGTH, "caption": MAX_CAPTION_LENGTH}
 
 
 class FiguresHandler(StreamingUploadHandler):
@@ -54,7 +54,7 @@ class FiguresHandler(StreamingUploadHandler):
         identity = await self.make_identity(upload.name, upload.place)
         draft = NewVersion(
             identity,
-            upload.payloads,
+            upload.images,
             upload.title,
             upload.alt,
             upload.caption,

@@ -30,7 +30,7 @@ T = TypeVar("T")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _MAX_KNOWN_HOSTS = 64
 PLOT_FRAME = "plot:"
-"""In the place of a version in a frame's signed URL: the plot of a session, by its path."""
+"""Replaces the version in a frame's signed URL for the plot of a session, which is named by its path."""
 _MESSAGES = {
     400: ("malformed", "The request is malformed."),
     403: ("forbidden", "That is not allowed."),
@@ -46,7 +46,7 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
     """Base of all handlers; concrete ones derive from ``PublicHandler`` or ``AuthenticatedHandler``."""
 
     is_page: ClassVar[bool] = False
-    """Whether people open it in a browser: errors are pages, and a missing login redirects to the login form."""
+    """Whether it is opened in a browser: errors are pages, and a missing login redirects to the login form."""
     redacted_path: ClassVar[str | None] = None
     """Path in log lines, for paths that contain a secret."""
 
@@ -180,7 +180,7 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
         return f"{self.relative_root}/frame/{signed}.html", self.csp_frame_sources("frame")
 
     def signed_plot_frame(self, session: str, path: str) -> tuple[str, str]:
-        """Return the same for a session's plot."""
+        """Return the address and source for a session's plot."""
         signed = self.context.frame_signer.sign(session, f"{PLOT_FRAME}{path}", None)
         return f"{self.relative_root}/frame/{signed}.html", self.csp_frame_sources("frame")
 

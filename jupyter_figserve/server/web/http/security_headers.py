@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from ....model.formats import Format
+from ....model.html_policy import HTML_POLICY
 
 NONE = "'none'"
 JSON_POLICY = f"default-src 'none'; frame-ancestors {NONE}"
@@ -21,14 +22,16 @@ _SVG = (
 )
 # Safari shows no PDF under "sandbox"; a PDF's own scripts run in the viewer, not in the origin.
 _PDF = "default-src 'none'; style-src 'unsafe-inline'; object-src 'none'"
-_HTML_IN_FRAME = (
-    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:;"
-    " font-src data:; worker-src blob:; connect-src 'none'; base-uri 'none'; form-action 'none'; sandbox allow-scripts"
-)
+_HTML_IN_FRAME = f"{HTML_POLICY}; sandbox allow-scripts"
 _PAGE = (
     "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self';"
     " frame-src {frames}; base-uri 'none'; form-action 'self'"
 )
+_NO_CONNECTIONS = {"Connection-Allowlist": "()"}
+"""No connection of any kind, WebRTC and DNS prefetching included, which a Content-Security-Policy does not reach.
+
+Source: wicg.github.io/connection-allowlists. Chromium's; it does not know the policy's ``webrtc 'block'``.
+"""
 COMMON = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -56,10 +59,14 @@ def image_headers(row: Format, *, public: bool) -> dict[str, str]:
 
 def frame_headers(ancestors: str, *, is_frame: bool) -> dict[str, str]:
     """Return the headers of raw HTML in our sandboxed frame; outside of a frame it runs no script."""
-    return COMMON | {
-        "Content-Security-Policy": f"{_HTML_IN_FRAME if is_frame else _INERT}; frame-ancestors {ancestors}",
-        "Cross-Origin-Resource-Policy": "same-origin",
-    }
+    return (
+        COMMON
+        | _NO_CONNECTIONS
+        | {
+            "Content-Security-Policy": f"{_HTML_IN_FRAME if is_frame else _INERT}; frame-ancestors {ancestors}",
+            "Cross-Origin-Resource-Policy": "same-origin",
+        }
+    )
 
 
 def page_headers(ancestors: str = NONE, frames: str = NONE) -> dict[str, str]:

@@ -28,7 +28,7 @@ class LinkParser:
         self._now = now
 
     def parse_new(self, body: Mapping[str, Any], link_target: LinkTarget, target: Target) -> Link:
-        """Return the link that a request asks for, without a token.
+        """Return the requested link, without a token.
 
         Raises
         ------

@@ -203,7 +203,7 @@ class LiveRenderer(LinkRenderer):
         return self.context.live.forms.has_one_form(self.target)
 
     async def send_json(self) -> None:
-        """Send the data that the function returns, else what everybody may know of the live figure."""
+        """Send the data that the function returns, else the public metadata of the live figure."""
         forms = self.context.live.forms
         if not asks_for_record(self.handler.query_values(), self.target, forms):
             try:
@@ -219,7 +219,7 @@ class LiveRenderer(LinkRenderer):
         self.count_view()
 
     async def send_events(self) -> None:
-        """Send what the page follows: the figure's changes, and the progress of calls that this link allows."""
+        """Send the events of the page: the figure's changes, and the progress of calls that this link allows."""
         locked, allowed = self.grant.locked, self.grant.allowed
         fixed = {
             item.name: locked.get(item.name, item.default)

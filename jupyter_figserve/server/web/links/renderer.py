@@ -88,11 +88,11 @@ class LinkRenderer(ABC):
 
     @property
     def is_complete(self) -> bool:
-        """Whether there are no other formats but JSON."""
+        """Whether JSON is the only other format."""
         return False
 
     def write_public_json(self, data: dict[str, Any], name: str) -> None:
-        """Finish with JSON that any site may read, like the image; ``name`` is that of the target."""
+        """Finish with JSON that any site may read, as with images; ``name`` is that of the target."""
         self.handler.set_header("Access-Control-Allow-Origin", "*")
         self.handler.set_header("Cross-Origin-Resource-Policy", "cross-origin")
         self.handler.write_json(data, filename=f"{name}.json")
@@ -110,7 +110,7 @@ class LinkRenderer(ABC):
         raise LinkNotFound
 
     def make_revalidation(self) -> Callable[[], Awaitable[bool]]:
-        """Return a function that tells whether the link still opens; an idle stream holds no more than that."""
+        """Return a function that checks whether the link is still open; an idle stream holds nothing else."""
         links, token, link_id = self.context.links, self._token, self.link.id
 
         async def is_authorized() -> bool:

@@ -92,11 +92,11 @@ class LivePage:
     is_paused
         Whether the user must first allow the function to run, because another site linked here.
     form
-        What the function returned last, see ``services.live.forms``; None when that is not known.
+        Form of the function's last result, see ``services.live.forms``; None when unknown.
     format
-        Image format that the page was asked to use; None for the form's own.
+        Image format that the query of the page selects; None for the form's own.
     refresh
-        Seconds after which the page asks for a new image by itself; None for never.
+        Seconds after which the page refreshes its image; None for never.
     is_offline
         Whether nothing can call the function, so that the image is the last one.
     arguments
@@ -120,7 +120,7 @@ class LivePage:
 
     @property
     def suffix(self) -> str:
-        """Suffix of what the page shows."""
+        """Suffix of the result that the page shows."""
         return shown_suffix(self.form, self.format)
 
     @property

@@ -56,7 +56,7 @@ class LiveHandler(AuthenticatedHandler):
         return target
 
     async def get_owned_by_id(self, live_id: str) -> LiveTarget:
-        """Return the caller's live figure by its lasting id.
+        """Return the caller's live figure by its permanent id.
 
         Raises
         ------
@@ -75,7 +75,7 @@ class LiveHandler(AuthenticatedHandler):
         return live_figure_json(target, self.base, is_busy=is_busy, is_detached=is_detached, form=form)
 
     def error_details(self, error: object) -> dict[str, Any]:
-        """Give the function's owner all details of its failure."""
+        """Return all details of a failure, for the function's owner."""
         if not isinstance(error, CodeFailed):
             return {}
         return {name: getattr(error, name) for name in ("kind", "line", "traceback", "output")}
@@ -115,7 +115,7 @@ class LiveHandler(AuthenticatedHandler):
         Raises
         ------
         Forbidden
-            Another site's page, or somebody who may only read, would run the function.
+            A page of another site, or a principal that may only read, would run the function.
         """
         self.set_header("Vary", "Accept")
         forms = self.context.live.forms
@@ -184,7 +184,7 @@ class LastingBytesHandler(LiveRenderHandler):
     head = get
 
     async def _prefer_detached(self, target: LiveTarget) -> LiveTarget:
-        """Use the detached function where the query names its revision, which leaves the kernel free."""
+        """Use the detached function if the query names its revision, so that the kernel stays free."""
         revision = self.get_query_argument("_detached", None)
         detached = await self.context.detached.find_target(target.record) if revision else None
         return detached if detached is not None and detached.declaration.revision == revision else target

@@ -55,7 +55,7 @@ class LiveResponder:
         Parameters
         ----------
         link_id
-            The link that the request came by, which must stay open; None for the owner.
+            The link of the request, which must stay open; None for the owner.
         """
         assert result.image is not None, "a request for a frame knows no ETags"
         self._set_cache_headers(result)
@@ -74,7 +74,7 @@ class LiveResponder:
     def _set_cache_headers(self, result: LiveResult) -> None:
         self._handler.set_header("Cache-Status", result.cache_status)
         if result.stale is not None:
-            # Tells the page's script about an image that the page itself has loaded.
+            # Informs the page's script about an image that the page itself has loaded.
             self._handler.add_header("Server-Timing", "stale")
-        if result.age:
+        if result.age or result.stale is not None:
             self._handler.set_header("Age", str(result.age))

@@ -25,7 +25,7 @@ class RenderResponseMixin(FigServeHandler):
     """Adds the responses of a render to a handler."""
 
     def respond(self, request: RenderRequest, result: RenderResult) -> None:
-        """Finish the request with the form that it asks for."""
+        """Finish the request in the requested form."""
         if request.as_json:
             self._respond_json(request, result)
         elif request.figure == ALL:
@@ -87,7 +87,7 @@ def image_response(
 
 
 def _cache_control(request: RenderRequest) -> str:
-    """Without a seed, the same request may give another image each time."""
+    """Without a seed, each request may give a different image."""
     return "private, no-store" if request.seed is None else "private, no-cache"
 
 

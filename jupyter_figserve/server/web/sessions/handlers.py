@@ -15,8 +15,8 @@ from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
 from ....model.queries import DEFAULT_LIMIT
 from ....model.sessions import Session
-from ....model.texts import ALT_LENGTH, TITLE_LENGTH, check_name, slug, validate_single_line
-from ...services.figures.upload import make_payload
+from ....model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH, check_name, slug, validate_single_line
+from ...services.figures.upload import parse_image
 from ...services.sessions.plots import ReadablePlot
 from ..figures.json_views import figure_json
 from ..http.private_handler import AuthenticatedHandler
@@ -115,8 +115,8 @@ class SessionFiguresHandler(SessionHandler):
         session = await self.get_owned_session(session_id)
         body = self.json_body(("path", "digest", "name", "title", "alt"))
         readable = await self._find(session, body)
-        title = validate_single_line(body.get("title"), "title", TITLE_LENGTH)
-        alt = validate_single_line(body.get("alt"), "alternative text", ALT_LENGTH) or readable.plot.alt
+        title = validate_single_line(body.get("title"), "title", MAX_TITLE_LENGTH)
+        alt = validate_single_line(body.get("alt"), "alternative text", MAX_ALT_LENGTH) or readable.plot.alt
         name = check_name(body["name"]) if body.get("name") is not None else slug(title) or _make_name(readable)
         record = await self._publish(session, readable, name, title, alt)
         await self.context.events.wake()
@@ -153,7 +153,7 @@ class SessionFiguresHandler(SessionHandler):
     async def _read_images(self, readable: ReadablePlot) -> tuple[EncodedImage, ...]:
         max_pixels = self.context.config.figure_pixels
         size = {"display_width": readable.plot.width, "display_height": readable.plot.height}
-        main = make_payload(await readable.read(), readable.format.mimetype, size, max_pixels)
+        main = parse_image(await readable.read(), readable.format.mimetype, size, max_pixels)
         still = readable.read_still()
         return (main,) if still is None else (main, still)
 
@@ -207,7 +207,7 @@ class PlotHandler(SessionHandler):
         return check_name(given) if given.lower() not in _FLAGS else None
 
     def _prefers_frame(self) -> bool:
-        """Whether a person opens the address, rather than a program that reads the file."""
+        """Whether the address is opened in a browser, rather than read by a program."""
         return "text/html" in self.request.headers.get("Accept", "")
 
     def _write_frame(self, session: Session, readable: ReadablePlot) -> None:

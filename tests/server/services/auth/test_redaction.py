@@ -11,7 +11,7 @@ from ....tokens import new_token
 
 
 @pytest.mark.parametrize(
-    ("words", "left"),
+    ("text", "left"),
     [
         ("ValueError: since must be before until", "ValueError: since must be before until"),
         ("KeyError: 'Bear'", "KeyError: 'Bear'"),
@@ -36,25 +36,25 @@ from ....tokens import new_token
         ("password=hunter2, user=3", "password=…, user=3"),
         ("'token': 'abc def'", "'token': …"),
         ("Authorization: Bearer abc", "Authorization: …"),
-        ("two\nlines\tof   words", "two lines of words"),
+        ("two\nlines\tof   text", "two lines of text"),
         ("", ""),
     ],
 )
-def test_remaining_entries(words, left):
+def test_remaining_entries(text, left):
     """Text stays; directories, URLs and secrets are removed, and the name of a file is kept."""
-    assert redact_message(words) == left
+    assert redact_message(text) == left
 
 
 def test_own_secrets_never_get_out():
     """Our keys and tokens are removed anywhere in a text."""
     for secret in (new_token(), new_key()[2], new_key()[1]):
-        for words in (f"x {secret} y", f"({secret})", f"a={secret}", f"'{secret}'", f"/f/{secret}.png", secret * 9):
-            assert secret not in redact_message(words)
+        for text in (f"x {secret} y", f"({secret})", f"a={secret}", f"'{secret}'", f"/f/{secret}.png", secret * 9):
+            assert secret not in redact_message(text)
 
 
 @pytest.mark.parametrize(
-    "words", ["x" * 10_000, "/" * 10_000, "~/a " * 3_000, "'/" * 5_000, "a:/" * 5_000, "1a" * 9_000]
+    "text", ["x" * 10_000, "/" * 10_000, "~/a " * 3_000, "'/" * 5_000, "a:/" * 5_000, "1a" * 9_000]
 )
-def test_there_is_a_bound(words):
+def test_there_is_a_bound(text):
     """The length of the result and the time are bounded."""
-    assert len(redact_message(words)) <= MAX_LENGTH
+    assert len(redact_message(text)) <= MAX_LENGTH

@@ -8,7 +8,7 @@ from itsdangerous import URLSafeTimedSerializer
 from jupyter_figserve.errors import NotFound
 from jupyter_figserve.server.services.auth.signing import LIFE_SECONDS, FrameUrlSigner
 
-from ...pictures import HTML, png
+from ...sample_images import HTML, png
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from jupyter_figserve.errors import CodeFailed, OutputInvalid, Unavailable
 from jupyter_figserve.sandbox.fake import draw
 from jupyter_figserve.sandbox.renderer import RendererStatus
 
-from ...pictures import SVG, png
+from ...sample_images import SVG, png
 
 BROWSER = {"Accept": "text/html"}
 
@@ -148,7 +148,7 @@ async def test_a_busy_sandbox_decides_nothing(owner, renderer):
 
 
 async def test_the_reason_of_a_missing_source(owner, stranger):
-    """The kernel tells it; record, page and errors repeat it to the owner."""
+    """The kernel reports it; record, page and errors repeat it to the owner."""
     figure = await owner.publish()
     path = f"/api/figures/{figure['id']}/versions/1/source"
     assert (await owner.ask("PUT", path, {"reason": "It uses a lambda."}, kind="none")).status == 204

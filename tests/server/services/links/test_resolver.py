@@ -1,4 +1,4 @@
-"""Resolving tokens of links: what is found, cached, and never found."""
+"""Resolution of link tokens: what is found, what is cached, and what is rejected."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class TestCounting:
         assert await seen((0, request()), (400, request()), (400, request())) == 2
 
     async def test_clients_are_told_apart(self, seen):
-        """Clients are told apart by address and browser."""
+        """Clients are distinguished by address and browser."""
         assert await seen((0, request("a")), (0, request("b")), (0, request("a", "192.0.2.2"))) == 3
 
     async def test_clock_that_jumps_back_counts(self, seen):

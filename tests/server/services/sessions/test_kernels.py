@@ -19,7 +19,7 @@ from jupyter_figserve.store.catalog import figures, keys, sessions
 
 from ....waiting import until
 from ...conftest import DEADLINE, Client
-from ...pictures import png
+from ...sample_images import png
 
 NAMES = ("KERNEL_FIGSERVE_URL", "KERNEL_FIGSERVE_KEY")
 
@@ -118,6 +118,15 @@ class TestEnvironment:
         kernel = await jp_serverapp.kernel_manager.start_kernel()
         ours = {name: v for name, v in fake.environments[kernel].items() if name.startswith("KERNEL_FIGSERVE_")}
         assert ours == {"KERNEL_FIGSERVE_READ_ONLY": "broken"}
+
+    @pytest.mark.parametrize("is_gateway", [False, True])
+    async def test_administrators_authority_is_passed_on(self, jp_serverapp, fake, monkeypatch, is_gateway):
+        """Rather than the server's own certificate, which a private authority has signed."""
+        monkeypatch.setattr(type(jp_serverapp.gateway_config), "gateway_enabled", is_gateway)
+        monkeypatch.setattr(jp_serverapp, "certfile", "/own.pem")
+        monkeypatch.setenv("KERNEL_FIGSERVE_CA", "/private-authority.pem")
+        kernel = await jp_serverapp.kernel_manager.start_kernel()
+        assert fake.environments[kernel]["KERNEL_FIGSERVE_CA"] == "/private-authority.pem"
 
     async def test_a_kernel_that_does_not_start_leaves_no_directory(self, jp_serverapp, context):
         """Only the lock remains in the server's directory."""

@@ -10,7 +10,7 @@ from jupyter_figserve.errors import NotFound
 from jupyter_figserve.model.figures import sha256_hex
 
 from ...making import MadeSession, make_session
-from ...pictures import EPS, HTML, JPG, PDF, PICTURES, SVG, SVGZ, WEBP, png
+from ...sample_images import EPS, HTML, JPG, PDF, SAMPLES, SVG, SVGZ, WEBP, png
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ class TestList:
 
     async def test_all_representations_of_a_figure(self, owner, kernel, session):
         """Each with its suffix; figures of other sessions are missing."""
-        from ...pictures import multipart
+        from ...sample_images import multipart
 
         body, headers = multipart({"name": "both"}, ("image/png", png()), ("image/svg+xml", SVG))
         assert (await kernel.ask("POST", "/api/figures", body, headers)).status == 201
@@ -161,10 +161,10 @@ class TestSessionIds:
 
 
 class TestBytes:
-    @pytest.mark.parametrize("format", PICTURES)
+    @pytest.mark.parametrize("format", SAMPLES)
     async def test_files_of_every_format(self, owner, session, format):
         """With the type of the format table, and with alternative suffixes."""
-        mimetype, data = PICTURES[format]
+        mimetype, data = SAMPLES[format]
         session.drop(f"x.{format}", data)
         answer = await owner.get(f"/plots/a-session/x.{format}")
         assert (answer.status, answer.body) == (200, data)

@@ -22,23 +22,23 @@ ANIMAL = Parameters(
 
 
 async def offer(context, parameters: Parameters = ANIMAL, name: str = "animal", owner: str | None = None) -> str:
-    """Return the lasting id of a live figure that was offered by a kernel which no longer runs."""
+    """Return the permanent id of a live figure that was offered by a kernel which no longer runs."""
     identity = Identity(owner or context.config.owner, "", "", "k1", name)
     declaration, now = LiveDeclaration(name, parameters), context.store.clock()
     offering = context.store.catalog.write(lambda c: live_figures.upsert(c, identity, "k1", declaration, now))
     return (await asyncio.wrap_future(offering)).id
 
 
-def figure_panel(figure: dict[str, Any], **words: object) -> dict[str, Any]:
-    return {"kind": "figure", "figure": figure["id"], **words}
+def figure_panel(figure: dict[str, Any], **fields: object) -> dict[str, Any]:
+    return {"kind": "figure", "figure": figure["id"], **fields}
 
 
-def layout(*rows: list[dict[str, Any]], **words: object) -> dict[str, Any]:
-    return {"name": "board", "title": "Animal sightings", "rows": list(rows), **words}
+def layout(*rows: list[dict[str, Any]], **fields: object) -> dict[str, Any]:
+    return {"name": "board", "title": "Animal sightings", "rows": list(rows), **fields}
 
 
-async def publish(client, *rows: list[dict[str, Any]], **words: object) -> dict[str, Any]:
-    answer = await client.post("/api/dashboards", layout(*rows, **words))
+async def publish(client, *rows: list[dict[str, Any]], **fields: object) -> dict[str, Any]:
+    answer = await client.post("/api/dashboards", layout(*rows, **fields))
     assert answer.status == 201, answer.text
     record: dict[str, Any] = answer.json()
     return record

@@ -18,8 +18,8 @@ from jupyter_figserve.server.services.live.image_cache import CachedImage
 
 from ....waiting import until
 from ...conftest import Client
-from ...pictures import HTML, png
 from ...raw import Connection, connect
+from ...sample_images import HTML, png
 from .test_handlers import TEXT, figure_panel, offer, publish
 
 PAGE = {"Accept": "text/html"}
@@ -41,7 +41,7 @@ def keep(context, animal: str, data: bytes | None = None, **values) -> bytes:
 
 
 def images(text: str) -> list[str]:
-    return re.findall(r'<img class="picture" src="([^"]*)"', text)
+    return re.findall(r'<img class="figure-image" src="([^"]*)"', text)
 
 
 class TestPage:

@@ -1,4 +1,4 @@
-"""``/export.zip``: selection, limits, and streaming beside other requests."""
+"""``/export.zip``: selection, limits, and streaming alongside other requests."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import zipfile
 
 import pytest
 
-from ...pictures import HTML, SVG, png
 from ...raw import connect
+from ...sample_images import HTML, SVG, png
 
 
 def opened(answer) -> zipfile.ZipFile:
@@ -103,7 +103,7 @@ async def test_others_are_served_meanwhile(owner, stranger):
 
 
 async def test_many_are_measured_in_steps(owner, context, monkeypatch):
-    """Each figure is counted once, whatever the size of a step."""
+    """Each figure is counted once, for any step size."""
     from jupyter_figserve.store.catalog import figures
 
     for index in range(7):

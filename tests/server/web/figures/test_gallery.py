@@ -17,7 +17,7 @@ from jupyter_figserve.server.web.figures.gallery import PAGE_SIZE, GalleryQuery
 from jupyter_figserve.store.catalog import sessions
 
 from ...pages import Page
-from ...pictures import HTML, PDF, png
+from ...sample_images import HTML, PDF, png
 
 EVIL = "\"'><script>document.title = 'evil'</script><img src=x onerror=alert(1)>"
 
@@ -32,11 +32,11 @@ class Shop:
 
     context: object
 
-    async def publish(self, name: str, notebook: str = "a.ipynb", *, scope: str | None = None, session=None, **words):
+    async def publish(self, name: str, notebook: str = "a.ipynb", *, scope: str | None = None, session=None, **fields):
         context = self.context
         scope = context.config.scope if scope is None else scope
         identity = Identity("local", scope, notebook, "", name)
-        draft = NewVersion(identity, (payload(png(grey=len(name))),), session=session, **words)
+        draft = NewVersion(identity, (payload(png(grey=len(name))),), session=session, **fields)
         return await context.store.figures.publish(draft)
 
     async def session(
@@ -305,7 +305,7 @@ class TestAddress:
         assert any(cookie.startswith("username-") for cookie in answer.headers.get_list("Set-Cookie"))
 
     async def test_redirection_goes_nowhere_else(self, owner):
-        """Whatever the query has."""
+        """For any query."""
         answer = await self.fetch(owner, "?next=//evil.example")
         assert urlsplit(answer.headers["Location"]).netloc == ""
         assert answer.headers["Location"].startswith(urlsplit(owner.prefix).path + "/?")

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from ...pictures import HTML, PICTURES, SVG, multipart, png
+from ...sample_images import HTML, SAMPLES, SVG, multipart, png
 
 
 class TestPublish:
@@ -40,10 +40,10 @@ class TestPublish:
         assert (part["mimetype"], part["width"], part["height"]) == ("image/png", 40, 30)
         assert part["digest"] == hashlib.sha256(png(40, 30)).hexdigest()
 
-    @pytest.mark.parametrize("type", PICTURES)
+    @pytest.mark.parametrize("type", SAMPLES)
     async def test_every_format_is_taken_and_given_back(self, owner, type):
         """Published bytes are served unchanged."""
-        mimetype, data = PICTURES[type]
+        mimetype, data = SAMPLES[type]
         record = await owner.publish("sales", data, mimetype)
         answer = await owner.get(record["representations"][0]["url"])
         assert (answer.status, answer.body) == (200, data)
@@ -188,7 +188,7 @@ class TestList:
 
     @pytest.mark.parametrize("cursor", ["x", "W10", "eyJ9", "é", "WzEsMl0", "W251bGwsIngiXQ", "=" * 9])
     async def test_malformed_cursor_is_rejected(self, owner, cursor):
-        """400, whatever it decodes to."""
+        """400, regardless of what it decodes to."""
         answer = await owner.get("/api/figures", cursor=cursor)
         assert (answer.status, answer.code) == (400, "invalid_cursor")
 
@@ -252,7 +252,7 @@ class TestMethods:
 
 
 class TestPlaces:
-    """The lasting places of what has no kernel."""
+    """The permanent places of figures published without a kernel."""
 
     async def test_new_key_updates_the_same_figure(self, owner, stranger, make_key):
         """Neither the key nor a login is part of an identity: figure and links outlive the key that published."""
@@ -344,8 +344,8 @@ class TestBytes:
 
     async def test_aliases_of_suffixes(self, owner):
         """.jpeg is .jpg."""
-        figure = await owner.publish("photo", *reversed(PICTURES["jpg"]))
-        assert (await owner.get(f"/figures/{figure['id']}.jpeg")).body == PICTURES["jpg"][1]
+        figure = await owner.publish("photo", *reversed(SAMPLES["jpg"]))
+        assert (await owner.get(f"/figures/{figure['id']}.jpeg")).body == SAMPLES["jpg"][1]
 
     async def test_known_bytes_need_a_login_first(self, owner, stranger):
         """A guessed ETag reveals nothing without a login."""
@@ -368,7 +368,7 @@ class TestBytes:
 
     @pytest.mark.parametrize("id", ["x", "A" * 16, "A" * 64])
     async def test_unknown_id_is_404(self, owner, id):
-        """Whatever its length."""
+        """For any length."""
         for path in ("/api/figures/{}", "/figures/{}", "/figures/{}.png", "/api/figures/{}/links"):
             assert (await owner.get(path.format(id))).status == 404
 

@@ -11,7 +11,7 @@ from jupyter_figserve.model.figures import Version
 from jupyter_figserve.server.web.figures.page_handlers import _facts
 
 from ...pages import Page
-from ...pictures import HTML, PDF, PICTURES, SVG, multipart, png
+from ...sample_images import HTML, PDF, SAMPLES, SVG, multipart, png
 
 BROWSER = {"Accept": "text/html"}
 
@@ -142,10 +142,10 @@ class TestFigurePage:
         inner = await owner.get(urljoin(figure["url"], frame["src"]), {"Sec-Fetch-Dest": "iframe"})
         assert inner.body == HTML
 
-    @pytest.mark.parametrize("type", PICTURES)
+    @pytest.mark.parametrize("type", SAMPLES)
     async def test_every_format_has_a_page(self, owner, type):
         """For each type of the main representation."""
-        mimetype, data = PICTURES[type]
+        mimetype, data = SAMPLES[type]
         assert (await owner.get((await owner.publish("f", data, mimetype))["url"])).status == 200
 
     async def test_page_is_not_cached(self, owner):
@@ -165,7 +165,7 @@ class TestFigurePage:
 
 
 class TestAccept:
-    """The address without a suffix, for clients that want something else than the page."""
+    """The address without a suffix, for clients that prefer another format to the page."""
 
     @pytest.mark.parametrize(
         ("accept", "mimetype"),

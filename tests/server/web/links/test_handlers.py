@@ -271,7 +271,7 @@ class TestFind:
             assert (await owner.post("/api/links/find", body)).status == 400
 
     async def test_it_requires_the_scope_to_revoke(self, stranger, make_key):
-        """Readers and strangers may not."""
+        """Readers and anonymous clients may not."""
         body = {"url": "/f/" + "x" * 32}
         assert (await stranger.post("/api/links/find", body)).status == 401
         assert (await stranger.bearing(await make_key("read")).post("/api/links/find", body)).status == 403

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ...pictures import png
+from ...sample_images import png
 from ..dashboards.test_handlers import TEXT, figure_panel, offer, publish
 from ..dashboards.test_page_handlers import PAGE, images, keep, share
 

@@ -12,7 +12,7 @@ from jupyter_figserve.model.formats import png_size
 
 from ...conftest import Client
 from ...pages import Page
-from ...pictures import HTML, PDF, PICTURES, SVG, multipart, png
+from ...sample_images import HTML, PDF, SAMPLES, SVG, multipart, png
 from .conftest import token_of
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -22,11 +22,11 @@ PATHS = ("/f/{}", "/f/{}.png", "/f/{}.json", "/f/{}/embed", "/f/{}.html", "/f/{}
 class TestImage:
     async def test_bytes_are_those_that_were_published(self, stranger, publish_and_share):
         """Every format is sent unchanged, with its media type."""
-        for type in (name for name in PICTURES if name != "html"):
+        for type in (name for name in SAMPLES if name != "html"):
             link = await publish_and_share(type)
             answer = await stranger.get(link["image_url"])
-            assert (answer.status, answer.body) == (200, PICTURES[type][1]), type
-            expected = "image/svg+xml" if type == "svgz" else PICTURES[type][0]
+            assert (answer.status, answer.body) == (200, SAMPLES[type][1]), type
+            expected = "image/svg+xml" if type == "svgz" else SAMPLES[type][0]
             assert answer.mimetype == expected
             assert answer.headers.get("Content-Encoding") == ("gzip" if type == "svgz" else None)
 
@@ -74,7 +74,7 @@ class TestImage:
 
     async def test_ranges(self, stranger, publish_and_share):
         """One range of bytes is sent as RFC 9110 says; for a malformed or a multiple range, the whole body is."""
-        link, data = await publish_and_share(), PICTURES["png"][1]
+        link, data = await publish_and_share(), SAMPLES["png"][1]
         for asked, status, part in self.RANGES:
             answer = await stranger.get(link["image_url"], {"Range": asked})
             assert answer.status == status, asked

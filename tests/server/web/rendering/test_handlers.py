@@ -83,7 +83,7 @@ class TestPicture:
 
     async def test_output_comes_in_a_header_that_nothing_can_split(self, owner, renderer):
         """Percent-encoded, cut at 2,000 characters, and never within an escape."""
-        renderer.answer = lambda job: RenderResult(_picture(job), output="ä\r\nSet-Cookie: a=b\n" + "é" * 5_000)
+        renderer.answer = lambda job: RenderResult(_image(job), output="ä\r\nSet-Cookie: a=b\n" + "é" * 5_000)
         answer = await owner.post("/api/renders", {"code": CODE})
         header = answer.headers["X-FigServe-Output"]
         assert len(header) <= 2_000
@@ -91,10 +91,10 @@ class TestPicture:
         assert "a=b" not in str(answer.headers.get_list("Set-Cookie"))
 
     async def test_warnings_come_in_a_header_and_in_json(self, owner, renderer):
-        """One a line, percent-encoded; also from the cache, and not at all when there are none."""
+        """One per line, percent-encoded; also from the cache; absent when there are none."""
         assert "X-FigServe-Warnings" not in (await owner.post("/api/renders", {"code": CODE})).headers
         warnings = ("Missing glyphs: 中.", "second")
-        renderer.answer = lambda job: RenderResult(_picture(job), warnings=warnings)
+        renderer.answer = lambda job: RenderResult(_image(job), warnings=warnings)
         for _ in range(2):
             answer = await owner.post("/api/renders", {"code": CODE, "seed": 1})
             assert unquote(answer.headers["X-FigServe-Warnings"]).split("\n") == list(warnings)
@@ -125,7 +125,7 @@ class TestPicture:
         assert len(told.json()["figures"]) == 3
 
 
-def _picture(job):
+def _image(job):
     from jupyter_figserve.sandbox.fake import draw
 
     return draw(job).images

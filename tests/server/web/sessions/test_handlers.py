@@ -14,7 +14,7 @@ from jupyter_figserve.server.services.sessions.captured_display import CapturedD
 from jupyter_figserve.store.catalog import sessions
 
 from ...making import MadeSession, make_session, showing
-from ...pictures import HTML, SVG, png
+from ...sample_images import HTML, SVG, png
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ class TestList:
 
 class TestLast:
     async def test_last_displayed_image(self, owner, session):
-        """The newest captured plot, whatever else was published or written later."""
+        """The newest captured plot, even if other plots were published or written later."""
         session.show(png())
         session.show(SVG, 2, "svg")
         session.drop("x.png", png())

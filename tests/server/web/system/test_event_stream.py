@@ -19,8 +19,8 @@ from jupyter_figserve.store.catalog import keys
 
 from .... import contract
 from ...conftest import DEADLINE, Client
-from ...pictures import png
 from ...raw import Connection, connect
+from ...sample_images import png
 
 
 class Stream:
