@@ -6,7 +6,7 @@ import pytest
 
 from jupyter_figserve.server.web.http.content_disposition import content_disposition
 
-from ...pictures import HTML, png
+from ...sample_images import HTML, png
 from ..dashboards.test_handlers import figure_panel, offer, publish
 from ..dashboards.test_page_handlers import keep, share
 

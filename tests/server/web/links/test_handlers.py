@@ -8,7 +8,7 @@ from jupyter_figserve.model.links import hash_secret
 from jupyter_figserve.model.times import rfc3339
 from jupyter_figserve.store.catalog import links
 
-from ...pictures import png
+from ...sample_images import png
 
 DAY = 86_400
 

@@ -10,7 +10,7 @@ from jupyter_figserve.model.parameter import Parameter
 from jupyter_figserve.model.parameters import Parameters
 
 from ...pages import Page
-from ...pictures import png
+from ...sample_images import png
 from ..dashboards.test_handlers import figure_panel, offer, publish
 from ..dashboards.test_page_handlers import PAGE, keep, share
 
