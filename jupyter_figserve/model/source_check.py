@@ -39,6 +39,7 @@ PUBLIC_REASONS = {
     "no_sandbox": "This server cannot render figures.",
     "unchecked": "The server is still testing it. Reload the page in a moment.",
     "not_redrawable": "The figure was published without its source.",
+    "format_missing": "This server cannot write this format.",
     "failed": "This server cannot render the figure again.",
 }
 

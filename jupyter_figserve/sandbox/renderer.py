@@ -21,6 +21,8 @@ class RendererStatus:
         Sentences that name a missing facility or a failed self-test.
     libraries
         Versions in the sandbox; empty before the first start.
+    unsupported
+        Names of formats that its Pillow cannot write.
     is_unsandboxed
         Whether code runs although the tier is "none", because the administrator allows it.
     """
@@ -28,6 +30,7 @@ class RendererStatus:
     tier: Tier
     reasons: tuple[str, ...] = ()
     libraries: Mapping[str, str] = field(default_factory=dict)
+    unsupported: tuple[str, ...] = ()
     is_unsandboxed: bool = False
 
 

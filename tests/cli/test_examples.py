@@ -32,7 +32,7 @@ def prepared_shell(shell: Shell) -> Shell:
     browser.write_text("#!/bin/sh\n")
     browser.chmod(0o700)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return shell.having(PATH=path, BROWSER=f"{browser} %s", PYTHONUNBUFFERED="1")
+    return shell.with_env(PATH=path, BROWSER=f"{browser} %s", PYTHONUNBUFFERED="1")
 
 
 @pytest.mark.kernel
@@ -59,7 +59,7 @@ def test_every_example_runs(prepared_shell, live_server):
 @pytest.mark.nightly
 def test_servers_of_the_examples_start(example, isolated_shell):
     """Servers end with Ctrl-C, or by themselves with --exit."""
-    shell = isolated_shell.having(
+    shell = isolated_shell.with_env(
         PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", PYTHONUNBUFFERED="1"
     )
     process = subprocess.Popen(

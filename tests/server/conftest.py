@@ -105,11 +105,11 @@ class Client:
     headers: Mapping[str, str] = field(default_factory=dict)
     xsrf: str = ""
 
-    def having(self, **headers: str) -> Client:
-        """Return the same client with more headers: ``having(User_Agent="x")``."""
+    def with_headers(self, **headers: str) -> Client:
+        """Return the same client with more headers: ``with_headers(User_Agent="x")``."""
         return replace(self, headers={**self.headers, **{k.replace("_", "-"): v for k, v in headers.items()}})
 
-    def bearing(self, key: str) -> Client:
+    def with_key(self, key: str) -> Client:
         return Client(self.prefix, self.http, {"X-API-Key": key})
 
     async def ask(
@@ -210,7 +210,8 @@ def browser(jp_serverapp, jp_asyncio_loop, stranger: Client, owner: Client) -> C
     cookies = dict(cookie.split("=", 1) for cookie in jp_asyncio_loop.run_until_complete(log_in()))
     assert any(name.startswith("username-") for name in cookies)
     return replace(
-        stranger.having(Cookie="; ".join(f"{name}={value}" for name, value in cookies.items())), xsrf=cookies["_xsrf"]
+        stranger.with_headers(Cookie="; ".join(f"{name}={value}" for name, value in cookies.items())),
+        xsrf=cookies["_xsrf"],
     )
 
 

@@ -152,7 +152,7 @@ class FakeKernel:
         self.ended = asyncio.Event()
         self.version = version
         self.asked: list[tuple[str, LiveRequest]] = []
-        self.fault: Exception | None = None
+        self.error: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -170,8 +170,8 @@ class FakeKernel:
                 wait.cancel()
         if self.is_closed:
             raise KernelUnavailable
-        if self.fault is not None:
-            raise self.fault
+        if self.error is not None:
+            raise self.error
         if self.version is not None and self.version in known:
             return None
         data = png(len(self.asked), 1)

@@ -66,8 +66,8 @@ def _check(options: argparse.Namespace) -> None:
 def publish(options: argparse.Namespace) -> int:
     """Publish files as figures, and print the URL of each, or its link with --share.
 
-    The format is detected from the content: PNG, SVG, PDF, JPEG, WebP, EPS or HTML. Files that differ only in their
-    suffix are one figure in several formats.
+    The format is detected from the content: PNG, SVG, PDF, JPEG, WebP, AVIF, GIF, APNG, TIFF, EPS, SVGZ or HTML. Files
+    that differ only in their suffix are one figure in several formats.
     """
     from ...errors import FigServeError
 

@@ -56,8 +56,7 @@ class UnpublishedFigure(Published):
 
     def bundle(self, *, with_link: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the mimebundle with the image alone."""
-        if self._source_figure is not None:
-            display.close_if_inline(self._source_figure())
+        display.close_if_inline(self.source_figure)
         return display.unpublished_bundle(repr(self), self.title, self.alt, self.still())
 
     def __repr__(self) -> str:

@@ -174,10 +174,14 @@ class Published(Shareable, HasImageUrl):
         """Keep a weak reference to the matplotlib figure, to close it if it would be displayed twice."""
         self._source_figure = weakref.ref(figure)
 
+    @property
+    def source_figure(self) -> Any | None:
+        """The matplotlib figure, while it exists in this kernel."""
+        return None if self._source_figure is None else self._source_figure()
+
     def bundle(self, *, with_link: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the mimebundle and its metadata for the notebook; ``with_link=False`` shows only the image."""
-        if self._source_figure is not None:
-            display.close_if_inline(self._source_figure())
+        display.close_if_inline(self.source_figure)
         image = self.still()
         caption = display.FigureCaption(
             name=self.name,

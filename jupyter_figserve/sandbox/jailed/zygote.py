@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from ...errors import SandboxUnavailable
 from ...plotting.describe import libraries
+from ...plotting.raster import unsupported_formats
 from ..jail import landlock, rlimits, seccomp
 from ..jail.jail import FIRST_USER, Jail, ResourceLimits
 from ..jail.namespaces import NamespaceSet, set_user
@@ -42,6 +43,7 @@ def main(control: int) -> NoReturn:
             preload.find_libraries()
         else:
             preload.load_libraries(settings["preload"], settings["pixels"])
+        unsupported = [] if settings["probe"] else unsupported_formats()
         resident = _memory_bytes(1)
         jail, reasons = _build_jail(settings)
     except Exception as error:
@@ -52,7 +54,14 @@ def main(control: int) -> NoReturn:
     gc.freeze()
     rlimits.set_not_dumpable()
     own = os.pidfd_open(os.getpid())
-    ready = {"event": "ready", "reasons": reasons, "libraries": libraries(), "resident": resident, **_layers_of(jail)}
+    ready = {
+        "event": "ready",
+        "reasons": reasons,
+        "libraries": libraries(),
+        "unsupported": unsupported,
+        "resident": resident,
+        **_layers_of(jail),
+    }
     _send(channel, ready, [own])
     os.close(own)
     Zygote(channel, jail).serve()

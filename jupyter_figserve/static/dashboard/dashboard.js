@@ -93,7 +93,7 @@ async function renew(data, address) {
   if (place.dataset.version === String(data.version)) return;
   place.dataset.version = data.version;
   const old = place.querySelector("img.figure-image");
-  if (!old || !data.src) {
+  if (!old || !data.src || old.closest("picture")) {
     await renewFrame(place);
     return;
   }

@@ -10,7 +10,7 @@ from ....model.figures import Representation, Version
 from ....model.formats import FORMATS, Format
 from ....model.source_check import ALL_FORMATS, SourceFault
 from ..rendering.request import OFFERED_FORMATS
-from .source_faults import find_fault
+from .source_faults import FORMAT_MISSING, find_fault
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ def find_convertible(version: Version, row: Format) -> Representation | None:
     can_start = version.check is None or not any(
         fault.code in ("no_sandbox", "unchecked") for fault in version.check.faults.values()
     )
-    return version.find_representation(FORMATS["png"]) if row.name in _CONVERTIBLE and can_start else None
+    can_write = version.check is None or row.name not in version.check.faults
+    return version.find_representation(FORMATS["png"]) if row.name in _CONVERTIBLE and can_start and can_write else None
 
 
 def find_limitation(version: Version) -> SourceFault | None:
@@ -87,8 +88,10 @@ def find_limitation(version: Version) -> SourceFault | None:
     For a failure of one format, the reason names it.
     """
     fault = find_fault(version, ALL_FORMATS)
-    if fault is not None or version.check is None or not version.check.faults:
+    own = {} if version.check is None else version.check.faults
+    own = {name: one for name, one in own.items() if one.code != FORMAT_MISSING}
+    if fault is not None or not own:
         return fault
-    names = ", ".join(name.upper() for name in version.check.faults)
-    first = next(iter(version.check.faults.values()))
+    names = ", ".join(name.upper() for name in own)
+    first = next(iter(own.values()))
     return SourceFault(first.code, f"Not available as {names}. {first.reason}")

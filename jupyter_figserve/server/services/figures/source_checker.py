@@ -20,7 +20,7 @@ from ....model.source_check import ALL_FORMATS, SourceCheck, SourceFault
 from ....store.store import Store
 from ..rendering.service import RenderService
 from .redraw import render_again
-from .source_faults import NO_SANDBOX, UNCHECKED, describe_fault
+from .source_faults import NO_SANDBOX, UNCHECKED, describe_fault, missing_format
 
 _MAX_WAITING = 1_000
 _PAUSE = 3.0
@@ -68,7 +68,7 @@ class SourceChecker:
 
     async def accept(self, record: FigureRecord) -> FigureRecord:
         """Record that a source works, because the sandbox has just rendered it; return the updated figure."""
-        check = SourceCheck(self._sandbox, self._store.clock())
+        check = SourceCheck(self._sandbox, self._store.clock(), self._missing_formats)
         await self._store.figures.record_source_check(record, check)
         return _with_check(record, check)
 
@@ -117,6 +117,10 @@ class SourceChecker:
     def _sandbox(self) -> str:
         libraries = self._rendering.queue.report.libraries
         return ", ".join(f"{name} {libraries[name]}" for name in sorted(libraries))
+
+    @property
+    def _missing_formats(self) -> dict[str, SourceFault]:
+        return {name: missing_format(name) for name in self._rendering.queue.report.unsupported}
 
     def _is_current(self, check: SourceCheck | None) -> bool:
         """Whether a check is still current; until the sandbox has started, its libraries are unknown."""
@@ -168,14 +172,14 @@ class SourceChecker:
         if self._is_current(record.version.check):
             return record.version.check
         bare = _with_check(record, None)
-        faults: dict[str, SourceFault] = {}
+        faults = dict(self._missing_formats)
         for options in _TRIED:
             try:
                 await render_again(self._store, self._rendering, bare, options, low_priority=True)
             except (OutputInvalid, TooLarge, DeadlineExceeded) as error:
                 fault = describe_fault(error, record, self._rendering.queue.report.libraries)
                 if options is _TRIED[0]:
-                    faults = {ALL_FORMATS: fault}
+                    faults |= {ALL_FORMATS: fault}
                     break
                 faults |= dict.fromkeys(_SAME_BACKEND.get(options.format, (options.format,)), fault)
             except Unavailable:

@@ -57,6 +57,8 @@ class PanelContext:
         Its width in grid columns.
     image, hidpi
         Relative URLs of the image, and of its version for hidpi screens; None without one.
+    still
+        Of an animation, relative URL of its first frame, for viewers who prefer less motion.
     alone
         URL of a live figure's result, to open on its own.
     frame
@@ -74,6 +76,7 @@ class PanelContext:
     address: str = ""
     image: str | None = None
     hidpi: str | None = None
+    still: str | None = None
     alone: str | None = None
     frame: str | None = None
     error: str = ""
@@ -191,6 +194,8 @@ def _with_figure(context: PanelContext, urls: PanelUrls) -> PanelContext:
     if panel.is_thumbnail and panel.suffix == image.format.name:
         return replace(context, image=f"{context.address}.png?{pinned}&width={image.width}")
     url = f"{context.address}.{panel.suffix}?{pinned}"
+    if version.still is not None and image.is_animation:
+        return replace(context, image=url, still=f"{context.address}.png?{pinned}")
     if panel.suffix != image.format.name or version.hidpi is None:
         return replace(context, image=url)
     return replace(context, image=url, hidpi=f"{context.address}.{hidpi_address(version.hidpi, pinned)}")

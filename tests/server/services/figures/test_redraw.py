@@ -192,7 +192,7 @@ class TestLink:
         """Another owner's key gets 404; invalid sizes are not signed."""
         link = await owner.share(await publish_with_source(owner))
         path = f"/api/links/{link['id']}/sizes"
-        other = stranger.bearing(await make_key("publish", owner="ana"))
+        other = stranger.with_key(await make_key("publish", owner="ana"))
         assert (await other.post(path, {"width": 7})).status == 404
         assert (await stranger.post(path, {"width": 7})).status == 401
         assert (await owner.post(path, {"width": 0})).status == 400

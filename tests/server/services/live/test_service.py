@@ -62,12 +62,12 @@ async def test_stale_image_instead_of_a_temporary_error(context, declare, clock)
     target, request = await declare(kernel), LiveRequest({}, "png")
     good = await context.live.render(target, request)
     clock.advance(7)
-    kernel.fault = KernelUnavailable()
+    kernel.error = KernelUnavailable()
     stale = await context.live.render(target, request)
     assert (stale.image, stale.age, stale.cache_status) == (good.image, 7, "figserve; hit; detail=stale")
     with pytest.raises(KernelUnavailable):
         await context.live.render(target, LiveRequest({"n": 1}, "png"))
-    kernel.fault = CodeFailed("ValueError", kind="ValueError")
+    kernel.error = CodeFailed("ValueError", kind="ValueError")
     with pytest.raises(CodeFailed):
         await context.live.render(target, request)
 
@@ -80,7 +80,7 @@ async def test_image_that_cannot_be_hidpi_is_cached_for_all_screens(context, dec
     again = await context.live.render(target, hidpi)
     assert (len(kernel.asked), again.image.payload, again.image.device_pixel_ratio) == (1, first.image.payload, 1)
     clock.advance(61)
-    kernel.fault = KernelUnavailable()
+    kernel.error = KernelUnavailable()
     stale = await context.live.render(target, LiveRequest({}, "png"))
     assert (stale.image.payload, stale.image.device_pixel_ratio) == (first.image.payload, 1)
     assert (await context.live.forms.find_size(target, {})) == (1, 1)

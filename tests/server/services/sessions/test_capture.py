@@ -471,7 +471,7 @@ class TestRealKernels:
         await asyncio.wrap_future(context.store.catalog.write(lambda connection: None))
         assert await self.names(owner, kernel) == ["stays.png"]
         assert not os.path.exists(directory)
-        assert (await stranger.bearing(key).get("/api/figures")).status == 401
+        assert (await stranger.with_key(key).get("/api/figures")).status == 401
         (session,) = (await owner.get("/api/sessions")).json()["sessions"]
         assert (session["id"], session["figures"], session["plots"]) == (kernel, 1, 0)
         assert session["ended"] is not None

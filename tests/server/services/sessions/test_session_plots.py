@@ -21,7 +21,7 @@ def session(context, jp_asyncio_loop) -> MadeSession:
 @pytest.fixture
 def kernel(stranger, make_key, session, jp_asyncio_loop):
     """A client with the key of the session's kernel."""
-    return stranger.bearing(jp_asyncio_loop.run_until_complete(make_key("read", "publish", kernel=session.id)))
+    return stranger.with_key(jp_asyncio_loop.run_until_complete(make_key("read", "publish", kernel=session.id)))
 
 
 async def listed(client, session: str = "a-session") -> list[dict]:
@@ -95,7 +95,7 @@ class TestList:
         context.kernels._find_notebook = lambda _: _always("a.ipynb")
         await kernel.publish("sales", png(grey=1))
         await make_session(context, "later")
-        later = stranger.bearing(await make_key("publish", kernel="later"))
+        later = stranger.with_key(await make_key("publish", kernel="later"))
         assert (await later.publish("sales", png(grey=2)))["version"] == 2
         assert (await owner.get("/plots/a-session/sales.png")).body == png(grey=1)
         assert (await owner.get("/plots/later/sales.png")).body == png(grey=2)
@@ -132,7 +132,7 @@ class TestSessionIds:
         """It is 404 on all routes, except for an admin."""
         made = await make_session(context, "hers", owner="alice")
         made.show(png())
-        client = stranger.bearing(await make_key("read", "publish"))
+        client = stranger.with_key(await make_key("read", "publish"))
         unknown = (await client.get("/plots/unknown")).body
         for path in ("/plots/hers", "/plots/hers/cell-1.png", "/api/sessions/hers/last"):
             answer = await client.get(path)
@@ -141,7 +141,7 @@ class TestSessionIds:
         assert (refused.status, refused.body) == (404, unknown)
         assert (await owner.get("/api/sessions")).json()["sessions"] == []
         assert (await client.get("/api/sessions")).json()["sessions"] == []
-        admin = stranger.bearing(await make_key("read", "admin"))
+        admin = stranger.with_key(await make_key("read", "admin"))
         for who in (owner, admin):
             assert (await who.get("/plots/hers/cell-1.png")).status == 200
         assert len((await admin.get("/api/sessions")).json()["sessions"]) == 1

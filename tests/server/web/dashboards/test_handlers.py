@@ -129,7 +129,7 @@ class TestPublish:
     async def test_other_owners_records_are_unknown(self, owner, stranger, context, make_key):
         """An admin's key cannot use other owners' figures, either."""
         key = await make_key("read", "publish", "admin", owner="other")
-        other = stranger.bearing(key)
+        other = stranger.with_key(key)
         figure, animal = await owner.publish(), await offer(context)
         for panel in (figure_panel(figure), {"kind": "live", "live": animal}):
             assert (await other.post("/api/dashboards", layout([panel]))).status == 400
@@ -174,7 +174,7 @@ class TestKept:
         """An unknown id, and another owner's dashboard."""
         dashboard = await publish(owner, [TEXT])
         await owner.delete(f"/api/dashboards/{dashboard['id']}")
-        other = owner.bearing(await make_key("publish", owner="bob"))
+        other = owner.with_key(await make_key("publish", owner="bob"))
         answers = [
             await owner.post("/api/dashboards/none/restore"),
             await other.post(f"/api/dashboards/{dashboard['id']}/restore"),
@@ -194,7 +194,7 @@ class TestKept:
     async def test_other_owners_get_404(self, owner, stranger, make_key):
         """Other owners can neither read nor delete nor share it."""
         dashboard = await publish(owner, [TEXT])
-        other = stranger.bearing(await make_key("read", "publish", owner="other"))
+        other = stranger.with_key(await make_key("read", "publish", owner="other"))
         path = f"/api/dashboards/{dashboard['id']}"
         asked = [await other.get(path), await other.delete(path), await other.post(f"{path}/links")]
         assert [answer.status for answer in asked] == [404, 404, 404]

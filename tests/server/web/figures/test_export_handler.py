@@ -43,7 +43,7 @@ async def test_all_of_the_owner(owner):
 
 async def test_of_a_session(owner, stranger, make_key):
     """Only the kernel's figures, however many pages of the catalog they are."""
-    kernel = stranger.bearing(await make_key("read", "publish", kernel="kernel-1"))
+    kernel = stranger.with_key(await make_key("read", "publish", kernel="kernel-1"))
     for index in range(120):
         await kernel.publish(f"f{index}", SVG, "image/svg+xml", title=str(index))
     await owner.publish("other")
@@ -68,12 +68,12 @@ async def test_nothing_is_404(owner, query):
 async def test_only_ones_own(owner, stranger, make_key):
     """Keys export their owner's figures, an admin's too; without the scope or a credential there is none."""
     await owner.publish("mine")
-    other = stranger.bearing(await make_key("read", "publish", owner="ana"))
+    other = stranger.with_key(await make_key("read", "publish", owner="ana"))
     await other.publish("hers")
     assert names(await other.get("/export.zip")) == ["hers"]
-    admin = stranger.bearing(await make_key("read", "admin"))
+    admin = stranger.with_key(await make_key("read", "admin"))
     assert names(await admin.get("/export.zip")) == ["mine"]
-    assert (await stranger.bearing(await make_key("publish")).get("/export.zip")).status == 403
+    assert (await stranger.with_key(await make_key("publish")).get("/export.zip")).status == 403
     assert (await stranger.get("/export.zip")).status == 401
 
 

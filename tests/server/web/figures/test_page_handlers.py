@@ -99,7 +99,7 @@ class TestFigurePage:
         """The _xsrf cookie may be gone while the login is still valid."""
         figure = await owner.publish()
         cookies = [c for c in browser.headers["Cookie"].split("; ") if not c.startswith("_xsrf=")]
-        answer = await browser.having(Cookie="; ".join(cookies)).get(figure["url"])
+        answer = await browser.with_headers(Cookie="; ".join(cookies)).get(figure["url"])
         assert any(c.startswith("_xsrf=") for c in answer.headers.get_list("Set-Cookie"))
 
     async def test_states_of_links_are_listed(self, owner, clock):
@@ -160,7 +160,7 @@ class TestFigurePage:
         assert (answer.status, location.path) == (302, "/a%40b/login")
         assert parse_qs(location.query)["next"] == [urlsplit(figure["url"]).path]
         assert (await stranger.get(figure["url"])).status == 401
-        bad = await stranger.having(X_API_Key="x").get(figure["url"], BROWSER)
+        bad = await stranger.with_headers(X_API_Key="x").get(figure["url"], BROWSER)
         assert (bad.status, bad.mimetype) == (401, "text/html")
 
 

@@ -66,7 +66,7 @@ async def test_failures_have_the_level_of_jupyters(owner, stranger, log):
 async def test_key_and_link_are_named_by_their_ids(owner, stranger, make_key, log):
     """By which the owner finds them in lists; never by their secrets."""
     key = await make_key("read", "publish")
-    client = stranger.bearing(key)
+    client = stranger.with_key(key)
     link = await client.share(await client.publish())
     log.clear()
     await client.get("/api/figures")

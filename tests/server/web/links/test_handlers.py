@@ -262,7 +262,7 @@ class TestFind:
     async def test_unknown_and_other_owners_links(self, owner, stranger, make_key):
         """Unknown, revoked and another owner's links are the same 404; a URL that is no link's is 400."""
         link = await owner.share(await owner.publish())
-        other = stranger.bearing(await make_key("publish", owner="ana"))
+        other = stranger.with_key(await make_key("publish", owner="ana"))
         assert (await other.post("/api/links/find", {"url": link["url"]})).status == 404
         assert (await owner.post("/api/links/find", {"url": "/f/" + "x" * 32})).status == 404
         await owner.delete(f"/api/links/{link['id']}")
@@ -274,4 +274,4 @@ class TestFind:
         """Readers and anonymous clients may not."""
         body = {"url": "/f/" + "x" * 32}
         assert (await stranger.post("/api/links/find", body)).status == 401
-        assert (await stranger.bearing(await make_key("read")).post("/api/links/find", body)).status == 403
+        assert (await stranger.with_key(await make_key("read")).post("/api/links/find", body)).status == 403

@@ -203,7 +203,7 @@ async def test_markup_in_a_declaration_is_text(dial, owner):
 
 async def test_another_owner_sees_nothing(dial, owner, stranger, make_key):
     """Another owner's key finds neither the live figure nor its links."""
-    other = stranger.bearing(await make_key("read", "publish", owner="bob"))
+    other = stranger.with_key(await make_key("read", "publish", owner="bob"))
     async with dial() as connection:
         live_id = (await connection.offer(HELLO))["animal"]["id"]
         for path in ("/live/k1/animal.png", f"/live/f/{live_id}.png", f"/api/live/{live_id}/links"):
