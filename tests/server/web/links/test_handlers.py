@@ -107,7 +107,7 @@ class TestUrlAgain:
         figure = await owner.publish()
         made = await owner.share(figure)
         caplog.set_level("INFO")
-        for caller in (owner, owner.bearing(await make_key("publish"))):
+        for caller in (owner, owner.with_key(await make_key("publish"))):
             answer = await caller.get(f"/api/links/{made['id']}/url")
             assert answer.headers["Cache-Control"] == "no-store"
             assert answer.json() == {name: made[name] for name in answer.json()}
@@ -120,10 +120,10 @@ class TestUrlAgain:
         """No stranger, no key that only reads, no other owner (even an admin), and no page of another site."""
         made = await owner.share(await owner.publish())
         path = f"/api/links/{made['id']}/url"
-        other = owner.bearing(await make_key("publish", owner="bob"))
-        admin = owner.bearing(await make_key("publish", "admin", owner="bob"))
-        reader = owner.bearing(await make_key("read"))
-        foreign = browser.having(Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="cors")
+        other = owner.with_key(await make_key("publish", owner="bob"))
+        admin = owner.with_key(await make_key("publish", "admin", owner="bob"))
+        reader = owner.with_key(await make_key("read"))
+        foreign = browser.with_headers(Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="cors")
         answers = [await client.get(path) for client in (stranger, reader, other, admin, foreign)]
         assert [answer.status for answer in answers] == [401, 403, 404, 403, 403]
         assert answers[3].code == "not_owner"

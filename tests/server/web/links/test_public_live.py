@@ -75,9 +75,9 @@ class TestViews:
     async def test_live_link_is_used_up(self, stranger, make_live, first):
         """The requests of one client are one view; another client gets the 404 of every closed link."""
         url = await make_live(views=1)
-        ada, bob = stranger.having(User_Agent="Ada"), stranger.having(User_Agent="Bob")
+        ada, bob = stranger.with_headers(User_Agent="Ada"), stranger.with_headers(User_Agent="Bob")
         await ada.head(url)
-        await stranger.having(User_Agent="Slackbot").get(url, PAGE)
+        await stranger.with_headers(User_Agent="Slackbot").get(url, PAGE)
         assert (await ada.get(url + first, PAGE if first in ("", "/embed") else None)).status == 200
         again = await ada.get(f"{url}.png")
         assert (again.status, again.headers["Cache-Control"]) == (200, "private, no-store")
@@ -92,7 +92,7 @@ class TestViews:
         board = await publish(owner, [figure_panel(await owner.publish()), {"kind": "live", "live": animal}])
         link = await share(owner, board, views=1)
         url = link["url"]
-        ada, bob = stranger.having(User_Agent="Ada"), stranger.having(User_Agent="Bob")
+        ada, bob = stranger.with_headers(User_Agent="Ada"), stranger.with_headers(User_Agent="Bob")
         assert (await ada.get(url + first, None if first else PAGE)).status == 200
         assert (await ada.get(f"{url}/1-2.png")).status == 200
         for path in ("", ".png", ".json", "/1-1.png", "/1-2.png", "/events"):
@@ -135,7 +135,7 @@ class TestAddedNames:
             page = await client.get(f"{path}?typ=Wolf&type=Bear", PAGE)
             assert page.status == 400
             assert "Unknown parameter &#39;typ&#39;" in page.text
-            (image,) = [one["src"] for one in Page(page.text)["img"] if one.get("class") == "picture"]
+            (image,) = [one["src"] for one in Page(page.text)["img"] if one.get("class") == "figure-image"]
             assert image.endswith(".png?type=Bear")
             assert (await client.get(f"{path}.png?typ=Wolf&type=Bear")).code == "unknown_parameter"
 
