@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -74,4 +75,6 @@ def _message(error: Exception) -> str:
     if isinstance(error, Unauthorized):
         create = "" if "keys create" in str(error) else " Create a key with `jupyter figserve keys create`."
         return f"{error}{create} Pass the key in FIGSERVE_API_KEY or with --key-file."
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"Nothing more can be written to {error.filename or 'the output'}: {error.strerror}."
     return str(error)
