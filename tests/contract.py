@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from jupyter_figserve.model.link_addresses import parse_link_address
 from jupyter_figserve.server.web.http.templates import PACKAGE
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
@@ -61,6 +62,15 @@ def find_path(path: str) -> str | None:
     return min(found, key=lambda template: (template.count("{"), -len(template)), default=None)
 
 
+def _without_additions(path: str) -> str:
+    """Return a path as it is documented: without what programs add to addresses, which is served too."""
+    address = parse_link_address(path.removeprefix("/f/")) if path.startswith("/f/") else None
+    if address is None:
+        return path.rstrip("/") or "/"
+    part = f"/{address.part}" if address.part else "/1-1" if address.name else ""
+    return f"/f/{address.token}{part}" + (f".{address.suffix}" if address.suffix else "")
+
+
 def check(method: str, path: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
     """Hold an answer against the document: its status, type, headers, and its body where that is JSON.
 
@@ -69,7 +79,7 @@ def check(method: str, path: str, status: int, headers: Mapping[str, str], body:
     path
         Below our prefix, without the query.
     """
-    described = _response(method, path, status)
+    described = _response(method, _without_additions(path), status)
     _check_headers(described, headers)
     if method == "HEAD" or status in (204, 304):
         assert body == b"", f"{method} {path}: {status} has a body"

@@ -10,6 +10,7 @@ from ..errors import Conflict, FigServeError, InvalidInput, NotConnected
 from ..model import dashboards, snippets
 from ..model.formats import get_format
 from ..model.places import check_collection
+from ..model.query_names import normalize_name
 from ..model.texts import MAX_NAME_LENGTH, check_name, slug
 from .client.batch_server import get_connection
 from .client.client import FigServeClient
@@ -250,7 +251,8 @@ class Dashboard(ShareableWithParameters):
 
     def _locked_values(self, lock: Mapping[str, Any]) -> dict[str, Any]:
         locked = {}
-        for name, value in lock.items():
+        for given, value in lock.items():
+            name = normalize_name(given)
             panel = next((panel for panel in self.panels if name in panel.parameters.names), None)
             if panel is None:
                 raise InvalidInput(f"No live panel has a parameter {name!r:.60} to lock.", code="unknown_parameter")

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ..errors import InvalidInput
 from .scalars import READERS, Scalar, split_items, write_text
+from .texts import to_nfc
 
 Kind = Literal["str", "int", "float", "bool", "date", "datetime", "choice"]
 MAX_ITEMS = 10_000
@@ -181,9 +182,11 @@ class Parameter:
                 raise ValueError
             return text
         if self.kind == "choice":
-            if text not in self.choices:
+            same = (choice for choice in self.choices if to_nfc(choice) == to_nfc(text))
+            found = text if text in self.choices else next(same, None)
+            if found is None:
                 raise ValueError
-            return text
+            return found
         value: Scalar = READERS[self.kind](text.strip())
         return value
 

@@ -16,6 +16,11 @@ _NAME = re.compile(r"[\w][\w .-]{0,99}")
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
+def to_nfc(text: str) -> str:
+    """Return a text in NFC: Macs and some keyboards write accents as characters of their own."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 def check_name(name: object) -> str:
     """Validate the name of a figure and return it in NFC.
 
@@ -24,7 +29,7 @@ def check_name(name: object) -> str:
     InvalidName
         It does not match ``[\\w][\\w .-]{0,99}``, or is the name of a device.
     """
-    text = unicodedata.normalize("NFC", name) if isinstance(name, str) else ""
+    text = to_nfc(name) if isinstance(name, str) else ""
     if not _NAME.fullmatch(text) or _DEVICES.fullmatch(text):
         raise InvalidName(
             f"{name!r:.60} cannot be a figure's name: use a letter or digit, then letters, digits, spaces, dots,"
@@ -35,7 +40,7 @@ def check_name(name: object) -> str:
 
 def slug(title: str) -> str | None:
     """Derive a name from a title; None if no character of it is allowed in a name."""
-    text = unicodedata.normalize("NFC", title)
+    text = to_nfc(title)
     text = re.sub(r"[^\w .-]+", " ", text)
     text = re.sub(r"\s+", "-", text.strip())
     text = re.sub(r"-{2,}", "-", text).lstrip(".-")[:MAX_NAME_LENGTH].rstrip(".- ")

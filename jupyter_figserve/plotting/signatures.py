@@ -18,9 +18,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from ..errors import InvalidInput
 from ..model.parameter import Kind, Parameter
 from ..model.parameters import SIZES, Parameters
+from ..model.query_names import RESERVED, normalize_name
 
-RESERVED = ("token", "download", "errors", "no_track_activity")
-"""Names of query parameters that Jupyter uses."""
 _SCALARS: dict[Any, Kind] = {
     str: "str", bool: "bool", int: "int", float: "float", datetime: "datetime", date: "date",
 }  # fmt: skip
@@ -66,7 +65,8 @@ class Signature:
         InvalidInput
             A name is unknown, or a value is not allowed.
         """
-        return self.parameters.check({name: self._to_label(name, value) for name, value in values.items()})
+        given = {normalize_name(name): value for name, value in values.items()}
+        return self.parameters.check({name: self._to_label(name, value) for name, value in given.items()})
 
     def defaults(self) -> dict[str, Any]:
         """Return the arguments that replace the abbreviations."""

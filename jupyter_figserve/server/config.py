@@ -6,7 +6,6 @@ import os
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import limits as rates
 from jupyter_core.paths import jupyter_data_dir
@@ -17,6 +16,7 @@ from traitlets.config import Configurable
 from ..errors import InvalidDuration
 from ..model.times import parse_duration
 from .services.figures.blob_handover import is_handover_target
+from .services.hosts import is_address, normalize_url
 
 _GIB = 2**30
 _ORIGIN = re.compile(r"\*|https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
@@ -210,7 +210,7 @@ class FigServeConfig(Configurable):
     @validate("embed_origins")
     def _check_origins(self, proposal: Any) -> list[str]:
         """Origins are written into a Content-Security-Policy, where a semicolon would begin another directive."""
-        origins = [origin.rstrip("/") for origin in proposal.value]
+        origins = [normalize_url(origin.rstrip("/")) for origin in proposal.value]
         for origin in origins:
             if not _ORIGIN.fullmatch(origin):
                 raise TraitError(
@@ -222,7 +222,7 @@ class FigServeConfig(Configurable):
     @validate("public_url", "kernel_url")
     def _check_url(self, proposal: Any) -> str:
         value: str = proposal.value
-        if value and not _is_address(value):
+        if value and not is_address(value):
             raise TraitError(f"{value!r:.80} is not an address; write it like 'https://plots.example.org/jupyter'.")
         return value
 
@@ -251,16 +251,6 @@ class FigServeConfig(Configurable):
         if value and not value.startswith("sqlite:////"):
             raise TraitError("Write database_url like sqlite:////absolute/path.db; other databases are not supported.")
         return value
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        is_host = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    is_plain = not (parts.query or parts.fragment or parts.username or parts.password or re.search(r"\s", url))
-    return parts.scheme in ("http", "https") and is_host and is_plain
 
 
 def seconds_of(duration: str) -> float | None:

@@ -37,7 +37,7 @@ def test_image_opens_in_full_size_and_downloads(chromium, shared_figure: SharedF
     open_page(page, shared_figure.link["url"])
     with page.expect_download() as download:
         page.click(".downloads a")
-    assert download.value.suggested_filename == f"{shared_figure.record['id']}.png"
+    assert download.value.suggested_filename == f"{shared_figure.record['name']}.png"
     page.click("a.full-size")
     page.wait_for_url(shared_figure.link["image_url"])
     assert page.evaluate(WIDTH) == 1200

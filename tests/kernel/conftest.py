@@ -105,6 +105,7 @@ class FakeFigServe:
         self.figures: dict[str, dict[str, Any]] = {}
         self.versions: dict[str, list[dict[str, Any]]] = {}
         self.links: dict[str, dict[str, Any]] = {}
+        self.addresses: dict[str, dict[str, Any]] = {}
         self.sources: dict[tuple[str, int], bytes] = {}
         self.faults: dict[tuple[str, int], str] = {}
         self.archived: dict[tuple[str, int], list[Received]] = {}
@@ -272,7 +273,12 @@ class FakeFigServe:
         self.links[link["id"]] = link
         texts = {name: f"{name} of {page}" for name in ("markdown", "html", "iframe", "latex")}
         urls = {"url": page, "image_url": f"{page}.png", "snippets": {"url": page, **texts}}
-        return Reply.of(201, {**link, **urls, "local_only": True, "note": "Opens only on this machine."})
+        self.addresses[link["id"]] = urls | {"local_only": True, "note": "Opens only on this machine."}
+        return Reply.of(201, {**link, **self.addresses[link["id"]]})
+
+    def _get_links(self, rest: list[str], request: Received) -> Reply:
+        assert rest[1:] == ["url"]
+        return Reply.of(200, {"id": rest[0], **self.addresses[rest[0]]})
 
     def _patch_links(self, rest: list[str], request: Received) -> Reply:
         self.links[rest[0]].update(request.json)

@@ -33,10 +33,10 @@ ALL_VERSIONS = PublishLimits(keep_versions=0)
 _PUBLISHER = """
 import itertools, os, sys
 from pathlib import Path
-from jupyter_figserve.model.links import new_token
 from jupyter_figserve.store.admin.opening import open_store
 from tests.soak.killing import ALL_VERSIONS
 from tests.store.making import draft, run, share
+from tests.tokens import new_token
 store = open_store(Path(sys.argv[1]), limits=ALL_VERSIONS)
 for n in itertools.count():
     name = f"figure {n % 3}" if n % 4 else f"{sys.argv[2]} {n}"

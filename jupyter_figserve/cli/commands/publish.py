@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from ..output import clean, format_size, print_json, print_line, print_status
+from ..output import clean, format_size, print_json, print_line, print_status, to_expiry
 from ..progress import Progress
 from ..registry import FAILED, OK, command
 from ..server_selection import SelectedServer, select_server, server_options
@@ -111,7 +111,7 @@ def _publish(server: SelectedServer, paths: list[Path], options: argparse.Namesp
             content_type, body = _form(files, formats, query)
         record = _post(server, body, content_type, query, f"Sending {_shown(paths[0])}")
     if options.share:
-        record["link"] = server.client.post(f"api/figures/{record['id']}/links", {"expires": options.share})
+        record["link"] = server.client.post(f"api/figures/{record['id']}/links", {"expires": to_expiry(options.share)})
     return record
 
 

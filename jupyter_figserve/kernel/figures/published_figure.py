@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,14 +13,13 @@ from ...errors import FigServeError, InvalidInput
 from ...model.figures import EncodedImage
 from ...model.formats import Format, get_format
 from ...model.links import DEFAULT_LINK_LIFE
-from ...model.times import parse_expiry
 from ..client import source_uploader
 from ..client.client import FigServeClient
 from ..client.connection import Connection
 from . import display
 from .availability import HasImageUrl, check_available
 from .shared_link import SharedLink
-from .sharing import Shareable
+from .sharing import Expiry, Shareable
 
 __all__ = ["Published", "FigureVersion", "SharedLink"]
 
@@ -141,7 +139,7 @@ class Published(Shareable, HasImageUrl):
 
     def share(
         self,
-        expires: str | float = DEFAULT_LINK_LIFE,
+        expires: Expiry = DEFAULT_LINK_LIFE,
         *,
         label: str | None = None,
         views: int | None = None,
@@ -155,7 +153,8 @@ class Published(Shareable, HasImageUrl):
         Parameters
         ----------
         expires
-            ``"12h"``, ``"30d"``, an RFC 3339 time, a number of seconds, or ``"never"``.
+            ``"12h"``, ``"30d"``, ``"1h30m"``, a ``timedelta``, a date (its end), a ``datetime``, or ``"never"``;
+            without a zone of their own, dates and times are in yours.
         label
             A note for yourself, shown in lists of links.
         views
@@ -169,7 +168,7 @@ class Published(Shareable, HasImageUrl):
             raise InvalidInput(f"Unknown audience {audience!r:.40}. Use one of {', '.join(AUDIENCES)}.")
         options = {"label": label, "views": views, "version": version, "audience": audience}
         people = {"users": _names(users, "users"), "groups": _names(groups, "groups")}
-        return self._create_link({"expires": _check_expiry(expires), **options, **people})
+        return self._create_link({"expires": expires, **options, **people})
 
     def set_source_figure(self, figure: Any) -> None:
         """Keep a weak reference to the matplotlib figure, to close it if it would be displayed twice."""
@@ -256,12 +255,6 @@ class Published(Shareable, HasImageUrl):
             names = ("width", "height", "dpi", "display_width", "display_height")
             return EncodedImage(entry["mimetype"], data, **{name: entry.get(name) for name in names})
         return None
-
-
-def _check_expiry(expires: object) -> str | float:
-    parse_expiry(expires, time.time())
-    assert isinstance(expires, (str, int, float))
-    return expires
 
 
 def _names(names: Iterable[str], argument: str) -> list[str]:

@@ -4,7 +4,7 @@ import { prefix } from "./api.js";
 const KINDS = [
   "figure.published", "figure.changed", "figure.deleted", "figure.restored",
   "dashboard.published", "dashboard.deleted", "dashboard.restored",
-  "plot.captured", "session.started", "session.ended", "live.offered", "live.changed", "live.gone",
+  "plot.captured", "session.started", "session.ended", "session.renamed", "live.offered", "live.changed", "live.gone",
   "live.refreshed", "live.progress",
 ];
 

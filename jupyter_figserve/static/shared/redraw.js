@@ -18,7 +18,7 @@ const RASTER = ["png", "jpg", "webp"];
 export function makeRedrawer(place, address, describe) {
   const frame = place.querySelector(".frame");
   const state = place.querySelector(".state");
-  const errorBox = place.querySelector(".error");
+  const errorBox = place.querySelector(".error:not([data-notice])");
   let timer = null;
   let drawing = false;
   let again = false;

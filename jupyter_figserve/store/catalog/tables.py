@@ -105,6 +105,7 @@ links = Table(
     Column("allowed", Text, nullable=False),
     Column("seen", Integer, nullable=False),
     Column("last_seen", Float),
+    Column("nonce", String, nullable=False),
     Index("links_of_target", "kind", "target"),
 )
 

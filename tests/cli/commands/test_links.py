@@ -40,6 +40,15 @@ def test_options_become_the_links_fields(shell, live_server):
     assert url.rpartition("/")[2] not in row
 
 
+def test_urls_are_printed_again(shell):
+    """Only when asked for."""
+    url = shell.run("link", "sales").lines[0]
+    assert url in shell.run("link", "sales", "--list", "--urls").lines[1]
+    (link,) = shell.run("link", "sales", "--list", "--urls", "--json").json()["links"]
+    assert link["url"] == url
+    assert "belongs to --list" in shell.run("link", "sales", "--urls", expect=2).err
+
+
 def test_json_has_the_snippets(shell):
     """JSON includes the snippets."""
     made = shell.run("link", "sales", "--json", "--expires", "never").json()

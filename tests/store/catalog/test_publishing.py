@@ -8,10 +8,11 @@ import pytest
 
 from jupyter_figserve.errors import Conflict, NotFound
 from jupyter_figserve.model.figures import sha256_hex
-from jupyter_figserve.model.links import FIGURE, Target, new_token
+from jupyter_figserve.model.links import FIGURE, Target
 from jupyter_figserve.model.quotas import PublishLimits, Quota
 from jupyter_figserve.store.catalog import events, links
 
+from ...tokens import new_token
 from ..making import START, assert_sound, draft, identity, link_to, publish, run, share
 
 

@@ -17,6 +17,7 @@ from ....store.store import Store
 from .subscriber import Subscriber
 
 PLOT_CAPTURED, SESSION_STARTED, SESSION_ENDED = "plot.captured", "session.started", "session.ended"
+SESSION_RENAMED = "session.renamed"
 _POLL_MILLISECONDS = 200
 OnEvent = Callable[[Event], Awaitable[None]]
 OnCommit = Callable[[], Awaitable[None]]

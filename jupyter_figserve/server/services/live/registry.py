@@ -151,6 +151,15 @@ class LiveRegistry:
         record = await self._store.live.find(live_id)
         return None if record is None else await self._find_detached(record) or LiveTarget(record, record.declaration)
 
+    def rename_notebook(self, old: str, new: str) -> None:
+        """Note that the notebook of some kernels has another path; the store has moved their records."""
+        for offered in self._offered.values():
+            for name, target in offered.items():
+                identity = target.record.identity
+                if identity.notebook == old:
+                    record = replace(target.record, identity=replace(identity, notebook=new))
+                    offered[name] = replace(target, record=record)
+
     def list_offered(self) -> list[LiveTarget]:
         """Return the live figures that kernels offer, the newest kernel's first."""
         open_ones = [kernel for kernel in reversed(list(self._offered)) if self.find_backend(kernel) is not None]

@@ -150,6 +150,13 @@ class LiveService:
         age = 0 if image.rendered >= asked else self._age(image)
         return LiveResult(make_etag(image, target.declaration, request), image, age)
 
+    async def find_last(self, target: LiveTarget, request: LiveRequest) -> LiveResult | None:
+        """Return the last good image for a request without a call, however old it is; None without one."""
+        last = await self.images.find_last(target.record.id, request)
+        if last is None:
+            return None
+        return LiveResult(f'"{last.digest}"', last, int(max(0.0, self._clock() - last.rendered)))
+
     def is_busy(self, target: LiveTarget) -> bool:
         queue = self._queues.get(target.queue_key)
         return queue is not None and queue.is_busy

@@ -9,6 +9,7 @@ from pathlib import Path
 from ....model.keys import KERNEL_SCOPES, Key, new_key
 from ....model.links import hash_secret
 from ..addresses import ServerAddresses
+from ..auth.signing_secrets import VARIABLE
 
 KERNEL_KEY_TTL = 2 * 86_400.0
 """Lifetime of a kernel's key, in seconds after its server last reported the kernel alive."""
@@ -77,4 +78,6 @@ def make_environment(
     if directory is not None:
         ours["KERNEL_FIGSERVE_PLOTS"] = str(directory)
     # A server that was started in a kernel of another server does not pass that server's variables on.
-    return {name: value for name, value in base.items() if not name.startswith("KERNEL_FIGSERVE_")} | ours
+    # Nor does a kernel need the server's signing secret.
+    kept = {name: value for name, value in base.items() if not name.startswith("KERNEL_FIGSERVE_") and name != VARIABLE}
+    return kept | ours

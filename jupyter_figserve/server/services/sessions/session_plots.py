@@ -20,6 +20,7 @@ from ....model.figures import FigureRecord
 from ....model.formats import FORMATS, Format, looks_like
 from ....model.queries import FigureQuery
 from ....model.sessions import Session
+from ....model.texts import to_nfc
 from ....store.files.blob_cache import BlobCache
 from . import captured_plots, safe_files
 from .plots import Plot, ReadablePlot, find_format
@@ -196,7 +197,7 @@ class SessionPlots:
             await asyncio.sleep(0)
 
     async def _find_published(self, kernel: str, path: str) -> ReadablePlot | None:
-        name, row = path.rpartition(".")[0], find_format(path)
+        name, row = to_nfc(path.rpartition(".")[0]), find_format(path)
         if row is None or not name or "/" in name:
             return None
         records, _ = await self._store.figures.list_page(FigureQuery(session=kernel, name=name), 1)

@@ -79,7 +79,7 @@ class DashboardBytesHandler(DashboardBase):
         _check_site(self)
         record = await self.get_owned_dashboard(dashboard_id)
         if suffix == "json":
-            self.write_json(await self.to_json(record))
+            self.write_json(await self.to_json(record), filename=f"{record.name}.json")
             return
         state = ControlState(await self.resolve(record), {})
         await send_preview(self, state, suffix, cache_control="private, no-cache", is_public=False)

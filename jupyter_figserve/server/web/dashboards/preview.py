@@ -10,7 +10,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from ....errors import FigServeError, InvalidInput
@@ -89,6 +89,7 @@ async def send_preview(
     cache_control: str,
     is_public: bool,
     before_call: Callable[[], None] | None = None,
+    before_send: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Finish the request with the preview image.
 
@@ -96,6 +97,8 @@ async def send_preview(
     ----------
     before_call
         Called before each call of a live figure; when it raises, the panel shows its name.
+    before_send
+        Called before the response, unless it is a 304 or a range.
 
     Raises
     ------
@@ -105,10 +108,11 @@ async def send_preview(
     if suffix != "png":
         raise InvalidInput("The preview image of a dashboard is a PNG. Use the suffix .png.")
     data = await handler.run_until_disconnect(_render(handler.context, state, before_call))
-    row, name = FORMATS["png"], f"{state.dashboard.record.id}.png"
-    handler.send_representation(
-        RepresentationResponse(row, sha256_hex(data), name, cache_control, data, is_public=is_public)
-    )
+    row, name = FORMATS["png"], f"{state.dashboard.record.name}.png"
+    response = RepresentationResponse(row, sha256_hex(data), name, cache_control, data, is_public=is_public)
+    if before_send is not None and handler.sends_full_body(response):
+        await before_send()
+    handler.send_representation(response)
 
 
 async def _render(context: AppContext, state: ControlState, before_call: Callable[[], None] | None) -> bytes:

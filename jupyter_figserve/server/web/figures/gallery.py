@@ -18,6 +18,7 @@ from ....model.dashboards import FIGURE, DashboardRecord, PanelSpec
 from ....model.figures import FigureRecord, Representation
 from ....model.formats import FORMATS, Format
 from ....model.keys import READ
+from ....model.places import strip_drive
 from ....model.queries import DashboardQuery, FigureQuery
 from ....model.sessions import Session
 from ..context import AppContext
@@ -192,6 +193,7 @@ class GalleryHandler(AuthenticatedHandler):
 
     def _read_query(self) -> GalleryQuery:
         query = GalleryQuery(**{name: self.get_query_argument(name, "") for name in GalleryQuery.__dataclass_fields__})
+        query = replace(query, notebook=strip_drive(query.notebook))
         if query.show not in (*SHOWS, ""):
             raise InvalidInput(f"show={query.show[:40]!r}: expected one of {', '.join(SHOWS)}.")
         scope = (query.scope or self.context.config.scope) if query.notebook else ""

@@ -85,6 +85,8 @@ class FiguresHandler(StreamingUploadHandler):
 
     async def _read_filter(self) -> FigureQuery:
         given = {name: self.get_query_argument(name, None) for name in _FILTERS}
+        given |= {name: self.find_name(name) for name in ("name", "q")}
+        given["notebook"] = self.find_notebook()
         if given["here"] is not None:
             here = await self.make_identity("here")
             return FigureQuery(
@@ -189,14 +191,15 @@ class FigureBytesHandler(AuthenticatedHandler):
     async def send(self, record: FigureRecord, suffix: str) -> None:
         """Send a figure in a format."""
         if suffix == "json":
-            self.write_json(figure_json(await self.context.source_checker.checked(record, API_PATIENCE), self.base))
+            record = await self.context.source_checker.checked(record, API_PATIENCE)
+            self.write_json(figure_json(record, self.base), filename=f"{record.name}.json")
             return
         is_pinned = "version" in self.request.query_arguments
         self.send_representation(await self._find_or_render(record, get_format(suffix), is_pinned=is_pinned))
 
     async def _find_or_render(self, record: FigureRecord, row: Format, *, is_pinned: bool) -> RepresentationResponse:
         """Return the response; one with a pinned version never changes."""
-        context, options, filename = self.context, self.draw_options(row), f"{record.id}.{row.name}"
+        context, options, filename = self.context, self.draw_options(row), f"{record.name}.{row.name}"
         stored, cache_control = find_stored(record, row, options), "private, no-cache"
         if stored is None:
             record = await context.source_checker.recheck_fault(record)

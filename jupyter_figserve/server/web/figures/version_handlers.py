@@ -8,6 +8,7 @@ from tornado import web
 
 from ....errors import InvalidInput
 from ....model.keys import PUBLISH
+from ....model.query_names import is_ignored
 from ....model.texts import validate_single_line
 from ...services.figures.upload import parse_image
 from ..http.query import parse_json_object
@@ -22,7 +23,7 @@ class VersionUploadHandler(StreamingUploadHandler):
     """Base of the handlers of uploads to an existing version."""
 
     def read_query(self) -> dict[str, str]:
-        names = [name for name in self.request.query_arguments if name[:1] != "_" and name != "token"]
+        names = [name for name in self.request.query_arguments if not is_ignored(name)]
         return {name: self.get_query_argument(name)[:_LIBRARY_LENGTH] for name in names}
 
 

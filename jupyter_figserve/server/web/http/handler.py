@@ -16,6 +16,7 @@ from ....model.figures import FigureRecord
 from ....model.formats import FORMATS, Format
 from ....model.rendering import DrawOptions
 from ...services.addresses import PublicBase
+from ...services.hosts import normalize_netloc
 from ...services.rendering.request import SIZE_FIELDS, parse_size
 from ..context import AppContext
 from . import security_headers
@@ -78,6 +79,7 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
     def initialize(self) -> None:
         """Redact before anything can fail: an unknown method is rejected and logged without ``prepare``."""
         self.redact()
+        self.read_query_names()
 
     def redact(self) -> None:
         """Keep secrets in the URL out of the log lines of tornado, Jupyter and this package."""
@@ -99,7 +101,8 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
         """Check the ``Host`` header as Jupyter does; the result depends only on the name and is cached."""
         known, host = self.context.known_hosts, self.request.host
         if host not in known:
-            if not (self.context.addresses.is_own_host(host) or super().check_host()):
+            addresses = self.context.addresses
+            if not (addresses.is_own_host(host) or addresses.is_local_host(host) or super().check_host()):
                 return False
             if len(known) < _MAX_KNOWN_HOSTS:
                 known.add(host)
@@ -143,12 +146,14 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
         # A form sends its empty fields too.
         return parse_size({name: value for name, value in given.items() if value}, row.name, self.context.config)
 
-    def write_json(self, data: Any, status: int = 200) -> None:
-        """Finish the request with JSON."""
+    def write_json(self, data: Any, status: int = 200, *, filename: str | None = None) -> None:
+        """Finish the request with JSON; ``filename`` names it where the query asks for a download."""
         for name, value in security_headers.JSON_HEADERS.items():
             if name not in self._headers:
                 self._headers[name] = value
         self.set_status(status)
+        if filename is not None:
+            self.name_download(filename)
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.finish(json.dumps(data, ensure_ascii=False))
 
@@ -181,7 +186,8 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
 
     def csp_frame_sources(self, *folders: str) -> str:
         """Return the sources of ``frame-src`` for frames below these paths of ours."""
-        hosts = {self.request.host + self.context.addresses.prefix, self.base.url.partition("://")[2]}
+        own = normalize_netloc(self.request.host, self.request.protocol)
+        hosts = {own + self.context.addresses.prefix, self.base.url.partition("://")[2]}
         return " ".join(sorted(f"{host}/{folder}/" for host in hosts for folder in folders))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:

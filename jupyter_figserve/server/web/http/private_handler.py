@@ -60,8 +60,7 @@ class AuthenticatedHandler(FigServeHandler):
 
     def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
         """Check the ``Origin`` header as Jupyter does; ``public_url`` is allowed too, behind a proxy."""
-        own = self.context.addresses.public_origin
-        return (own is not None and self.request.headers.get("Origin") == own) or super().check_origin()
+        return self.context.addresses.is_own_origin(self.request) or super().check_origin()
 
     def _check_csrf(self) -> None:
         """Reject requests that a page of another site makes with the user's cookie."""

@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 from typing import Any
+from urllib.parse import quote
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
@@ -146,7 +147,7 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
         addresses = {
             record.name: {
                 "id": record.id,
-                "url": f"{url}/live/{kernel}/{record.name}",
+                "url": f"{url}/live/{kernel}/{quote(record.name)}",
                 "lasting_url": f"{url}/live/f/{record.id}",
             }
             for record in records

@@ -16,6 +16,7 @@ from ....errors import CodeFailed, FigServeError, Forbidden, InvalidInput, NotFo
 from ....model.formats import get_live_format
 from ....model.keys import PUBLISH, READ
 from ....model.links import LIVE, Target
+from ....model.texts import to_nfc
 from ...services.auth.credentials import Principal
 from ...services.live.freezing import freeze
 from ...services.live.registry import LiveTarget
@@ -43,6 +44,7 @@ class LiveHandler(AuthenticatedHandler):
         NotFound
             When there is none, or it is another owner's.
         """
+        name = to_nfc(name)
         target = await self.context.live.find(session_id, name)
         if target is None:
             kernel = (await self.context.plots.get_session(session_id)).id
@@ -85,7 +87,7 @@ class LiveHandler(AuthenticatedHandler):
     async def send(self, target: LiveTarget, suffix: str) -> None:
         row, query = get_live_format(suffix), self.read_query()
         if suffix == "json" and asks_for_record(query, target, self.context.live.forms):
-            self.write_json(await self.describe(target))
+            self.write_json(await self.describe(target), filename=f"{target.record.name}.json")
             return
         request = parse_live_request(query, target.declaration, target.declaration.parameters, row)
         is_framed, responder = asks_for_frame(query, row), LiveResponder(self, target, row)
@@ -137,7 +139,7 @@ class LiveHandler(AuthenticatedHandler):
             is_paused=self.is_cross_site,
             min_refresh=self.context.config.min_refresh_seconds,
         )
-        self.set_status(400 if page.error else 200)
+        self.set_status(page.status)
         self.set_xsrf_cookie()
         self.write_page(
             "live/live.html",

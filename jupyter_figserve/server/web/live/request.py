@@ -17,6 +17,8 @@ RATIO_PARAMETER = "_density"
 """The device pixel ratio that an image is for."""
 FORMAT_PARAMETER = "_format"
 """The format in which a page shows a live figure."""
+LAST_PARAMETER = "_last"
+"""Asks for the last good image, which needs no call, where there is one."""
 _MAX_SIZES = {"width": 10_000, "height": 10_000, "dpi": 1_200}
 
 

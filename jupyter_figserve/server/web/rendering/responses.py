@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from ....model.figures import EncodedImage, sha256_hex
 from ....model.rendering import ALL, RenderResult
+from ....model.texts import slug
 from ...services.rendering.request import RenderRequest, get_render_format
 from ..http import security_headers
 from ..http.handler import FigServeHandler
@@ -81,7 +82,8 @@ def image_response(
     """Return the first image of a result as a response."""
     data, row = result.images[0].data, get_render_format(request.options.format)
     digest = sha256_hex(data)
-    return RepresentationResponse(row, digest, f"{digest[:16]}.{row.name}", cache_control, data, is_public=is_public)
+    name = f"{slug(result.title) or 'figure'}.{row.name}"
+    return RepresentationResponse(row, digest, name, cache_control, data, is_public=is_public)
 
 
 def _cache_control(request: RenderRequest) -> str:

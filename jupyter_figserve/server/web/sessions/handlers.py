@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import quote
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
@@ -29,6 +28,8 @@ HERE = "here"
 _MARK_TIMEOUT_SECONDS = 3.0
 _MAX_MARK_LENGTH = 64
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_FLAGS = ("", "0", "1", "false", "true", "no", "yes")
+"""Values of ``download`` that are no name."""
 
 
 class SessionHandler(AuthenticatedHandler):
@@ -67,7 +68,7 @@ class SessionsHandler(AuthenticatedHandler):
         store, base = self.context.store, self.base
         found, next_cursor = await store.sessions.list_page(
             self.principal.owner_filter,
-            notebook=self.get_query_argument("notebook", None),
+            notebook=self.find_notebook(),
             alive=self.get_query_argument("alive", "") not in ("", "0"),
             limit=self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT,
             cursor=self.get_query_argument("cursor", None),
@@ -180,11 +181,10 @@ class PlotHandler(SessionHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, session_id: str, path: str) -> None:
-        download = self.get_query_argument("download", None)
-        name = None if download is None else check_name(download)
+        name = self._read_download_name()
         session = await self.get_owned_session(session_id)
         readable = await self.context.plots.get(session.id, path)
-        if readable.format is FORMATS["html"] and name is None and self._prefers_frame():
+        if readable.format is FORMATS["html"] and not self.wants_download and self._prefers_frame():
             self._write_frame(session, readable)
             return
         # Not read for a client that has it already.
@@ -196,11 +196,15 @@ class PlotHandler(SessionHandler):
             "private, no-cache",
             data,
             is_public=False,
-            is_download=name is not None,
         )
         self.send_representation(response)
 
     head = get
+
+    def _read_download_name(self) -> str | None:
+        """Return the name in ``download``, None for the plot's own."""
+        given = self.get_query_argument("download", "")
+        return check_name(given) if given.lower() not in _FLAGS else None
 
     def _prefers_frame(self) -> bool:
         """Whether the address is opened in a browser, rather than read by a program."""
@@ -231,4 +235,4 @@ def _make_filename(readable: ReadablePlot, name: str | None) -> str:
         name = readable.plot.path.rpartition("/")[2]
     elif not name.lower().endswith(suffix):
         name += suffix
-    return quote(name, safe="")
+    return name

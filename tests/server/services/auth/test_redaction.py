@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from jupyter_figserve.model.keys import new_key
-from jupyter_figserve.model.links import new_token
 from jupyter_figserve.server.services.auth.redaction import MAX_LENGTH, redact_message
+
+from ....tokens import new_token
 
 
 @pytest.mark.parametrize(

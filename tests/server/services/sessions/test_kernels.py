@@ -297,7 +297,14 @@ class TestRealKernel:
         await api("PATCH", "contents/Untitled.ipynb", {"path": "bears.ipynb"})
         reader = context.store.catalog.reader
         await until(lambda: figures.find(reader, first["id"]).identity.notebook == "bears.ipynb")
-        await api("PATCH", f"sessions/{session['id']}", {"path": "bears.ipynb"})
+        # Lists of sessions show the new name, although the kernel has not published since.
+        assert sessions.find(reader, kernel).notebook == "bears.ipynb"
+        # With jupyter_collaboration, front ends name the same file in another way.
+        await api("PATCH", f"sessions/{session['id']}", {"path": "RTC:bears.ipynb"})
+        for notebook in ("bears.ipynb", "RTC:bears.ipynb"):
+            assert [one["id"] for one in (await owner.get("/api/figures", notebook=notebook)).json()["figures"]]
+            (found,) = (await owner.get("/api/sessions", notebook=notebook)).json()["sessions"]
+            assert (found["id"], found["notebook"]) == (kernel, "bears.ipynb")
         second = await client.publish(data=png(grey=1))
         assert (second["id"], second["notebook"], second["version"]) == (first["id"], "bears.ipynb", 2)
 

@@ -169,7 +169,7 @@ class TestBytes:
         answer = await owner.get(f"/plots/a-session/x.{format}")
         assert (answer.status, answer.body) == (200, data)
         assert answer.mimetype == ("image/svg+xml" if format == "svgz" else mimetype)
-        assert answer.headers["Content-Disposition"] == f"inline; filename*=UTF-8''x.{format}"
+        assert answer.headers["Content-Disposition"] == f"inline; filename=\"x.{format}\"; filename*=UTF-8''x.{format}"
         assert answer.headers["Cache-Control"] == "private, no-cache"
 
     @pytest.mark.parametrize("name", ["x.jpeg", "X.JPG", "x.Jpg"])
@@ -259,17 +259,18 @@ class TestBytes:
         ("asked", "saved"),
         [
             ("bears", "bears.png"), ("bears.png", "bears.png"), ("Bears 2026.PNG", "Bears%202026.PNG"),
-            ("x.svg", "x.svg.png"), ("Bären", "B%C3%A4ren.png"),
+            ("x.svg", "x.svg.png"), ("1", "cell-1.png"), ("Bären", "B%C3%A4ren.png"),
         ],
     )  # fmt: skip
     async def test_download(self, owner, session, asked, saved):
         """It is saved under the requested name, with the format's suffix."""
         session.show(png())
         answer = await owner.get("/plots/a-session/cell-1.png", download=asked)
-        assert answer.headers["Content-Disposition"] == f"attachment; filename*=UTF-8''{saved}"
+        assert answer.headers["Content-Disposition"].startswith("attachment; filename=")
+        assert answer.headers["Content-Disposition"].endswith(f"; filename*=UTF-8''{saved}")
 
     @pytest.mark.parametrize(
-        "asked", ["", "../x", "a/b", "x\r\nSet-Cookie: a=b", 'x"; y', "\u202egnp", ".x", "con", "x" * 200]
+        "asked", ["../x", "a/b", "x\r\nSet-Cookie: a=b", 'x"; y', "\u202egnp", ".x", "con", "x" * 200]
     )
     async def test_download_names_keep_to_the_grammar(self, owner, session, asked):
         """400, and the name is in no header."""

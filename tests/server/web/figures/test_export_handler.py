@@ -38,7 +38,7 @@ async def test_all_of_the_owner(owner):
         assert "They rise" in file.read("index.html").decode()
     assert answer.headers["X-Figserve-Figures"] == "2"
     assert int(answer.headers["X-Figserve-Bytes"]) == len(png(grey=2)) + len(HTML)
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="figures.zip"'
+    assert answer.headers["Content-Disposition"] == "attachment; filename=\"figures.zip\"; filename*=UTF-8''figures.zip"
 
 
 async def test_of_a_session(owner, stranger, make_key):

@@ -37,13 +37,13 @@ class AnyTarget(LinkTarget):
 
 def parse(body: dict[str, Any], *, max_age: float | None = None, takes_audiences: bool = False) -> Link:
     shown = AnyTarget(takes_audiences=takes_audiences)
-    return LinkParser(max_age, NOW).parse_new(body, shown, TARGET, "hash")
+    return LinkParser(max_age, NOW).parse_new(body, shown, TARGET)
 
 
 def test_defaults():
     """A link lives 30 days, is open and has no label."""
     link = parse({})
-    assert (link.target, link.token_hash, link.created) == (TARGET, "hash", NOW)
+    assert (link.target, link.token_hash, link.created) == (TARGET, "", NOW)
     assert (link.expires, link.label, link.paused) == (NOW + 30 * DAY, "", False)
 
 
