@@ -22,9 +22,7 @@ def render(
     timeout: float | str | None = None,
     seed: int | None = None,
 ) -> bytes:
-    """Return the image that ``code`` draws in the server's sandbox; with ``figure="all"``, a zip of all images.
-
-    The server's notices, such as missing glyphs, are warnings.
+    """Return the image that ``code`` draws in the server's sandbox, and warn of missing glyphs and the like.
 
     Parameters
     ----------
@@ -37,7 +35,7 @@ def render(
     tight
         Crop or extend the image to its content.
     figure
-        Number of the figure; None is that of the last expression, else the current one.
+        Number of the figure; None is that of the last expression, else the current one; ``"all"`` is a zip of all.
     timeout
         Seconds, or a duration such as ``"20s"``; None is the server's default.
     seed
