@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ...errors import FigServeError
+from .bounded_queue import Claim
+from .callers import OWNER, Caller
 
 logger = logging.getLogger("jupyter_figserve")
 T = TypeVar("T")
@@ -27,6 +29,7 @@ class _SharedCall(Generic[T]):
     """
 
     task: asyncio.Task[T]
+    claim: Claim
     waiters: int = 0
     is_committed: bool = False
 
@@ -75,13 +78,20 @@ class SingleFlight(Generic[T]):
         """Whether ``run`` would start no call for this key now."""
         return key in self._calls or self._find_recent(key) is not None
 
-    async def run(self, key: Hashable, call: Callable[[], Awaitable[T]]) -> T:
-        """Return what ``call`` returns, or join the call of the same key that is under way."""
+    async def run(self, key: Hashable, call: Callable[[Claim], Awaitable[T]], caller: Caller = OWNER) -> T:
+        """Return what ``call`` returns, or join the call of the same key that is under way.
+
+        Parameters
+        ----------
+        call
+            Called with a claim, which has the highest priority of all callers that wait for it.
+        """
         recent = self._find_recent(key)
         if recent is not None:
             recent.last_used = _now()
             return recent.result
-        shared = self._calls.get(key) or self._start(key, call)
+        shared = self._calls.get(key) or self._start(key, call, Claim(caller))
+        shared.claim.raise_to(caller)
         shared.waiters += 1
         try:
             return await asyncio.shield(shared.task)
@@ -96,11 +106,11 @@ class SingleFlight(Generic[T]):
         """
         self._calls[key].is_committed = True
 
-    def _start(self, key: Hashable, call: Callable[[], Awaitable[T]]) -> _SharedCall[T]:
+    def _start(self, key: Hashable, call: Callable[[Claim], Awaitable[T]], claim: Claim) -> _SharedCall[T]:
         async def run() -> T:
-            return await call()
+            return await call(claim)
 
-        shared = _SharedCall(asyncio.create_task(run()))
+        shared = _SharedCall(asyncio.create_task(run()), claim)
         self._calls[key] = shared
         shared.task.add_done_callback(lambda _: self._finish(key, shared))
         return shared

@@ -14,10 +14,12 @@ from tornado.ioloop import IOLoop
 from ....errors import FigServeError, TooManyRequests, Unavailable, UnsupportedType
 from ....model.live import LiveRequest
 from ....model.times import Clock
+from ..callers import OWNER, Caller
 from .backend import KernelUnavailable, LiveBackend
 from .call_queue import CallQueue
 from .control_channel import ControlChannels
 from .data_versions import DataVersions
+from .detached import SandboxBackend
 from .forms import LiveForms
 from .image_cache import CachedImage, StaleImageCache
 from .registry import PROGRESS, LiveRegistry, LiveTarget
@@ -39,12 +41,15 @@ class LiveLimits:
         Age up to which a stale image is served; None for any age.
     max_detached_running
         Calls of one detached function running at once.
+    max_share
+        Calls of one kernel or detached function that may wait for one link.
     """
 
     max_calls: int = 16
     max_seconds: float = 60.0
     max_stale_seconds: float | None = None
     max_detached_running: int = 1
+    max_share: int = 4
 
 
 class LiveService:
@@ -108,6 +113,7 @@ class LiveService:
         known_etags: Sequence[str] = (),
         no_cache: bool = False,
         before_call: Callable[[], None] | None = None,
+        caller: Caller = OWNER,
     ) -> LiveResult:
         """Return the image that a request asks for.
 
@@ -119,6 +125,8 @@ class LiveService:
             Whether to call the function even if the cache has its image.
         before_call
             Called before the kernel is; an exception that it raises counts as the kernel's.
+        caller
+            Whose turn in the kernel's queue the call takes.
 
         Raises
         ------
@@ -136,7 +144,7 @@ class LiveService:
         try:
             if before_call is not None and target.backend is not None and not self.would_coalesce(target, request):
                 before_call()
-            image = await self._call(target, request, cached)
+            image = await self._call(target, request, cached, caller)
         except (Unavailable, TooManyRequests) as error:
             return await self._find_stale(target, request, error)
         return LiveResult(make_etag(image, target.declaration, request), image)
@@ -186,8 +194,12 @@ class LiveService:
             return LiveResult(make_etag(cached, declaration, request), cached, max(1, int(age)))
         return None
 
-    async def _call(self, target: LiveTarget, request: LiveRequest, cached: CachedImage | None) -> CachedImage:
+    async def _call(
+        self, target: LiveTarget, request: LiveRequest, cached: CachedImage | None, caller: Caller
+    ) -> CachedImage:
         backend = target.backend
+        if isinstance(backend, SandboxBackend):
+            backend = backend.on_behalf_of(caller)
         if backend is None:
             raise KernelUnavailable
         if target.kernel and self._on_call is not None:
@@ -197,13 +209,13 @@ class LiveService:
             return await self._call_backend(backend, target, request, cached)
 
         timeout = min(target.declaration.timeout, self.limits.max_seconds)
-        return await self._get_queue(target).run(_call_key(target, request), call, timeout)
+        return await self._get_queue(target).run(_call_key(target, request), call, timeout, caller)
 
     def _get_queue(self, target: LiveTarget) -> CallQueue[CachedImage]:
         key, limits = target.queue_key, self.limits
         if key not in self._queues:
             running, callee = (1, "kernel") if target.kernel else (limits.max_detached_running, "function")
-            self._queues[key] = CallQueue(limits.max_calls, running, callee)
+            self._queues[key] = CallQueue(limits.max_calls, running, callee, limits.max_share)
         return self._queues[key]
 
     async def _call_backend(

@@ -11,6 +11,7 @@ from ....model.formats import get_live_format
 from ....model.live import LiveDeclaration, LiveRequest
 from ....model.parameters import SIZES, Parameters
 from ...services.auth.redaction import redact_message
+from ...services.callers import stranger
 from ...services.links.resolver import LinkNotFound
 from ...services.live.registry import LiveTarget
 from ...services.live.watchers import LiveWatcher
@@ -70,7 +71,9 @@ class PublicLiveFigure:
         request = parse_public_request(self.grant, target.declaration, query, row.name, widths)
         is_framed, responder = asks_for_frame(query, row), LiveResponder(handler, target, row)
         known = [] if is_framed else handler.known_etags()
-        rendering = context.live.render(target, request, known_etags=known, before_call=self._count_call)
+        rendering = context.live.render(
+            target, request, known_etags=known, before_call=self._count_call, caller=stranger(self.link_id)
+        )
         try:
             result = await handler.run_until_disconnect(rendering)
         except OutputInvalid as error:
