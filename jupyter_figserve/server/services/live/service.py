@@ -132,12 +132,9 @@ class LiveService:
         ------
         Unavailable
             When the kernel is gone, busy or too slow, and there is no stale image.
-        CodeFailed, OutputInvalid
-            When the function failed.
+        OutputInvalid
         """
-        cached = None if no_cache else self.images.find_in_memory(target.record.id, request.key)
-        if cached is not None and not _is_of(cached, target):
-            cached = None
+        cached = None if no_cache else self._find_cached(target, request)
         result = None if no_cache else self._find_fresh(target, request, cached, known_etags)
         if result is not None:
             return result
@@ -177,6 +174,10 @@ class LiveService:
         if self._control_channels is not None:
             self._control_channels.close()
         await self.images.flush()
+
+    def _find_cached(self, target: LiveTarget, request: LiveRequest) -> CachedImage | None:
+        cached = self.images.find_in_memory(target.record.id, request.key)
+        return cached if cached is not None and _is_of(cached, target) else None
 
     def _find_fresh(
         self, target: LiveTarget, request: LiveRequest, cached: CachedImage | None, known_etags: Sequence[str]
