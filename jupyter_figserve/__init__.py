@@ -88,7 +88,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _watch_cells() -> None:
-    """In a notebook, notice the figures that cells show and close; ``publish()`` without a figure takes the last."""
+    """Record the figures that cells show and close, of which ``publish()`` without a figure takes the last."""
     from .kernel.client.front_end import find_shell
     from .kernel.figures import shown_figures
 

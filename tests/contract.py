@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from jupyter_figserve.model.link_addresses import parse_link_address
 from jupyter_figserve.server.web.http.templates import PACKAGE
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
@@ -51,7 +52,7 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def sample(path: str) -> str:
-    """A path template with something in the place of each parameter."""
+    """A path template with a sample for each parameter."""
     return _PARAMETER.sub(lambda match: SAMPLES.get(match[1], "abc123"), path)
 
 
@@ -59,6 +60,15 @@ def find_path(path: str) -> str | None:
     """The template of a path below our prefix; the one with the fewest parameters, then the longest, wins."""
     found = [template for template in document()["paths"] if _pattern(template).fullmatch(path)]
     return min(found, key=lambda template: (template.count("{"), -len(template)), default=None)
+
+
+def _without_additions(path: str) -> str:
+    """Return a path as it is documented: without what programs add to addresses, which is served too."""
+    address = parse_link_address(path.removeprefix("/f/")) if path.startswith("/f/") else None
+    if address is None:
+        return path.rstrip("/") or "/"
+    part = f"/{address.part}" if address.part else "/1-1" if address.name else ""
+    return f"/f/{address.token}{part}" + (f".{address.suffix}" if address.suffix else "")
 
 
 def check(method: str, path: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -69,7 +79,7 @@ def check(method: str, path: str, status: int, headers: Mapping[str, str], body:
     path
         Below our prefix, without the query.
     """
-    described = _response(method, path, status)
+    described = _response(method, _without_additions(path), status)
     _check_headers(described, headers)
     if method == "HEAD" or status in (204, 304):
         assert body == b"", f"{method} {path}: {status} has a body"
@@ -95,7 +105,7 @@ def check_schema(schema: Mapping[str, Any] | str, value: Any) -> None:
 
 
 def _response(method: str, path: str, status: int) -> dict[str, Any]:
-    """What the document says of this status; off its paths all is 404, and off their methods 405 for who may ask."""
+    """The document's response for this status; other paths are 404, and other methods 405 for authorized callers."""
     template = find_path(path)
     item = document()["paths"].get(template, {})
     operation = item.get(method.lower())

@@ -73,10 +73,10 @@ def overhanging():
 
 
 def constrained():
-    figure, grid = plt.subplots(2, 2, layout="constrained")
-    for axes in grid.flat:
+    figure, grid = plt.subplots(1, 2, layout="constrained")
+    for axes in grid:
         axes.set(title="panel", xlabel="x\nbelow", ylabel="y")
-    figure.colorbar(grid[0, 0].imshow(numbers(4, 4)), ax=grid)
+    figure.colorbar(grid[0].imshow(numbers(4, 4)), ax=grid)
     return figure
 
 

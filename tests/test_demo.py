@@ -63,7 +63,7 @@ def test_the_exit_option_ends_the_demo(demo_environment, tmp_path):
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("kind", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.nightly)])
 def test_the_demo_serves_until_it_is_interrupted(kind, demo_environment, tmp_path):
     """The link works while the demo runs; Ctrl-C or SIGTERM ends it, its server and its kernels."""
     process = subprocess.Popen(COMMAND, env=demo_environment, stdout=subprocess.PIPE, text=True)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from .conftest import MakeServer, require_program
-from .server.pictures import SVG, png
+from .server.sample_images import SVG, png
 
 RULES = Path(__file__).parent.parent / "deploy" / "nginx.conf"
 MAIN = """\
@@ -38,7 +38,7 @@ http {{
 
 
 class Address:
-    """A web server on loopback, asked without following redirects."""
+    """A client of a web server on loopback, without redirects."""
 
     def __init__(self, port: int, prefix: str = "") -> None:
         self.port, self.prefix = port, prefix

@@ -71,7 +71,7 @@ def test_optional_packages_may_be_missing(make_server, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_optional_imports_are_handled(name):
-    """What a plain installation lacks is imported in a ``try`` that names it."""
+    """Packages that a plain installation lacks are imported in a ``try`` that names them."""
     project = tomllib.loads((NOTEBOOKS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     required = {re.split(r"[^\w-]", each)[0].lower() for each in project["dependencies"]}
     known = {*sys.stdlib_module_names, *required, "IPython", "jupyter_figserve", "traitlets"}
@@ -87,7 +87,7 @@ def test_optional_imports_are_handled(name):
 
 
 def run(server, name: str, part: float = 1.0) -> str:
-    """Run a notebook in a new kernel, or the first part of its cells; return what it prints."""
+    """Run a notebook in a new kernel, or the first part of its cells; return its printed output."""
     notebook = json.loads((NOTEBOOKS / name).read_text(encoding="utf-8"))
     notebook["cells"] = notebook["cells"][: round(part * len(notebook["cells"]))]
     copy = server.root / name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -67,10 +68,13 @@ def _run(chosen: Command, options: object) -> int:
 def _message(error: Exception) -> str:
     """Return the error's message with advice for the command line."""
     from ..errors import NotConnected, Unauthorized
+    from ..kernel.client.connection_pool import FOR_KERNELS
 
     if isinstance(error, NotConnected) and getattr(error, "code", "") == "certificate":
-        return str(error).replace("Set KERNEL_FIGSERVE_CA to", "Use --ca-file with")
+        return str(error).partition(FOR_KERNELS)[0].replace("Set KERNEL_FIGSERVE_CA to", "Use --ca-file with")
     if isinstance(error, Unauthorized):
         create = "" if "keys create" in str(error) else " Create a key with `jupyter figserve keys create`."
         return f"{error}{create} Pass the key in FIGSERVE_API_KEY or with --key-file."
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"Nothing more can be written to {error.filename or 'the output'}: {error.strerror}."
     return str(error)

@@ -90,6 +90,21 @@ def format_time(stamp: str | None, default: str = "") -> str:
         return stamp
 
 
+def to_expiry(text: str) -> str:
+    """Return an expiry as the server reads it, with dates in the zone of this machine.
+
+    Raises
+    ------
+    InvalidDuration
+        It is malformed or in the past.
+    """
+    import time
+
+    from ..model.times import write_expiry
+
+    return write_expiry(text, time.time())
+
+
 def format_size(count: int) -> str:
     value = float(count)
     for unit in ("bytes", "kB", "MB"):

@@ -62,7 +62,7 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
 
 
 def _unknown_message(parser: argparse.ArgumentParser, word: str) -> str:
-    """Say which argument is unknown, with the closest option if there is one."""
+    """Return a message about an unknown argument, with the closest option if there is one."""
     if not word.startswith("-"):
         return f"Unexpected argument {word!r}."
     name = word.partition("=")[0]

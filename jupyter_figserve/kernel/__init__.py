@@ -1,1 +1,1 @@
-"""The notebook side: runs in the user's kernel, speaks HTTP to the server, imports nothing heavy until it is used."""
+"""The notebook side, in the user's kernel: talks HTTP to the server, and imports heavy libraries only when used."""

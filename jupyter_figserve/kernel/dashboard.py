@@ -10,7 +10,8 @@ from ..errors import Conflict, FigServeError, InvalidInput, NotConnected
 from ..model import dashboards, snippets
 from ..model.formats import get_format
 from ..model.places import check_collection
-from ..model.texts import NAME_LENGTH, check_name, slug
+from ..model.query_names import normalize_name
+from ..model.texts import MAX_NAME_LENGTH, check_name, slug
 from .client.batch_server import get_connection
 from .client.client import FigServeClient
 from .client.connection import Connection
@@ -116,7 +117,7 @@ class Dashboard(ShareableWithParameters):
 
     @property
     def url(self) -> str:
-        """Its page, which requires a login; ``share()`` makes a link that does not. None in a run without a server."""
+        """URL of its page, which requires a login; ``share()`` makes a link that does not. None without a server."""
         if self._record is None and self._offline is not None:
             return None  # type: ignore[return-value]  # only in a batch run without a server
         return str(self._published()["url"])
@@ -135,7 +136,7 @@ class Dashboard(ShareableWithParameters):
         name
             Identifies the dashboard within the notebook; None derives it from the title.
         collection
-            A lasting place for a dashboard of no notebook; its unpublished figures are published there too.
+            A permanent place for a dashboard without a notebook; its unpublished figures are published there too.
 
         Raises
         ------
@@ -250,7 +251,8 @@ class Dashboard(ShareableWithParameters):
 
     def _locked_values(self, lock: Mapping[str, Any]) -> dict[str, Any]:
         locked = {}
-        for name, value in lock.items():
+        for given, value in lock.items():
+            name = normalize_name(given)
             panel = next((panel for panel in self.panels if name in panel.parameters.names), None)
             if panel is None:
                 raise InvalidInput(f"No live panel has a parameter {name!r:.60} to lock.", code="unknown_parameter")
@@ -271,7 +273,7 @@ def _publish_panel(panel: LaidOutPanel, dashboard: str, collection: str | None) 
     try:
         if panel.kind == dashboards.LIVE or isinstance(panel.object, Published):
             return str(panel.object.id)
-        name = f"{dashboard[: NAME_LENGTH - len(panel.place) - 1]} {panel.place}"
+        name = f"{dashboard[: MAX_NAME_LENGTH - len(panel.place) - 1]} {panel.place}"
         if isinstance(panel.object, CapturedPlot):
             return panel.object.publish(name, alt=panel.given_alt).id
         format = "png" if panel.format in (None, "html") else panel.format

@@ -42,9 +42,17 @@ def _publish_cell(shell: Any, line: str, cell: str) -> Published | None:
         return None
     if options.quiet and options.share:
         raise _usage_error("Use either --share, which shows a link, or --quiet, which shows none.")
+    published = None
     with watching(shell, cell) as drawn:
-        result = _run(shell, cell)
-    published = _publish_result(result, drawn.find(shell.user_ns), options)
+        try:
+            result = _run(shell, cell)
+        except BaseException:
+            drawn.release()
+            raise
+    try:
+        published = _publish_result(result, drawn.find(shell.user_ns), options)
+    finally:
+        drawn.release(published and published.source_figure)
     if options.quiet:
         _show(published.bundle(with_link=False))
         return None

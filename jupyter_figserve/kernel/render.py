@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from .client.batch_server import get_connection
@@ -22,6 +23,8 @@ def render(
     seed: int | None = None,
 ) -> bytes:
     """Return the image that ``code`` draws in the server's sandbox; with ``figure="all"``, a zip of all images.
+
+    What its reader should know, such as missing glyphs, is a warning.
 
     Parameters
     ----------
@@ -45,7 +48,11 @@ def render(
     CodeFailed, OutputInvalid
         The code raises an exception, or draws no figure.
     """
-    return get_connection().client.post_for_bytes("api/renders", _fields(locals()))
+    fields = _fields(locals())
+    image, messages = get_connection().client.post_for_image("api/renders", fields)
+    for message in messages:
+        warnings.warn(message, stacklevel=2)
+    return image
 
 
 def render_url(

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import InvalidInput
-from .figures import Identity
+from .figures import Identified, Identity
 from .formats import INLINE_FORMATS
 from .parameters import Parameters
-from .texts import ALT_LENGTH, TITLE_LENGTH, validate_single_line
+from .texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH, validate_single_line
 
 THEMES = ("light", "dark")
 FIGURE, LIVE, TEXT = KINDS = ("figure", "live", "text")
 PANEL_FORMATS = (*(row.name for row in INLINE_FORMATS), "html")
-CAPTION_LENGTH = 500
-MARKDOWN_LENGTH = 50_000
+MAX_CAPTION_LENGTH = 500
+MAX_MARKDOWN_LENGTH = 50_000
 MAX_ROWS = 50
 MAX_PANELS = 100
 """Of one dashboard, in all its rows."""
@@ -76,13 +76,13 @@ class PanelSpec:
         Raises
         ------
         InvalidInput
-            Saying what is wrong, to be prefixed by the name of the panel.
+            With a message to be prefixed by the name of the panel.
         """
         if not isinstance(row, Mapping) or row.get("kind") not in KINDS:
             raise InvalidInput(f'its "kind" must be one of {", ".join(KINDS)}.')
         kind = row["kind"]
         share = _parse_share(row.get("share", 1))
-        caption = validate_single_line(row.get("caption"), "caption", CAPTION_LENGTH)
+        caption = validate_single_line(row.get("caption"), "caption", MAX_CAPTION_LENGTH)
         if kind == TEXT:
             return cls(kind, markdown=_parse_markdown(row.get("markdown")), share=share, caption=caption)
         target, alt, format = row.get(kind), _parse_alt(row.get("alt")), _parse_format(row.get("format"))
@@ -101,7 +101,7 @@ class PanelSpec:
 
 @dataclass(frozen=True)
 class Layout:
-    """The content of a dashboard: rows of panels, and how they look.
+    """The content of a dashboard: rows of panels, and their appearance.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ class Layout:
         """
         if not isinstance(row, Mapping):
             raise InvalidInput("A dashboard must be an object with a title and rows of panels.")
-        title = validate_single_line(row.get("title"), "title", TITLE_LENGTH)
+        title = validate_single_line(row.get("title"), "title", MAX_TITLE_LENGTH)
         theme, controls = row.get("theme"), row.get("controls")
         if not title:
             raise InvalidInput("Give the dashboard a title.")
@@ -158,7 +158,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class DashboardRecord:
+class DashboardRecord(Identified):
     """A dashboard in the catalog: the same one for every run of its notebook.
 
     Parameters
@@ -174,14 +174,6 @@ class DashboardRecord:
     session: str | None
     created: float
     updated: float
-
-    @property
-    def name(self) -> str:
-        return self.identity.name
-
-    @property
-    def owner(self) -> str:
-        return self.identity.owner
 
 
 def shared_controls(layout: Layout, parameters: Mapping[str, Parameters]) -> dict[str, list[str]]:
@@ -239,7 +231,7 @@ def _parse_rows(rows: Any) -> tuple[tuple[PanelSpec, ...], ...]:
 
 
 def _parse_alt(value: Any) -> str | None:
-    return None if value is None else validate_single_line(value, "alternative text", ALT_LENGTH)
+    return None if value is None else validate_single_line(value, "alternative text", MAX_ALT_LENGTH)
 
 
 def _parse_format(value: Any) -> str | None:
@@ -258,8 +250,8 @@ def _parse_share(value: Any) -> float:
 def _parse_markdown(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InvalidInput('"markdown" must be a string with text.')
-    if len(value) > MARKDOWN_LENGTH:
-        raise InvalidInput(f"its text has {len(value):,} characters; the limit is {MARKDOWN_LENGTH:,}.")
+    if len(value) > MAX_MARKDOWN_LENGTH:
+        raise InvalidInput(f"its text has {len(value):,} characters; the limit is {MAX_MARKDOWN_LENGTH:,}.")
     return value
 
 

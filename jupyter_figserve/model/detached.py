@@ -20,7 +20,7 @@ class Detached:
     live
         Id of the live figure.
     declaration
-        Of this very function: a kernel may have declared another one since.
+        Of this function; a kernel may have declared another one since.
     """
 
     live: str

@@ -14,7 +14,7 @@ DASHBOARD_PUBLISHED, DASHBOARD_DELETED, DASHBOARD_RESTORED = (
 
 @dataclass(frozen=True)
 class Event:
-    """What happened, and to what.
+    """An event with its subject.
 
     Parameters
     ----------

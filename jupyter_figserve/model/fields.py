@@ -39,7 +39,7 @@ def read_field(values: Mapping[str, object], name: str, default: Default, parse:
     Raises
     ------
     InvalidInput
-        The error of ``parse``, with the name and the value in front.
+        The error of ``parse``, prefixed with the name and the value.
     TooLarge
         The error of ``parse`` unchanged, as it names the limit.
     """

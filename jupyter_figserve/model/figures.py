@@ -105,9 +105,9 @@ class Version:
     Parameters
     ----------
     source_fault
-        Why the publisher could send no source, as a sentence; ``""`` if there is one, or nothing to say.
+        Why the publisher could send no source, as a sentence; ``""`` if there is one, or the reason is unknown.
     check
-        Whether the source could be rendered in the sandbox; None if it was not tried.
+        Whether the source could be rendered in the sandbox; None if it was not tested.
     """
 
     number: int
@@ -192,7 +192,7 @@ class Identity:
         The kernel that published, if there is neither a notebook nor a collection; else ``""``. Never a key: keys come
         and go, and their figures stay.
     collection
-        A lasting place that its owner named, for what has no notebook; else ``""``.
+        A permanent place that the owner named, for figures without a notebook; else ``""``.
     """
 
     owner: str
@@ -203,16 +203,10 @@ class Identity:
     collection: str = ""
 
 
-@dataclass(frozen=True)
-class FigureRecord:
-    """A named figure of one owner in one notebook, with its newest version, or the requested one."""
+class Identified:
+    """A record with an identity: a figure, a live figure or a dashboard."""
 
-    id: str
     identity: Identity
-    origin: str
-    created: float
-    updated: float
-    version: Version
 
     @property
     def name(self) -> str:
@@ -221,6 +215,18 @@ class FigureRecord:
     @property
     def owner(self) -> str:
         return self.identity.owner
+
+
+@dataclass(frozen=True)
+class FigureRecord(Identified):
+    """A named figure of one owner in one notebook, with its newest version, or the requested one."""
+
+    id: str
+    identity: Identity
+    origin: str
+    created: float
+    updated: float
+    version: Version
 
     @property
     def heading(self) -> str:

@@ -1,4 +1,4 @@
-"""What an HTML fragment contains and what it loads from elsewhere, found without rendering it. Any process."""
+"""Contents and external resources of an HTML fragment, found without rendering it. Any process."""
 
 from __future__ import annotations
 
@@ -75,20 +75,20 @@ class HtmlContent:
 
     @property
     def is_figure(self) -> bool:
-        """Whether it shows a picture or runs a script in a place on the page; a table or text is not a figure."""
+        """Whether it shows an image or runs a script in an element of the page; a table or text is not a figure."""
         if "table" in self.tags:
             return bool(self.tags & {"canvas", "iframe"})
         return bool(self.tags & _PARTS) or (self.has_script and bool(self.tags & _PLACES))
 
     @property
     def only_image(self) -> HtmlImage | None:
-        """Its image, if it contains nothing else."""
+        """The image of a fragment that contains nothing else, or None."""
         is_alone = len(self.images) == 1 and not self.has_text and not self.has_script
         return self.images[0] if is_alone and not (self.tags & (_PARTS | {"table"})) - {"img"} else None
 
     @property
     def is_empty_offline(self) -> bool:
-        """Whether nothing is left of it where it can load nothing."""
+        """Whether nothing of it remains in a frame that can load nothing."""
         if not self.scripts and not self.resources:
             return False
         has_own = any(image.source.startswith("data:") for image in self.images) or bool(

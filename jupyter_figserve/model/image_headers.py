@@ -1,6 +1,6 @@
 """Sizes and frame counts of raster images, read from their headers; no pixel is decoded. Any process.
 
-The bytes may be hostile: every reader runs in time linear in a bounded number of blocks, and answers None for what it
+The bytes may be hostile: every reader runs in time linear in a bounded number of blocks, and returns None for what it
 cannot read.
 """
 
@@ -24,7 +24,7 @@ _GIF_DEFAULT_DELAY = 0.1
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What the header of an image states.
+    """Properties stated in the header of an image.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Links as values: their tokens, their targets, and when they are open. Any process."""
+"""Links as values: how their tokens look, their targets, and when they are open. Any process."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from typing import Any
 from .texts import validate_single_line
 
 FIGURE, LIVE, DASHBOARD = TARGET_KINDS = ("figure", "live", "dashboard")
-LABEL_LENGTH = 200
+MAX_LABEL_LENGTH = 200
 DEFAULT_LINK_LIFE = "30d"
 VIEW_SECONDS = 600
 """Requests of one client within this time count as one view."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
-_LINK_URL = re.compile(r"(?:^|/)f/([A-Za-z0-9_-]{32})(?![A-Za-z0-9_-])")
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -37,10 +36,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Link:
-    """A capability URL; only the sha256 of its token is kept.
+    """A capability URL. Its token is kept as a sha256 and can be derived again from the signing secret.
 
     Parameters
     ----------
+    nonce
+        What its token was derived from, besides the secret and the id; "" for one that cannot be derived.
     expires
         Seconds since the epoch, None for never.
     version
@@ -69,6 +70,7 @@ class Link:
     allowed: tuple[str, ...] = ()
     seen: int = 0
     last_seen: float | None = None
+    nonce: str = ""
 
     def is_open(self, now: float) -> bool:
         """Whether the link is neither paused nor expired; only the store knows whether its views are used up."""
@@ -102,19 +104,8 @@ class Link:
         return cls(**known | {"target": target, "allowed": tuple(data["allowed"])})
 
 
-def new_token() -> str:
-    """Return a new token: 192 random bits as 32 URL-safe characters."""
-    return secrets.token_urlsafe(24)
-
-
 def is_token(text: str) -> bool:
     return _TOKEN.fullmatch(text) is not None
-
-
-def find_token(url: str) -> str | None:
-    """Return the token in the URL of a link, of its image or of its frame; None when there is none."""
-    match = _LINK_URL.search(url)
-    return match[1] if match else None
 
 
 def new_link_id() -> str:
@@ -127,7 +118,7 @@ def hash_secret(secret: str) -> str:
 
 
 def check_label(value: object) -> str:
-    return validate_single_line(value, "label", LABEL_LENGTH)
+    return validate_single_line(value, "label", MAX_LABEL_LENGTH)
 
 
 def random_id(length: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InvalidInput
-from .figures import Identity
+from .figures import Identified, Identity
 from .parameters import SIZES, Parameters
 from .texts import check_name
 
@@ -17,17 +17,18 @@ _TEXTS = ("description", "digest", "revision")
 _MAX_TEXT = 1_000
 _MAX_PARAMETERS = 100
 _MAX_WAIT = 600.0
+_MAX_CACHE = 366 * 86_400.0
 _MAX_REFRESH = 31 * 86_400.0
 _RATIO_FIELD = "density"
 """Name of ``device_pixel_ratio`` in messages between kernel and server."""
 RECORD_PARAMETER = "_record"
-"""Asks ``.json`` for the record of a live figure, whatever its function returns."""
+"""Query parameter with which ``.json`` returns the record of a live figure, even if its function returns data."""
 PICTURE, HTML_FORM, DATA_FORM = "picture", "html", "data"
 """Forms of a function's result; a function that gives only SVG, JPEG or WebP has the name of that format."""
 
 
 def shown_suffix(form: str | None, format: str | None = None) -> str:
-    """Return the suffix under which a page asks for a live figure: ``format`` if chosen, else as its form is."""
+    """Return the suffix that a page requests a live figure with: ``format`` if chosen, else that of its form."""
     if form == DATA_FORM:
         return "json"
     if format is not None:
@@ -48,15 +49,15 @@ class LiveDeclaration:
     timeout
         Seconds that a call may take.
     version
-        Version of the data, where it is a value; None where the kernel must be asked, or there is none.
+        Version of the data, if it is a constant; None if the kernel computes it, or there is none.
     digest
         Digest of the function's code, equal in other kernels.
     revision
-        Identifies this declaration; running its cell again makes another.
+        Identifies this declaration; running its cell again makes a new one.
     tight
         Whether images are cropped or extended to their content.
     refresh
-        Seconds after which open pages ask for a new image; None for never.
+        Seconds after which open pages refresh the image; None for never.
     refreshed
         Changes with each refresh: images from before it are out of date.
     """
@@ -98,10 +99,10 @@ class LiveDeclaration:
             texts["refreshed"] = str(row.get("refreshed") or "")[:_MAX_TEXT]
             sizes = tuple(name for name in SIZES if name in row["sizes"])
             version = None if row["version"] is None else str(row["version"])[:_MAX_TEXT]
-            cache, timeout = float(row["cache"]), min(float(row["timeout"]), _MAX_WAIT)
+            cache, timeout = min(float(row["cache"]), _MAX_CACHE), min(float(row["timeout"]), _MAX_WAIT)
             name, is_versioned = check_name(row["name"]), bool(row["is_versioned"])
             refresh = None if row.get("refresh") is None else min(float(row["refresh"]), _MAX_REFRESH)
-        except (TypeError, KeyError, ValueError, AttributeError) as error:
+        except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
             raise InvalidInput("This is not a valid declaration of a live figure.") from error
         if "." in name:
             raise InvalidInput(
@@ -115,7 +116,7 @@ class LiveDeclaration:
 
 
 @dataclass(frozen=True)
-class LiveFigureRecord:
+class LiveFigureRecord(Identified):
     """A live figure as the catalog stores it, the same for every kernel of its notebook."""
 
     id: str
@@ -124,22 +125,14 @@ class LiveFigureRecord:
     created: float
     updated: float
 
-    @property
-    def name(self) -> str:
-        return self.identity.name
-
-    @property
-    def owner(self) -> str:
-        return self.identity.owner
-
 
 DEVICE_PIXEL_RATIOS = (1, 2)
-"""Those that an image can be drawn for: usual screens, and hidpi ones."""
+"""Device pixel ratios that an image can be drawn for: 1, and 2 for HiDPI screens."""
 
 
 @dataclass(frozen=True)
 class LiveRequest:
-    """One image of a live figure, by what determines it.
+    """A request for an image of a live figure, with all that determines it.
 
     Parameters
     ----------
@@ -148,8 +141,8 @@ class LiveRequest:
     width, height
         Pixels at ``dpi`` for raster formats, at 96 to the inch for vector formats; None is the figure's own.
     device_pixel_ratio
-        Image pixels per CSS pixel, in raster formats of the figure's own size: 2 for hidpi screens. What cannot be
-        drawn so is drawn at 1.
+        Image pixels per CSS pixel, in raster formats of the figure's own size: 2 for hidpi screens. Other images
+        are drawn at 1.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -161,7 +154,7 @@ class LiveRequest:
 
     @property
     def key(self) -> str:
-        """Equal for requests that mean the same."""
+        """Equal for equivalent requests."""
         meaning = [self.arguments, self.format, self.width, self.height, self.dpi]
         text = json.dumps(meaning + ([] if self.device_pixel_ratio == 1 else [self.device_pixel_ratio]), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:40]

@@ -23,7 +23,7 @@ class NewVersion:
     """
 
     identity: Identity
-    payloads: tuple[EncodedImage, ...]
+    images: tuple[EncodedImage, ...]
     title: str = ""
     alt: str = ""
     caption: str | None = None
@@ -35,7 +35,7 @@ class NewVersion:
 
     def described(self, now: float) -> tuple[Version, list[tuple[str, bytes]]]:
         """The version that a draft makes, and its blobs by digest."""
-        parts = [(payload.to_representation(), payload.data) for payload in self.payloads]
+        parts = [(image.to_representation(), image.data) for image in self.images]
         held = [(part.digest, data) for part, data in parts]
         thumbnail = source = None
         if self.thumbnail is not None:

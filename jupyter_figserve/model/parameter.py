@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any, Literal
 
 from ..errors import InvalidInput
 from .scalars import READERS, Scalar, split_items, write_text
+from .texts import to_nfc
 
 Kind = Literal["str", "int", "float", "bool", "date", "datetime", "choice"]
 MAX_ITEMS = 10_000
@@ -35,7 +37,7 @@ class Parameter:
     many
         Whether the value is a list of ``kind``.
     is_optional
-        Whether the value may be None, which an empty text stands for.
+        Whether the value may be None, written as an empty text.
     choices
         Labels as they appear in URLs.
     values
@@ -57,6 +59,24 @@ class Parameter:
     minimum: Scalar = None
     maximum: Scalar = None
     step: float | None = None
+
+    @property
+    def is_well_formed(self) -> bool:
+        """Whether its fields have the types that they are declared with, which those of a message may not have."""
+        is_list = isinstance(self.default, (list, tuple))
+        defaults = list(self.default) if is_list else [self.default]
+        numbers = [n for n in (self.step, self.minimum, self.maximum) if isinstance(n, float)]
+        return (
+            self.kind in (*KIND_NAMES, "choice")
+            and all(isinstance(text, str) for text in (self.name, *self.choices))
+            and self.name.isidentifier()
+            and all(isinstance(one, Scalar) for one in (*defaults, *self.values, self.minimum, self.maximum))
+            and (self.default is None or self.is_required or is_list == self.many)
+            and len(self.values) in (0, len(self.choices))
+            and isinstance(self.step, (int, float, type(None)))
+            and all(math.isfinite(number) for number in numbers)
+            and all(self._is_bound(bound) for bound in (self.minimum, self.maximum))
+        )
 
     @property
     def allowed(self) -> str:
@@ -162,11 +182,22 @@ class Parameter:
                 raise ValueError
             return text
         if self.kind == "choice":
-            if text not in self.choices:
+            same = (choice for choice in self.choices if to_nfc(choice) == to_nfc(text))
+            found = text if text in self.choices else next(same, None)
+            if found is None:
                 raise ValueError
-            return text
+            return found
         value: Scalar = READERS[self.kind](text.strip())
         return value
+
+    def _is_bound(self, bound: Scalar) -> bool:
+        if bound is None or self.kind not in READERS or self.kind == "bool":
+            return True
+        try:
+            self._order(READERS[self.kind](write_text(bound)))
+        except (ValueError, OverflowError):
+            return False
+        return isinstance(bound, (int, float) if self.kind in ("int", "float") else str)
 
     def _order(self, value: Any) -> Any:
         """Return the sort key of a value; a time without a zone is taken as UTC."""

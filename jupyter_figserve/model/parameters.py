@@ -6,13 +6,14 @@ queries with them, so that an invalid value never reaches the kernel.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote
 
 from ..errors import InvalidInput
-from .parameter import KIND_NAMES, Parameter
+from .parameter import Parameter
+from .query_names import is_ignored, normalize_name
 
 SIZES = ("width", "height", "dpi")
 """Query names that set the size of a live figure, unless a parameter has the name."""
@@ -54,12 +55,19 @@ class Parameters:
         Raises
         ------
         InvalidInput
-            A name is unknown and does not start with ``_``, or a value is invalid or missing.
+            A name is unknown (with the code ``unknown_parameter``), or a value is invalid or missing.
         """
-        for name in query:
-            if name not in self.names and not name.startswith("_"):
-                raise self._unknown(name)
+        for name in self.unknown(query):
+            raise self._unknown(name)
         return self.complete({i.name: i.parse(query[i.name]) for i in self.items if query.get(i.name)})
+
+    def unknown(self, query: Iterable[str]) -> list[str]:
+        """Return the names in a query that no parameter has, except those that programs add to addresses."""
+        return [name for name in query if name not in self.names and not is_ignored(name)]
+
+    def describe_unknown(self, names: Sequence[str]) -> str:
+        """Return a sentence about names that no parameter has, "" for none."""
+        return self._unknown(names[0]).message if names else ""
 
     def check(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Validate JSON values and return them as ``parse`` would, without defaults.
@@ -69,6 +77,7 @@ class Parameters:
         InvalidInput
             A name is unknown, or a value is invalid.
         """
+        values = {normalize_name(name): value for name, value in values.items()}
         for name in values:
             if name not in self.names:
                 raise self._unknown(name)
@@ -81,7 +90,7 @@ class Parameters:
             for item in self.items
             if item.name in values and (item.is_required or values[item.name] != item.default)
         ]
-        return "&".join(f"{name}={quote(text, safe=',:')}" for name, text in pairs)
+        return "&".join(f"{quote(name)}={quote(text, safe=',:')}" for name, text in pairs)
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema (2020-12) of the object of all values."""
@@ -108,9 +117,9 @@ class Parameters:
             made = [
                 Parameter(**{**row, "choices": tuple(row["choices"]), "values": tuple(row["values"])}) for row in rows
             ]
-        except (TypeError, KeyError, ValueError) as error:
+        except (TypeError, KeyError, ValueError, OverflowError) as error:
             raise InvalidInput("The parameters of the live figure are malformed.") from error
-        if any(item.kind not in (*KIND_NAMES, "choice") or not item.name.isidentifier() for item in made):
+        if not all(item.is_well_formed for item in made) or len({item.name for item in made}) < len(made):
             raise InvalidInput("The parameters of the live figure are malformed.")
         return cls(tuple(made))
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import InvalidInput, InvalidName
 from .texts import check_name, validate_single_line
 
-NOTEBOOK_LENGTH = 1_000
+MAX_NOTEBOOK_LENGTH = 1_000
 DEFAULT_COLLECTION = "default"
 """The collection of what is published without a kernel, a notebook or a collection."""
+
+
+_COLLABORATION = re.compile(r"(?:RTC:)+/?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ NO_PLACE = Place()
 
 
 def read_place(fields: Mapping[str, object]) -> Place:
-    """Read ``collection`` or ``notebook``, the lasting place of a figure or a dashboard.
+    """Read ``collection`` or ``notebook``, the permanent place of a figure or a dashboard.
 
     Raises
     ------
@@ -58,6 +62,11 @@ def check_collection(name: object) -> str:
         raise InvalidName(error.message.replace("a figure's name", "a collection's name")) from None
 
 
+def strip_drive(path: str) -> str:
+    """Return the path of a notebook without ``RTC:``, the drive under which jupyter_collaboration opens it."""
+    return path[match.end() :] if (match := _COLLABORATION.match(path)) else path
+
+
 def check_notebook(path: object) -> str:
     """Validate the path of a notebook below the server's root directory, and return it as the server writes it.
 
@@ -66,7 +75,7 @@ def check_notebook(path: object) -> str:
     InvalidInput
         It is empty or too long, leaves the directory, or contains control characters.
     """
-    text = validate_single_line(path, "notebook's path", NOTEBOOK_LENGTH).strip("/")
+    text = strip_drive(validate_single_line(path, "notebook's path", MAX_NOTEBOOK_LENGTH)).strip("/")
     if not text or "\\" in text or any(part in ("", ".", "..") for part in text.split("/")):
         raise InvalidInput(
             f"{path!r:.60} is not the path of a notebook. Give it relative to the server's root directory, such as"

@@ -1,4 +1,4 @@
-"""``figserve.progress``: what a live function tells the page that waits for it. Any process; only a kernel listens."""
+"""``figserve.progress``: progress of a live call, shown on the waiting page. Any process; only a kernel listens."""
 
 from __future__ import annotations
 

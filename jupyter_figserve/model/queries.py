@@ -1,4 +1,4 @@
-"""What lists of figures and dashboards are asked for, and their pages. Any process."""
+"""Filters of lists of figures and dashboards, and their pages. Any process."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class FigureQuery:
 
     @property
     def is_narrow(self) -> bool:
-        """Whether an index finds the matches, which are few beside all figures of an owner."""
+        """Whether an index finds the matches, few among all figures of an owner."""
         return (
             self.running or self.session is not None or None not in (self.scope, self.notebook) or bool(self.collection)
         )
@@ -78,7 +78,7 @@ class Collection:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """Another figure, as a link to it needs it."""
+    """Name and title of another figure, for a link to it."""
 
     id: str
     heading: str

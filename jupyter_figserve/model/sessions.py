@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Session:
-    """One kernel's life, identified by the kernel's id.
+    """The life of a kernel, identified by the kernel's id.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is known about rendering a version's source again: the result of a try in the sandbox. Any process."""
+"""Whether a version's source can be rendered again: the result of a trial in the sandbox. Any process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ALL_FORMATS = "*"
 
 @dataclass(frozen=True)
 class SourceFault:
-    """Why a source cannot be rendered.
+    """The reason why a source cannot be rendered.
 
     Parameters
     ----------
@@ -39,6 +39,7 @@ PUBLIC_REASONS = {
     "no_sandbox": "This server cannot render figures.",
     "unchecked": "The server is still testing it. Reload the page in a moment.",
     "not_redrawable": "The figure was published without its source.",
+    "format_missing": "This server cannot write this format.",
     "failed": "This server cannot render the figure again.",
 }
 

@@ -1,4 +1,4 @@
-"""SVG documents as bytes: their encoding, their root element, and what a document type may declare. Any process.
+"""SVG documents as bytes: encoding, root element, and limits on document types. Any process.
 
 A document type may declare entities, as Illustrator writes them for its namespaces, as long as their expansion is
 bounded; it refers to no other file. Nothing is expanded here: browsers do that, and these are the bounds.
@@ -61,7 +61,7 @@ def to_utf8(data: bytes) -> bytes:
 
 
 def encode_text(text: str) -> bytes:
-    """Encode a document as UTF-8, with a declaration that says so if it has one."""
+    """Encode a document as UTF-8, with a matching declaration if it has one."""
     text = text.removeprefix("\ufeff").lstrip()
     return _DECLARATION.sub('<?xml version="1.0" encoding="UTF-8"?>\n', text, count=1).encode()
 
@@ -87,7 +87,7 @@ def check_svg(data: bytes) -> None:
     Raises
     ------
     InvalidInput
-        It declares something else than small internal entities and default attributes, with the code
+        It declares more than small internal entities and default attributes, with the code
         ``svg_entities``.
     TooLarge
         Its entities expand to more than ``MAX_EXPANDED_BYTES``.
@@ -135,7 +135,7 @@ def _end_of_preamble(text: str) -> int:
     try:
         return _read_subset(text, doctype.end())[0]
     except (InvalidInput, TooLarge):
-        # The root element is still told, so that the check of the document gives the reason.
+        # The root element is still returned, so that the check of the document reports the reason.
         return text.find("]>", doctype.end()) + 2 if "]>" in text else 0
 
 

@@ -1,4 +1,4 @@
-"""Names, titles and other texts of figures: what is accepted, and in which form it is kept. Any process."""
+"""Names, titles and other texts of figures: validation and normalization. Any process."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ import unicodedata
 
 from ..errors import InvalidInput, InvalidName
 
-NAME_LENGTH = 100
-TITLE_LENGTH = 300
-ALT_LENGTH = 2_000
-CAPTION_LENGTH = 1_000
+MAX_NAME_LENGTH = 100
+MAX_TITLE_LENGTH = 300
+MAX_ALT_LENGTH = 2_000
+MAX_CAPTION_LENGTH = 1_000
 _NAME = re.compile(r"[\w][\w .-]{0,99}")
 # Device names of Windows: the name of a figure becomes a file name in downloads and exports.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+
+
+def to_nfc(text: str) -> str:
+    """Return a text in NFC: Macs and some keyboards write accents as characters of their own."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def check_name(name: object) -> str:
@@ -24,21 +29,21 @@ def check_name(name: object) -> str:
     InvalidName
         It does not match ``[\\w][\\w .-]{0,99}``, or is the name of a device.
     """
-    text = unicodedata.normalize("NFC", name) if isinstance(name, str) else ""
+    text = to_nfc(name) if isinstance(name, str) else ""
     if not _NAME.fullmatch(text) or _DEVICES.fullmatch(text):
         raise InvalidName(
             f"{name!r:.60} cannot be a figure's name: use a letter or digit, then letters, digits, spaces, dots,"
-            f" hyphens and underscores, at most {NAME_LENGTH} characters."
+            f" hyphens and underscores, at most {MAX_NAME_LENGTH} characters."
         )
     return text
 
 
 def slug(title: str) -> str | None:
     """Derive a name from a title; None if no character of it is allowed in a name."""
-    text = unicodedata.normalize("NFC", title)
+    text = to_nfc(title)
     text = re.sub(r"[^\w .-]+", " ", text)
     text = re.sub(r"\s+", "-", text.strip())
-    text = re.sub(r"-{2,}", "-", text).lstrip(".-")[:NAME_LENGTH].rstrip(".- ")
+    text = re.sub(r"-{2,}", "-", text).lstrip(".-")[:MAX_NAME_LENGTH].rstrip(".- ")
     return text if text and _NAME.fullmatch(text) and not _DEVICES.fullmatch(text) else None
 
 

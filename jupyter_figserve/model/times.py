@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import date, datetime, timedelta, timezone
+from datetime import time as time_of_day
 
 from ..errors import InvalidDuration
 
@@ -13,15 +15,19 @@ Clock = Callable[[], float]
 """Returns seconds since the epoch; tests inject their own."""
 
 NEVER = "never"
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"([0-9]{1,9})\s*([smhdw])")
+_UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
+_DURATION = re.compile(r"\s*".join(rf"(?:([0-9]{{1,10}})\s*{unit})?" for unit in _UNITS))
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_END_OF_DAY = time_of_day(23, 59, 59)
 _MAX_SECONDS = 100 * 365 * 86_400
+_HOW_TO_WRITE = 'write it like "12h", "7d", "1h30m", a date such as "2026-12-31", or "never"'
 
 system_clock: Clock = time.time
 
 
 def parse_duration(text: str | float) -> float:
-    """Return the seconds of ``"90s"``, ``"20m"``, ``"12h"``, ``"7d"``, ``"2w"``, or of a number.
+    """Return the seconds of ``"90s"``, ``"20m"``, ``"12h"``, ``"7d"``, ``"2w"``, ``"1h30m"``, or of a number.
 
     Raises
     ------
@@ -32,36 +38,97 @@ def parse_duration(text: str | float) -> float:
     if isinstance(text, (int, float)) and not isinstance(text, bool):
         seconds = text
     elif isinstance(text, str) and (match := _DURATION.fullmatch(text.strip())):
-        seconds = float(match[1]) * _UNITS[match[2]]
+        seconds = float(
+            sum(int(count or 0) * unit for count, unit in zip(match.groups(), _UNITS.values(), strict=True))
+        )
     if seconds is None or not 0 < seconds <= _MAX_SECONDS:
         raise InvalidDuration(f'{text!r:.60} is not a duration; write it like "90s", "20m", "12h" or "7d".')
     return float(seconds)
 
 
 def parse_expiry(value: object, now: float) -> float | None:
-    """Return the time, in seconds since the epoch, of a duration, an RFC 3339 time or ``"never"`` (None).
+    """Return when something expires, in seconds since the epoch; None for never.
+
+    Parameters
+    ----------
+    value
+        A duration, a date (its end), an RFC 3339 time, or ``"never"``; dates and times without a zone are of this
+        process's zone.
 
     Raises
     ------
     InvalidDuration
-        The text is malformed, or the time is in the past or more than a hundred years ahead.
+        The text is malformed, a number has no unit, or the time is in the past or more than a hundred years ahead.
     """
-    if value == NEVER:
+    if not isinstance(value, str):
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        raise _without_unit(value) if is_number else _not_an_expiry(value)
+    text = value.strip()
+    if text == NEVER:
         return None
-    if isinstance(value, str) and "-" in value:
+    if _NUMBER.fullmatch(text):
+        raise _without_unit(value)
+    if text.startswith("-") and _DURATION.fullmatch(text[1:].strip()):
+        raise _in_the_past(value)
+    if "-" not in text:
         try:
-            end = datetime.fromisoformat(value.replace("Z", "+00:00"))
-        except ValueError as error:
-            raise InvalidDuration(f"{value!r:.60} is not an RFC 3339 time.") from error
-        stamp = (end if end.tzinfo else end.replace(tzinfo=timezone.utc)).timestamp()
-        if stamp <= now:
-            raise InvalidDuration(f"{value!r:.60} is in the past; give a future time.")
-        if stamp > now + _MAX_SECONDS:
-            raise InvalidDuration(f'{value!r:.60} is more than a hundred years ahead; use "never".')
-        return stamp
-    if isinstance(value, (str, int, float)):
-        return now + parse_duration(value)
-    raise InvalidDuration(f'{value!r:.60} is not a duration; write it like "12h", "7d" or "never".')
+            return now + parse_duration(text)
+        except InvalidDuration as error:
+            raise _not_an_expiry(value) from error
+    stamp = _parse_moment(text)
+    if stamp <= now:
+        raise _in_the_past(value)
+    if stamp > now + _MAX_SECONDS:
+        raise InvalidDuration(f'{value!r:.60} is more than a hundred years ahead; use "never".')
+    return stamp
+
+
+def write_expiry(value: object, now: float) -> str:
+    """Return an expiry as text that means the same in every zone, for a server that may be in another.
+
+    Parameters
+    ----------
+    value
+        As for ``parse_expiry``, or a ``timedelta``, a ``datetime`` (without a zone, of this process's), or a ``date``.
+
+    Raises
+    ------
+    InvalidDuration
+        See ``parse_expiry``.
+    """
+    if isinstance(value, timedelta):
+        seconds = math.ceil(value.total_seconds())
+        if seconds <= 0:
+            raise _in_the_past(str(value))
+        text = f"{seconds}s"
+    elif isinstance(value, date):
+        text = value.isoformat()
+    else:
+        text = value  # type: ignore[assignment]  # another type is refused next
+    stamp = parse_expiry(text, now)
+    return text.strip() if stamp is None or "-" not in text else str(rfc3339(stamp))
+
+
+def _parse_moment(text: str) -> float:
+    """Return the time of a date or a time, those without a zone in this process's."""
+    try:
+        if _DAY.fullmatch(text):
+            return datetime.combine(date.fromisoformat(text), _END_OF_DAY).astimezone().timestamp()
+        return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone().timestamp()
+    except (ValueError, OverflowError, OSError) as error:
+        raise _not_an_expiry(text) from error
+
+
+def _in_the_past(value: object) -> InvalidDuration:
+    return InvalidDuration(f"{value!r:.60} is in the past; give a future time.")
+
+
+def _without_unit(value: object) -> InvalidDuration:
+    return InvalidDuration(f"{value!r:.60} has no unit; {_HOW_TO_WRITE}.")
+
+
+def _not_an_expiry(value: object) -> InvalidDuration:
+    return InvalidDuration(f"{value!r:.60} is not a duration or a time; {_HOW_TO_WRITE}.")
 
 
 def rfc3339(stamp: float | None) -> str | None:

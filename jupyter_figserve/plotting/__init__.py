@@ -1,1 +1,1 @@
-"""From a plotting object to bytes, and a function run in isolation. Kernel and sandbox child."""
+"""Encoding of plotting objects, and isolated calls of functions. Kernel and sandbox child."""

@@ -1,4 +1,4 @@
-"""Images of a published figure that last: an SVG, or a PNG for dense screens, drawn from its source. Kernel.
+"""Archive images of a published figure: an SVG, or a PNG for HiDPI screens, drawn from its source. Kernel.
 
 They show what the author saw: the same process draws them, in the state that the figure was published in.
 """
@@ -17,7 +17,7 @@ from .canvas import own_canvas, rc
 from .clip_ids import with_reproducible_ids
 from .drawing_state import DrawingState
 from .encode import EncodedFigure, encode, hash_salt
-from .images import payload_of
+from .images import to_encoded_image
 from .isolation import isolated_call
 from .pickling import unpickle_state
 from .resolve import ResolvedFigure, find_figure
@@ -34,7 +34,7 @@ _SELF_CONTAINED: Mapping[str, Any] = {
 
 
 def draw_in_background(source: bytes, max_bytes: int) -> list[EncodedImage] | None:
-    """Draw the lasting images of a figure that this process has pickled, while other threads may draw.
+    """Draw the archive images of a figure that this process has pickled, while other threads may draw.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def draw_in_background(source: bytes, max_bytes: int) -> list[EncodedImage] | No
 
     Returns
     -------
-    None if what all threads share has changed since: setting it would change what the others draw.
+    None if state shared by all threads has changed since: restoring it would affect what the others draw.
     """
     state = unpickle_state(source)
     if not state.is_current:
@@ -73,15 +73,15 @@ def _draw_in_state(source: bytes, state: DrawingState, max_bytes: int) -> list[E
 
 
 def draw_if_unchanged(encoded: EncodedFigure, max_bytes: int) -> list[EncodedImage]:
-    """Draw the lasting images of a figure that could not be pickled; none if it no longer gives the encoded image."""
-    published, state = encoded.payloads[0], encoded.state
+    """Draw the archive images of a figure that could not be pickled; none if it no longer gives the encoded image."""
+    published, state = encoded.images[0], encoded.state
     found = find_figure(encoded.figure)
     assert found is not None
     assert state is not None
     found = replace(found, tight=state.tight)
     with state.applied():
         name = get_format_of_mimetype(published.mimetype).name
-        again = encode(found, (name,), dpi=state.dpi, with_thumbnail=False).payloads[0]
+        again = encode(found, (name,), dpi=state.dpi, with_thumbnail=False).images[0]
         return draw_lasting(found, state.dpi, max_bytes) if again.data == published.data else []
 
 
@@ -98,7 +98,7 @@ def draw_lasting(found: ResolvedFigure, dpi: float | None, max_bytes: int) -> li
     if svg is None or len(svg.data) > MAX_VECTOR_BYTES:
         with rc(found.rc):
             sharp = HIDPI_RATIO * (found.dpi if dpi is None else dpi)
-        images += encode(found, ("png",), dpi=sharp, tight=found.tight, with_thumbnail=False).payloads
+        images += encode(found, ("png",), dpi=sharp, tight=found.tight, with_thumbnail=False).images
     return images
 
 
@@ -115,7 +115,7 @@ def _draw_svg(found: ResolvedFigure, dpi: float | None, max_bytes: int) -> Encod
             found.figure.savefig(buffer, format="svg", metadata={"Date": None}, **options)
     except LimitExceeded:
         return None
-    return payload_of(FORMATS["svg"], with_reproducible_ids(buffer.getvalue()))
+    return to_encoded_image(FORMATS["svg"], with_reproducible_ids(buffer.getvalue()))
 
 
 def _count_marks(figure: Any) -> int:

@@ -31,7 +31,7 @@ def find_cloudpickle() -> Any | None:
 
 
 def needs_notebook(data: bytes) -> bool:
-    """Whether a pickle may refer to code of the notebook or beside it, which no other process has."""
+    """Whether a pickle may refer to code of the notebook or next to it, which no other process has."""
     return any(name.encode() in data for name in ("__main__", *find_own_modules()))
 
 

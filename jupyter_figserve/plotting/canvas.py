@@ -102,7 +102,7 @@ def own_canvas(figure: Figure) -> Iterator[Any]:
     canvas = _canvas_class()(figure)
     # A canvas of matplotlib before 3.11 takes the current dpi for the original one.
     internals._original_dpi = dpi
-    # Else a change of dpi makes an interactive pyplot draw the figure once more.
+    # Otherwise a change of dpi makes an interactive pyplot redraw the figure.
     canvas._is_saving = True
     try:
         with _shared_renderer(before, canvas), kept_layout(figure):

@@ -99,7 +99,7 @@ def _sort_lines(artists: ChartArtists) -> None:
 
 
 def _sort_line_collections(artists: ChartArtists) -> None:
-    """Count a single segment of ``hlines`` or ``vlines`` beside other data as a reference line."""
+    """Count a single segment of ``hlines`` or ``vlines`` next to other data as a reference line."""
     segments = [item for item in artists.axes.collections if type(item).__name__ == "LineCollection"]
     single = [item for item in segments if len(item.get_paths()) == 1 and is_upright_segment(vertices_of(item))]
     if artists.lines or artists.points or artists.bars:

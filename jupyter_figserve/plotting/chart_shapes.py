@@ -1,4 +1,4 @@
-"""Shapes of artists that tell kinds of charts apart, by their vertices. Kernel and jailed child.
+"""Shapes of artists, recognized by their vertices, that distinguish kinds of charts. Kernel and jailed child.
 
 matplotlib keeps no record of the method that was called: box plots are lines, step histograms polygons, violins and
 bands the same filled curves.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # A violin has 100 points a side in matplotlib and in seaborn; bands and areas rarely are symmetric.
 _MIN_VIOLIN_POINTS = 40
 _DENSITY_TOLERANCE = 1e-3
-# Curves of more points are told apart by a sample: a description may not cost what drawing costs.
+# Longer curves are classified by a sample: a description may not cost as much as drawing.
 _MAX_POINTS = 4_000
 
 
@@ -90,7 +90,7 @@ def is_hexagon(points: Vertices) -> bool:
 def are_histogram_bars(bars: Any, *, is_count_label: bool) -> bool:
     """Whether bars look like bins.
 
-    Bins touch each other. So do bars of width 1, which are told apart by what they stand on and how high they are:
+    Bins touch each other. So do bars of width 1, which are distinguished by their positions and heights:
     ``hist`` has counts as floating-point numbers or an area of 1, and bins seldom are centred on multiples of their
     width.
     """
@@ -123,7 +123,7 @@ def _is_axis_aligned(points: Vertices) -> bool:
 
 
 def _is_mirrored(points: Vertices, axis: int) -> bool:
-    """Whether the points stay where they are when mirrored at the middle of an axis."""
+    """Whether the points are symmetric about the middle of an axis."""
     import numpy as np
 
     # The path passes its first and last points several times, on one side.

@@ -1,4 +1,4 @@
-"""What an Axes shows: the kind of chart, its features, and its series. Kernel and jailed child.
+"""Content of an Axes: the kind of chart, its features, and its series. Kernel and jailed child.
 
 The kind follows from the artists, the most specific first. A line that marks a value, a shaded band, error bars and a
 colour bar are features of a chart, not kinds or series.
@@ -35,7 +35,7 @@ class Chart:
     kind
         Such as ``"Bar chart"``; ``""`` for an Axes without data.
     features
-        What the chart has besides, each with its article: ``("error bars", "a colour bar")``.
+        Additional features of the chart, each with its article: ``("error bars", "a colour bar")``.
     series
         The label of each data series, ``""`` for one without a label.
     noun
@@ -241,7 +241,7 @@ def _curve_kind(artists: ChartArtists) -> str:
 
 
 def _with_curves(kind: str, artists: ChartArtists) -> str:
-    """Return the kind of a chart of bars that has lines or points of data besides."""
+    """Return the kind of a bar chart that also has lines or points of data."""
     if artists.lines:
         return f"{kind} and line plot"
     return f"{kind} and scatter plot" if artists.points else kind

@@ -29,7 +29,7 @@ _MAX_DEPTH = 100
 
 
 def is_scalar_or_table(value: object) -> bool:
-    """Whether a value is data at first sight; containers may hold the artists of a figure instead."""
+    """Whether a value looks like data; containers may hold the artists of a figure instead."""
     if isinstance(value, str):
         return not looks_like(FORMATS["svg"], value[:5_000].encode("utf-8", "replace"))
     return isinstance(value, _SCALARS) or _is_numpy_scalar(value) or _records(value) is not None

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..model.texts import TITLE_LENGTH
+from ..model.texts import MAX_TITLE_LENGTH
 from .describe_figure import against, sentence
 from .readable_text import Description, one_line, without_markup
 
@@ -41,7 +41,7 @@ def libraries() -> dict[str, str]:
 
 def _describe_plotly(figure: Any) -> Description:
     layout = figure.layout
-    title = _text(layout.title.text, TITLE_LENGTH)
+    title = _text(layout.title.text, MAX_TITLE_LENGTH)
     kinds = list(dict.fromkeys(filter(None, map(_plotly_kind, figure.data))))
     x, y = (_text(axis.title.text) for axis in (layout.xaxis, layout.yaxis))
     kind = f"Interactive {' and '.join(kinds)}" if kinds else "Interactive plot"
@@ -91,7 +91,7 @@ def _describe_altair(chart: Any) -> Description:
     spec = chart.to_dict()
     given = spec.get("title", "")
     text = given.get("text", "") if isinstance(given, dict) else given
-    title = _text(" ".join(text) if isinstance(text, list) else text, TITLE_LENGTH)
+    title = _text(" ".join(text) if isinstance(text, list) else text, MAX_TITLE_LENGTH)
     views = list(_altair_views(spec))
     kinds = list(dict.fromkeys(filter(None, map(_altair_kind, views))))
     x, y = (next(filter(None, (_altair_axis(view, axis) for view in views)), "") for axis in ("x", "y"))
@@ -118,7 +118,7 @@ _ALTAIR_KINDS = {
 
 
 def _altair_views(spec: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    """Yield each view with a mark: the chart itself, its layers, and those of charts beside each other."""
+    """Yield each view with a mark: the chart itself, its layers, and those of charts next to each other."""
     if "mark" in spec:
         yield spec
     for name in ("layer", "hconcat", "vconcat", "concat"):
@@ -143,7 +143,7 @@ def _altair_axis(view: dict[str, Any], axis: str) -> str:
 
 
 def _describe_bokeh(plot: Any) -> Description:
-    title = _text(getattr(getattr(plot, "title", None), "text", ""), TITLE_LENGTH)
+    title = _text(getattr(getattr(plot, "title", None), "text", ""), MAX_TITLE_LENGTH)
     x, y = (_text(getattr(next(iter(getattr(plot, name, [])), None), "axis_label", "")) for name in ("xaxis", "yaxis"))
     glyphs = [type(getattr(drawn, "glyph", None)).__name__ for drawn in getattr(plot, "renderers", ())]
     kinds = list(dict.fromkeys(_BOKEH_KINDS[glyph] for glyph in glyphs if glyph in _BOKEH_KINDS))

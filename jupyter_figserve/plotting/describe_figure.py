@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..model.texts import ALT_LENGTH, TITLE_LENGTH
+from ..model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH
 from .charts import Chart, find_chart, is_colorbar
 from .readable_text import Description, one_line, plain_text
 
@@ -26,7 +26,7 @@ _MAX_SERIES_LENGTH = 60
 
 @dataclass(frozen=True)
 class _Panel:
-    """One place of the figure: an Axes, with those that share its place as twins."""
+    """A position in the figure: an Axes, with the twins that share its position."""
 
     axes: tuple[Axes, ...]
     charts: tuple[Chart, ...]
@@ -44,11 +44,11 @@ class _Panel:
 
 def describe_figure(figure: Figure, title: str = "") -> Description:
     """Describe a matplotlib figure; ``title`` is a title that its library draws as a separate text."""
-    title = one_line(plain_text(title), TITLE_LENGTH)
+    title = one_line(plain_text(title), MAX_TITLE_LENGTH)
     try:
         panels = _panels(figure)
         title = title or _figure_title(figure, panels)
-        return title, one_line(_figure_sentence(figure, panels, title), ALT_LENGTH)
+        return title, one_line(_figure_sentence(figure, panels, title), MAX_ALT_LENGTH)
     except Exception:
         return title, ""
 
@@ -78,15 +78,15 @@ def _second_axes(twins: Sequence[Axes]) -> Iterable[str]:
 def _figure_title(figure: Figure, panels: list[_Panel]) -> str:
     """Return the figure's title, else that of the only panel with a title, else the label given to pyplot."""
     suptitle = getattr(figure, "_suptitle", None)
-    if suptitle is not None and (title := _text(suptitle.get_text(), TITLE_LENGTH)):
+    if suptitle is not None and (title := _text(suptitle.get_text(), MAX_TITLE_LENGTH)):
         return title
     titles = list(filter(None, map(_panel_title, panels)))
-    return titles[0] if len(titles) == 1 else one_line(figure.get_label(), TITLE_LENGTH)
+    return titles[0] if len(titles) == 1 else one_line(figure.get_label(), MAX_TITLE_LENGTH)
 
 
 def _panel_title(panel: _Panel) -> str:
     titles = (
-        _text(axes.get_title(loc=loc), TITLE_LENGTH) for axes in panel.axes for loc in ("center", "left", "right")
+        _text(axes.get_title(loc=loc), MAX_TITLE_LENGTH) for axes in panel.axes for loc in ("center", "left", "right")
     )
     return next(filter(None, titles), "")
 

@@ -15,7 +15,7 @@ class DetachedFunction:
     Parameters
     ----------
     state
-        The state that the kernel draws its figures in; whoever calls the function establishes it.
+        The state that the kernel draws its figures in; the caller establishes it.
     """
 
     def __init__(self, function: Callable[..., Any], signature: Signature, state: DrawingState) -> None:

@@ -40,7 +40,7 @@ _USETEX = "text.usetex runs LaTeX, which the sandbox cannot do. Use mathtext, wh
 
 @dataclass(frozen=True)
 class DrawingState:
-    """What a figure needs besides itself to be drawn with the same pixels.
+    """State besides the figure itself that is needed to draw the same pixels.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class DrawingState:
 
     @property
     def is_current(self) -> bool:
-        """Whether what the threads of a process share is as it was, so that another thread can draw the figure."""
+        """Whether the state shared by all threads is unchanged, so that another thread can draw the figure."""
         return _current_locale() == self._whole_locale and shared_objects.capture() == self.shared
 
     @property
@@ -159,7 +159,7 @@ def _find_texts(figure: Any | None) -> list[Any]:
         if isinstance(artist, Text):
             found.append(artist)
         elif isinstance(artist, Axis):
-            # Its get_children would calculate the ticks anew.
+            # Its get_children would recalculate the ticks.
             own = vars(artist)
             waiting += [artist.label, artist.offsetText, *own.get("majorTicks", ()), *own.get("minorTicks", ())]
         elif isinstance(artist, Tick):

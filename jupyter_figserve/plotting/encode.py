@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import FigServeError, OutputInvalid, UnsupportedType
 from ..model.figures import EncodedImage
 from ..model.formats import CSS_DPI, FORMATS, Format, find_format_of_bytes, get_format_of_mimetype
-from ..model.texts import ALT_LENGTH, TITLE_LENGTH
+from ..model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH
 from .animations import (
     AnimationLimits,
     Frames,
@@ -36,17 +36,17 @@ from .encode_options import check_figure_size, parse_formats, savefig_options
 from .images import (
     PNG,
     check_pixels,
+    encode_image,
+    encode_thumbnail,
     image_of,
-    image_payload,
     image_thumbnail,
     is_raster,
     open_image,
-    payload_of,
-    svgz_payload,
-    thumbnail_payload,
+    to_encoded_image,
+    to_svgz,
     with_display_size,
 )
-from .mimebundles import bytes_payloads, find_payloads, is_of_library, offers_image
+from .mimebundles import find_images, images_of_bytes, is_of_library, offers_image
 from .png import encode_png
 from .readable_text import one_line
 from .resolve import ResolvedFigure, find_figure
@@ -75,7 +75,7 @@ class EncodedFigure:
 
     Parameters
     ----------
-    payloads
+    images
         In the order of the requested formats. If the default format was requested of an object that has no PNG, its
         own formats (HTML first for interactive plots).
     thumbnail
@@ -92,7 +92,7 @@ class EncodedFigure:
         Whether an image is an animation, which cannot be drawn again from the figure.
     """
 
-    payloads: tuple[EncodedImage, ...]
+    images: tuple[EncodedImage, ...]
     thumbnail: EncodedImage | None
     title: str
     alt: str
@@ -168,8 +168,8 @@ def _encode_animation(
 
     def encode_still(row: Format, pixels: Any) -> EncodedImage:
         if figure is None or row is PNG:
-            return image_payload(image_of(pixels), row, dpi=dpi or (figure.dpi if figure is not None else None))
-        return _saved_payload(figure, row, savefig_options(dpi, tight=False, transparent=False))
+            return encode_image(image_of(pixels), row, dpi=dpi or (figure.dpi if figure is not None else None))
+        return _save_as(figure, row, savefig_options(dpi, tight=False, transparent=False))
 
     def on_first_frame() -> None:
         described.append(describe(animation) if figure is None else describe_figure(figure, ""))
@@ -177,7 +177,9 @@ def _encode_animation(
     images, first = encode_frames(frames, rows, limits, encode_still, on_first_frame)
     title, alt = described[0]
     alt = f"Animation. {alt}" if alt else "Animation"
-    return EncodedFigure(images, thumbnail_payload(first), title, one_line(alt, ALT_LENGTH), figure, is_animation=True)
+    return EncodedFigure(
+        images, encode_thumbnail(first), title, one_line(alt, MAX_ALT_LENGTH), figure, is_animation=True
+    )
 
 
 def is_encodable(obj: object) -> bool:
@@ -186,7 +188,7 @@ def is_encodable(obj: object) -> bool:
         return True
     try:
         with _drawing_errors():
-            return find_figure(obj) is not None or _other_payloads(obj, (PNG,), None) is not None
+            return find_figure(obj) is not None or _other_images(obj, (PNG,), None) is not None
     except FigServeError:
         return True
 
@@ -222,16 +224,16 @@ def _encode_figure(
         if PNG in rows:
             # Encoded immediately: the next drawing may reuse the renderer and its pixels.
             raster = draw(figure, options)
-            rendered[PNG] = _png_payload(raster)
-            thumbnail = thumbnail_payload(raster.pixels) if with_thumbnail else None
-        payloads = tuple(rendered.get(row) or _saved_payload(figure, row, options) for row in rows)
+            rendered[PNG] = _to_png(raster)
+            thumbnail = encode_thumbnail(raster.pixels) if with_thumbnail else None
+        images = tuple(rendered.get(row) or _save_as(figure, row, options) for row in rows)
         if with_thumbnail and thumbnail is None:
-            thumbnail = thumbnail_payload(draw_small(figure, options).pixels)
+            thumbnail = encode_thumbnail(draw_small(figure, options).pixels)
     title, alt = describe_figure(figure, found.title)
-    return EncodedFigure(payloads, thumbnail, title, alt, figure)
+    return EncodedFigure(images, thumbnail, title, alt, figure)
 
 
-def _png_payload(raster: Raster) -> EncodedImage:
+def _to_png(raster: Raster) -> EncodedImage:
     import matplotlib
 
     height, width, _ = raster.pixels.shape
@@ -240,16 +242,16 @@ def _png_payload(raster: Raster) -> EncodedImage:
     return EncodedImage(PNG.mimetype, data, width, height, raster.dpi)
 
 
-def _saved_payload(figure: Figure, row: Format, options: Mapping[str, Any]) -> EncodedImage:
+def _save_as(figure: Figure, row: Format, options: Mapping[str, Any]) -> EncodedImage:
     if row.name == "html":
         raise UnsupportedType("A matplotlib figure is not available as html. Use an image format such as png or svg.")
     if row.name == "svgz":
-        return svgz_payload(_saved_payload(figure, FORMATS["svg"], options))
+        return to_svgz(_save_as(figure, FORMATS["svg"], options))
     if row.is_vector:
         check_pixels(*(side * CSS_DPI for side in figure.get_size_inches()))
     elif row.name not in _SAVED_BY_MATPLOTLIB:
         raster = draw(figure, options)
-        return image_payload(image_of(raster.pixels), row, dpi=raster.dpi)
+        return encode_image(image_of(raster.pixels), row, dpi=raster.dpi)
     buffer = io.BytesIO()
     with own_canvas(figure) as canvas, rc(hash_salt()):
         figure.savefig(buffer, format=row.name, **options, **_UNDATED.get(row.name, {}))
@@ -257,7 +259,7 @@ def _saved_payload(figure: Figure, row: Format, options: Mapping[str, Any]) -> E
     data = buffer.getvalue()
     if row.name == "eps":
         data = _EPS_DATE.sub(b"", data, count=1)
-    return payload_of(row, with_reproducible_ids(data) if row.name == "svg" else data, dpi=dpi)
+    return to_encoded_image(row, with_reproducible_ids(data) if row.name == "svg" else data, dpi=dpi)
 
 
 def hash_salt() -> dict[str, str]:
@@ -268,17 +270,17 @@ def hash_salt() -> dict[str, str]:
 
 
 def _encode_other(obj: object, rows: tuple[Format, ...], dpi: float | None) -> EncodedFigure:
-    payloads = _other_payloads(obj, rows, dpi)
-    if payloads is None:
+    images = _other_images(obj, rows, dpi)
+    if images is None:
         raise OutputInvalid(f"Cannot render an object of type {type(obj).__name__:.100}. Pass {_ACCEPTED}.")
-    payloads = tuple(with_display_size(payload, obj) for payload in payloads)
-    raster = next((payload for payload in payloads if is_raster(get_format_of_mimetype(payload.mimetype))), None)
+    images = tuple(with_display_size(image, obj) for image in images)
+    raster = next((image for image in images if is_raster(get_format_of_mimetype(image.mimetype))), None)
     thumbnail = image_thumbnail(open_image(raster.data)) if raster else None
     title, alt = describe(obj)
-    return EncodedFigure(payloads, thumbnail, one_line(title, TITLE_LENGTH), one_line(alt, ALT_LENGTH), None)
+    return EncodedFigure(images, thumbnail, one_line(title, MAX_TITLE_LENGTH), one_line(alt, MAX_ALT_LENGTH), None)
 
 
-def _other_payloads(obj: object, rows: tuple[Format, ...], dpi: float | None) -> tuple[EncodedImage, ...] | None:
+def _other_images(obj: object, rows: tuple[Format, ...], dpi: float | None) -> tuple[EncodedImage, ...] | None:
     if isinstance(obj, (bytes, bytearray, memoryview)):
         data = bytes(obj)
         row = find_format_of_bytes(data)
@@ -286,8 +288,8 @@ def _other_payloads(obj: object, rows: tuple[Format, ...], dpi: float | None) ->
             raise OutputInvalid(
                 f"The {len(data):,} bytes are not an image in a known format. Use one of {', '.join(FORMATS)}."
             )
-        return bytes_payloads(data, row, rows)
+        return images_of_bytes(data, row, rows)
     pillow = sys.modules.get("PIL.Image")
     if pillow is not None and isinstance(obj, pillow.Image):
-        return tuple(image_payload(obj, row, dpi=dpi) for row in rows)
-    return find_payloads(obj, rows, dpi)
+        return tuple(encode_image(obj, row, dpi=dpi) for row in rows)
+    return find_images(obj, rows, dpi)

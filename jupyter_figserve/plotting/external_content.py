@@ -1,4 +1,4 @@
-"""What a published figure would load from elsewhere, which its sandboxed frame forbids. Kernel."""
+"""External content of a published figure, which its sandboxed frame cannot load. Kernel."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _ADVICE = (
 )
 
 
-def find_warnings(obj: object, payloads: Sequence[EncodedImage]) -> list[str]:
-    """Return sentences about what a figure will lack for its viewers; empty for an ordinary figure.
+def find_warnings(obj: object, images: Sequence[EncodedImage]) -> list[str]:
+    """Return sentences about content that viewers will not see; empty for an ordinary figure.
 
     Raises
     ------
     OutputInvalid
-        With the code ``needs_network``: nothing would be left of it.
+        With the code ``needs_network``, if nothing of it would remain.
     """
-    if not any(payload.mimetype == _HTML for payload in payloads):
+    if not any(image.mimetype == _HTML for image in images):
         return []
     if _is_instance(obj, "plotly.basedatatypes", "BaseFigure"):
         return list(_plotly_warnings(obj))
@@ -40,8 +40,8 @@ def find_warnings(obj: object, payloads: Sequence[EncodedImage]) -> list[str]:
         return list(_altair_warnings(obj))
     if _is_instance(obj, "bokeh.models", "Model"):
         return list(_bokeh_warnings(obj))
-    html = next(payload for payload in payloads if payload.mimetype == _HTML)
-    return _html_warnings(html.data.decode("utf-8", "replace"), is_alone=len(payloads) == 1)
+    html = next(image for image in images if image.mimetype == _HTML)
+    return _html_warnings(html.data.decode("utf-8", "replace"), is_alone=len(images) == 1)
 
 
 def _html_warnings(text: str, *, is_alone: bool) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 _MAX_OBJECTS = 200_000
 _MODULES = ("matplotlib.", "mpl_toolkits.")
-# The canvas belongs to the user's window, and callbacks to whoever registered them.
+# The canvas belongs to the user's window, and callbacks to the code that registered them.
 _SKIPPED = frozenset({"canvas", "manager", "_canvas_callbacks", "_cachedRenderer", "renderer"})
 _DIVIDED = ("_tee_from", "frame_seq", "_iter_gen")
 # Arrays that matplotlib changes in place: those of bounding boxes and transforms.

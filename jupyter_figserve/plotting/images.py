@@ -65,7 +65,7 @@ def is_raster(row: Format) -> bool:
     return row.name in RASTER_NAMES
 
 
-def payload_of(row: Format, data: bytes, *, dpi: float | None = None) -> EncodedImage:
+def to_encoded_image(row: Format, data: bytes, *, dpi: float | None = None) -> EncodedImage:
     """Wrap encoded bytes, with the size that they state: pixels, or CSS pixels for vector formats."""
     if is_raster(row):
         image, header = open_image(data), read_header(row.name, data)
@@ -88,7 +88,7 @@ def with_display_size(image: EncodedImage, obj: object) -> EncodedImage:
     return replace(image, display_width=width, display_height=height)
 
 
-def svgz_payload(svg: EncodedImage) -> EncodedImage:
+def to_svgz(svg: EncodedImage) -> EncodedImage:
     """Compress an SVG, without the timestamp that gzip files contain."""
     row = FORMATS["svgz"]
     return EncodedImage(row.mimetype, gzip.compress(svg.data, mtime=0), svg.width, svg.height)
@@ -110,7 +110,7 @@ def open_image(data: bytes) -> Image:
     return image
 
 
-def image_payload(image: Image, row: Format, *, dpi: float | None = None) -> EncodedImage:
+def encode_image(image: Image, row: Format, *, dpi: float | None = None) -> EncodedImage:
     """Encode a Pillow image in a raster format, rotated by its EXIF orientation, with its ICC profile.
 
     Raises
@@ -140,10 +140,10 @@ def image_of(rgba: Pixels) -> Image:
 
 def image_thumbnail(image: Image) -> EncodedImage:
     image, profile = prepare(image)
-    return thumbnail_payload(rgba_of(image), profile)
+    return encode_thumbnail(rgba_of(image), profile)
 
 
-def thumbnail_payload(rgba: Pixels, profile: bytes | None = None) -> EncodedImage:
+def encode_thumbnail(rgba: Pixels, profile: bytes | None = None) -> EncodedImage:
     data, width, height = thumbnail(rgba, profile=profile)
     return EncodedImage(PNG.mimetype, data, width, height)
 

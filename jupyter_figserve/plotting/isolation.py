@@ -1,7 +1,7 @@
 """Isolation of a live call from the rest of the kernel, by thread: pyplot figures, rcParams and output. Kernel.
 
 The user's cell runs in the main thread at the same time. What a live function does with pyplot, rcParams and print must
-not affect the cell, and the other way round. The patches are in place only while a call runs.
+not affect the cell, and vice versa. The patches are in place only while a call runs.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _own_figures() -> Iterator[None]:
         params.__class__ = params_class
         yield
     finally:
-        # Do not undo a patch that somebody else applied meanwhile.
+        # Do not undo a patch that other code applied meanwhile.
         if registry.figs is own:
             registry.figs = figures
         if state._get_backend_mod is get_backend_mod:

@@ -1,4 +1,4 @@
-"""One live call: runs the function in isolation, encodes its figure and reports its failure. Kernel and sandbox."""
+"""A live call: runs the function in isolation, encodes its figure and reports its failure. Kernel and sandbox."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ def render_live(
         # A string that is not data is the text of an SVG.
         figure = found.encode() if isinstance(found, str) else found
         encoded, ratio = _encode(figure, row, request, tight=tight)
-    payload = next((part for part in encoded.payloads if part.mimetype == row.mimetype), None)
+    payload = next((part for part in encoded.images if part.mimetype == row.mimetype), None)
     if payload is None:
         raise _not_offered(row, encoded)
-    is_html = encoded.payloads[0].mimetype == FORMATS["html"].mimetype
+    is_html = encoded.images[0].mimetype == FORMATS["html"].mimetype
     return LiveCallResult(payload, encoded.title, encoded.alt, "".join(printed), is_html=is_html,
                           device_pixel_ratio=ratio)  # fmt: skip
 
@@ -121,7 +121,7 @@ def encode_response(response: Response, row: Format) -> EncodedImage:
 
 
 def _not_offered(row: Format, encoded: EncodedFigure) -> UnsupportedType:
-    names = [get_format_of_mimetype(part.mimetype).name for part in encoded.payloads]
+    names = [get_format_of_mimetype(part.mimetype).name for part in encoded.images]
     own = next((name for name in names if name == "html" or FORMATS[name].is_inline), None)
     code = None if own in (None, "png") else f"{own}_only"
     return UnsupportedType(f"This live figure is not available as {row.name}. Use {', '.join(names)}.", code=code)

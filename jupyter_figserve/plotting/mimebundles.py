@@ -17,7 +17,7 @@ from typing import Any
 from ..errors import OutputInvalid, UnsupportedType
 from ..model.figures import EncodedImage
 from ..model.formats import CSS_DPI, FORMATS, Format, get_format
-from .images import PNG, image_payload, is_raster, open_image, payload_of, svgz_payload
+from .images import PNG, encode_image, is_raster, open_image, to_encoded_image, to_svgz
 
 HTML = FORMATS["html"]
 DEFAULT_FORMATS = (PNG,)
@@ -34,11 +34,11 @@ _METHODS = {
 }
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-Payloads = tuple[EncodedImage, ...]
+Images = tuple[EncodedImage, ...]
 Rows = tuple[Format, ...]
 
 
-def find_payloads(obj: object, rows: Rows, dpi: float | None) -> Payloads | None:
+def find_images(obj: object, rows: Rows, dpi: float | None) -> Images | None:
     """Return the representations of ``obj`` in the order of ``rows``, None if it has none.
 
     With ``DEFAULT_FORMATS``, interactive plots return HTML first, other objects their preferred format.
@@ -54,7 +54,7 @@ def find_payloads(obj: object, rows: Rows, dpi: float | None) -> Payloads | None
     if encode is not None:
         return encode(obj, rows, dpi)
     bundle = _bundle(obj)
-    return _bundle_payloads(type(obj).__name__, bundle, rows) if bundle else None
+    return _images_of_bundle(type(obj).__name__, bundle, rows) if bundle else None
 
 
 def is_of_library(obj: object) -> bool:
@@ -66,7 +66,7 @@ def offers_image(obj: object) -> bool:
     """Whether ``obj`` has a representation that is an image, and not only HTML."""
     encode = _find_encoder(obj)
     if encode is not None:
-        return encode is not _bokeh_payloads
+        return encode is not _bokeh_images
     return any(name != "html" for name in _bundle(obj))
 
 
@@ -78,7 +78,7 @@ def _find_encoder(obj: object) -> _Encoder | None:
     return None
 
 
-def _plotly_payloads(figure: Any, rows: Rows, dpi: float | None) -> Payloads:
+def _plotly_images(figure: Any, rows: Rows, dpi: float | None) -> Images:
     scale = None if dpi is None else dpi / CSS_DPI
 
     def draw(row: Format) -> bytes:
@@ -92,31 +92,31 @@ def _plotly_payloads(figure: Any, rows: Rows, dpi: float | None) -> Payloads:
 
     requested = (HTML,) if rows == DEFAULT_FORMATS else rows
     _check_rows("A Plotly figure", requested, ("html", "png", "svg", "pdf", "jpg", "webp"))
-    return tuple(payload_of(row, draw(row)) for row in requested)
+    return tuple(to_encoded_image(row, draw(row)) for row in requested)
 
 
-def _altair_payloads(chart: Any, rows: Rows, dpi: float | None) -> Payloads:
+def _altair_images(chart: Any, rows: Rows, dpi: float | None) -> Images:
     requested = (HTML, PNG) if rows == DEFAULT_FORMATS else rows
     _check_rows("An Altair chart", requested, ("html", "png", "svg", "svgz", "pdf", "jpg", "webp"))
     _require("vl_convert", "vl-convert-python", "Altair charts (as images, and as HTML with Vega inlined)")
-    return tuple(_altair_payload(chart, row, dpi) for row in requested)
+    return tuple(_altair_image(chart, row, dpi) for row in requested)
 
 
-def _altair_payload(chart: Any, row: Format, dpi: float | None) -> EncodedImage:
+def _altair_image(chart: Any, row: Format, dpi: float | None) -> EncodedImage:
     if row is HTML:
-        return payload_of(row, chart.to_html(inline=True).encode())
+        return to_encoded_image(row, chart.to_html(inline=True).encode())
     if row.name == "svgz":
-        return svgz_payload(_altair_payload(chart, FORMATS["svg"], dpi))
+        return to_svgz(_altair_image(chart, FORMATS["svg"], dpi))
     if row.name in ("jpg", "webp"):
-        return image_payload(open_image(_altair_payload(chart, PNG, dpi).data), row)
+        return encode_image(open_image(_altair_image(chart, PNG, dpi).data), row)
     buffer: Any = io.StringIO() if row.name == "svg" else io.BytesIO()
     # ``ppi`` 72 is one dot per CSS pixel.
     chart.save(buffer, format=row.name, **({"ppi": dpi} if dpi is not None and row is PNG else {}))
     data = buffer.getvalue()
-    return payload_of(row, data.encode() if isinstance(data, str) else data)
+    return to_encoded_image(row, data.encode() if isinstance(data, str) else data)
 
 
-def _bokeh_payloads(model: Any, rows: Rows, _dpi: float | None) -> Payloads:
+def _bokeh_images(model: Any, rows: Rows, _dpi: float | None) -> Images:
     from bokeh.embed import file_html
     from bokeh.resources import INLINE
 
@@ -126,14 +126,14 @@ def _bokeh_payloads(model: Any, rows: Rows, _dpi: float | None) -> Payloads:
     ids: dict[str, str] = {}
     # Numbered ids instead of random ones, so that equal documents have equal digests.
     page = _UUID.sub(lambda match: ids.setdefault(match[0], f"figure-{len(ids)}"), page)
-    return (payload_of(HTML, page.encode()),) * len(requested)
+    return (to_encoded_image(HTML, page.encode()),) * len(requested)
 
 
-_Encoder = Callable[[Any, Rows, float | None], Payloads]
+_Encoder = Callable[[Any, Rows, float | None], Images]
 _LIBRARIES: tuple[tuple[str, str, _Encoder], ...] = (
-    ("plotly.basedatatypes", "BaseFigure", _plotly_payloads),
-    ("altair", "TopLevelMixin", _altair_payloads),
-    ("bokeh.models", "Model", _bokeh_payloads),
+    ("plotly.basedatatypes", "BaseFigure", _plotly_images),
+    ("altair", "TopLevelMixin", _altair_images),
+    ("bokeh.models", "Model", _bokeh_images),
 )
 
 
@@ -173,27 +173,27 @@ def _keep(found: dict[str, bytes], row: Format, value: object) -> None:
         found[row.name] = data
 
 
-def _bundle_payloads(kind: str, bundle: dict[str, bytes], rows: Rows) -> Payloads:
+def _images_of_bundle(kind: str, bundle: dict[str, bytes], rows: Rows) -> Images:
     if rows == DEFAULT_FORMATS:
         best = next(iter(bundle))
-        return (payload_of(get_format(best), bundle[best]),)
-    return tuple(_bundle_payload(kind, bundle, row) for row in rows)
+        return (to_encoded_image(get_format(best), bundle[best]),)
+    return tuple(_image_of_bundle(kind, bundle, row) for row in rows)
 
 
-def _bundle_payload(kind: str, bundle: dict[str, bytes], row: Format) -> EncodedImage:
+def _image_of_bundle(kind: str, bundle: dict[str, bytes], row: Format) -> EncodedImage:
     if row.name in bundle:
-        return payload_of(row, bundle[row.name])
+        return to_encoded_image(row, bundle[row.name])
     pixels = next((data for name, data in bundle.items() if is_raster(FORMATS[name])), None)
     if pixels is not None and is_raster(row):
-        return image_payload(open_image(pixels), row)
+        return encode_image(open_image(pixels), row)
     if row.name == "svgz" and "svg" in bundle:
-        return svgz_payload(payload_of(FORMATS["svg"], bundle["svg"]))
+        return to_svgz(to_encoded_image(FORMATS["svg"], bundle["svg"]))
     raise UnsupportedType(f"This {kind} is not available as {row.name}, only as {', '.join(bundle)}.")
 
 
-def bytes_payloads(data: bytes, row: Format, rows: Rows) -> Payloads:
+def images_of_bytes(data: bytes, row: Format, rows: Rows) -> Images:
     """Return encoded bytes unchanged, or converted to the requested formats."""
-    return _bundle_payloads(f"{row.name} image", {row.name: data}, rows)
+    return _images_of_bundle(f"{row.name} image", {row.name: data}, rows)
 
 
 def _check_rows(what: str, rows: Rows, names: tuple[str, ...]) -> None:

@@ -46,7 +46,7 @@ class TextBlock:
 
 @dataclass(frozen=True)
 class PageCell:
-    """One cell of a page.
+    """A cell of a page.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class PageCell:
 
 @dataclass(frozen=True)
 class Page:
-    """One page: a title, and cells side by side."""
+    """A page: a title, and cells side by side."""
 
     title: str
     cells: tuple[PageCell, ...] = field(default_factory=tuple)

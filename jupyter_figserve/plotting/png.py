@@ -94,7 +94,7 @@ def signature_and_header(width: int, height: int) -> bytes:
 
 
 def frame_box(last: Pixels | None, frame: Pixels) -> tuple[int, int, int, int]:
-    """Return left, top, right and bottom of what changed since the last frame, at least one pixel."""
+    """Return left, top, right and bottom of the area that changed since the last frame, at least one pixel."""
     height, width, _ = frame.shape
     if last is None or last.shape != frame.shape:
         return 0, 0, width, height

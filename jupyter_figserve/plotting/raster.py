@@ -23,6 +23,8 @@ RASTER_NAMES = {
     "tiff": "TIFF",
 }
 """Pillow's names of the raster formats."""
+_OPTIONAL = ("avif", "webp")
+"""Formats that Pillow may have been built without."""
 EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"})
 """Modes whose values fit into 8-bit RGBA pixels."""
 _DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I"})
@@ -88,13 +90,19 @@ def require_support(name: str) -> None:
     """
     from PIL import __version__, features
 
-    missing = name in ("avif", "webp") and not features.check(name)
-    if missing:
+    if name in _OPTIONAL and not features.check(name):
         raise UnsupportedType(
             f"This Python's Pillow {__version__} cannot write {name.upper()}. Use another format, or upgrade it:"
             " pip install --upgrade 'pillow>=11.3'",
             code="format_unavailable",
         )
+
+
+def unsupported_formats() -> list[str]:
+    """Return the names of the formats that this Python's Pillow cannot write."""
+    from PIL import features
+
+    return [name for name in _OPTIONAL if not features.check(name)]
 
 
 def _converted(image: Image, name: str) -> Image:

@@ -1,4 +1,4 @@
-"""Text of figures as people read it: mathtext and markup become plain characters. Kernel and jailed child."""
+"""Readable text of figures: mathtext and markup become plain characters. Kernel and jailed child."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FUNCTIONS = frozenset(
     "arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf ker lg lim liminf limsup ln log max min"
     " Pr sec sin sinh sup tan tanh".split()
 )
-# More than so many nested groups are not resolved further.
+# Groups nested deeper than this are not resolved.
 _MAX_DEPTH = 20
 
 
@@ -121,5 +121,5 @@ def _symbol(name: str) -> str:
         character = chr(tex2uni[name])
     except (ImportError, KeyError, ValueError):
         return f"{name} "
-    # Thin and combining characters of the table are of no use beside their letter.
+    # Thin and combining characters of the table are useless after their letter.
     return "" if unicodedata.combining(character) else character

@@ -1,4 +1,4 @@
-"""What matplotlib keeps on objects of its modules and classes, outside rcParams and figures. Kernel and jailed child.
+"""Global state of matplotlib outside rcParams and figures, on its modules and classes. Kernel and jailed child.
 
 Drawing reads it, and pickles of figures refer to it by name: an ``axes.bar`` on polar axes, for example, makes every
 rectangle of the process a curve.

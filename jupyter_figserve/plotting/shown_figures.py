@@ -1,4 +1,4 @@
-"""Figures that a reader has seen, although they are no longer open: shown, saved or closed. Kernel and jailed child."""
+"""Figures that are no longer open but were displayed: shown, saved or closed. Kernel and jailed child."""
 
 from __future__ import annotations
 

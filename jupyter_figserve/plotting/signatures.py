@@ -1,4 +1,4 @@
-"""From a function's signature to parameters, and from JSON values to its arguments. Kernel and jailed child.
+"""Parameters from a function's signature, and arguments from JSON values. Kernel and jailed child.
 
 As in ipywidgets' ``interact``, a default may be an abbreviation: ``(0, 10)`` and ``(0, 10, 2)`` are the bounds of a
 number, a list or a dict are choices.
@@ -18,9 +18,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from ..errors import InvalidInput
 from ..model.parameter import Kind, Parameter
 from ..model.parameters import SIZES, Parameters
+from ..model.query_names import RESERVED, normalize_name
 
-RESERVED = ("token", "download", "errors", "no_track_activity")
-"""Names of query parameters that Jupyter uses."""
 _SCALARS: dict[Any, Kind] = {
     str: "str", bool: "bool", int: "int", float: "float", datetime: "datetime", date: "date",
 }  # fmt: skip
@@ -49,7 +48,7 @@ class Signature:
 
     @property
     def sizes(self) -> tuple[str, ...]:
-        """Those of width, height and dpi that are parameters of the function."""
+        """Names among width, height and dpi that are parameters of the function."""
         return tuple(name for name in SIZES if name in self.parameters.names)
 
     def to_python(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,7 +65,8 @@ class Signature:
         InvalidInput
             A name is unknown, or a value is not allowed.
         """
-        return self.parameters.check({name: self._to_label(name, value) for name, value in values.items()})
+        given = {normalize_name(name): value for name, value in values.items()}
+        return self.parameters.check({name: self._to_label(name, value) for name, value in given.items()})
 
     def defaults(self) -> dict[str, Any]:
         """Return the arguments that replace the abbreviations."""

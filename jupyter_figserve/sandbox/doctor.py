@@ -1,4 +1,4 @@
-"""Examination of the sandbox that this host allows, for the command line. Any process."""
+"""Diagnosis of the sandbox that this host supports, for the command line. Any process."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class FakeRenderer:
 
 
 def draw(job: RenderJob) -> RenderResult:
-    """Return an image of the job's size and format; three of them if the job asks for all figures."""
+    """Return an image of the job's size and format; three if the job requests all figures."""
     row, options = FORMATS[job.options.format], job.options
     width, height = options.width or _DEFAULT_SIZE[0], options.height or _DEFAULT_SIZE[1]
     data = _FIXED_IMAGES.get(row.name) or _sized_image(row.name, width, height)

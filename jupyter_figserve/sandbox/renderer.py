@@ -21,6 +21,8 @@ class RendererStatus:
         Sentences that name a missing facility or a failed self-test.
     libraries
         Versions in the sandbox; empty before the first start.
+    unsupported
+        Names of formats that its Pillow cannot write.
     is_unsandboxed
         Whether code runs although the tier is "none", because the administrator allows it.
     """
@@ -28,6 +30,7 @@ class RendererStatus:
     tier: Tier
     reasons: tuple[str, ...] = ()
     libraries: Mapping[str, str] = field(default_factory=dict)
+    unsupported: tuple[str, ...] = ()
     is_unsandboxed: bool = False
 
 
@@ -41,7 +44,7 @@ class Renderer(Protocol):
         """Update ``status`` with the capabilities of this host; leaves no process running."""
 
     async def start(self) -> None:
-        """Start the renderer. Never raises on a host that lacks facilities: ``status`` tells."""
+        """Start the renderer. Never raises on a host that lacks facilities; ``status`` reports them."""
 
     async def render(self, job: RenderJob) -> RenderResult:
         """Run one job; cancelling the call kills the child process.

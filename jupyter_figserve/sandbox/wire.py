@@ -13,7 +13,7 @@ from typing import Any
 READY = b"R"
 """Sent by a child before any frame, when it is jailed (and again when it is warm) and waits for its job."""
 WARM_UP = "warm up"
-"""The kind of a frame that asks a child to draw a throw-away figure and to send ``READY`` again."""
+"""The kind of a frame that makes a child draw a throw-away figure and send ``READY`` again."""
 MAX_HEADER_BYTES = 256 * 1024
 _LENGTHS = struct.Struct(">IQ")
 PREFIX_BYTES = _LENGTHS.size

@@ -28,19 +28,22 @@ from .services.addresses import ServerAddresses
 from .services.auth.credentials import Authenticator, FailedAttempts
 from .services.auth.preset_keys import VARIABLE, parse_preset_keys
 from .services.auth.rate_limits import RateLimiter
-from .services.auth.signing import FrameUrlSigner, QuerySigner, read_secrets
+from .services.auth.signing import FrameUrlSigner, QuerySigner
+from .services.auth.signing_secrets import MIN_LENGTH, read_secrets
 from .services.dashboards.watchers import DashboardWatchers
-from .services.events.event_broker import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventBroker
+from .services.events.event_broker import PLOT_CAPTURED, SESSION_ENDED, SESSION_RENAMED, SESSION_STARTED, EventBroker
 from .services.figures.blob_handover import BlobHandover
 from .services.figures.source_checker import SourceChecker
 from .services.links.allowed_sizes import AllowedSizes
 from .services.links.resolver import LinkResolver
+from .services.links.tokens import LinkTokens
 from .services.links.view_counter import ViewCounter
 from .services.live.control_channel import ControlChannels
 from .services.live.detached import DetachedFunctions
 from .services.live.image_cache import StaleImageCache
+from .services.live.limits import LiveLimits
 from .services.live.registry import LiveRegistry
-from .services.live.service import LiveLimits, LiveService
+from .services.live.service import LiveService
 from .services.live.watchers import LiveWatchers
 from .services.rendering.queue import RenderQueue
 from .services.rendering.service import RenderService
@@ -117,9 +120,8 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
         kernels = KernelTracker(self.serverapp, store, addresses, self.owner, self.scope, directories)
         blob_cache = BlobCache(store.blobs, self.cache_bytes)
         failed_attempts = FailedAttempts(self.failed_secret_rate)
-        rendering, events = self._make_rendering(store), EventBroker(store)
+        rendering, events, secrets = self._make_rendering(store), EventBroker(store), self._read_secrets(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
-        secrets = read_secrets(store.directory)
         live = self._make_live(store, kernels, detached, events)
         return AppContext(
             config=self,
@@ -138,6 +140,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
             detached=detached,
             live_limiter=RateLimiter(self.live_link_rate, "This link has reached its rate limit", "live_link_rate"),
             links=LinkResolver(store),
+            link_tokens=LinkTokens(secrets),
             link_sizes=AllowedSizes.parse(self.link_sizes),
             view_counter=ViewCounter(store),
             frame_signer=FrameUrlSigner(secrets),
@@ -157,6 +160,16 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
         """Return the keys that the environment presets; elsewhere the variable is that of a client."""
         text = os.environ.get(VARIABLE, "") if self.is_render_only else ""
         return parse_preset_keys(text, self.owner, time.time())
+
+    def _read_secrets(self, store: Store) -> list[str]:
+        found = read_secrets(store.directory)
+        if min(map(len, found)) < MIN_LENGTH:
+            self.log.warning(
+                "A signing secret of figserve has fewer than %d characters and may be guessed. Make one with"
+                " `openssl rand -hex 32`.",
+                MIN_LENGTH,
+            )
+        return found
 
     def _open_store(self) -> Store:
         store = open_store(
@@ -211,7 +224,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
         self, store: Store, kernels: KernelTracker, detached: DetachedFunctions, events: EventBroker
     ) -> LiveService:
         assert self.serverapp is not None
-        control_channels = ControlChannels(self.serverapp)
+        control_channels = ControlChannels(self.serverapp, self.live_bytes)
         control_channels.open()
         return LiveService(
             LiveRegistry(store, self.scope, kernels.follow_notebook, detached.find_target, events.announce),
@@ -238,9 +251,11 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
             context.events.announce(owner, kind, {"session": kernel, "notebook": notebook or None})
 
         context.kernels.on_start.append(lambda kernel, notebook: announce(SESSION_STARTED, kernel, notebook))
+        context.kernels.on_rename.append(lambda kernel, old, new: context.live.registry.rename_notebook(old, new))
+        context.kernels.on_rename.append(lambda kernel, old, new: announce(SESSION_RENAMED, kernel, new))
         context.kernels.on_restart.append(context.capture.on_kernel_restarted)
         context.kernels.on_sweep.append(context.capture.on_sweep)
-        context.kernels.on_restart.append(context.live.on_kernel_ended)
+        context.kernels.on_restart.append(context.live.on_kernel_restarted)
         context.kernels.on_end.append(lambda kernel, notebook: context.live.on_kernel_ended(kernel))
         context.kernels.on_end.append(lambda kernel, notebook: context.capture.on_kernel_ended(kernel))
         context.kernels.on_end.append(lambda kernel, notebook: announce(SESSION_ENDED, kernel, notebook))

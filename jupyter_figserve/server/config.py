@@ -6,7 +6,6 @@ import os
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import limits as rates
 from jupyter_core.paths import jupyter_data_dir
@@ -17,6 +16,7 @@ from traitlets.config import Configurable
 from ..errors import InvalidDuration
 from ..model.times import parse_duration
 from .services.figures.blob_handover import is_handover_target
+from .services.hosts import is_address, normalize_url
 
 _GIB = 2**30
 _ORIGIN = re.compile(r"\*|https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
@@ -97,7 +97,7 @@ class FigServeConfig(Configurable):
     keep_session_plots = Unicode(
         "7d",
         help="How long figures without a link outlive their session, as a duration ('12h', '7d'); 'never' keeps them"
-        " for ever. Figures with a link stay.",
+        " forever. Figures with a link stay.",
     ).tag(config=True)
     keep_deleted = Unicode(
         "1h",
@@ -110,8 +110,8 @@ class FigServeConfig(Configurable):
     link_cache_seconds = Integer(
         60,
         min=0,
-        help="Seconds for which browsers and proxies may cache what a public link shows; a revoked link may go on"
-        " showing for as long. 0 makes them ask each time.",
+        help="Seconds for which browsers and proxies may cache what a public link shows; a revoked link may stay"
+        " visible for as long. 0 makes them revalidate each time.",
     ).tag(config=True)
     embed_origins = List(
         Unicode(),
@@ -146,11 +146,11 @@ class FigServeConfig(Configurable):
     keep_live_pictures = Unicode(
         "7d",
         help="How long the last good image of a live figure is shown, marked as stale, while its kernel is busy or"
-        " gone, as a duration ('12h', '7d'); 'never' keeps it for ever.",
+        " gone, as a duration ('12h', '7d'); 'never' keeps it forever.",
     ).tag(config=True)
     min_live_refresh = Unicode(
         "1s",
-        help="Minimum time between two requests that an open page makes by itself for a live figure with refresh=, as a"
+        help="Minimum time between two automatic requests of an open page for a live figure with refresh=, as a"
         " duration ('1s', '30s'); a shorter refresh is served as this.",
     ).tag(config=True)
     live_link_rate = Unicode(
@@ -210,7 +210,7 @@ class FigServeConfig(Configurable):
     @validate("embed_origins")
     def _check_origins(self, proposal: Any) -> list[str]:
         """Origins are written into a Content-Security-Policy, where a semicolon would begin another directive."""
-        origins = [origin.rstrip("/") for origin in proposal.value]
+        origins = [normalize_url(origin.rstrip("/")) for origin in proposal.value]
         for origin in origins:
             if not _ORIGIN.fullmatch(origin):
                 raise TraitError(
@@ -222,7 +222,7 @@ class FigServeConfig(Configurable):
     @validate("public_url", "kernel_url")
     def _check_url(self, proposal: Any) -> str:
         value: str = proposal.value
-        if value and not _is_address(value):
+        if value and not is_address(value):
             raise TraitError(f"{value!r:.80} is not an address; write it like 'https://plots.example.org/jupyter'.")
         return value
 
@@ -251,16 +251,6 @@ class FigServeConfig(Configurable):
         if value and not value.startswith("sqlite:////"):
             raise TraitError("Write database_url like sqlite:////absolute/path.db; other databases are not supported.")
         return value
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        is_host = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    is_plain = not (parts.query or parts.fragment or parts.username or parts.password or re.search(r"\s", url))
-    return parts.scheme in ("http", "https") and is_host and is_plain
 
 
 def seconds_of(duration: str) -> float | None:

@@ -51,7 +51,7 @@ class GuardedStart(ExtensionApp):
             self._wrong_setting = _sentence(error)
 
     def initialize(self) -> None:  # type: ignore[override]
-        """Start, or say why not; without us, Jupyter goes on, and a standalone server ends.
+        """Start, or log the reason; without the extension, Jupyter continues, and a standalone server ends.
 
         Raises
         ------
@@ -109,7 +109,7 @@ async def _finish(awaitable: Awaitable[Any]) -> None:
 
 
 def _sentence(error: BaseException) -> str:
-    """Return what an exception says as the end of a sentence, in one line."""
+    """Return an exception's message as the end of a sentence, in one line."""
     if isinstance(error, SystemExit) and error.__context__ is not None:
         error = error.__context__
     if isinstance(error, FigServeError | TraitError):

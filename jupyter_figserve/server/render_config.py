@@ -22,9 +22,9 @@ class RenderConfig(Configurable):
     render_timeout = FloatTrait(
         10.0, min=0.05, help="Time limit of posted code, in seconds, when the request names none."
     ).tag(config=True)
-    render_timeout_max = FloatTrait(
-        60.0, min=0.05, help="Maximum time limit that a request may ask for, in seconds."
-    ).tag(config=True)
+    render_timeout_max = FloatTrait(60.0, min=0.05, help="Maximum time limit that a request may set, in seconds.").tag(
+        config=True
+    )
     render_memory = Integer(
         2**30, min=2**26, help="Memory limit of one render, in bytes, beyond the memory of the libraries."
     ).tag(config=True)
@@ -37,7 +37,7 @@ class RenderConfig(Configurable):
         config=True
     )
     render_output_bytes = Integer(
-        64 * 1024, min=0, help="Maximum size of what posted code prints, in bytes; the rest is cut off."
+        64 * 1024, min=0, help="Maximum size of the output that posted code prints, in bytes; the rest is cut off."
     ).tag(config=True)
     render_scratch_bytes = Integer(
         16 * 2**20,
@@ -93,8 +93,8 @@ class RenderConfig(Configurable):
     render_url_cache_seconds = Integer(
         86_400,
         min=0,
-        help="Seconds for which browsers and proxies may cache the image of a signed render URL; 0 makes them ask each"
-        " time.",
+        help="Seconds for which browsers and proxies may cache the image of a signed render URL; 0 makes them"
+        " revalidate each time.",
     ).tag(config=True)
     link_sizes = List(
         Unicode(),
@@ -104,7 +104,7 @@ class RenderConfig(Configurable):
     preserve_bytes = Integer(
         4 * 2**20,
         min=0,
-        help="Maximum size, in bytes, of the SVG that the kernel stores with each matplotlib figure, for dense screens"
+        help="Maximum size, in bytes, of the SVG that the kernel stores with each matplotlib figure, for HiDPI screens"
         " and later versions of matplotlib; of a larger one, a PNG of twice the resolution is stored. 0 stores"
         " neither.",
     ).tag(config=True)

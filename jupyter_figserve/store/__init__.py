@@ -1,1 +1,1 @@
-"""Where figures, links and keys are kept; runs in the server process. Start reading at store.py."""
+"""Storage of figures, links and keys, in the server process. Start reading at store.py."""

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from ..model.links import DASHBOARD, FIGURE, LIVE, Target
 from ..model.quotas import PublishLimits
 from ..model.times import Clock, system_clock
+from .catalog import sessions
 from .catalog.database import Catalog
 from .catalog.identities import rename_notebook
 from .files.blobs import BlobStore, LocalBlobStore
@@ -42,7 +43,7 @@ class StoreSettings(TypedDict, total=False):
     limits
         Quotas and the number of kept versions; none by default.
     keep_session_plots
-        Seconds for which unshared figures are kept after their session has ended; None, the default, for ever.
+        Seconds for which unshared figures are kept after their session has ended; None, the default, forever.
     keep_deleted
         Seconds for which a deletion can be undone; None, the default, disables undo.
     clock
@@ -107,7 +108,7 @@ class Store(Repository):
         return self.catalog.data_version()
 
     async def rename_notebook(self, owner: str, scope: str, old: str, new: str) -> int:
-        """Move the figures, live figures and dashboards of a notebook or directory to its new path.
+        """Move the figures, live figures, dashboards and sessions of a notebook or directory to its new path.
 
         Returns
         -------
@@ -133,6 +134,7 @@ class Store(Repository):
         return self.clock()
 
     def _rename_notebook(self, connection: Connection, owner: str, scope: str, old: str, new: str) -> int:
+        sessions.rename_notebook(connection, owner, scope, old, new)
         counts = {}
         for kind, aggregate in self._aggregates.items():
             moved = rename_notebook(connection, aggregate.table, owner, scope, old, new)

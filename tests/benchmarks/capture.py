@@ -39,7 +39,7 @@ print(time.perf_counter() - start)
 
 
 def measure(home: Path, scale: Scale) -> Iterator[Row]:
-    image = servers.picture(0)
+    image = servers.make_png(0)
     size = f"{len(image) / 1000:.0f} KB PNG"
     message, shown = asyncio.run(_measure_subscription(home, image, scale.messages))
     note = "only the header of most messages is parsed"

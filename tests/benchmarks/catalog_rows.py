@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_figserve.model.figures import new_id, sha256_hex
-from jupyter_figserve.model.links import hash_secret, new_link_id, new_token
+from jupyter_figserve.model.links import hash_secret, new_link_id
 from jupyter_figserve.store.admin.opening import CATALOG, open_store
+
+from ..tokens import new_token
 
 _PER_NOTEBOOK = 20
 _LINKED_EVERY = 10

@@ -117,7 +117,7 @@ class _Viewers:
         """Return seconds until the last viewer has the event, and until the active ones have the image."""
         async with asyncio.timeout(_PATIENCE):
             self.version += 1
-            data = servers.picture(zlib.crc32(f"{self.path} {self.version}".encode()))
+            data = servers.make_png(zlib.crc32(f"{self.path} {self.version}".encode()))
             received = [asyncio.ensure_future(_read_event(reader, self.version)) for reader, _ in self.streams]
             seen = [asyncio.ensure_future(self._fetch(one, len(data))) for one in received[len(received) - active :]]
             start = time.perf_counter()
@@ -147,7 +147,7 @@ async def _read_event(reader: asyncio.StreamReader, version: int) -> dict[str, A
 
 def _share(server: ServerProcess) -> str:
     """Create a link to a dashboard of one figure and text."""
-    figure = servers.publish(server, servers.picture(), _NAME)
+    figure = servers.publish(server, servers.make_png(), _NAME)
     rows = [[{"kind": "figure", "figure": figure["id"]}, {"kind": "text", "markdown": "## Notes"}]]
     body = {"name": "dashboard", "title": "Sightings", "rows": rows}
     dashboard = servers.json_of(server.fetch("figserve/api/dashboards", method="POST", body=body))

@@ -88,7 +88,7 @@ class _Clients:
     async def _publish(self, name: str) -> float:
         """Return seconds from the request until the last client has the event."""
         async with asyncio.timeout(_PATIENCE):
-            data = servers.picture(zlib.crc32(name.encode()))
+            data = servers.make_png(zlib.crc32(name.encode()))
             received = [asyncio.ensure_future(_read_event(reader)) for reader, _ in self.streams]
             start = time.perf_counter()
             await asyncio.to_thread(servers.publish, self.server, data, name)

@@ -25,7 +25,7 @@ _PAGES = {
 
 
 def measure(home: Path, scale: Scale) -> Iterator[Row]:
-    data = servers.picture()
+    data = servers.make_png()
     with contextlib.ExitStack() as stack:
         found = []
         for size in scale.galleries:

@@ -26,7 +26,7 @@ _LIST_ROUNDS = 9
 
 
 def measure(home: Path, scale: Scale) -> Iterator[Row]:
-    data = servers.picture()
+    data = servers.make_png()
     start = time.perf_counter()
     large = fill(home / "large", scale.figures, scale.linked, data)
     note = f"for information: the large catalog was filled in {time.perf_counter() - start:.0f} s and has"

@@ -15,7 +15,7 @@ _GTHREAD = ("--worker-class", "gthread", "--threads", "4")
 
 
 def measure(home: Path, scale: Scale) -> Iterator[Row]:
-    data = servers.picture()
+    data = servers.make_png()
     file = home / "root" / "picture.png"
     file.parent.mkdir(parents=True)
     file.write_bytes(data)

@@ -118,7 +118,7 @@ def _cpu_seconds(pid: int) -> float:
 
 def _redraw(server: ServerProcess, peer: str, scale: Scale) -> Row:
     """Return the row for a published figure in uncached sizes; the peer runs the figure's code."""
-    figure = servers.publish(server, servers.picture(), "redrawn")["id"]
+    figure = servers.publish(server, servers.make_png(), "redrawn")["id"]
     path = f"figserve/api/figures/{figure}/versions/1/source?kind=figure"
     binary = {"Content-Type": "application/octet-stream"}
     assert server.fetch(path, method="PUT", body=_pickled(), headers=binary).status == 204

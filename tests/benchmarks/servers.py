@@ -68,7 +68,7 @@ def bare_tornado(home: Path, file: Path) -> Iterator[Peer]:
         yield peer
 
 
-def picture(seed: int = 0, side: int = 158) -> bytes:
+def make_png(seed: int = 0, side: int = 158) -> bytes:
     """Return a PNG of incompressible grey noise: 25 KB for a side of 158 pixels."""
     noise = np.random.default_rng(seed).integers(0, 256, (side, side, 1), dtype=np.uint8)
     opaque = np.full((side, side, 1), 255, np.uint8)

@@ -33,7 +33,7 @@ def _measure(home: Path, scale: Scale, run: Callable[[Coroutine[Any, Any, Any]],
         for number in range(scale.stores):
             draft = _draft(number)
             ours.append(_timed(lambda draft=draft: run(store.figures.publish(draft))))
-            data = draft.payloads[0].data
+            data = draft.images[0].data
             peer.append(_timed(lambda data=data, number=number: _write_synced(home / f"{number}.png", data)))
         again = [_timed(lambda: run(store.figures.publish(draft))) for _ in range(scale.stores)]
     finally:
@@ -45,7 +45,7 @@ def _measure(home: Path, scale: Scale, run: Callable[[Coroutine[Any, Any, Any]],
 
 
 def _draft(number: int) -> NewVersion:
-    image, thumbnail = servers.picture(number), servers.picture(-number - 1 & 0xFFFF_FFFF, _THUMBNAIL_SIDE)
+    image, thumbnail = servers.make_png(number), servers.picture(-number - 1 & 0xFFFF_FFFF, _THUMBNAIL_SIDE)
     identity = Identity("local", "/home/someone", "Measured.ipynb", "", f"figure {number % 10}")
     return NewVersion(identity, (_payload(image),), title="Measured", thumbnail=_payload(thumbnail))
 

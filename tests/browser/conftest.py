@@ -192,7 +192,7 @@ def check_phone(page, width: int = 375) -> None:
 
 
 def tab_stops(page, max_stops: int = 40) -> list[str]:
-    """Return what the Tab key reaches, in order; each element must show its focus."""
+    """Return the elements that the Tab key reaches, in order; each must show its focus."""
     found: list[str] = []
     # After blur() alone, Tab would continue from the old focus.
     page.evaluate("document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')")

@@ -65,17 +65,18 @@ def dashboard(live_server: ServerProcess):
         assert live_server.fetch(f"figserve/live/f/{plants}.png").status == 200
         rows = [[{"kind": "live", "live": sightings, "alt": "By year"}], [{"kind": "live", "live": plants}]]
         record = post(live_server, "dashboards", {"name": "html", "title": "Sightings", "rows": rows})
-        wishes = {"lock": {"type": "Bear"}, "allow": ["since"]}
-        yield record, post(live_server, f"dashboards/{record['id']}/links", wishes)
+        fields = {"lock": {"type": "Bear"}, "allow": ["since"]}
+        yield record, post(live_server, f"dashboards/{record['id']}/links", fields)
 
 
 def wait_for_text(page, text: str, place: str = "1-1") -> None:
     """Wait until a panel's frame, and no other, shows a Plotly figure with this title."""
-    frame = page.frame_locator(f"[data-place='{place}'] iframe.picture-frame:not(.coming)")
+    frame = page.frame_locator(f"[data-place='{place}'] iframe.image-frame:not(.loading)")
     frame.locator(".gtitle", has_text=text).wait_for()
-    assert page.locator(f"[data-place='{place}'] iframe:not(.coming)").count() == 1
+    assert page.locator(f"[data-place='{place}'] iframe:not(.loading)").count() == 1
 
 
+@pytest.mark.nightly
 def test_owner_controls_html_panels(page, live_server, dashboard):
     """Shared controls and a panel's own controls load new frames and images; the address has their values."""
     record, _ = dashboard
@@ -140,8 +141,9 @@ def test_first_state_without_javascript(chromium, live_server, dashboard, who):
         assert "since 2004" in page.frames[1].content()
 
 
+@pytest.mark.nightly
 def test_failure_without_javascript_links_to_the_reason(chromium, dashboard):
-    """A link to the reason stands beside the frame, which cannot show it."""
+    """A link next to the frame leads to the reason, which the frame cannot show."""
     _, link = dashboard
     with chromium.browser.new_context(java_script_enabled=False) as bare:
         page = bare.new_page()
@@ -150,8 +152,9 @@ def test_failure_without_javascript_links_to_the_reason(chromium, dashboard):
         page.get_by_text("an unlucky year").wait_for()
 
 
+@pytest.mark.nightly
 def test_first_view_detects_html(chromium, live_server, dashboard):
-    """A function that was never called is asked for an image first; a figure that is both is shown as HTML."""
+    """An image is requested first from a function that was never called; a figure with both is shown as HTML."""
     with live_server.kernel("first.ipynb") as kernel:
         (vega,) = run(kernel, ALTAIR)
         (plotly, _) = run(kernel, DECLARE.replace("def sightings", "def unseen").replace("sightings.", "unseen."))
@@ -160,11 +163,12 @@ def test_first_view_detects_html(chromium, live_server, dashboard):
         link = post(live_server, f"dashboards/{record['id']}/links", {})
         page = chromium.new_page()  # the 415 is an error in its console
         open_dashboard(page, link["url"])
-        frame = page.frame_locator("[data-place='1-1'] iframe.picture-frame:not(.coming)")
+        frame = page.frame_locator("[data-place='1-1'] iframe.image-frame:not(.loading)")
         frame.locator("svg.marks, canvas.marks").wait_for()
         wait_for_text(page, "Deer since 2010", "1-2")
 
 
+@pytest.mark.nightly
 def test_failure_is_reported_above_the_last_frame(chromium, dashboard):
     """The message disappears with the next frame that renders."""
     _, link = dashboard
@@ -172,15 +176,16 @@ def test_failure_is_reported_above_the_last_frame(chromium, dashboard):
     open_dashboard(page, link["url"])
     wait_for_text(page, "Bear since 2010")
     page.fill("#p-since", "2013")
-    page.wait_for_selector("[data-place='1-1'] .fault:not([hidden])")
-    assert "an unlucky year" in page.inner_text("[data-place='1-1'] .fault")
+    page.wait_for_selector("[data-place='1-1'] .error:not([hidden])")
+    assert "an unlucky year" in page.inner_text("[data-place='1-1'] .error")
     wait_for_text(page, "Bear since 2010")
     page.fill("#p-since", "2012")
     wait_for_text(page, "Bear since 2012")
-    assert page.locator("[data-place='1-1'] .fault").is_hidden()
+    assert page.locator("[data-place='1-1'] .error").is_hidden()
 
 
 @pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.nightly
 def test_layout_is_stable_when_the_frame_loads(page, dashboard, width):
     """The frame fills the space that was reserved for it, as high as a published HTML figure's."""
     _, link = dashboard
@@ -205,7 +210,7 @@ def test_hostile_html_of_a_function_sends_no_requests(chromium, live_server, oth
         link = post(live_server, f"dashboards/{record['id']}/links", {})
         for url in (record["url"], link["url"], f"{link['url']}/embed"):
             guarded.page.goto(url)
-            guarded.page.wait_for_selector("iframe.picture-frame:not(.coming)")
+            guarded.page.wait_for_selector("iframe.image-frame:not(.loading)")
             guarded.page.wait_for_load_state("networkidle")
             # It ran, and was blocked when it tried to navigate.
             assert guarded.page.frames[1].url.startswith("chrome-error:")

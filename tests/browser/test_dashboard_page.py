@@ -29,7 +29,7 @@ animal.url(), plants.url()
 print(animal.id, plants.id)
 """
 NOTES = "## Notes\n\nBears are seen in **July**."
-SIZES = "[...document.querySelectorAll('img.picture')].map(i => [i.naturalWidth, i.naturalHeight].join('x'))"
+SIZES = "[...document.querySelectorAll('img.figure-image')].map(i => [i.naturalWidth, i.naturalHeight].join('x'))"
 
 
 def post(server: ServerProcess, path: str, body: dict) -> dict:
@@ -106,12 +106,12 @@ def test_failing_panel_has_a_message_and_the_others_stay(chromium, live_server, 
     page = chromium.new_page()
     open_dashboard(page, link["url"])
     page.fill("#p-since", "2013")
-    page.wait_for_selector("[data-place='2-1'] .fault:not([hidden])")
-    assert "an unlucky year" in page.inner_text("[data-place='2-1'] .fault")
-    assert page.locator("[data-place='2-2'] .fault").is_hidden()
+    page.wait_for_selector("[data-place='2-1'] .error:not([hidden])")
+    assert "an unlucky year" in page.inner_text("[data-place='2-1'] .error")
+    assert page.locator("[data-place='2-2'] .error").is_hidden()
     page.fill("#p-since", "2004")
     wait_for_sizes(page, "50x40", "200x300", "100x200")
-    assert page.locator("[data-place='2-1'] .fault").is_hidden()
+    assert page.locator("[data-place='2-1'] .error").is_hidden()
 
 
 def test_viewer_changes_allowed_parameters_by_keyboard_on_a_phone(page, dashboard):
@@ -159,6 +159,7 @@ new PerformanceObserver((list) => window.shifts.push(...list.getEntries().map((o
 
 
 @pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.nightly
 def test_layout_is_stable_when_the_script_loads(page, dashboard, width):
     """Sliders fill the space that was reserved for them, and the script hides no visible button."""
     _, link = dashboard
@@ -172,7 +173,7 @@ def test_layout_is_stable_when_the_script_loads(page, dashboard, width):
 
 
 def test_failing_panel_without_javascript_links_to_the_reason(chromium, dashboard):
-    """The link stands beside the alt text; with JavaScript there is no link, since the page shows the reason."""
+    """The link follows the alt text; with JavaScript there is no link, since the page shows the reason."""
     _, link = dashboard
     page = chromium.new_page()
     page.goto(link["url"])
@@ -184,6 +185,7 @@ def test_failing_panel_without_javascript_links_to_the_reason(chromium, dashboar
         page.get_by_text("an unlucky year").wait_for()
 
 
+@pytest.mark.nightly
 def test_prints_and_keeps_its_theme(page, live_server, dashboard):
     """On paper, controls are their values in text; a dark theme is dark for all readers, and white on paper."""
     text = [[{"kind": "text", "markdown": NOTES}]]

@@ -89,6 +89,7 @@ def test_dashboard_works_while_the_kernel_is_idle_and_busy(chromium, server):
     check_contrast(page, ".figserve-dashboard figcaption", ".figserve-dashboard h2", ".figserve-dashboard .text p")
 
 
+@pytest.mark.nightly
 def test_dashboard_in_ipywidgets_boxes_and_linked(chromium, server):
     """In a box of ipywidgets, its controls are linked with another widget's, in both directions."""
     code = """
@@ -115,6 +116,7 @@ ipywidgets.VBox([dial, view, ipywidgets.HBox([animal.widget(since=9), animal.wid
     assert first > 200
 
 
+@pytest.mark.nightly
 def test_interactive_figure_is_interactive(chromium, server):
     """A sandboxed frame, which the kernel renders when it is idle, with its caption and its neighbours."""
     require_package("plotly")
@@ -127,11 +129,12 @@ figserve.Dashboard("x", [[figserve.Panel(figure, caption="Plotly"), "text"]])
     page = chromium.new_page()
     open_notebook(page, server, "plotly.ipynb")
     run_all(page)
-    page.frame_locator(".figserve-dashboard iframe:not(.coming)").locator(".plotly").first.wait_for()
+    page.frame_locator(".figserve-dashboard iframe:not(.loading)").locator(".plotly").first.wait_for()
     assert page.get_attribute(".figserve-dashboard iframe", "sandbox") == "allow-scripts"
     assert page.inner_text(".figserve-dashboard figcaption") == "Plotly"
 
 
+@pytest.mark.nightly
 def test_html_of_a_live_function_is_in_a_frame(chromium, server):
     """In its own widget and on a dashboard: sandboxed, driven by its control, an image again when it returns one."""
     require_package("plotly")
@@ -152,7 +155,7 @@ dashboard = figserve.Dashboard("x", [[animal, "text"]])
     open_notebook(page, server, "html.ipynb")
     run_all(page)
     for box in ("[data-place='1-1']", ".figserve-live"):
-        frame = page.frame_locator(f"{box} iframe:not(.coming)")
+        frame = page.frame_locator(f"{box} iframe:not(.loading)")
         frame.locator(".gtitle", has_text="since 2").wait_for()
         assert page.get_attribute(f"{box} iframe", "sandbox") == "allow-scripts"
         page.locator(f"{box} input").fill("5")
@@ -167,6 +170,7 @@ dashboard = figserve.Dashboard("x", [[animal, "text"]])
         frame.locator(".gtitle", has_text="since 3").wait_for()
 
 
+@pytest.mark.nightly
 def test_saved_notebook_shows_the_images(chromium, server):
     """A notebook that is opened without its kernel shows the static images."""
     with server.kernel("saved.ipynb") as kernel:

@@ -1,4 +1,4 @@
-"""Screens with two pixels for each CSS pixel show the author's picture: what the kernel drew, in its own state."""
+"""Screens with two pixels for each CSS pixel show the author's image, drawn by the kernel in its own state."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ plt.rcdefaults(); plt.close('all')
 
 
 @pytest.mark.kernel
-def test_pages_show_the_authors_picture(chromium, live_server: ServerProcess, tmp_path: Path) -> None:
-    """Whatever its rcParams, its crop and the state that matplotlib keeps on shared objects; the cells do not wait."""
+def test_pages_show_the_image_of_the_author(chromium, live_server: ServerProcess, tmp_path: Path) -> None:
+    """For any rcParams, crop and global state of matplotlib; the cells do not wait."""
     with live_server.kernel("dense.ipynb") as kernel:
         assert kernel.run(SETUP).error is None
         for name, (before, drawing, options) in FIGURES.items():
@@ -51,7 +51,7 @@ def test_pages_show_the_authors_picture(chromium, live_server: ServerProcess, tm
     for record in live_server.fetch("figserve/api/figures").json()["figures"]:
         expected = Image.open(tmp_path / f"{record['name']}.png").convert("L")
         open_page(page, share(live_server, record)["url"])
-        image = page.locator("img.picture")
+        image = page.locator("img.figure-image")
         suffix = image.evaluate("image => new URL(image.currentSrc).pathname.split('.').pop()")
         assert suffix == ("png" if record["name"] == "scatter" else "svg")
         shown = Image.open(io.BytesIO(image.screenshot())).convert("L")

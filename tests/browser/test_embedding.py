@@ -98,7 +98,13 @@ def nginx(home: Path, port: int, server: str, host: str) -> Iterator[None]:
 
 
 @pytest.mark.nginx
-@pytest.mark.parametrize("passes_name", [True, False], ids=["its name passed on", "its own name for it"])
+@pytest.mark.parametrize(
+    "passes_name",
+    [
+        pytest.param(True, marks=pytest.mark.nightly, id="its name passed on"),
+        pytest.param(False, id="its own name for it"),
+    ],
+)
 def test_behind_a_proxy_under_another_name_and_path(playwright, make_server, tmp_path: Path, passes_name: bool) -> None:
     """With ``public_url``, link, image, style, frame, embedding and login work at the proxy's name and path."""
     port, back = free_port(), free_port()

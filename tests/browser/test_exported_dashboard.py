@@ -85,7 +85,7 @@ def test_failing_state_has_a_message(page, path):
     opened(page, path.as_uri())
     page.get_by_label("Type").select_option("Wolf")
     page.get_by_label("Log").check()
-    fault = page.locator("#panel-1-1 .fault")
+    fault = page.locator("#panel-1-1 .error")
     assert "no wolves <script>" in fault.inner_text()
     assert not page.locator("#panel-1-1 img").is_visible()
     assert page.locator("#panel-1-2 img").is_visible()

@@ -11,7 +11,7 @@ from .conftest import check_contrast, check_phone, open_own, open_page, tab_stop
 
 pytestmark = pytest.mark.browser
 TITLE = "Sightings of animals"
-WIDTH = "document.querySelector('img.picture').naturalWidth"
+WIDTH = "document.querySelector('img.figure-image').naturalWidth"
 
 
 @pytest.fixture(scope="module")
@@ -116,8 +116,8 @@ class TestDoing:
         """On a wide window side by side, on a phone below each other; the address keeps the choice."""
         at.get_by_role("button", name="Compare").click()
         at.wait_for_url("**?version=2&with=1")
-        at.wait_for_function("() => [...document.querySelectorAll('img.picture')].every(i => i.naturalWidth)")
-        widths = at.eval_on_selector_all("img.picture", "all => all.map(i => i.naturalWidth)")
+        at.wait_for_function("() => [...document.querySelectorAll('img.figure-image')].every(i => i.naturalWidth)")
+        widths = at.eval_on_selector_all("img.figure-image", "all => all.map(i => i.naturalWidth)")
         assert widths == [201, 200]
         wide = [box.bounding_box() for box in at.query_selector_all(".panes figure")]
         assert wide[0]["y"] == wide[1]["y"]
@@ -148,7 +148,7 @@ class TestDoing:
         assert texts == ["Ours <b>now</b>", "New words.", "As of May."]
 
     def test_link_is_paused_resumed_and_revoked(self, at, live_server: ServerProcess, mine: dict) -> None:
-        """Each takes effect at once for everybody; revoking asks for confirmation. The focus keeps its place."""
+        """Each takes effect at once for everyone; revoking asks for confirmation. The focus keeps its place."""
         link = share(live_server, mine, label="for Ada")
         at.reload()
         status = lambda: live_server.fetch(link["url"], anonymous=True).status  # noqa: E731
@@ -167,7 +167,7 @@ class TestDoing:
 
     def test_new_version_appears_in_place(self, at, live_server: ServerProcess, mine: dict) -> None:
         """The image changes without a reload, and the focus keeps its place."""
-        at.evaluate("window.same = document.querySelector('img.picture')")
+        at.evaluate("window.same = document.querySelector('img.figure-image')")
         at.focus("[data-edit]")
         publish(live_server, make_png(333, 100), name="mine", title="Mine", alt="Words.", caption="Ours.")
         at.wait_for_function("() => same.isConnected && same.naturalWidth === 333")
@@ -183,7 +183,7 @@ class TestDoing:
         at.get_by_role("button", name="Show it").wait_for()
         assert at.evaluate(WIDTH) == 200
         at.get_by_role("button", name="Show it").click()
-        at.wait_for_function(f"() => document.querySelector('img.picture') && {WIDTH} === 333")
+        at.wait_for_function(f"() => document.querySelector('img.figure-image') && {WIDTH} === 333")
 
     def test_deletion_is_undone(self, at, live_server: ServerProcess, mine: dict) -> None:
         """Its links close and open again with it; the page is as before."""
@@ -226,7 +226,7 @@ class TestDoing:
     def test_print_has_the_figure_and_its_texts(self, at) -> None:
         """On paper there are no buttons."""
         at.emulate_media(media="print", color_scheme="dark")
-        assert at.is_visible("img.picture")
+        assert at.is_visible("img.figure-image")
         assert at.is_visible("figcaption")
         for selector in (".bar", ".actions", ".compare", ".row-tools"):
             assert not at.locator(f"{selector}:visible").count(), selector

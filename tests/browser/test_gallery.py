@@ -221,6 +221,7 @@ class TestLive:
         page.get_by_role("heading", name="two and a half").wait_for()
         assert page.evaluate(CARDS) == ["two and a half", "Figure two"]
 
+    @pytest.mark.nightly
     def test_page_reconnects_to_a_restarted_server(self, chromium, make_server) -> None:
         """Figures that were published in between appear without a reload."""
         server = make_server()
@@ -230,6 +231,7 @@ class TestLive:
         publish(server, name="after", title="After the restart")
         page.get_by_role("heading", name="After the restart").wait_for(timeout=30_000)
 
+    @pytest.mark.nightly
     def test_page_in_the_background_holds_no_connection(self, page, server, three) -> None:
         """A browser allows six connections, so a hidden tab has none; when shown, it catches up."""
         open_own(page, server)
@@ -469,6 +471,7 @@ class TestTenThousand:
             arg=count,
         )
 
+    @pytest.mark.nightly
     def test_older_pages_are_links_without_scripts(self, chromium, page, large_gallery) -> None:
         """To the next page and back to the first."""
         chromium.new_cdp_session(page).send("Emulation.setScriptExecutionDisabled", {"value": True})
@@ -491,6 +494,7 @@ class TestTenThousand:
         assert page.evaluate(CARDS)[0] == "The newest of all"
 
 
+@pytest.mark.nightly
 def test_watch_is_over_every_page_here(chromium, server) -> None:
     """The fixture that checks for console errors does detect them."""
     log = ErrorLog()

@@ -162,7 +162,7 @@ def test_svgs_in_the_gallery_send_no_requests(page, live_server: ServerProcess, 
     page.wait_for_function("() => [...document.querySelectorAll('.card img')].filter(i => i.naturalWidth).length >= 5")
     assert page.locator("svg, object, embed, iframe").count() == 0
     open_own(page, live_server, f"figserve/figures/{record['id']}")
-    page.wait_for_function("() => document.querySelector('img.picture').naturalWidth")
+    page.wait_for_function("() => document.querySelector('img.figure-image').naturalWidth")
     assert other_site.hits == []
 
 
@@ -193,7 +193,7 @@ def make_dashboard(server: ServerProcess, figure: dict, text: str, name: str = "
 
 
 def test_markup_in_texts_is_text_on_a_dashboard(page, live_server: ServerProcess, evil: dict) -> None:
-    """Title, caption, Markdown, alternative text and label; also in the gallery, and for strangers."""
+    """Title, caption, Markdown, alternative text and label; also in the gallery, and for visitors."""
     dashboard, link = make_dashboard(live_server, evil, EVIL, "evil")
     log_in(page, live_server)
     for url in (dashboard["url"], link["url"]):
@@ -203,7 +203,7 @@ def test_markup_in_texts_is_text_on_a_dashboard(page, live_server: ServerProcess
         assert EVIL in page.inner_text("h1")
         assert EVIL in page.inner_text("figcaption")
         assert "<script>" in page.inner_text(".prose")
-        assert page.get_attribute("img.picture", "alt") == EVIL
+        assert page.get_attribute("img.figure-image", "alt") == EVIL
         assert page.evaluate("document.querySelectorAll('[style], [onclick], .prose img').length") == 0
     page.goto(dashboard["url"])
     assert EVIL in page.inner_text(".links")
@@ -260,7 +260,7 @@ def test_svgs_on_a_dashboard_send_no_requests(page, live_server: ServerProcess, 
     figure = publish(live_server, f"{start}{inside}</svg>".encode(), "image/svg+xml", name="evil-dashboard")
     _, link = make_dashboard(live_server, figure, f"![x]({url}/markdown.png) <img src='{url}/html.png'>", "evil-svg")
     page.goto(link["url"])
-    page.wait_for_function("() => document.querySelector('img.picture').naturalWidth")
+    page.wait_for_function("() => document.querySelector('img.figure-image').naturalWidth")
     assert page.locator(".dashboard svg, object, embed, iframe").count() == 0
     assert other_site.hits == []
 

@@ -57,7 +57,7 @@ def opened(live_server):
 
 
 def test_refresh_reaches_every_page(chromium, live_server, opened):
-    """The page, the link's page and the panels of a dashboard ask again after ``refresh()`` in a cell."""
+    """The page, the link's page and the panels of a dashboard update after ``refresh()`` in a cell."""
     kernel, (url, link, *_, board) = opened
     pages = [chromium.new_page() for _ in range(3)]
     log_in(pages[0], live_server)
@@ -98,7 +98,7 @@ def test_progress_of_a_long_call(page, live_server, opened):
     page.wait_for_function("() => document.querySelector('.frame progress')?.value === 1")
     assert page.inner_text(".state") == "Drawing … 50 %"
     kernel.run("go.set()")
-    page.wait_for_function("() => document.querySelector('.live').dataset.drawn === 'n=2'")
+    page.wait_for_function("() => document.querySelector('.live').dataset.rendered === 'n=2'")
     assert page.locator("progress").count() == 0
 
 

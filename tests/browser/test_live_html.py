@@ -46,9 +46,10 @@ def opened(live_server, request):
 
 
 def wait_for_text(page, text: str) -> None:
-    page.frame_locator("iframe.picture-frame:not(.coming)").get_by_text(text).wait_for()
+    page.frame_locator("iframe.image-frame:not(.loading)").get_by_text(text).wait_for()
 
 
+@pytest.mark.nightly
 def test_html_is_displayed_and_updated(chromium, live_server, opened):
     """The first view detects HTML; its script runs only in the frame; a control replaces the frame."""
     _, url, _ = opened
@@ -57,18 +58,19 @@ def test_html_is_displayed_and_updated(chromium, live_server, opened):
     log_in(page, live_server)
     page.goto(url)
     wait_for_text(page, "year 2010")
-    assert page.get_attribute("iframe.picture-frame", "sandbox") == "allow-scripts"
-    assert page.get_attribute("iframe.picture-frame", "title") == "Words by year."
+    assert page.get_attribute("iframe.image-frame", "sandbox") == "allow-scripts"
+    assert page.get_attribute("iframe.image-frame", "title") == "Words by year."
     page.fill("#p-year", "2011")
     wait_for_text(page, "year 2011")
     assert page.url == f"{url}?year=2011"
-    assert page.locator("iframe.picture-frame").count() == 1
+    assert page.locator("iframe.image-frame").count() == 1
     open_page(page, page.url)
     wait_for_text(page, "year 2011")
     assert page.locator("a[data-suffix=html]").get_attribute("href").endswith(".html?year=2011")
     check_phone(page)
 
 
+@pytest.mark.nightly
 def test_function_may_return_image_or_html(chromium, live_server, opened):
     """An image replaces the frame and the other way round; an error is shown above the last content."""
     _, url, _ = opened
@@ -77,13 +79,13 @@ def test_function_may_return_image_or_html(chromium, live_server, opened):
     page.goto(url)
     wait_for_text(page, "year 2010")
     page.check("#p-plain")
-    page.wait_for_selector(".frame img.picture")
+    page.wait_for_selector(".frame img.figure-image")
     assert page.locator("iframe").count() == 0
     page.uncheck("#p-plain")
     wait_for_text(page, "year 2010")
     page.fill("#p-year", "2013")
-    page.wait_for_selector(".fault:not([hidden])")
-    assert "an unlucky year" in page.inner_text(".fault")
+    page.wait_for_selector(".error:not([hidden])")
+    assert "an unlucky year" in page.inner_text(".error")
     wait_for_text(page, "year 2010")
 
 
@@ -96,7 +98,7 @@ def test_html_without_javascript(chromium, live_server, opened):
     open_page(page, url)
     page.fill("#p-year", "2012")
     page.click(".draw")
-    page.wait_for_selector("iframe.picture-frame")
+    page.wait_for_selector("iframe.image-frame")
     page.wait_for_load_state("networkidle")
     assert "/figserve/frame/" in page.frames[1].url
     assert "year 2012" in page.frames[1].content()
@@ -120,4 +122,4 @@ def test_html_is_preferred_to_an_image(page, live_server):
         assert execution.error is None, execution.error
         log_in(page, live_server)
         page.goto(execution.stdout.strip())
-        page.frame_locator("iframe.picture-frame:not(.coming)").locator("svg.marks, canvas.marks").wait_for()
+        page.frame_locator("iframe.image-frame:not(.loading)").locator("svg.marks, canvas.marks").wait_for()

@@ -43,7 +43,7 @@ def opened(live_server):
 
 
 def wait_for_query(page, query: str) -> None:
-    page.wait_for_function("query => document.querySelector('.live').dataset.drawn === query", arg=query)
+    page.wait_for_function("query => document.querySelector('.live').dataset.rendered === query", arg=query)
 
 
 def test_controls_render_and_update_the_url(page, live_server, opened):
@@ -111,13 +111,13 @@ def test_failure_keeps_the_last_image(chromium, live_server, opened):
     log_in(page, live_server)
     open_page(page, url)
     page.fill("#p-since", "2013")
-    page.wait_for_selector(".fault:not([hidden])")
-    assert "ValueError: an unlucky year" in page.inner_text(".fault")
-    assert page.locator(".fault summary").inner_text() == "Traceback"
+    page.wait_for_selector(".error:not([hidden])")
+    assert "ValueError: an unlucky year" in page.inner_text(".error")
+    assert page.locator(".error summary").inner_text() == "Traceback"
     assert page.evaluate(WIDTH) == 200
     page.fill("#p-since", "2012")
     wait_for_query(page, "since=2012")
-    assert page.is_hidden(".fault")
+    assert page.is_hidden(".error")
 
 
 def test_busy_is_visible(page, live_server, opened):

@@ -6,7 +6,7 @@ import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
 from tests.security.actors import HTML, PDF, SVG, make_png, publish, share
-from tests.server.pictures import multipart
+from tests.server.sample_images import multipart
 
 from .conftest import WIDTH, SharedFigure, check_contrast, check_phone, log_in, open_page, tab_stops
 
@@ -37,7 +37,7 @@ def test_image_opens_in_full_size_and_downloads(chromium, shared_figure: SharedF
     open_page(page, shared_figure.link["url"])
     with page.expect_download() as download:
         page.click(".downloads a")
-    assert download.value.suggested_filename == f"{shared_figure.record['id']}.png"
+    assert download.value.suggested_filename == f"{shared_figure.record['name']}.png"
     page.click("a.full-size")
     page.wait_for_url(shared_figure.link["image_url"])
     assert page.evaluate(WIDTH) == 1200
@@ -196,7 +196,7 @@ def test_hidpi_image(chromium, live_server: ServerProcess) -> None:
         log_in(page, live_server)
         for address in (url, f"{url}/embed", record["url"]):
             open_page(page, address)
-            assert page.eval_on_selector("img.picture", state) == f"{suffix},100,50"
+            assert page.eval_on_selector("img.figure-image", state) == f"{suffix},100,50"
 
 
 def test_html_figures_run_in_their_frame(page, live_server: ServerProcess) -> None:

@@ -64,6 +64,7 @@ def test_widget_renders_while_the_kernel_is_busy(chromium, lab):
     assert "Traceback" not in page.inner_text(".jp-Notebook")
 
 
+@pytest.mark.nightly
 def test_widgets_use_hidpi_images(chromium, lab):
     """In the same size, with twice the pixels: the widget of a live figure, and of a dashboard."""
     dashboard = "figserve.Dashboard('Board', [[animal]])"

@@ -32,7 +32,7 @@ def animal(since: int = 2):
     return Figure(figsize=(since, {height}))
 """
 SIZES = "[...document.querySelectorAll('SELECTOR img')].map(i => `${i.naturalWidth}x${i.naturalHeight}`).join(' ')"
-STREAMS = "[...(globalThis[Symbol.for('jupyter_figserve.streams.2')] ?? new Map()).values()]"
+STREAMS = "[...(globalThis[Symbol.for('jupyter_figserve.streams.3')] ?? new Map()).values()]"
 SEEN = "isHidden => { Object.defineProperty(document, 'hidden', { value: isHidden, configurable: true });" + (
     " document.dispatchEvent(new Event('visibilitychange')); }"
 )
@@ -90,6 +90,7 @@ def run(kernel: KernelSession, code: str) -> None:
     assert execution.error is None, execution.error
 
 
+@pytest.mark.nightly
 def test_published_figure_is_followed_while_the_kernel_is_busy(page, server):
     """The new image has its own size and alt text, unless the panel has one; deletion and restoration are shown."""
     open_and_run(page, server, PUBLISH, DASHBOARD, "input()")
@@ -112,6 +113,7 @@ def test_published_figure_is_followed_while_the_kernel_is_busy(page, server):
     )
 
 
+@pytest.mark.nightly
 def test_widgets_of_a_page_share_one_stream(page, server):
     """Two dashboards and a live figure share one event stream, which is closed with the last of them."""
     streams = []
@@ -120,7 +122,7 @@ def test_widgets_of_a_page_share_one_stream(page, server):
     wait_for_sizes(page, *["200x100"] * 4)
     wait_for_sizes(page, "200x100", selector=".figserve-live")
     wait_for_streams(page)
-    assert page.evaluate(f"(window.kept = {STREAMS}[0]).hearers.size") == 5
+    assert page.evaluate(f"(window.kept = {STREAMS}[0]).listeners.size") == 5
     publish(server, make_png(30, 20))
     wait_for_sizes(page, *["30x20"] * 4)
     assert streams == [f"{server.url}figserve/api/events"]
@@ -128,6 +130,7 @@ def test_widgets_of_a_page_share_one_stream(page, server):
     page.wait_for_function(f"{STREAMS}.length === 0 && !kept.isOpen()")
 
 
+@pytest.mark.nightly
 def test_missed_events_are_caught_up(page, server):
     """After an error response, and after the page was hidden, when it has no stream."""
     refused = threading.Event()
@@ -153,6 +156,7 @@ def test_missed_events_are_caught_up(page, server):
     wait_for_sizes(page, "40x10", "40x10")
 
 
+@pytest.mark.nightly
 def test_published_interactive_figure_is_interactive(page, server):
     """A sandboxed frame shows the newest version too, also when that is an image."""
     require_package("plotly")
@@ -160,7 +164,7 @@ def test_published_interactive_figure_is_interactive(page, server):
     dashboard = 'figserve.Dashboard("Board", [[figserve.Panel(pub, caption="Plotly"), "text"]])'
     open_and_run(page, server, "import plotly.graph_objects as plotly\n" + code, dashboard)
     # While the next version loads, there are two frames.
-    frame = page.frame_locator(".figserve-dashboard iframe:not(.coming)")
+    frame = page.frame_locator(".figserve-dashboard iframe:not(.loading)")
     frame.locator(".plotly").first.wait_for()
     assert page.get_attribute(".figserve-dashboard iframe", "sandbox") == "allow-scripts"
     assert page.get_attribute(".figserve-dashboard iframe", "title") == "Sales"
@@ -197,6 +201,7 @@ def test_redefined_function_is_rendered_again(page, server):
     assert notices.count() == 3
 
 
+@pytest.mark.nightly
 def test_other_sites_follow_nothing(page, server):
     """On a page without a Jupyter server, widgets use messages only and open no stream."""
     streams, faults = [], []

@@ -58,7 +58,7 @@ class Shell:
     runtime: Path
     variables: Mapping[str, str] = field(default_factory=dict)
 
-    def having(self, **variables: str) -> Shell:
+    def with_env(self, **variables: str) -> Shell:
         return replace(self, variables={**self.variables, **variables})
 
     @property

@@ -12,7 +12,7 @@ import pytest
 
 from jupyter_figserve import cli
 from jupyter_figserve.cli.registry import ORDER
-from tests.server.pictures import SVG, png
+from tests.server.sample_images import SVG, png
 
 from .conftest import DEADLINE, Shell
 
@@ -32,7 +32,7 @@ def prepared_shell(shell: Shell) -> Shell:
     browser.write_text("#!/bin/sh\n")
     browser.chmod(0o700)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return shell.having(PATH=path, BROWSER=f"{browser} %s", PYTHONUNBUFFERED="1")
+    return shell.with_env(PATH=path, BROWSER=f"{browser} %s", PYTHONUNBUFFERED="1")
 
 
 @pytest.mark.kernel
@@ -56,9 +56,10 @@ def test_every_example_runs(prepared_shell, live_server):
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("example", [example for name in SERVERS for example in cli.COMMANDS[name].examples])
+@pytest.mark.nightly
 def test_servers_of_the_examples_start(example, isolated_shell):
     """Servers end with Ctrl-C, or by themselves with --exit."""
-    shell = isolated_shell.having(
+    shell = isolated_shell.with_env(
         PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", PYTHONUNBUFFERED="1"
     )
     process = subprocess.Popen(

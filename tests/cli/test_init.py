@@ -78,7 +78,7 @@ def test_unencodable_characters_are_escaped(shell):
     """An ASCII terminal shows escaped characters."""
     (shell.home / "a.svg").write_text("<svg/>")
     shell.run("publish", "a.svg", "--title", "Αρκούδες")
-    done = shell.having(PYTHONIOENCODING="ascii").run("list")
+    done = shell.with_env(PYTHONIOENCODING="ascii").run("list")
     assert "\\u0391" in done.out
 
 

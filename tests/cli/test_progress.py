@@ -20,7 +20,7 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def terminal(monkeypatch) -> Terminal:
     terminal = Terminal()
-    # In the module alone: pytest puts its own in the place of sys.stderr between here and the test.
+    # In the module alone: pytest replaces sys.stderr between here and the test.
     monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=terminal))
     monkeypatch.setenv("COLUMNS", "70")
     monkeypatch.setenv("TERM", "xterm")

@@ -58,16 +58,16 @@ def test_named_server_with_a_key(isolated_shell, live_server, make_key):
     (isolated_shell.home / "key").write_text(f"{key}\n")
     (isolated_shell.home / "key").chmod(0o600)
     for url in (live_server.url, f"{live_server.url}lab/tree/x.ipynb", f"{live_server.url}figserve/"):
-        isolated_shell.having(FIGSERVE_API_KEY=key).run("list", "--server", url)
+        isolated_shell.with_env(FIGSERVE_API_KEY=key).run("list", "--server", url)
         isolated_shell.run("list", "--server", url, "--key-file", "key")
-        isolated_shell.having(FIGSERVE_URL=url, FIGSERVE_API_KEY=key).run("list")
+        isolated_shell.with_env(FIGSERVE_URL=url, FIGSERVE_API_KEY=key).run("list")
 
 
 def test_token_in_the_variable_is_a_login(isolated_shell, live_server):
     """The URL from the server's log works, with its token."""
-    environment = isolated_shell.having(FIGSERVE_URL=f"{live_server.url}lab?token={live_server.token}")
+    environment = isolated_shell.with_env(FIGSERVE_URL=f"{live_server.url}lab?token={live_server.token}")
     environment.run("keys", "list")
-    isolated_shell.having(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=live_server.token).run("keys", "list")
+    isolated_shell.with_env(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=live_server.token).run("keys", "list")
 
 
 def test_own_named_server_needs_no_key(shell, live_server):
@@ -79,13 +79,13 @@ def test_own_named_server_needs_no_key(shell, live_server):
 def test_kernels_own_server_is_selected(isolated_shell, live_server, make_key):
     """`!jupyter figserve list` works in a notebook."""
     pair = {"KERNEL_FIGSERVE_URL": f"{live_server.url}figserve", "KERNEL_FIGSERVE_KEY": make_key("read", "publish")}
-    isolated_shell.having(**pair).run("list")
+    isolated_shell.with_env(**pair).run("list")
 
 
 def test_error_without_a_key_has_advice(isolated_shell, live_server):
     """A missing key and a wrong key are reported."""
     for variables in ({}, {"FIGSERVE_API_KEY": f"fsk_{'a' * 8}_{'b' * 43}"}):
-        done = isolated_shell.having(**variables).run("list", "--server", live_server.url, expect=1)
+        done = isolated_shell.with_env(**variables).run("list", "--server", live_server.url, expect=1)
         assert "keys create" in done.err
         assert "FIGSERVE_API_KEY" in done.err
 
@@ -133,11 +133,11 @@ def test_key_is_not_sent_unencrypted(isolated_shell):
         server.print_line("api/figures", {"figures": [], "next": None})
         arguments = ("list", "--server", server.url)
         key = f"fsk_{'a' * 8}_{'b' * 43}"
-        done = isolated_shell.having(FIGSERVE_API_KEY=key).run(*arguments, expect=1)
+        done = isolated_shell.with_env(FIGSERVE_API_KEY=key).run(*arguments, expect=1)
         assert "unencrypted" in done.err
         assert "--insecure" in done.err
         assert server.asked == []
-        isolated_shell.having(FIGSERVE_API_KEY=key).run(*arguments, "--insecure")
+        isolated_shell.with_env(FIGSERVE_API_KEY=key).run(*arguments, "--insecure")
         assert server.asked[-1][2]["X-API-Key"] == key
 
 
@@ -146,7 +146,7 @@ def test_redirects_do_not_get_the_key(isolated_shell, hostile):
     with hostile_server() as other:
         hostile.answers["api/status"] = (302, {"Location": f"{other.url}/figserve/api/status"}, b"")
         key = f"fsk_{'a' * 8}_{'b' * 43}"
-        isolated_shell.having(FIGSERVE_API_KEY=key).run("list", "--server", hostile.url, expect=1)
+        isolated_shell.with_env(FIGSERVE_API_KEY=key).run("list", "--server", hostile.url, expect=1)
         assert other.asked == []
 
 
@@ -163,28 +163,28 @@ def tls_server(certificate):
 class TestCertificate:
     def test_untrusted_certificate_is_rejected(self, isolated_shell, tls_server):
         """C3: nothing is sent; the message names the option, not the kernel's variable."""
-        done = isolated_shell.having(FIGSERVE_API_KEY=tls_server.token).run(
+        done = isolated_shell.with_env(FIGSERVE_API_KEY=tls_server.token).run(
             "list", "--server", tls_server.url, expect=1
         )
         assert "certificate" in done.err
         assert "--ca-file" in done.err
         assert "KERNEL_FIGSERVE_CA" not in done.err
         assert "--insecure" not in done.err
-        done = isolated_shell.having(FIGSERVE_API_KEY=tls_server.token).run(
+        done = isolated_shell.with_env(FIGSERVE_API_KEY=tls_server.token).run(
             "list", "--server", tls_server.url, "--insecure", expect=1
         )
         assert "certificate" in done.err
 
     def test_ca_file_is_trusted(self, isolated_shell, tls_server, certificate):
         """The certificate authority's file makes it trusted."""
-        isolated_shell.having(FIGSERVE_API_KEY=tls_server.token).run(
+        isolated_shell.with_env(FIGSERVE_API_KEY=tls_server.token).run(
             "list", "--server", tls_server.url, "--ca-file", str(certificate[0])
         )
         shell_of(tls_server, isolated_shell.home).run("list", "--ca-file", str(certificate[0]))
 
     def test_missing_ca_file(self, isolated_shell, tls_server):
         """A missing file is reported."""
-        done = isolated_shell.having(FIGSERVE_API_KEY=tls_server.token).run(
+        done = isolated_shell.with_env(FIGSERVE_API_KEY=tls_server.token).run(
             "list", "--server", tls_server.url, "--ca-file", "no.pem", expect=1
         )
         assert "'no.pem'" in done.err
@@ -193,7 +193,7 @@ class TestCertificate:
 @pytest.mark.parametrize("url", ["", "ftp://x", "http://ana:pw@localhost", "http://[::1", "http://localhost:0"])
 def test_invalid_urls(url, isolated_shell):
     """An invalid URL is reported in one line; an empty one is ignored."""
-    done = isolated_shell.having(FIGSERVE_API_KEY="x").run("list", "--server", url, expect=1)
+    done = isolated_shell.with_env(FIGSERVE_API_KEY="x").run("list", "--server", url, expect=1)
     assert done.err.count("\n") == 1
     assert "pw" not in done.err
 
@@ -201,7 +201,7 @@ def test_invalid_urls(url, isolated_shell):
 def test_another_program_responds(isolated_shell, hostile):
     """A server of another program is contacted once, and the key is not sent elsewhere."""
     hostile.print_line("api/status", {"hello": 1})
-    done = isolated_shell.having(FIGSERVE_API_KEY="x").run("list", "--server", hostile.url, expect=1)
+    done = isolated_shell.with_env(FIGSERVE_API_KEY="x").run("list", "--server", hostile.url, expect=1)
     assert "not a jupyter_figserve server" in done.err
     assert {path for _, path, _ in hostile.asked} == {"api/status"}
 
@@ -209,7 +209,7 @@ def test_another_program_responds(isolated_shell, hostile):
 def test_no_secret_in_the_process_list(isolated_shell, live_server, make_key):
     """C1: while a command runs, its arguments contain neither the key nor the token."""
     key = make_key("read", "publish")
-    process = isolated_shell.having(FIGSERVE_API_KEY=key, FIGSERVE_URL=live_server.url).start(
+    process = isolated_shell.with_env(FIGSERVE_API_KEY=key, FIGSERVE_URL=live_server.url).start(
         "publish", "-", "--name", "x", stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     process.stdin.write(b" " * 500_000)

@@ -105,6 +105,7 @@ class FakeFigServe:
         self.figures: dict[str, dict[str, Any]] = {}
         self.versions: dict[str, list[dict[str, Any]]] = {}
         self.links: dict[str, dict[str, Any]] = {}
+        self.addresses: dict[str, dict[str, Any]] = {}
         self.sources: dict[tuple[str, int], bytes] = {}
         self.faults: dict[tuple[str, int], str] = {}
         self.archived: dict[tuple[str, int], list[Received]] = {}
@@ -241,7 +242,7 @@ class FakeFigServe:
         return Reply.of(200, {"figures": records[start : start + 2], "next": following})
 
     def _availability(self, figure_id: str) -> dict[str, Any]:
-        """Return a record with what the server knows to work: everything, of a figure with a source."""
+        """Return a record with the formats that work: all of them for a figure with a source."""
         record = self.figures[figure_id]
         is_redrawable = (figure_id, record["version"]) in self.sources
         formats = ["png", "svg", "pdf"] if is_redrawable else ["png"]
@@ -272,7 +273,12 @@ class FakeFigServe:
         self.links[link["id"]] = link
         texts = {name: f"{name} of {page}" for name in ("markdown", "html", "iframe", "latex")}
         urls = {"url": page, "image_url": f"{page}.png", "snippets": {"url": page, **texts}}
-        return Reply.of(201, {**link, **urls, "local_only": True, "note": "Opens only on this machine."})
+        self.addresses[link["id"]] = urls | {"local_only": True, "note": "Opens only on this machine."}
+        return Reply.of(201, {**link, **self.addresses[link["id"]]})
+
+    def _get_links(self, rest: list[str], request: Received) -> Reply:
+        assert rest[1:] == ["url"]
+        return Reply.of(200, {"id": rest[0], **self.addresses[rest[0]]})
 
     def _patch_links(self, rest: list[str], request: Received) -> Reply:
         self.links[rest[0]].update(request.json)
@@ -341,7 +347,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("FIGSERVE_URL", "FIGSERVE_API_KEY", "KERNEL_FIGSERVE_URL", "KERNEL_FIGSERVE_KEY", "JPY_PARENT_PID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("KERNEL_FIGSERVE_CA", raising=False)
-    # As at a front end, though a test is a script; and without the servers of whoever runs the tests.
+    # As at a front end, although a test is a script; and without the servers of the user who runs the tests.
     monkeypatch.setenv("FIGSERVE_OFFLINE", "error")
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", "/nonexistent")
     monkeypatch.setattr(batch_server, "_known", None)
@@ -363,7 +369,7 @@ def connected(fake: FakeFigServe) -> FakeFigServe:
 class FakeEncoded:
     """Result of the fake encoder, with the fields of ``EncodedFigure``."""
 
-    payloads: tuple[EncodedImage, ...] = (PICTURE,)
+    images: tuple[EncodedImage, ...] = (PICTURE,)
     thumbnail: EncodedImage | None = THUMBNAIL
     title: str = ""
     alt: str = ""
@@ -399,7 +405,7 @@ class FakeEncoder:
 
 @pytest.fixture
 def encoder(monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
-    """Replaces both modules, so that a test decides what a figure is encoded as; ``archived`` has the queued jobs."""
+    """Replaces both modules, so that a test determines the encoding of a figure; ``archived`` has the queued jobs."""
     fake = FakeEncoder()
     monkeypatch.setattr("jupyter_figserve.kernel.figures.archiver.enqueue", fake.archived.append)
     module = SimpleNamespace(encode=fake.encode)

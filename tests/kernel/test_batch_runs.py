@@ -52,7 +52,7 @@ def run(*command: object, runtime: Path) -> subprocess.CompletedProcess[str]:
 
 
 def texts(path: Path, stream: str) -> str:
-    """Return what the cells of an executed notebook printed."""
+    """Return the printed output of an executed notebook."""
     outputs = [output for cell in nbformat.read(path, 4).cells for output in cell.outputs]
     return "".join(output.text for output in outputs if output.get("name") == stream)
 

@@ -46,6 +46,25 @@ def test_image_is_displayed_once(kernel, code, count):
 
 
 @pytest.mark.compat
+@pytest.mark.parametrize(
+    ("line", "code", "count", "links"),
+    [
+        ("shown", "plt.show()", 1, 1),
+        ("shown --quiet", "plt.show()", 1, 0),
+        ("shown", "plt.show()\nplt.figure()\nplt.plot([9])\nplt.show()", 2, 1),
+        ("shown", "plt.show()\n1 / 0", 1, 0),
+        ("shown", "handle = display(fig, display_id='mine')", 2, 1),
+    ],
+)
+def test_magic_displays_what_the_cell_has_shown_once(kernel, line, code, count, links):
+    """With its link, if it has one; other figures, those of a failed cell, and those that can be updated as usual."""
+    kernel.run("%load_ext jupyter_figserve")
+    execution = kernel.run(f"%%publish {line}\n{PLOT}{code}")
+    assert count_images(execution) == count
+    assert str(execution.outputs).count("Copy link") == links
+
+
+@pytest.mark.compat
 def test_quiet_magic_shows_only_the_image(kernel):
     """A figure without a link is displayed once."""
     kernel.run("%load_ext jupyter_figserve")

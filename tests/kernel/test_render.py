@@ -22,6 +22,16 @@ def test_only_changed_options_are_sent(connected):
     assert "x-api-key" in request.headers
 
 
+def test_warnings_of_the_server_are_repeated(connected):
+    """One for each line of the header, at the caller's line."""
+    headers = {"Content-Type": "image/png", "X-FigServe-Warnings": "Missing glyphs: %E4%B8%AD%0ANo %1B[31mlegend"}
+    connected.instead = lambda request: Reply(200, b"png", headers)
+    with pytest.warns(UserWarning, match="glyphs|legend") as caught:
+        assert figserve.render(CODE) == b"png"
+    assert [str(one.message) for one in caught] == ["Missing glyphs: 中", "No legend"]
+    assert caught[0].filename == __file__
+
+
 def test_code_error_has_its_line(connected):
     """Type, line, traceback and output are kept, without escape sequences."""
     error = {

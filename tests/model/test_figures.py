@@ -48,7 +48,7 @@ def _version(**changes) -> Version:
     return replace(Version(1, 5.0, "k", "Title", "Alt", (main,)), **changes)
 
 
-def test_payload_is_described():
+def test_image_is_described():
     """A representation holds the digest and the size of its bytes."""
     assert EncodedImage("image/png", b"abc", 1, 2, 3.0).to_representation() == Representation(
         "image/png", sha256_hex(b"abc"), 3, 1, 2, 3.0

@@ -1,4 +1,4 @@
-"""What HTML contains, and what it loads from elsewhere."""
+"""Contents of HTML, and its external resources."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_size_is_as_displayed(name: str):
 
 
 def test_largest_frame_counts():
-    """A frame that is larger than the canvas, or a later page, is what a decoder would allocate."""
+    """A frame larger than the canvas, or a later page, determines what a decoder would allocate."""
     gif = bytearray(SAMPLES["gif2"])
     at = gif.rindex(b",\0\0\0\0\x17\0\x11\0")
     gif[at + 5 : at + 9] = struct.pack("<HH", 65_535, 65_535)

@@ -2,12 +2,51 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jupyter_figserve.errors import InvalidInput
 from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
 
 REQUEST = LiveRequest({"n": 1}, "svg", 320, 200, 100, 2)
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text() | st.just("2024-01-31")
+VALUES = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.text(), SCALARS, max_size=1)
+PARAMETERS = st.fixed_dictionaries(
+    {"name": st.just("x") | VALUES, "choices": st.just([]) | VALUES, "values": st.just([]) | VALUES},
+    optional={
+        "kind": st.sampled_from(("str", "int", "float", "bool", "date", "datetime", "choice")) | VALUES,
+        "default": VALUES, "minimum": VALUES, "maximum": VALUES, "step": VALUES,
+        "many": st.booleans(), "is_optional": st.booleans(), "is_required": st.booleans(),
+    },
+)  # fmt: skip
+ROW = LiveDeclaration("animal").as_json()
+
+
+@given(
+    st.lists(PARAMETERS, max_size=2).flatmap(
+        lambda rows: st.fixed_dictionaries({}, optional=dict.fromkeys(ROW, VALUES)).map(
+            lambda other: {**ROW, "parameters": rows, **other}
+        )
+    )
+    | VALUES
+)
+@settings(max_examples=100, deadline=None)
+def test_any_declaration_is_refused_or_works(row):
+    """One that is accepted has a schema that is JSON, can be stored, and answers every query or refuses it."""
+    try:
+        declaration = LiveDeclaration.from_json(row)
+    except InvalidInput:
+        return
+    json.dumps([declaration.parameters.schema(), declaration.as_json()], allow_nan=False)
+    for query in ({}, {"x": ["1"]}, {"x": ["2024-01-31"]}):
+        with suppress(InvalidInput):
+            declaration.parameters.query(declaration.parameters.parse(query))
 
 
 def test_request_message_round_trip():

@@ -11,7 +11,7 @@ from jupyter_figserve.model.responses import Response, is_status
 
 
 def test_status():
-    """Statuses with a body are allowed; redirects, and what is no status, are not."""
+    """Statuses with a body are allowed; redirects and invalid statuses are not."""
     assert Response({}).status == 200
     assert type(Response({}, HTTPStatus.NOT_FOUND).status) is int
     assert all(map(is_status, (200, 201, 299, 400, 418, 422, 599)))

@@ -71,8 +71,8 @@ def read_frames(data: bytes) -> list[np.ndarray]:
 @pytest.mark.parametrize(("name", "tolerance"), [("gif", 40), ("apng", 0), ("webp", 0)])
 def test_every_frame_has_the_pixels_of_savefig(drawing: Any, name: str, tolerance: int):
     """GIF has 256 colours for each frame; the others are lossless. The interval is the frame's duration."""
-    (payload, still) = encode(animate(drawing, 3, interval=120), (name, "png")).payloads
-    assert (payload.frames, payload.duration, still.frames) == (3, 0.36, None)
+    (image, still) = encode(animate(drawing, 3, interval=120), (name, "png")).images
+    assert (image.frames, image.duration, still.frames) == (3, 0.36, None)
     expected = []
     for index in range(3):
         animation = animate(drawing, [0])
@@ -83,7 +83,7 @@ def test_every_frame_has_the_pixels_of_savefig(drawing: Any, name: str, toleranc
         expected.append(np.asarray(Image.open(buffer).convert("RGB")).astype(int))
         for extra in drawing[1].lines[1:]:
             extra.remove()
-    found = read_frames(payload.data)
+    found = read_frames(image.data)
     assert len(found) == 3
     assert abs(found[0] - np.asarray(Image.open(io.BytesIO(still.data)).convert("RGB"))).max() <= tolerance
     assert np.abs(found[2] - expected[2]).max() <= tolerance
@@ -91,7 +91,7 @@ def test_every_frame_has_the_pixels_of_savefig(drawing: Any, name: str, toleranc
 
 
 def test_figure_and_animation_are_unchanged(drawing: Any):
-    """Lines, titles, limits and added artists are as before, and the live animation goes on where it was."""
+    """Lines, titles, limits and added artists are unchanged, and the live animation continues where it was."""
     figure, axes, line = drawing
     axes.set_title("before")
     animation = animate(drawing, 4)
@@ -120,18 +120,18 @@ def test_figure_and_animation_are_unchanged(drawing: Any):
     ids=["endless", "count", "save_count", "generator function", "range"],
 )
 def test_endless_animations_are_bounded(drawing: Any, frames: Any, options: dict[str, Any], count: int):
-    """What has no end is published up to the limit, with a warning that says how to choose."""
+    """An endless animation is published up to the limit, with a warning that says how to choose."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         encoded = encode(animate(drawing, frames, **options), ("gif",), animation=AnimationLimits(frames=5))
-    assert encoded.payloads[0].frames == count
+    assert encoded.images[0].frames == count
     assert any("save_count" in str(one.message) and "maximum" in str(one.message) for one in caught) == (count == 5)
 
 
 def test_an_iterator_can_be_published_again(drawing: Any):
     """Publishing does not use up the author's own iterator."""
     animation = animate(drawing, iter(range(3)), repeat=False)
-    assert [encode(animation, ("gif",)).payloads[0].frames for _ in range(2)] == [3, 3]
+    assert [encode(animation, ("gif",)).images[0].frames for _ in range(2)] == [3, 3]
     assert list(animation.new_frame_seq()) == [0, 1, 2]
 
 
@@ -157,9 +157,9 @@ def test_artist_animation_and_pause(drawing: Any):
     """Each list of artists is a frame; the pause before a repetition is that of the last frame."""
     artists = [[drawing[1].imshow(np.full((2, 2), shade), vmin=0, vmax=2)] for shade in range(3)]
     animation = ArtistAnimation(drawing[0], artists, interval=100, repeat_delay=500)
-    payload = encode(animation, ("apng",)).payloads[0]
-    assert (payload.frames, payload.duration) == (3, 0.8)
-    assert np.abs(read_frames(payload.data)[0] - read_frames(payload.data)[2]).max() > 100
+    image = encode(animation, ("apng",)).images[0]
+    assert (image.frames, image.duration) == (3, 0.8)
+    assert np.abs(read_frames(image.data)[0] - read_frames(image.data)[2]).max() > 100
 
 
 def test_frames_of_a_pillow_image_are_kept():
@@ -174,9 +174,9 @@ def test_frames_of_a_pillow_image_are_kept():
     source = Image.open(buffer)
     source.seek(2)
     for name in ("gif", "apng", "webp"):
-        payload = encode(source, (name,)).payloads[0]
-        assert (payload.frames, payload.duration) == (4, 1.0)
-        found = Image.open(io.BytesIO(payload.data))
+        image = encode(source, (name,)).images[0]
+        assert (image.frames, image.duration) == (4, 1.0)
+        found = Image.open(io.BytesIO(image.data))
         found.seek(3)
         assert found.convert("RGBA").getpixel((0, 0))[3] == 0
         assert np.abs(np.subtract(found.convert("RGB").getpixel((4, 4)), (200, 60, 9))).max() <= 8
@@ -193,5 +193,5 @@ def test_what_cannot_be_animated_says_so(drawing: Any):
 
 def test_a_still_of_an_animation_is_its_first_frame(drawing: Any):
     """Formats that do not move have the first frame; a still figure as GIF has one frame."""
-    assert encode(animate(drawing), ("png",)).payloads[0].frames is None
-    assert encode(drawing[0], ("gif",)).payloads[0].frames is None
+    assert encode(animate(drawing), ("png",)).images[0].frames is None
+    assert encode(drawing[0], ("gif",)).images[0].frames is None

@@ -1,4 +1,4 @@
-"""Lasting images of published figures: what they show, and what they leave alone."""
+"""Archive images of published figures: their content, and the state that they leave unchanged."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def source_of(figure, **options):
 
 
 def test_it_is_the_svg_that_the_author_would_save():
-    """In the rcParams of the publish, whatever they are when it is drawn, which are left alone."""
+    """In the rcParams of the publish, not those at the time of drawing, which are left unchanged."""
     figure = line()
     mpl.rcParams["font.size"] = 17
     source = source_of(figure)
-    expected = encode(figure, ("svg",)).payloads[0]
+    expected = encode(figure, ("svg",)).images[0]
     mpl.rcdefaults()
     mpl.use("Agg")
     (svg,) = draw_in_background(source, 2**22)
@@ -50,9 +50,9 @@ def test_it_needs_no_fonts():
 
 
 def test_what_the_next_cell_sets_does_not_affect_it(monkeypatch):
-    """Neither the parameters that it changes while the figure is drawn, nor what they were before."""
+    """Neither the parameters that it changes while the figure is drawn, nor their previous values."""
     figure = line()
-    expected = encode(figure, ("svg",)).payloads[0]
+    expected = encode(figure, ("svg",)).images[0]
     source = source_of(figure)
     opened, changed = threading.Event(), threading.Event()
 
@@ -77,7 +77,7 @@ def test_ids_are_those_of_the_author():
     mpl.rcParams["svg.hashsalt"] = "mine"
     figure = line()
     (svg,) = draw_in_background(source_of(figure), 2**22)
-    assert svg.data == encode(figure, ("svg",)).payloads[0].data
+    assert svg.data == encode(figure, ("svg",)).images[0].data
 
 
 @pytest.mark.parametrize("is_changed_before", [True, False])
@@ -86,7 +86,7 @@ def test_what_threads_share_is_set_only_between_cells(monkeypatch, is_changed_be
     figure = polar_bars()
     path = MplPath.unit_rectangle()
     monkeypatch.setattr(path, "_interpolation_steps", 1)
-    expected = encode(figure, ("svg",)).payloads[0]
+    expected = encode(figure, ("svg",)).images[0]
     source = source_of(figure)
 
     def find(unpickled):
@@ -114,7 +114,7 @@ def test_the_locale_is_set_only_between_cells(monkeypatch):
 
 
 def test_the_main_thread_does_not_wait_for_a_live_function(monkeypatch):
-    """The next cell runs; the figure has no lasting image."""
+    """The next cell runs; the figure gets no archive image."""
     source = source_of(line())
     monkeypatch.setattr(archive, "_MAX_WAIT", 0)
     running, done = threading.Event(), threading.Event()
@@ -136,7 +136,7 @@ def test_the_main_thread_does_not_wait_for_a_live_function(monkeypatch):
 def test_tight_figures_are_cropped_alike():
     """The aspect ratio of the SVG is that of the published image."""
     figure = line()
-    published = encode(figure, tight=True).payloads[0]
+    published = encode(figure, tight=True).images[0]
     (svg,) = draw_in_background(source_of(figure, tight=True), 2**22)
     assert svg.width / svg.height == pytest.approx(published.width / published.height, rel=0.01)
 
@@ -151,7 +151,7 @@ def test_of_a_large_svg_a_png_of_twice_the_resolution_is_kept(limit):
 
 
 def test_an_svg_that_is_too_large_for_pages_has_both(monkeypatch):
-    """The SVG for later, and the PNG for dense screens."""
+    """The SVG for archiving, and the PNG for HiDPI screens."""
     monkeypatch.setattr("jupyter_figserve.plotting.archive.MAX_VECTOR_BYTES", 100)
     assert [image.mimetype for image in draw_in_background(source_of(line()), 2**22)] == ["image/svg+xml", "image/png"]
 

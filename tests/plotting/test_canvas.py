@@ -41,11 +41,11 @@ def test_the_figure_is_untouched(make, ratio, is_interactive, format):
     figure.canvas.mpl_connect("button_press_event", print)
     with plt.ion() if is_interactive else plt.ioff():
         before = facts(figure)
-        (payload,) = encode(figure, (format,), tight=True, transparent=True, dpi=150).payloads
-        (plain,) = encode(figure, (format,)).payloads
+        (image,) = encode(figure, (format,), tight=True, transparent=True, dpi=150).images
+        (plain,) = encode(figure, (format,)).images
         assert facts(figure) == before
     assert (plain.width, plain.height) == ((640, 480) if format in ("png", "jpg") else (614, 461))
-    assert payload.data
+    assert image.data
     assert other.number in plt.get_fignums()
 
 

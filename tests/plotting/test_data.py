@@ -1,4 +1,4 @@
-"""Data as JSON and CSV: what each kind of value becomes, and what has no representation."""
+"""Data as JSON and CSV: the encoding of each kind of value, and values without one."""
 
 from __future__ import annotations
 

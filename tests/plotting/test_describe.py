@@ -35,7 +35,7 @@ def test_plotly_text_is_read_without_tags():
 
 
 def test_layers_and_panels_of_altair_are_named():
-    """The marks of layers are one chart; charts beside each other are panels."""
+    """The marks of layers are one chart; charts next to each other are panels."""
     base = altair.Chart(DATA).encode(x="a:Q", y="b:Q")
     assert describe(base.mark_line() + base.mark_point())[1] == "Interactive line plot and scatter plot: b against a."
     assert describe(base.mark_bar() | base.mark_bar())[1] == "Interactive bar chart: b against a, 2 panels."

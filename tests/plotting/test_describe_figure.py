@@ -5,7 +5,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from jupyter_figserve.model.texts import ALT_LENGTH, TITLE_LENGTH, validate_single_line
+from jupyter_figserve.model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH, validate_single_line
 from jupyter_figserve.plotting.describe_figure import describe_figure
 
 
@@ -51,14 +51,14 @@ def test_panels_are_counted_by_kind():
 
 
 def test_colour_bars_are_features_wherever_they_are_rendered():
-    """A colour bar in an Axes of its own is no panel; its label says what the colours mean."""
+    """A colour bar in an Axes of its own is no panel; its label explains the colours."""
     figure, grid = plt.subplots(1, 2)
     figure.colorbar(grid[0].imshow(np.eye(2)), cax=grid[1], label="kelvin")
     assert describe_figure(figure)[1] == "Image with a colour bar for kelvin."
 
 
 def test_twins_are_one_panel(panel):
-    """Axes that share their place are one panel with a second axis, and both labels are told."""
+    """Axes that share their place are one panel with a second axis, and both labels are mentioned."""
     panel.plot([1, 2])
     panel.set(xlabel="month", ylabel="cost")
     twin = panel.twinx()
@@ -120,8 +120,8 @@ def test_text_passes_the_servers_check(text, panel):
     panel.set_title(text)
     panel.set_xlabel(text)
     title, sentence = describe_figure(panel.figure)
-    assert validate_single_line(title, "title", TITLE_LENGTH) == title != ""
-    assert validate_single_line(sentence, "alt", ALT_LENGTH) == sentence != ""
+    assert validate_single_line(title, "title", MAX_TITLE_LENGTH) == title != ""
+    assert validate_single_line(sentence, "alt", MAX_ALT_LENGTH) == sentence != ""
 
 
 def test_a_failing_description_does_not_fail_the_publish(panel):

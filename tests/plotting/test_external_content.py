@@ -1,4 +1,4 @@
-"""What a published figure would load from elsewhere: warnings, an error where nothing is left, and no false alarms."""
+"""External content of a published figure: warnings, an error where nothing would remain, and no false positives."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Html:
 
 
 def warnings_of(obj: object) -> list[str]:
-    return find_warnings(obj, encode(obj).payloads)
+    return find_warnings(obj, encode(obj).images)
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_altair_and_bokeh():
     altair, bokeh = require_package("altair"), require_package("bokeh.plotting")
     assert warnings_of(altair.Chart(altair.Data(values=[{"a": 1}])).mark_bar()) == []
     chart = altair.Chart("https://example.org/a.csv").mark_bar()
-    payloads = encode(altair.Chart(altair.Data(values=[{"a": 1}])).mark_bar()).payloads
-    assert "data, which it loads from https://example.org/a.csv" in find_warnings(chart, payloads)[0]
+    images = encode(altair.Chart(altair.Data(values=[{"a": 1}])).mark_bar()).images
+    assert "data, which it loads from https://example.org/a.csv" in find_warnings(chart, images)[0]
     plot = bokeh.figure()
     plot.line([1], [2])
     assert warnings_of(plot) == []

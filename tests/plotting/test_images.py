@@ -11,7 +11,7 @@ from jupyter_figserve.errors import OutputInvalid, UnsupportedType
 from jupyter_figserve.model.formats import FORMATS
 from jupyter_figserve.plotting import images
 from jupyter_figserve.plotting.encode import encode
-from jupyter_figserve.plotting.images import payload_of
+from jupyter_figserve.plotting.images import to_encoded_image
 
 from .test_encode import pixels
 
@@ -34,8 +34,8 @@ def test_pillow_images_become_png(mode):
     """An image of every 8-bit mode becomes a PNG of its pixels, with a thumbnail."""
     given = image(mode)
     encoded = encode(given)
-    assert np.array_equal(pixels(encoded.payloads[0].data), np.asarray(given.convert("RGBA")))
-    assert (encoded.payloads[0].width, encoded.payloads[0].height) == (400, 300)
+    assert np.array_equal(pixels(encoded.images[0].data), np.asarray(given.convert("RGBA")))
+    assert (encoded.images[0].width, encoded.images[0].height) == (400, 300)
     assert (encoded.thumbnail.width, encoded.thumbnail.height) == (320, 240)
     assert encoded.figure is None
 
@@ -44,7 +44,7 @@ def test_sixteen_bits_are_kept():
     """A 16-bit grey image keeps its depth in the PNG, and its thumbnail keeps its contrast."""
     deep = Image.fromarray((np.arange(400 * 300, dtype=np.uint32) % 65_536).astype(np.uint16).reshape(300, 400))
     encoded = encode(deep)
-    with Image.open(io.BytesIO(encoded.payloads[0].data)) as back:
+    with Image.open(io.BytesIO(encoded.images[0].data)) as back:
         assert np.array_equal(np.asarray(back), np.asarray(deep))
     assert 100 < pixels(encoded.thumbnail.data)[..., 0].mean() < 155
 
@@ -54,15 +54,15 @@ def test_exif_orientation_is_applied():
     exif = Image.Exif()
     exif[0x0112] = 6
     turned = Image.open(io.BytesIO(raw("jpeg", exif=exif)))
-    assert (encode(turned).payloads[0].width, encode(turned).payloads[0].height) == (300, 400)
+    assert (encode(turned).images[0].width, encode(turned).images[0].height) == (300, 400)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "P", "L", "CMYK"])
 def test_pillow_images_become_jpg_and_webp(mode):
     """Modes that a format lacks are converted; transparent pixels become white in a JPEG."""
-    jpg, webp = encode(image(mode), ("jpg", "webp")).payloads
+    jpg, webp = encode(image(mode), ("jpg", "webp")).images
     assert (jpg.mimetype, webp.mimetype) == ("image/jpeg", "image/webp")
-    clear = encode(Image.new("RGBA", (10, 10), (0, 0, 0, 0)), ("jpg",)).payloads[0]
+    clear = encode(Image.new("RGBA", (10, 10), (0, 0, 0, 0)), ("jpg",)).images[0]
     assert pixels(clear.data).min() == 255
 
 
@@ -90,7 +90,7 @@ def test_image_bytes_are_kept_as_they_are(name, dpi, kind):
     """Encoded bytes are not encoded again unless another format is requested."""
     data = raw(name, **({"dpi": (dpi, dpi)} if dpi else {}))
     encoded = encode(kind(data))
-    (payload,) = encoded.payloads
+    (payload,) = encoded.images
     assert payload.data == data
     assert payload.mimetype == f"image/{name}"
     assert (payload.width, payload.height) == (400, 300)
@@ -100,7 +100,7 @@ def test_image_bytes_are_kept_as_they_are(name, dpi, kind):
 
 def test_image_bytes_are_converted_on_request():
     """Every raster format can be converted to every other."""
-    webp, png = encode(raw("jpeg"), ("webp", "png")).payloads
+    webp, png = encode(raw("jpeg"), ("webp", "png")).images
     assert (webp.mimetype, png.mimetype) == ("image/webp", "image/png")
     assert np.array_equal(pixels(png.data), pixels(raw("jpeg")))
     with pytest.raises(UnsupportedType, match="This jpg image is not available as svg, only as jpg"):
@@ -109,7 +109,7 @@ def test_image_bytes_are_converted_on_request():
 
 def test_an_implausible_dpi_is_dropped():
     """An image that states one dot per inch has no known resolution."""
-    assert encode(raw("png", dpi=(1, 1))).payloads[0].dpi is None
+    assert encode(raw("png", dpi=(1, 1))).images[0].dpi is None
 
 
 @pytest.mark.parametrize("data", [b"", b"BM....", b"plain words", b"\x00" * 50])
@@ -145,7 +145,7 @@ def test_broken_bytes_are_rejected(data):
 )
 def test_svg_sizes_are_read(attributes, size):
     """The size comes from the root element, in pixels; an unreadable size is unknown, never an error."""
-    payload = payload_of(FORMATS["svg"], SVG % attributes)
+    payload = to_encoded_image(FORMATS["svg"], SVG % attributes)
     assert (payload.width, payload.height) == size
 
 
@@ -160,13 +160,13 @@ def test_svg_sizes_are_read(attributes, size):
 )
 def test_vector_sizes_are_read(name, data, size):
     """Boxes in points are converted to pixels at 96 per inch."""
-    payload = encode(data).payloads[0]
+    payload = encode(data).images[0]
     assert (payload.mimetype, payload.width, payload.height) == (FORMATS[name].mimetype, *size)
 
 
 def test_svg_bytes_can_be_compressed():
     """svgz is the SVG compressed by gzip without a timestamp."""
-    svg, svgz = encode(SVG % b'width="9" height="9"', ("svg", "svgz")).payloads
+    svg, svgz = encode(SVG % b'width="9" height="9"', ("svg", "svgz")).images
     assert gzip.decompress(svgz.data) == svg.data
     assert svgz.data[4:8] == bytes(4)
     assert (svgz.width, svgz.height) == (9, 9)

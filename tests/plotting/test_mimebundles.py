@@ -49,14 +49,14 @@ def given(methods):
 
 
 def mimetypes(encoded):
-    return [payload.mimetype for payload in encoded.payloads]
+    return [image.mimetype for image in encoded.images]
 
 
 @pytest.mark.parametrize("make", [plotly, altair, bokeh])
 @pytest.mark.parametrize("formats", [("png",), ("html",)])
 def test_interactive_plots_are_self_contained_pages(make, formats):
     """The HTML includes its library: it loads nothing."""
-    page = encode(make(), formats).payloads[0]
+    page = encode(make(), formats).images[0]
     text = page.data.decode()
     assert page.mimetype == "text/html"
     assert len(text) > 300_000
@@ -109,13 +109,13 @@ def test_altair_is_rendered_in_the_requested_formats():
         "image/webp",
         "image/svg+xml-compressed",
     ]
-    svg, image, *_ = encoded.payloads
+    svg, image, *_ = encoded.images
     assert (svg.width, svg.height) == pytest.approx((image.width, image.height), abs=2)
 
 
 def test_altair_honours_the_dpi():
     """Twice the dpi gives twice the pixels."""
-    small, large = (encode(altair(), ("png", "svg"), dpi=dpi).payloads[0] for dpi in (72, 144))
+    small, large = (encode(altair(), ("png", "svg"), dpi=dpi).images[0] for dpi in (72, 144))
     assert large.width == pytest.approx(2 * small.width, abs=2)
 
 
@@ -160,9 +160,9 @@ def test_formats_that_a_library_lacks_are_rejected(make, name):
 def test_ipython_display_objects_are_accepted():
     """Image, SVG and HTML of IPython.display yield their data, and the alternative text of the author."""
     assert encode(display.Image(png(), alt="A red area.")).alt == "A red area."
-    assert encode(display.Image(png())).payloads[0].data == png()
-    assert encode(display.SVG(SVG)).payloads[0].width == 40
-    assert encode(display.HTML("<p>words</p>")).payloads[0].data == b"<p>words</p>"
+    assert encode(display.Image(png())).images[0].data == png()
+    assert encode(display.SVG(SVG)).images[0].width == 40
+    assert encode(display.HTML("<p>words</p>")).images[0].data == b"<p>words</p>"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``progress``: who hears of it, how often, and which numbers are refused."""
+"""``progress``: its listeners, its rate, and the numbers that are refused."""
 
 from __future__ import annotations
 

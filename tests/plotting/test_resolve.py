@@ -121,8 +121,8 @@ def test_seaborn_objects_are_rendered_with_their_theme():
     assert dict(mpl.rcParams) == before
     assert plt.get_fignums() == []
     plain = encode(objects.Plot(TABLE, x="x", y="y").add(objects.Dot()))
-    assert encoded.payloads[0].width > plain.payloads[0].width
-    assert encode(plot.plot()).payloads[0].width == encoded.payloads[0].width
+    assert encoded.images[0].width > plain.images[0].width
+    assert encode(plot.plot()).images[0].width == encoded.images[0].width
 
 
 def test_plotnine_is_rendered_as_it_saves():
@@ -137,7 +137,7 @@ def test_plotnine_is_rendered_as_it_saves():
     assert not hasattr(plot, "figure")
     buffer = io.BytesIO()
     plot.save(buffer, "png", verbose=False)
-    assert np.array_equal(pixels(encoded.payloads[0].data), pixels(buffer.getvalue()))
+    assert np.array_equal(pixels(encoded.images[0].data), pixels(buffer.getvalue()))
 
 
 def test_plotnine_compositions_are_rendered():

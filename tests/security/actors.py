@@ -1,4 +1,4 @@
-"""Participants of the security tests: an author who publishes, a stranger, and a listener elsewhere on loopback."""
+"""Participants of the security tests: an author who publishes, an attacker, and a listener elsewhere on loopback."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 class Listener:
-    """A web server on another loopback port: a stranger's site that records its requests.
+    """A web server on another loopback port: an attacker's site that records its requests.
 
     It counts every connection to this port and every UDP packet, too.
     """

@@ -26,7 +26,7 @@ from .actors import Listener, listening
 
 @pytest.fixture
 def elsewhere() -> Iterator[Listener]:
-    """A stranger's site on another port of loopback."""
+    """An attacker's site on another port of loopback."""
     with listening() as listener:
         yield listener
 

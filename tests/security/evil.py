@@ -121,7 +121,7 @@ _CONNECTING = """<!doctype html><title>plot</title><div id="plot">not drawn</div
 
 
 def connecting_html(elsewhere: str) -> str:
-    """Return a document that opens connections other than requests; ``#plot`` tells how its WebRTC ended.
+    """Return a document that opens connections other than requests; ``#plot`` reports how its WebRTC ended.
 
     It says ``gathered`` or ``refused``, in that case after all that it could send has been sent.
     """

@@ -186,7 +186,7 @@ def test_caches_keep_a_link_for_at_most_a_minute(live_server: ServerProcess) -> 
 
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
 def test_no_secret_in_the_log(make_server, level: str) -> None:
-    """Tokens, keys and signed URLs appear in no log line, whatever the response and the log level."""
+    """Tokens, keys and signed URLs appear in no log line, for any response and log level."""
     server = make_server(args=[f"--log-level={level}"])
     record, framed = publish(server, name="logged"), publish(server, HTML, "text/html", name="html")
     link, revoked, html = share(server, record), share(server, record), share(server, framed)

@@ -12,13 +12,15 @@ import pytest
 from jupyter_figserve.errors import FigServeError, ReadOnly
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.keys import Key, new_key
-from jupyter_figserve.model.links import hash_secret, new_token
+from jupyter_figserve.model.links import hash_secret
 from jupyter_figserve.server.services.links.resolver import LinkNotFound, LinkResolver
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import keys, links
 from tests.soak.killing import Promised, assert_kept, assert_served, is_hashed, is_plain, kill_publisher, kill_server
 from tests.store.making import START, FakeClock, hear, other_process, publish, run, say, share
+
+from ..tokens import new_token
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from jupyter_figserve.store.catalog import keys
 
 from .. import contract
 from .making import jupyter  # noqa: F401
-from .pictures import png
+from .sample_images import png
 
 DEADLINE = 20.0
 """Seconds after which what a test waits for is taken as never coming."""
@@ -88,7 +88,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Client:
-    """Asks the server; every answer is held to the OpenAPI document.
+    """A client of the server; every response is validated against the OpenAPI document.
 
     Parameters
     ----------
@@ -105,11 +105,11 @@ class Client:
     headers: Mapping[str, str] = field(default_factory=dict)
     xsrf: str = ""
 
-    def having(self, **headers: str) -> Client:
-        """Return the same client with more headers: ``having(User_Agent="x")``."""
+    def with_headers(self, **headers: str) -> Client:
+        """Return the same client with more headers: ``with_headers(User_Agent="x")``."""
         return replace(self, headers={**self.headers, **{k.replace("_", "-"): v for k, v in headers.items()}})
 
-    def bearing(self, key: str) -> Client:
+    def with_key(self, key: str) -> Client:
         return Client(self.prefix, self.http, {"X-API-Key": key})
 
     async def ask(
@@ -159,17 +159,17 @@ class Client:
     async def delete(self, path: str, **query: object) -> Answer:
         return await self.ask("DELETE", path, **query)
 
-    async def publish(self, name: str = "sales", data: bytes | None = None, type: str = "image/png", **words: str):
+    async def publish(self, name: str = "sales", data: bytes | None = None, type: str = "image/png", **fields: str):
         """Publish a figure and return its record; the image is a small PNG by default."""
         answer = await self.ask(
-            "POST", "/api/figures", png() if data is None else data, {"Content-Type": type}, name=name, **words
+            "POST", "/api/figures", png() if data is None else data, {"Content-Type": type}, name=name, **fields
         )
         assert answer.status == 201, answer.text
         return answer.json()
 
-    async def share(self, figure: Mapping[str, Any], **wishes: object) -> dict[str, Any]:
+    async def share(self, figure: Mapping[str, Any], **fields: object) -> dict[str, Any]:
         """Create a link to a figure."""
-        answer = await self.post(f"/api/figures/{figure['id']}/links", wishes)
+        answer = await self.post(f"/api/figures/{figure['id']}/links", fields)
         assert answer.status == 201, answer.text
         link: dict[str, Any] = answer.json()
         return link
@@ -210,7 +210,8 @@ def browser(jp_serverapp, jp_asyncio_loop, stranger: Client, owner: Client) -> C
     cookies = dict(cookie.split("=", 1) for cookie in jp_asyncio_loop.run_until_complete(log_in()))
     assert any(name.startswith("username-") for name in cookies)
     return replace(
-        stranger.having(Cookie="; ".join(f"{name}={value}" for name, value in cookies.items())), xsrf=cookies["_xsrf"]
+        stranger.with_headers(Cookie="; ".join(f"{name}={value}" for name, value in cookies.items())),
+        xsrf=cookies["_xsrf"],
     )
 
 

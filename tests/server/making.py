@@ -16,6 +16,7 @@ from jupyter_figserve.model.figures import EncodedImage, Identity
 from jupyter_figserve.model.formats import FORMATS
 from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
 from jupyter_figserve.model.quotas import Quota
+from jupyter_figserve.server.services.live.backend import KernelUnavailable, next_generation
 from jupyter_figserve.server.services.live.image_cache import CachedImage
 from jupyter_figserve.server.services.sessions.captured_display import CapturedDisplay
 from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer
@@ -23,7 +24,7 @@ from jupyter_figserve.server.web.context import AppContext
 from jupyter_figserve.store.catalog import live_figures, sessions
 
 from ..waiting import PATIENCE
-from .pictures import png
+from .sample_images import png
 
 if TYPE_CHECKING:
     from .conftest import Client
@@ -134,37 +135,56 @@ async def make_session(
 
 
 class FakeKernel:
-    """A ``LiveBackend`` that answers with an image once its gate is open.
+    """A ``KernelBackend`` that answers with an image once its gate is open.
 
     Parameters
     ----------
     version
-        Version of the data; a caller that knows it is told that nothing changed.
+        Version of the data; a caller that has it gets no image.
+    is_stand_in
+        Whether it gives way to others, like a control channel.
     """
 
-    def __init__(self, version: str | None = None) -> None:
+    def __init__(self, version: str | None = None, *, is_stand_in: bool = False) -> None:
+        self.generation = next_generation()
+        self.is_stand_in = is_stand_in
+        self.is_closed = False
+        self.ended = asyncio.Event()
         self.version = version
         self.asked: list[tuple[str, LiveRequest]] = []
-        self.fault: Exception | None = None
+        self.error: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def call(
         self, name: str, request: LiveRequest, known: tuple[str, ...], on_progress=None
     ) -> CachedImage | None:
+        if self.is_closed:
+            raise KernelUnavailable
         self.asked.append((name, request))
-        await self.gate.wait()
-        if self.fault is not None:
-            raise self.fault
+        waits = [asyncio.ensure_future(event.wait()) for event in (self.gate, self.ended)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if self.is_closed:
+            raise KernelUnavailable
+        if self.error is not None:
+            raise self.error
         if self.version is not None and self.version in known:
             return None
         data = png(len(self.asked), 1)
         payload = EncodedImage("image/png", data, len(self.asked), 1, 72.0)
         return CachedImage(payload, revision="r", version=self.version)
 
+    def close(self) -> None:
+        self.is_closed = True
+        self.ended.set()
+
 
 async def offer_live(context) -> str:
-    """Return the lasting id of a live figure that was offered by a kernel which no longer runs."""
+    """Return the permanent id of a live figure that was offered by a kernel which no longer runs."""
     identity = Identity(context.config.owner, "", "", "k1", "animal")
     now = context.store.clock()
     offering = context.store.catalog.write(

@@ -117,7 +117,7 @@ class TestWrongSetting:
         return path
 
     def test_the_extension_is_switched_off(self, make_server, config):
-        """Links with a configured limit are not served without it; the log has the reason, and Jupyter goes on."""
+        """Links with a configured limit are not served without it; the log has the reason, and Jupyter continues."""
         server = make_server(args=[f"--config={config}"])
         answer = server.fetch("figserve/f/" + "x" * 32)
         assert (answer.status, answer.json()["code"]) == (503, "not_started")

@@ -18,7 +18,7 @@ from tornado.httputil import HTTPHeaders
 from jupyter_figserve.demo.server_process import Response, fetch
 
 from .. import contract
-from .pictures import png
+from .sample_images import png
 
 START = "from jupyter_figserve.server.standalone import FigServeHost; FigServeHost.launch_instance()"
 DEADLINE = 60

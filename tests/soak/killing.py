@@ -25,7 +25,7 @@ from jupyter_figserve.store.catalog import figures, links, tables
 from jupyter_figserve.store.catalog.database import Catalog
 from jupyter_figserve.store.files.manifest_formats import FigureManifest
 from jupyter_figserve.store.store import Store
-from tests.server.pictures import png
+from tests.server.sample_images import png
 from tests.store.making import assert_sound, hear, other_process, run, stored_files
 
 ALL_VERSIONS = PublishLimits(keep_versions=0)
@@ -33,10 +33,10 @@ ALL_VERSIONS = PublishLimits(keep_versions=0)
 _PUBLISHER = """
 import itertools, os, sys
 from pathlib import Path
-from jupyter_figserve.model.links import new_token
 from jupyter_figserve.store.admin.opening import open_store
 from tests.soak.killing import ALL_VERSIONS
 from tests.store.making import draft, run, share
+from tests.tokens import new_token
 store = open_store(Path(sys.argv[1]), limits=ALL_VERSIONS)
 for n in itertools.count():
     name = f"figure {n % 3}" if n % 4 else f"{sys.argv[2]} {n}"
@@ -51,7 +51,7 @@ for n in itertools.count():
 
 @dataclass
 class Promised:
-    """What was acknowledged: versions by figure and number, with their digest; and links' tokens, with their figure."""
+    """Acknowledged versions (digests by figure and number) and acknowledged links (figures by token)."""
 
     versions: dict[tuple[str, int], str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Promised:
 
 
 def kill_publisher(directory: Path, promised: Promised, chance: random.Random) -> None:
-    """Let a process publish, kill it somewhere in the middle of something, and note what it had acknowledged."""
+    """Let a process publish, kill it at a random moment, and return what it had acknowledged."""
     with other_process(_PUBLISHER, directory, f"run-{chance.getrandbits(32):08x}") as process:
         for _ in range(chance.randrange(1, 25)):
             promised.note(hear(process))
@@ -80,7 +80,7 @@ def kill_publisher(directory: Path, promised: Promised, chance: random.Random) -
 
 
 def assert_kept(directory: Path, promised: Promised) -> None:
-    """Everything acknowledged is there and whole; nothing is half or left over; the manifests tell the same."""
+    """Everything acknowledged exists and is intact; nothing is partial or left over; the manifests agree."""
     store = open_store(directory, limits=ALL_VERSIONS)
     try:
         for (figure, number), digest in promised.versions.items():
@@ -121,7 +121,7 @@ def _assert_manifests_agree(store: Store) -> None:
 
 
 def kill_server(server: ServerProcess, promised: Promised, chance: random.Random) -> None:
-    """Publish to a running server over HTTP from two clients, kill it meanwhile, and note what it had answered 201."""
+    """Publish to a running server over HTTP from two clients, kill it meanwhile, and record what it acknowledged."""
     enough = threading.Event()
     wanted = len(promised.versions) + chance.randrange(2, 12)
 

@@ -14,11 +14,13 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from jupyter_figserve.model.figures import EncodedImage, Identity, sha256_hex
-from jupyter_figserve.model.links import FIGURE, Link, Target, hash_secret, new_link_id, new_token
+from jupyter_figserve.model.links import FIGURE, Link, Target, hash_secret, new_link_id
 from jupyter_figserve.model.new_version import NewVersion
 from jupyter_figserve.model.sessions import Session
 from jupyter_figserve.store.catalog import tables
 from jupyter_figserve.store.store import Store
+
+from ..tokens import new_token
 
 T = TypeVar("T")
 START = 1_800_000_000.0

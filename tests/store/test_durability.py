@@ -76,6 +76,7 @@ def _kill_often(make_server, tmp_path, times: int) -> None:
 
 
 @pytest.mark.kernel
+@pytest.mark.nightly
 def test_three_kills_lose_nothing_that_was_acknowledged(make_server, tmp_path):
     """After each SIGKILL in the middle of publishing, a new server has every acknowledged figure, whole."""
     _kill_often(make_server, tmp_path, 3)

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..output import format_time, print_json, print_line, print_status, print_table
+from ..output import format_time, print_json, print_line, print_status, print_table, to_expiry
 from ..registry import OK, command
 from ..server_selection import SelectedServer, select_server, server_options
 
@@ -35,7 +35,7 @@ def _create_options(parser: argparse.ArgumentParser) -> None:
         help=f"comma-separated list of {', '.join(SCOPES)} (default: read,publish)",
     )
     parser.add_argument("--label", help="label, only visible to you")
-    parser.add_argument("--expires", metavar="WHEN", help='"12h", "90d", a date, or "never" (default: 90d)')
+    parser.add_argument("--expires", metavar="WHEN", help='"12h", "90d", a date (its end), or "never" (default: 90d)')
     parser.add_argument(
         "--to-file", type=Path, metavar="FILE", help="write the key to a new file of mode 600 instead of printing it"
     )
@@ -68,7 +68,8 @@ def _check_create(options: argparse.Namespace) -> None:
 def create(options: argparse.Namespace) -> int:
     """Create a key for a program, and print it; it is shown only once."""
     server = _logged_in(options)
-    fields = {"scopes": options.scopes, "label": options.label, "expires": options.expires}
+    expires = None if options.expires is None else to_expiry(options.expires)
+    fields = {"scopes": options.scopes, "label": options.label, "expires": expires}
     file = None if options.to_file is None else _new_file(options.to_file)
     try:
         made = server.client.post("api/keys", {name: value for name, value in fields.items() if value is not None})

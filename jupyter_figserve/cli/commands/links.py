@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ..figure_lookup import FIGURE_HELP, find_figure
-from ..output import format_time, print_json, print_line, print_status, print_table
+from ..output import format_time, print_json, print_line, print_status, print_table, to_expiry
 from ..registry import FAILED, OK, command
 from ..server_selection import select_server, server_options
 from .show import parse_count
@@ -20,11 +20,12 @@ _MAX_URL_LENGTH = 4_096
 
 def _link_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("figure", metavar="FIGURE", help=FIGURE_HELP)
-    parser.add_argument("--expires", metavar="WHEN", help='"12h", "7d", a date, or "never" (default: 30d)')
+    parser.add_argument("--expires", metavar="WHEN", help='"12h", "7d", a date (its end), or "never" (default: 30d)')
     parser.add_argument("--label", help="label, only visible to you")
     parser.add_argument("--views", type=parse_count, metavar="N", help="view limit (default: unlimited)")
     parser.add_argument("--version", type=parse_count, metavar="N", help="show this version instead of the newest")
     parser.add_argument("--list", action="store_true", help="list the figure's links")
+    parser.add_argument("--urls", action="store_true", help="with --list: print the URLs of the links too")
     parser.add_argument("--json", action="store_true", help="print the link with its snippets, or the list")
     server_options(parser)
 
@@ -32,6 +33,8 @@ def _link_options(parser: argparse.ArgumentParser) -> None:
 def _check(options: argparse.Namespace) -> None:
     if options.list and any((options.expires, options.label, options.views, options.version)):
         raise ValueError("--list does not make a link. Remove --expires, --label, --views and --version.")
+    if options.urls and not options.list:
+        raise ValueError("--urls belongs to --list.")
 
 
 @command(
@@ -40,19 +43,22 @@ def _check(options: argparse.Namespace) -> None:
     'jupyter figserve link sales --expires 7d --views 20 --label "for Ada"',
     "jupyter figserve link sales > link.txt",
     "jupyter figserve link sales --list",
+    "jupyter figserve link sales --list --urls",
     options=_link_options,
     check=_check,
 )
 def link(options: argparse.Namespace) -> int:
     """Make a link that shows a figure without a login, and print only its URL.
 
-    The URL is secret: anyone who has it can see the figure. It is shown only once.
+    The URL is secret: anyone who has it can see the figure. Use --list --urls to print the URLs of its links again.
     """
     client = select_server(options).client
     record = find_figure(client, options.figure)
     if options.list:
-        return _list(client, record, as_json=options.json)
+        return _list(client, record, as_json=options.json, with_urls=options.urls)
     fields = {name: getattr(options, name) for name in ("expires", "label", "views", "version")}
+    if options.expires is not None:
+        fields["expires"] = to_expiry(options.expires)
     made = client.post(f"api/figures/{record['id']}/links", {k: v for k, v in fields.items() if v is not None})
     if options.json:
         print_json(made)
@@ -64,8 +70,10 @@ def link(options: argparse.Namespace) -> int:
     return OK
 
 
-def _list(client: FigServeClient, record: dict[str, Any], *, as_json: bool) -> int:
+def _list(client: FigServeClient, record: dict[str, Any], *, as_json: bool, with_urls: bool) -> int:
     found = client.get(f"api/figures/{record['id']}/links")["links"]
+    if with_urls:
+        found = [{**one, "url": _find_url(client, one["id"])} for one in found]
     if as_json:
         print_json({"links": found})
     elif not found:
@@ -78,11 +86,23 @@ def _list(client: FigServeClient, record: dict[str, Any], *, as_json: bool) -> i
                 f"{one['seen']} of {one['views']}" if one["views"] else one["seen"],
                 format_time(one["last_seen"], "never"),
                 "paused" if one["paused"] else format_time(one["expires"], "never"),
+                *((one["url"] or "unknown",) if with_urls else ()),
             )
             for one in found
         ]
-        print_table(("ID", "LABEL", "SEEN", "LAST SEEN", "EXPIRES"), rows, flexible=("LABEL",))
+        columns = ("ID", "LABEL", "SEEN", "LAST SEEN", "EXPIRES", *(("URL",) if with_urls else ()))
+        print_table(columns, rows, flexible=("LABEL",))
     return OK
+
+
+def _find_url(client: FigServeClient, link_id: str) -> str | None:
+    """Return the URL of a link, None when the server cannot derive it any more."""
+    from ...errors import Conflict
+
+    try:
+        return str(client.get(f"api/links/{link_id}/url")["url"])
+    except Conflict:
+        return None
 
 
 def _until(made: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from ..output import clean, format_size, print_json, print_line, print_status
+from ..output import clean, format_size, print_json, print_line, print_status, to_expiry
 from ..progress import Progress
 from ..registry import FAILED, OK, command
 from ..server_selection import SelectedServer, select_server, server_options
@@ -34,7 +34,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "files", nargs="+", type=Path, metavar="FILE", help="image or HTML file; - reads standard input"
     )
     parser.add_argument("--name", help="name of the figure; the same name makes a new version (default: from the file)")
-    parser.add_argument("--collection", metavar="NAME", help='lasting place of the figure (default: "default")')
+    parser.add_argument("--collection", metavar="NAME", help='permanent place of the figure (default: "default")')
     parser.add_argument("--title", help="title of its pages")
     parser.add_argument("--alt", help="alternative text for screen readers")
     parser.add_argument("--caption", help="text shown below the figure")
@@ -66,8 +66,8 @@ def _check(options: argparse.Namespace) -> None:
 def publish(options: argparse.Namespace) -> int:
     """Publish files as figures, and print the URL of each, or its link with --share.
 
-    The format is detected from the content: PNG, SVG, PDF, JPEG, WebP, EPS or HTML. Files that differ only in their
-    suffix are one figure in several formats.
+    The format is detected from the content: PNG, SVG, PDF, JPEG, WebP, AVIF, GIF, APNG, TIFF, EPS, SVGZ or HTML. Files
+    that differ only in their suffix are one figure in several formats.
     """
     from ...errors import FigServeError
 
@@ -111,7 +111,7 @@ def _publish(server: SelectedServer, paths: list[Path], options: argparse.Namesp
             content_type, body = _form(files, formats, query)
         record = _post(server, body, content_type, query, f"Sending {_shown(paths[0])}")
     if options.share:
-        record["link"] = server.client.post(f"api/figures/{record['id']}/links", {"expires": options.share})
+        record["link"] = server.client.post(f"api/figures/{record['id']}/links", {"expires": to_expiry(options.share)})
     return record
 
 

@@ -7,12 +7,12 @@ import http.client
 import json
 from collections.abc import Callable, Iterator
 from typing import IO, Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from ...errors import InvalidInput, ServerError
 from .address import Address
 from .connection_pool import ConnectionPool, HttpRequest, HttpResponse
-from .responses import is_json, parse_json, to_error
+from .responses import is_json, parse_json, to_error, to_plain_text
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 60.0
@@ -73,13 +73,15 @@ class FigServeClient:
     def post(self, path: str, value: Any) -> Any:
         return self._send_json(self._request("POST", path, body=value, is_idempotent=False))
 
-    def post_for_bytes(self, path: str, value: Any, accept: str = "*/*") -> bytes:
-        """Post JSON and return a response body that is not JSON."""
+    def post_for_image(self, path: str, value: Any, accept: str = "*/*") -> tuple[bytes, list[str]]:
+        """Post JSON and return a response body that is not JSON, and the server's warnings about it."""
         request = self._request("POST", path, body=value, accept=accept, is_idempotent=False)
-        return self._send(request).body
+        response = self._send(request)
+        lines = unquote(response.headers.get("x-figserve-warnings", "")).splitlines()
+        return response.body, [text for line in lines if (text := to_plain_text(line))]
 
     def post_form(self, path: str, content_type: str, body: bytes, meanwhile: Callable[[], None] | None = None) -> Any:
-        """Post a form that is safe to send twice; ``meanwhile`` runs while the server works on it."""
+        """Post a form that is safe to send twice; ``meanwhile`` is called while the server processes it."""
         return self._send_json(self._request("POST", path, body=body, content_type=content_type), meanwhile)
 
     def put_bytes(

@@ -21,6 +21,9 @@ from .responses import to_error
 _MAX_BODY_BYTES = 256 * 2**20
 _MAX_ERROR_BYTES = 64 * 1024
 _MAX_IDLE = 4
+_WRONG_NAME = (62, 64)
+"""OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
+FOR_KERNELS = " Kernels have it from the environment of their Jupyter server."
 HTTPConnection = http.client.HTTPConnection
 
 
@@ -195,16 +198,20 @@ def open_connection(
     try:
         connection.connect()
     except ssl.SSLCertVerificationError as error:
-        raise NotConnected(
-            f"The certificate of {address.url} is not trusted ({error.verify_message}). Set KERNEL_FIGSERVE_CA to the"
-            " file of its certificate authority.",
-            code="certificate",
-        ) from error
+        raise NotConnected(explain_certificate(address, error), code="certificate") from error
     except OSError as error:
         raise NotConnected(f"Cannot connect to {address.url}: {_reason(error)}.", code="unreachable") from error
     sock: socket.socket = connection.sock
     sock.settimeout(read_timeout)
     return connection
+
+
+def explain_certificate(address: Address, error: ssl.SSLCertVerificationError) -> str:
+    """Return a sentence that says why the server's certificate is not trusted, and what to do."""
+    problem = f"The certificate of {address.url} is not trusted ({error.verify_message})."
+    if error.verify_code in _WRONG_NAME:
+        return f"{problem} Use an address that it names; for kernels, FigServe.kernel_url sets it."
+    return f"{problem} Set KERNEL_FIGSERVE_CA to the file of its certificate authority.{FOR_KERNELS}"
 
 
 def _make_connection(address: Address, ca_file: str | None, timeout: float) -> HTTPConnection:
@@ -217,19 +224,28 @@ def _make_connection(address: Address, ca_file: str | None, timeout: float) -> H
 
 
 def make_tls_context(address: Address, ca_file: str | None) -> ssl.SSLContext:
-    """Make a TLS context that trusts the system's authorities, or ``ca_file``.
+    """Make the TLS context of all connections to a server, HTTP and WebSocket.
 
-    With a ``ca_file``, the host name is not checked on loopback: the certificate names the public host, while a kernel
-    on the same machine connects to 127.0.0.1.
+    It trusts the system's authorities and those of ``ca_file``, which may also hold the server's own certificate. On
+    loopback it trusts ``ca_file`` alone if there is one, and does not check the host name: the certificate names the
+    public host, while a kernel on the same machine connects to 127.0.0.1.
     """
+    if not ca_file:
+        return ssl.create_default_context()
     try:
-        context = ssl.create_default_context(cafile=ca_file or None)
+        context = ssl.create_default_context(cafile=ca_file)
     except OSError as error:
         raise InvalidInput(f"Cannot read the file {ca_file!r} that KERNEL_FIGSERVE_CA names: {_reason(error)}.") from (
             error
         )
-    if ca_file and address.is_loopback:
+    # A certificate of the file is trusted as it is, although its own authority is not in the file.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    # Python 3.13 rejects authorities without the extensions of RFC 5280, which private ones often lack.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if address.is_loopback:
         context.check_hostname = False
+    else:
+        context.load_default_certs()
     return context
 
 

@@ -1,4 +1,4 @@
-"""Whether a person is at a front end, or a program executes this code as a batch. Kernel; also outside IPython."""
+"""Detection of interactive front ends, as opposed to batch execution. Kernel; also outside IPython."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 def is_batch_run() -> bool:
     """Whether nobody waits for a result at a front end: a script, or a notebook that a program executes.
 
-    A front end can answer ``input()``, and says so in each ``execute_request`` (``allow_stdin`` of the messaging
+    A front end can answer ``input()``, and declares it in each ``execute_request`` (``allow_stdin`` of the messaging
     protocol). Programs that execute notebooks cannot: nbconvert, papermill, ``jupyter execute`` and everything else
     built on nbclient.
     """

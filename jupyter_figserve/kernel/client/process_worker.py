@@ -1,4 +1,4 @@
-"""A background worker of which each process has one, made when it is first needed. Kernel."""
+"""A background worker for each process, created on first use. Kernel."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 FLUSH_TIMEOUT = 5.0
-"""Seconds for which the end of the process waits for the work that is left."""
+"""Seconds for which the exit of the process waits for the remaining work."""
 
 
 class Worker(Protocol):
-    """What finishes its queue when the process ends."""
+    """A worker that finishes its queue when the process exits."""
 
     def flush(self, timeout: float) -> bool:
         """Finish the queued work, at most ``timeout`` seconds; return whether it is done."""
@@ -23,12 +23,12 @@ W = TypeVar("W", bound=Worker)
 
 
 class ProcessWorker(Generic[W]):
-    """The process's worker. A forked child has no copy of its thread, and starts without one.
+    """The process's worker. A forked child does not inherit its thread, and starts without one.
 
     Parameters
     ----------
     make
-        Makes the worker at the first use.
+        Creates the worker on first use.
     """
 
     def __init__(self, make: Callable[[], W]) -> None:
@@ -55,6 +55,6 @@ class ProcessWorker(Generic[W]):
         return self._worker is None or self._worker.flush(timeout)
 
     def _reset(self) -> None:
-        """Start empty in a forked child: the parent does its own work."""
+        """Start empty in a forked child; the parent finishes its own work."""
         self._worker, self._lock = None, threading.Lock()
         atexit.unregister(self.flush)

@@ -40,7 +40,7 @@ class SourceUpload:
 
 @dataclass(frozen=True)
 class SourceFault:
-    """Why a published figure has no source, for its pages."""
+    """The reason why a published figure has no source, for its pages."""
 
     client: FigServeClient
     figure: str

@@ -13,7 +13,7 @@ from .panels import LaidOutPanel
 
 @dataclass(frozen=True)
 class DashboardControl:
-    """One control, at the top of the dashboard or at its panel.
+    """A control, at the top of the dashboard or at its panel.
 
     Parameters
     ----------

@@ -66,12 +66,12 @@ def render_detached_panel(panel: LaidOutPanel, arguments: Mapping[str, Any], for
     OutputInvalid, UnsupportedType
         The function fails.
     """
-    from ...plotting.images import payload_of
+    from ...plotting.images import to_encoded_image
 
     name, dpi = chosen_formats(panel, formats)[0]
     try:
         data = panel.object.fetch_detached({**arguments, **panel.fixed}, name, dpi)
-        return payload_of(get_format(name), data, dpi=dpi)
+        return to_encoded_image(get_format(name), data, dpi=dpi)
     except CodeFailed:
         raise
     except FigServeError:
@@ -110,7 +110,7 @@ def stored_image(item: Published | CapturedPlot) -> EncodedImage:
 
 
 def chosen_formats(panel: LaidOutPanel, formats: FormatPreference) -> FormatPreference:
-    """Return the formats to try, beginning with the one that the panel asks for; paper has pixels only."""
+    """Return the formats to try, the panel's own first; a PDF has pixels only."""
     if panel.format is None or formats == PRINT:
         return formats
     is_raster = get_format(panel.format).is_raster
@@ -168,12 +168,12 @@ def _encode(item: Any, formats: FormatPreference) -> EncodedImage:
         name, dpi = formats[0]
         encoded = encode(found, (name,), dpi=dpi, with_thumbnail=False)
         close_if_inline(encoded.figure)
-        return encoded.payloads[0]
+        return encoded.images[0]
     # An object that displays itself is encoded as its own output, else as an image.
-    payloads = encode(item, with_thumbnail=False).payloads
+    images = encode(item, with_thumbnail=False).images
     mimetypes = (*(["text/html"] if ("html", None) in formats else []), *INLINE_FORMATS)
-    accepted = [part for mimetype in mimetypes for part in payloads if part.mimetype == mimetype]
-    return accepted[0] if accepted else encode(item, ("png",), with_thumbnail=False).payloads[0]
+    accepted = [part for mimetype in mimetypes for part in images if part.mimetype == mimetype]
+    return accepted[0] if accepted else encode(item, ("png",), with_thumbnail=False).images[0]
 
 
 def _render_published(figure: Published, formats: FormatPreference) -> EncodedImage:

@@ -23,7 +23,7 @@ _MAX_SUMMARY_LENGTH = 30
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel of a dashboard with options.
+    """A panel of a dashboard with options.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def _kind_of(item: object, place: str) -> str:
 
 
 def _advice(item: object) -> str:
-    """Say what to do about an object that cannot be a panel; ``""`` if it may be one."""
+    """Return advice about an object that cannot be a panel; ``""`` if it may be one."""
     if item is None:
         return "None is not a panel. Use a figure (plt.gcf() is the current one), a live figure or a string."
     if isinstance(item, SharedLink):

@@ -86,8 +86,8 @@ def _encode(item: Any) -> Still:
 
     encoded = encode(item)
     close_if_inline(encoded.figure)
-    has_page = encoded.payloads[0].mimetype == "text/html"
-    image = next((part for part in encoded.payloads if part.mimetype in INLINE_FORMATS), encoded.thumbnail)
+    has_page = encoded.images[0].mimetype == "text/html"
+    image = next((part for part in encoded.images if part.mimetype in INLINE_FORMATS), encoded.thumbnail)
     return Still(image, "" if image else "This figure is interactive and has no static image.", has_page)
 
 

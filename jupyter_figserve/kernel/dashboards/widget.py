@@ -153,4 +153,4 @@ def _html_of(item: Any) -> bytes:
         return item.fetch_page()
     from ...plotting.encode import encode
 
-    return encode(item, ("html",)).payloads[0].data
+    return encode(item, ("html",)).images[0].data

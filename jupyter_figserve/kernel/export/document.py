@@ -70,7 +70,7 @@ class ImageStore:
 
 @dataclass(frozen=True)
 class ExportPanel:
-    """One panel with all its states.
+    """A panel with all its states.
 
     Parameters
     ----------

@@ -15,11 +15,11 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 from ...model import dashboards
 from ...model.figures import EncodedImage
 from ...model.formats import get_format_of_mimetype
+from ...model.framed_html import disable_webrtc, hash_source, script_hashes
 from ...model.markdown import render_markdown
 from ..dashboards.panel_images import css_size
 from ..figures.display import data_url
 from .document import HTML, ExportDocument, ExportedImage, ExportPanel, label_of, value_text
-from .framed_html import disable_webrtc, hash_source, script_hashes
 from .parameter_grid import ParameterAxis
 
 FOLDER = "pictures"

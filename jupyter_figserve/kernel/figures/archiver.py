@@ -1,7 +1,7 @@
-"""Draws and sends lasting images of published figures after the cell. One daemon thread of the kernel.
+"""Draws and uploads archive images of published figures after the cell. One daemon thread of the kernel.
 
 The cell never waits. The main thread draws, between two cells, what another thread cannot: a figure that cannot be
-pickled, if it still looks as it was published, and one from before a change of what all threads share.
+pickled, if it still looks as published, and one drawn before a change of state that all threads share.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class UnpickledJob:
 
 
 class Archiver:
-    """A bounded queue of figures; what does not fit, or fails, has no lasting images."""
+    """A bounded queue of figures; those that do not fit, or fail, get no archive images."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -112,7 +112,7 @@ class Archiver:
             self._changed.notify_all()
 
     def flush(self, timeout: float = FLUSH_TIMEOUT) -> bool:
-        """Draw and send everything without waiting for a cell, at most ``timeout`` seconds; return whether it is."""
+        """Draw and send everything without waiting for a cell, for at most ``timeout`` seconds; return True if done."""
         self._is_flushing = True
         until = time.monotonic() + timeout
         try:
@@ -148,7 +148,7 @@ class Archiver:
             try:
                 self._work()
             except Exception as error:
-                _log.debug("A figure has no image for dense screens: %s: %s", type(error).__name__, error)
+                _log.debug("A figure has no image for HiDPI screens: %s: %s", type(error).__name__, error)
             finally:
                 with self._changed:
                     self._is_working = False
@@ -201,9 +201,9 @@ class Archiver:
             self._loop.call_later(_REPLY_DELAY, self._draw_alone)
 
     def _wake_main_thread(self) -> None:
-        """Let it draw although no cell ends."""
+        """Let the thread draw although no cell ends."""
         if self._loop is not None:
-            # Closed: the kernel ends, and flushes.
+            # Closed: the kernel is exiting, and flushes the queue.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._draw_alone)
 
@@ -214,7 +214,7 @@ class Archiver:
             try:
                 images = job.draw_alone(self._limits.get(job.target.client, MAX_VECTOR_BYTES))
             except Exception as error:
-                _log.debug("A figure has no image for dense screens: %s: %s", type(error).__name__, error)
+                _log.debug("A figure has no image for HiDPI screens: %s: %s", type(error).__name__, error)
                 continue
             with self._changed:
                 self._drawn.append((job.target, images))

@@ -1,4 +1,4 @@
-"""URLs of images, given away only where the figure is available in the format and size. Kernel."""
+"""URLs of images, returned only if the figure is available in the format and size. Kernel."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class HasImageUrl(ABC):
         Raises
         ------
         UnsupportedType
-            The figure is not available so; the message says why.
+            The figure is not available in them; the message says why.
         """
         row, sizes = get_format(format), {"width": width, "height": height, "dpi": dpi}
         url = snippets.image_url(self.url, row.name, width=width, height=height, dpi=dpi)
@@ -52,19 +52,19 @@ def check_available(
     record: Mapping[str, Any],
     refresh: Callable[[], Mapping[str, Any]],
 ) -> None:
-    """Check the format and size of an image; what a server that cannot be reached might say is not known.
+    """Check the format and size of an image, as far as known without the server if it cannot be reached.
 
     Parameters
     ----------
     record
-        The figure as last heard from the server.
+        The figure as last received from the server.
     refresh
-        Asks the server for the record with what is known to work.
+        Fetches the record with the formats and sizes that are known to work.
 
     Raises
     ------
     UnsupportedType
-        The figure is not available so.
+        The figure is not available in them.
     """
     if _is_stored(row, sizes, record):
         return

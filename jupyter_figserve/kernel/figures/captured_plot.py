@@ -18,6 +18,7 @@ from ..client.front_end import find_shell
 from . import display
 from .published_figure import Published
 from .shared_link import SharedLink
+from .sharing import Expiry
 
 PLOTS_VARIABLE = "KERNEL_FIGSERVE_PLOTS"
 _SESSION = "api/sessions/here"
@@ -90,7 +91,7 @@ class CapturedPlot:
 
     def share(
         self,
-        expires: str | float = DEFAULT_LINK_LIFE,
+        expires: Expiry = DEFAULT_LINK_LIFE,
         *,
         name: str | None = None,
         title: str | None = None,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...model.texts import NAME_LENGTH, slug
+from ...model.texts import MAX_NAME_LENGTH, slug
 from ..client.front_end import find_parent, find_shell
 
 _MAX_EXECUTIONS = 16
@@ -22,7 +22,7 @@ _RANDOM_ID = re.compile(r"([0-9a-f]{8})(-[0-9a-f-]{27})?")
 
 @dataclass(frozen=True)
 class NotebookCell:
-    """One execution of a notebook cell, or of an input at a prompt.
+    """An execution of a notebook cell, or of an input at a prompt.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class CellFigureNames:
             while name in used:
                 number += 1
                 suffix = f"-{number}"
-                name = base[: NAME_LENGTH - len(suffix)] + suffix
+                name = base[: MAX_NAME_LENGTH - len(suffix)] + suffix
             used.add(name)
             return name
 
@@ -93,15 +93,28 @@ def find_cell() -> NotebookCell | None:
     parent = find_parent(shell)
     content, metadata = parent.get("content") or {}, parent.get("metadata") or {}
     code = content.get("code")
-    count = getattr(shell, "execution_count", None)
+    count = _find_number(shell)
     message = (parent.get("header") or {}).get("msg_id")
     cell_id = metadata.get("cellId")
     return NotebookCell(
         execution=str(message or f"input-{count}"),
         id=cell_id if isinstance(cell_id, str) and cell_id else None,
         digest=_digest(code if isinstance(code, str) else _last_input(shell)),
-        execution_count=count if isinstance(count, int) else None,
+        execution_count=count,
     )
+
+
+def _find_number(shell: Any) -> int | None:
+    """Return the number of the running cell, as its prompt shows it.
+
+    IPython counts up before it runs a cell since 9.18, and after it in earlier versions; the inputs have the number of
+    the last one in both.
+    """
+    count = getattr(shell, "execution_count", None)
+    if not isinstance(count, int):
+        return None
+    inputs = getattr(getattr(shell, "history_manager", None), "input_hist_parsed", ())
+    return count - 1 if len(inputs) == count else count
 
 
 def _last_input(shell: Any) -> str:

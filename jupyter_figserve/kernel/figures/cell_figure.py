@@ -18,6 +18,7 @@ _PLOTLY = "application/vnd.plotly.v1+json"
 _IMPORTS_PYPLOT = re.compile(r"\b(matplotlib|pylab|pyplot|seaborn|pandas|plotnine)\b")
 _DRAWS = re.compile(r"<(script|svg|img|canvas|iframe|video)\b", re.IGNORECASE)
 _ARTIST = ("matplotlib.artist", "Artist")
+_FIGURE = ("matplotlib.figure", "Figure")
 _PLOTLY_FIGURE = ("plotly.basedatatypes", "BaseFigure")
 _CLASSES = (
     _ARTIST,
@@ -36,7 +37,7 @@ _CLASSES = (
 
 @dataclass
 class CellFigure:
-    """What a cell draws.
+    """The figures that a cell draws.
 
     Parameters
     ----------
@@ -46,11 +47,21 @@ class CellFigure:
         The figures that were open before the cell, without those that it has changed.
     displayed
         Objects that the cell displayed, in order.
+    withheld
+        The matplotlib figure that the cell displayed last, and the call that displays it: it may be the published one,
+        which is displayed with its link.
     """
 
     names: Mapping[str, Any]
     unchanged: list[Any] = field(default_factory=list)
     displayed: list[Any] = field(default_factory=list)
+    withheld: tuple[Any, Callable[[], Any]] | None = None
+
+    def release(self, published: Any | None = None) -> None:
+        """Display what was withheld, unless it is the published figure."""
+        if self.withheld is not None and (published is None or self.withheld[0] is not published):
+            self.withheld[1]()
+        self.withheld = None
 
     def find(self, names: Mapping[str, Any]) -> Any | None:
         """Return the figure that the cell drew last; None if it drew none.
@@ -74,7 +85,7 @@ class CellFigure:
 def watching(shell: Any, code: str) -> Iterator[CellFigure]:
     """Record what a cell draws while it runs in this context; pyplot's state is as the cell leaves it."""
     if _IMPORTS_PYPLOT.search(code) and find_spec("matplotlib") is not None:
-        # The cell is about to, and `pyplot.close` must be known by then.
+        # The cell is about to import pyplot, and `pyplot.close` must be wrapped by then.
         import_pyplot()
     shown_figures.watch(shell)
     shown_figures.forget()
@@ -82,8 +93,9 @@ def watching(shell: Any, code: str) -> Iterator[CellFigure]:
     with contextlib.ExitStack() as stack:
         for figure in list(watched.unchanged):
             stack.enter_context(_noticing_change(figure, watched.unchanged))
-        publish = _recording_publish(shell.display_pub.publish, watched.displayed)
-        format = _recording_format(shell.display_formatter.format, watched.displayed)
+        formatted: list[tuple[Any, Any]] = []
+        publish = _recording_publish(shell.display_pub.publish, watched, formatted)
+        format = _recording_format(shell.display_formatter.format, watched.displayed, formatted)
         stack.enter_context(_replaced(shell.display_pub, "publish", publish))
         stack.enter_context(_replaced(shell.display_formatter, "format", format))
         yield watched
@@ -106,21 +118,34 @@ def _noticing_change(figure: Any, unchanged: list[Any]) -> Iterator[None]:
         figure.stale_callback = callback
 
 
-def _recording_format(format: Callable[..., Any], displayed: list[Any]) -> Callable[..., Any]:
+def _recording_format(
+    format: Callable[..., Any], displayed: list[Any], formatted: list[tuple[Any, Any]]
+) -> Callable[..., Any]:
     def recording(obj: Any, *arguments: Any, **options: Any) -> Any:
         displayed.append(obj)
-        return format(obj, *arguments, **options)
+        result = format(obj, *arguments, **options)
+        formatted[:] = [(obj, result[0])]
+        return result
 
     return recording
 
 
-def _recording_publish(publish: Callable[..., Any], displayed: list[Any]) -> Callable[..., Any]:
-    """Return ``publish`` that records Plotly's bundles: ``fig.show()`` displays no object."""
+def _recording_publish(
+    publish: Callable[..., Any], watched: CellFigure, formatted: list[tuple[Any, Any]]
+) -> Callable[..., Any]:
+    """Return a ``publish`` that withholds figures, and records Plotly's bundles: ``fig.show()`` displays no object."""
+    displayed = watched.displayed
 
     def recording(data: Any, *arguments: Any, **options: Any) -> Any:
         bundle = data.get(_PLOTLY) if isinstance(data, Mapping) else None
         if isinstance(bundle, Mapping) and not (displayed and _is_instance(displayed[-1], *_PLOTLY_FIGURE)):
             displayed.append(_plotly_figure(bundle))
+        # One with a display id can be updated, and must be there.
+        is_plain = not arguments and not options.get("transient") and not options.get("update")
+        if is_plain and formatted and formatted[0][1] is data and _is_instance(formatted[0][0], *_FIGURE):
+            watched.release()
+            watched.withheld = formatted[0][0], lambda: publish(data, **options)
+            return None
         return publish(data, *arguments, **options)
 
     return recording

@@ -1,4 +1,4 @@
-"""Tells whether a cell is running, for work that waits until the kernel is idle. Kernel; also works outside IPython."""
+"""Detects whether a cell is running, for work that waits for an idle kernel. Kernel; also works outside IPython."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class CellMonitor:
         return self._idle.is_set()
 
     def begin(self) -> None:
-        """Take note that a cell runs now, which calls this."""
+        """Record that a cell is running: the one that calls this."""
         shell = find_shell()
         if shell is None:
             return
@@ -37,7 +37,7 @@ class CellMonitor:
             shell.events.register("pre_run_cell", self._start)
             shell.events.register("post_run_cell", self._end)
             self._shell = shell
-        # Only the main thread runs cells; a thread of the user's may publish between them.
+        # Only the main thread runs cells; a user's thread may publish between them.
         if threading.current_thread() is threading.main_thread():
             self._idle.clear()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import sys
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 from typing import Any
 from urllib.parse import urlsplit
@@ -122,11 +123,11 @@ def link_html(name: str, url: str, expires: str | None, note: str | None) -> str
 
 
 def _expiry_text(expires: str | None) -> str:
-    """Format an RFC 3339 time as in "valid until 2026-12-21 09:30 UTC"."""
+    """Format an RFC 3339 time in the local zone, as in "valid until 2026-12-21 09:30 CET"."""
     if not expires:
         return "never expires"
-    day, _, time = expires.partition("T")
-    return f"valid until {day} {time[:5]} UTC" if time else f"valid until {day}"
+    moment = datetime.fromisoformat(expires.replace("Z", "+00:00")).astimezone()
+    return f"valid until {moment:%Y-%m-%d %H:%M %Z}"
 
 
 def link_text(name: str, where: str, expires: str | None, note: str | None) -> str:

@@ -1,4 +1,4 @@
-"""What follows the publish of a figure: its source, and images that last. Kernel."""
+"""Uploads that follow the publish of a figure: its source and archive images. Kernel."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FigureSource:
             self._fault = error.message
 
     def send(self, client: FigServeClient, record: Mapping[str, Any], libraries: Mapping[str, str]) -> str:
-        """Queue what follows; return why the figure will have no source, or ``""``."""
+        """Queue the uploads; return why the figure will have no source, or ``""``."""
         if self._encoded.figure is None or self._encoded.state is None:
             return ""
         target = archiver.PublishedVersion(client, record["id"], record["version"])
@@ -60,6 +60,6 @@ class FigureSource:
         return self._fault
 
     def _has_lasting_images(self, record: Mapping[str, Any]) -> bool:
-        """Whether the version has an SVG, or images that an earlier publish of the same has added."""
+        """Whether the version has an SVG, or archive images from an earlier publish of the same figure."""
         stored = [part["mimetype"] for part in record.get("representations", ())]
-        return FORMATS["svg"].mimetype in stored or len(stored) > len(self._encoded.payloads)
+        return FORMATS["svg"].mimetype in stored or len(stored) > len(self._encoded.images)

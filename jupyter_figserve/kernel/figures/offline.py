@@ -1,4 +1,4 @@
-"""A missing server in a batch run: one warning, and figures without a URL, so that the run goes on. Kernel."""
+"""A missing server in a batch run: one warning, and figures without a URL, so that the run continues. Kernel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _has_warned = False
 
 
 class UnpublishedFigure(Published):
-    """A figure that a batch run could not publish: ``url`` is None, and what needs the server raises NotConnected.
+    """A figure that a batch run could not publish: ``url`` is None, methods that need a server raise NotConnected.
 
     As a cell's result, it shows the image.
     """
@@ -56,8 +56,7 @@ class UnpublishedFigure(Published):
 
     def bundle(self, *, with_link: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the mimebundle with the image alone."""
-        if self._source_figure is not None:
-            display.close_if_inline(self._source_figure())
+        display.close_if_inline(self.source_figure)
         return display.unpublished_bundle(repr(self), self.title, self.alt, self.still())
 
     def __repr__(self) -> str:
@@ -70,12 +69,12 @@ class UnpublishedFigure(Published):
 def warn_or_raise(error: NotConnected, stacklevel: int) -> None:
     """Raise ``error`` at a front end; in a batch run, warn once that nothing is published.
 
-    ``FIGSERVE_OFFLINE`` is ``error`` or ``warn`` where one of the two is to happen everywhere.
+    ``FIGSERVE_OFFLINE`` set to ``error`` or ``warn`` selects one of the two everywhere.
 
     Parameters
     ----------
     stacklevel
-        How far the user's line is above this call, for the warning.
+        Stack level of the user's line, for the warning.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from ...errors import FigServeError, InvalidInput, NotConnected
 from ...model.figures import EncodedImage
 from ...model.formats import ANIMATION_FORMATS, get_format
 from ...model.places import Place, check_collection, read_place
-from ...model.texts import ALT_LENGTH, CAPTION_LENGTH, TITLE_LENGTH, check_name, validate_single_line
+from ...model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, check_name, validate_single_line
 from ..client.batch_server import get_connection
 from ..client.connection import Connection
 from ..client.multipart import encode_form, image_part, json_part
@@ -50,7 +50,7 @@ def publish(
     ----------
     fig
         A matplotlib figure, axes, artists or animation; a seaborn, plotnine or pandas plot; a PIL image, an array, path
-        or bytes; or what displays as an image or HTML. None is the current figure, else this cell's last one.
+        or bytes; or an object displayed as an image or HTML. None is the current figure, else this cell's last one.
     name
         Identifies the figure within the notebook. None derives it from the title, else from the cell.
     title, alt, caption
@@ -59,7 +59,7 @@ def publish(
     format
         A format such as ``"png"`` or ``"svg"``, or several with the main one first.
     dpi, tight
-        Resolution, of which None is the figure's own; whether to crop the margins.
+        Resolution, where None is the figure's own; whether to crop the margins.
     keep_source
         Also upload the figure itself, from which the server's sandbox can render other sizes and formats.
     collection, notebook
@@ -129,22 +129,22 @@ def _publish(
 
 
 def _warn_of_external_content(fig: Any, encoded: EncodedFigure) -> None:
-    """Warn of what the figure loads from elsewhere, which a published figure never does."""
+    """Warn of external content that the figure would load, as a published figure loads none."""
     from ...plotting.external_content import find_warnings
 
     try:
-        found = find_warnings(fig, encoded.payloads)
+        found = find_warnings(fig, encoded.images)
     except FigServeError:
         raise
     except Exception as error:
-        _log.debug("The figure is published without a check of what it loads: %s", error)
+        _log.debug("The figure is published without a check of its external content: %s", error)
         return
     for message in found:
         warnings.warn(message, stacklevel=4)
 
 
 def _connect() -> Connection | NotConnected:
-    """Return the connection; in a batch run without one, the error that has been warned of."""
+    """Return the connection; in a batch run without one, the error that the warning reported."""
     try:
         return get_connection()
     except NotConnected as error:
@@ -181,7 +181,7 @@ def _post(
         **metadata,
         "cell": cell.as_json() if cell else None,
         "provenance": {"libraries": used},
-        "sizes": [_size_json(part) for part in encoded.payloads],
+        "sizes": [_size_json(part) for part in encoded.images],
     }
     source = FigureSource(encoded)
     content_type, body = _form(figure, encoded)
@@ -195,9 +195,9 @@ def _post(
 
 def _check_texts(title: str | None, alt: str | None, caption: str | None) -> dict[str, str | None]:
     return {
-        "title": None if title is None else validate_single_line(title, "title", TITLE_LENGTH),
-        "alt": None if alt is None else validate_single_line(alt, "alternative text", ALT_LENGTH),
-        "caption": None if caption is None else validate_single_line(caption, "caption", CAPTION_LENGTH),
+        "title": None if title is None else validate_single_line(title, "title", MAX_TITLE_LENGTH),
+        "alt": None if alt is None else validate_single_line(alt, "alternative text", MAX_ALT_LENGTH),
+        "caption": None if caption is None else validate_single_line(caption, "caption", MAX_CAPTION_LENGTH),
     }
 
 
@@ -210,7 +210,7 @@ def _size_json(part: EncodedImage) -> dict[str, float | None]:
 
 def _form(figure: dict[str, Any], encoded: EncodedFigure) -> tuple[str, bytes]:
     parts = [json_part("figure", figure)]
-    parts += [image_part("representation", payload.mimetype, payload.data) for payload in encoded.payloads]
+    parts += [image_part("representation", image.mimetype, image.data) for image in encoded.images]
     if encoded.thumbnail is not None:
         parts.append(image_part("thumbnail", encoded.thumbnail.mimetype, encoded.thumbnail.data))
     return encode_form(parts)
@@ -218,7 +218,7 @@ def _form(figure: dict[str, Any], encoded: EncodedFigure) -> tuple[str, bytes]:
 
 def _displayed_image(encoded: EncodedFigure) -> EncodedImage | None:
     """Return the image that the notebook displays: the first that an ``img`` element supports, else the thumbnail."""
-    return next((part for part in encoded.payloads if part.mimetype in INLINE_FORMATS), encoded.thumbnail)
+    return next((part for part in encoded.images if part.mimetype in INLINE_FORMATS), encoded.thumbnail)
 
 
 def _formats(format: str | Iterable[str]) -> tuple[str, ...]:

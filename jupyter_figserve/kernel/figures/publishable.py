@@ -1,4 +1,4 @@
-"""What ``publish`` takes beside plotting objects: paths, file objects, text and arrays. Kernel."""
+"""Inputs of ``publish`` other than plotting objects: paths, file objects, text and arrays. Kernel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DEFAULT = ("png",)
 
 
 def read_object(fig: Any, name: str | None) -> tuple[Any, str | None]:
-    """Return what to encode, and the name that a file gives; all but paths, files, text and arrays are returned as is.
+    """Return the object to encode and the name of its file; only paths, files, text and arrays are converted.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def read_object(fig: Any, name: str | None) -> tuple[Any, str | None]:
 
 
 def choose_formats(fig: Any, formats: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the formats to encode; an animation for which none was chosen is one, with a PNG of its first frame."""
+    """Return the formats to encode; an animation's default is its own format or GIF, with a PNG of its first frame."""
     from ...plotting.animations import default_formats, is_animation
 
     if is_animation(fig):

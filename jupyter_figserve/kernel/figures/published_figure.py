@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,14 +13,13 @@ from ...errors import FigServeError, InvalidInput
 from ...model.figures import EncodedImage
 from ...model.formats import Format, get_format
 from ...model.links import DEFAULT_LINK_LIFE
-from ...model.times import parse_expiry
 from ..client import source_uploader
 from ..client.client import FigServeClient
 from ..client.connection import Connection
 from . import display
 from .availability import HasImageUrl, check_available
 from .shared_link import SharedLink
-from .sharing import Shareable
+from .sharing import Expiry, Shareable
 
 __all__ = ["Published", "FigureVersion", "SharedLink"]
 
@@ -30,7 +28,7 @@ AUDIENCES = ("link", "hub", "people")
 
 @dataclass(frozen=True)
 class FigureVersion:
-    """One version in a figure's history."""
+    """A version in a figure's history."""
 
     number: int
     created: datetime
@@ -104,7 +102,7 @@ class Published(Shareable, HasImageUrl):
 
     @property
     def is_redrawable(self) -> bool:
-        """Whether any size can be requested: the server has rendered the figure's source once, which it tries now."""
+        """Whether any size can be requested, which the server tests by rendering the source, now if necessary."""
         return bool(self._find_availability()["redrawable"])
 
     @property
@@ -114,7 +112,7 @@ class Published(Shareable, HasImageUrl):
 
     @property
     def limitation(self) -> str | None:
-        """Why the figure is not available in every size and format, as a sentence; None if it is."""
+        """The reason why a size or format is not available, as a sentence; None if all are."""
         reason = self._source_fault or self._find_availability()["limitation"]
         return None if reason is None else str(reason)
 
@@ -141,7 +139,7 @@ class Published(Shareable, HasImageUrl):
 
     def share(
         self,
-        expires: str | float = DEFAULT_LINK_LIFE,
+        expires: Expiry = DEFAULT_LINK_LIFE,
         *,
         label: str | None = None,
         views: int | None = None,
@@ -155,7 +153,8 @@ class Published(Shareable, HasImageUrl):
         Parameters
         ----------
         expires
-            ``"12h"``, ``"30d"``, an RFC 3339 time, a number of seconds, or ``"never"``.
+            ``"12h"``, ``"30d"``, ``"1h30m"``, a ``timedelta``, a date (its end), a ``datetime``, or ``"never"``;
+            without a zone of their own, dates and times are in yours.
         label
             A note for yourself, shown in lists of links.
         views
@@ -169,16 +168,20 @@ class Published(Shareable, HasImageUrl):
             raise InvalidInput(f"Unknown audience {audience!r:.40}. Use one of {', '.join(AUDIENCES)}.")
         options = {"label": label, "views": views, "version": version, "audience": audience}
         people = {"users": _names(users, "users"), "groups": _names(groups, "groups")}
-        return self._create_link({"expires": _check_expiry(expires), **options, **people})
+        return self._create_link({"expires": expires, **options, **people})
 
     def set_source_figure(self, figure: Any) -> None:
         """Keep a weak reference to the matplotlib figure, to close it if it would be displayed twice."""
         self._source_figure = weakref.ref(figure)
 
+    @property
+    def source_figure(self) -> Any | None:
+        """The matplotlib figure, while it exists in this kernel."""
+        return None if self._source_figure is None else self._source_figure()
+
     def bundle(self, *, with_link: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the mimebundle and its metadata for the notebook; ``with_link=False`` shows only the image."""
-        if self._source_figure is not None:
-            display.close_if_inline(self._source_figure())
+        display.close_if_inline(self.source_figure)
         image = self.still()
         caption = display.FigureCaption(
             name=self.name,
@@ -206,11 +209,11 @@ class Published(Shareable, HasImageUrl):
         FigServeError
             The server cannot provide it.
         """
-        from ...plotting.images import payload_of
+        from ...plotting.images import to_encoded_image
 
         row = get_format(format)
         data = self._client.get_bytes(f"figures/{self.id}.{row.name}", version=self.version, dpi=dpi)
-        return payload_of(row, data, dpi=dpi)
+        return to_encoded_image(row, data, dpi=dpi)
 
     def fetch_page(self) -> bytes:
         """Fetch the HTML of the newest version of an interactive figure.
@@ -233,7 +236,7 @@ class Published(Shareable, HasImageUrl):
         return self._client, f"api/figures/{self.id}/links"
 
     def _find_availability(self) -> dict[str, Any]:
-        """Return the record with what is known to work; the server tries the source if it has not yet."""
+        """Return the record with the formats and sizes that work; the server tests the source if it has not yet."""
         if not self._record.get("redrawable") or self._record.get("limitation"):
             source_uploader.flush()
             self._record |= self._client.get(f"api/figures/{self.id}", version=self.version)
@@ -252,12 +255,6 @@ class Published(Shareable, HasImageUrl):
             names = ("width", "height", "dpi", "display_width", "display_height")
             return EncodedImage(entry["mimetype"], data, **{name: entry.get(name) for name in names})
         return None
-
-
-def _check_expiry(expires: object) -> str | float:
-    parse_expiry(expires, time.time())
-    assert isinstance(expires, (str, int, float))
-    return expires
 
 
 def _names(names: Iterable[str], argument: str) -> list[str]:

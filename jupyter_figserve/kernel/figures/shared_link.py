@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import Conflict
 from ...model.formats import Format, get_format
 from ..client.client import FigServeClient
 from . import display
@@ -26,17 +25,14 @@ class SharedLink(HasImageUrl):
 
     @property
     def url(self) -> str:
-        """The link itself.
+        """The link itself; of a link from a list, the server is asked for it once.
 
         Raises
         ------
         Conflict
-            The link comes from a list: the server stores only a hash of its token.
+            The server cannot derive it any more, with the code ``address_unknown``.
         """
-        url = self._entry.get("url")
-        if not url:
-            raise _url_unknown()
-        return str(url)
+        return str(self._with_address()["url"])
 
     def _check_image(self, url: str, row: Format, sizes: Mapping[str, float | None]) -> None:
         figure = self._entry.get("figure")
@@ -133,15 +129,12 @@ class SharedLink(HasImageUrl):
         return self.bundle()
 
     def _snippet(self, kind: str) -> str:
-        if "snippets" not in self._entry:
-            raise _url_unknown()
-        return str(self._entry["snippets"][kind])
+        return str(self._with_address()["snippets"][kind])
+
+    def _with_address(self) -> dict[str, Any]:
+        if "url" not in self._entry:
+            self._entry = {**self._entry, **self._client.get(f"api/links/{self.id}/url")}
+        return self._entry
 
     def _update(self, **values: Any) -> None:
         self._entry = {**self._entry, **self._client.patch(f"api/links/{self.id}", values)}
-
-
-def _url_unknown() -> Conflict:
-    return Conflict(
-        "The URL of a link is shown only when the link is made. Make another one with share().", code="url_gone"
-    )

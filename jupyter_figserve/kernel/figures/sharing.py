@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
 from typing import Any
 
 from ...errors import InvalidInput
 from ...model.links import DEFAULT_LINK_LIFE
+from ...model.times import write_expiry
 from ..client.client import FigServeClient
 from .shared_link import SharedLink
+
+Expiry = str | timedelta | date
 
 
 class Shareable(ABC):
@@ -24,12 +29,13 @@ class Shareable(ABC):
         """Return the client and the API path of this object's links."""
 
     def links(self) -> list[SharedLink]:
-        """List its links; the URL of a link is shown only when the link is made."""
+        """List its links, newest first; each has its ``url`` for copying it again."""
         client, path = self._links_api()
         return [SharedLink(entry, client, self.name) for entry in client.get(path)["links"]]
 
     def _create_link(self, options: dict[str, Any]) -> SharedLink:
         client, path = self._links_api()
+        options = options | {"expires": write_expiry(options["expires"], time.time())}
         return SharedLink(client.post(path, options), client, self.name)
 
 
@@ -48,26 +54,30 @@ class ShareableWithParameters(Shareable):
 
     def share(
         self,
-        expires: str | float = DEFAULT_LINK_LIFE,
+        expires: Expiry = DEFAULT_LINK_LIFE,
         *,
         lock: Mapping[str, Any] | None = None,
         allow: Iterable[str] = (),
         label: str | None = None,
+        views: int | None = None,
     ) -> SharedLink:
         """Make a link that works without an account.
 
         Parameters
         ----------
         expires
-            ``"12h"``, ``"30d"``, an RFC 3339 time, a number of seconds, or ``"never"``.
+            ``"12h"``, ``"30d"``, ``"1h30m"``, a ``timedelta``, a date (its end), a ``datetime``, or ``"never"``;
+            without a zone of their own, dates and times are in yours.
         lock
             Values that the link always shows. Parameters that are neither locked nor allowed keep their defaults.
         allow
             Names of the parameters that viewers can change, within their bounds.
         label
             A note for yourself, shown in lists of links.
+        views
+            How many viewers may open it; None for any number.
         """
         if isinstance(allow, str):
             raise InvalidInput(f"allow must be a list of names, such as [{allow!r:.60}].")
-        options = {"expires": expires, "lock": self._locked_values(lock or {}), "allow": list(allow), "label": label}
-        return self._create_link(options)
+        values = {"lock": self._locked_values(lock or {}), "allow": list(allow)}
+        return self._create_link({"expires": expires, "label": label, "views": views, **values})

@@ -14,13 +14,13 @@ _watched: set[int] = set()
 
 
 def watch(shell: Any) -> None:
-    """Record the figures that the cells of an IPython shell show and close; nothing is imported, and once is enough."""
+    """Record the figures that the cells of an IPython shell show and close; idempotent, and imports nothing."""
     _hook_close()
     if id(shell) in _watched:
         return
     _watched.add(id(shell))
     formatter = shell.display_formatter.mimebundle_formatter
-    # A formatter by name waits until matplotlib is imported. It adds nothing to what is displayed.
+    # A formatter registered by name waits until matplotlib is imported. It adds nothing to the display.
     formatter.for_type_by_name("matplotlib.figure", "Figure", _record_shown)
     shell.events.register("pre_run_cell", _begin_cell)
     shell.events.register("post_run_cell", _end_cell)

@@ -12,20 +12,22 @@ import json
 import logging
 import os
 import random
-import socket
+import ssl
 import threading
+import warnings
 from typing import Any
 
 from ...errors import FigServeError, NotConnected
-from ..client.address import UNIX, Address
 from ..client.connection import Connection, find_connection
+from ..client.connection_pool import explain_certificate
 from ..client.front_end import find_shell
+from .agent_socket import THREAD, explain_failure, mute_tornado, open_socket
 from .registry import worker
 
 PROTOCOL = 1
-_MAX_CALL_BYTES = 2**20
+_MAX_HEAD_BYTES = 4 * 2**20
+"""The server reads no longer head of a message."""
 _MIN_DELAY, _MAX_DELAY = 0.1, 5.0
-_CONNECT_TIMEOUT = 10.0
 _MIN_HEALTHY_SECONDS = 1.0
 _REGISTRATION_TIMEOUT = 2.0
 _log = logging.getLogger(__name__)
@@ -42,18 +44,35 @@ class Agent:
         self._changed = threading.Condition()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket: Any = None
-        threading.Thread(target=self._run, name="figserve-agent", daemon=True).start()
+        self._is_closed = False
+        self._advice: str | None = None
+        self._has_advised = False
+        threading.Thread(target=self._run, name=THREAD, daemon=True).start()
 
     def announce(self) -> None:
         """Announce the current live functions to the server."""
         with self._changed:
             self._addresses.clear()
             self._announcement += 1
+            if self._socket is not None:
+                self.last_error = ""
             loop = self._loop
         if loop is not None:
             # RuntimeError: the loop has ended with the kernel.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._send_hello)
+
+    def close(self) -> None:
+        """Close the connection for good, because another agent answers for this kernel."""
+        self._is_closed = True
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._close_socket)
+
+    def _close_socket(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
 
     def wait_until_registered(self, timeout: float = _REGISTRATION_TIMEOUT) -> None:
         """Wait until the server knows all live functions, so that they have URLs when the cell ends.
@@ -63,6 +82,13 @@ class Agent:
         names = {function.name for function in worker.functions()}
         with self._changed:
             self._changed.wait_for(lambda: bool(self.last_error) or names <= self._addresses.keys(), timeout)
+
+    def find_advice(self) -> str | None:
+        """Return what the user has to mend so that the agent can connect; None if nothing, or if said before."""
+        if self._has_advised or self._advice is None:
+            return None
+        self._has_advised = True
+        return self._advice
 
     def address_of(self, name: str, timeout: float) -> dict[str, str]:
         """Return ``id``, ``url`` and ``lasting_url`` of a live figure.
@@ -79,29 +105,32 @@ class Agent:
             return self._addresses[name]
 
     def _run(self) -> None:
+        mute_tornado()
         with contextlib.suppress(RuntimeError):
             asyncio.run(self._stay_connected())
 
     async def _stay_connected(self) -> None:
         self._loop = loop = asyncio.get_running_loop()
         delay = _MIN_DELAY
-        while True:
+        while not self._is_closed:
             began = loop.time()
             try:
                 await self._run_connection()
             except Exception as error:
                 # No failure here may disturb the user's cell: reconnect.
+                if isinstance(error, ssl.SSLCertVerificationError):
+                    self._advice = explain_certificate(self.connection.client.address, error)
                 with self._changed:
-                    self.last_error = _reason(error)
+                    self.last_error = explain_failure(error, self.connection.client.address)
                     self._changed.notify_all()
                 _log.debug("The connection to %s failed: %s", self.connection.url, error)
             self._socket = None
-            # After a connection that lasted a while, the server may be back immediately.
+            # After a healthy connection, the server may be back immediately.
             delay = _MIN_DELAY if loop.time() - began > _MIN_HEALTHY_SECONDS else min(2 * delay, _MAX_DELAY)
             await asyncio.sleep(delay * random.uniform(0.7, 1.3))  # many kernels may reconnect at once
 
     async def _run_connection(self) -> None:
-        self._socket = await _connect(self.connection)
+        self._socket = await open_socket(self.connection.client)
         self.last_error = ""
         self._send_hello()
         while (message := await self._socket.read_message()) is not None:
@@ -120,8 +149,15 @@ class Agent:
             with self._changed:
                 # The response to an earlier hello lacks the functions registered since.
                 if message["announcement"] == self._announcement:
-                    self._addresses = message["live"]
+                    self._addresses, self.last_error = message["live"], ""
                     self._changed.notify_all()
+        elif message["op"] == "refused":
+            with self._changed:
+                if message["announcement"] == self._announcement:
+                    self.last_error = f"it refuses the declarations ({message['reason']})"
+                    self._changed.notify_all()
+        elif message["op"] == "announce":
+            self._send_hello()
 
     def _reply(self, origin: Any, head: dict[str, Any], body: bytes) -> None:
         """Send a response on the connection that the call came from, if it is still open; worker thread."""
@@ -144,55 +180,29 @@ class Agent:
         from tornado.websocket import WebSocketClosedError
 
         text = json.dumps(head).encode()
-        if self._socket is not None:
+        if len(text) > _MAX_HEAD_BYTES:
+            self._report_oversized(head, len(text))
+        elif self._socket is not None:
             with contextlib.suppress(WebSocketClosedError):
-                self._socket.write_message(len(text).to_bytes(4, "big") + text + body, binary=True)
+                frame = len(text).to_bytes(4, "big") + text + body
+                self._socket.write_message(frame, binary=True).add_done_callback(_ignore_failure)
+
+    def _report_oversized(self, head: dict[str, Any], size: int) -> None:
+        """Say that a message is not sent, because the server would not read it."""
+        message = f"has {size:,} bytes without its image; the limit is {_MAX_HEAD_BYTES:,}"
+        if head["op"] == "answer":
+            error = {"type": "TooLarge", "code": "result_too_large", "message": f"The live figure's answer {message}."}
+            self._send({"op": "answer", "rid": head["rid"], "error": error})
+        elif head["op"] == "hello":
+            with self._changed:
+                self.last_error = f"the list of this kernel's live figures {message}"
+                self._changed.notify_all()
 
 
-def _reason(error: Exception) -> str:
-    code = getattr(error, "code", None)
-    if code in (401, 403):
-        return "it rejects this kernel's key; restart the kernel"
-    if code == 404:
-        return "it does not support live figures"
-    return f"it cannot be reached ({error or type(error).__name__})"
-
-
-async def _connect(connection: Connection) -> Any:
-    from tornado.httpclient import HTTPRequest
-    from tornado.websocket import websocket_connect
-
-    address, client = connection.client.address, connection.client
-    scheme = "wss" if address.scheme == "https" else "ws"
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    where = "localhost" if address.scheme == UNIX else f"{host}:{address.port}"
-    request = HTTPRequest(
-        f"{scheme}://{where}{address.prefix}/api/agent",
-        headers=client.credential,
-        ca_certs=client.ca_file,
-        connect_timeout=_CONNECT_TIMEOUT,
-        request_timeout=_CONNECT_TIMEOUT,
-    )
-    return await websocket_connect(request, max_message_size=_MAX_CALL_BYTES, resolver=_make_resolver(address))
-
-
-def _make_resolver(address: Address) -> Any:
-    """Return a resolver that runs in this thread: tornado's uses an executor, which would delay Python's exit."""
-    from tornado.netutil import Resolver
-
-    class InThread(Resolver):
-        def initialize(self) -> None:
-            """Nothing to set up."""
-
-        async def resolve(
-            self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
-        ) -> list[tuple[int, Any]]:
-            if address.scheme == UNIX:
-                return [(socket.AF_UNIX, address.host)]
-            found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
-            return [(int(kind), place) for kind, _, _, _, place in found]
-
-    return InThread()
+def _ignore_failure(future: Any) -> None:
+    """Keep asyncio from printing the failure into the user's cell; the connection's end is noticed when reading."""
+    if not future.cancelled():
+        future.exception()
 
 
 _lock = threading.Lock()
@@ -212,12 +222,14 @@ def start_agent() -> Agent | None:
     try:
         connection = find_connection()
     except FigServeError:
-        # A setting that publishing complains about; the function can be called all the same.
+        # Publishing reports this setting; the function can be called regardless.
         return None
     if connection is None or not connection.is_own or not connection.client.has_key:
         return None
     with _lock:
         if _agent is None or _agent.connection is not connection:
+            if _agent is not None:
+                _agent.close()
             _agent = Agent(connection)
         return _agent
 
@@ -232,6 +244,9 @@ def flush_after_cell() -> None:
     def wait(*_args: object) -> None:
         shell.events.unregister("post_run_cell", wait)
         agent.wait_until_registered()
+        advice = agent.find_advice()
+        if advice is not None:
+            warnings.warn(advice, UserWarning, stacklevel=1)
 
     shell.events.register("post_run_cell", wait)
 

@@ -70,7 +70,7 @@ def live(
     tight
         Crop or extend each image to its content, like ``bbox_inches="tight"``, so that nothing is cut off.
     refresh
-        How often open pages ask for a new image, such as ``"30s"``. With ``cache`` of the same length, all viewers
+        How often open pages refresh the image, such as ``"30s"``. With ``cache`` of the same length, all viewers
         together cost one call in that time.
     """
     options = {"cache": cache, "timeout": timeout, "data_version": data_version, "tight": tight, "refresh": refresh}

@@ -89,9 +89,9 @@ class LiveFigure(ShareableWithParameters):
         return self._with_query(f"{self._address()['url']}.{get_live_format(format).name}", values)
 
     def refresh(self) -> None:
-        """Have every open page, panel, widget and link page ask for a new image, since the data has changed.
+        """Have every open page, panel, widget and link page refresh its image, since the data has changed.
 
-        Without a server there are only widgets to redraw.
+        Without a server, only widgets are redrawn.
 
         Raises
         ------
@@ -113,7 +113,7 @@ class LiveFigure(ShareableWithParameters):
         Parameters
         ----------
         format
-            The only format to render; None for PNG and SVG, for HTML, or for JSON and CSV, as the function returns.
+            The only format to render; None for PNG and SVG, HTML, or JSON and CSV, depending on the function's result.
         **values
             For each parameter, a list of its values.
 

@@ -6,6 +6,7 @@ interpreter lock. It is a daemon thread, so that the kernel can exit at any time
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import inspect
 import os
@@ -29,6 +30,7 @@ Reply = Callable[[dict[str, Any], bytes], None]
 """Takes the head and body of a response; called in the worker thread."""
 _MAX_VERSION_LENGTH = 200
 _MAX_DESCRIPTION_LENGTH = 500
+_MAX_MESSAGE_LENGTH = 2_000
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class LiveFunction:
     tight
         Whether images are cropped or extended to their content.
     refresh
-        Seconds after which open pages ask for a new image; None for never.
+        Seconds after which open pages refresh the image; None for never.
     refreshed
         Changes with each refresh.
     """
@@ -94,6 +96,9 @@ class LiveFunction:
 class LiveWorker:
     """Holds the live functions, and answers calls in order."""
 
+    is_ending = False
+    """Whether the kernel ends, so that the functions lose their globals."""
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._functions: dict[str, LiveFunction] = {}
@@ -114,7 +119,7 @@ class LiveWorker:
             return self._functions.get(name)
 
     def refresh(self, name: str) -> bool:
-        """Declare what was drawn before out of date; False if there is no such function."""
+        """Invalidate the function's earlier images; False if there is no such function."""
         with self._lock:
             function = self._functions.get(name)
             if function is not None:
@@ -125,9 +130,15 @@ class LiveWorker:
         """Queue a request; the worker thread calls ``reply`` with the response, and before it ``on_progress``."""
         with self._lock:
             if self._thread is None:
+                # IPython clears the user's namespace in an exit handler of its own, which runs after later ones.
+                atexit.register(self.begin_end)
                 self._thread = threading.Thread(target=self._run, name="figserve-live", daemon=True)
                 self._thread.start()
         self._queue.put((request, reply, on_progress))
+
+    def begin_end(self) -> None:
+        """From now on a failure is that of the kernel, which ends, not of the function."""
+        self.is_ending = True
 
     def reset_after_fork(self) -> None:
         """Keep the functions, which the child may call; drop the queue, since the parent answers it."""
@@ -160,11 +171,8 @@ class LiveWorker:
                     function.function, function.signature, LiveRequest.from_json(request), tight=function.tight
                 )
             _check_size(rendered.payload.data, request.get("max_bytes"))
-        except FigServeError as error:
-            return head | {"error": _error_json(error)}, b""
         except Exception as error:
-            # Not raised by the function: an encoder's error, or a bug in this package.
-            return head | {"error": {"type": "OutputInvalid", "message": f"{type(error).__name__}: {error}"}}, b""
+            return head | {"error": {"type": "KernelEnding"} if self.is_ending else _error_json(error)}, b""
         result = {**_result_json(rendered), "version": version, "revision": function.revision}
         return head | result, rendered.payload.data
 
@@ -208,7 +216,10 @@ def _current_version(function: LiveFunction) -> str | None:
             raise to_code_failed(error, function.data_version, "".join(printed)) from error
 
 
-def _error_json(error: FigServeError) -> dict[str, Any]:
+def _error_json(error: Exception) -> dict[str, Any]:
+    if not isinstance(error, FigServeError):
+        # Not raised by the function: an encoder's error, or a bug in this package.
+        return {"type": "OutputInvalid", "message": f"{type(error).__name__}: {error}"[:_MAX_MESSAGE_LENGTH]}
     value: dict[str, Any] = {"type": type(error).__name__, "code": error.code, "message": error.message}
     if isinstance(error, CodeFailed):
         value |= {"kind": error.kind, "line": error.line, "traceback": error.traceback, "output": error.output}

@@ -20,7 +20,7 @@ class JobLimits:
     source_bytes
         Maximum size of the source.
     timeout
-        Maximum seconds that a job may ask for.
+        Maximum timeout of a job in seconds.
     """
 
     pixels: int
@@ -29,7 +29,7 @@ class JobLimits:
 
 
 def check_job(job: RenderJob, limits: JobLimits) -> None:
-    """Validate a job, whatever its sender has validated already.
+    """Validate a job, regardless of earlier validation.
 
     A request is parsed and validated in ``server.services.rendering.request`` as well, with messages about its fields.
     This check is the sandbox's own: a trust boundary must not depend on its callers, some of which make jobs from

@@ -57,5 +57,5 @@ class LearnedPreload:
         self.loaded = tuple(dict.fromkeys([*self.loaded, *names]))
 
     def refuse(self, name: str) -> None:
-        """Never try this library again: it starts threads, or takes too much memory."""
+        """Exclude this library from now on: it starts threads, or takes too much memory."""
         self._refused.add(name)

@@ -64,7 +64,7 @@ class LocalRenderer:
     source_bytes, result_bytes, output_bytes, scratch_bytes
         Limits of a job's source, its result, the output that is kept, and the files that it writes.
     timeout
-        Maximum number of seconds that a job may ask for.
+        Maximum timeout of a job in seconds.
     preload
         Modules that the zygote imports at its start, such as ``pandas``, so that jobs need not.
     learned_bytes

@@ -1,6 +1,6 @@
-"""Validation of a child's answer, which hostile code may have written: it becomes a result or an error. Server process.
+"""Validation of a child's result frame, which hostile code may have written. Server process.
 
-Nothing is unpickled, decoded or decompressed: lengths, JSON and the first bytes of the images are all that is read.
+Nothing is unpickled, decoded or decompressed: only lengths, JSON and the first bytes of the images are read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ...model.formats import FORMATS, Format, get_live_format, looks_like
 from ...model.image_headers import read_header
 from ...model.rendering import ALL, DrawOptions, RenderJob, RenderResult
 from ...model.responses import is_status
-from ...model.texts import ALT_LENGTH, TITLE_LENGTH
+from ...model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH
 from .. import wire
 from .job_limits import JobLimits, check_pixels
 
@@ -53,7 +53,7 @@ def parse_result(
     if frame is None:
         _raise_for_exit(status)
     header, parts = _parse_frame(frame)
-    if header.get("status") == "drawn":
+    if header.get("status") == "rendered":
         return _parse_images(job, header, parts, output, limits)
     _raise_for_error(header, output)
 
@@ -98,8 +98,8 @@ def _parse_images(
     ratio = job.device_pixel_ratio
     return RenderResult(
         images,
-        title=_clean(header.get("title"), TITLE_LENGTH, keep_lines=False),
-        alt=_clean(header.get("alt"), ALT_LENGTH, keep_lines=False),
+        title=_clean(header.get("title"), MAX_TITLE_LENGTH, keep_lines=False),
+        alt=_clean(header.get("alt"), MAX_ALT_LENGTH, keep_lines=False),
         thumbnail=thumbnail,
         output=output,
         libraries=_parse_libraries(header.get("libraries")),

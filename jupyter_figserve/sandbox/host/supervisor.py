@@ -72,7 +72,7 @@ class ZygoteSupervisor:
             self.status = status
 
     async def start(self) -> None:
-        """Start the first zygote; never raises: ``status`` tells."""
+        """Start the first zygote; never raises, ``status`` reports failures."""
         zygote: ZygoteProcess | None = None
         try:
             zygote, self.status = await self._host.find_tier()

@@ -37,7 +37,7 @@ class SandboxHost:
     limits
         Settings of the zygote that limit what a child may use.
     learned
-        Modules that the next zygote imports, besides those of the settings.
+        Modules that the next zygote imports, in addition to those of the settings.
     is_probe
         Whether the zygote only shows what the host allows: it loads no library and cannot draw.
     """
@@ -66,7 +66,7 @@ class SandboxHost:
             failure = await self_test.run(zygote) if tier != "none" else "there is no sandbox"
             if not failure:
                 self._layers = _layers_of(zygote.ready)
-                return zygote, RendererStatus(tier, tuple(reasons), zygote.ready["libraries"])
+                return zygote, RendererStatus(tier, tuple(reasons), **_drawing_of(zygote.ready))
             if tier != "none":
                 reasons.append(f"The self-test of {tier} failed: {failure}.")
             await zygote.close()
@@ -122,7 +122,7 @@ class SandboxHost:
         self._layers = {"namespaces": False, "landlock": False, "seccomp": False}
         zygote = await self._start(self._layers)
         reason = "Posted code runs WITHOUT a sandbox, because allow_unsandboxed is set."
-        return zygote, RendererStatus("none", (*reasons, reason), zygote.ready["libraries"], is_unsandboxed=True)
+        return zygote, RendererStatus("none", (*reasons, reason), **_drawing_of(zygote.ready), is_unsandboxed=True)
 
     async def _start(self, layers: Mapping[str, bool]) -> ZygoteProcess:
         self._make_cache()
@@ -141,6 +141,11 @@ class SandboxHost:
         if not is_writable:
             self._temporary = tempfile.mkdtemp(prefix="figserve-sandbox-")
             self.cache = Path(self._temporary)
+
+
+def _drawing_of(ready: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a zygote says about its libraries and the formats that they cannot write."""
+    return {"libraries": ready["libraries"], "unsupported": tuple(ready["unsupported"])}
 
 
 def _layers_of(ready: Mapping[str, Any]) -> dict[str, bool]:

@@ -1,4 +1,4 @@
-"""Landlock: readable files and one writable directory, whatever mounts, owners and modes say. Jailed child.
+"""Landlock: readable files and one writable directory, regardless of mounts, owners and modes. Jailed child.
 
 Manual page: landlock(7). It needs no privileges.
 """

@@ -16,6 +16,8 @@ from .syscalls import call, prctl
 SCRATCH = "/scratch"
 """The only writable directory; each child has its own."""
 NOBODY = 65534
+_HOST_NAME = b"sandbox"
+"""Takes the place of the host's own name, which says who runs it."""
 
 # linux/sched.h
 _CLONE_NEWNS, _CLONE_NEWCGROUP, _CLONE_NEWUTS, _CLONE_NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
@@ -69,6 +71,7 @@ class NamespaceSet:
         else:
             self._unshare_user(_CLONE_NEWNS | new)
             self._mount_root()
+        call("sethostname", _HOST_NAME, len(_HOST_NAME))
         self._fork_into_pids()
         self._pids = os.open("self/ns/pid", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -43,7 +42,7 @@ faccessat 269 48        pselect6 270 72         ppoll 271 73            unshare 
 set_robust_list 273 99  get_robust_list 274 100 epoll_pwait 281 22      fallocate 285 47
 eventfd2 290 19         epoll_create1 291 20    dup3 292 24             pipe2 293 59
 prlimit64 302 261       setns 308 268           renameat2 316 276       seccomp 317 277
-getrandom 318 278       membarrier 324 283      statx 332 291           rseq 334 293
+sethostname 170 161     getrandom 318 278       membarrier 324 283      statx 332 291           rseq 334 293
 capset 126 91           clone3 435 435          close_range 436 436     faccessat2 439 439
 mount_setattr 442 442   landlock_create_ruleset 444 444                 landlock_add_rule 445 445
 landlock_restrict_self 446 446
@@ -76,7 +75,8 @@ def architecture() -> Architecture:
     SandboxUnavailable
         The table does not contain it.
     """
-    machine = platform.machine()
+    # Not platform.machine(), which remembers the name of the host with it.
+    machine = os.uname().machine
     cells = _TABLE.split()
     columns = {"x86_64": (1, 0xC000003E), "aarch64": (2, 0xC00000B7)}
     if machine not in columns:

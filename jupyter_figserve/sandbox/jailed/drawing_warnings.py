@@ -1,4 +1,4 @@
-"""What a reader of the image should know: missing glyphs, and warnings of matplotlib. Zygote and jailed child."""
+"""Warnings for readers of the image: missing glyphs, and those of matplotlib. Zygote and jailed child."""
 
 from __future__ import annotations
 

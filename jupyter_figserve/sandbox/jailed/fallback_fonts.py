@@ -2,7 +2,7 @@
 
 Matplotlib looks for each character in the families of ``font.family``, and draws a box if none has it. Posted code
 comes from machines with other fonts: here the families below follow those of the figure. The first fonts stay the same,
-so that text which they have is drawn as before.
+so that text that they cover is drawn as before.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def install() -> None:
     from matplotlib.font_manager import FontManager
 
     manager: Any = FontManager
-    # Private; where a version has no such method, figures have no fallback, and the missing glyphs are told.
+    # Private; without this method in some version, there is no fallback, and missing glyphs are reported.
     find = getattr(manager, "_find_fonts_by_props", None)
     if find is None:
         return

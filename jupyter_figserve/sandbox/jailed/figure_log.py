@@ -14,7 +14,7 @@ _IMAGE_OPTIONS = ("dpi", "bbox_inches", "pad_inches", "bbox_extra_artists", "fac
 
 @dataclass
 class SavedFigure:
-    """One call of ``savefig``: the figure, or a copy of it as it was then, and the options of its image."""
+    """A call of ``savefig``: the figure, or a copy of it as it was then, and the options of its image."""
 
     figure: Any
     options: Mapping[str, Any]
@@ -22,7 +22,7 @@ class SavedFigure:
 
 @dataclass
 class FigureLog:
-    """What a reader of the notebook, or the user of a desktop, would have seen.
+    """The output that a reader of the notebook, or the user of a desktop, would have seen.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class FigureLog:
     chosen
         A figure passed to ``display``, with the current figure at that moment.
     requested
-        Number of the figure that the job asks for: the call of ``savefig`` with this number keeps a copy.
+        Number of the requested figure: the call of ``savefig`` with this number keeps a copy.
     """
 
     figures: list[Any] = field(default_factory=list)
@@ -73,7 +73,7 @@ class FigureLog:
         del self.saves[:-_MAX_KEPT]
 
     def replace(self, figure: Any) -> None:
-        """Put a copy in the place of a saved figure that is about to be cleared."""
+        """Replace a saved figure that is about to be cleared by a copy."""
         if not any(save.figure is figure for save in self.saves) or is_blank(figure):
             return
         copy = _copy(figure)

@@ -1,4 +1,4 @@
-"""Selection of the figure that a job means, and its size. Jailed child."""
+"""Selection of the requested figure, and its size. Jailed child."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _choose_figure(value: Any, names: dict[str, Any]) -> Any:
 
 
 def _find_displayed_figure() -> ResolvedFigure | None:
-    """Return the figure passed to ``display``, unless the code went on to another one."""
+    """Return the figure passed to ``display``, unless the code made another one afterwards."""
     if figure_log.chosen is None:
         return None
     figure, current_then = figure_log.chosen

@@ -13,7 +13,7 @@ _PROCESS = "The sandbox cannot start processes; use a loop, or threads."
 _INPUT = "The sandbox has no input(); put the value into the code."
 _MODULE = "The sandbox's Python does not have this module."
 _NOTEBOOK = "Lines that start with % or ! are notebook syntax; remove them."
-_VEGA = (
+VEGA = (
     "Altair renders with vl-convert, a JavaScript engine, which cannot run in the sandbox. Draw with matplotlib, or"
     " publish the chart from a notebook."
 )
@@ -34,7 +34,7 @@ def find_hint(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return _NOTEBOOK if (error.text or "").lstrip()[:1] in ("%", "!") else ""
     if type(error).__name__ == "PanicException":
-        return _VEGA
+        return VEGA
     if "texmanager.py" in set(_files(error)):
         return _LATEX
     os_errors = [one for one in _chain(error) if isinstance(one, OSError)]

@@ -1,4 +1,4 @@
-"""What a notebook gives to its code: ``display``, ``get_ipython`` and magics. Jailed child."""
+"""The notebook environment of posted code: ``display``, ``get_ipython`` and magics. Jailed child."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def clear_output(wait: bool = False) -> None:
 
 
 class SandboxShell:
-    """What ``get_ipython()`` returns to posted code: magics that do not matter here pass, others are errors."""
+    """The shell that ``get_ipython()`` returns to posted code: harmless magics are ignored, others are errors."""
 
     def __init__(self, names: dict[str, Any]) -> None:
         self.user_ns = names
@@ -108,7 +108,7 @@ class SandboxShell:
 
 
 class _Events:
-    """Callbacks of a notebook's cells, none of which happen here."""
+    """Callbacks of a notebook's cells, which are never called here."""
 
     def register(self, event: str, function: Any) -> None: ...
 

@@ -119,7 +119,7 @@ def _run(header: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], li
         return {"status": _STATUS.get(type(error), "output"), "message": str(error), "code": error.code}, []
     except BaseException as error:
         return _failed(posted_code.describe_failure(error)), []
-    return _drawn(encoded, ratio, found[0])
+    return _rendered(encoded, ratio, found[0])
 
 
 def _failed(failure: posted_code.Failure) -> dict[str, Any]:
@@ -133,11 +133,11 @@ def _failed(failure: posted_code.Failure) -> dict[str, Any]:
     return {"status": "failed", **vars(failure)}
 
 
-def _drawn(encoded: list[EncodedFigure], device_pixel_ratio: int, first: Any) -> tuple[dict[str, Any], list[bytes]]:
-    images = [one.payloads[0] for one in encoded]
+def _rendered(encoded: list[EncodedFigure], device_pixel_ratio: int, first: Any) -> tuple[dict[str, Any], list[bytes]]:
+    images = [one.images[0] for one in encoded]
     thumbnail = encoded[0].thumbnail
     header = {
-        "status": "drawn",
+        "status": "rendered",
         "images": [_metadata(image) for image in images],
         "thumbnail": _metadata(thumbnail) if thumbnail else None,
         "title": encoded[0].title,
@@ -182,7 +182,7 @@ def _encode(found: Any, options: dict[str, Any], with_thumbnail: bool, *, is_fun
 
 
 def _check_format(encoded: EncodedFigure, row: Format, *, is_function: bool) -> None:
-    mimetype = encoded.payloads[0].mimetype
+    mimetype = encoded.images[0].mimetype
     if mimetype == row.mimetype and (is_function or row.name != "html"):
         return
     own = get_format_of_mimetype(mimetype).name

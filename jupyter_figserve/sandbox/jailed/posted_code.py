@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import ipython
-from .hints import find_hint
+from .hints import VEGA, find_hint
 from .notebook_syntax import as_python
 
 NAME = "<code>"
@@ -121,7 +121,12 @@ def _failure(error: BaseException) -> Failure:
     formatted = traceback.TracebackException.from_exception(error, compact=True)
     text = _cut("".join(formatted.format()), _MAX_TRACEBACK_LENGTH)
     message = _cut(_message(error), _MAX_MESSAGE_LENGTH)
-    return Failure(type(error).__name__, f"{message.rstrip('.')}. {hint}" if hint else message, _line(error), text)
+    if hint == VEGA:
+        # A panic's own message is about the engine's internals.
+        message = hint
+    elif hint:
+        message = f"{message.rstrip('.')}. {hint}"
+    return Failure(type(error).__name__, message, _line(error), text)
 
 
 def _line(error: BaseException) -> int | None:

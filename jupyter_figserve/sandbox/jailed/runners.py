@@ -1,4 +1,4 @@
-"""One function for each kind of job: from its source to the objects that are encoded. Jailed child."""
+"""Runners, one for each kind of job: from its source to the objects that are encoded. Jailed child."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import platform
 import select
 import socket
 import sys
@@ -15,6 +16,7 @@ from typing import Any, NoReturn
 
 from ...errors import SandboxUnavailable
 from ...plotting.describe import libraries
+from ...plotting.raster import unsupported_formats
 from ..jail import landlock, rlimits, seccomp
 from ..jail.jail import FIRST_USER, Jail, ResourceLimits
 from ..jail.namespaces import NamespaceSet, set_user
@@ -41,6 +43,7 @@ def main(control: int) -> NoReturn:
             preload.find_libraries()
         else:
             preload.load_libraries(settings["preload"], settings["pixels"])
+        unsupported = [] if settings["probe"] else unsupported_formats()
         resident = _memory_bytes(1)
         jail, reasons = _build_jail(settings)
     except Exception as error:
@@ -51,7 +54,14 @@ def main(control: int) -> NoReturn:
     gc.freeze()
     rlimits.set_not_dumpable()
     own = os.pidfd_open(os.getpid())
-    ready = {"event": "ready", "reasons": reasons, "libraries": libraries(), "resident": resident, **_layers_of(jail)}
+    ready = {
+        "event": "ready",
+        "reasons": reasons,
+        "libraries": libraries(),
+        "unsupported": unsupported,
+        "resident": resident,
+        **_layers_of(jail),
+    }
     _send(channel, ready, [own])
     os.close(own)
     Zygote(channel, jail).serve()
@@ -200,6 +210,8 @@ def _enter_namespaces(settings: dict[str, Any], readable: tuple[str, ...], reaso
         channel = socket.socket(fileno=settings["control"])
         _send(channel, {"event": "partial namespaces", "reasons": reasons})
         os._exit(PARTIAL_NAMESPACES)
+    # It remembers the name of the host with the rest of uname(2).
+    vars(platform)["_uname_cache"] = None
     return namespaces
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from ...model.figures import FigureRecord, Representation
 from ...model.formats import Format
+from .hosts import get_host_name, get_origin, normalize_host, normalize_netloc, normalize_url
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -64,7 +65,7 @@ def hidpi_address(part: Representation, query: str = "") -> str:
     query
         Further query, such as the version.
     """
-    # The width tells the PNG from the one for usual screens.
+    # The width distinguishes the PNG from the one for standard screens.
     parts = [text for text in (query, f"width={part.width}" if part.format.is_raster else "") if text]
     return f"{part.format.name}?{'&'.join(parts)}" if parts else part.format.name
 
@@ -82,8 +83,8 @@ class ServerAddresses:
 
     def __init__(self, serverapp: ServerApp, public_url: str = "", kernel_url: str = "") -> None:
         self._app = serverapp
-        self._public_url = public_url.rstrip("/")
-        self._kernel_url = kernel_url.rstrip("/")
+        self._public_url = normalize_url(public_url.rstrip("/"))
+        self._kernel_url = normalize_url(kernel_url.rstrip("/"))
 
     @property
     def prefix(self) -> str:
@@ -103,7 +104,7 @@ class ServerAddresses:
         """Return the base of URLs in a response: ``public_url``, else the address that the client used."""
         if self._public_url:
             return PublicBase(_with_prefix(self._public_url), False)
-        host = request.host
+        host = normalize_netloc(request.host, request.protocol)
         return PublicBase(f"{request.protocol}://{host}{self.prefix}", _is_loopback(host))
 
     def for_kernels(self) -> str:
@@ -124,8 +125,17 @@ class ServerAddresses:
         return str(Path(self._app.certfile).resolve()) if self._app.certfile else None
 
     def is_own_host(self, host: str) -> bool:
-        """Whether a ``Host`` header names ``public_url``, as a proxy may forward it."""
-        return self._public_url != "" and host == urlsplit(self._public_url).netloc
+        """Whether a ``Host`` header names ``public_url``, as a proxy may forward it: with another port, or none."""
+        return self._public_url != "" and get_host_name(host) == urlsplit(self._public_url).hostname
+
+    def is_local_host(self, host: str) -> bool:
+        """Whether a ``Host`` header names this machine, as ``ServerApp.local_hostnames`` lists its names."""
+        return get_host_name(host) in map(normalize_host, self._app.local_hostnames)
+
+    def is_own_origin(self, request: HTTPServerRequest) -> bool:
+        """Whether the ``Origin`` header is that of this server as the client reaches it, or of ``public_url``."""
+        origin = get_origin(request.headers.get("Origin", ""))
+        return origin != "" and origin in (self.public_origin, get_origin(f"{request.protocol}://{request.host}"))
 
 
 def _with_prefix(url: str) -> str:

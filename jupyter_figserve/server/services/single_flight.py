@@ -36,7 +36,7 @@ class _SharedCall(Generic[T]):
 
 @dataclass
 class _RecentResult(Generic[T]):
-    """A result that many callers waited for, kept for those who asked at the same time but are read later.
+    """A result that many callers waited for, kept for requests that arrived at the same time but are read later.
 
     Of hundreds of simultaneous requests, the server reads many from their sockets only after the first response is
     sent. A request that comes after a pause starts a call of its own.
@@ -78,19 +78,30 @@ class SingleFlight(Generic[T]):
         """Whether ``run`` would start no call for this key now."""
         return key in self._calls or self._find_recent(key) is not None
 
-    async def run(self, key: Hashable, call: Callable[[Claim], Awaitable[T]], caller: Caller = OWNER) -> T:
+    async def run(
+        self,
+        key: Hashable,
+        call: Callable[[Claim], Awaitable[T]],
+        caller: Caller = OWNER,
+        *,
+        is_fresh: bool = False,
+    ) -> T:
         """Return what ``call`` returns, or join the call of the same key that is under way.
 
         Parameters
         ----------
         call
             Called with a claim, which has the highest priority of all callers that wait for it.
+        is_fresh
+            Whether to join no committed call and take no kept result, which may be older than this request.
         """
-        recent = self._find_recent(key)
+        recent = None if is_fresh else self._find_recent(key)
         if recent is not None:
             recent.last_used = _now()
             return recent.result
-        shared = self._calls.get(key) or self._start(key, call, Claim(caller))
+        shared = self._calls.get(key)
+        if shared is None or (is_fresh and shared.is_committed):
+            shared = self._start(key, call, Claim(caller))
         shared.claim.raise_to(caller)
         shared.waiters += 1
         try:
@@ -102,7 +113,7 @@ class SingleFlight(Generic[T]):
     def commit(self, key: Hashable) -> None:
         """Let the call of this key run to its end, because what it has begun cannot be stopped.
 
-        Callers that come while it runs still join it.
+        Callers that come while it runs still join it, unless they ask for a fresh result.
         """
         self._calls[key].is_committed = True
 

@@ -23,6 +23,7 @@ from ..services.figures.blob_handover import BlobHandover
 from ..services.figures.source_checker import SourceChecker
 from ..services.links.allowed_sizes import AllowedSizes
 from ..services.links.resolver import LinkResolver
+from ..services.links.tokens import LinkTokens
 from ..services.links.view_counter import ViewCounter
 from ..services.live.detached import DetachedFunctions
 from ..services.live.service import LiveService
@@ -74,7 +75,7 @@ class HandlerConfig(RenderLimits, Protocol):
 
     @property
     def min_refresh_seconds(self) -> float:
-        """Minimum time between two requests that an open page makes by itself for a live figure."""
+        """Minimum time between two automatic requests of an open page for a live figure."""
 
     @property
     def link_max_seconds(self) -> float | None:
@@ -99,6 +100,7 @@ class AppContext:
     detached: DetachedFunctions
     live_limiter: RateLimiter
     links: LinkResolver
+    link_tokens: LinkTokens
     link_sizes: AllowedSizes
     view_counter: ViewCounter
     frame_signer: FrameUrlSigner

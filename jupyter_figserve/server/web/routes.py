@@ -20,7 +20,14 @@ from .figures.version_handlers import RepresentationsHandler, SourceHandler
 from .http.handler import MissingHandler
 from .http.static_handler import StaticHandler
 from .keys import KeyHandler, KeysHandler
-from .links.handlers import FindLinkHandler, LinkHandler, LinksHandler, LinkSizesHandler, TargetLinksHandler
+from .links.handlers import (
+    FindLinkHandler,
+    LinkHandler,
+    LinksHandler,
+    LinkSizesHandler,
+    LinkUrlHandler,
+    TargetLinksHandler,
+)
 from .links.oembed import FrameHandler, OEmbedHandler
 from .links.public_handler import PublicLinkHandler
 from .live.agent import AgentHandler
@@ -58,7 +65,7 @@ RENDER_ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/diagnosis", DiagnosisHandler),
     (r"/static/(?:([0-9a-f]{16})/)?([a-z_]{1,40}\.[a-z]{2,3})", StaticHandler),
 )
-# At the root of a server that only renders, beside our prefix.
+# At the root of a server that only renders, in addition to our prefix.
 RENDER_HOST_ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/", RenderHostHandler),
     (r"/render-matplotlib", SimpleRenderHandler),
@@ -82,9 +89,10 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/links/find", FindLinkHandler),
     (rf"/api/links/{_ID}", LinkHandler),
     (rf"/api/links/{_ID}/sizes", LinkSizesHandler),
+    (rf"/api/links/{_ID}/url", LinkUrlHandler),
     (r"/api/events", EventsHandler),
     (r"/export\.zip", ExportHandler),
-    (rf"/figures/{_ID}", FigurePageHandler),
+    (rf"/figures/{_ID}/?", FigurePageHandler),
     (rf"/figures/{_ID}\.([a-z]{{2,5}})", FigureBytesHandler),
     (rf"/plots/{_SESSION}", PlotsHandler),
     (rf"/plots/{_SESSION}/(.*)", PlotHandler),
@@ -95,12 +103,12 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/dashboards", DashboardsHandler),
     (rf"/api/dashboards/{_ID}", DashboardHandler),
     (rf"/api/dashboards/{_ID}/restore", DashboardRestoreHandler),
-    (rf"/dashboards/{_ID}", DashboardPageHandler),
+    (rf"/dashboards/{_ID}/?", DashboardPageHandler),
     (rf"/dashboards/{_ID}\.([a-z]{{2,5}})", DashboardBytesHandler),
     (rf"/dashboards/{_ID}/events", DashboardEventsHandler),
-    (rf"/live/f/{_ID}", LastingPageHandler),
+    (rf"/live/f/{_ID}/?", LastingPageHandler),
     (rf"/live/f/{_ID}\.([a-z]{{2,5}})", LastingBytesHandler),
-    (rf"/live/{_SESSION}/{_NAME}", LivePageHandler),
+    (rf"/live/{_SESSION}/{_NAME}/?", LivePageHandler),
     (rf"/live/{_SESSION}/{_NAME}\.([a-z]{{2,5}})", LiveBytesHandler),
     (r"/frame/([A-Za-z0-9_.-]{1,500})\.html", FrameHandler),
     (r"/oembed", OEmbedHandler),

@@ -40,9 +40,9 @@ function makeLive(place) {
   const names = new Map(Object.entries(JSON.parse(place.dataset.names)));
   const query = () => {
     const values = readControls(form.elements);
-    const said = [...names].filter(([, field]) => values.has(field)).map(([name, field]) => [name, values.get(field)]);
+    const entered = [...names].filter(([, field]) => values.has(field)).map(([name, field]) => [name, values.get(field)]);
     // An empty field without a default is left out, so that the server reports it as missing.
-    const given = said.filter(([name, text]) => text !== "" || defaults[names.get(name)] !== undefined);
+    const given = entered.filter(([name, text]) => text !== "" || defaults[names.get(name)] !== undefined);
     return [place.dataset.fixed, writeQuery(given)].filter(Boolean).join("&");
   };
   const address = (suffix) => {
@@ -51,7 +51,7 @@ function makeLive(place) {
   };
   const redrawer = makeRedrawer(place, address, query);
   redrawer.begin();
-  place.dataset.drawn = query();
+  place.dataset.rendered = query();
   return { place, query, redrawer };
 }
 
@@ -65,12 +65,12 @@ function soon(pause, always = false) {
     const text = writeQuery(moved);
     if (text !== location.search.slice(1)) history.replaceState(null, "", text ? `?${text}` : location.pathname);
     for (const one of live) {
-      if (always || isFirst || one.redrawer.isDrawing || one.query() !== one.place.dataset.drawn) one.redrawer.renew();
+      if (always || isFirst || one.redrawer.isDrawing || one.query() !== one.place.dataset.rendered) one.redrawer.renew();
     }
   }, pause);
 }
 
-/** Show what the event stream tells. */
+/** Apply the changes that the event stream reports. */
 function followChanges() {
   const address = new URL(dashboard.dataset.events, location.href);
   const news = dashboard.querySelector(".news");
@@ -92,8 +92,8 @@ async function renew(data, address) {
   }
   if (place.dataset.version === String(data.version)) return;
   place.dataset.version = data.version;
-  const old = place.querySelector("img.picture");
-  if (!old || !data.src) {
+  const old = place.querySelector("img.figure-image");
+  if (!old || !data.src || old.closest("picture")) {
     await renewFrame(place);
     return;
   }
@@ -104,7 +104,7 @@ async function renew(data, address) {
   await swap(old, fresh);
 }
 
-/** A frame's URL is valid for a minute and for one version; a fresh one comes with the page. */
+/** A frame's URL is valid for a minute and for one version, so a fresh one is taken from the page. */
 async function renewFrame(place) {
   const found = (await fetchPage(location.href)).querySelector(`[data-place="${place.dataset.place}"] .frame`);
   if (found) place.querySelector(".frame").replaceChildren(...document.importNode(found, true).childNodes);

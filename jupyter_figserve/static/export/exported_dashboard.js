@@ -91,13 +91,13 @@
   }
 
   function showImage(figure, exported) {
-    const fault = figure.querySelector(".fault");
-    const place = figure.querySelector(".shown");
+    const errorBox = figure.querySelector(".error");
+    const place = figure.querySelector(".panel-content");
     const old = place.querySelector("img, iframe");
     const failed = typeof exported === "string";
-    fault.hidden = !failed;
+    errorBox.hidden = !failed;
     if (failed) {
-      fault.textContent = exported;
+      errorBox.textContent = exported;
       if (old) old.hidden = true;
       return;
     }
@@ -111,7 +111,7 @@
 
   function makeImage(figure, old, content) {
     const img = old?.localName === "img" ? old : document.createElement("img");
-    img.className = "picture";
+    img.className = "figure-image";
     img.alt = figure.dataset.alt;
     if (content.size) [img.width, img.height] = content.size;
     if (img.getAttribute("src") !== content.source) img.src = content.source;
@@ -121,7 +121,7 @@
   function makeFrame(figure, old, content) {
     if (old?.localName === "iframe" && old.srcdoc === content.page) return old;
     const iframe = document.createElement("iframe");
-    iframe.className = "picture-frame";
+    iframe.className = "image-frame";
     iframe.setAttribute("sandbox", "allow-scripts");
     iframe.title = figure.dataset.alt;
     iframe.srcdoc = content.page;

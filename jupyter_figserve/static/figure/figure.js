@@ -42,13 +42,13 @@ function edit(open) {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const fault = form.querySelector(".fault");
-  fault.hidden = true;
+  const errorBox = form.querySelector(".error");
+  errorBox.hidden = true;
   try {
     await ask("PATCH", `api/figures/${figure}`, Object.fromEntries(new FormData(form)));
   } catch (error) {
-    fault.textContent = error.message;
-    fault.hidden = false;
+    errorBox.textContent = error.message;
+    errorBox.hidden = false;
     return;
   }
   edit(false);
@@ -76,13 +76,13 @@ async function update() {
   try {
     fresh = await page(location.href);
   } catch (error) {
-    if (!isDeleted) toast(error.message, { fault: true });
+    if (!isDeleted) toast(error.message, { isError: true });
     return;
   }
   enter(fresh);
   for (const part of fresh.querySelectorAll("[data-live]")) {
     const ours = main.querySelector(`[data-live="${part.dataset.live}"]`);
-    const [old, image] = [ours, part].map((one) => one?.querySelector("img.picture"));
+    const [old, image] = [ours, part].map((one) => one?.querySelector("img.figure-image"));
     if (part.dataset.live === "panes" && old && image && ours.querySelectorAll("figure").length === 1) {
       await swap(old, image);
       old.closest("a").href = image.closest("a").getAttribute("href");

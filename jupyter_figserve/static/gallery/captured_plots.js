@@ -7,7 +7,7 @@ const MAX_PLOTS = 60;
 /** Plots kept from this page; their originals remain until the session ends. */
 const kept = new Set();
 
-/** Manage the element `place`; `entered` is called when a plot has become a figure. */
+/** Manage the element `place`; `entered` is called once a plot is kept as a figure. */
 export function captured(place, entered) {
   const refresh = throttle(update, 600);
 
@@ -47,7 +47,7 @@ export function captured(place, entered) {
     try {
       found = await ask("GET", `plots/${encodeURIComponent(box.dataset.session)}`);
     } catch (error) {
-      toast(error.message, { fault: true });
+      toast(error.message, { isError: true });
       return;
     }
     const list = box.querySelector("ul");
@@ -62,15 +62,15 @@ export function captured(place, entered) {
   function card(plot, box) {
     const item = make("li", "card");
     item.dataset.plot = key(plot, box);
-    const picture = make("div", "card-picture");
-    picture.append(plot.mimetype.startsWith("image/") || plot.still ? preview(plot, box) : documentLink(plot, box));
+    const frame = make("div", "card-image");
+    frame.append(plot.mimetype.startsWith("image/") || plot.still ? preview(plot, box) : documentLink(plot, box));
     const keep = make("button", "", "Keep");
     keep.type = "button";
     keep.append(make("span", "visually-hidden", ` ${plot.path}`));
     keep.addEventListener("click", () => keepPlot(plot, box, item, keep));
     const tools = make("div", "card-tools");
     tools.append(keep);
-    item.append(picture, make("p", "meta", plot.path), tools);
+    item.append(frame, make("p", "meta", plot.path), tools);
     return item;
   }
 
@@ -102,7 +102,7 @@ export function captured(place, entered) {
       entered();
     } catch (error) {
       button.disabled = false;
-      toast(`Could not keep ${plot.path}. ${error.message}`, { fault: true });
+      toast(`Could not keep ${plot.path}. ${error.message}`, { isError: true });
     }
   }
 

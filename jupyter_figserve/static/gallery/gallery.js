@@ -84,7 +84,7 @@ async function update() {
   if (arrived.length) announce(arrived.length === 1 ? `New figure: ${arrived[0]}.` : `${arrived.length} new figures.`);
 }
 
-/** Cards that the fetched page no longer shows although it would: deleted, or no longer matching. */
+/** Cards that are missing from the fetched page because they were deleted or no longer match. */
 function findMissing(fresh) {
   const time = (card) => card.querySelector("time").dateTime;
   const theirs = [...fresh.querySelectorAll("[data-figure]")];
@@ -124,7 +124,7 @@ function change(known, card) {
   known.dataset.version = card.dataset.version;
   const [old, fresh] = [known, card].map((one) => one.querySelector("img"));
   if (old && fresh) swap(old, fresh);
-  else known.querySelector(".card-picture").replaceWith(card.querySelector(".card-picture"));
+  else known.querySelector(".card-image").replaceWith(card.querySelector(".card-image"));
   const [link, meta] = ["h3 a", ".meta"].map((part) => [known, card].map((one) => one.querySelector(part)));
   if (link[0].textContent !== link[1].textContent) link[0].textContent = link[1].textContent;
   meta[0].replaceChildren(...meta[1].childNodes);

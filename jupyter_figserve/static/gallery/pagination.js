@@ -27,7 +27,7 @@ export function growOnDemand(sections, enter) {
       // After a press the focus moves to the first new figure; after scrolling it stays where it is.
       if (pressed || (hadFocus && !next)) added[0]?.querySelector("a").focus();
     } catch (error) {
-      toast(error.message, { fault: true });
+      toast(error.message, { isError: true });
     } finally {
       busy = false;
       pressed = false;

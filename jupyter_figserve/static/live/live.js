@@ -10,10 +10,13 @@ function start(place) {
   const form = place.querySelector("form.controls");
   const defaults = JSON.parse(place.dataset.defaults);
   const address = new URL(place.dataset.address, location.href);
-  // Other query parameters, such as a width.
+  // The query of the image: that of the page without what other programs and mistakes added to it.
+  let drawn = place.dataset.query ?? location.search.slice(1);
   const names = new Set([...form.elements].map((element) => element.name).filter(Boolean));
-  const others = [...new URLSearchParams(location.search)].filter(([name]) => !names.has(name));
-  const drawnQuery = () => location.search.slice(1);
+  // Other query parameters, such as a width.
+  const others = [...new URLSearchParams(drawn)].filter(([name]) => !names.has(name));
+  const format = new URLSearchParams(location.search).get("_format");
+  const drawnQuery = () => drawn;
   const imageUrl = (suffix, text) => `${address.pathname}.${suffix}${text ? `?${text}` : ""}`;
   const redrawer = makeRedrawer(place, (suffix) => imageUrl(suffix, drawnQuery()), drawnQuery);
   let timer = null;
@@ -39,8 +42,11 @@ function start(place) {
   }
 
   function show(text) {
+    place.querySelector("[data-notice]")?.remove();
     if (text === drawnQuery()) return;
-    history.replaceState(null, "", text ? `?${text}` : location.pathname);
+    drawn = text;
+    const shown = [text, format && writeQuery([["_format", format]])].filter(Boolean).join("&");
+    history.replaceState(null, "", shown ? `?${shown}` : location.pathname);
     for (const link of document.querySelectorAll("a[data-suffix]")) link.href = imageUrl(link.dataset.suffix, text);
   }
 

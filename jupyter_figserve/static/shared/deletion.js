@@ -12,7 +12,7 @@ export async function remove(path, name, gone, back) {
     await ask("DELETE", path);
   } catch (error) {
     putBack();
-    toast(`Could not delete “${name}”. ${error.message}`, { fault: true });
+    toast(`Could not delete “${name}”. ${error.message}`, { isError: true });
     return;
   }
   toast(`Deleted “${name}”. Its links no longer work.`, { action: { label: "Undo", run: () => undo(path, name, back) } });
@@ -23,7 +23,7 @@ async function undo(path, name, back) {
     await ask("POST", `${path}/restore`);
   } catch (error) {
     toast(`Could not restore “${name}”. ${error.message}`, {
-      fault: true, action: { label: "Try again", run: () => undo(path, name, back) },
+      isError: true, action: { label: "Try again", run: () => undo(path, name, back) },
     });
     return;
   }

@@ -4,16 +4,16 @@ import { prefix } from "./api.js";
 const KINDS = [
   "figure.published", "figure.changed", "figure.deleted", "figure.restored",
   "dashboard.published", "dashboard.deleted", "dashboard.restored",
-  "plot.captured", "session.started", "session.ended", "live.offered", "live.changed", "live.gone",
+  "plot.captured", "session.started", "session.ended", "session.renamed", "live.offered", "live.changed", "live.gone",
   "live.refreshed", "live.progress",
 ];
 
 /**
- * Call `heard(kind, data)` for each event, and `heard("reconnected")` when some may have been missed.
+ * Call `listener(kind, data)` for each event, and `listener("reconnected")` when some may have been missed.
  *
  * Browsers open at most six connections to a server, so a hidden page holds none.
  */
-export function listen(heard) {
+export function listen(listener) {
   let source = null;
   let wasOpen = false;
   const close = () => { source?.close(); source = null; };
@@ -21,7 +21,7 @@ export function listen(heard) {
     if (source || document.hidden) return;
     source = new EventSource(new URL("api/events", prefix));
     source.addEventListener("open", () => {
-      if (wasOpen) heard("reconnected");
+      if (wasOpen) listener("reconnected");
       wasOpen = true;
     });
     // The browser reconnects by itself, but gives up after an error response.
@@ -31,7 +31,7 @@ export function listen(heard) {
       setTimeout(open, 5_000);
     });
     for (const kind of KINDS) {
-      source.addEventListener(kind, (event) => heard(kind, JSON.parse(event.data)));
+      source.addEventListener(kind, (event) => listener(kind, JSON.parse(event.data)));
     }
   };
   open();

@@ -1,5 +1,6 @@
-// The owner's list of links on a page: pause, resume, revoke.
+// The owner's list of links on a page: copy, pause, resume, revoke.
 import { ask } from "./api.js";
+import { copyAddress } from "./copy_address.js";
 import { announce, toast } from "./toast.js";
 
 /** Handle the buttons of the links below `root`; `changed` refreshes the page from the server. */
@@ -8,6 +9,7 @@ export function workLinks(root, changed) {
     const button = event.target.closest("button");
     const link = button?.closest("[data-link]");
     if (!link) return;
+    if ("copy" in button.dataset) await copy(button, link);
     if ("paused" in button.dataset) await change(link, "PATCH", { paused: button.dataset.paused === "true" });
     if ("revoke" in button.dataset && isSure(button, "Really revoke", "Press again to revoke permanently.")) {
       await change(link, "DELETE");
@@ -19,9 +21,18 @@ export function workLinks(root, changed) {
       await ask(method, `api/links/${link.dataset.link}`, body);
       announce(method === "DELETE" ? "Revoked." : body.paused ? "Paused." : "Resumed.");
     } catch (error) {
-      toast(error.message, { fault: true });
+      toast(error.message, { isError: true });
     }
     await changed();
+  }
+}
+
+/** Copy the address of a link, or show it for copying by hand. */
+async function copy(button, link) {
+  try {
+    await copyAddress(link.dataset.link, button);
+  } catch (error) {
+    toast(error.message, { isError: true });
   }
 }
 

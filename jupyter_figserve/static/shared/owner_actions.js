@@ -25,7 +25,7 @@ async function update() {
     enter(fresh);
     exchange(main.querySelector("[data-live=links]"), fresh.querySelector("[data-live=links]"));
   } catch (error) {
-    toast(error.message, { fault: true });
+    toast(error.message, { isError: true });
   }
 }
 

@@ -8,17 +8,17 @@ const IS_HIDPI = devicePixelRatio > 1.25;
 const RASTER = ["png", "jpg", "webp"];
 
 /**
- * Create a redrawer for `place`, which contains a `.frame`, a `.state` and a `.fault`. Its dataset has the `form` of what
- * the function returns, the `format` that was chosen, `refresh` in seconds, and `offline` where nothing can draw.
+ * Create a redrawer for `place`, which contains a `.frame`, a `.state` and a `.error`. Its dataset has the `form` of the
+ * function's result, the selected `format`, `refresh` in seconds, and `offline` if the function is unavailable.
  *
- * `address(suffix)` returns the URL to load, `describe()` the value of `place.dataset.drawn` after loading it.
- * Returns `begin()` for the content that came with the page, `draw()`, `renew()` for a change made by the user,
+ * `address(suffix)` returns the URL to load, `describe()` the value of `place.dataset.rendered` after loading it.
+ * Returns `begin()` for the page's initial content, `draw()`, `renew()` for a change made by the user,
  * `refresh()` for new data, and `progress(done, total)` of the running call.
  */
 export function makeRedrawer(place, address, describe) {
   const frame = place.querySelector(".frame");
   const state = place.querySelector(".state");
-  const fault = place.querySelector(".fault");
+  const errorBox = place.querySelector(".error:not([data-notice])");
   let timer = null;
   let drawing = false;
   let again = false;
@@ -28,7 +28,7 @@ export function makeRedrawer(place, address, describe) {
 
   if (Number(place.dataset.refresh) > 0) poll(Number(place.dataset.refresh) * 1000);
 
-  /** The first image came with the page: only our own request reveals why it failed, or that there is another form. */
+  /** For the page's initial image, only a request of our own reveals why it failed or that there is another form. */
   function begin() {
     const image = frame.querySelector("img");
     if (suffix() === "html" && frame.querySelector("noscript")) whenNear(frame, () => { if (!place.dataset.state) draw(); });
@@ -45,14 +45,14 @@ export function makeRedrawer(place, address, describe) {
     else drawIfNeeded(image, draw, "offline" in place.dataset);
   }
 
-  /** An image response does not tell that HTML, which is preferred, is available too. */
+  /** An image response does not reveal that HTML, which is preferred, is also available. */
   async function learnForm() {
     const answer = await fetch(withQuery(address("json"), "_record=1"), { credentials: "same-origin" }).catch(() => null);
     const form = answer?.ok ? (await answer.json()).form : null;
     if (form && !place.dataset.form) place.dataset.form = form;
   }
 
-  /** The suffix of what is shown: the chosen format, else what the function returns by itself. */
+  /** The suffix of the content: the chosen format, else the function's own. */
   function suffix() {
     const { form, format } = place.dataset;
     if (form === "data") return "json";
@@ -60,7 +60,7 @@ export function makeRedrawer(place, address, describe) {
     return !form || form === "picture" ? "png" : form;
   }
 
-  /** After the answer that the function gives no such format: note what it gives. Returns whether that is another. */
+  /** Record the function's own format from an error that names it; returns whether it differs. */
   function learnFrom(code, asked) {
     const own = /^([a-z]+)_only$/.exec(code ?? "")?.[1];
     if (place.dataset.format === asked) delete place.dataset.format;
@@ -92,7 +92,7 @@ export function makeRedrawer(place, address, describe) {
   async function drawOnce() {
     const text = describe();
     const asked = suffix();
-    // A shared cache may hold what was drawn before the data changed.
+    // A shared cache may hold an image from before the data changed.
     const cache = isFresh ? "no-cache" : "default";
     isFresh = false;
     let answer;
@@ -113,7 +113,7 @@ export function makeRedrawer(place, address, describe) {
       const message = data?.error ?? `The server returned status ${answer.status}.`;
       return fail(message, Number(answer.headers.get("Retry-After") ?? 0), data?.traceback);
     }
-    const alt = frame.querySelector("img.picture")?.alt ?? place.dataset.alt ?? document.title;
+    const alt = frame.querySelector("img.figure-image")?.alt ?? place.dataset.alt ?? document.title;
     try {
       if (asked === "html") await showFrame(new URL((await answer.json()).frame, answer.url), alt);
       else if (asked === "json") showData(await answer.text());
@@ -122,8 +122,8 @@ export function makeRedrawer(place, address, describe) {
       return fail("The image cannot be displayed here. Download it instead.", 0);
     }
     if (again) return;
-    fault.hidden = true;
-    place.dataset.drawn = text;
+    errorBox.hidden = true;
+    place.dataset.rendered = text;
     if (!place.dataset.form) await learnForm();
     if (suffix() !== asked) {
       again = true;
@@ -154,7 +154,7 @@ export function makeRedrawer(place, address, describe) {
 
   async function showPicture(blob, alt, pixelRatio) {
     const fresh = new Image();
-    fresh.className = "picture";
+    fresh.className = "figure-image";
     fresh.alt = alt;
     fresh.src = await dataUrl(blob);
     await fresh.decode();
@@ -168,7 +168,7 @@ export function makeRedrawer(place, address, describe) {
   /** The old frame stays until the new one has loaded. */
   async function showFrame(source, title) {
     const fresh = document.createElement("iframe");
-    fresh.className = "picture-frame coming";
+    fresh.className = "image-frame loading";
     fresh.title = title;
     fresh.setAttribute("sandbox", "allow-scripts");
     fresh.referrerPolicy = "no-referrer";
@@ -178,11 +178,11 @@ export function makeRedrawer(place, address, describe) {
     await loaded;
     if (again) return fresh.remove();
     for (const old of [...frame.children]) if (old !== fresh) old.remove();
-    fresh.classList.remove("coming");
+    fresh.classList.remove("loading");
   }
 
   function fail(message, seconds, traceback) {
-    fault.textContent = message;
+    errorBox.textContent = message;
     if (traceback) {
       const more = document.createElement("details");
       const label = document.createElement("summary");
@@ -190,9 +190,9 @@ export function makeRedrawer(place, address, describe) {
       label.textContent = "Traceback";
       code.textContent = traceback;
       more.append(label, code);
-      fault.append(more);
+      errorBox.append(more);
     }
-    fault.hidden = false;
+    errorBox.hidden = false;
     const image = frame.querySelector("img");
     if (image?.complete && image.naturalWidth === 0) image.remove();
     say("failed", frame.querySelector("img, iframe") ? "You are seeing the last image." : "");
@@ -212,7 +212,7 @@ export function makeRedrawer(place, address, describe) {
     if (state.textContent !== message) state.textContent = message;
   }
 
-  /** Ask again each `pause` milliseconds: not in a hidden page, and not while nothing can draw. */
+  /** Poll every `pause` milliseconds, except in a hidden page and while the function is unavailable. */
   function poll(pause) {
     let isDue = false;
     const ask = () => {
@@ -231,9 +231,9 @@ export function makeRedrawer(place, address, describe) {
     return draw();
   }
 
-  /** Show how far the call is that this place waits for. */
+  /** Show the progress of the pending call. */
   function progress(done, total) {
-    const image = frame.querySelector("img.picture");
+    const image = frame.querySelector("img.figure-image");
     const isLoading = image && !image.complete;
     if (!drawing && !isLoading) return;
     let bar = frame.querySelector("progress");
@@ -265,8 +265,8 @@ function withQuery(address, text) {
 }
 
 /**
- * The first image came with the page: whether it failed or is an old one, only our own request reveals. An image loaded
- * before the page knew its size is drawn again for a HiDPI screen.
+ * For the page's initial image, only a request of our own reveals whether it failed or is stale. An image whose size was
+ * unknown when it loaded is redrawn for a HiDPI screen.
  */
 function drawIfNeeded(image, draw, isOffline) {
   const look = () => { if (isOffline || isStale(image) || (IS_HIDPI && !image.srcset)) draw(); };
@@ -276,7 +276,7 @@ function drawIfNeeded(image, draw, isOffline) {
   if (image.complete && !image.loading.includes("lazy")) draw();
 }
 
-/** Whether the server said so of an image that the page itself loaded; browsers tell it to secure pages. */
+/** Whether the server marked the page's own image as stale; browsers expose this header to secure pages only. */
 function isStale(image) {
   const loads = performance.getEntriesByName(image.currentSrc);
   return Boolean(loads.at(-1)?.serverTiming?.some((one) => one.name === "stale"));

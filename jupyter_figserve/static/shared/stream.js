@@ -2,7 +2,7 @@
 const REOPEN_AFTER = 5_000;
 
 /**
- * Follow the stream at `address()`, which is asked anew each time; `handlers` take the data of each kind of event.
+ * Follow the stream at `address()`, which is called for each connection; `handlers` take the data of each kind of event.
  * `handlers.gone` is called once, when there is nothing more to follow; `isOpen(state)` when the connection changes.
  */
 export function follow(address, handlers, isOpen = () => {}) {

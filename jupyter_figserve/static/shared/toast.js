@@ -9,12 +9,12 @@ const place = document.getElementById("toasts");
 /**
  * Show `message`; `action` is `{label, run}`. It disappears after a while, but not while it is hovered or focused.
  */
-export function toast(message, { action, fault = false } = {}) {
+export function toast(message, { action, isError = false } = {}) {
   const box = document.createElement("div");
-  box.className = fault ? "toast fault" : "toast";
+  box.className = isError ? "toast error" : "toast";
   const text = document.createElement("p");
   // Screen readers announce an alert at once, and a status when they are idle.
-  text.setAttribute("role", fault ? "alert" : "status");
+  text.setAttribute("role", isError ? "alert" : "status");
   box.append(text);
   let timer;
   const close = () => { clearTimeout(timer); box.remove(); };

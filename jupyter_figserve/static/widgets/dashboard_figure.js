@@ -1,11 +1,11 @@
 // A published figure in a dashboard panel: follows its newest version.
 const SUFFIXES = { "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/svg+xml": "svg", "image/avif": "avif", "image/gif": "gif", "image/apng": "apng" };
 
-// Keep `view` showing the newest version of the panel's figure. Returns a function that stops it.
+// Keep the newest version of the panel's figure in `view`. Returns a function that stops it.
 function followFigure(panel, view, line) {
   const { path, figure, has_own_alt: hasOwnAlt } = panel.published;
   let { version } = panel.published;
-  const look = inTurn(() => update().catch((error) => {
+  const look = serialize(() => update().catch((error) => {
     // The next successful update replaces this message.
     version = null;
     view.say(error.message, true);

@@ -37,7 +37,7 @@ function makeView(panel) {
   // The current content stays until the frame has loaded.
   async function showPage(page) {
     const fresh = document.createElement("iframe");
-    fresh.className = "coming";
+    fresh.className = "loading";
     fresh.title = alt;
     fresh.setAttribute("sandbox", "allow-scripts");
     fresh.srcdoc = await page.text();
@@ -52,7 +52,7 @@ function makeView(panel) {
   function show(element) {
     if (coming !== element) coming?.remove();
     coming = null;
-    element.classList.remove("coming");
+    element.classList.remove("loading");
     if (shown === element) return;
     // Moving a frame would reload it.
     if (!element.parentNode) shown.after(element);

@@ -25,7 +25,7 @@ function render({ model, el }) {
   const follow = (pause) => { for (const panel of panels) panel.follow(pause); };
   const heard = () => {
     if (JSON.stringify(model.get("params")) === sent) return;
-    putValues(inputs, model.get("params"));
+    writeValues(inputs, model.get("params"));
     follow(0);
   };
   const redraw = () => { for (const panel of panels) panel.draw(PAUSE); };
@@ -39,7 +39,7 @@ function render({ model, el }) {
   model.on("change:params", heard);
   model.on("change:revision", redraw);
   el.addEventListener("input", moved);
-  putValues(inputs, model.get("params"));
+  writeValues(inputs, model.get("params"));
   follow(0);
   return () => {
     for (const end of endings) end();
@@ -79,7 +79,7 @@ function render({ model, el }) {
     let timer = null;
     let news = "";
     const bar = makeProgress(box);
-    const draw = inTurn(async (isOver) => {
+    const draw = serialize(async (isOver) => {
       box.setAttribute("aria-busy", "true");
       try {
         const [blob, note, pixelRatio] = await line.image(panel.path, current(), { place: panel.place, format: panel.format, progress: bar.show });

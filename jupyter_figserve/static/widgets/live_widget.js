@@ -17,7 +17,7 @@ function render({ model, el }) {
   const line = makeLine(model);
   const bar = makeProgress(el);
 
-  const draw = inTurn(async (isOver) => {
+  const draw = serialize(async (isOver) => {
     el.setAttribute("aria-busy", "true");
     try {
       const [blob, note, pixelRatio] = await line.image(model.get("path"), readValues(model.get("controls"), inputs), { progress: bar.show });
@@ -31,7 +31,7 @@ function render({ model, el }) {
   const heard = () => {
     const text = JSON.stringify(model.get("params"));
     if (text === sent) return;
-    putValues(inputs, model.get("params"));
+    writeValues(inputs, model.get("params"));
     soon(0);
   };
   // A refresh comes from the kernel and from the server.
@@ -45,7 +45,7 @@ function render({ model, el }) {
     model.save_changes();
     soon(PAUSE);
   });
-  putValues(inputs, model.get("params"));
+  writeValues(inputs, model.get("params"));
   soon(0);
   const unfollow = followLive(model.get("path"), model.get("declared"), {
     changed: (text) => { news = text; soon(0); },

@@ -52,7 +52,7 @@ function makeSlider(input, parameter) {
 }
 
 // Write values into the inputs, by key.
-function putValues(inputs, values) {
+function writeValues(inputs, values) {
   for (const [key, input] of inputs) {
     const value = values[key];
     if (input.type === "checkbox") input.checked = Boolean(value);
@@ -62,7 +62,7 @@ function putValues(inputs, values) {
   }
 }
 
-// Out of the inputs, as texts that the kernel makes values of.
+// Return the inputs' values by key, as text that the kernel parses.
 function readValues(parameters, inputs, keyOf = (parameter) => parameter.name) {
   const values = {};
   for (const parameter of parameters) {
@@ -90,7 +90,7 @@ function makeLine(model) {
   const waiting = new Map();
   const listeners = new Map();
   const forms = new Map();
-  const take = (message, buffers) => {
+  const receive = (message, buffers) => {
     if (message.progress) {
       listeners.get(message.rid)?.(...message.progress);
       return;
@@ -100,8 +100,8 @@ function makeLine(model) {
     waiting.delete(message.rid);
     resolve?.({ message, buffers });
   };
-  model.on("msg:custom", take);
-  return { image, ask, close: () => model.off("msg:custom", take) };
+  model.on("msg:custom", receive);
+  return { image, ask, close: () => model.off("msg:custom", receive) };
 
   async function ask(message, progress = null) {
     const rid = Math.random().toString(36).slice(2);
@@ -114,7 +114,7 @@ function makeLine(model) {
   }
 
   // The image, or the HTML or data of a function that returns only that, and a note about it. `message` has the `place`
-  // of a panel, its chosen `format`, and `progress`, which takes the progress of the call.
+  // of a panel, its chosen `format`, and `progress`, a callback for the progress of the call.
   async function image(path, values, { format, progress, ...message }) {
     const form = forms.get(message.place) ?? format ?? "png";
     try {
@@ -145,8 +145,8 @@ function makeLine(model) {
   }
 }
 
-// Show the content once it is loaded, unless `isWanted` then says that newer content is on its way; returns whether it
-// is shown. HTML gets a frame without an origin, and the image is hidden.
+// Show the content once it is loaded, unless `isWanted()` is then false because newer content is loading; returns whether
+// it is shown. HTML gets a frame without an origin, and the image is hidden.
 async function showIn(image, blob, pixelRatio, isWanted) {
   const isPage = blob.type.startsWith("text/html");
   const next = isPage ? await loadPage(image, blob) : isData(blob) ? await loadData(image, blob) : await decoded(blob);
@@ -156,7 +156,7 @@ async function showIn(image, blob, pixelRatio, isWanted) {
   }
   if (!wanted) return false;
   image.hidden = isPage || isData(blob);
-  if (image.hidden) next.classList.remove("coming");
+  if (image.hidden) next.classList.remove("loading");
   else Object.assign(image, { src: next.src, ...sizeOf(next, pixelRatio) });
   return true;
 }
@@ -172,7 +172,7 @@ async function loadData(image, blob) {
 // Loaded beside the current content.
 async function loadPage(image, blob) {
   const frame = document.createElement("iframe");
-  frame.className = "coming";
+  frame.className = "loading";
   frame.title = image.alt;
   frame.setAttribute("sandbox", "allow-scripts");
   frame.srcdoc = await blob.text();
@@ -190,22 +190,22 @@ async function failureOf(answer) {
 
 // A decoded image, which can be shown at once.
 async function decoded(blob) {
-  const picture = new Image();
-  picture.src = await dataUrl(blob);
-  await picture.decode();
-  return picture;
+  const image = new Image();
+  image.src = await dataUrl(blob);
+  await image.decode();
+  return image;
 }
 
 function isHidpi() { return devicePixelRatio > 1.25; }
 
 // The CSS size of an image with `pixelRatio` pixels for each CSS pixel, in each direction.
-function sizeOf(picture, pixelRatio) {
-  return { width: Math.round(picture.naturalWidth / pixelRatio), height: Math.round(picture.naturalHeight / pixelRatio) };
+function sizeOf(image, pixelRatio) {
+  return { width: Math.round(image.naturalWidth / pixelRatio), height: Math.round(image.naturalHeight / pixelRatio) };
 }
 
-// Serialise `run`: never twice at the same time, and once more if requested meanwhile; it receives a function that tells
-// whether it was.
-function inTurn(run) {
+// Serialize `run`: it never runs twice at the same time, and runs once more if requested meanwhile. It receives a function
+// that returns whether it was.
+function serialize(run) {
   let again = false;
   let busy = false;
   return async function ask() {

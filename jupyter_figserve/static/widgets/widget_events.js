@@ -1,7 +1,7 @@
 // The server's event stream for widgets: one for each browser page, closed while the page is hidden or has no listener.
 // Each widget has its own copy of this script, so the streams are kept under a global symbol. A change to the stored
 // objects needs a new symbol: kernels on one page may have different versions of this script.
-const STREAMS = Symbol.for("jupyter_figserve.streams.2");
+const STREAMS = Symbol.for("jupyter_figserve.streams.3");
 const KINDS = [
   "figure.published", "figure.changed", "figure.deleted", "figure.restored", "live.offered", "live.changed",
   "live.gone", "live.refreshed", "live.progress",
@@ -16,22 +16,22 @@ function listen(path, listener) {
   const address = `${path.slice(0, path.lastIndexOf("/figserve/"))}/figserve/api/events`;
   if (!streams.has(address)) streams.set(address, openStream(address));
   const stream = streams.get(address);
-  stream.hearers.add(listener);
+  stream.listeners.add(listener);
   if (stream.isOpen()) listener("opened");
   return () => {
-    stream.hearers.delete(listener);
-    if (stream.hearers.size) return;
+    stream.listeners.delete(listener);
+    if (stream.listeners.size) return;
     streams.delete(address);
     stream.end();
   };
 }
 
 function openStream(address) {
-  const hearers = new Set();
+  const listeners = new Set();
   const ending = new AbortController();
   const { signal } = ending;
   let source = null;
-  const notify = (kind, data) => { for (const listener of [...hearers]) listener(kind, data); };
+  const notify = (kind, data) => { for (const listener of [...listeners]) listener(kind, data); };
   const close = () => { source?.close(); source = null; };
   const open = () => {
     if (source || document.hidden || signal.aborted) return;
@@ -49,5 +49,5 @@ function openStream(address) {
   addEventListener("pagehide", close, { signal });
   addEventListener("pageshow", open, { signal });
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()), { signal });
-  return { hearers, isOpen: () => source?.readyState === EventSource.OPEN, end: () => { ending.abort(); close(); } };
+  return { listeners, isOpen: () => source?.readyState === EventSource.OPEN, end: () => { ending.abort(); close(); } };
 }

@@ -6,7 +6,7 @@ const NEW_PARAMETERS = "The function's parameters have changed. Run this cell ag
 // is visible, and `progress(done, total)` while it runs. Returns a function that stops it.
 function followLive(path, declared, { changed, refreshed, progress }) {
   let { revision } = declared;
-  const look = inTurn(async () => {
+  const look = serialize(async () => {
     const answer = await fetch(`${path}.json?_record=1`, { credentials: "same-origin" }).catch(() => null);
     // Without a response nothing is known; retried on the next event or reconnection.
     if (!answer?.ok) return;

@@ -62,7 +62,7 @@ def open_store(
 
 
 def _recover(store: Store, blobs: LocalBlobStore) -> None:
-    """Finish what a killed server left; a full disk, say, prevents that, but not that figures are served."""
+    """Finish the work of a killed server; a failure, such as a full disk, does not keep figures from being served."""
     try:
         blobs.make_directories()
         store.recover().result()
@@ -72,7 +72,7 @@ def _recover(store: Store, blobs: LocalBlobStore) -> None:
 
 
 def _make_directories(directory: Path, catalog_directory: Path) -> bool:
-    """Create the directories with private modes, whatever the umask, and return whether they can be written."""
+    """Create the directories with private modes, regardless of the umask; return whether they can be written."""
     try:
         for part in (directory, directory / "blobs", directory / "figures"):
             make_private_directory(part)

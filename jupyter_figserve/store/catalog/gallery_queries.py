@@ -1,4 +1,4 @@
-"""Queries of the gallery besides its page of figures: sessions, links and neighbours, each by one indexed query.
+"""Further queries of the gallery: sessions, links and neighbours, each by one indexed query.
 
 Server process; read-only.
 """

@@ -10,11 +10,12 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection, Row
 
 from ...errors import NotFound
-from ...model.links import FIGURE, VIEW_SECONDS, Link, Target, hash_secret
+from ...model.links import DASHBOARD, FIGURE, LIVE, VIEW_SECONDS, Link, Target, hash_secret
 from . import tables
 from .pagination import decode_cursor
 
 _L, _V = tables.links.c, tables.viewers.c
+_TARGETS = {FIGURE: tables.figures, LIVE: tables.live_figures, DASHBOARD: tables.dashboards}
 _NEWEST_FIRST = (_L.created.desc(), _L.id.desc())
 _BY_ID = sa.select(tables.links).where(_L.id == sa.bindparam("id"))
 _BY_TOKEN = sa.select(tables.links).where(_L.token_hash == sa.bindparam("token_hash"))
@@ -48,24 +49,29 @@ def for_target(connection: Connection, target: Target) -> list[Link]:
 def list_for_owner(
     connection: Connection, owner: str | None, figure: str | None, limit: int, cursor: str | None = None
 ) -> list[Link]:
-    """Return one page of the links to figures, newest first.
+    """Return one page of the links, newest first.
 
     Parameters
     ----------
     owner, figure
-        Only links to figures of this owner, or to this figure; None for any.
+        Only links to what this owner has, or to this figure; None for any.
     cursor
         ``encode_cursor`` of the last link on the previous page.
     """
-    query = sa.select(tables.links).where(_L.kind == FIGURE).order_by(*_NEWEST_FIRST).limit(limit)
+    query = sa.select(tables.links).order_by(*_NEWEST_FIRST).limit(limit)
     if figure is not None:
-        query = query.where(_L.target == figure)
+        query = query.where(_L.kind == FIGURE, _L.target == figure)
     if owner is not None:
-        query = query.join(tables.figures, tables.figures.c.id == _L.target).where(tables.figures.c.owner == owner)
+        is_owned = (sa.and_(_L.kind == kind, _is_owned(table, owner)) for kind, table in _TARGETS.items())
+        query = query.where(sa.or_(*is_owned))
     if cursor is not None:
         created, link_id = decode_cursor(cursor)
         query = query.where(sa.tuple_(_L.created, _L.id) < sa.tuple_(sa.literal(created), sa.literal(link_id)))
     return [_link(row) for row in connection.execute(query)]
+
+
+def _is_owned(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
+    return sa.exists().where(table.c.id == _L.target, table.c.owner == owner)
 
 
 def change(connection: Connection, link_id: str, changes: dict[str, Any]) -> None:

@@ -70,7 +70,7 @@ def check(
     places
         Key of the owner and of the session, by kind.
     new_to
-        Kinds for which the figure is new and counts as one more.
+        Kinds for which the figure is new and is counted.
 
     Raises
     ------
@@ -85,12 +85,12 @@ def check(
         used = _read_stored(connection, kind, key) if max_figures is None else read(connection, kind, key)
         if max_figures is not None and used.figures >= max_figures:
             raise QuotaExceeded(
-                f"This {kind} has {used.figures:,} figures and may have {max_figures:,}: delete some, or ask for"
+                f"This {kind} has {used.figures:,} figures and may have {max_figures:,}: delete some, or request"
                 f" more (FigServe.{kind}_quota). Nothing was changed."
             )
         if quota.bytes is not None and used.bytes + size > quota.bytes:
             raise QuotaExceeded(
                 f"This figure has {size:,} bytes; with it this {kind} would have more than its {quota.bytes:,}"
-                f" ({used.bytes:,} are used): delete figures, or ask for more (FigServe.{kind}_quota)."
+                f" ({used.bytes:,} are used): delete figures, or request a larger quota (FigServe.{kind}_quota)."
                 " Nothing was changed."
             )

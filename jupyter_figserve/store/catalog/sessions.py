@@ -29,6 +29,14 @@ def record(connection: Connection, session: Session) -> None:
     )
 
 
+def rename_notebook(connection: Connection, owner: str, scope: str, old: str, new: str) -> None:
+    """Move the sessions of a notebook, or of all notebooks below a directory, to its new path."""
+    below = _S.notebook.startswith(old.rstrip("/") + "/", autoescape=True)
+    affected = sa.and_(_S.owner == owner, _S.scope == scope, sa.or_(_S.notebook == old, below))
+    moved = sa.literal(new) + sa.func.substr(_S.notebook, len(old) + 1)
+    connection.execute(tables.sessions.update().where(affected).values(notebook=moved))
+
+
 def find(connection: Connection, session_id: str) -> Session | None:
     row = connection.execute(sa.select(tables.sessions).where(_S.id == session_id)).first()
     return Session(**dict(row._mapping)) if row else None

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.schema import SchemaItem
 
 SCHEMA = 1
 """Number of the newest migration in this package."""
@@ -23,24 +24,25 @@ WORKS_FROM = 1
 
 metadata = MetaData()
 
+
+def _identity(table: str) -> tuple[SchemaItem, ...]:
+    """Return the id and the identity columns of a table, with the identity's unique index."""
+    names = ("owner", "scope", "notebook", "maker", "name", "collection")
+    columns = (Column(name, String, nullable=False) for name in names)
+    return Column("id", String, primary_key=True), *columns, Index(f"{table}_identity", *names, unique=True)
+
+
 meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
 
 figures = Table(
     "figures",
     metadata,
-    Column("id", String, primary_key=True),
-    Column("owner", String, nullable=False),
-    Column("scope", String, nullable=False),
-    Column("notebook", String, nullable=False),
-    Column("maker", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("collection", String, nullable=False),
+    *_identity("figures"),
     Column("title", String, nullable=False, server_default=""),
     Column("origin", String, nullable=False),
     Column("created", Float, nullable=False),
     Column("updated", Float, nullable=False),
     Column("latest", Integer, nullable=False),
-    Index("figures_identity", "owner", "scope", "notebook", "maker", "name", "collection", unique=True),
     Index("figures_newest", "owner", "updated", "id"),
     Index("figures_of_notebook", "owner", "notebook", "updated", "id"),
     Index("figures_of_collection", "owner", "collection", "updated", "id"),
@@ -103,6 +105,7 @@ links = Table(
     Column("allowed", Text, nullable=False),
     Column("seen", Integer, nullable=False),
     Column("last_seen", Float),
+    Column("nonce", String, nullable=False),
     Index("links_of_target", "kind", "target"),
 )
 
@@ -183,17 +186,10 @@ events = Table(
 live_figures = Table(
     "live_figures",
     metadata,
-    Column("id", String, primary_key=True),
-    Column("owner", String, nullable=False),
-    Column("scope", String, nullable=False),
-    Column("notebook", String, nullable=False),
-    Column("maker", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("collection", String, nullable=False),
+    *_identity("live_figures"),
     Column("declaration", Text, nullable=False),
     Column("created", Float, nullable=False),
     Column("updated", Float, nullable=False),
-    Index("live_figures_identity", "owner", "scope", "notebook", "maker", "name", "collection", unique=True),
 )
 
 live_sessions = Table(
@@ -237,20 +233,13 @@ live_sources = Table(
 dashboards = Table(
     "dashboards",
     metadata,
-    Column("id", String, primary_key=True),
-    Column("owner", String, nullable=False),
-    Column("scope", String, nullable=False),
-    Column("notebook", String, nullable=False),
-    Column("maker", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("collection", String, nullable=False),
+    *_identity("dashboards"),
     Column("title", String, nullable=False),
     Column("layout", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("session", String),
     Column("created", Float, nullable=False),
     Column("updated", Float, nullable=False),
-    Index("dashboards_identity", "owner", "scope", "notebook", "maker", "name", "collection", unique=True),
     Index("dashboards_newest", "owner", "updated", "id"),
 )
 

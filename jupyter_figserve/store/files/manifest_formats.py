@@ -127,7 +127,7 @@ def _version_as_json(version: Version) -> dict[str, Any]:
         "representations": [part.__dict__ for part in version.representations],
         "thumbnail": version.thumbnail and version.thumbnail.__dict__,
         "source": version.source and version.source.__dict__,
-        # It depends on the server's sandbox, and is found out again.
+        # It depends on the server's sandbox, and is determined again.
         "check": None,
     }
     return version.__dict__ | parts

@@ -25,7 +25,7 @@ _NAME = re.compile(r"([A-Za-z0-9]{1,64})-([0-9]{1,15})-([0-9]{1,15})\.json")
 
 @dataclass(frozen=True)
 class TrashEntry:
-    """One deletion.
+    """A deletion in the trash.
 
     Parameters
     ----------

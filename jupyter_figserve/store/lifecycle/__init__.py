@@ -1,1 +1,1 @@
-"""What keeps catalog and files consistent: manifests, deletion and its undo, garbage collection."""
+"""Consistency of catalog and files: manifests, deletion and its undo, garbage collection."""

@@ -50,7 +50,7 @@ class Deletion(Generic[M]):
         Raises
         ------
         NotFound
-            When there is nothing to undo, or not any more.
+            When there is nothing to undo, or it is too late.
         Conflict
             When another record has its name.
         QuotaExceeded

@@ -57,7 +57,7 @@ def clean_rows(
     Parameters
     ----------
     keep_session_plots
-        Seconds for which unshared figures are kept after their session has ended; None for ever.
+        Seconds for which unshared figures are kept after their session has ended; None forever.
     """
     sessions.end_silent(connection, now - SESSION_SILENCE)
     deleted = removed_sessions = 0

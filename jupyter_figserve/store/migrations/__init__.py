@@ -1,1 +1,1 @@
-"""Migrations of the catalog. Each only adds, so that an older server on the same data directory goes on working."""
+"""Migrations of the catalog. Each only adds, so that an older server on the same data directory keeps working."""

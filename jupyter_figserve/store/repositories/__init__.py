@@ -1,1 +1,1 @@
-"""The store's door: one repository for each aggregate."""
+"""The store's interface: one repository for each aggregate."""

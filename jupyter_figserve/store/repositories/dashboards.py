@@ -75,7 +75,7 @@ class DashboardRepository(Repository):
         Raises
         ------
         NotFound
-            When there is nothing to undo, or not any more.
+            When there is nothing to undo, or it is too late.
         Conflict
             When another dashboard has taken its name.
         """

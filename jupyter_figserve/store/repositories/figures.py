@@ -112,7 +112,7 @@ class FigureRepository(Repository):
         return await self._read(figures.measure, query, after, limit)
 
     async def find_usage(self, owner: str) -> Usage:
-        """Return what counts against an owner's quota."""
+        """Return an owner's usage, which counts against the quota."""
         return await self._read(quotas.read, "owner", owner)
 
     async def find_total_usage(self) -> Usage:
@@ -192,7 +192,7 @@ class FigureRepository(Repository):
         Raises
         ------
         NotFound
-            When there is nothing to undo, or not any more.
+            When there is nothing to undo, or it is too late.
         Conflict
             When another figure has taken its name.
         QuotaExceeded

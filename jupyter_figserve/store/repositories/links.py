@@ -42,12 +42,12 @@ class LinkRepository(Repository):
     async def list_page(
         self, owner: str | None, figure: str | None, limit: int = DEFAULT_LIMIT, cursor: str | None = None
     ) -> tuple[Sequence[Link], str | None]:
-        """Return one page of links to figures, newest first, and the cursor of the next (None at the end).
+        """Return one page of links, newest first, and the cursor of the next (None at the end).
 
         Parameters
         ----------
         owner, figure
-            Only links to figures of this owner, or to this figure; None for any.
+            Only links to what this owner has, or to this figure; None for any.
 
         Raises
         ------

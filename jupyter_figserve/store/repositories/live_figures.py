@@ -1,4 +1,4 @@
-"""Live figures: their lasting identity, stored images and detached functions. Server process."""
+"""Live figures: their permanent identity, stored images and detached functions. Server process."""
 
 from __future__ import annotations
 

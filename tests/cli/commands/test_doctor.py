@@ -31,7 +31,7 @@ def test_problems(shell, live_server, make_key):
     """The exit code is 1, and each problem has a fix."""
     key = make_key("read")
     live_server.fetch(f"figserve/api/keys/{key.split('_')[1]}", method="DELETE")
-    user = shell.having(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=key, http_proxy="http://proxy:1")
+    user = shell.with_env(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=key, http_proxy="http://proxy:1")
     done = user.run("doctor", expect=1)
     assert done.lines[-1] == "2 problems found."
     assert done.out.count("WRONG") == 2
@@ -56,7 +56,7 @@ def test_problems_of_a_named_server(arguments, variables, message, isolated_shel
     """Options are rejected before anything is sent."""
     (isolated_shell.home / "open.key").write_text("fsk_x")
     (isolated_shell.home / "open.key").chmod(0o644)
-    done = isolated_shell.having(**variables).run("doctor", *arguments, expect=1)
+    done = isolated_shell.with_env(**variables).run("doctor", *arguments, expect=1)
     assert message in done.out
     assert done.out.count("WRONG") == 1
 
@@ -77,7 +77,7 @@ def test_older_server(isolated_shell, hostile):
     """A server without the API of this version is reported, and the other checks run."""
     hostile.print_line("api/status", {"version": "0.0.1"})
     hostile.print_line("api/figures", {"figures": [], "next": None})
-    done = isolated_shell.having(FIGSERVE_API_KEY="t").run("doctor", "--server", hostile.url, expect=None)
+    done = isolated_shell.with_env(FIGSERVE_API_KEY="t").run("doctor", "--server", hostile.url, expect=None)
     assert "jupyter_figserve 0.0.1" in done.out
 
 
@@ -86,7 +86,7 @@ def test_colours_only_on_a_terminal(make_server, tmp_path):
     server = make_server()
     shell = shell_of(server, tmp_path / "home")
     assert "\x1b[32mok" in shell.run_on_terminal("doctor").out
-    assert "\x1b" not in shell.having(NO_COLOR="1").run_on_terminal("doctor").out
+    assert "\x1b" not in shell.with_env(NO_COLOR="1").run_on_terminal("doctor").out
     assert "\x1b" not in shell.run("doctor").out
 
 
@@ -95,7 +95,7 @@ def test_control_sequences_in_responses_are_removed(isolated_shell, hostile):
     evil = "a\x1b[2J\x9b1m\u202eb"
     hostile.print_line("api/status", {"version": evil, "sandbox": {"tier": evil, "why": [evil]}})
     hostile.print_line("api/figures", {"error": evil, "code": evil}, 403)
-    user = isolated_shell.having(FIGSERVE_API_KEY="t")
+    user = isolated_shell.with_env(FIGSERVE_API_KEY="t")
     for arguments in (["doctor"], ["doctor", "--json"]):
         done = user.run(*arguments, "--server", hostile.url, expect=1)
         assert not set("\x1b\x9b\u202e") & set(done.out + done.err)

@@ -121,7 +121,7 @@ def test_incomplete_zip_never_replaces_the_file(kind, isolated_shell, hostile):
         "half": (headers, b"PK"),
     }
     hostile.answers["export.zip"] = (200, *bodies[kind])
-    user = isolated_shell.having(FIGSERVE_API_KEY="t", FIGSERVE_URL=hostile.url)
+    user = isolated_shell.with_env(FIGSERVE_API_KEY="t", FIGSERVE_URL=hostile.url)
     done = user.run("export", "--all", "--force", expect=1)
     assert done.out == ""
     assert (isolated_shell.home / "figures.zip").read_text() == "mine"
@@ -144,7 +144,7 @@ def test_interrupt_leaves_no_file(isolated_shell, hostile: Hostile):
 
     reached = threading.Event()
     hostile.answers["export.zip"] = (200, Endless(), PNG)
-    user = isolated_shell.having(FIGSERVE_API_KEY="t", FIGSERVE_URL=hostile.url)
+    user = isolated_shell.with_env(FIGSERVE_API_KEY="t", FIGSERVE_URL=hostile.url)
     process = user.start("export", "--all", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert reached.wait(DEADLINE)
     process.send_signal(signal.SIGINT)

@@ -10,7 +10,7 @@ from jupyter_figserve.model.keys import split_key
 
 
 def exit_code_with(shell, live_server, key: str, *arguments: str) -> int:
-    user = shell.having(FIGSERVE_API_KEY=key, FIGSERVE_URL=live_server.url)
+    user = shell.with_env(FIGSERVE_API_KEY=key, FIGSERVE_URL=live_server.url)
     return user.run(*arguments, expect=None).code
 
 
@@ -28,7 +28,7 @@ def test_only_the_key_is_printed(shell, live_server):
 
 
 def test_key_file_is_private(shell, live_server):
-    """The file has mode 600 whatever the umask, the key is not printed, and --key-file accepts the file."""
+    """The file has mode 600 regardless of the umask, the key is not printed, and --key-file accepts the file."""
     done = shell.run("keys", "create", "--to-file", "my.key")
     assert done.out == ""
     path = shell.home / "my.key"
@@ -78,7 +78,7 @@ def test_list_in_columns(shell):
 @pytest.mark.parametrize("scopes", [["read", "publish"], ["admin"]])
 def test_keys_cannot_manage_keys(arguments, scopes, isolated_shell, live_server, make_key):
     """The message comes before any request, and explains how to use a login."""
-    user = isolated_shell.having(FIGSERVE_API_KEY=make_key(*scopes), FIGSERVE_URL=live_server.url)
+    user = isolated_shell.with_env(FIGSERVE_API_KEY=make_key(*scopes), FIGSERVE_URL=live_server.url)
     done = user.run("keys", *arguments, expect=1)
     for text in ("requires a login", "FIGSERVE_API_KEY", "?token="):
         assert text in done.err

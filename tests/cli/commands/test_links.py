@@ -40,6 +40,15 @@ def test_options_become_the_links_fields(shell, live_server):
     assert url.rpartition("/")[2] not in row
 
 
+def test_urls_are_printed_again(shell):
+    """Only when asked for."""
+    url = shell.run("link", "sales").lines[0]
+    assert url in shell.run("link", "sales", "--list", "--urls").lines[1]
+    (link,) = shell.run("link", "sales", "--list", "--urls", "--json").json()["links"]
+    assert link["url"] == url
+    assert "belongs to --list" in shell.run("link", "sales", "--urls", expect=2).err
+
+
 def test_json_has_the_snippets(shell):
     """JSON includes the snippets."""
     made = shell.run("link", "sales", "--json", "--expires", "never").json()
@@ -112,5 +121,5 @@ def test_ids_are_quoted_in_paths(link, shell, live_server):
 
 def test_read_key_cannot_make_links(isolated_shell, live_server, make_key):
     """The missing scope is named."""
-    reader = isolated_shell.having(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=make_key("read"))
+    reader = isolated_shell.with_env(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=make_key("read"))
     assert "no scope publish" in reader.run("link", "sales", expect=1).err

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from jupyter_figserve.demo.server_process import fetch
-from tests.server.pictures import PICTURES, SVG, png
+from tests.server.sample_images import SAMPLES, SVG, png
 
 
 @pytest.fixture
@@ -38,10 +38,10 @@ def test_texts_and_versions(shell, plot, live_server):
     assert (second["id"], second["version"]) == (first["id"], 2)
 
 
-@pytest.mark.parametrize("name", sorted(PICTURES))
+@pytest.mark.parametrize("name", sorted(SAMPLES))
 def test_content_determines_the_type(name, shell, live_server):
     """The format is detected from the content."""
-    mimetype, data = PICTURES[name][0], PICTURES[name][1]
+    mimetype, data = SAMPLES[name][0], SAMPLES[name][1]
     (shell.home / "figure.dat").write_bytes(data)
     record = shell.run("publish", "figure.dat", "--name", f"as-{name}", "--json").json()["figures"][0]
     assert record["representations"][0]["mimetype"] == mimetype
@@ -126,7 +126,7 @@ def test_too_large_file_is_reported(shell):
 def test_large_file_with_an_invalid_key(shell, live_server):
     """An early rejection is read although the upload is not complete."""
     (shell.home / "large.svg").write_bytes(b"<svg>" + b" " * 12_000_000 + b"</svg>")
-    bad = shell.having(FIGSERVE_API_KEY=f"fsk_{'a' * 8}_{'b' * 43}")
+    bad = shell.with_env(FIGSERVE_API_KEY=f"fsk_{'a' * 8}_{'b' * 43}")
     for _ in range(3):
         done = bad.run("publish", "large.svg", "--server", live_server.url, expect=1)
         assert "Invalid, expired or revoked API key" in done.err
@@ -148,11 +148,11 @@ def test_control_sequences_in_the_response_are_removed(isolated_shell, hostile):
     (isolated_shell.home / "a.svg").write_bytes(SVG)
     evil = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202eevil\n"
     hostile.print_line("api/figures", {"name": evil, "version": evil, "url": f"http://x/{evil}", "id": "x"}, 201)
-    done = isolated_shell.having(FIGSERVE_API_KEY="t").run("publish", "a.svg", "--server", hostile.url)
+    done = isolated_shell.with_env(FIGSERVE_API_KEY="t").run("publish", "a.svg", "--server", hostile.url)
     assert not set("\x1b\x07\x9b\r\u202e") & set(done.out + done.err)
     assert len(done.lines) == 1
     hostile.print_line("api/figures", {"error": evil, "code": evil}, 409)
-    done = isolated_shell.having(FIGSERVE_API_KEY="t").run("publish", "a.svg", "--server", hostile.url, expect=1)
+    done = isolated_shell.with_env(FIGSERVE_API_KEY="t").run("publish", "a.svg", "--server", hostile.url, expect=1)
     assert not set("\x1b\x07\x9b\r\u202e") & set(done.err)
     assert len(done.err.splitlines()) == 1
 
@@ -162,4 +162,4 @@ def test_invalid_response(body, isolated_shell, hostile):
     """An invalid response is reported without a traceback."""
     (isolated_shell.home / "a.svg").write_bytes(SVG)
     hostile.answers["api/figures"] = (201, {"Content-Type": "application/json"}, body)
-    assert isolated_shell.having(FIGSERVE_API_KEY="t").run("publish", "a.svg", "--server", hostile.url, expect=1).err
+    assert isolated_shell.with_env(FIGSERVE_API_KEY="t").run("publish", "a.svg", "--server", hostile.url, expect=1).err

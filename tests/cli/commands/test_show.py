@@ -81,7 +81,7 @@ def test_lines_fit_the_terminal(columns, shell):
     """Long titles are shortened."""
     from jupyter_figserve.cli.output import display_width
 
-    done = shell.having(NO_COLOR="1").run_on_terminal("list", columns=columns)
+    done = shell.with_env(NO_COLOR="1").run_on_terminal("list", columns=columns)
     assert done.code == 0
     assert all(display_width(line) <= columns for line in done.out.splitlines())
     assert "…" in done.out
@@ -97,7 +97,7 @@ def test_control_sequences_in_texts_are_removed(isolated_shell, hostile):
     record = {"id": evil, "name": evil, "title": evil, "alt": evil, "notebook": evil, "version": evil, "url": evil}
     record |= {"updated": evil, "representations": [part]}
     hostile.print_line("api/figures", {"figures": [record], "next": evil})
-    user = isolated_shell.having(FIGSERVE_API_KEY="t")
+    user = isolated_shell.with_env(FIGSERVE_API_KEY="t")
     for arguments in (["list"], ["list", "--json"], ["show", "x"], ["show", "x", "--json"]):
         done = user.run(*arguments, "--server", hostile.url)
         assert not set("\x1b\x07\x9b\u202e") & set(done.out + done.err)
@@ -129,7 +129,7 @@ def test_open_opens_the_page(shell, figures):
     browser = shell.home / "browser"
     browser.write_text('#!/bin/sh\necho "$@" > opened\n')
     browser.chmod(0o700)
-    shell.having(BROWSER=f"{browser} %s").run("show", "sales", "--open")
+    shell.with_env(BROWSER=f"{browser} %s").run("show", "sales", "--open")
     assert (shell.home / "opened").read_text() == f"{figures[5]['url']}\n"
 
 
@@ -141,6 +141,6 @@ def test_open_opens_no_other_program(isolated_shell, hostile):
     for url in ("file:///etc/passwd", "javascript:alert(1)", "--version", "http://x/ --evil"):
         record = {"id": "x", "name": "x", "title": "", "alt": "", "notebook": None, "version": 1, "url": url}
         hostile.print_line("api/figures", {"figures": [record | {"updated": "x", "representations": []}], "next": None})
-        user = isolated_shell.having(BROWSER=f"{browser} %s", FIGSERVE_API_KEY="t")
+        user = isolated_shell.with_env(BROWSER=f"{browser} %s", FIGSERVE_API_KEY="t")
         user.run("show", "x", "--open", "--server", hostile.url, expect=1)
     assert not os.path.exists(isolated_shell.home / "opened")

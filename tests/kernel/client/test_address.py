@@ -34,7 +34,7 @@ from jupyter_figserve.kernel.client.address import is_loopback, parse_exact, par
     ],
 )
 def test_pasted_urls(pasted, url):
-    """The base URL is the path before the page, whichever page it is."""
+    """The base URL is the path before any page."""
     assert parse_pasted(pasted)[0].url == url
 
 

@@ -78,7 +78,7 @@ def test_only_a_process_id_leads_to_a_runtime_file(runtime_file, parent):
 
 
 def test_a_url_without_a_key_is_an_error():
-    """One variable without the other is a mistake; the search does not go on."""
+    """One variable without the other is an error; the search stops."""
     with pytest.raises(errors.NotConnected, match="FIGSERVE_API_KEY"):
         find_connection({"FIGSERVE_URL": "http://127.0.0.1:2/", **OWN})
 

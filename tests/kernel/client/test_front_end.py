@@ -32,7 +32,7 @@ class Shell:
     ],
 )
 def test_front_ends_allow_input(monkeypatch, shell, is_batch):
-    """A cell says so itself; a callback of a widget has the last cell's answer; a terminal has a prompt."""
+    """Known from a cell's own message, in a widget callback from the last cell's, in a terminal from the prompt."""
     monkeypatch.setattr(front_end, "find_shell", lambda: shell)
     assert front_end.is_batch_run() is is_batch
 

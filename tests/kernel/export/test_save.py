@@ -163,7 +163,7 @@ def test_failing_figure_has_a_message(tmp_path):
     """A panel that fails has a message; the others are rendered."""
     page = Dashboard("Mixed", [[example.make_figure(), object()]]).save(tmp_path / "dashboard.html").read_text()
     assert page.count("<img") == 1
-    assert re.search(r'<p class="fault">[^<]*object[^<]*</p>', page)
+    assert re.search(r'<p class="error">[^<]*object[^<]*</p>', page)
 
 
 def test_large_svg_is_replaced_by_png(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Lasting images are drawn and sent after the cell."""
+"""Archive images are drawn and sent after the cell."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SVG = EncodedImage("image/svg+xml", b"<svg/>", 614, 461)
 
 @dataclass
 class Job:
-    """A job that draws an SVG, and tells when it did."""
+    """A job that draws an SVG, and sets an event when done."""
 
     target: PublishedVersion
     source: bytes = b"pickle"
@@ -78,7 +78,7 @@ def target(server) -> PublishedVersion:
 
 
 def test_the_images_are_sent_to_the_version(server, target):
-    """With type and size; the limit is the server's, which is asked once."""
+    """With type and size; the limit is requested from the server once."""
     archive, job = Archiver(), Job(target)
     archive.put(job)
     archive.put(Job(target))
@@ -113,7 +113,7 @@ def test_the_end_of_the_process_waits_for_no_cell(server, target, shell):
 
 
 def test_a_failure_leaves_the_next_alone(server, target):
-    """Whatever drawing raises."""
+    """For any exception that drawing raises."""
     archive = Archiver()
     archive.put(Job(target, error=ValueError("broken")))
     archive.put(Job(target))
@@ -131,7 +131,7 @@ def test_a_server_may_want_none(server, target):
 
 
 def test_the_queue_is_bounded(server, target, shell, monkeypatch):
-    """The oldest figures have no lasting images."""
+    """The oldest figures get no archive images."""
     monkeypatch.setattr(archiver, "_MAX_QUEUE_BYTES", 10)
     archive = Archiver()
     jobs = [Job(target, b"12345") for _ in range(5)]

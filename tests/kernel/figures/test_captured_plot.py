@@ -74,7 +74,7 @@ def test_mark_follows_the_displayed_outputs(server, published):
 
 
 def test_outside_ipython_there_is_no_mark(server):
-    """The server is asked without a mark."""
+    """The request to the server has no mark."""
     figserve.last()
     assert server.received[-1].query == {}
 

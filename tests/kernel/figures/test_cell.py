@@ -52,6 +52,13 @@ def test_a_prompt_has_its_input(monkeypatch):
     assert found.digest == hashlib.sha256(b"plot()").hexdigest()
 
 
+@pytest.mark.parametrize(("inputs", "number"), [(4, 3), (3, 2)])
+def test_number_is_that_of_the_prompt(monkeypatch, inputs, number):
+    """Whether IPython has counted up before the cell, as since 9.18, or counts up after it."""
+    shell_with(monkeypatch, history_manager=SimpleNamespace(input_hist_raw=[], input_hist_parsed=[""] * inputs))
+    assert find_cell().execution_count == number
+
+
 @pytest.mark.parametrize("parent", [None, {}, {"header": None, "content": None, "metadata": None}])
 def test_shell_between_cells(monkeypatch, parent):
     """At kernel start there is no request yet."""

@@ -48,7 +48,7 @@ def need_libraries(code):
 
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS.keys())
 def test_a_cells_figure_is_published(kernel, cell):
-    """Whatever the cell does with it afterwards; pyplot has no other figures than without the magic."""
+    """Regardless of what the cell does with it afterwards; pyplot has the same figures as without the magic."""
     need_libraries(cell)
     published = kernel.run(f"%%publish a\n{cell}")
     assert published.error is None

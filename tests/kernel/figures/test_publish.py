@@ -124,7 +124,7 @@ def test_without_a_server_nothing_is_rendered(encoder):
 
 
 def test_source_is_uploaded_after_publishing(connected, encoder):
-    """It is attached to the version that the server acknowledged, and the lasting images are drawn from it."""
+    """It is attached to the version that the server acknowledged, and the archive images are drawn from it."""
     figure = FakeFigure()
     encoder.makes = FakeEncoded(figure=figure)
     pub = figserve.publish(figure, "a")
@@ -156,7 +156,7 @@ def test_figure_without_a_source_is_published(connected, encoder, why):
 
 
 def test_a_figure_that_cannot_be_pickled_says_so(connected, encoder):
-    """The result and the server are told why; its lasting images are drawn from the figure itself."""
+    """The result and the server get the reason; its archive images are drawn from the figure itself."""
     encoder.makes, encoder.pickles = FakeEncoded(figure=FakeFigure()), False
     pub = figserve.publish(encoder.makes.figure, "a")
     assert source_uploader.flush(10)
@@ -176,12 +176,12 @@ def test_displayed_image_is_inline_or_thumbnail(connected, encoder):
     """The first inline image, else the thumbnail, else none."""
     pdf, svg = EncodedImage("application/pdf", b"%PDF-"), EncodedImage("image/svg+xml", SVG)
     thumbnail = EncodedImage("image/png", PNG)
-    for payloads, small, expected in [
+    for images, small, expected in [
         ((pdf, svg), thumbnail, svg),
         ((pdf,), thumbnail, thumbnail),
         ((EncodedImage("text/html", b"<p>"),), None, None),
     ]:
-        encoder.makes = FakeEncoded(payloads, small)
+        encoder.makes = FakeEncoded(images, small)
         assert figserve.publish(PNG, "a")._image is expected
 
 
@@ -213,7 +213,7 @@ def test_unpublish_deletes_a_notebooks_figures(connected, encoder, notebook, que
 
 
 def test_place_is_sent_and_asked_for(connected, encoder):
-    """A collection or a notebook for what is published; lists and deletions by collection."""
+    """Publishing into a collection or a notebook; lists and deletions by collection."""
     figserve.publish(PNG, "load", collection="nightly")
     figserve.publish(PNG, "load", notebook="/reports/a.ipynb")
     sent = [connected.described(index) for index in (0, 1)]

@@ -1,4 +1,4 @@
-"""What ``publish`` takes beside plotting objects: paths, file objects, text and arrays."""
+"""Inputs of ``publish`` other than plotting objects: paths, file objects, text and arrays."""
 
 from __future__ import annotations
 

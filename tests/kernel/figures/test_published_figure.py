@@ -124,7 +124,7 @@ def test_display_contains_no_secret(pub):
 
 
 def test_listed_figure_fetches_its_image(pub):
-    """The image is fetched from the server's own address, whatever host the record names."""
+    """The image is fetched from the server's own address, regardless of the host in the record."""
     (listed,) = figserve.figures()
     listed._record["url"] = "https://other.example.org/figserve/figures/x"
     data, _ = listed._repr_mimebundle_(include=None, exclude=None)

@@ -53,14 +53,15 @@ def test_it_pauses_resumes_and_ends(pub, fake):
     assert all(TOKEN not in r.path and TOKEN.encode() not in r.body for r in fake.received)
 
 
-def test_a_link_from_a_list_has_no_url(pub):
-    """The error says that the URL is shown only once."""
-    pub.share(label="for Jo", views=3)
+def test_a_link_from_a_list(pub, fake):
+    """Its URL is asked for once, and only when it is read."""
+    made = pub.share(label="for Jo", views=3)
     (link,) = pub.links()
     assert (link.views, link.seen, link.is_paused) == (3, 0, False)
-    for read in (lambda: link.url, lambda: link.markdown, link.image_url):
-        with pytest.raises(errors.Conflict, match="only when the link is made"):
-            read()
     assert repr(link).startswith('Link to "sales"')
     assert "for Jo" in repr(link)
     assert set(link._repr_mimebundle_()) == {"text/plain"}
+    asked = len(fake.received)
+    assert (link.url, link.markdown, link.image_url()) == (made.url, made.markdown, made.image_url())
+    assert [request.path for request in fake.received[asked:]] == [f"/base/figserve/api/links/{link.id}/url"]
+    assert made.url in repr(link)

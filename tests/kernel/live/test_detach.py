@@ -58,7 +58,6 @@ def kernel(live_server):
         yield session
 
 
-@pytest.mark.compat
 def test_detached_function_runs_without_kernel_and_after_a_restart(make_server):
     """Session URL, permanent URL and link give identical bytes for all parameters, and the same errors."""
     server = make_server(allow_public_live=True)

@@ -313,6 +313,7 @@ def test_slow_call_does_not_delay_kernel_shutdown(live_server):
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.nightly
 def test_last_image_outlives_kernel_and_server(make_server):
     """The permanent URL serves frozen and stale images after kernel and server have changed."""
     server = make_server()

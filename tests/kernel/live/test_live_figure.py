@@ -158,7 +158,7 @@ def test_query_becomes_arguments(kernel, get, query, expected):
     ],
 )
 def test_wrong_value_never_reaches_the_function(kernel, get, query, message):
-    """The 400 names the parameter, the value and what is allowed."""
+    """The 400 names the parameter, the value and the allowed values."""
     before = output_of(kernel, "len(calls)")
     response = get(f"animal.png?{query}")
     assert response.status == 400
@@ -290,7 +290,6 @@ def test_cell_with_input_is_not_disturbed(live_server, kernel, get):
     assert output_of(kernel, "response") == "ann"
 
 
-@pytest.mark.compat
 def test_mathtext_in_both_threads(kernel, get):
     """Concurrent ``tight_layout`` with new formulas fails neither in the cell nor in live calls."""
     code = r"""

@@ -28,7 +28,7 @@ def in_loop(scene: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., No
     return run
 
 
-FRAME = b"".join(wire.pack_frame({"status": "drawn"}, [b"data"]))
+FRAME = b"".join(wire.pack_frame({"status": "rendered"}, [b"data"]))
 
 
 @contextlib.asynccontextmanager

@@ -1,4 +1,4 @@
-"""Validation of jobs: what is refused before a child receives it."""
+"""Validation of jobs: malformed ones are refused before a child receives them."""
 
 from __future__ import annotations
 

@@ -78,6 +78,7 @@ def soak(sandbox: Sandbox, count: int) -> None:
     assert zygote.memory_info().rss - zygote_memory < 10 * 2**20
 
 
+@pytest.mark.nightly
 def test_a_hundred_mixed_jobs_leak_nothing(sandbox: Sandbox):
     """No process, descriptor or memory remains."""
     soak(sandbox, 100)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from jupyter_figserve.errors import CodeFailed, FigServeError, InvalidInput, NoFigure, OutputInvalid, TooLarge
 from jupyter_figserve.model.rendering import ALL, DrawOptions, RenderJob, RenderResult
-from jupyter_figserve.model.texts import TITLE_LENGTH
+from jupyter_figserve.model.texts import MAX_TITLE_LENGTH
 from jupyter_figserve.sandbox import wire
 from jupyter_figserve.sandbox.fake import draw
 from jupyter_figserve.sandbox.host.job_limits import JobLimits
@@ -45,7 +45,7 @@ def parse(data: bytes | None, of: RenderJob = JOB, status: int | None = None) ->
 
 
 def parsed(*parts: bytes, of: RenderJob = JOB, **header: Any) -> RenderResult:
-    fields = {"status": "drawn", "images": [{}] * (len(parts) - ("thumbnail" in header)), **header}
+    fields = {"status": "rendered", "images": [{}] * (len(parts) - ("thumbnail" in header)), **header}
     return parse(frame(fields, *parts), of)
 
 
@@ -88,20 +88,20 @@ def test_a_crash_names_its_signal(status: int, name: str):
         b"[" * 200_000,
         b"null",
         b"5",
-        b'{"status": "drawn"}',
-        b'{"status": "drawn", "images": ' + b"[" * 100_000,
+        b'{"status": "rendered"}',
+        b'{"status": "rendered", "images": ' + b"[" * 100_000,
         b'{"sizes": [' + b"9" * 100_000 + b"]}",
         b'{"sizes": [-1, 1]}',
         b'{"sizes": [-1, 2]}',
         b'{"sizes": [1e0]}',
         b'{"sizes": [true]}',
         b'{"sizes": {"0": 1}}',
-        b'{"status": "drawn", "images": {}, "sizes": [1]}',
-        b'{"status": "drawn", "images": [], "sizes": [1]}',
-        b'{"status": "drawn", "images": [null, 1], "sizes": [1]}',
-        b'{"status": "drawn", "images": [1], "sizes": []}',
-        b'{"status": ["drawn"], "sizes": [1]}',
-        b'{"status": "drawn", "images": [{}], "thumbnail": {}, "sizes": [1]}',
+        b'{"status": "rendered", "images": {}, "sizes": [1]}',
+        b'{"status": "rendered", "images": [], "sizes": [1]}',
+        b'{"status": "rendered", "images": [null, 1], "sizes": [1]}',
+        b'{"status": "rendered", "images": [1], "sizes": []}',
+        b'{"status": ["rendered"], "sizes": [1]}',
+        b'{"status": "rendered", "images": [{}], "thumbnail": {}, "sizes": [1]}',
         b"\xff\xfe",
         b"",
     ],
@@ -202,7 +202,7 @@ def test_an_image_has_the_requested_size(fields: dict[str, int], is_refused: boo
 
 
 def test_several_images_only_if_requested():
-    """A second image is refused unless the job asks for all figures, and even then there are limits."""
+    """A second image is refused unless the job requests all figures, and even then there are limits."""
     assert len(parsed(PNG, PNG, of=job(figure=ALL)).images) == 2
     with pytest.raises(OutputInvalid):
         parsed(PNG, PNG)
@@ -224,7 +224,7 @@ def test_implausible_metadata_is_dropped(metadata: Any):
     [
         ({"title": 5, "alt": ["x"]}, ("", "", {})),
         ({"title": "a\0b\x1b[31mc\nd"}, ("a b [31mc d", "", {})),
-        ({"title": "x" * 9_999}, ("x" * TITLE_LENGTH, "", {})),
+        ({"title": "x" * 9_999}, ("x" * MAX_TITLE_LENGTH, "", {})),
         ({"libraries": ["numpy"]}, ("", "", {})),
         ({"libraries": {"n\0": 5, "m": "1\x1b"}}, ("", "", {"n ": "", "m": "1 "})),
     ],
@@ -295,7 +295,7 @@ def test_any_bytes_raise_our_own_errors(header: bytes, body: bytes):
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda one: st.lists(one), max_leaves=5))
 def test_any_json_in_any_field_raises_our_own_errors(value: Any):
     """The same for headers with valid names and invalid values."""
-    for status in ("drawn", "failed", "output", value):
+    for status in ("rendered", "failed", "output", value):
         fields = dict.fromkeys(("images", "thumbnail", "title", "alt", "libraries", "message", "code", "line"), value)
         try:
             parse(frame({**fields, "status": status}, PNG))
@@ -305,5 +305,5 @@ def test_any_json_in_any_field_raises_our_own_errors(value: Any):
 
 def test_parser_reads_the_frames_of_a_child():
     """These tests build frames in the format of ``wire.pack_frame``."""
-    packed = b"".join(wire.pack_frame({"status": "drawn", "images": [{}]}, [PNG]))
+    packed = b"".join(wire.pack_frame({"status": "rendered", "images": [{}]}, [PNG]))
     assert parse(packed).images[0].data == PNG

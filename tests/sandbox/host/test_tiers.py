@@ -139,7 +139,7 @@ def test_children_of_a_containers_root_have_their_own_user_ids():
 
 
 def test_an_administrator_may_allow_unsandboxed_code(caplog: pytest.LogCaptureFixture):
-    """Only on hosts without a sandbox; the log says so at each start, and so does the report."""
+    """Only on hosts without a sandbox; the log states it at each start, and so does the report."""
     sandbox = started("no-seccomp", allow_unsandboxed=True)
     try:
         report = sandbox.renderer.status

@@ -1,4 +1,4 @@
-"""Renders tell what the reader of the image should know."""
+"""Renders report warnings for the reader of the image."""
 
 from __future__ import annotations
 

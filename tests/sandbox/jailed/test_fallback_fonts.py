@@ -41,7 +41,7 @@ INSTALL = (
 
 
 def test_a_fallback_font_draws_what_others_lack(full_sandbox: Sandbox):
-    """Whatever family the code chooses; without the font, the character is reported."""
+    """For any family that the code chooses; without the font, the character is reported."""
     result = full_sandbox.render(INSTALL + CHINESE)
     assert result.warnings == ()
     without = full_sandbox.render(

@@ -47,7 +47,7 @@ def test_a_tight_box_and_a_colour(full_sandbox: Sandbox):
 
 @pytest.mark.parametrize("end", ["plt.show()", "plt.savefig(f'{i}.png')\n    plt.clf()"])
 def test_a_loop_makes_a_figure_in_each_round(full_sandbox: Sandbox, end: str):
-    """After ``show``, pyplot draws a new figure; a figure that was saved and cleared is kept as it was."""
+    """After ``show``, pyplot draws a new figure; a figure that was saved and cleared is kept as it was saved."""
     sizes = [(100, 100), (200, 100), (300, 100)]
     assert size(full_sandbox, LOOP + end) == sizes[-1]
     assert size(full_sandbox, LOOP + end, figure=2) == sizes[1]
@@ -65,5 +65,5 @@ def test_a_figure_that_grows_is_kept_at_its_number(full_sandbox: Sandbox):
 
 @pytest.mark.parametrize("show", ["plt.show(block=False)", "plt.ion()\nplt.show()"])
 def test_a_show_that_does_not_block_leaves_the_figure_current(full_sandbox: Sandbox, show: str):
-    """As on a desktop, where the code goes on to change it."""
+    """As on a desktop, where the code continues to change it."""
     assert size(full_sandbox, ONE + show + "\nplt.gcf().set_size_inches(4, 1)\n") == (400, 100)

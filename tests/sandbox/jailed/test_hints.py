@@ -39,6 +39,14 @@ def test_errors_of_the_sandbox_have_a_hint(full_sandbox: Sandbox, code: str, hin
     assert answer.line in (1, 2)
 
 
+def test_a_panic_is_told_as_its_hint_alone(full_sandbox: Sandbox):
+    """Its own message is about the internals of Altair's engine."""
+    define = "PanicException = type('PanicException', (BaseException,), {})"
+    answer = full_sandbox.attack(f"{define}\nraise PanicException('poisoned')")
+    assert answer.message.startswith("PanicException: Altair renders with vl-convert")
+    assert "poisoned" not in answer.message
+
+
 @pytest.mark.parametrize(
     "code", ["1 / 0", "raise OSError('mine')", "raise EOFError", "x = (", "{}['a']", "import os; os.close(99)"]
 )

@@ -38,12 +38,12 @@ def size(sandbox: Sandbox, code: str, **fields) -> tuple[int, int]:
     ],
 )
 def test_displayed_object_is_the_figure(full_sandbox: Sandbox, code: str, expected: tuple[int, int]):
-    """Unless the code goes on to another figure; an image, but not a table, precedes a figure that was shown."""
+    """Unless the code makes another figure afterwards; an image, but not a table, precedes a figure that was shown."""
     assert size(full_sandbox, code) == expected
 
 
 def test_a_displayed_image_without_a_figure(full_sandbox: Sandbox):
-    """Its bytes are the result; what has only HTML is refused with the reason."""
+    """Its bytes are the result; an object with only HTML is refused with the reason."""
     code = f"from IPython.display import SVG, HTML, display\ndisplay(SVG({SVG!r}))\n"
     assert full_sandbox.render(code, format="svg").images[0].data.decode() == SVG
     error = full_sandbox.attack("from IPython.display import HTML\nHTML('<b>x</b>')\n")

@@ -113,7 +113,7 @@ def test_one_side_keeps_the_proportions(full_sandbox: Sandbox):
 
 
 def test_a_requested_size_overrides_tight_settings(full_sandbox: Sandbox):
-    """A requested size is exact, whether the code or the request asks for a tight image."""
+    """A requested size is exact, whether the code or the request sets a tight image."""
     code = "import matplotlib.pyplot as plt\nplt.rcParams['savefig.bbox'] = 'tight'\nplt.plot([1, 2])\n"
     assert size(full_sandbox.render(code, width=500, height=400).images[0].data) == (500, 400)
     assert size(full_sandbox.render(code, width=500, height=400, tight=True).images[0].data) == (500, 400)
@@ -124,8 +124,8 @@ def test_the_own_size_of_a_tight_image_changes_nothing(full_sandbox: Sandbox):
     code = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('Sales')\n"
     own = full_sandbox.render(code, tight=True).images[0].data
     width, height = size(own)
-    for wish in ({"width": width}, {"height": height}, {"width": width, "height": height}):
-        again = full_sandbox.render(code, tight=True, **wish).images[0].data
+    for options in ({"width": width}, {"height": height}, {"width": width, "height": height}):
+        again = full_sandbox.render(code, tight=True, **options).images[0].data
         assert size(again) == (width, height)
     assert np.array_equal(pixels(again), pixels(own))
 

@@ -14,11 +14,28 @@ from jupyter_figserve.server.services.addresses import ServerAddresses
 
 def server(**values: object):
     """The attributes of a ServerApp that determine its URLs."""
-    return SimpleNamespace(**{"base_url": "/", "ip": "localhost", "port": 8888, "sock": "", "certfile": "", **values})
+    return SimpleNamespace(
+        **{
+            "base_url": "/",
+            "ip": "localhost",
+            "port": 8888,
+            "sock": "",
+            "certfile": "",
+            "local_hostnames": ["localhost"],
+            **values,
+        }
+    )
 
 
-def request(host: str = "localhost:8888", protocol: str = "http"):
-    return SimpleNamespace(host=host, protocol=protocol)
+def request(host: str = "localhost:8888", protocol: str = "http", headers: dict[str, str] | None = None):
+    return SimpleNamespace(host=host, protocol=protocol, headers=headers or {})
+
+
+def test_local_names_are_compared_as_names():
+    """In any case, with a trailing dot."""
+    urls = ServerAddresses(server(local_hostnames=["localhost", "Lab-PC"]))
+    assert all(urls.is_local_host(host) for host in ("LOCALHOST:8888", "lab-pc.:80"))
+    assert not urls.is_local_host("lab")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +67,7 @@ class TestPublicUrl:
         ],
     )
     def test_answers_are_written_with_it(self, public_url, url):
-        """Whatever the host of the request."""
+        """For any host of the request."""
         base = ServerAddresses(server(base_url="/inner/"), public_url).base(request("10.0.0.1:8888"))
         assert (base.url, base.is_local) == (url, False)
 
@@ -60,6 +77,21 @@ class TestPublicUrl:
         assert urls.is_own_host("plots.example.org")
         assert not urls.is_own_host("example.org")
         assert urls.public_origin == "https://plots.example.org"
+
+    @pytest.mark.parametrize(
+        "public_url", ["HTTPS://Plätze.Example", "https://plätze.example.:443", "https://XN--PLTZE-hra.example/"]
+    )
+    def test_its_form_makes_no_difference(self, public_url):
+        """Case, the default port, a trailing dot, and an international name; with whatever port a proxy forwards."""
+        urls = ServerAddresses(server(), public_url)
+        assert urls.base(request()).url == "https://xn--pltze-hra.example/figserve"
+        for host in ("xn--pltze-hra.example", "Xn--Pltze-Hra.example.:443", "plätze.example", "plätze.example:8080"):
+            assert urls.is_own_host(host)
+        assert not urls.is_own_host("platze.example")
+        for origin in ("https://xn--pltze-hra.example", "https://plätze.example:443"):
+            assert urls.is_own_origin(request(headers={"Origin": origin}))
+        for origin in ("http://xn--pltze-hra.example", "https://xn--pltze-hra.example:8443", "null", ""):
+            assert not urls.is_own_origin(request(headers={"Origin": origin}))
 
     def test_without_it_no_host_is_ours(self):
         """Nor is an empty one."""
@@ -147,7 +179,8 @@ class TestBehindProxy:
         """Even if Jupyter refuses host names that are not local; other names are still refused."""
         link = await owner.share(await owner.publish())
         path = "/f/" + link["url"].rpartition("/")[2]
-        assert (await stranger.get(path, {"Host": "plots.example.org"})).status == 200
+        for host in ("plots.example.org", "Plots.Example.org.:443"):
+            assert (await stranger.get(path, {"Host": host})).status == 200
         assert (await stranger.get(path, {"Host": "evil.example"})).status == 403
         assert (await stranger.get(path, {"Host": "evil.example"})).status == 403
 

@@ -59,7 +59,7 @@ async def test_keys_do_not_share():
 
 
 async def test_one_waiter_leaves():
-    """The run goes on for the others, even if its first caller leaves."""
+    """The run continues for the others, even if its first caller leaves."""
     calls, work = SingleFlight(), Work()
     first, second = await start(calls, work, 2)
     first.cancel()
@@ -83,7 +83,7 @@ async def test_last_waiter_leaves():
 
 
 async def test_committed_run_is_not_cancelled():
-    """It goes on without waiters, and a later caller joins it."""
+    """It continues without waiters, and a later caller joins it."""
     calls, work = SingleFlight(), Work()
     (alone,) = await start(calls, work)
     calls.commit("k")

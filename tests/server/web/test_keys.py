@@ -14,7 +14,7 @@ async def make(owner, **fields) -> dict:
 async def test_key_is_shown_once_and_works(owner, stranger, context):
     """Only the response to its creation has the key, and no file has it."""
     key = await make(owner, label="for CI")
-    assert (await stranger.bearing(key["key"]).get("/api/figures")).status == 200
+    assert (await stranger.with_key(key["key"]).get("/api/figures")).status == 200
     secret = key["key"].split("_", 2)[2]
     for path in ("/api/keys", f"/api/keys/{key['id']}"):
         assert secret not in (await owner.get(path)).text
@@ -30,7 +30,7 @@ async def test_key_expires_after_ninety_days_by_default(owner, clock):
 
 async def test_expired_key_is_rejected(owner, stranger, clock):
     """From the second in which it expires, with the message of an unknown key."""
-    client = stranger.bearing((await make(owner, expires="1h"))["key"])
+    client = stranger.with_key((await make(owner, expires="1h"))["key"])
     clock.advance(3599)
     assert (await client.get("/api/figures")).status == 200
     clock.advance(1)
@@ -42,14 +42,14 @@ async def test_revoked_key_is_rejected_at_once(owner, stranger):
     """And lists omit it."""
     key = await make(owner)
     assert (await owner.delete(f"/api/keys/{key['id']}")).status == 204
-    assert (await stranger.bearing(key["key"]).get("/api/figures")).status == 401
+    assert (await stranger.with_key(key["key"]).get("/api/figures")).status == 401
     assert (await owner.get("/api/keys")).json()["keys"] == []
     assert (await owner.delete(f"/api/keys/{key['id']}")).status == 404
 
 
 async def test_key_cannot_create_keys(stranger, make_key):
     """Not even with every scope."""
-    client = stranger.bearing(await make_key("read", "publish", "render", "admin"))
+    client = stranger.with_key(await make_key("read", "publish", "render", "admin"))
     answer = await client.post("/api/keys", {"scopes": ["read"]})
     assert (answer.status, answer.code) == (403, "keys_make_no_keys")
     assert len((await client.get("/api/keys")).json()["keys"]) == 1

@@ -12,12 +12,13 @@ import pytest
 
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.keys import Key
-from jupyter_figserve.model.links import hash_secret, new_token
+from jupyter_figserve.model.links import hash_secret
 from jupyter_figserve.store.admin.offline import clean, reindex
 from jupyter_figserve.store.admin.rebuild import RebuildReport
 from jupyter_figserve.store.catalog import keys, links, quotas
 from jupyter_figserve.store.lifecycle.garbage_collection import BLOB_GRACE
 
+from ...tokens import new_token
 from ..making import START, assert_sound, hear, other_process, publish, run, share
 
 KEY = Key("abcdefgh", hash_secret("s"), "ann", frozenset({"read", "publish"}), START, label="laptop")

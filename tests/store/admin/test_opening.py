@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from jupyter_figserve.errors import Conflict, ReadOnly
-from jupyter_figserve.model.links import FIGURE, Target, new_token
+from jupyter_figserve.model.links import FIGURE, Target
 from jupyter_figserve.store.admin import opening
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import links
 from jupyter_figserve.store.catalog.database import Catalog
 
 from ...conftest import ELSEWHERE
+from ...tokens import new_token
 from ..making import hear, other_process, publish, run, say, share, stored_files
 
 OPENER = """

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from jupyter_figserve.model.figures import new_id, sha256_hex
-from jupyter_figserve.model.links import new_token
 from jupyter_figserve.store.admin.rebuild import RebuildReport, restore
 from jupyter_figserve.store.catalog import links, quotas, sessions, tables
 from jupyter_figserve.store.catalog.database import Catalog
 
+from ...tokens import new_token
 from ..making import START, assert_sound, publish, run, share
 
 

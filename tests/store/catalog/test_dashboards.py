@@ -10,11 +10,12 @@ import pytest
 
 from jupyter_figserve.errors import Conflict
 from jupyter_figserve.model.dashboards import FIGURE, TEXT, Layout, PanelSpec
-from jupyter_figserve.model.links import DASHBOARD, Link, Target, hash_secret, new_link_id, new_token
+from jupyter_figserve.model.links import DASHBOARD, Link, Target, hash_secret, new_link_id
 from jupyter_figserve.model.quotas import PublishLimits
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.catalog import dashboards, events, links
 
+from ...tokens import new_token
 from ..making import START, identity, publish, run, session
 
 NOTES = PanelSpec(TEXT, markdown="Notes")

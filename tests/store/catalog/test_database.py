@@ -18,11 +18,11 @@ from alembic.script import ScriptDirectory
 
 from jupyter_figserve.errors import QuotaExceeded, ReadOnly
 from jupyter_figserve.model.figures import sha256_hex
-from jupyter_figserve.model.links import new_token
 from jupyter_figserve.store.catalog import database as module
 from jupyter_figserve.store.catalog import events, links, tables
 from jupyter_figserve.store.catalog.database import Catalog, CatalogBroken, opened, read_schema
 
+from ...tokens import new_token
 from ..making import draft, hear, other_process, publish, run, say, share
 
 MIGRATIONS = Path(module.__file__).parents[1] / "migrations"

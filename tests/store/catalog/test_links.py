@@ -8,11 +8,12 @@ import pytest
 
 from jupyter_figserve.errors import InvalidInput, NotFound
 from jupyter_figserve.model.dashboards import TEXT, Layout, PanelSpec
-from jupyter_figserve.model.links import DASHBOARD, FIGURE, LIVE, TARGET_KINDS, VIEW_SECONDS, Target, new_token
+from jupyter_figserve.model.links import DASHBOARD, FIGURE, LIVE, TARGET_KINDS, VIEW_SECONDS, Target
 from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.store.catalog import links, live_figures
 from jupyter_figserve.store.catalog.pagination import encode_cursor
 
+from ...tokens import new_token
 from ..making import START, hear, identity, link_to, other_process, publish, run, say, share
 
 
@@ -159,16 +160,16 @@ def test_revoked_link_is_gone(store, figure):
 
 
 def test_lists_are_newest_first_and_the_owner_s(store, figure):
-    """By figure, by owner, or all; links to live figures and dashboards are not listed."""
-    _add(store, _live(store))
-    _add(store, _dashboard(store))
+    """By figure, by owner, or all; of every kind."""
+    live, dashboard = _add(store, _live(store)), _add(store, _dashboard(store))
     other = publish(store, owner="bob").id
     older, newer = share(store, figure, created=START), share(store, figure, created=START + 1)
     bobs = share(store, other, created=START + 2)
     reader = store.catalog.reader
-    assert links.list_for_owner(reader, "ann", None, 10) == [newer, older]
+    assert links.list_for_owner(reader, "ann", None, 10)[0] == newer
+    assert set(links.list_for_owner(reader, "ann", None, 10)) == {newer, older, live, dashboard}
     assert links.list_for_owner(reader, "bob", None, 10) == [bobs]
-    assert links.list_for_owner(reader, None, None, 10) == [bobs, newer, older]
+    assert links.list_for_owner(reader, None, None, 10)[:2] == [bobs, newer]
     assert links.list_for_owner(reader, None, figure, 10) == [newer, older]
     assert links.list_for_owner(reader, "bob", figure, 10) == []
     assert links.for_target(reader, Target(FIGURE, figure)) == [newer, older]

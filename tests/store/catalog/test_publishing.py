@@ -8,10 +8,11 @@ import pytest
 
 from jupyter_figserve.errors import Conflict, NotFound
 from jupyter_figserve.model.figures import sha256_hex
-from jupyter_figserve.model.links import FIGURE, Target, new_token
+from jupyter_figserve.model.links import FIGURE, Target
 from jupyter_figserve.model.quotas import PublishLimits, Quota
 from jupyter_figserve.store.catalog import events, links
 
+from ...tokens import new_token
 from ..making import START, assert_sound, draft, identity, link_to, publish, run, share
 
 
@@ -103,7 +104,7 @@ def test_going_back_to_older_bytes_is_a_version(store):
 
 def test_several_representations_keep_their_order(store):
     """The first is the main one."""
-    both = replace(draft(), payloads=(*draft().payloads, replace(draft().payloads[0], mimetype="image/svg+xml")))
+    both = replace(draft(), images=(*draft().images, replace(draft().images[0], mimetype="image/svg+xml")))
     record = run(store.figures.publish(both))
     assert [part.mimetype for part in run(store.figures.get(record.id)).version.representations] == [
         "image/png",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_figserve.model.sessions import Session
 from jupyter_figserve.store.catalog import sessions, tables
 
 from ..making import START, publish, run, session
@@ -90,6 +91,18 @@ def test_figure_whose_new_identity_is_taken_keeps_its_old_one(store):
     stays, moves = publish(store, "sales", b"mine"), publish(store, "costs", b"mine")
     assert run(store.rename_notebook("ann", "/srv", "report.ipynb", "final.ipynb")) == 1
     assert _notebooks(store, taken, stays, moves) == ["final.ipynb", "report.ipynb", "final.ipynb"]
+
+
+def test_renamed_notebook_renames_its_sessions(store):
+    """Running and ended ones, also below a renamed directory; those of another owner or root stay."""
+    paths = {"a": "x/report.ipynb", "b": "x/y/other.ipynb", "c": "xy.ipynb"}
+    for session_id, path in paths.items():
+        run(store.sessions.record(Session(session_id, "ann", "/srv", path, START, START)))
+    run(store.sessions.record(Session("d", "bob", "/srv", "x/report.ipynb", START, START)))
+    run(store.rename_notebook("ann", "/srv", "x", "z"))
+    run(store.rename_notebook("ann", "/srv", "z/report.ipynb", "final.ipynb"))
+    found = {one: sessions.find(store.catalog.reader, one).notebook for one in "abcd"}
+    assert found == {"a": "final.ipynb", "b": "z/y/other.ipynb", "c": "xy.ipynb", "d": "x/report.ipynb"}
 
 
 def test_rename_of_an_unknown_notebook(store):

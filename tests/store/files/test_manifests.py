@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from jupyter_figserve.model.figures import FigureRecord, Version
-from jupyter_figserve.model.links import new_token
 from jupyter_figserve.store.files.manifest_formats import FigureManifest, Manifests
 
+from ...tokens import new_token
 from ..making import identity, publish, run, share, stored_files
 
 

@@ -9,10 +9,11 @@ import pytest
 
 from jupyter_figserve.errors import Conflict, NotFound, QuotaExceeded
 from jupyter_figserve.model.dashboards import FIGURE, TEXT, DashboardRecord, Layout, PanelSpec
-from jupyter_figserve.model.links import DASHBOARD, Link, Target, hash_secret, new_link_id, new_token
+from jupyter_figserve.model.links import DASHBOARD, Link, Target, hash_secret, new_link_id
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.catalog import dashboards, events, links, sessions, tables
 
+from ...tokens import new_token
 from ..making import START, Killed, identity, kill, publish, run, session
 
 HOUR = 3_600.0

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from jupyter_figserve.errors import Conflict, NotFound, QuotaExceeded
-from jupyter_figserve.model.links import new_token
 from jupyter_figserve.model.queries import FigureQuery
 from jupyter_figserve.model.quotas import PublishLimits, Quota
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.catalog import events, figures, links, sessions, tables
 from jupyter_figserve.store.lifecycle.garbage_collection import BLOB_GRACE
 
+from ...tokens import new_token
 from ..making import START, Killed, assert_sound, blob_files, kill, publish, run, session, share
 
 HOUR = 3_600.0

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from jupyter_figserve.model.figures import Identity, sha256_hex
-from jupyter_figserve.model.links import LIVE, Link, Target, hash_secret, new_token
+from jupyter_figserve.model.links import LIVE, Link, Target, hash_secret
 from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.model.parameter import Parameter
 from jupyter_figserve.model.parameters import Parameters
@@ -16,6 +16,8 @@ from jupyter_figserve.store.admin.opening import CATALOG
 from jupyter_figserve.store.catalog import detached, links, live_figures, quotas, tables
 from jupyter_figserve.store.lifecycle.live_figures import LiveFigureAggregate
 from tests.store.making import run
+
+from ...tokens import new_token
 
 ANIMAL = Identity("ann", "/srv", "report.ipynb", "", "animal")
 DECLARED = LiveDeclaration("animal", Parameters((Parameter("n", "int", default=1, minimum=0),)), "Bears", digest="d")

@@ -10,7 +10,7 @@ from ....errors import TooManyRequests
 
 
 class RateLimiter:
-    """Limits how often each client may do something.
+    """Limits the rate of one action for each client.
 
     Parameters
     ----------

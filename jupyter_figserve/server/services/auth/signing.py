@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
-from pathlib import Path
 
 from itsdangerous import BadData, Signer, URLSafeTimedSerializer
 
@@ -45,26 +42,6 @@ class FrameUrlSigner:
         except (BadData, ValueError) as error:
             raise NotFound(_GONE) from error
         return figure, version, link
-
-
-def read_secrets(directory: Path) -> list[str]:
-    """Return the signing keys of a data directory, newest first; the first call creates one.
-
-    When the directory is not writable, return a key that is valid until this process ends.
-    """
-    path = directory / "signing.keys"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        pass
-    except OSError:
-        return [secrets.token_hex(32)]
-    else:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-    return path.read_text().split() or [secrets.token_hex(32)]
 
 
 class QuerySigner:

@@ -30,7 +30,7 @@ class ResolvedPanel:
     size
         Width and height in pixels of a live figure's last image, if known.
     form
-        What the function of a live figure returned last, see ``services.live.forms``; None when that is not known.
+        Form of the function's last result, see ``services.live.forms``; None when unknown.
     """
 
     name: str

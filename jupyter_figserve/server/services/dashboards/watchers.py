@@ -22,7 +22,7 @@ PanelUrl = Callable[[ResolvedPanel], str]
 
 @dataclass(eq=False, slots=True)
 class DashboardWatcher(Watcher):
-    """One open stream of a dashboard.
+    """An open stream of a dashboard.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ class DashboardWatchers(Watchers[DashboardWatcher]):
                 self._send(dashboard_id, lambda url_of, panel=panel: _panel_event(panel, url_of))  # type: ignore[misc]
 
     def _send_progress(self, data: Mapping[str, Any]) -> None:
-        """Send the progress of a call to the panels that may have asked for it: those with its fixed values."""
+        """Send the progress of a call to the panels that may have made it: those with its fixed values."""
         for dashboard_id, dashboard in list(self._dashboards.items()):
             for panel in dashboard.panels:
                 fixed = panel.spec.values.items()

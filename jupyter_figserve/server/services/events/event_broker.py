@@ -17,6 +17,7 @@ from ....store.store import Store
 from .subscriber import Subscriber
 
 PLOT_CAPTURED, SESSION_STARTED, SESSION_ENDED = "plot.captured", "session.started", "session.ended"
+SESSION_RENAMED = "session.renamed"
 _POLL_MILLISECONDS = 200
 OnEvent = Callable[[Event], Awaitable[None]]
 OnCommit = Callable[[], Awaitable[None]]
@@ -53,7 +54,7 @@ class EventBroker:
         on_event
             Called with each event, of every owner.
         on_commit
-            Called whenever anything was written to the catalog.
+            Called after each write to the catalog.
         """
         await self._start()
         listener = (on_event, on_commit)

@@ -1,4 +1,4 @@
-"""Watchers: the open streams of one kind of thing, and the right of each to stay open. Server process."""
+"""Watchers: the open event streams of one kind of target, and the authorization of each. Server process."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ GONE_EVENT = Event(0, 0.0, "", "gone", {})
 
 @dataclass(eq=False, slots=True)
 class Watcher:
-    """One open stream. Small: a thousand idle ones are normal, so it does not hold what it watches.
+    """An open stream. Small: a thousand idle ones are normal, so it does not hold its target.
 
     Parameters
     ----------
     target
-        Id of what it watches.
+        Id of its target.
     is_authorized
-        Whether the client would be admitted now.
+        Whether the client is still authorized.
     """
 
     target: str

@@ -1,8 +1,8 @@
-"""Hands stored images over to the web server in front, which sends their files. Server process.
+"""Delegates sending stored images to the web server in front (X-Accel-Redirect, X-Sendfile). Server process.
 
 Source: nginx.org, "X-Accel-Redirect"; Apache's and lighttpd's ``X-Sendfile``.
 
-Only images that can hold no script are handed over: nginx keeps few of a response's headers, and an SVG without its
+Only images that cannot contain scripts are delegated: nginx keeps few of a response's headers, and an SVG without its
 policy could act as its viewer. Ranges are not: nginx would compare ``If-Range`` with an ETag of its own, and send the
 whole file where the client was to get, and a link with a limit of views was to count, a part.
 """
@@ -23,7 +23,7 @@ _ACTIVE = ("svg", "svgz", "pdf", "html")
 
 @dataclass(frozen=True)
 class BlobHandover:
-    """How to hand over.
+    """Headers that tell the web server which file to send.
 
     Parameters
     ----------

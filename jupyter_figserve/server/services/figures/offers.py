@@ -10,12 +10,12 @@ from ....model.figures import Representation, Version
 from ....model.formats import FORMATS, Format
 from ....model.source_check import ALL_FORMATS, SourceFault
 from ..rendering.request import OFFERED_FORMATS
-from .source_faults import find_fault
+from .source_faults import FORMAT_MISSING, find_fault
 
 
 @dataclass(frozen=True)
 class PageOffers:
-    """What a figure's page offers besides the stored files.
+    """Formats and sizes that a figure's page offers in addition to the stored files.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def offered_formats(version: Version) -> list[str]:
 
 
 def find_convertible(version: Version, row: Format) -> Representation | None:
-    """Return the stored image from which a format can be made although the figure cannot be rendered.
+    """Return the stored image that can be converted to a format although the figure cannot be rendered.
 
     Only of figures that were published by a plotting library; images are available as they were published.
     """
@@ -78,17 +78,20 @@ def find_convertible(version: Version, row: Format) -> Representation | None:
     can_start = version.check is None or not any(
         fault.code in ("no_sandbox", "unchecked") for fault in version.check.faults.values()
     )
-    return version.find_representation(FORMATS["png"]) if row.name in _CONVERTIBLE and can_start else None
+    can_write = version.check is None or row.name not in version.check.faults
+    return version.find_representation(FORMATS["png"]) if row.name in _CONVERTIBLE and can_start and can_write else None
 
 
 def find_limitation(version: Version) -> SourceFault | None:
     """Return why a version is not available in every size and format, None if it is.
 
-    A failure of one format is told as a reason that names it.
+    For a failure of one format, the reason names it.
     """
     fault = find_fault(version, ALL_FORMATS)
-    if fault is not None or version.check is None or not version.check.faults:
+    own = {} if version.check is None else version.check.faults
+    own = {name: one for name, one in own.items() if one.code != FORMAT_MISSING}
+    if fault is not None or not own:
         return fault
-    names = ", ".join(name.upper() for name in version.check.faults)
-    first = next(iter(version.check.faults.values()))
+    names = ", ".join(name.upper() for name in own)
+    first = next(iter(own.values()))
     return SourceFault(first.code, f"Not available as {names}. {first.reason}")

@@ -131,7 +131,7 @@ def _job(record: FigureRecord, source: Source, data: bytes, options: DrawOptions
     if source.kind != "code":
         return RenderJob("figure", data, options, libraries=source.libraries)
     settings = record.version.provenance.get("render", {})
-    # What the request does not name is as it was rendered.
+    # Options that the request does not name are those of the original.
     named = {name: settings[name] for name in ("style", "dpi", "tight", "transparent") if settings.get(name)}
     options = replace(options, **{name: value for name, value in named.items() if not getattr(options, name)})
     return RenderJob(

@@ -1,7 +1,7 @@
-"""Tries whether the sources of published figures can be rendered, before pages offer it. Server process.
+"""Tests whether the sources of published figures can be rendered, before pages offer it. Server process.
 
-Each new source is tried once, in the background and with low priority, while nothing is being published: so a
-publishing cell has the processor to itself. Whoever asks earlier, or after an upgrade of the sandbox, starts the try.
+Each new source is tested once, in the background and with low priority, while nothing is being published, so that a
+publishing cell has the processor to itself. An earlier request, or one after a sandbox upgrade, starts it.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from ....store.store import Store
 from ..callers import BACKGROUND
 from ..rendering.service import RenderService
 from .redraw import render_again
-from .source_faults import NO_SANDBOX, UNCHECKED, describe_fault
+from .source_faults import NO_SANDBOX, UNCHECKED, describe_fault, missing_format
 
 _MAX_WAITING = 1_000
 _PAUSE = 3.0
-"""Seconds without a publish after which a try begins."""
+"""Seconds without a publish after which a test begins."""
 _MAX_PAUSE = 120.0
 """Maximum wait for such a pause, in seconds."""
 _PATIENCE = 5.0
-"""Seconds for which a page waits for a try."""
+"""Seconds for which a page waits for a test."""
 API_PATIENCE = 15.0
-"""Seconds for which a program's request waits for a try."""
+"""Seconds for which a program's request waits for a test."""
 _RETRY_SECONDS = 3600.0
-"""Time after which a failure is tried again: a missing library may have been installed."""
+"""Time after which a failed source is tested again: a missing library may have been installed."""
 _TRIED = (DrawOptions("png", width=160), DrawOptions("svg"), DrawOptions("pdf"), DrawOptions("eps"))
 """One for each of matplotlib's backends; the other formats are made from these."""
 _SAME_BACKEND = {"svg": ("svg", "svgz")}
@@ -42,7 +42,7 @@ _log = logging.getLogger("jupyter_figserve")
 
 
 class SourceChecker:
-    """Tries sources in the sandbox, and remembers the results in the catalog.
+    """Tests sources in the sandbox, and records the results in the catalog.
 
     Parameters
     ----------
@@ -68,13 +68,13 @@ class SourceChecker:
             self._worker = asyncio.ensure_future(self._run())
 
     async def accept(self, record: FigureRecord) -> FigureRecord:
-        """Record that a source works, whose image the sandbox has just rendered; return the figure so."""
-        check = SourceCheck(self._sandbox, self._store.clock())
+        """Record that a source works, because the sandbox has just rendered it; return the updated figure."""
+        check = SourceCheck(self._sandbox, self._store.clock(), self._missing_formats)
         await self._store.figures.record_source_check(record, check)
         return _with_check(record, check)
 
     async def checked(self, record: FigureRecord, patience: float = _PATIENCE) -> FigureRecord:
-        """Return a figure with a current check of its source, as far as one comes within a few seconds."""
+        """Return a figure with a current check of its source, if one is done within a few seconds."""
         if record.version.source is None:
             return record
         queue = self._rendering.queue
@@ -95,12 +95,12 @@ class SourceChecker:
         return _with_check(record, check)
 
     async def recheck_fault(self, record: FigureRecord) -> FigureRecord:
-        """Return a figure whose known fault, if it has one, still holds; what has no known fault is not tried."""
+        """Return a figure whose known fault, if any, is still current; a source without a known fault is not tested."""
         check = record.version.check
         return record if check is None or not check.faults else await self.checked(record)
 
     async def wait_until_idle(self) -> None:
-        """Try all scheduled versions without pauses."""
+        """Test all scheduled versions without pauses."""
         self._skips_pauses.set()
         try:
             while self._worker is not None and not self._worker.done():
@@ -119,8 +119,12 @@ class SourceChecker:
         libraries = self._rendering.queue.report.libraries
         return ", ".join(f"{name} {libraries[name]}" for name in sorted(libraries))
 
+    @property
+    def _missing_formats(self) -> dict[str, SourceFault]:
+        return {name: missing_format(name) for name in self._rendering.queue.report.unsupported}
+
     def _is_current(self, check: SourceCheck | None) -> bool:
-        """Whether a check still tells the truth; while the sandbox has not started, its libraries are unknown."""
+        """Whether a check is still current; until the sandbox has started, its libraries are unknown."""
         if check is None or self._sandbox not in ("", check.sandbox):
             return False
         return not check.faults or self._store.clock() - check.checked < _RETRY_SECONDS
@@ -132,9 +136,9 @@ class SourceChecker:
             try:
                 await self._try_scheduled(figure_id, number)
             except FigServeError as error:
-                _log.debug("figserve could not try the source of figure %s: %s", figure_id, error)
+                _log.debug("figserve could not test the source of figure %s: %s", figure_id, error)
             except Exception:
-                _log.exception("figserve could not try the source of figure %s", figure_id)
+                _log.exception("figserve could not test the source of figure %s", figure_id)
 
     async def _try_scheduled(self, figure_id: str, number: int) -> None:
         record = await self._store.figures.find(figure_id, number)
@@ -164,19 +168,19 @@ class SourceChecker:
                     await self._skips_pauses.wait()
 
     async def _check(self, record: FigureRecord) -> SourceCheck | None:
-        """Try a source and remember the result; None when the sandbox is not available now."""
+        """Test a source and record the result; None when the sandbox is not available now."""
         await self._rendering.queue.start()
         if self._is_current(record.version.check):
             return record.version.check
         bare = _with_check(record, None)
-        faults: dict[str, SourceFault] = {}
+        faults = dict(self._missing_formats)
         for options in _TRIED:
             try:
                 await render_again(self._store, self._rendering, bare, options, BACKGROUND)
             except (OutputInvalid, TooLarge, DeadlineExceeded) as error:
                 fault = describe_fault(error, record, self._rendering.queue.report.libraries)
                 if options is _TRIED[0]:
-                    faults = {ALL_FORMATS: fault}
+                    faults |= {ALL_FORMATS: fault}
                     break
                 faults |= dict.fromkeys(_SAME_BACKEND.get(options.format, (options.format,)), fault)
             except Unavailable:

@@ -1,4 +1,4 @@
-"""Why a figure is not available in a format: sentences for its owner and for visitors. Server process."""
+"""Reasons why a figure is not available in a format, for its owner and for visitors. Server process."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ NO_SANDBOX = SourceFault(
     "no_sandbox", "This server has no sandbox to render it in; jupyter figserve doctor says what is missing."
 )
 UNCHECKED = SourceFault("unchecked", "The server is still testing whether its source can be rendered. Try again soon.")
+FORMAT_MISSING = "format_missing"
+"""Code of a fault that is the server's, for all figures."""
 _MISSING_MODULE = re.compile(r"No module named '([\w.]{1,100})'")
 _NOTEBOOK_CODE = re.compile(r"Can't get attribute '([^']{1,100})' on <module '__main__'")
 
 
 def find_fault(version: Version, format: str) -> SourceFault | None:
-    """Return why a version cannot be rendered in a format, as far as known; None when nothing speaks against it."""
+    """Return why a version cannot be rendered in a format; None when no reason is known."""
     if version.source is None:
         return SourceFault("not_redrawable", version.source_fault or _explain_missing_source(version))
     if format == "html":
@@ -27,8 +29,16 @@ def find_fault(version: Version, format: str) -> SourceFault | None:
     return version.check.find_fault(format) if version.check is not None else None
 
 
+def missing_format(name: str) -> SourceFault:
+    """Return why no figure is available in a format."""
+    return SourceFault(
+        FORMAT_MISSING,
+        f"The Pillow of this server's sandbox cannot write {name.upper()}: pip install --upgrade 'pillow>=11.3'",
+    )
+
+
 def describe_fault(error: FigServeError, record: FigureRecord, sandbox: Mapping[str, str]) -> SourceFault:
-    """Return what the failure of a render says of the source.
+    """Return the fault of a source that a failed render reveals.
 
     Parameters
     ----------
@@ -74,4 +84,6 @@ def _explain_missing_source(version: Version) -> str:
     main = version.representations[0].format
     if main is FORMATS["html"]:
         return "It is interactive HTML, which is stored as it was published."
+    if any(part.is_animation for part in version.representations):
+        return "It is an animation, which is stored as it was published, in its own size."
     return "It was published without its source: as an image, or with keep_source=False."

@@ -21,7 +21,7 @@ from ....model.formats import FORMATS, Format, get_format_of_mimetype, looks_lik
 from ....model.image_headers import is_apng, read_header
 from ....model.places import Place, read_place
 from ....model.svg_documents import check_svg, to_utf8
-from ....model.texts import ALT_LENGTH, CAPTION_LENGTH, TITLE_LENGTH, check_name, slug, validate_single_line
+from ....model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, check_name, slug, validate_single_line
 
 _MAX_PARTS = 20
 _MAX_JSON_BYTES = 64 * 1024
@@ -39,7 +39,7 @@ class PublishRequest:
     title: str
     alt: str
     caption: str | None
-    payloads: tuple[EncodedImage, ...]
+    images: tuple[EncodedImage, ...]
     thumbnail: EncodedImage | None
     provenance: dict[str, Any]
     place: Place
@@ -65,8 +65,8 @@ def read_upload(
     content_type = headers.get("Content-Type", "")
     if content_type.lower().startswith("multipart/form-data"):
         return _read_multipart(body, content_type, query, max_pixels, max_frames)
-    payload = make_payload(body, content_type, {}, max_pixels, max_frames)
-    return _make_request(query, (payload,), None)
+    image = parse_image(body, content_type, {}, max_pixels, max_frames)
+    return _make_request(query, (image,), None)
 
 
 def _read_multipart(
@@ -81,36 +81,36 @@ def _read_multipart(
     except Exception as error:
         raise InvalidInput("The form could not be read as multipart/form-data.", code="invalid_form") from error
     fields = _figure_json(arguments, files) | query
-    images = files.get("representation", [])
-    if not images:
+    parts = files.get("representation", [])
+    if not parts:
         raise InvalidInput('The form has no part named "representation" with a file name and a type.')
     sizes = fields.get("sizes") or []
-    payloads = tuple(
-        make_payload(part["body"], part["content_type"], _size_at(sizes, index), max_pixels, max_frames)
-        for index, part in enumerate(images)
+    images = tuple(
+        parse_image(part["body"], part["content_type"], _size_at(sizes, index), max_pixels, max_frames)
+        for index, part in enumerate(parts)
     )
-    if len({payload.mimetype for payload in payloads}) < len(payloads):
+    if len({image.mimetype for image in images}) < len(images):
         raise InvalidInput("Two representations have the same type. Send one of each type.")
     thumbnail = next(
-        (make_payload(part["body"], part["content_type"], {}, max_pixels) for part in files.get("thumbnail", [])), None
+        (parse_image(part["body"], part["content_type"], {}, max_pixels) for part in files.get("thumbnail", [])), None
     )
     if thumbnail is not None and thumbnail.mimetype != "image/png":
         raise UnsupportedType("A thumbnail must be image/png.")
-    return _make_request(fields, payloads, thumbnail)
+    return _make_request(fields, images, thumbnail)
 
 
 def _make_request(
-    fields: dict[str, Any], payloads: tuple[EncodedImage, ...], thumbnail: EncodedImage | None
+    fields: dict[str, Any], images: tuple[EncodedImage, ...], thumbnail: EncodedImage | None
 ) -> PublishRequest:
     check_field_names(fields, FIELDS)
-    title = validate_single_line(fields.get("title"), "title", TITLE_LENGTH)
+    title = validate_single_line(fields.get("title"), "title", MAX_TITLE_LENGTH)
     cell, caption = object_field(fields, "cell"), fields.get("caption")
     return PublishRequest(
         name=_choose_name(fields.get("name"), title),
         title=title,
-        alt=validate_single_line(fields.get("alt"), "alternative text", ALT_LENGTH),
-        caption=None if caption is None else validate_single_line(caption, "caption", CAPTION_LENGTH),
-        payloads=payloads,
+        alt=validate_single_line(fields.get("alt"), "alternative text", MAX_ALT_LENGTH),
+        caption=None if caption is None else validate_single_line(caption, "caption", MAX_CAPTION_LENGTH),
+        images=images,
         thumbnail=thumbnail,
         provenance=({"cell": cell} if cell else {}) | object_field(fields, "provenance"),
         place=read_place(fields),
@@ -155,7 +155,7 @@ def _size_at(sizes: object, index: int) -> dict[str, Any]:
     return size if isinstance(size, dict) else {}
 
 
-def make_payload(
+def parse_image(
     data: bytes, content_type: str, size: dict[str, Any], max_pixels: int, max_frames: int | None = None
 ) -> EncodedImage:
     """Return an image with its size, after checking its bytes against its type; an SVG is converted to UTF-8.

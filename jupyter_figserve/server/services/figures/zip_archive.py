@@ -19,6 +19,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from ....model.figures import FigureRecord
 from ....model.formats import INLINE_FORMATS
+from ....model.html_policy import with_policy
 from ....store.files.blobs import BlobStore
 
 _FOLDER = "pictures"
@@ -108,7 +109,7 @@ class ZipExport:
             files[row.name + density] = None if data is None else path
             if data is not None:
                 kind = ZIP_DEFLATED if row.name in _COMPRESSED else ZIP_STORED
-                self._zip.writestr(_entry(path, record.version.created, kind), data)
+                self._zip.writestr(_entry(path, record.version.created, kind), _as_file(row.name, data))
         self._write_record(self._describe(record) | {"files": files})
         return self._sink.read_all()
 
@@ -127,7 +128,8 @@ class ZipExport:
         name = str(row["name"]).removesuffix(f".{suffix}").replace("/", " - ")
         path = f"{self._unique_path(_CAPTURED_FOLDER, name)}.{suffix}"
         if data is not None:
-            self._zip.writestr(_entry(path, stamp, ZIP_DEFLATED if suffix in _COMPRESSED else ZIP_STORED), data)
+            kind = ZIP_DEFLATED if suffix in _COMPRESSED else ZIP_STORED
+            self._zip.writestr(_entry(path, stamp, kind), _as_file(suffix, data))
         self._write_record(row | {"files": {suffix: None if data is None else path}})
         return self._sink.read_all()
 
@@ -135,7 +137,7 @@ class ZipExport:
         """Yield the bytes of the records, the page and the zip's directory."""
         with self._records:
             yield from self._write("figures.json", now, self._json(now))
-            rows = ({**row, "shown": _shown(row["files"])} for row in self._rows())
+            rows = ({**row, "preview": _find_preview(row["files"])} for row in self._rows())
             page = self._page(heading=self._heading, count=self._count, now=now, rows=rows, address=_address)
             yield from self._write("index.html", now, page)
         self._zip.close()
@@ -178,8 +180,13 @@ class ZipExport:
         yield self._sink.read_all()
 
 
-def _shown(files: dict[str, str | None]) -> str | None:
+def _find_preview(files: dict[str, str | None]) -> str | None:
     return next((files[row.name] for row in INLINE_FORMATS if files.get(row.name)), None)
+
+
+def _as_file(suffix: str, data: bytes) -> bytes:
+    """Return the bytes of a file; HTML gets the policy that the server sends as a header."""
+    return with_policy(data) if suffix == "html" else data
 
 
 def _address(path: str) -> str:

@@ -52,7 +52,7 @@ class ViewCounter:
         return await self._store.links.use_view(link.id, _client_hash(link, request), self._store.clock())
 
     async def has_left(self, link: Link, request: HTTPServerRequest) -> bool:
-        """Whether the client may open the link: a view is left, or the client used one recently."""
+        """Whether the client may open the link: a view remains, or the client used one recently."""
         if link.views is None or link.seen < link.views:
             return True
         return await self._store.links.is_known_viewer(link.id, _client_hash(link, request), self._store.clock())

@@ -1,7 +1,8 @@
-"""The seam between the live service and whatever runs a live function: a kernel or the sandbox. Server process."""
+"""The interface between the live service and what runs a live function: a kernel or the sandbox. Server process."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Protocol
 
 from ....errors import Unavailable
@@ -10,6 +11,8 @@ from ....model.progress import ProgressListener
 from .image_cache import CachedImage
 
 RETRY_SECONDS = 2
+next_generation = itertools.count(1).__next__
+"""Numbers the backends of kernels in the order in which they are opened."""
 
 
 class KernelUnavailable(Unavailable):
@@ -35,9 +38,9 @@ class LiveBackend(Protocol):
         Parameters
         ----------
         on_progress
-            Called with what the function reports meanwhile, where the backend passes it on.
+            Called with the progress that the function reports, if the backend passes it on.
         known
-            Versions of the data whose images the caller has, so that nothing need be drawn for them.
+            Versions of the data whose images the caller has, so that they need not be drawn.
 
         Returns
         -------
@@ -51,3 +54,33 @@ class LiveBackend(Protocol):
         KernelUnavailable
             When there is no kernel to answer.
         """
+
+
+class KernelBackend(LiveBackend, Protocol):
+    """A ``LiveBackend`` that may be replaced by a newer one of the same kernel.
+
+    Parameters
+    ----------
+    generation
+        From ``next_generation``, when it was opened.
+    is_stand_in
+        Whether it gives way to every backend that is no stand-in, however old that is.
+    is_closed
+        Whether all its calls fail; it never opens again.
+    """
+
+    generation: int
+    is_stand_in: bool
+    is_closed: bool
+
+    def close(self) -> None:
+        """Fail the calls under way, and all later ones."""
+
+
+def is_superseded(backend: KernelBackend, current: KernelBackend | None) -> bool:
+    """Whether a backend may no longer answer for its kernel, because it is closed or has given way to the current."""
+    if backend.is_closed:
+        return True
+    if current is None or current.is_closed or current is backend:
+        return False
+    return (not backend.is_stand_in, backend.generation) < (not current.is_stand_in, current.generation)

@@ -69,21 +69,36 @@ class CallQueue(Generic[T]):
         """Whether ``run`` would make no further call for this key now."""
         return self._calls.would_coalesce(key)
 
-    async def run(self, key: Hashable, call: Callable[[], Awaitable[T]], timeout: float, caller: Caller = OWNER) -> T:
+    async def run(
+        self,
+        key: Hashable,
+        call: Callable[[], Awaitable[T]],
+        timeout: float,
+        caller: Caller = OWNER,
+        *,
+        is_fresh: bool = False,
+    ) -> T:
         """Return what ``call`` returns, or join an equal call under way.
+
+        Parameters
+        ----------
+        is_fresh
+            Whether to join only a call that still waits for its turn, whose result cannot be older than this request.
 
         Raises
         ------
         QueueFull
             At once.
         LiveTimeout
-            After ``timeout`` seconds; the call itself goes on.
+            After ``timeout`` seconds; the call itself continues.
         """
         if caller.is_stranger and not self._calls.would_coalesce(key):
             self._failures.check(key, timeout)
         try:
             async with asyncio.timeout(timeout):
-                return await self._calls.run(key, lambda claim: self._take_turn(key, call, claim), caller)
+                return await self._calls.run(
+                    key, lambda claim: self._take_turn(key, call, claim), caller, is_fresh=is_fresh
+                )
         except TimeoutError:
             error = LiveTimeout(
                 f"The {self._callee} did not answer within {timeout:g} seconds. Try again, or allow more time"
@@ -105,7 +120,7 @@ class CallQueue(Generic[T]):
                 self._failures.record(key, error, _now() - began)
                 raise
             finally:
-                del self._began[key]
+                self._began.pop(key, None)
 
     def _make_refusal(self) -> QueueFull:
         calls = self._turns.running + self._turns.waiting

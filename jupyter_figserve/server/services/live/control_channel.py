@@ -1,8 +1,8 @@
-"""Live calls over the kernel's control channel, for kernels that cannot dial this server, such as a Gateway's. Server.
+"""Live calls over the kernel's control channel, for kernels that cannot connect to this server (Gateway). Server.
 
 It is slower than the agent's connection, since each message makes the kernel report "busy" and "idle", and is used only
-when there is none. A kernel without our helper never answers an unknown message (jupyter_client's protocol has no reply
-for it), so each question has a deadline.
+when there is none. A kernel without this package never answers an unknown message (jupyter_client's protocol has no
+reply for it), so each request has a deadline.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ import contextlib
 import itertools
 import logging
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
 
-from ....errors import FigServeError
+from ....errors import InvalidInput
 from ....model.live import LiveDeclaration, LiveRequest
 from ....model.progress import ProgressListener
 from . import gateway
-from .backend import KernelUnavailable
+from .backend import KernelUnavailable, next_generation
 from .image_cache import CachedImage
-from .kernel_answer import parse_kernel_answer, parse_progress
+from .kernel_answer import check_size, parse_kernel_answer, parse_progress, replace_surrogates
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -31,79 +32,130 @@ logger = logging.getLogger("jupyter_figserve")
 REQUEST, REPLY = "figserve_request", "figserve_reply"
 _LIST_SECONDS = 1.5
 _MAX_MESSAGE_BYTES = 128 * 2**20
+_MAX_INVALID_MESSAGES = 100
 _SILENCE_SECONDS = 10.0
-"""Time for which a kernel that did not answer is not asked again."""
+"""Time for which a kernel that did not answer is not queried again."""
 
 
 class ControlChannelBackend:
-    """A ``LiveBackend`` over a control channel of its own."""
+    """A ``KernelBackend`` over a control channel of its own, for as long as the kernel's agent is not connected.
 
-    def __init__(self, client: Any) -> None:
+    Parameters
+    ----------
+    client
+        A started ``KernelClient`` of jupyter_client, or what stands in for it.
+    max_bytes
+        Upper limit of one image.
+    on_close
+        Called once, when it is closed.
+    """
+
+    is_stand_in = True
+
+    def __init__(
+        self, client: Any, max_bytes: int, on_close: Callable[[ControlChannelBackend], None] = lambda _: None
+    ) -> None:
+        self.generation = next_generation()
+        self.is_closed = False
         self._client = client
+        self._max_bytes = max_bytes
+        self._on_close = on_close
         self._ids = itertools.count(1)
         self._waiting: dict[str, asyncio.Future[tuple[dict[str, Any], bytes]]] = {}
         self._listeners: dict[str, ProgressListener] = {}
         self._reader = asyncio.ensure_future(self._read())
 
     async def list_offered(self) -> list[LiveDeclaration]:
-        """Ask the kernel what it offers.
+        """Request the live figures that the kernel offers.
 
         Raises
         ------
         TimeoutError
-            When it has no helper of ours, or is busy.
+            When it has not loaded this package, or is busy.
         InvalidInput
             When its answer is not valid.
+        KernelUnavailable
+            When the channel is closed.
         """
         content, _ = await asyncio.wait_for(self._ask({"op": "list"}), _LIST_SECONDS)
-        return [LiveDeclaration.from_json(row) for row in content.get("live", ())]
+        rows = content.get("live")
+        if not isinstance(rows, list):
+            raise InvalidInput("The kernel's list of live figures is not a list.")
+        return [LiveDeclaration.from_json(row) for row in rows]
 
     async def call(
         self, name: str, request: LiveRequest, known: tuple[str, ...], on_progress: ProgressListener
     ) -> CachedImage | None:
-        question = {"op": "call", "rid": next(self._ids), "name": name, "known": list(known), **request.to_json()}
-        return parse_kernel_answer(*await self._ask(question, on_progress), request, known)
+        call = {"op": "call", "rid": next(self._ids), "name": name, "known": list(known), "max_bytes": self._max_bytes}
+        head, body = await self._ask(call | request.to_json(), on_progress)
+        check_size(body, self._max_bytes)
+        return parse_kernel_answer(head, body, request, known)
 
     def close(self) -> None:
+        """Fail the calls under way and all later ones, and close the channel."""
+        if self.is_closed:
+            return
+        self.is_closed = True
         self._reader.cancel()
-        self._fail_all()
-        self._client.stop_channels()
-
-    def _fail_all(self) -> None:
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(KernelUnavailable())
+        try:
+            self._client.stop_channels()
+        except Exception as error:
+            logger.debug("A control channel did not close cleanly: %r", error)
+        self._on_close(self)
 
     async def _ask(
         self, content: dict[str, Any], on_progress: ProgressListener | None = None
     ) -> tuple[dict[str, Any], bytes]:
+        if self.is_closed:
+            raise KernelUnavailable
         message = self._client.session.msg(REQUEST, content)
+        question: str = message["header"]["msg_id"]
         if on_progress is not None:
-            self._listeners[message["header"]["msg_id"]] = on_progress
+            self._listeners[question] = on_progress
         future: asyncio.Future[tuple[dict[str, Any], bytes]] = asyncio.get_running_loop().create_future()
-        self._waiting[message["header"]["msg_id"]] = future
+        self._waiting[question] = future
         try:
-            self._client.control_channel.send(message)
+            self._send(message)
             return await future
         finally:
-            self._waiting.pop(message["header"]["msg_id"], None)
-            self._listeners.pop(message["header"]["msg_id"], None)
+            self._waiting.pop(question, None)
+            self._listeners.pop(question, None)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        try:
+            self._client.control_channel.send(message)
+        except Exception as error:
+            # ZMQError; AssertionError of a channel that jupyter_client has closed with its kernel's manager.
+            self.close()
+            raise KernelUnavailable from error
 
     async def _read(self) -> None:
-        while True:
+        """Pass on the kernel's answers until the channel is closed; messages that cannot be read are skipped."""
+        remaining = _MAX_INVALID_MESSAGES
+        while remaining:
             try:
-                message = await ensure_async(self._client.control_channel.get_msg(timeout=None))
+                self._receive(await ensure_async(self._client.control_channel.get_msg(timeout=None)))
             except KernelUnavailable:
-                self._fail_all()
-                return
-            question = message["parent_header"].get("msg_id", "")
-            if message["content"].get("op") == "progress":
-                self._report(question, message["content"])
-                continue
-            future = self._waiting.get(question)
-            if future is not None and not future.done():
-                body = b"".join(bytes(part) for part in message.get("buffers") or ())
-                future.set_result((message["content"], body))
+                break
+            except Exception as error:
+                remaining -= 1
+                logger.debug("A message of a control channel cannot be read: %r", error)
+            else:
+                remaining = _MAX_INVALID_MESSAGES
+        self.close()
+
+    def _receive(self, message: dict[str, Any]) -> None:
+        question, content = message["parent_header"].get("msg_id", ""), message["content"]
+        if content.get("op") == "progress":
+            self._report(question, content)
+            return
+        future = self._waiting.get(question)
+        if future is not None and not future.done():
+            body = b"".join(bytes(part) for part in message.get("buffers") or ())
+            future.set_result((replace_surrogates(content), body))
 
     def _report(self, question: str, content: dict[str, Any]) -> None:
         listener, progress = self._listeners.get(question), parse_progress(content)
@@ -116,55 +168,70 @@ class ControlChannels:
 
     Parameters
     ----------
+    max_bytes
+        Upper limit of one image.
     max_message_bytes
-        Upper limit of one message from a Gateway.
+        Upper limit of one message from a Gateway, beyond which it closes the channel.
     """
 
-    def __init__(self, serverapp: ServerApp, max_message_bytes: int = _MAX_MESSAGE_BYTES) -> None:
+    def __init__(self, serverapp: ServerApp, max_bytes: int, max_message_bytes: int = _MAX_MESSAGE_BYTES) -> None:
         self._app = serverapp
-        self._max_message_bytes = max_message_bytes
+        self._max_bytes = max_bytes
+        self._max_message_bytes = max(max_message_bytes, 2 * max_bytes)
+        self.on_close: Callable[[str, ControlChannelBackend], None] = lambda kernel, backend: None
+        """Called with a kernel and its channel once that is closed, whatever the reason."""
+        self._clock = time.monotonic
         self._backends: dict[str, ControlChannelBackend] = {}
         self._silent_until: dict[str, float] = {}
 
     def open(self) -> None:
-        """Make Jupyter ignore our messages when it judges whether a kernel is active or idle."""
+        """Make Jupyter ignore our messages when it determines whether a kernel is active or idle."""
         manager: Any = getattr(self._app, "kernel_manager", None)
         if manager is not None and hasattr(manager, "untracked_message_types"):
             manager.untracked_message_types = [*manager.untracked_message_types, REQUEST]
 
     async def discover(self, kernel: str) -> tuple[ControlChannelBackend, list[LiveDeclaration]] | None:
-        """Ask a kernel of this server what it offers; None when it does not answer."""
+        """Request the live figures of a kernel of this server; None when it does not answer.
+
+        A kernel whose channel is open already keeps it when it is too busy to list; its calls wait their turn.
+        """
         manager: Any = getattr(self._app, "kernel_manager", None)
         if manager is None or kernel not in manager.list_kernel_ids():
             self.disconnect(kernel)
             return None
-        if time.monotonic() < self._silent_until.get(kernel, 0):
+        if self._clock() < self._silent_until.get(kernel, 0):
             return None
+        is_known = kernel in self._backends
         try:
             backend = self._backends.get(kernel) or await self._open(manager, kernel)
             return backend, await backend.list_offered()
-        except (TimeoutError, FigServeError) as error:
-            self.give_up(kernel, error)
+        except Exception as error:
+            # Besides ours and TimeoutError, whatever a kernel's manager raises while the kernel starts or ends.
+            self._pause(kernel, error)
+            if not (is_known and isinstance(error, TimeoutError)):
+                self.disconnect(kernel)
             return None
 
+    def _pause(self, kernel: str, error: Exception) -> None:
+        """Do not ask a kernel again for a while."""
+        logger.debug("Kernel %s does not list its live figures on its control channel: %r", kernel, error)
+        self._silent_until[kernel] = self._clock() + _SILENCE_SECONDS
+
     def give_up(self, kernel: str, error: Exception) -> None:
-        """Close a kernel's channel, and do not ask the kernel again for a while."""
-        logger.debug("Kernel %s does not answer live calls on its control channel: %s", kernel, error)
-        self._silent_until[kernel] = time.monotonic() + _SILENCE_SECONDS
+        """Close a kernel's channel, and do not query the kernel again for a while."""
+        self._pause(kernel, error)
         self.disconnect(kernel)
-
-    def find(self, kernel: str) -> ControlChannelBackend | None:
-        return self._backends.get(kernel)
-
-    def owns(self, backend: object) -> bool:
-        """Whether a backend is one of these channels, rather than an agent's connection."""
-        return any(backend is own for own in self._backends.values())
 
     def disconnect(self, kernel: str) -> None:
         """Close a kernel's channel; its calls fail."""
         backend = self._backends.pop(kernel, None)
         if backend is not None:
             backend.close()
+
+    def forget(self, kernel: str) -> None:
+        """Close the channel of a kernel that has ended or restarted, whose successor may answer at once."""
+        self._silent_until.pop(kernel, None)
+        self.disconnect(kernel)
 
     def close(self) -> None:
         for kernel in list(self._backends):
@@ -175,10 +242,7 @@ class ControlChannels:
 
         settings: Any = getattr(self._app, "gateway_config", None)
         if settings is not None and settings.gateway_enabled:
-            self._backends[kernel] = ControlChannelBackend(
-                await gateway.connect(kernel, REPLY, self._max_message_bytes)
-            )
-            return self._backends[kernel]
+            return self._add(kernel, await gateway.connect(kernel, REPLY, self._max_message_bytes))
         kernel_manager = manager.get_kernel(kernel)
         # The manager's own session also identifies its sockets: two clients with it would take each other's answers.
         options = {}
@@ -187,5 +251,13 @@ class ControlChannels:
             options["session"] = Session(key=session.key, signature_scheme=session.signature_scheme)
         client = kernel_manager.client(**options)
         await ensure_async(client.start_channels(shell=False, iopub=False, stdin=False, hb=False, control=True))
-        self._backends[kernel] = ControlChannelBackend(client)
-        return self._backends[kernel]
+        return self._add(kernel, client)
+
+    def _add(self, kernel: str, client: Any) -> ControlChannelBackend:
+        def forget(closed: ControlChannelBackend) -> None:
+            if self._backends.get(kernel) is closed:
+                del self._backends[kernel]
+            self.on_close(kernel, closed)
+
+        self._backends[kernel] = backend = ControlChannelBackend(client, self._max_bytes, forget)
+        return backend

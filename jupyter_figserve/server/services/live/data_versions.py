@@ -1,4 +1,4 @@
-"""Versions of the data of live figures: a call that finds a new one makes the open pages follow. Server process."""
+"""Versions of the data of live figures: a call that returns a new one refreshes the open pages. Server process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from .registry import REFRESHED, LiveRegistry, LiveTarget
 
 MIN_SECONDS = 2.0
-"""Time between two reports of one live figure: a version that differs in each call would keep its pages drawing."""
+"""Time between two reports of one live figure: one that differs in each call would refresh pages endlessly."""
 CallLater = Callable[[float, Callable[[], None]], Any]
 
 
@@ -18,7 +18,7 @@ class DataVersions:
     Parameters
     ----------
     call_later
-        Calls a function after so many seconds.
+        Calls a function after a delay in seconds.
     """
 
     def __init__(self, registry: LiveRegistry, call_later: CallLater) -> None:
@@ -29,7 +29,7 @@ class DataVersions:
         self._postponed: dict[str, LiveTarget] = {}
 
     def record(self, target: LiveTarget, version: str | None) -> None:
-        """Record the version that a call has found; after another one, the pages that show that are told."""
+        """Record the version that a call returned; if it is new, notify the open pages."""
         if version is None:
             return
         before = self._versions.get(target.record.id)

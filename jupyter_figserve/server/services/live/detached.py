@@ -69,7 +69,7 @@ class SandboxBackend:
 
 
 class DetachedFunctions:
-    """Keeps detached functions, and finds what answers by them.
+    """Keeps detached functions, and resolves live figures to them.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class DetachedFunctions:
         return await self._store.live.find_detached(live_id)
 
     async def find_target(self, record: LiveFigureRecord) -> LiveTarget | None:
-        """Return the target that answers for a live figure when no kernel offers it."""
+        """Return the target that renders a live figure when no kernel offers it."""
         function = await self.find(record.id)
         if function is None:
             return None
@@ -97,14 +97,14 @@ class DetachedFunctions:
         return LiveTarget(record, function.declaration, backend=SandboxBackend(self._store, self._queue, function))
 
     async def targets(self, session: str | None = None) -> list[LiveTarget]:
-        """Return all that are detached, or those that one session declared."""
+        """Return all detached live figures, or those that one session declared."""
         found = [await self.find_target(record) for record in await self._store.live.list_detached(session)]
         return [target for target in found if target is not None]
 
     async def attach(
         self, record: LiveFigureRecord, declaration: LiveDeclaration, data: bytes, libraries: Mapping[str, str]
     ) -> Detached:
-        """Try a function in the sandbox, and store it in place of the previous one.
+        """Test a function in the sandbox, and store it, replacing the previous one.
 
         Raises
         ------
@@ -139,7 +139,7 @@ class DetachedFunctions:
         try:
             await self._queue.render(make_job(LiveRequest(), data, declaration, timeout, libraries))
         except (InvalidInput, UnsupportedType):
-            # It was called, or its parameters have no defaults; what it returns is not a PNG.
+            # It was called, or its parameters have no defaults; its result is not a PNG.
             return
         except DeadlineExceeded as error:
             raise OutputInvalid(

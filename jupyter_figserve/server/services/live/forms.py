@@ -1,4 +1,4 @@
-"""What live figures return: a picture, HTML or data, as far as calls have shown; and the size of the last image.
+"""Forms of live figures: image, HTML or data, as known from earlier calls; and the size of the last image.
 
 Server process.
 """
@@ -17,7 +17,7 @@ from .registry import LiveTarget
 _FORMS = {"html": HTML_FORM, "data": DATA_FORM, "png": PICTURE} | {
     row.name: row.name for row in INLINE_FORMATS if row.name != "png"
 }
-"""Forms by the format that stands for them."""
+"""Forms by their representative format."""
 _FORMATS: Mapping[str, tuple[str, ...]] = {
     PICTURE: ("png", "csv"),
     HTML_FORM: ("csv",),
@@ -35,7 +35,7 @@ class LiveForms:
         self._forms: dict[str, tuple[str, str]] = {}
 
     def find(self, target: LiveTarget) -> str | None:
-        """Return the form of what the function as declared gave last; None before its first call."""
+        """Return the form of the function's last result as currently declared; None before its first call."""
         form = self._find(target)
         return None if form == _FIGURE else form
 
@@ -45,16 +45,16 @@ class LiveForms:
         return None if form is None else form == DATA_FORM
 
     def find_formats(self, target: LiveTarget) -> tuple[str, ...]:
-        """Return the formats of the function's own form, the main one first; CSV, to be told where there is none."""
+        """Return the formats of the function's own form, the main one first, CSV included even where there is none."""
         form = self.find(target)
         return _FORMATS.get(form, (form, "csv")) if form is not None else ("png", "csv")
 
     def has_one_form(self, target: LiveTarget) -> bool:
-        """Whether the function gives nothing but these formats."""
+        """Whether the function's result is available in these formats only."""
         return self.find(target) not in (None, PICTURE, HTML_FORM)
 
     async def find_last(self, target: LiveTarget, arguments: Mapping[str, Any]) -> str | None:
-        """Return the form, of a figure that nothing can call as that of its last stored result."""
+        """Return the form; if nothing can call the figure, that of its last stored result."""
         form = self.find(target)
         if form is not None or target.backend is not None:
             return form
@@ -78,7 +78,7 @@ class LiveForms:
             self._record(target, HTML_FORM if image.is_html else PICTURE)
 
     def record_failure(self, target: LiveTarget, code: str) -> None:
-        """Record what the error's code says about a function that does not give the requested format."""
+        """Record the form that the error's code names for a function without the requested format."""
         form = _FORMS.get(code.removesuffix("_only"))
         if form is not None:
             self._record(target, form)

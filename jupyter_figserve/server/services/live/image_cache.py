@@ -1,4 +1,4 @@
-"""Stale-if-error cache: the last good image of each live request, in memory and, with delay, on disk. Server process.
+"""Stale-if-error cache: the last good image of each live request, in memory and on disk. Server process.
 
 Source: RFC 5861, section 4.
 """
@@ -18,8 +18,8 @@ from ....model.live import DEVICE_PIXEL_RATIOS, LiveRequest
 from ....model.live_images import MAX_LIVE_IMAGES, LiveImage
 from ....store.store import Store
 
-_FLUSH_SECONDS = 20.0
-"""A live figure may give many images a second; only some of them need reach the disk."""
+_FLUSH_SECONDS = 2.0
+"""Time between two writes: the first image reaches the disk at once, and of many in a second only some need to."""
 _MAX_UNWRITTEN = 10 * MAX_LIVE_IMAGES
 
 
@@ -87,11 +87,12 @@ class StaleImageCache:
         self._in_memory: LRUCache[tuple[str, str], CachedImage] = LRUCache(max_bytes, getsizeof=_size)
         self._unwritten: LRUCache[tuple[str, str], CachedImage] = LRUCache(_MAX_UNWRITTEN)
         self._timer: Any = None
+        self._next_write = 0.0
 
     def put(self, live_id: str, request: LiveRequest, image: CachedImage) -> CachedImage:
-        """Keep the newest good image of a request, soon also on disk; return it with its place and time.
+        """Keep the newest good image of a request, at once also on disk; return it with its key and time.
 
-        What could not be rendered for a hidpi screen answers requests for usual screens too, and is stored as such.
+        An image that could not be rendered for a HiDPI screen also serves standard screens, and is stored for those.
         """
         image = replace(image, live=live_id, key=request.key, rendered=self._store.clock())
         if not image.is_good:
@@ -154,7 +155,7 @@ class StaleImageCache:
             await self._write(images, is_frozen=False)
 
     async def freeze(self, images: Sequence[CachedImage]) -> None:
-        """Write these images now, to stay whatever is rendered after them."""
+        """Write these images now, to be kept regardless of later ones."""
         await self._write(images, is_frozen=True)
 
     def _put_in_memory(self, image: CachedImage) -> None:
@@ -166,10 +167,12 @@ class StaleImageCache:
     def _write_later(self, image: CachedImage) -> None:
         self._unwritten[image.live, image.key] = image
         if self._timer is None:
-            self._timer = IOLoop.current().call_later(_FLUSH_SECONDS, self._on_timer)
+            now = IOLoop.current().time()
+            self._timer = IOLoop.current().call_at(max(now, self._next_write), self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
+        self._next_write = IOLoop.current().time() + _FLUSH_SECONDS
         IOLoop.current().spawn_callback(self.flush)
 
     async def _write(self, images: Sequence[CachedImage], *, is_frozen: bool) -> None:

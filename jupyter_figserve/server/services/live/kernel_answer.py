@@ -1,8 +1,8 @@
-"""Parses what a kernel answers to a live call, which is not to be trusted. Server process."""
+"""Parses a kernel's response to a live call, which is untrusted. Server process."""
 
 from __future__ import annotations
 
-import math
+import json
 from typing import Any
 
 from ....errors import (
@@ -19,10 +19,15 @@ from ....model.figures import EncodedImage
 from ....model.formats import get_live_format, looks_like
 from ....model.live import LiveRequest
 from ....model.responses import is_status
+from .backend import KernelUnavailable
 from .image_cache import CachedImage
 
 _MAX_TEXT = 2_000
 _MAX_SIZE = 1e6
+_MAX_PROGRESS = 1e300
+"""JSON has whole numbers beyond the largest float."""
+KERNEL_ENDING = "KernelEnding"
+"""Type of the error of a call that failed because its kernel was ending."""
 _ERRORS: dict[str, type[FigServeError]] = {
     kind.__name__: kind for kind in (InvalidInput, NoFigure, NotFound, OutputInvalid, UnsupportedType, TooLarge)
 }
@@ -32,14 +37,14 @@ _ERRORS: dict[str, type[FigServeError]] = {
 def parse_kernel_answer(
     head: dict[str, Any], body: bytes, request: LiveRequest, known: tuple[str, ...]
 ) -> CachedImage | None:
-    """Return the image of an answer, or None where the data still has a version in ``known``.
+    """Return the image of a response, or None where the data still has a version in ``known``.
 
     Raises
     ------
     FigServeError
-        The failure that the answer reports.
+        The failure that the response reports.
     OutputInvalid
-        When the answer is not what it claims to be.
+        When the response is malformed.
     """
     if isinstance(error := head.get("error"), dict):
         raise _parse_error(error)
@@ -67,12 +72,33 @@ def parse_kernel_answer(
     )
 
 
+def check_size(body: bytes, max_bytes: int) -> None:
+    """Raise ``TooLarge`` for an image beyond the limit, which the kernel should not have sent."""
+    if len(body) > max_bytes:
+        raise TooLarge(
+            f"The result has {len(body):,} bytes, and the server accepts {max_bytes:,} (FigServe.live_bytes). Draw or"
+            " return less.",
+            code="result_too_large",
+        )
+
+
+def replace_surrogates(head: dict[str, Any]) -> dict[str, Any]:
+    """Return a head whose texts can be stored and sent: JSON may hold lone surrogates, which UTF-8 has no bytes for."""
+    text = json.dumps(head, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        clean: dict[str, Any] = json.loads(text.encode("utf-8", "replace"))
+        return clean
+    return head
+
+
 def parse_progress(head: dict[str, Any]) -> tuple[float, float] | None:
     """Return the work done and the total of a kernel's report; None where it is not valid."""
     done, total = head.get("done"), head.get("total")
     if not (isinstance(done, (int, float)) and isinstance(total, (int, float))):
         return None
-    return (float(done), float(total)) if 0 <= done <= total < math.inf and total > 0 else None
+    return (float(done), float(total)) if 0 <= done <= total <= _MAX_PROGRESS and total > 0 else None
 
 
 def _parse_error(error: dict[str, Any]) -> FigServeError:
@@ -86,6 +112,8 @@ def _parse_error(error: dict[str, Any]) -> FigServeError:
             traceback=str(error.get("traceback") or ""),
             output=str(error.get("output") or ""),
         )
+    if error.get("type") == KERNEL_ENDING:
+        return KernelUnavailable()
     kind = _ERRORS.get(str(error.get("type")), OutputInvalid)
     code = error.get("code")
     return kind(message, code=code if isinstance(code, str) else None)

@@ -1,4 +1,4 @@
-"""Registry of live figures: which kernel offers which, and what answers when none does. Server process."""
+"""Registry of live figures: which kernel offers which, and what renders them when none does. Server process."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 from ....model.figures import Identity, new_id
 from ....model.live import LiveDeclaration, LiveFigureRecord
 from ....store.store import Store
-from .backend import LiveBackend
+from .backend import KernelBackend, KernelUnavailable, LiveBackend, is_superseded
 
 OFFERED, CHANGED, GONE = "live.offered", "live.changed", "live.gone"
 REFRESHED, PROGRESS = "live.refreshed", "live.progress"
-"""The data has changed, so that open pages ask again; a running call reports its progress."""
+"""The data has changed, so that open pages refresh; a running call reports its progress."""
 LiveEventListener = Callable[[str, str, dict[str, Any]], None]
 """Takes the owner, the kind of the event and its data."""
 
 
 @dataclass(frozen=True)
 class LiveTarget:
-    """A live figure with what answers for it.
+    """A live figure with the backend that renders it.
 
     Parameters
     ----------
@@ -44,7 +44,10 @@ class LiveTarget:
 
 
 class LiveRegistry:
-    """Live figures by the kernel that offers them.
+    """Live figures by the kernel that offers them, each kernel with one backend.
+
+    A newer backend of a kernel replaces the older one, and a stand-in never replaces another; what loses is closed. A
+    closed backend is never found.
 
     Parameters
     ----------
@@ -71,16 +74,26 @@ class LiveRegistry:
         self._follow_notebook = follow_notebook
         self._find_detached = find_detached
         self._listener = listener
+        self._backends: dict[str, KernelBackend] = {}
         self._offered: dict[str, dict[str, LiveTarget]] = {}
 
     async def register(
-        self, owner: str, kernel: str, backend: LiveBackend, declarations: Sequence[LiveDeclaration]
+        self, owner: str, kernel: str, backend: KernelBackend, declarations: Sequence[LiveDeclaration]
     ) -> list[LiveFigureRecord]:
-        """Replace what a kernel offers."""
-        before = self._offered.get(kernel, {})
+        """Replace the live figures that a kernel offers, and its backend.
+
+        Raises
+        ------
+        KernelUnavailable
+            When the backend was closed, or the kernel has a newer one, whose declarations stay.
+        """
+        self._install(kernel, backend)
         notebook = await self._find_notebook(kernel)
         declared = {self._identity(owner, kernel, notebook, one.name): one for one in declarations}
-        records = await self._record(kernel, declared, before)
+        records = await self._record(kernel, declared, self._offered.get(kernel, {}))
+        if backend.is_closed or self._backends.get(kernel) is not backend:
+            raise KernelUnavailable
+        before = self._offered.get(kernel, {})
         self._offered[kernel] = {
             record.name: LiveTarget(record, declaration, kernel, backend)
             for record, declaration in zip(records, declared.values(), strict=True)
@@ -95,19 +108,35 @@ class LiveRegistry:
             self.notify(GONE, kernel, before[name].record)
         return records
 
-    def unregister(self, kernel: str, backend: LiveBackend) -> bool:
-        """Remove what a kernel offers through a backend that is closed; False when it has another one already."""
-        if any(target.backend is not backend for target in self._offered.get(kernel, {}).values()):
+    def unregister(self, kernel: str, backend: KernelBackend | None = None) -> bool:
+        """Close a kernel's backend and remove what it offers; False when the kernel has another backend already.
+
+        Parameters
+        ----------
+        backend
+            None for the one that the kernel has.
+        """
+        current = self._backends.get(kernel)
+        if current is None or backend not in (None, current):
             return False
+        del self._backends[kernel]
+        current.close()
         for target in self._offered.pop(kernel, {}).values():
             self.notify(GONE, kernel, target.record)
         return True
 
+    def find_backend(self, kernel: str) -> KernelBackend | None:
+        """Return the open backend of a kernel."""
+        backend = self._backends.get(kernel)
+        if backend is not None and backend.is_closed:
+            self.unregister(kernel, backend)
+            return None
+        return backend
+
     async def find(self, kernel: str, name: str) -> LiveTarget | None:
         """Return the live figure that a kernel offers, or once offered."""
-        target = self._offered.get(kernel, {}).get(name)
-        if target is not None:
-            return target
+        if self.find_backend(kernel) is not None and name in self._offered.get(kernel, {}):
+            return self._offered[kernel][name]
         record = await self._store.live.find_in_session(kernel, name)
         if record is None or await self._find_detached(record) is None:
             return None if record is None else LiveTarget(record, record.declaration)
@@ -122,20 +151,47 @@ class LiveRegistry:
         record = await self._store.live.find(live_id)
         return None if record is None else await self._find_detached(record) or LiveTarget(record, record.declaration)
 
+    def rename_notebook(self, old: str, new: str) -> None:
+        """Note that the notebook of some kernels has another path; the store has moved their records."""
+        for offered in self._offered.values():
+            for name, target in offered.items():
+                identity = target.record.identity
+                if identity.notebook == old:
+                    record = replace(target.record, identity=replace(identity, notebook=new))
+                    offered[name] = replace(target, record=record)
+
     def list_offered(self) -> list[LiveTarget]:
-        """Return what kernels offer, the newest kernel's first."""
-        return [target for offered in reversed(self._offered.values()) for target in offered.values()]
+        """Return the live figures that kernels offer, the newest kernel's first."""
+        open_ones = [kernel for kernel in reversed(list(self._offered)) if self.find_backend(kernel) is not None]
+        return [target for kernel in open_ones for target in self._offered[kernel].values()]
 
     def notify(self, kind: str, kernel: str | None, record: LiveFigureRecord, **details: Any) -> None:
         """Report an event of a live figure to the listener."""
         data = {"live": record.id, "session": kernel, "name": record.name, **details}
         self._listener(record.owner, kind, data | {"notebook": record.identity.notebook or None})
 
+    def _install(self, kernel: str, backend: KernelBackend) -> None:
+        """Make this the backend of a kernel's calls; the previous one is closed.
+
+        What the kernel offered is offered still: after a dropped connection it declares the same again.
+        """
+        current = self._backends.get(kernel)
+        if is_superseded(backend, current):
+            raise KernelUnavailable
+        if current is backend:
+            return
+        self._backends[kernel] = backend
+        self._offered[kernel] = {
+            name: replace(target, backend=backend) for name, target in self._offered.get(kernel, {}).items()
+        }
+        if current is not None:
+            current.close()
+
     async def _find_notebook(self, kernel: str) -> str:
         notebook = await self._follow_notebook(kernel)
         if notebook:
             return notebook
-        # A kernel that outlived its server is no longer a session of Jupyter's, but is one of ours.
+        # A kernel that outlived its server is no longer one of Jupyter's sessions, but is one of ours.
         session = await self._store.sessions.find(kernel)
         return session.notebook if session else ""
 
@@ -147,7 +203,7 @@ class LiveRegistry:
     ) -> list[LiveFigureRecord]:
         """Return the records; only new and changed declarations are written."""
         known = {target.record.identity: target for target in before.values()}
-        # A refresh is no change: it may come many times in a second, and need not be stored.
+        # A refresh is no change: there may be many in a second, and it need not be stored.
         unchanged = {
             one
             for one in declared

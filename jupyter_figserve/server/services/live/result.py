@@ -17,11 +17,11 @@ class LiveResult:
     Parameters
     ----------
     image
-        None when the client has it already.
+        None when the client already has it.
     age
         Seconds since it was drawn; 0 when it was drawn for this request.
     stale
-        Why it is not what the function would draw now; None when it is.
+        Why it is stale; None when it is current.
     """
 
     etag: str

@@ -6,50 +6,27 @@ through the queue of the target's kernel to the target's backend.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from tornado.ioloop import IOLoop
 
-from ....errors import FigServeError, TooManyRequests, Unavailable, UnsupportedType
+from ....errors import OutputInvalid, TooManyRequests, Unavailable, UnsupportedType
 from ....model.live import LiveRequest
 from ....model.times import Clock
 from ..callers import OWNER, Caller
-from .backend import KernelUnavailable, LiveBackend
+from ..single_flight import SingleFlight
+from .backend import KernelBackend, KernelUnavailable, LiveBackend
 from .call_queue import CallQueue
 from .control_channel import ControlChannels
 from .data_versions import DataVersions
 from .detached import SandboxBackend
 from .forms import LiveForms
 from .image_cache import CachedImage, StaleImageCache
+from .limits import LiveLimits
 from .registry import PROGRESS, LiveRegistry, LiveTarget
 from .result import LiveResult, make_etag, make_version_etag
 from .watchers import LiveWatchers
-
-
-@dataclass(frozen=True)
-class LiveLimits:
-    """Limits of live calls.
-
-    Parameters
-    ----------
-    max_calls
-        Calls running or waiting for one kernel at once.
-    max_seconds
-        Upper limit of a declaration's timeout.
-    max_stale_seconds
-        Age up to which a stale image is served; None for any age.
-    max_detached_running
-        Calls of one detached function running at once.
-    max_share
-        Calls of one kernel or detached function that may wait for one link.
-    """
-
-    max_calls: int = 16
-    max_seconds: float = 60.0
-    max_stale_seconds: float | None = None
-    max_detached_running: int = 1
-    max_share: int = 4
 
 
 class LiveService:
@@ -60,7 +37,7 @@ class LiveService:
     owner
         Owner of the kernels that are found on their control channel.
     control_channels
-        Reaches kernels that cannot dial this server; None to do without.
+        Reaches kernels that cannot connect to this server; None disables them.
     on_call
         Called with a kernel's id before each call to it.
     """
@@ -84,26 +61,34 @@ class LiveService:
         self._owner = owner
         self._clock = clock
         self._control_channels = control_channels
+        if control_channels is not None:
+            control_channels.on_close = self.unregister
+        self._discoveries: SingleFlight[None] = SingleFlight()
         self._on_call = on_call
         self._queues: dict[str, CallQueue[CachedImage]] = {}
         self.forms = LiveForms(images)
         self._versions = DataVersions(registry, lambda seconds, run: IOLoop.current().call_later(seconds, run))
 
     async def find(self, kernel: str, name: str) -> LiveTarget | None:
-        """Return what a kernel offers, or offered, under a name.
+        """Return the live figure that a kernel offers, or offered, under a name.
 
-        A kernel that has not dialled this server is asked on its control channel.
+        A kernel whose agent is not connected is queried on its control channel, by one request for all.
         """
-        target, channels = await self.registry.find(kernel, name), self._control_channels
-        if channels is None or (target and target.kernel and not channels.owns(target.backend)):
-            return target
-        discovered = await channels.discover(kernel)
-        if discovered is not None:
-            try:
-                await self.registry.register(self._owner, kernel, *discovered)
-            except FigServeError as error:
-                channels.give_up(kernel, error)
+        channels, backend = self._control_channels, self.registry.find_backend(kernel)
+        if channels is not None and (backend is None or backend.is_stand_in):
+            await self._discoveries.run(kernel, lambda _: self._discover(kernel, channels))
         return await self.registry.find(kernel, name)
+
+    async def _discover(self, kernel: str, channels: ControlChannels) -> None:
+        self._discoveries.commit(kernel)
+        discovered = await channels.discover(kernel)
+        if discovered is None:
+            return
+        try:
+            await self.registry.register(self._owner, kernel, *discovered)
+        except Exception as error:
+            # The agent has connected meanwhile, so that the channel is not needed; or the catalog cannot be written.
+            channels.give_up(kernel, error)
 
     async def render(
         self,
@@ -115,12 +100,10 @@ class LiveService:
         before_call: Callable[[], None] | None = None,
         caller: Caller = OWNER,
     ) -> LiveResult:
-        """Return the image that a request asks for.
+        """Return the requested image.
 
         Parameters
         ----------
-        known_etags
-            ETags of the images that the client has.
         no_cache
             Whether to call the function even if the cache has its image.
         before_call
@@ -133,18 +116,26 @@ class LiveService:
         Unavailable
             When the kernel is gone, busy or too slow, and there is no stale image.
         OutputInvalid
+            When the function failed.
         """
+        asked = self._clock()
         cached = None if no_cache else self._find_cached(target, request)
-        result = None if no_cache else self._find_fresh(target, request, cached, known_etags)
-        if result is not None:
-            return result
+        if not no_cache and (fresh := self._find_fresh(target, request, cached, known_etags)) is not None:
+            return fresh
         try:
-            if before_call is not None and target.backend is not None and not self.would_coalesce(target, request):
+            if before_call is not None and self._makes_call(target, request):
                 before_call()
-            image = await self._call(target, request, cached, caller)
+            image = await self._call(target, request, cached, caller, no_cache=no_cache)
         except (Unavailable, TooManyRequests) as error:
             return await self._find_stale(target, request, error)
-        return LiveResult(make_etag(image, target.declaration, request), image)
+        return LiveResult(make_etag(image, target.declaration, request), image, self._age(image, asked))
+
+    async def find_last(self, target: LiveTarget, request: LiveRequest) -> LiveResult | None:
+        """Return the last good image for a request without a call, however old it is; None without one."""
+        last = await self.images.find_last(target.record.id, request)
+        if last is None:
+            return None
+        return LiveResult(f'"{last.digest}"', last, int(max(0.0, self._clock() - last.rendered)))
 
     def is_busy(self, target: LiveTarget) -> bool:
         queue = self._queues.get(target.queue_key)
@@ -155,25 +146,33 @@ class LiveService:
         queue = self._queues.get(target.queue_key)
         return queue is not None and queue.would_coalesce(_call_key(target, request))
 
-    def unregister(self, kernel: str, backend: LiveBackend) -> None:
-        """Remove what a kernel offers through a backend that is closed, whose calls have failed already."""
+    def _makes_call(self, target: LiveTarget, request: LiveRequest) -> bool:
+        return target.backend is not None and not self.would_coalesce(target, request)
+
+    def unregister(self, kernel: str, backend: KernelBackend | None = None) -> None:
+        """Close a kernel's backend, and remove what it offers; None for the one that the kernel has."""
         if self.registry.unregister(kernel, backend):
             self._queues.pop(kernel, None)
 
+    def on_kernel_restarted(self, kernel: str) -> None:
+        """Close the control channel; the old agent's connection closes by itself, and a new one may be open."""
+        if self._control_channels is not None:
+            self._control_channels.forget(kernel)
+
     def on_kernel_ended(self, kernel: str) -> None:
-        """Close the kernel's control channel; an agent's connection closes by itself."""
-        if self._control_channels is None:
-            return
-        backend = self._control_channels.find(kernel)
-        if backend is not None:
-            self.unregister(kernel, backend)
-            self._control_channels.disconnect(kernel)
+        """Close all connections to the kernel."""
+        self.unregister(kernel)
+        self.on_kernel_restarted(kernel)
 
     async def close(self) -> None:
         self.watchers.close()
         if self._control_channels is not None:
             self._control_channels.close()
         await self.images.flush()
+
+    def _age(self, image: CachedImage, asked: float) -> int:
+        """Return 0 for an image rendered since ``asked``, else the whole seconds since it was rendered, at least 1."""
+        return 0 if image.rendered >= asked else max(1, int(self._clock() - image.rendered))
 
     def _find_cached(self, target: LiveTarget, request: LiveRequest) -> CachedImage | None:
         cached = self.images.find_in_memory(target.record.id, request.key)
@@ -182,7 +181,7 @@ class LiveService:
     def _find_fresh(
         self, target: LiveTarget, request: LiveRequest, cached: CachedImage | None, known_etags: Sequence[str]
     ) -> LiveResult | None:
-        """Return what needs no call: the data has a known version, or the image is younger than ``cache``."""
+        """Return an image without a call: of a known version of the data, or younger than ``cache``."""
         declaration = target.declaration
         etag = make_version_etag(declaration, request, declaration.version)
         if etag is not None and etag in known_etags and target.backend is not None:
@@ -196,21 +195,26 @@ class LiveService:
         return None
 
     async def _call(
-        self, target: LiveTarget, request: LiveRequest, cached: CachedImage | None, caller: Caller
+        self,
+        target: LiveTarget,
+        request: LiveRequest,
+        cached: CachedImage | None,
+        caller: Caller,
+        *,
+        no_cache: bool,
     ) -> CachedImage:
-        backend = target.backend
-        if isinstance(backend, SandboxBackend):
-            backend = backend.on_behalf_of(caller)
-        if backend is None:
+        if isinstance(target.backend, SandboxBackend):
+            target = replace(target, backend=target.backend.on_behalf_of(caller))
+        if target.backend is None:
             raise KernelUnavailable
         if target.kernel and self._on_call is not None:
             self._on_call(target.kernel)
 
         async def call() -> CachedImage:
-            return await self._call_backend(backend, target, request, cached)
+            return await self._call_backend(target, request, cached)
 
         timeout = min(target.declaration.timeout, self.limits.max_seconds)
-        return await self._get_queue(target).run(_call_key(target, request), call, timeout, caller)
+        return await self._get_queue(target).run(_call_key(target, request), call, timeout, caller, is_fresh=no_cache)
 
     def _get_queue(self, target: LiveTarget) -> CallQueue[CachedImage]:
         key, limits = target.queue_key, self.limits
@@ -219,30 +223,55 @@ class LiveService:
             self._queues[key] = CallQueue(limits.max_calls, running, callee, limits.max_share)
         return self._queues[key]
 
-    async def _call_backend(
-        self, backend: LiveBackend, target: LiveTarget, request: LiveRequest, cached: CachedImage | None
-    ) -> CachedImage:
+    async def _call_backend(self, target: LiveTarget, request: LiveRequest, cached: CachedImage | None) -> CachedImage:
         def report(done: float, total: float) -> None:
             details = {"done": done, "total": total, "arguments": dict(request.arguments)}
             self.registry.notify(PROGRESS, target.kernel, target.record, **details)
 
         known = () if cached is None or cached.version is None else (cached.version,)
         try:
-            image = await backend.call(target.record.name, request, known, report)
+            image = await self._call_current(target, lambda one: one.call(target.record.name, request, known, report))
         except UnsupportedType as error:
             self.forms.record_failure(target, error.code)
             raise
         if image is None:
-            assert cached is not None, "a backend says that nothing changed only of a version in known"
+            if cached is None:
+                raise OutputInvalid("The kernel reports unchanged data, but the server has no image of it.")
             return self.images.refresh(cached)
         self.forms.record(target, request, image)
         self._versions.record(target, image.version)
         return self.images.put(target.record.id, request, replace(image, refreshed=target.declaration.refreshed))
 
+    async def _call_current(
+        self, target: LiveTarget, call: Callable[[LiveBackend], Awaitable[CachedImage | None]]
+    ) -> CachedImage | None:
+        """Call the backend that the kernel has now; when another one replaces it meanwhile, call that one once."""
+        backend = self._find_current(target)
+        try:
+            return await call(backend)
+        except KernelUnavailable:
+            replacement = self._find_current(target)
+            if replacement is backend:
+                raise
+            return await call(replacement)
+
+    def _find_current(self, target: LiveTarget) -> LiveBackend:
+        """Return the backend for a target, which was found before its call waited for its turn.
+
+        Raises
+        ------
+        KernelUnavailable
+            When the kernel has none any more.
+        """
+        backend = target.backend if target.kernel is None else self.registry.find_backend(target.kernel)
+        if backend is None:
+            raise KernelUnavailable
+        return backend
+
     async def _find_stale(
         self, target: LiveTarget, request: LiveRequest, error: Unavailable | TooManyRequests
     ) -> LiveResult:
-        """Return the last good image instead of an error that will pass."""
+        """Return the last good image instead of a temporary error."""
         last = await self.images.find_last(target.record.id, request)
         age = 0.0 if last is None else max(0.0, self._clock() - last.rendered)
         max_age = self.limits.max_stale_seconds

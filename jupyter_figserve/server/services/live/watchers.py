@@ -1,4 +1,4 @@
-"""Watchers of live figures: the open streams of links, which are sent what their pages follow. Server process."""
+"""Watchers of live figures: the open streams of links, which send changes to their pages. Server process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STATES = {OFFERED: "offered", CHANGED: "changed", GONE: "offline", REFRESHED: "
 
 @dataclass(eq=False, slots=True)
 class LiveWatcher(Watcher):
-    """One open stream of a link.
+    """An open stream of a link.
 
     Parameters
     ----------
@@ -26,12 +26,12 @@ class LiveWatcher(Watcher):
     fixed: Mapping[str, Any]
 
     def may_request(self, arguments: Mapping[str, Any]) -> bool:
-        """Whether a call with these arguments may be one of this link's; others tell its visitors nothing."""
+        """Whether a call with these arguments may be one of this link's; its visitors learn nothing of others."""
         return all(arguments.get(name) == value for name, value in self.fixed.items())
 
 
 class LiveWatchers(Watchers[LiveWatcher]):
-    """The watchers of live figures; they are sent no names and no sessions, only what happens."""
+    """The watchers of live figures; their events contain no names and no sessions."""
 
     async def _on_event(self, event: Event) -> None:
         watchers = self._watchers_of(event.data.get("live"))

@@ -1,4 +1,4 @@
-"""An error of posted code as an image, for clients that can show nothing else. Server process.
+"""An error of posted code as an image, for clients that can display nothing else. Server process.
 
 SVG is written here, with all text escaped, as it comes from the code. The others are rendered in the sandbox.
 """

@@ -76,7 +76,7 @@ class RenderQueue:
         return self._turns.waiting
 
     def probe(self) -> None:
-        """Find out in the background what this host allows."""
+        """Probe the host's capabilities in the background."""
         if self._probing is None and self._starting is None:
             self._probing = asyncio.ensure_future(self.renderer.probe())
 

@@ -47,7 +47,7 @@ class RenderLimits(Protocol):
 
 @dataclass(frozen=True)
 class RenderRequest:
-    """One render.
+    """A validated render request.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class RenderRequest:
     errors_as_image
         Whether an error is answered as an image of its message.
     place
-        Where a kept figure belongs.
+        The place of a kept figure.
     """
 
     code: str
@@ -132,7 +132,7 @@ def requested_error_format(values: Mapping[str, object], accepted: Sequence[str]
 
 
 def default_timeout(limits: RenderLimits) -> float:
-    """Return the seconds of a render that names no timeout."""
+    """Return the timeout, in seconds, of a render that names none."""
     return min(limits.render_timeout, limits.render_timeout_max)
 
 

@@ -36,7 +36,7 @@ class _Work:
 
 
 class RenderService:
-    """Renders through ``queue``, and keeps in ``cache`` the results of jobs that give the same each time."""
+    """Renders through ``queue``, and keeps the results of reproducible jobs in ``cache``."""
 
     def __init__(self, queue: RenderQueue, cache: RenderCache, clock: Clock) -> None:
         self.queue = queue
@@ -57,7 +57,7 @@ class RenderService:
     async def render_cached(
         self, job: RenderJob, caller: Caller = OWNER, before_render: BeforeRender | None = None
     ) -> tuple[RenderResult, bool]:
-        """Run a job that gives the same each time; return its result and whether it came from the cache.
+        """Run a reproducible job; return its result and whether it came from the cache.
 
         A failure is remembered for a minute or ten times its duration, so that an address that is requested again and
         again costs little; a job that exceeded its time is tried again with more.

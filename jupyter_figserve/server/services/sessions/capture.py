@@ -73,7 +73,7 @@ class Capture:
 
     @property
     def off_reason(self) -> str | None:
-        """Why nothing is captured; None when capture is on."""
+        """The reason why nothing is captured; None when capture is on."""
         return self._off_reason or self._directories.problem
 
     @property

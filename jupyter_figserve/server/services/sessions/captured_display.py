@@ -1,4 +1,4 @@
-"""The figure in a display message, in whatever form a library displays it. Server process.
+"""The figure in a display message, in any form that a library displays it in. Server process.
 
 A kernel may send anything: wrong types, broken base64, data that is no image. Images are not decoded, and nothing runs.
 """
@@ -15,8 +15,8 @@ from ....model.display_size import parse_display_size
 from ....model.figures import EncodedImage
 from ....model.formats import FORMATS, Format, get_format_of_mimetype, looks_like
 from ....model.html_content import HtmlImage, parse_html
-from ....model.texts import ALT_LENGTH
-from ..figures.upload import make_payload
+from ....model.texts import MAX_ALT_LENGTH
+from ..figures.upload import parse_image
 from . import script_figures
 from .script_figures import ScriptFigure
 
@@ -122,7 +122,7 @@ def _find_image(bundle: dict[Any, Any], metadata: dict[Any, Any], limits: Limits
         raise InvalidInput(f"The display's {row.mimetype} is {type(text).__name__}, not a string.")
     # Base64 takes four characters for three bytes; the margin is for line breaks.
     _check_size(len(text) * 3 // 4 - 1_000, limits, f"An image of type {row.mimetype}")
-    image = make_payload(_decode(text, row.is_text), row.mimetype, {}, limits.pixels)
+    image = parse_image(_decode(text, row.is_text), row.mimetype, {}, limits.pixels)
     _check_size(len(image.data), limits, f"An image of type {row.mimetype}")
     shown = {**metadata, **_mapping(metadata.get(row.mimetype))}
     width, height = parse_display_size(shown.get("width"), shown.get("height"), (image.width, image.height))
@@ -186,7 +186,7 @@ def _from_element(image: HtmlImage, data: bytes, limits: Limits) -> CapturedDisp
         return None
     try:
         row = get_format_of_mimetype(decoded[0])
-        payload = make_payload(decoded[1], row.mimetype, {}, limits.pixels)
+        payload = parse_image(decoded[1], row.mimetype, {}, limits.pixels)
     except FigServeError:
         return None
     width, height = parse_display_size(image.width, image.height, (payload.width, payload.height))
@@ -195,7 +195,7 @@ def _from_element(image: HtmlImage, data: bytes, limits: Limits) -> CapturedDisp
 
 
 def _refuse_unknown(bundle: dict[Any, Any]) -> None:
-    """Refuse by name what is a figure, but in no form that is kept; return for everything else.
+    """Refuse a figure whose form cannot be kept, by name; return for everything else.
 
     Raises
     ------
@@ -219,7 +219,7 @@ def _alt(value: object) -> str:
     if not isinstance(value, str):
         return ""
     text = "".join(c for c in " ".join(value.split()) if c.isprintable())
-    return text[:ALT_LENGTH]
+    return text[:MAX_ALT_LENGTH]
 
 
 def _decode(text: str, is_text: bool) -> bytes:

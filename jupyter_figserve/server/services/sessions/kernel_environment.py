@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from ....model.keys import KERNEL_SCOPES, Key, new_key
 from ....model.links import hash_secret
 from ..addresses import ServerAddresses
+from ..auth.signing_secrets import VARIABLE
 
 KERNEL_KEY_TTL = 2 * 86_400.0
 """Lifetime of a kernel's key, in seconds after its server last reported the kernel alive."""
@@ -28,6 +30,17 @@ def make_kernel_key(owner: str, now: float) -> tuple[Key, str]:
         kernel="starting",
     )
     return key, text
+
+
+def _find_own_authority(base: Mapping[str, str]) -> str | None:
+    """Return what the administrator has set for this server's kernels.
+
+    In a server that was started in a kernel of another server, it is that server's, and not for kernels of this one.
+    """
+    for environment in (base, os.environ):
+        if "KERNEL_FIGSERVE_KEY" not in environment and environment.get("KERNEL_FIGSERVE_CA"):
+            return environment["KERNEL_FIGSERVE_CA"]
+    return None
 
 
 def make_environment(
@@ -59,10 +72,12 @@ def make_environment(
     ours = {"KERNEL_FIGSERVE_URL": addresses.for_kernels(), "KERNEL_FIGSERVE_KEY": key} if key else {}
     if read_only_because is not None:
         ours["KERNEL_FIGSERVE_READ_ONLY"] = read_only_because
-    certificate = addresses.kernel_certificate()
-    if ours and certificate and not is_through_gateway:
+    certificate = _find_own_authority(base) or (None if is_through_gateway else addresses.kernel_certificate())
+    if ours and certificate:
         ours["KERNEL_FIGSERVE_CA"] = certificate
     if directory is not None:
         ours["KERNEL_FIGSERVE_PLOTS"] = str(directory)
     # A server that was started in a kernel of another server does not pass that server's variables on.
-    return {name: value for name, value in base.items() if not name.startswith("KERNEL_FIGSERVE_")} | ours
+    # Nor does a kernel need the server's signing secret.
+    kept = {name: value for name, value in base.items() if not name.startswith("KERNEL_FIGSERVE_") and name != VARIABLE}
+    return kept | ours

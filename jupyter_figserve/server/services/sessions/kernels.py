@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.utils import ensure_async
 from tornado.ioloop import IOLoop, PeriodicCallback
 
+from ....model.places import strip_drive
 from ....model.sessions import Session
 from ....store.store import Store
 from .directories import SessionDirectories
@@ -56,7 +57,9 @@ class KernelTracker:
         self.on_start: list[Callable[[str, str], None]] = []
         """Called with a kernel's id and its notebook, once both are known."""
         self.on_restart: list[Callable[[str], None]] = []
-        """Called with the id of a kernel that was restarted, by a person or after a crash."""
+        """Called with the id of a kernel that was restarted, by the user or after a crash."""
+        self.on_rename: list[Callable[[str, str, str], None]] = []
+        """Called with a kernel's id and the old and the new path of its notebook."""
         self.on_end: list[Callable[[str, str], None]] = []
         """Called with a kernel's id and its notebook when the session has ended."""
         self.on_sweep: list[Callable[[set[str]], None]] = []
@@ -120,11 +123,18 @@ class KernelTracker:
         self._notebooks[kernel] = notebook
         if self._store.read_only_because is not None:
             return notebook
-        if before and notebook and before != notebook and not await self._exists(before):
+        is_renamed = before not in ("", notebook) and notebook != "" and not await self._exists(before)
+        if is_renamed:
             await self._store.rename_notebook(self._owner, self._scope, before, notebook)
         if before != notebook:
             await self._record_session(kernel, notebook)
+        if is_renamed:
+            self._notify_renamed(kernel, before, notebook)
         return notebook
+
+    def _notify_renamed(self, kernel: str, old: str, new: str) -> None:
+        for listener in self.on_rename:
+            listener(kernel, old, new)
 
     async def follow_all(self) -> None:
         """Look up the notebook of every kernel here: front ends set its path after the kernel has started."""
@@ -206,7 +216,15 @@ class KernelTracker:
         except Exception:
             # The manager raises an HTTP error for a kernel without a session.
             return ""
-        return str((session or {}).get("path") or "")
+        return await self._strip_drive(str((session or {}).get("path") or ""))
+
+    async def _strip_drive(self, path: str) -> str:
+        """Return a path without the drive of a front end, where it names a file of this server."""
+        path = strip_drive(path)
+        drive, colon, rest = path.partition(":")
+        if not colon or "/" in drive or await self._exists(path) or not await self._exists(rest):
+            return path
+        return rest.lstrip("/")
 
     async def _exists(self, path: str) -> bool:
         manager: Any = self._app.contents_manager
@@ -247,8 +265,10 @@ class KernelTracker:
         if data.get("action") != "rename" or self._store.read_only_because is not None:
             return
         old, new = str(data.get("source_path", "")).strip("/"), str(data.get("path", "")).strip("/")
-        if old and new:
-            for kernel, notebook in self._notebooks.items():
-                if notebook == old or notebook.startswith(old + "/"):
-                    self._notebooks[kernel] = new + notebook[len(old) :]
-            await self._store.rename_notebook(self._owner, self._scope, old, new)
+        if not (old and new):
+            return
+        moved = {k: path for k, path in self._notebooks.items() if path == old or path.startswith(old + "/")}
+        self._notebooks |= {kernel: new + path[len(old) :] for kernel, path in moved.items()}
+        await self._store.rename_notebook(self._owner, self._scope, old, new)
+        for kernel, path in moved.items():
+            self._notify_renamed(kernel, path, new + path[len(old) :])

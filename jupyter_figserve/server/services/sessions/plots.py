@@ -14,7 +14,7 @@ from .safe_files import FileEntry
 
 @dataclass(frozen=True)
 class Plot:
-    """One plot of a session.
+    """A plot of a session.
 
     Parameters
     ----------

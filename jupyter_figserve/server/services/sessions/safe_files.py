@@ -116,6 +116,18 @@ def read_beneath(directory: Path, path: str, max_bytes: int) -> tuple[FileEntry,
         return _to_entry(path, os.fstat(descriptor)) or found, bytes(data)
 
 
+def read_head(directory: Path, path: str, count: int) -> bytes:
+    """Return the first bytes of the file at ``path``.
+
+    Raises
+    ------
+    NotFound
+        As ``stat_beneath``.
+    """
+    with _opened(directory, path) as (descriptor, _):
+        return os.read(descriptor, count)
+
+
 @contextlib.contextmanager
 def _opened(directory: Path, path: str) -> Iterator[tuple[int, FileEntry]]:
     parts = parse_safe_path(path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import MutableSequence, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
@@ -16,9 +17,10 @@ from tornado import web
 
 from ....errors import Conflict, NotFound, Unavailable, UnsupportedType
 from ....model.figures import FigureRecord
-from ....model.formats import FORMATS, looks_like
+from ....model.formats import FORMATS, Format, looks_like
 from ....model.queries import FigureQuery
 from ....model.sessions import Session
+from ....model.texts import to_nfc
 from ....store.files.blob_cache import BlobCache
 from . import captured_plots, safe_files
 from .plots import Plot, ReadablePlot, find_format
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from .ring_buffer import CaptureBuffer, CapturedImage
 
 _PAGE_SIZE = 200
+_HEAD_BYTES = 16
 _MAX_REMEMBERED_SESSIONS = 1_000
 _SUFFIXES = ", ".join(f".{name}" for name in FORMATS)
 
@@ -194,7 +197,7 @@ class SessionPlots:
             await asyncio.sleep(0)
 
     async def _find_published(self, kernel: str, path: str) -> ReadablePlot | None:
-        name, row = path.rpartition(".")[0], find_format(path)
+        name, row = to_nfc(path.rpartition(".")[0]), find_format(path)
         if row is None or not name or "/" in name:
             return None
         records, _ = await self._store.figures.list_page(FigureQuery(session=kernel, name=name), 1)
@@ -226,9 +229,7 @@ class SessionPlots:
         directory = self._directories.find(kernel)
         if directory is None:
             return []
-        files = await asyncio.to_thread(safe_files.list_beneath, directory)
-        formats = [(file, find_format(file.path)) for file in files]
-        return [Plot.from_file(file, row) for file, row in formats if row is not None]
+        return await asyncio.to_thread(_list_plots, directory)
 
     async def _get_file(self, kernel: str, path: str) -> ReadablePlot:
         directory = self._directories.find(kernel)
@@ -250,6 +251,22 @@ class SessionPlots:
             return data
 
         return ReadablePlot(Plot.from_file(found, row), row, found.state, read)
+
+
+def _list_plots(directory: Path) -> Sequence[Plot]:
+    """Return the files of a directory that are served; an image that is none, despite its suffix, is left out."""
+    formats = ((file, find_format(file.path)) for file in safe_files.list_beneath(directory))
+    return [Plot.from_file(file, row) for file, row in formats if row is not None and _is_image(directory, file, row)]
+
+
+def _is_image(directory: Path, file: safe_files.FileEntry, row: Format) -> bool:
+    if not row.magic:
+        # Whether a text is an SVG or HTML is found out when it is read.
+        return True
+    try:
+        return safe_files.read_head(directory, file.path, _HEAD_BYTES).startswith(row.magic)
+    except NotFound:
+        return False
 
 
 def _not_found() -> NotFound:

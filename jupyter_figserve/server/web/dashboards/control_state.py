@@ -8,6 +8,7 @@ from typing import Any
 
 from ....model.parameter import Parameter
 from ....model.parameters import Parameters
+from ....model.query_names import is_ignored
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
 
 Query = Mapping[str, Sequence[str]]
@@ -63,7 +64,7 @@ class ControlState:
         known = set(shared)
         for panel in self.dashboard.panels:
             known |= {f"{panel.name}.{name}" for name in self.movable(panel).names if name not in shared}
-        return [name for name in self.query if name not in known and not name.startswith("_")]
+        return [name for name in self.query if name not in known and not is_ignored(name)]
 
     def _texts(self, panel: ResolvedPanel) -> dict[str, Sequence[str]]:
         """Return the texts in the query for a panel's parameters, by their names.

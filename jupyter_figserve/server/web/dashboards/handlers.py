@@ -74,7 +74,7 @@ class DashboardsHandler(DashboardBase):
         self.write_json(await self.to_json(record), 201)
 
     async def _read_query(self) -> DashboardQuery:
-        name, text = (self.get_query_argument(field, None) for field in ("name", "q"))
+        name, text = (self.find_name(field) for field in ("name", "q"))
         collection = self.get_query_argument("collection", None)
         if self.get_query_argument("here", None) is not None:
             here = await self.make_identity("here")

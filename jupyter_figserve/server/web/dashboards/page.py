@@ -36,7 +36,7 @@ class PanelUrls:
     repeats_fixed
         Whether the query of a live image must repeat the values that the panel fixes.
     min_refresh
-        Seconds between two requests that a page makes by itself, at least.
+        Minimum seconds between two automatic requests of a page.
     """
 
     image: Callable[[ResolvedPanel], str]
@@ -57,6 +57,8 @@ class PanelContext:
         Its width in grid columns.
     image, hidpi
         Relative URLs of the image, and of its version for hidpi screens; None without one.
+    still
+        Of an animation, relative URL of its first frame, for viewers who prefer less motion.
     alone
         URL of a live figure's result, to open on its own.
     frame
@@ -66,7 +68,7 @@ class PanelContext:
     fixed
         For the script: the part of the image's query that is fixed.
     refresh
-        For the script: seconds after which it asks for a new image; None for never.
+        For the script: seconds after which it refreshes the image; None for never.
     """
 
     panel: ResolvedPanel
@@ -74,6 +76,7 @@ class PanelContext:
     address: str = ""
     image: str | None = None
     hidpi: str | None = None
+    still: str | None = None
     alone: str | None = None
     frame: str | None = None
     error: str = ""
@@ -135,7 +138,7 @@ class DashboardPage:
 
     @property
     def defaults(self) -> str:
-        """For the script: the text of each default, which URLs omit."""
+        """Text of each default as JSON, which URLs omit; for the script."""
         return json.dumps(
             {control.field: control.default for control in self._all_controls() if control.default is not None}
         )
@@ -191,6 +194,8 @@ def _with_figure(context: PanelContext, urls: PanelUrls) -> PanelContext:
     if panel.is_thumbnail and panel.suffix == image.format.name:
         return replace(context, image=f"{context.address}.png?{pinned}&width={image.width}")
     url = f"{context.address}.{panel.suffix}?{pinned}"
+    if version.still is not None and image.is_animation:
+        return replace(context, image=url, still=f"{context.address}.png?{pinned}")
     if panel.suffix != image.format.name or version.hidpi is None:
         return replace(context, image=url)
     return replace(context, image=url, hidpi=f"{context.address}.{hidpi_address(version.hidpi, pinned)}")

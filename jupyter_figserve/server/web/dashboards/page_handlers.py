@@ -79,7 +79,7 @@ class DashboardBytesHandler(DashboardBase):
         _check_site(self)
         record = await self.get_owned_dashboard(dashboard_id)
         if suffix == "json":
-            self.write_json(await self.to_json(record))
+            self.write_json(await self.to_json(record), filename=f"{record.name}.json")
             return
         state = ControlState(await self.resolve(record), {})
         costs = PreviewCosts(self.caller, self.count_render)
@@ -118,7 +118,7 @@ def image_url(panel: ResolvedPanel) -> str:
 
 
 def _pinned(panel: ResolvedPanel) -> str:
-    """Return the query with a figure's version, whose image browsers may cache for ever."""
+    """Return the query with a figure's version, whose image browsers may cache forever."""
     assert panel.figure is not None
     return f"version={panel.figure.version.number}"
 

@@ -10,7 +10,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -121,8 +121,14 @@ async def send_preview(
     *,
     cache_control: str,
     is_public: bool,
+    before_send: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Finish the request with the preview image.
+
+    Parameters
+    ----------
+    before_send
+        Called before the response, unless it is a 304 or a range.
 
     Raises
     ------
@@ -132,8 +138,11 @@ async def send_preview(
     if suffix != "png":
         raise InvalidInput("The preview image of a dashboard is a PNG. Use the suffix .png.")
     digest, data = await handler.run_until_disconnect(_render(handler.context, state, handler.known_etags(), costs))
-    row, name = FORMATS["png"], f"{state.dashboard.record.id}.png"
-    handler.send_representation(RepresentationResponse(row, digest, name, cache_control, data, is_public=is_public))
+    row, name = FORMATS["png"], f"{state.dashboard.record.name}.png"
+    response = RepresentationResponse(row, digest, name, cache_control, data, is_public=is_public)
+    if before_send is not None and handler.sends_full_body(response):
+        await before_send()
+    handler.send_representation(response)
 
 
 async def _render(

@@ -18,10 +18,12 @@ from ....model.formats import get_format_of_mimetype
 from ....model.keys import READ
 from ....model.queries import FigureQuery
 from ....model.quotas import Usage
+from ....model.texts import slug
 from ....model.times import rfc3339
 from ...services.figures.zip_archive import ZipExport
 from ...services.sessions.plots import Plot
 from ..http import security_headers
+from ..http.content_disposition import content_disposition
 from ..http.private_handler import AuthenticatedHandler
 from .json_views import figure_json
 
@@ -73,8 +75,9 @@ class ExportHandler(AuthenticatedHandler):
         TooLarge
             When it exceeds the limit.
         """
-        names = "notebook", "collection", "session"
-        notebook, collection, session = (self.get_query_argument(name, None) or None for name in names)
+        names = "collection", "session"
+        collection, session = (self.get_query_argument(name, None) or None for name in names)
+        notebook = self.find_notebook() or None
         plots: list[Plot] = []
         if session is not None:
             session, plots = await self._find_session(session)
@@ -90,6 +93,11 @@ class ExportHandler(AuthenticatedHandler):
                 " one notebook with ?notebook=PATH or one collection with ?collection=NAME."
             )
         return ExportSelection(query, used, tuple(plots))
+
+    def _make_filename(self) -> str:
+        """Return the name of the zip: of its collection or notebook, if it is one's."""
+        place = self.get_query_argument("collection", "") or self.get_query_argument("notebook", "")
+        return f"{slug(place.rpartition('/')[2].removesuffix('.ipynb')) or 'figures'}.zip"
 
     async def _find_session(self, session_id: str) -> tuple[str, list[Plot]]:
         """Return a session's kernel id and its unpublished plots; an ended session has none left."""
@@ -119,7 +127,7 @@ class ExportHandler(AuthenticatedHandler):
     def _set_headers(self, used: Usage) -> None:
         self.replace_headers(security_headers.JSON_HEADERS)
         self.set_header("Content-Type", "application/zip")
-        self.set_header("Content-Disposition", 'attachment; filename="figures.zip"')
+        self.set_header("Content-Disposition", content_disposition(self._make_filename(), is_download=True))
         # The length is not known before the end; these let a client show how far it is.
         self.set_header("X-Figserve-Figures", str(used.figures))
         self.set_header("X-Figserve-Bytes", str(used.bytes))

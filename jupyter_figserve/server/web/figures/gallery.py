@@ -16,8 +16,9 @@ from tornado import web
 from ....errors import InvalidInput
 from ....model.dashboards import FIGURE, DashboardRecord, PanelSpec
 from ....model.figures import FigureRecord, Representation
-from ....model.formats import FORMATS
+from ....model.formats import FORMATS, Format
 from ....model.keys import READ
+from ....model.places import strip_drive
 from ....model.queries import DashboardQuery, FigureQuery
 from ....model.sessions import Session
 from ..context import AppContext
@@ -29,6 +30,8 @@ _MAX_COLLECTIONS = 24
 _MAX_RUNNING = 100
 _MAX_ENDED = 40
 _MAX_DASHBOARDS = 12
+_MAX_SHARP_BYTES = 128 * 1024
+"""Size of an image that dense screens load instead of its thumbnail."""
 _MAX_TILES = 3
 """Maximum number of rows in a dashboard's preview, and of panels in each."""
 SHOWS = ("all", "shared", "running")
@@ -86,8 +89,19 @@ class GalleryCard:
         """URL of the preview relative to our prefix, pinned to the version so that browsers cache it forever."""
         assert self.preview is not None
         size = f"&width={self.preview.width}" if self.preview is self.record.version.thumbnail else ""
-        row = FORMATS["png"] if size else self.preview.format
-        return f"figures/{self.record.id}.{row.name}?version={self.record.version.number}{size}"
+        return self._address_of(FORMATS["png"] if size else self.preview.format) + size
+
+    @property
+    def sharp(self) -> str | None:
+        """URL of the whole image, for dense screens; None where it is moving, large, or no sharper than the preview."""
+        thumbnail, image = self.record.version.thumbnail, self.record.version.inline_image
+        if thumbnail is None or image is None or image is thumbnail or image.is_animation:
+            return None
+        is_sharper = image.format is FORMATS["svg"] or (image.width or 0) > (thumbnail.width or 0)
+        return self._address_of(image.format) if is_sharper and image.size <= _MAX_SHARP_BYTES else None
+
+    def _address_of(self, row: Format) -> str:
+        return f"figures/{self.record.id}.{row.name}?version={self.record.version.number}"
 
 
 @dataclass(frozen=True)
@@ -179,6 +193,7 @@ class GalleryHandler(AuthenticatedHandler):
 
     def _read_query(self) -> GalleryQuery:
         query = GalleryQuery(**{name: self.get_query_argument(name, "") for name in GalleryQuery.__dataclass_fields__})
+        query = replace(query, notebook=strip_drive(query.notebook))
         if query.show not in (*SHOWS, ""):
             raise InvalidInput(f"show={query.show[:40]!r}: expected one of {', '.join(SHOWS)}.")
         scope = (query.scope or self.context.config.scope) if query.notebook else ""

@@ -14,7 +14,7 @@ from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
 from ....model.places import check_collection
 from ....model.queries import DEFAULT_LIMIT, FigureQuery
-from ....model.texts import ALT_LENGTH, CAPTION_LENGTH, TITLE_LENGTH, validate_single_line
+from ....model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, validate_single_line
 from ...services.figures.redraw import render_again
 from ...services.figures.source_checker import API_PATIENCE
 from ...services.figures.stored import find_stored
@@ -26,7 +26,7 @@ from .json_views import figure_json, version_json
 
 _FILTERS = ("session", "name", "q", "notebook", "collection", "here")
 
-_TEXT_LENGTHS = {"title": TITLE_LENGTH, "alt": ALT_LENGTH, "caption": CAPTION_LENGTH}
+_TEXT_LENGTHS = {"title": MAX_TITLE_LENGTH, "alt": MAX_ALT_LENGTH, "caption": MAX_CAPTION_LENGTH}
 
 
 class FiguresHandler(StreamingUploadHandler):
@@ -54,7 +54,7 @@ class FiguresHandler(StreamingUploadHandler):
         identity = await self.make_identity(upload.name, upload.place)
         draft = NewVersion(
             identity,
-            upload.payloads,
+            upload.images,
             upload.title,
             upload.alt,
             upload.caption,
@@ -85,6 +85,8 @@ class FiguresHandler(StreamingUploadHandler):
 
     async def _read_filter(self) -> FigureQuery:
         given = {name: self.get_query_argument(name, None) for name in _FILTERS}
+        given |= {name: self.find_name(name) for name in ("name", "q")}
+        given["notebook"] = self.find_notebook()
         if given["here"] is not None:
             here = await self.make_identity("here")
             return FigureQuery(
@@ -189,14 +191,15 @@ class FigureBytesHandler(AuthenticatedHandler):
     async def send(self, record: FigureRecord, suffix: str) -> None:
         """Send a figure in a format."""
         if suffix == "json":
-            self.write_json(figure_json(await self.context.source_checker.checked(record, API_PATIENCE), self.base))
+            record = await self.context.source_checker.checked(record, API_PATIENCE)
+            self.write_json(figure_json(record, self.base), filename=f"{record.name}.json")
             return
         is_pinned = "version" in self.request.query_arguments
         self.send_representation(await self._find_or_render(record, get_format(suffix), is_pinned=is_pinned))
 
     async def _find_or_render(self, record: FigureRecord, row: Format, *, is_pinned: bool) -> RepresentationResponse:
         """Return the response; one with a pinned version never changes."""
-        context, options, filename = self.context, self.draw_options(row), f"{record.id}.{row.name}"
+        context, options, filename = self.context, self.draw_options(row), f"{record.name}.{row.name}"
         stored, cache_control = find_stored(record, row, options), "private, no-cache"
         if stored is None:
             record = await context.source_checker.recheck_fault(record)

@@ -23,7 +23,7 @@ _MAX_FACT_LENGTH = 200
 
 @dataclass(frozen=True)
 class VersionPane:
-    """One version on the page: its main representation, and the URL of its frame if that is HTML."""
+    """A version on the page: its main representation, and the URL of its frame if that is HTML."""
 
     version: Version
     main: Representation

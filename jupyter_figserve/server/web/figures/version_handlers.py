@@ -1,4 +1,4 @@
-"""What a kernel sends after the publish of a version: its source, and images for later and for dense screens. Server
+"""Uploads of a kernel after it has published a version: the source and archive images. Server
 process."""
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from tornado import web
 
 from ....errors import InvalidInput
 from ....model.keys import PUBLISH
+from ....model.query_names import is_ignored
 from ....model.texts import validate_single_line
-from ...services.figures.upload import make_payload
+from ...services.figures.upload import parse_image
 from ..http.query import parse_json_object
 from ..http.upload_handler import StreamingUploadHandler
 
@@ -22,7 +23,7 @@ class VersionUploadHandler(StreamingUploadHandler):
     """Base of the handlers of uploads to an existing version."""
 
     def read_query(self) -> dict[str, str]:
-        names = [name for name in self.request.query_arguments if name[:1] != "_" and name != "token"]
+        names = [name for name in self.request.query_arguments if not is_ignored(name)]
         return {name: self.get_query_argument(name)[:_LIBRARY_LENGTH] for name in names}
 
 
@@ -63,8 +64,8 @@ class RepresentationsHandler(VersionUploadHandler):
         record = await self.get_owned_figure(figure_id, int(number))
         size = {name: _number(value) for name, value in self.read_query().items() if name in _SIZES}
         content_type, context = self.request.headers.get("Content-Type", ""), self.context
-        payload = make_payload(self.read_body(), content_type, size, context.config.figure_pixels)
-        await context.store.figures.add_representation(record, int(number), payload)
+        image = parse_image(self.read_body(), content_type, size, context.config.figure_pixels)
+        await context.store.figures.add_representation(record, int(number), image)
         self.set_status(204)
         self.finish()
 

@@ -1,1 +1,1 @@
-"""What all handlers share: bases, conditional requests, negotiation, templates, JSON views."""
+"""Shared by all handlers: base classes, conditional requests, negotiation, templates, JSON views."""

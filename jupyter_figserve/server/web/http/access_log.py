@@ -2,8 +2,8 @@
 
 ``access method=GET path=/figserve/figures/AbC.png status=200 bytes=25012 ms=1.8 user=ada key=k1 ip=127.0.0.1``
 
-It takes the place of the lines of Jupyter and tornado, and holds no secret: a path with a token or with signed code is
-replaced as a whole, and keys that stand in an address by mistake are cut out.
+It replaces the lines of Jupyter and tornado, and contains no secret: a path with a token or with signed code is
+replaced as a whole, and keys that are in an address by mistake are cut out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.prometheus.log_functions import prometheus_log_method
 
-SECRET = "[secret]"  # noqa: S105 - stands in the place of one
+SECRET = "[secret]"  # noqa: S105 - a placeholder
 _MAX_PATH_LENGTH = 500
 _LINK = re.compile(r"(?i)((?:/|%2f)f(?:/|%2f))[A-Za-z0-9_-]{16,}")
 _SECRET_NAME = re.compile(r"(?i)token|secret|passw|pwd|auth|key|sig|xsrf|code|state")
@@ -70,7 +70,7 @@ class AccessLogMixin(JupyterHandler):
 
 
 def redact_uri(uri: str) -> str:
-    """Return a request's address without what may be a secret: keys, tokens of links, and arguments named like one."""
+    """Return a request's address without possible secrets: keys, tokens of links, and arguments named like one."""
     path, mark, query = uri.partition("?")
     if "fsk" in unquote(path).lower():
         path = "/".join(SECRET if "fsk_" in unquote(part).lower() else part for part in path.split("/"))

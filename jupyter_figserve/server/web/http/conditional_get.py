@@ -12,6 +12,7 @@ from tornado import web
 
 from ....errors import RangeNotSatisfiable
 from . import security_headers
+from .content_disposition import content_disposition
 from .representation import RepresentationResponse
 
 _CONTENT_HEADERS = ("Content-Type", "Content-Disposition", "Accept-Ranges", "Content-Encoding")
@@ -32,6 +33,13 @@ class ConditionalGetMixin(web.RequestHandler):
         for name, value in values.items():
             self._headers[name] = value
 
+    @property
+    def wants_download(self) -> bool:
+        """Whether the query has ``download``, which asks to save the response rather than to show it."""
+        if "download" not in self.request.query_arguments:
+            return False
+        return self.request.query_arguments["download"][-1].lower() not in (b"0", b"false", b"no")
+
     def known_etags(self) -> list[str]:
         """Return the ETags in ``If-None-Match``, without the mark of weak ones."""
         sent = self.request.headers.get("If-None-Match", "")
@@ -45,6 +53,7 @@ class ConditionalGetMixin(web.RequestHandler):
     def send_representation(self, response: RepresentationResponse) -> None:
         """Finish the request with the body, a range of it, or 304."""
         self.replace_headers(response.headers)
+        self.name_download(response.filename)
         if self.is_not_modified(response.etag):
             self.set_status(304)
             for name in _CONTENT_HEADERS:
@@ -64,6 +73,11 @@ class ConditionalGetMixin(web.RequestHandler):
             self.set_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
             data = data[first : last + 1]
         self.finish(data)
+
+    def name_download(self, filename: str) -> None:
+        """Have the browser save the response under this name, where the query asks for it."""
+        if self.wants_download:
+            self.set_header("Content-Disposition", content_disposition(filename, is_download=True))
 
     def find_handover(self, response: RepresentationResponse) -> tuple[str, str] | None:
         """Return the header by which the web server in front sends the body; None to send it from here."""

@@ -33,7 +33,7 @@ def negotiate_formats(accept: str) -> list[str]:
 def negotiate_page(accept: str, stored: Sequence[str] = (), *, is_complete: bool = False) -> str | None:
     """Return the format that a client prefers to the page at an address without a suffix; None for the page.
 
-    Browsers that navigate, and clients that accept everything, get the page; what asks for images or JSON gets them.
+    Browsers that navigate, and clients that accept everything, get the page; requests for images or JSON get those.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def negotiate_page(accept: str, stored: Sequence[str] = (), *, is_complete: bool
         Names of the formats that need no rendering, the main one first: preferred among equally acceptable ones, as
         browsers accept every image in an ``<img>``.
     is_complete
-        Whether there are no others but JSON; then one of these is chosen if it is acceptable at all.
+        Whether there are no others except JSON; then one of these is chosen if it is acceptable at all.
     """
     ranges = _parse_ranges(accept)
     own = [name for name in stored if name in _TYPES]

@@ -17,6 +17,7 @@ from ....model.formats import FORMATS, Format
 from ....model.rendering import DrawOptions
 from ...services.addresses import PublicBase
 from ...services.callers import Caller, stranger
+from ...services.hosts import normalize_netloc
 from ...services.rendering.request import SIZE_FIELDS, parse_size
 from ..context import AppContext
 from . import security_headers
@@ -30,7 +31,7 @@ T = TypeVar("T")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _MAX_KNOWN_HOSTS = 64
 PLOT_FRAME = "plot:"
-"""In the place of a version in a frame's signed URL: the plot of a session, by its path."""
+"""Replaces the version in a frame's signed URL for the plot of a session, which is named by its path."""
 _MESSAGES = {
     400: ("malformed", "The request is malformed."),
     403: ("forbidden", "That is not allowed."),
@@ -46,7 +47,7 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
     """Base of all handlers; concrete ones derive from ``PublicHandler`` or ``AuthenticatedHandler``."""
 
     is_page: ClassVar[bool] = False
-    """Whether people open it in a browser: errors are pages, and a missing login redirects to the login form."""
+    """Whether it is opened in a browser: errors are pages, and a missing login redirects to the login form."""
     redacted_path: ClassVar[str | None] = None
     """Path in log lines, for paths that contain a secret."""
 
@@ -84,6 +85,7 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
     def initialize(self) -> None:
         """Redact before anything can fail: an unknown method is rejected and logged without ``prepare``."""
         self.redact()
+        self.read_query_names()
 
     def redact(self) -> None:
         """Keep secrets in the URL out of the log lines of tornado, Jupyter and this package."""
@@ -105,7 +107,8 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
         """Check the ``Host`` header as Jupyter does; the result depends only on the name and is cached."""
         known, host = self.context.known_hosts, self.request.host
         if host not in known:
-            if not (self.context.addresses.is_own_host(host) or super().check_host()):
+            addresses = self.context.addresses
+            if not (addresses.is_own_host(host) or addresses.is_local_host(host) or super().check_host()):
                 return False
             if len(known) < _MAX_KNOWN_HOSTS:
                 known.add(host)
@@ -149,12 +152,14 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
         # A form sends its empty fields too.
         return parse_size({name: value for name, value in given.items() if value}, row.name, self.context.config)
 
-    def write_json(self, data: Any, status: int = 200) -> None:
-        """Finish the request with JSON."""
+    def write_json(self, data: Any, status: int = 200, *, filename: str | None = None) -> None:
+        """Finish the request with JSON; ``filename`` names it where the query asks for a download."""
         for name, value in security_headers.JSON_HEADERS.items():
             if name not in self._headers:
                 self._headers[name] = value
         self.set_status(status)
+        if filename is not None:
+            self.name_download(filename)
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.finish(json.dumps(data, ensure_ascii=False))
 
@@ -181,13 +186,14 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
         return f"{self.relative_root}/frame/{signed}.html", self.csp_frame_sources("frame")
 
     def signed_plot_frame(self, session: str, path: str) -> tuple[str, str]:
-        """Return the same for a session's plot."""
+        """Return the address and source for a session's plot."""
         signed = self.context.frame_signer.sign(session, f"{PLOT_FRAME}{path}", None)
         return f"{self.relative_root}/frame/{signed}.html", self.csp_frame_sources("frame")
 
     def csp_frame_sources(self, *folders: str) -> str:
         """Return the sources of ``frame-src`` for frames below these paths of ours."""
-        hosts = {self.request.host + self.context.addresses.prefix, self.base.url.partition("://")[2]}
+        own = normalize_netloc(self.request.host, self.request.protocol)
+        hosts = {own + self.context.addresses.prefix, self.base.url.partition("://")[2]}
         return " ".join(sorted(f"{host}/{folder}/" for host in hosts for folder in folders))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:

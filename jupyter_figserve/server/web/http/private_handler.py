@@ -69,8 +69,7 @@ class AuthenticatedHandler(FigServeHandler):
 
     def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
         """Check the ``Origin`` header as Jupyter does; ``public_url`` is allowed too, behind a proxy."""
-        own = self.context.addresses.public_origin
-        return (own is not None and self.request.headers.get("Origin") == own) or super().check_origin()
+        return self.context.addresses.is_own_origin(self.request) or super().check_origin()
 
     def _check_csrf(self) -> None:
         """Reject requests that a page of another site makes with the user's cookie."""
@@ -124,8 +123,8 @@ class AuthenticatedHandler(FigServeHandler):
         return record if version is None else await store.figures.get(figure_id, version)
 
     async def find_kernel_id(self, session: str | None) -> str | None:
-        """Return the kernel of a session that is named by its kernel's id or by Jupyter's own; an unknown one as it
-        is, as nothing is found for it."""
+        """Return the kernel of a session that is named by its kernel's id or by Jupyter's own; an unknown one
+        unchanged, for which nothing is found."""
         if not session:
             return session
         with contextlib.suppress(errors.NotFound):
@@ -133,7 +132,7 @@ class AuthenticatedHandler(FigServeHandler):
         return session
 
     async def make_identity(self, name: str, place: Place = NO_PLACE) -> Identity:
-        """Return the identity of what the principal publishes.
+        """Return the identity of a figure or dashboard that the principal publishes.
 
         Its place is the collection or notebook that the request names, else the notebook of the kernel, else the kernel
         itself, else the default collection. It never depends on the key, so that a new key updates the same figures.

@@ -6,9 +6,13 @@ import json
 from typing import Any
 
 from tornado import web
+from tornado.escape import parse_qs_bytes
 
 from ....errors import InvalidInput, TooLarge
 from ....model.fields import check_field_names, int_field
+from ....model.places import strip_drive
+from ....model.query_names import is_tracker, read_query_name
+from ....model.texts import to_nfc
 
 _MAX_INT = 10**9 - 1
 _MAX_JSON_BYTES = 64 * 1024
@@ -17,13 +21,27 @@ _MAX_JSON_BYTES = 64 * 1024
 class QueryMixin(web.RequestHandler):
     """Adds readers of the query and of a JSON body to a handler."""
 
+    def read_query_names(self) -> None:
+        """Replace the names in the query, which tornado decodes as Latin-1, by what they mean."""
+        for arguments in (self.request.query_arguments, self.request.arguments):
+            for name in [name for name in arguments if not name.isascii() or name.startswith("amp;")]:
+                arguments.setdefault(read_query_name(name), []).extend(arguments.pop(name))
+
+    def add_query(self, query: str) -> None:
+        """Add a query that arrived in the path, because its question mark was escaped."""
+        for name, values in parse_qs_bytes(query.encode(), keep_blank_values=True).items():
+            for arguments in (self.request.query_arguments, self.request.arguments):
+                arguments.setdefault(name, []).extend(values)
+        self.request.query = "&".join(part for part in (self.request.query, query) if part)
+        self.read_query_names()
+
     def raw_query_argument(self, name: str) -> str:
         """Return the raw query argument; tornado's ``get_query_argument`` strips it and replaces control characters."""
         return self.decode_argument(self.request.query_arguments[name][-1], name)
 
     def raw_query(self) -> dict[str, str]:
-        """Return all raw query arguments except those of browsers and proxies, which begin with ``_``."""
-        return {name: self.raw_query_argument(name) for name in self.request.query_arguments if name[:1] != "_"}
+        """Return all raw query arguments except those that browsers, proxies and trackers add."""
+        return {name: self.raw_query_argument(name) for name in self.request.query_arguments if not is_tracker(name)}
 
     def query_values(self, without: tuple[str, ...] = ()) -> dict[str, list[str]]:
         """Return the values of all query arguments in order, except those named in ``without``."""
@@ -32,6 +50,16 @@ class QueryMixin(web.RequestHandler):
             for name, values in self.request.query_arguments.items()
             if name not in without
         }
+
+    def find_name(self, name: str) -> str | None:
+        """Return a query argument that names something of ours, in NFC as names are kept; None without one."""
+        value = self.get_query_argument(name, None)
+        return None if value is None else to_nfc(value)
+
+    def find_notebook(self) -> str | None:
+        """Return the path of the notebook in the query, as the server writes it; None without one."""
+        value = self.get_query_argument("notebook", None)
+        return None if value is None else strip_drive(value)
 
     def int_argument(self, name: str, default: int | None = None, minimum: int = 1) -> int | None:
         """Return a whole number of the query.

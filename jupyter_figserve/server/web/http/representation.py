@@ -8,6 +8,7 @@ from functools import cached_property
 
 from ....model.formats import Format
 from . import security_headers
+from .content_disposition import content_disposition
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,9 @@ class RepresentationResponse:
     digest
         Digest of the body; the ETag.
     filename
-        Name of the file when it is saved, percent-encoded unless it is an id.
+        Name of the file when it is saved.
     body
         The bytes, or a function that reads them: a 304 needs none.
-    is_download
-        Whether a browser should save the file rather than show it.
     is_stored
         Whether the body is the blob named ``digest``, whose file a web server may send.
     """
@@ -34,7 +33,6 @@ class RepresentationResponse:
     cache_control: str
     body: bytes | Callable[[], bytes]
     is_public: bool
-    is_download: bool = False
     is_stored: bool = False
 
     @property
@@ -47,12 +45,11 @@ class RepresentationResponse:
     @cached_property
     def headers(self) -> dict[str, str]:
         row = self.row
-        disposition = "attachment" if self.is_download else "inline"
         values = security_headers.image_headers(row, public=self.is_public) | {
             "ETag": self.etag,
             "Cache-Control": self.cache_control,
             "Accept-Ranges": "bytes",
-            "Content-Disposition": f"{disposition}; filename*=UTF-8''{self.filename}",
+            "Content-Disposition": content_disposition(self.filename),
             "Content-Type": "image/svg+xml" if row.name == "svgz" else row.content_type,
         }
         if row.name == "svgz":

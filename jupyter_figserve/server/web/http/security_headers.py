@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from ....model.formats import Format
+from ....model.html_policy import HTML_POLICY
 
 NONE = "'none'"
 JSON_POLICY = f"default-src 'none'; frame-ancestors {NONE}"
@@ -21,10 +22,7 @@ _SVG = (
 )
 # Safari shows no PDF under "sandbox"; a PDF's own scripts run in the viewer, not in the origin.
 _PDF = "default-src 'none'; style-src 'unsafe-inline'; object-src 'none'"
-_HTML_IN_FRAME = (
-    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:;"
-    " font-src data:; worker-src blob:; connect-src 'none'; base-uri 'none'; form-action 'none'; sandbox allow-scripts"
-)
+_HTML_IN_FRAME = f"{HTML_POLICY}; sandbox allow-scripts"
 _PAGE = (
     "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self';"
     " frame-src {frames}; base-uri 'none'; form-action 'self'"

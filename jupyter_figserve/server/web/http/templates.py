@@ -42,7 +42,7 @@ def static_digest() -> str:
 
 
 def static_url(root: str, name: str) -> str:
-    """Return the URL of a static file with the digest as a directory, so that caches may keep it for ever."""
+    """Return the URL of a static file with the digest as a directory, so that caches may keep it forever."""
     assert name in static_files(), name
     return f"{root}/static/{static_digest()}/{name}"
 

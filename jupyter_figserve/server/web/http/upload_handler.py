@@ -16,7 +16,7 @@ _DRAIN_FACTOR = 4
 """Oversized bodies are drained up to this multiple of the limit, so that the client receives the 413."""
 _UNLIMITED = 2**62
 _REJECTED = "REJECTED"
-"""Takes the place of the HTTP method of a rejected request, and names our method that tornado calls."""
+"""Replaces the HTTP method of a rejected request, and names our method that tornado calls."""
 
 
 @web.stream_request_body
@@ -25,7 +25,7 @@ class StreamingUploadHandler(AuthenticatedHandler):
 
     tornado calls ``prepare`` with the headers, then ``data_received`` with each part of the body, then the method.
     When ``prepare`` rejects the request, it sends the response at once and replaces the method by ``rejected``, which
-    runs when the body has passed: closing the connection while the client is still sending would hide the response.
+    runs when the body has been read: closing the connection while the client is still sending would hide the response.
     """
 
     body_trait: ClassVar[str] = "figure_bytes"
@@ -55,7 +55,7 @@ class StreamingUploadHandler(AuthenticatedHandler):
             self._prepare_body()
 
     def rejected(self, *args: str, **kwargs: str) -> None:
-        """Finish a rejected request; tornado calls this in place of the method once the body has passed."""
+        """Finish a rejected request; tornado calls this instead of the method once the body has been read."""
         # The response to HEAD has no body.
         self.request.method = self._method
         self._stop_timer()

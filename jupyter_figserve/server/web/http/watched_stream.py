@@ -1,4 +1,4 @@
-"""The event stream of a page that watches one thing, for its owner and for the viewers of a link. Server process."""
+"""The event stream of a page with one target, for its owner and for the viewers of a link. Server process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .handler import FigServeHandler
 async def send_watched_events(handler: FigServeHandler, watchers: Watchers[W], watcher: W) -> None:
     """Respond with the stream of a watcher, which is registered now and removed at the end.
 
-    It holds the watcher but not what it watches, which would be most of the memory of a thousand idle streams.
+    It holds the watcher but not its target, which would be most of the memory of a thousand idle streams.
     """
     await watchers.add(watcher)
     try:

@@ -7,17 +7,19 @@ from urllib.parse import urlencode
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ....errors import InvalidInput, NotFound
+from ....errors import Forbidden, InvalidInput, NotFound
 from ....model.dashboards import DashboardRecord
 from ....model.figures import FigureRecord
 from ....model.keys import PUBLISH, READ_OR_PUBLISH, Scope
-from ....model.links import DASHBOARD, FIGURE, LIVE, Link, Target, find_token, hash_secret, new_token
+from ....model.link_addresses import find_token
+from ....model.links import DASHBOARD, FIGURE, LIVE, Link, Target
 from ....model.live import LiveFigureRecord
 from ....model.queries import DEFAULT_LIMIT
+from ....model.snippets import Snippets
 from ...services.dashboards.resolver import resolve_dashboard
 from ...services.rendering.request import SIZE_FIELDS, get_render_format, parse_size, size_to_query
 from ..http.private_handler import AuthenticatedHandler
-from .json_views import created_link_json, link_json
+from .json_views import address_json, created_link_json, link_json
 from .link_body import CHANGE_FIELDS, LinkParser
 from .link_targets import DashboardTarget, FigureTarget, LinkTarget, LiveFigureTarget
 
@@ -61,6 +63,22 @@ class OwnedLinksHandler(AuthenticatedHandler):
             raise NotFound("There is no such link.")
         return link
 
+    async def open_target(self, record: Record) -> LinkTarget:
+        match record:
+            case FigureRecord():
+                return FigureTarget(record)
+            case DashboardRecord():
+                return DashboardTarget(await resolve_dashboard(self.context.store, self.context.live, record))
+        live = await self.context.live.registry.get_by_id(record.id)
+        assert live is not None, "its record was just found"
+        return LiveFigureTarget(live)
+
+    async def make_snippets(self, link: Link, link_target: LinkTarget, token: str) -> Snippets:
+        """Return the snippets of a link, which show the version that it shows."""
+        if link.version is not None:
+            link_target = FigureTarget(await self.context.store.figures.get(link.target.id, link.version))
+        return link_target.make_snippets(self.base.link(token))
+
     def make_parser(self) -> LinkParser:
         return LinkParser(self.context.config.link_max_seconds, self.context.store.clock())
 
@@ -92,25 +110,14 @@ class TargetLinksHandler(OwnedLinksHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, folder: str, target_id: str) -> None:
-        target, token = Target(_KINDS[folder], target_id), new_token()
-        record = await self.get_owned_record(target)
-        link_target = await self._open_target(record)
+        target = Target(_KINDS[folder], target_id)
+        link_target = await self.open_target(await self.get_owned_record(target))
         link_target.check_allowed(self.context.config)
-        link = self.make_parser().parse_new(self.json_body(link_target.fields), link_target, target, hash_secret(token))
-        if link.version is not None:
-            link_target = FigureTarget(await self.context.store.figures.get(target_id, link.version))
+        link = self.make_parser().parse_new(self.json_body(link_target.fields), link_target, target)
+        link, token = self.context.link_tokens.issue(link)
+        snippets = await self.make_snippets(link, link_target, token)
         await self.context.store.links.add(link)
-        self.write_json(created_link_json(link, link_target.make_snippets(self.base.link(token)), self.base), 201)
-
-    async def _open_target(self, record: Record) -> LinkTarget:
-        match record:
-            case FigureRecord():
-                return FigureTarget(record)
-            case DashboardRecord():
-                return DashboardTarget(await resolve_dashboard(self.context.store, self.context.live, record))
-        live = await self.context.live.registry.get_by_id(record.id)
-        assert live is not None, "its record was just found"
-        return LiveFigureTarget(live)
+        self.write_json(created_link_json(link, snippets, self.base), 201)
 
 
 class LinksHandler(OwnedLinksHandler):
@@ -180,6 +187,31 @@ class LinkHandler(OwnedLinksHandler):
         await self.context.events.wake()
         self.set_status(204)
         self.finish()
+
+
+class LinkUrlHandler(OwnedLinksHandler):
+    """``/api/links/{id}/url``: the address of a link, for its owner to copy again."""
+
+    scopes = {"GET": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def get(self, link_id: str) -> None:
+        link = await self.get_owned_link(link_id)
+        record = await self._find_record(link.target)
+        principal = self.principal
+        # A key with the scope admin may list and revoke the links of others, and not use them.
+        if record is None or record.owner != principal.owner:
+            raise Forbidden("Only the owner of a link can read its address.", code="not_owner")
+        token = self.context.link_tokens.get(link)
+        snippets = await self.make_snippets(link, await self.open_target(record), token)
+        caller = f"key {principal.key.id}" if principal.key else "login"
+        self.log.info(
+            "Audit: the address of link %s was read by %s (%s) from %s.",
+            *(link.id, principal.owner, caller, self.request.remote_ip),
+        )
+        self.set_header("Cache-Control", "no-store")
+        self.write_json({"id": link.id} | address_json(snippets, self.base))
 
 
 class LinkSizesHandler(OwnedLinksHandler):

@@ -11,7 +11,7 @@ from ...services.addresses import LOCAL_NOTE, PublicBase
 
 
 def link_json(link: Link) -> dict[str, Any]:
-    """Return a link without its URL, which only the response to its creation contains."""
+    """Return a link without its URL, which would then stand in lists and caches."""
     is_figure = link.target.kind == FIGURE
     common = {
         "id": link.id,
@@ -32,8 +32,13 @@ def link_json(link: Link) -> dict[str, Any]:
 
 
 def created_link_json(link: Link, snippets: Snippets, base: PublicBase) -> dict[str, Any]:
-    """Return a new link with its URL, which no later response contains."""
-    return link_json(link) | {
+    """Return a new link with its URL."""
+    return link_json(link) | address_json(snippets, base)
+
+
+def address_json(snippets: Snippets, base: PublicBase) -> dict[str, Any]:
+    """Return a link's URL and what embeds it."""
+    return {
         "url": snippets.page,
         "image_url": snippets.image,
         "local_only": base.is_local,

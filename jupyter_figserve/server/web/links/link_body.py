@@ -27,8 +27,8 @@ class LinkParser:
         self._max_age = max_age
         self._now = now
 
-    def parse_new(self, body: Mapping[str, Any], link_target: LinkTarget, target: Target, token_hash: str) -> Link:
-        """Return the link that a request asks for.
+    def parse_new(self, body: Mapping[str, Any], link_target: LinkTarget, target: Target) -> Link:
+        """Return the requested link, without a token.
 
         Raises
         ------
@@ -40,7 +40,7 @@ class LinkParser:
         _check_audience(body, link_target)
         return Link(
             id=new_link_id(),
-            token_hash=token_hash,
+            token_hash="",
             target=target,
             created=self._now,
             expires=self._parse_expires(body.get("expires", DEFAULT_LINK_LIFE), self._now),

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from ....errors import Forbidden, InvalidInput
 from ....model.figures import FigureRecord
 from ....model.parameters import Parameters
+from ....model.query_names import normalize_name
 from ....model.snippets import Snippets, image_url
 from ...services.dashboards.resolver import ResolvedDashboard
 from ...services.live.registry import LiveTarget
@@ -75,7 +76,7 @@ class FigureTarget(LinkTarget):
 class ParameterTarget(LinkTarget):
     """A target whose links lock some parameters and let viewers change others."""
 
-    fields = ("expires", "label", "audience", "lock", "allow")
+    fields = ("expires", "label", "views", "audience", "lock", "allow")
 
     @abstractmethod
     def check_parameters(self, lock: dict[str, Any], allow: list[str]) -> dict[str, Any]:
@@ -85,7 +86,10 @@ class ParameterTarget(LinkTarget):
         lock, allow = body.get("lock") or {}, body.get("allow") or []
         if not isinstance(lock, dict) or not isinstance(allow, list) or not all(isinstance(one, str) for one in allow):
             raise InvalidInput("lock must be an object of values by name, and allow a list of names.")
-        return {"locked": self.check_parameters(lock, allow), "allowed": tuple(dict.fromkeys(allow))}
+        lock = {normalize_name(name): value for name, value in lock.items()}
+        allow = [normalize_name(name) for name in allow]
+        views = _parse_count(body.get("views"), "views")
+        return {"views": views, "locked": self.check_parameters(lock, allow), "allowed": tuple(dict.fromkeys(allow))}
 
 
 @dataclass(frozen=True)

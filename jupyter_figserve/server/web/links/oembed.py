@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from ....errors import FormatNotOffered, NotFound
 from ....model.formats import FORMATS
-from ....model.snippets import Snippets
+from ....model.link_addresses import find_token
 from ...services.links.resolver import LinkNotFound
 from ..http import security_headers
 from ..http.handler import PLOT_FRAME, PublicHandler
@@ -85,7 +84,7 @@ class OEmbedHandler(LinkRequestHandler):
             raise FormatNotOffered("The only format is json.")
         try:
             renderer = await self.open_link(self._find_token())
-            embedding = renderer.describe_embedding(self._fit)
+            embedding = await renderer.describe_embedding(self._fit)
         except LinkNotFound:
             self.count_failure()
             raise
@@ -104,7 +103,7 @@ class OEmbedHandler(LinkRequestHandler):
             "provider_name": "figserve",
             "provider_url": self.base.url,
             "cache_age": cache_age,
-            **({"type": "photo", "url": embedding.photo} if embedding.photo else _rich(snippets)),
+            **({"type": "photo", "url": embedding.photo} if embedding.photo else _rich(embedding)),
             "width": snippets.width,
             "height": snippets.height,
         }
@@ -117,17 +116,12 @@ class OEmbedHandler(LinkRequestHandler):
 
     def _find_token(self) -> str:
         """Return the token in ``url``, of any host: the response contains this server's URLs."""
-        path = _path(self.get_query_argument("url", ""))
-        token = path.rpartition("/f/")[2].removesuffix("/embed").partition(".")[0]
-        return token if "/f/" in path else ""
+        return find_token(self.get_query_argument("url", "")) or ""
 
 
-def _path(url: str) -> str:
-    try:
-        return urlsplit(url).path
-    except ValueError:
-        return ""
-
-
-def _rich(snippets: Snippets) -> dict[str, str]:
-    return {"type": "rich", "html": snippets.iframe}
+def _rich(embedding: Embedding) -> dict[str, Any]:
+    found: dict[str, Any] = {"type": "rich", "html": embedding.snippets.iframe}
+    if embedding.thumbnail is not None:
+        names = ("thumbnail_url", "thumbnail_width", "thumbnail_height")
+        found |= dict(zip(names, embedding.thumbnail, strict=True))
+    return found

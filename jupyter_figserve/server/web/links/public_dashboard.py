@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ....model.formats import get_format
@@ -21,6 +22,7 @@ from .public_figure import PublicFigure
 from .public_live import ParameterGrant, PublicLiveFigure
 from .renderer import Embedding, FitSize, LinkRenderer
 
+_PANEL_NAME = re.compile(r"[0-9]+-[0-9]+")
 _EMBED_SIZE = (1_000, 750)
 """Default size: a dashboard has none of its own."""
 
@@ -40,6 +42,7 @@ class DashboardRenderer(LinkRenderer):
             raise LinkNotFound
 
     async def send_page(self, *, embedded: bool) -> None:
+        await self.use_view()
         state = self._make_state(self.handler.query_values())
         page = build_page(state, self._make_panel_urls(), address=self.address)
         self._write_page(page, embedded=embedded)
@@ -47,11 +50,12 @@ class DashboardRenderer(LinkRenderer):
 
     async def send_json(self) -> None:
         """Send the dashboard without its owner, notebook, session and id."""
+        await self.use_view()
         record, state = self.dashboard.record, self._make_state()
         rows = [[self._panel_json(state, panel) for panel in row] for row in self.dashboard.rows]
         public = {"name": record.name, "title": record.layout.title, "version": record.version}
         self.handler.set_header("Cache-Control", self.cache_control)
-        self.write_public_json(public | {"url": self.url, "rows": rows})
+        self.write_public_json(public | {"url": self.url, "rows": rows}, record.name)
         self.count_view()
 
     async def send_image(self, suffix: str) -> None:
@@ -62,14 +66,26 @@ class DashboardRenderer(LinkRenderer):
             lambda: self.context.live_limiter.count(link_id),
         )
         state = self._make_state()
-        await send_preview(self.handler, state, suffix, costs, cache_control=self.cache_control, is_public=True)
+        await send_preview(
+            self.handler,
+            state,
+            suffix,
+            costs,
+            cache_control=self.cache_control,
+            is_public=True,
+            before_send=self.use_view,
+        )
         self.count_view()
+
+    def has_panel(self, name: str) -> bool:
+        return _PANEL_NAME.fullmatch(name) is not None
 
     async def send_panel(self, name: str, suffix: str) -> None:
         panel = self.dashboard.find(name)
         if panel is not None and panel.target is not None:
             await self._send_live_panel(panel, suffix)
         elif panel is not None and panel.figure is not None and suffix != "json":
+            await self.use_view()
             await self._send_figure_panel(panel, suffix)
         else:
             raise LinkNotFound
@@ -80,7 +96,7 @@ class DashboardRenderer(LinkRenderer):
         watcher = DashboardWatcher(self.link.target.id, self.make_revalidation(), panel_url, version)
         await send_watched_events(self.handler, self.context.dashboards, watcher)
 
-    def describe_embedding(self, fit: FitSize) -> Embedding:
+    async def describe_embedding(self, fit: FitSize) -> Embedding:
         title = self.dashboard.record.layout.title
         return Embedding(Snippets(self.url, self.url, title, title, *fit(*_EMBED_SIZE)))
 
@@ -90,18 +106,20 @@ class DashboardRenderer(LinkRenderer):
         if suffix == "json" and (panel.suffix != "json" or asks_for_record(
             self.handler.query_values(), panel.target, forms
         )):  # fmt: skip
+            await self.use_view()
             self.handler.write_json(self._panel_json(self._make_state(), panel))
             return
         names = panel.parameters.names
         locked = {name: value for name, value in self.link.locked.items() if name in names}
         grant = ParameterGrant({**locked, **panel.spec.values}, [name for name in self.link.allowed if name in names])
-        image = PublicLiveFigure(self.handler, panel.target, grant, self.link.id, self.cache_control_for)
+        link_id, cache_control = self.link.id, self.cache_control_for
+        image = PublicLiveFigure(self.handler, panel.target, grant, link_id, cache_control, self.use_view)
         await image.send_image(suffix)
 
     async def _send_figure_panel(self, panel: ResolvedPanel, suffix: str) -> None:
         assert panel.figure is not None
         row, figure = get_format(suffix), PublicFigure(self.handler, panel.figure, self.link.id, self.cache_control, {})
-        if figure.is_page(row):
+        if figure.is_page(row) and not self.handler.wants_download:
             ancestors = self.frame_ancestors(embedded=True)
             figure.write_page("share/embed.html", f"{self.url}/{panel.name}", ancestors=ancestors, as_html=True)
             return

@@ -18,7 +18,6 @@ from ...services.figures.redraw import explain_fault, render_again
 from ...services.figures.source_faults import find_fault
 from ...services.figures.stored import find_stored
 from ...services.links.resolver import LinkNotFound, ResolvedLink
-from ...services.links.view_counter import is_robot
 from ...services.rendering.request import SIZE_FIELDS
 from ..figures.json_views import figure_json
 from ..http.handler import PublicHandler
@@ -140,7 +139,7 @@ class PublicFigure:
         self._context.render_limiter.count(f"link {self._link_id}")
 
     def _respond(self, row: Format, digest: str, body: bytes | Callable[[], bytes]) -> RepresentationResponse:
-        name = f"{self.record.id}.{row.name}"
+        name = f"{self.record.name}.{row.name}"
         is_stored = not isinstance(body, bytes)
         return RepresentationResponse(row, digest, name, self._cache_control, body, is_public=True, is_stored=is_stored)
 
@@ -165,13 +164,13 @@ class FigureRenderer(LinkRenderer):
 
     async def open(self) -> None:
         record = self.resolved.figure
-        if record is None or not await self.context.view_counter.has_left(self.link, self.handler.request):
+        if record is None:
             raise LinkNotFound
         responses = _responses.setdefault(self.resolved, {})
         self.figure = PublicFigure(self.handler, record, self.link.id, self.cache_control, responses)
 
     async def send_page(self, *, embedded: bool, as_html: bool = False) -> None:
-        await self._use_view_of_page()
+        await self._view_page()
         figure, config = self.figure, self.context.config
         figure.record = await self.context.source_checker.checked(figure.record)
         figure.write_page(
@@ -191,7 +190,7 @@ class FigureRenderer(LinkRenderer):
 
     async def send_json(self) -> None:
         """Send the figure without its owner, notebook, session and id."""
-        await self._use_view_of_page()
+        await self._view_page()
         record = figure_json(self.figure.record, self.handler.base)
         representations = [
             part | {"url": image_url(self.url, get_format_of_mimetype(part["mimetype"]).name)}
@@ -199,39 +198,30 @@ class FigureRenderer(LinkRenderer):
         ]
         self.handler.set_header("Cache-Control", self.cache_control)
         public = {name: record[name] for name in _PUBLIC_FIELDS}
-        self.write_public_json(public | {"url": self.url, "representations": representations})
+        shown = public | {"url": self.url, "representations": representations}
+        self.write_public_json(shown, self.figure.record.name)
 
     async def send_image(self, suffix: str) -> None:
         row = get_format(suffix)
-        if self.figure.is_page(row):
+        if self.figure.is_page(row) and not self.handler.wants_download:
             await self.send_page(embedded=True, as_html=True)
             return
         response = await self.figure.find_image(row)
         if self.link.views is not None and self.handler.sends_full_body(response):
-            await self._use_view()
+            await self.use_view()
         self.handler.send_representation(response)
-        if self.link.views is None:
-            self.count_view()
+        self.count_view()
 
-    def describe_embedding(self, fit: FitSize) -> Embedding:
+    async def describe_embedding(self, fit: FitSize) -> Embedding:
         record, image = self.figure.record, self.figure.image
         if image is None or self.figure.main.format is FORMATS["html"]:
             return Embedding(Snippets(self.url, self.url, record.heading, record.alt, *fit(640, 480)))
         photo, size = image_url(self.url, image.format.name), fit(image.css_width or 640, image.css_height or 480)
         return Embedding(Snippets(self.url, photo, record.heading, record.alt, *size), photo)
 
-    async def _use_view_of_page(self) -> None:
-        if self.link.views is not None:
-            await self._use_view()
-        elif self.handler.request.method == "GET":
-            self.context.view_counter.count(self.link, self.handler.request)
-
-    async def _use_view(self) -> None:
-        """Use up a view, except for a HEAD request or a robot's preview."""
-        if self.handler.request.method == "HEAD" or is_robot(self.handler.request):
-            return
-        if not await self.context.view_counter.use(self.link, self.handler.request):
-            raise LinkNotFound
+    async def _view_page(self) -> None:
+        await self.use_view()
+        self.count_view()
 
     def _make_snippets(self) -> Snippets:
         record, image = self.figure.record, self.figure.image

@@ -5,10 +5,9 @@ A link that is unknown, expired, paused, revoked or used up gets the same respon
 
 from __future__ import annotations
 
-import re
-
 from jupyter_server.auth.decorator import allow_unauthenticated
 
+from ....model.link_addresses import LinkAddress, parse_link_address
 from ....model.links import DASHBOARD, FIGURE, LIVE, is_token
 from ...services.links.resolver import LinkNotFound
 from ..http.handler import PublicHandler
@@ -18,10 +17,6 @@ from .public_live import LiveRenderer
 from .renderer import LinkRenderer
 
 _RENDERERS: dict[str, type[LinkRenderer]] = {FIGURE: FigureRenderer, LIVE: LiveRenderer, DASHBOARD: DashboardRenderer}
-_ADDRESS = re.compile(
-    r"(?P<token>[A-Za-z0-9_-]+)"
-    r"(?:\.(?P<suffix>[a-z]{2,5})|/(?P<part>embed|events)|/(?P<panel>[0-9]+-[0-9]+)\.(?P<panel_suffix>[a-z]{2,5}))?"
-)
 
 
 class LinkRequestHandler(PublicHandler):
@@ -40,6 +35,7 @@ class LinkRequestHandler(PublicHandler):
         resolved = await self.context.links.find(token)
         self.link_id = resolved.link.id
         renderer = _RENDERERS[resolved.link.target.kind](self, resolved, token)
+        await renderer.check_views()
         await renderer.open()
         return renderer
 
@@ -49,8 +45,8 @@ class LinkRequestHandler(PublicHandler):
 
 
 class PublicLinkHandler(LinkRequestHandler):
-    """``/f/{token}``, ``/f/{token}.{ext}``, ``/f/{token}/embed``; of dashboards ``/f/{token}/{panel}.{ext}`` and
-    ``/f/{token}/events`` too. One handler, so that all failures look the same."""
+    """``/f/{token}``, ``/f/{token}.{ext}``, ``/f/{token}/embed``, ``/f/{token}/{name}.{ext}`` with the name of a
+    dashboard's panel or any other, and ``/f/{token}/events``. One handler, so that all failures look the same."""
 
     is_page = True
     redacted_path = "/f/[secret]"
@@ -59,12 +55,14 @@ class PublicLinkHandler(LinkRequestHandler):
         """No default headers: each response sets the complete table."""
 
     @allow_unauthenticated
-    async def get(self, address: str) -> None:
-        match = _ADDRESS.fullmatch(address)
+    async def get(self, path: str) -> None:
+        address = parse_link_address(path)
         try:
-            renderer = await self.open_link(match["token"] if match else "")
-            assert match is not None
-            await _dispatch(renderer, match)
+            renderer = await self.open_link(address.token if address else "")
+            assert address is not None
+            if address.query:
+                self.add_query(address.query)
+            await _dispatch(renderer, address)
         except LinkNotFound:
             self.count_failure()
             raise
@@ -72,19 +70,19 @@ class PublicLinkHandler(LinkRequestHandler):
     head = get
 
 
-async def _dispatch(renderer: LinkRenderer, address: re.Match[str]) -> None:
-    if address["panel"] is not None:
-        await renderer.send_panel(address["panel"], address["panel_suffix"])
-    elif address["part"] == "events":
+async def _dispatch(renderer: LinkRenderer, address: LinkAddress) -> None:
+    if address.name is not None and address.suffix is not None and renderer.has_panel(address.name):
+        await renderer.send_panel(address.name, address.suffix)
+    elif address.part == "events":
         await renderer.send_events()
-    elif address["part"] == "embed":
+    elif address.part == "embed":
         await renderer.send_page(embedded=True)
-    elif address["suffix"] is None:
+    elif address.suffix is None:
         await _answer_without_suffix(renderer)
-    elif address["suffix"] == "json":
+    elif address.suffix == "json":
         await renderer.send_json()
     else:
-        await renderer.send_image(address["suffix"])
+        await renderer.send_image(address.suffix)
 
 
 async def _answer_without_suffix(renderer: LinkRenderer) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,17 +10,24 @@ from ....errors import Conflict, FigServeError, InvalidInput, OutputInvalid
 from ....model.formats import get_live_format
 from ....model.live import LiveDeclaration, LiveRequest
 from ....model.parameters import SIZES, Parameters
+from ....model.snippets import Snippets
 from ...services.auth.redaction import redact_message
 from ...services.callers import stranger
 from ...services.links.resolver import LinkNotFound
 from ...services.live.registry import LiveTarget
+from ...services.live.result import LiveResult
 from ...services.live.watchers import LiveWatcher
 from ..http.handler import PublicHandler
 from ..http.watched_stream import send_watched_events
 from ..live.page import make_live_page
-from ..live.request import FORMAT_PARAMETER, asks_for_frame, asks_for_record, is_about_record, parse_device_pixel_ratio
+from ..live.request import LAST_PARAMETER, asks_for_frame, asks_for_record, is_about_record, parse_device_pixel_ratio
 from ..live.responder import LiveResponder
-from .renderer import LinkRenderer
+from .renderer import Embedding, FitSize, LinkRenderer
+
+_EMBED_SIZE = (640, 480)
+"""Size of a figure that was never drawn."""
+_CONTROLS_HEIGHT = 160
+"""Space for the controls above the image."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,8 @@ class PublicLiveFigure:
         Id of the link, whose calls are limited and which frames are bound to.
     cache_control_for
         Returns the header for an image that does not change for this number of seconds.
+    use_view
+        Called before an image is sent.
     """
 
     handler: PublicHandler
@@ -52,6 +61,7 @@ class PublicLiveFigure:
     grant: ParameterGrant
     link_id: str
     cache_control_for: Callable[[int], str]
+    use_view: Callable[[], Awaitable[None]]
 
     async def send_image(self, suffix: str) -> None:
         """Send the image that the query requests, or the URL of a frame with it.
@@ -70,21 +80,32 @@ class PublicLiveFigure:
         query, widths = handler.query_values(), context.link_sizes.widths
         request = parse_public_request(self.grant, target.declaration, query, row.name, widths)
         is_framed, responder = asks_for_frame(query, row), LiveResponder(handler, target, row)
-        known = [] if is_framed else handler.known_etags()
-        rendering = context.live.render(
-            target, request, known_etags=known, before_call=self._count_call, caller=stranger(self.link_id)
-        )
-        try:
-            result = await handler.run_until_disconnect(rendering)
-        except OutputInvalid as error:
-            # Without the traceback and output, which only the owner may read.
-            message = f"The function of this live figure failed: {redact_message(error.message)}"
-            raise OutputInvalid(message, code=error.code) from error
+        result = await context.live.find_last(target, request) if LAST_PARAMETER in query else None
+        if result is None:
+            result = await self._render(request, known_etags=[] if is_framed else handler.known_etags())
+        if result.image is not None:
+            await self.use_view()
         if is_framed:
             responder.send_frame(result, self.link_id)
             return
         cache_control = self.cache_control_for(0 if result.stale else int(target.declaration.cache))
         responder.send_image(result, cache_control=cache_control, is_public=True)
+
+    async def _render(self, request: LiveRequest, known_etags: Sequence[str]) -> LiveResult:
+        live = self.handler.context.live
+        rendering = live.render(
+            self.target,
+            request,
+            known_etags=known_etags,
+            before_call=self._count_call,
+            caller=stranger(self.link_id),
+        )
+        try:
+            return await self.handler.run_until_disconnect(rendering)
+        except OutputInvalid as error:
+            # Without the traceback and output, which only the owner may read.
+            message = f"The function of this live figure failed: {redact_message(error.message)}"
+            raise OutputInvalid(message, code=error.code) from error
 
     def _count_call(self) -> None:
         self.handler.context.live_limiter.count(self.link_id)
@@ -130,6 +151,15 @@ def parse_public_request(
     return LiveRequest(values, format, width, device_pixel_ratio=1 if width else parse_device_pixel_ratio(query))
 
 
+@dataclass(frozen=True)
+class Preview:
+    """The last good image of a live figure, for programs that show a preview of its link."""
+
+    url: str
+    width: int
+    height: int
+
+
 class LiveRenderer(LinkRenderer):
     """Renders links to live figures."""
 
@@ -143,20 +173,19 @@ class LiveRenderer(LinkRenderer):
         self.target, self.grant = target, ParameterGrant(self.link.locked, self.link.allowed)
 
     async def send_page(self, *, embedded: bool) -> None:
+        await self.use_view()
         handler, live, target, locked = self.handler, self.context.live, self.target, self.grant.locked
-        given = handler.query_values()
-        query = {name: texts for name, texts in given.items() if not name.startswith("_") or name == FORMAT_PARAMETER}
         movable = self.grant.movable(target.declaration.parameters)
         page = await make_live_page(
             live,
             target,
             movable,
-            query,
+            handler.query_values(),
             address=self.address,
             min_refresh=self.context.config.min_refresh_seconds,
             locked=locked,
         )
-        handler.set_status(400 if page.error else 200)
+        handler.set_status(page.status)
         handler.set_header("Cache-Control", self.cache_control_for(0))
         handler.write_page(
             "share/live.html",
@@ -167,6 +196,8 @@ class LiveRenderer(LinkRenderer):
             link=self.link,
             embedded=embedded,
             events=f"{self.address}/events",
+            url=self.url,
+            preview=await self._find_preview(page.arguments),
         )
         self.count_view()
 
@@ -179,7 +210,7 @@ class LiveRenderer(LinkRenderer):
         return self.context.live.forms.has_one_form(self.target)
 
     async def send_json(self) -> None:
-        """Send the data that the function returns, else what everybody may know of the live figure."""
+        """Send the data that the function returns, else the public metadata of the live figure."""
         forms = self.context.live.forms
         if not asks_for_record(self.handler.query_values(), self.target, forms):
             try:
@@ -188,13 +219,14 @@ class LiveRenderer(LinkRenderer):
             except FigServeError as error:
                 if not is_about_record("json", error, self.target, forms):
                     raise
+        await self.use_view()
         movable = self.grant.movable(self.target.declaration.parameters)
         public = {"name": self.target.record.name, "schema": movable.schema(), "url": self.url}
-        self.write_public_json(public | {"form": forms.find(self.target)})
+        self.write_public_json(public | {"form": forms.find(self.target)}, self.target.record.name)
         self.count_view()
 
     async def send_events(self) -> None:
-        """Send what the page follows: the figure's changes, and the progress of calls that this link allows."""
+        """Send the events of the page: the figure's changes, and the progress of calls that this link allows."""
         locked, allowed = self.grant.locked, self.grant.allowed
         fixed = {
             item.name: locked.get(item.name, item.default)
@@ -206,6 +238,32 @@ class LiveRenderer(LinkRenderer):
         await send_watched_events(self.handler, self.context.live.watchers, watcher)
 
     async def send_image(self, suffix: str) -> None:
-        image = PublicLiveFigure(self.handler, self.target, self.grant, self.link.id, self.cache_control_for)
+        link_id, cache_control = self.link.id, self.cache_control_for
+        image = PublicLiveFigure(self.handler, self.target, self.grant, link_id, cache_control, self.use_view)
         await image.send_image(suffix)
         self.count_view()
+
+    async def describe_embedding(self, fit: FitSize) -> Embedding:
+        declaration, preview = self.target.declaration, await self._find_preview({})
+        alt = declaration.description or declaration.heading
+        width, height = (preview.width, preview.height) if preview else _EMBED_SIZE
+        size = fit(width, height + _CONTROLS_HEIGHT * bool(self.grant.allowed))
+        snippets = Snippets(self.url, preview.url if preview else self.url, declaration.heading, alt, *size)
+        # An address that the site keeps must show no more than the link does now.
+        thumbnail = (preview.url, preview.width, preview.height) if preview and self.link.is_cacheable else None
+        return Embedding(snippets, thumbnail=thumbnail)
+
+    async def _find_preview(self, moved: Mapping[str, Any] | None) -> Preview | None:
+        """Return the last good image for these values of the controls, which needs no call; None without one."""
+        parameters = self.target.declaration.parameters
+        try:
+            values = parameters.complete({**parameters.check(self.grant.locked), **(moved or {})})
+        except InvalidInput:
+            return None
+        last = await self.context.live.find_last(self.target, LiveRequest(values, "png"))
+        if last is None or last.image is None or None in last.image.size:
+            return None
+        width, height = last.image.size
+        query = self.grant.movable(parameters).query(values)
+        url = f"{self.url}.png?" + "&".join(part for part in (query, f"{LAST_PARAMETER}=1") if part)
+        return Preview(url, width or 0, height or 0)

@@ -10,6 +10,7 @@ from typing import Any
 from ....errors import NotFound
 from ....model.snippets import Snippets
 from ...services.links.resolver import LinkNotFound, ResolvedLink
+from ...services.links.view_counter import is_robot
 from ..http import security_headers
 from ..http.handler import PublicHandler
 
@@ -27,10 +28,13 @@ class Embedding:
         URL of the image; None for a target that is embedded in a frame.
     snippets
         Snippets, with the size of the embedding.
+    thumbnail
+        Image that stands for a frame: its URL, width and height; None without one.
     """
 
     snippets: Snippets
     photo: str | None = None
+    thumbnail: tuple[str, int, int] | None = None
 
 
 class LinkRenderer(ABC):
@@ -49,6 +53,11 @@ class LinkRenderer(ABC):
         self.address = f"{handler.relative_root}/f/{token}"
         """The URL relative to the requested page."""
         self._token = token
+
+    async def check_views(self) -> None:
+        """Raise ``LinkNotFound`` when the views of the link are used up and this client used none recently."""
+        if not await self.context.view_counter.has_left(self.link, self.handler.request):
+            raise LinkNotFound
 
     @abstractmethod
     async def open(self) -> None:
@@ -79,14 +88,18 @@ class LinkRenderer(ABC):
 
     @property
     def is_complete(self) -> bool:
-        """Whether there are no other formats but JSON."""
+        """Whether JSON is the only other format."""
         return False
 
-    def write_public_json(self, data: dict[str, Any]) -> None:
-        """Finish with JSON that any site may read, like the image."""
+    def write_public_json(self, data: dict[str, Any], name: str) -> None:
+        """Finish with JSON that any site may read, as with images; ``name`` is that of the target."""
         self.handler.set_header("Access-Control-Allow-Origin", "*")
         self.handler.set_header("Cross-Origin-Resource-Policy", "cross-origin")
-        self.handler.write_json(data)
+        self.handler.write_json(data, filename=f"{name}.json")
+
+    def has_panel(self, name: str) -> bool:
+        """Whether this part of an address names a panel; for people, the image may have any other name."""
+        return False
 
     async def send_panel(self, name: str, suffix: str) -> None:
         """Send one panel of a dashboard in a format."""
@@ -97,7 +110,7 @@ class LinkRenderer(ABC):
         raise LinkNotFound
 
     def make_revalidation(self) -> Callable[[], Awaitable[bool]]:
-        """Return a function that tells whether the link still opens; an idle stream holds no more than that."""
+        """Return a function that checks whether the link is still open; an idle stream holds nothing else."""
         links, token, link_id = self.context.links, self._token, self.link.id
 
         async def is_authorized() -> bool:
@@ -108,9 +121,9 @@ class LinkRenderer(ABC):
 
         return is_authorized
 
-    def describe_embedding(self, fit: FitSize) -> Embedding:
+    @abstractmethod
+    async def describe_embedding(self, fit: FitSize) -> Embedding:
         """Return the content of an oEmbed response."""
-        raise LinkNotFound
 
     @property
     def cache_seconds(self) -> int:
@@ -134,7 +147,21 @@ class LinkRenderer(ABC):
             return security_headers.NONE
         return security_headers.frame_ancestors(self.context.config.embed_origins)
 
+    async def use_view(self) -> None:
+        """Use up a view of a link with a limit, before the response; not for a HEAD request or a robot's preview.
+
+        Raises
+        ------
+        LinkNotFound
+            When none is left.
+        """
+        request = self.handler.request
+        if self.link.views is None or request.method == "HEAD" or is_robot(request):
+            return
+        if not await self.context.view_counter.use(self.link, request):
+            raise LinkNotFound
+
     def count_view(self) -> None:
         """Count a successful request for a link without a limit of views."""
-        if self.handler.request.method == "GET" and self.handler.get_status() == 200:
+        if self.link.views is None and self.handler.request.method == "GET" and self.handler.get_status() == 200:
             self.context.view_counter.count(self.link, self.handler.request)

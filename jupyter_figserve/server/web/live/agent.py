@@ -1,31 +1,37 @@
-"""WebSocket of a kernel's agent: the kernel sends what it offers, the server sends calls. Server process.
+"""WebSocket of a kernel's agent: the kernel declares its live figures, the server sends calls. Server process.
 
-Only a kernel's own key opens it: no browser, no login, no other key. A frame from the kernel is the length of the head
-in four bytes (big-endian), the head as JSON, and a body.
+Only a kernel's own key opens it: no browser, no login, no other key. All live figures of the kernel share the
+connection, so a frame that is not valid fails only the call under way, and one that is too large only its own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from typing import Any
+from urllib.parse import quote
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
-from tornado.ioloop import PeriodicCallback
+from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from ....errors import Forbidden, InvalidInput
+from ....errors import Forbidden, InvalidInput, OutputInvalid, TooLarge
 from ....model.keys import PUBLISH
 from ....model.live import LiveDeclaration
 from ...services.live.agent_backend import AgentBackend
+from ...services.live.agent_frames import MAX_HEAD_BYTES, parse_frame
 from ...services.live.backend import KernelUnavailable
 from ..http.private_handler import AuthenticatedHandler
 
 logger = logging.getLogger("jupyter_figserve")
 PROTOCOL = 1
 _MAX_LIVE_FIGURES = 1_000
-_MAX_HEAD_BYTES = 2**20
+_MAX_CALL_BYTES = 2**20
+_MARGIN_BYTES = 16 * 2**20
+"""By how much twice ``live_bytes`` a frame may be larger before tornado closes the connection."""
+_MIN_ASK_SECONDS, _MAX_ASK_SECONDS = 1.0, 60.0
 _PING_SECONDS = 30.0
 _KEY_CHECK_MILLISECONDS = 15_000
 
@@ -35,10 +41,14 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
 
     scopes = {"GET": PUBLISH}
     _backend: AgentBackend | None = None
+    _ask_seconds = _MIN_ASK_SECONDS
+    _asking: object | None = None
+    _has_warned = False
 
     @property
     def max_message_size(self) -> int:
-        return self.context.config.live_bytes + _MAX_HEAD_BYTES
+        """Size up to which a frame is received; the kernel knows the limit, and a call beyond it is answered 413."""
+        return 2 * self.context.config.live_bytes + MAX_HEAD_BYTES + _MARGIN_BYTES
 
     @property
     def ping_interval(self) -> float:
@@ -60,26 +70,32 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
         await WebSocketHandler.get(self, *args, **kwargs)
 
     def open(self, *_args: str, **_kwargs: str) -> None:
-        self._backend = AgentBackend(self._send, self.context.config.live_bytes)
+        self._backend = AgentBackend(self._send, self.context.config.live_bytes, self.close)
         self._key_check = PeriodicCallback(self._check_key, _KEY_CHECK_MILLISECONDS)
         self._key_check.start()
 
     async def on_message(self, message: str | bytes) -> None:
         """Handle one frame; tornado reads the next when this returns."""
         try:
-            head, body = _parse_frame(message)
+            head, body = parse_frame(message)
             if head.get("op") == "hello":
                 await self._on_hello(head)
             elif head.get("op") in ("answer", "progress") and self._backend is not None:
                 self._backend.receive(head, body)
         except InvalidInput as error:
-            logger.warning("The agent of kernel %s: %s", self.principal.kernel, error.message)
-            self.close(1008, error.message[:100])
+            # Once: a kernel may send any number of them.
+            level = logging.DEBUG if self._has_warned else logging.WARNING
+            self._has_warned = True
+            logger.log(level, "A frame of the agent of kernel %s is ignored: %s", self.principal.kernel, error.message)
+            if self._backend is not None:
+                self._backend.fail_calls(OutputInvalid(f"The kernel's answer cannot be read. {error.message}"))
 
     def on_close(self) -> None:
         if self._backend is None:
             return
         self._key_check.stop()
+        if self._asking is not None:
+            IOLoop.current().remove_timeout(self._asking)
         self._backend.close()
         assert self.principal.kernel is not None
         self.context.live.unregister(self.principal.kernel, self._backend)
@@ -91,32 +107,65 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
         ------
         KernelUnavailable
             When the connection is closed.
+        TooLarge
+            When it is a call that the kernel would not receive.
         """
+        text = json.dumps(message)
+        if message["op"] == "call" and len(text) > _MAX_CALL_BYTES:
+            raise TooLarge(
+                f"The parameters have {len(text):,} bytes; a live figure is called with at most {_MAX_CALL_BYTES:,}."
+            )
         try:
-            self.write_message(json.dumps(message)).add_done_callback(_ignore_failure)
+            self.write_message(text).add_done_callback(_ignore_failure)
         except WebSocketClosedError as error:
             raise KernelUnavailable from error
 
     async def _on_hello(self, head: dict[str, Any]) -> None:
-        rows = head.get("live")
-        if head.get("protocol") != PROTOCOL or not isinstance(rows, list) or len(rows) > _MAX_LIVE_FIGURES:
-            raise InvalidInput("The hello is not valid: kernel and server have different versions of figserve.")
-        declarations = [LiveDeclaration.from_json(row) for row in rows]
+        """Register what the kernel offers; ask it to announce that again later if it cannot be stored now.
+
+        When the declarations are not valid, those before them stay, and the kernel is told why.
+        """
         kernel, backend = self.principal.kernel, self._backend
         assert backend is not None
         assert kernel is not None
-        records = await self.context.live.registry.register(self.principal.owner, kernel, backend, declarations)
+        try:
+            declarations = _parse_hello(head)
+            records = await self.context.live.registry.register(self.principal.owner, kernel, backend, declarations)
+        except KernelUnavailable:
+            # The kernel has a newer connection.
+            self.close()
+            return
+        except InvalidInput as error:
+            self._send_if_open({"op": "refused", "announcement": head.get("announcement"), "reason": error.message})
+            return
+        except Exception:
+            logger.exception("The live figures of kernel %s cannot be registered.", kernel)
+            self._ask_to_announce_later()
+            return
+        self._ask_seconds = _MIN_ASK_SECONDS
         url = self.base.url
         addresses = {
             record.name: {
                 "id": record.id,
-                "url": f"{url}/live/{kernel}/{record.name}",
+                "url": f"{url}/live/{kernel}/{quote(record.name)}",
                 "lasting_url": f"{url}/live/f/{record.id}",
             }
             for record in records
         }
+        self._send_if_open({"op": "welcome", "announcement": head.get("announcement"), "live": addresses})
+
+    def _send_if_open(self, message: dict[str, Any]) -> None:
         if self.ws_connection is not None:
-            self._send({"op": "welcome", "announcement": head.get("announcement"), "live": addresses})
+            with contextlib.suppress(KernelUnavailable):
+                self._send(message)
+
+    def _ask_to_announce_later(self) -> None:
+        """Ask the kernel to say hello again, after a delay that doubles each time."""
+        loop = IOLoop.current()
+        if self._asking is not None:
+            loop.remove_timeout(self._asking)
+        self._asking = loop.call_later(self._ask_seconds, self._send_if_open, {"op": "announce"})
+        self._ask_seconds = min(2 * self._ask_seconds, _MAX_ASK_SECONDS)
 
     async def _check_key(self) -> None:
         """Close the connection when its key has been revoked."""
@@ -124,26 +173,11 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
             self.close(1008, "The key was revoked.")
 
 
-def _parse_frame(message: str | bytes) -> tuple[dict[str, Any], bytes]:
-    """Split a frame into head and body.
-
-    Raises
-    ------
-    InvalidInput
-        When it is not a valid frame.
-    """
-    if isinstance(message, str) or len(message) < 4:
-        raise InvalidInput("The frame is not binary, or too short.")
-    end = 4 + int.from_bytes(message[:4], "big")
-    if end > min(len(message), 4 + _MAX_HEAD_BYTES):
-        raise InvalidInput("The frame's head is too long.")
-    try:
-        head = json.loads(message[4:end])
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput("The frame's head is not JSON.") from error
-    if not isinstance(head, dict):
-        raise InvalidInput("The frame's head is not a JSON object.")
-    return head, message[end:]
+def _parse_hello(head: dict[str, Any]) -> list[LiveDeclaration]:
+    rows = head.get("live")
+    if head.get("protocol") != PROTOCOL or not isinstance(rows, list) or len(rows) > _MAX_LIVE_FIGURES:
+        raise InvalidInput("The hello is not valid: kernel and server have different versions of figserve.")
+    return [LiveDeclaration.from_json(row) for row in rows]
 
 
 def _ignore_failure(future: Any) -> None:

@@ -87,14 +87,16 @@ class LivePage:
         Canonical query of the image; None when the query of the page is invalid.
     error
         Error message for the query of the page, or "".
+    notice
+        Message about names in the query that no parameter has, which the image does without, or "".
     is_paused
         Whether the user must first allow the function to run, because another site linked here.
     form
-        What the function returned last, see ``services.live.forms``; None when that is not known.
+        Form of the function's last result, see ``services.live.forms``; None when unknown.
     format
-        Image format that the page was asked to use; None for the form's own.
+        Image format that the query of the page selects; None for the form's own.
     refresh
-        Seconds after which the page asks for a new image by itself; None for never.
+        Seconds after which the page refreshes its image; None for never.
     is_offline
         Whether nothing can call the function, so that the image is the last one.
     arguments
@@ -107,6 +109,7 @@ class LivePage:
     query: str | None
     controls: Sequence[FormControl]
     error: str = ""
+    notice: str = ""
     is_paused: bool = False
     form: str | None = None
     arguments: Mapping[str, Any] | None = None
@@ -117,8 +120,13 @@ class LivePage:
 
     @property
     def suffix(self) -> str:
-        """Suffix of what the page shows."""
+        """Suffix of the result that the page shows."""
         return shown_suffix(self.form, self.format)
+
+    @property
+    def status(self) -> int:
+        """HTTP status of the page."""
+        return 400 if self.error or self.notice else 200
 
     def image(self, suffix: str | None = None) -> str:
         return f"{self.address}.{suffix or self.suffix}" + (f"?{self.query}" if self.query else "")
@@ -149,17 +157,19 @@ def build_page(
 ) -> LivePage:
     """Return the page of ``target`` with a control for each of ``parameters``, set as in ``query``."""
     sizes = {name: values for name, values in query.items() if name in target.declaration.sizes}
-    given = {name: values for name, values in query.items() if name not in sizes}
+    unknown = parameters.unknown(name for name in query if name not in sizes)
+    notice = parameters.describe_unknown(unknown)
+    given = {name: values for name, values in query.items() if name in parameters.names}
     try:
         values = parameters.parse(given)
     except InvalidInput as error:
-        is_first = error.code == "parameter_missing" and not any(name in parameters.names for name in given)
+        is_first = error.code == "parameter_missing" and not given
         controls = [_control(item, given.get(item.name)) for item in parameters.items]
-        return LivePage(address, None, controls, "" if is_first else error.message, is_paused)
+        return LivePage(address, None, controls, "" if is_first else error.message, notice, is_paused)
     controls = [_control(item, None, values[item.name]) for item in parameters.items]
     parts = [parameters.query(values), *(f"{name}={texts[-1]}" for name, texts in sizes.items() if texts[-1].isdigit())]
     canonical = "&".join(part for part in parts if part)
-    return LivePage(address, canonical, controls, "", is_paused, arguments=None if sizes else values)
+    return LivePage(address, canonical, controls, "", notice, is_paused, arguments=None if sizes else values)
 
 
 def is_raster(suffix: str) -> bool:

@@ -16,6 +16,7 @@ from ....errors import CodeFailed, FigServeError, Forbidden, InvalidInput, NotFo
 from ....model.formats import get_live_format
 from ....model.keys import PUBLISH, READ
 from ....model.links import LIVE, Target
+from ....model.texts import to_nfc
 from ...services.auth.credentials import Principal
 from ...services.live.freezing import freeze
 from ...services.live.registry import LiveTarget
@@ -43,6 +44,7 @@ class LiveHandler(AuthenticatedHandler):
         NotFound
             When there is none, or it is another owner's.
         """
+        name = to_nfc(name)
         target = await self.context.live.find(session_id, name)
         if target is None:
             kernel = (await self.context.plots.get_session(session_id)).id
@@ -54,7 +56,7 @@ class LiveHandler(AuthenticatedHandler):
         return target
 
     async def get_owned_by_id(self, live_id: str) -> LiveTarget:
-        """Return the caller's live figure by its lasting id.
+        """Return the caller's live figure by its permanent id.
 
         Raises
         ------
@@ -73,7 +75,7 @@ class LiveHandler(AuthenticatedHandler):
         return live_figure_json(target, self.base, is_busy=is_busy, is_detached=is_detached, form=form)
 
     def error_details(self, error: object) -> dict[str, Any]:
-        """Give the function's owner all details of its failure."""
+        """Return all details of a failure, for the function's owner."""
         if not isinstance(error, CodeFailed):
             return {}
         return {name: getattr(error, name) for name in ("kind", "line", "traceback", "output")}
@@ -85,7 +87,7 @@ class LiveHandler(AuthenticatedHandler):
     async def send(self, target: LiveTarget, suffix: str) -> None:
         row, query = get_live_format(suffix), self.read_query()
         if suffix == "json" and asks_for_record(query, target, self.context.live.forms):
-            self.write_json(await self.describe(target))
+            self.write_json(await self.describe(target), filename=f"{target.record.name}.json")
             return
         request = parse_live_request(query, target.declaration, target.declaration.parameters, row)
         is_framed, responder = asks_for_frame(query, row), LiveResponder(self, target, row)
@@ -114,7 +116,7 @@ class LiveHandler(AuthenticatedHandler):
         Raises
         ------
         Forbidden
-            Another site's page, or somebody who may only read, would run the function.
+            A page of another site, or a principal that may only read, would run the function.
         """
         self.set_header("Vary", "Accept")
         forms = self.context.live.forms
@@ -138,7 +140,7 @@ class LiveHandler(AuthenticatedHandler):
             is_paused=self.is_cross_site,
             min_refresh=self.context.config.min_refresh_seconds,
         )
-        self.set_status(400 if page.error else 200)
+        self.set_status(page.status)
         self.set_xsrf_cookie()
         self.write_page(
             "live/live.html",
@@ -183,7 +185,7 @@ class LastingBytesHandler(LiveRenderHandler):
     head = get
 
     async def _prefer_detached(self, target: LiveTarget) -> LiveTarget:
-        """Use the detached function where the query names its revision, which leaves the kernel free."""
+        """Use the detached function if the query names its revision, so that the kernel stays free."""
         revision = self.get_query_argument("_detached", None)
         detached = await self.context.detached.find_target(target.record) if revision else None
         return detached if detached is not None and detached.declaration.revision == revision else target

@@ -12,7 +12,7 @@ from ...services.live.registry import LiveTarget
 def live_figure_json(
     target: LiveTarget, base: PublicBase, *, is_busy: bool, is_detached: bool, form: str | None
 ) -> dict[str, Any]:
-    """Return a live figure with the schema of its parameters; without a kernel, its URL is the lasting one."""
+    """Return a live figure with the schema of its parameters; without a kernel, its URL is the permanent one."""
     record, lasting = target.record, f"{base.url}/live/f/{target.record.id}"
     url = f"{base.url}/live/{target.kernel}/{quote(record.name)}" if target.kernel else lasting
     return {

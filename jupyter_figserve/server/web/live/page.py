@@ -57,5 +57,5 @@ def find_page_format(query: Mapping[str, Sequence[str]]) -> str | None:
 
 
 def find_refresh(declaration: LiveDeclaration, min_refresh: float) -> float | None:
-    """Return the seconds after which a page asks for a new image by itself; None for never."""
+    """Return the seconds after which a page refreshes its image; None for never."""
     return None if declaration.refresh is None else max(declaration.refresh, min_refresh)

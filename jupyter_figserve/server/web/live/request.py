@@ -12,11 +12,13 @@ from ...services.live.forms import LiveForms
 from ...services.live.registry import LiveTarget
 
 FRAME_PARAMETER = "_frame"
-"""Asks for the URL of a frame that shows a live figure's HTML."""
+"""Query parameter that requests the URL of a frame with a live figure's HTML."""
 RATIO_PARAMETER = "_density"
 """The device pixel ratio that an image is for."""
 FORMAT_PARAMETER = "_format"
 """The format in which a page shows a live figure."""
+LAST_PARAMETER = "_last"
+"""Asks for the last good image, which needs no call, where there is one."""
 _MAX_SIZES = {"width": 10_000, "height": 10_000, "dpi": 1_200}
 
 
@@ -39,7 +41,7 @@ def parse_live_request(
 
 
 def parse_device_pixel_ratio(query: Mapping[str, list[str]]) -> int:
-    """Return the device pixel ratio that a query asks for, 1 by default.
+    """Return the device pixel ratio that a query requests, 1 by default.
 
     Raises
     ------
@@ -54,7 +56,7 @@ def parse_device_pixel_ratio(query: Mapping[str, list[str]]) -> int:
 
 
 def asks_for_frame(query: Mapping[str, list[str]], row: Format) -> bool:
-    """Whether a query asks for a frame's URL instead of the image.
+    """Whether a query requests a frame's URL instead of the image.
 
     Raises
     ------
@@ -64,14 +66,14 @@ def asks_for_frame(query: Mapping[str, list[str]], row: Format) -> bool:
     if FRAME_PARAMETER not in query:
         return False
     if row is not FORMATS["html"]:
-        raise UnsupportedType(f"Only HTML is shown in a frame; ask for .html with {FRAME_PARAMETER}.")
+        raise UnsupportedType(f"Only HTML is shown in a frame; request .html with {FRAME_PARAMETER}.")
     return True
 
 
 def asks_for_record(query: Mapping[str, list[str]], target: LiveTarget, forms: LiveForms) -> bool:
     """Whether ``.json`` means the record of a live figure, rather than the data that its function returns.
 
-    Of a function that was not called yet, an address without the parameters that it requires means the record.
+    For a function that has not been called yet, an address without the required parameters means the record.
     """
     if RECORD_PARAMETER in query or forms.gives_data(target) is False:
         return True
@@ -83,7 +85,7 @@ def asks_for_record(query: Mapping[str, list[str]], target: LiveTarget, forms: L
 def is_about_record(suffix: str, error: FigServeError, target: LiveTarget, forms: LiveForms) -> bool:
     """Whether the failure of a call for ``.json`` shows that the record is meant.
 
-    It does where the function turns out to return no data, and where nothing is known because nothing can call it.
+    It does if the function turns out to return no data, or if it is unknown because nothing can call it.
     """
     gives_data = forms.gives_data(target)
     return suffix == "json" and (gives_data is False or (gives_data is None and isinstance(error, Unavailable)))

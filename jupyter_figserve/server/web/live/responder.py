@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from ....model.formats import Format
 from ...services.live.image_cache import CachedImage
 from ...services.live.registry import LiveTarget
@@ -27,7 +25,7 @@ class LiveResponder:
         image = result.image
         if image is not None and image.device_pixel_ratio != 1:
             self._handler.set_header("Content-DPR", str(image.device_pixel_ratio))
-        filename = quote(f"{self._target.record.name}.{self._row.name}", safe="")
+        filename = f"{self._target.record.name}.{self._row.name}"
         if image is not None and not image.is_good:
             self._send_with_status(image, filename, is_public=is_public)
             return
@@ -47,6 +45,7 @@ class LiveResponder:
         )
         omitted = ("ETag", "Accept-Ranges")
         self._handler.replace_headers({name: v for name, v in response.headers.items() if name not in omitted})
+        self._handler.name_download(filename)
         self._handler.set_status(image.status)
         self._handler.finish(image.payload.data)
 
@@ -56,7 +55,7 @@ class LiveResponder:
         Parameters
         ----------
         link_id
-            The link that the request came by, which must stay open; None for the owner.
+            The link of the request, which must stay open; None for the owner.
         """
         assert result.image is not None, "a request for a frame knows no ETags"
         self._set_cache_headers(result)
@@ -75,7 +74,7 @@ class LiveResponder:
     def _set_cache_headers(self, result: LiveResult) -> None:
         self._handler.set_header("Cache-Status", result.cache_status)
         if result.stale is not None:
-            # Tells the page's script about an image that the page itself has loaded.
+            # Informs the page's script about an image that the page itself has loaded.
             self._handler.add_header("Server-Timing", "stale")
-        if result.age:
+        if result.age or result.stale is not None:
             self._handler.set_header("Age", str(result.age))

@@ -57,7 +57,7 @@ class LiveSourceHandler(StreamingUploadHandler, LiveHandler):
 
 
 def parse_source_form(body: bytes, content_type: str) -> tuple[dict[str, Any], bytes]:
-    """Return the ``function`` part, a JSON object, and the bytes of the ``source`` part, which nobody opens here.
+    """Return the ``function`` part, a JSON object, and the bytes of the ``source`` part, which are not opened here.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def parse_source_form(body: bytes, content_type: str) -> tuple[dict[str, Any], b
 
 
 def parse_libraries(fields: dict[str, Any]) -> dict[str, str]:
-    """Return the versions of libraries by name, without what is not valid."""
+    """Return the versions of libraries by name, without invalid entries."""
     given = fields.get("libraries")
     pairs = list(given.items())[:_MAX_LIBRARIES] if isinstance(given, dict) else []
     return {

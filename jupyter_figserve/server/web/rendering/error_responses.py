@@ -18,7 +18,7 @@ class CodeErrorMixin(FigServeHandler):
     """Adds the errors of posted code to a handler."""
 
     error_format: str | None = None
-    """Format of the error image that the client asks for; None for errors in JSON."""
+    """Format of the error image that the client requests; None for errors in JSON."""
     shows_traceback = False
     """Whether the client is the author of the code."""
     _card: EncodedImage | None = None
@@ -73,5 +73,5 @@ class CodeErrorMixin(FigServeHandler):
 
 
 def _can_render(error: FigServeError) -> bool:
-    """Whether it makes sense to render now: not when the queue is full or the sandbox is missing."""
+    """Whether rendering is possible now: the queue has room, and there is a sandbox."""
     return isinstance(error, DeadlineExceeded) or not isinstance(error, RetryLater)

@@ -35,7 +35,7 @@ _FORM_TYPE = "application/x-www-form-urlencoded"
 
 
 class CodeHandler(CodeErrorMixin, RenderResponseMixin, StreamingUploadHandler):
-    """Takes code, as JSON, or as it is with the other fields in the query."""
+    """Accepts code as JSON, or as plain text with the other fields in the query."""
 
     scopes = {"POST": RENDER}
     body_trait = "render_code_bytes"
@@ -129,7 +129,7 @@ class RendersHandler(CodeHandler):
         }
         return NewVersion(
             identity=await self.make_identity(name, request.place),
-            payloads=result.images[:1],
+            images=result.images[:1],
             title=result.title,
             alt=result.alt,
             session=self.principal.kernel,

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from ....model.figures import EncodedImage, sha256_hex
 from ....model.rendering import ALL, RenderResult
+from ....model.texts import slug
 from ...services.rendering.request import RenderRequest, get_render_format
 from ..http import security_headers
 from ..http.handler import FigServeHandler
@@ -24,7 +25,7 @@ class RenderResponseMixin(FigServeHandler):
     """Adds the responses of a render to a handler."""
 
     def respond(self, request: RenderRequest, result: RenderResult) -> None:
-        """Finish the request with the form that it asks for."""
+        """Finish the request in the requested form."""
         if request.as_json:
             self._respond_json(request, result)
         elif request.figure == ALL:
@@ -81,11 +82,12 @@ def image_response(
     """Return the first image of a result as a response."""
     data, row = result.images[0].data, get_render_format(request.options.format)
     digest = sha256_hex(data)
-    return RepresentationResponse(row, digest, f"{digest[:16]}.{row.name}", cache_control, data, is_public=is_public)
+    name = f"{slug(result.title) or 'figure'}.{row.name}"
+    return RepresentationResponse(row, digest, name, cache_control, data, is_public=is_public)
 
 
 def _cache_control(request: RenderRequest) -> str:
-    """Without a seed, the same request may give another image each time."""
+    """Without a seed, each request may give a different image."""
     return "private, no-store" if request.seed is None else "private, no-cache"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import quote
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
@@ -16,8 +15,8 @@ from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
 from ....model.queries import DEFAULT_LIMIT
 from ....model.sessions import Session
-from ....model.texts import ALT_LENGTH, TITLE_LENGTH, check_name, slug, validate_single_line
-from ...services.figures.upload import make_payload
+from ....model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH, check_name, slug, validate_single_line
+from ...services.figures.upload import parse_image
 from ...services.sessions.plots import ReadablePlot
 from ..figures.json_views import figure_json
 from ..http.private_handler import AuthenticatedHandler
@@ -29,6 +28,8 @@ HERE = "here"
 _MARK_TIMEOUT_SECONDS = 3.0
 _MAX_MARK_LENGTH = 64
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_FLAGS = ("", "0", "1", "false", "true", "no", "yes")
+"""Values of ``download`` that are no name."""
 
 
 class SessionHandler(AuthenticatedHandler):
@@ -67,7 +68,7 @@ class SessionsHandler(AuthenticatedHandler):
         store, base = self.context.store, self.base
         found, next_cursor = await store.sessions.list_page(
             self.principal.owner_filter,
-            notebook=self.get_query_argument("notebook", None),
+            notebook=self.find_notebook(),
             alive=self.get_query_argument("alive", "") not in ("", "0"),
             limit=self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT,
             cursor=self.get_query_argument("cursor", None),
@@ -114,8 +115,8 @@ class SessionFiguresHandler(SessionHandler):
         session = await self.get_owned_session(session_id)
         body = self.json_body(("path", "digest", "name", "title", "alt"))
         readable = await self._find(session, body)
-        title = validate_single_line(body.get("title"), "title", TITLE_LENGTH)
-        alt = validate_single_line(body.get("alt"), "alternative text", ALT_LENGTH) or readable.plot.alt
+        title = validate_single_line(body.get("title"), "title", MAX_TITLE_LENGTH)
+        alt = validate_single_line(body.get("alt"), "alternative text", MAX_ALT_LENGTH) or readable.plot.alt
         name = check_name(body["name"]) if body.get("name") is not None else slug(title) or _make_name(readable)
         record = await self._publish(session, readable, name, title, alt)
         await self.context.events.wake()
@@ -152,7 +153,7 @@ class SessionFiguresHandler(SessionHandler):
     async def _read_images(self, readable: ReadablePlot) -> tuple[EncodedImage, ...]:
         max_pixels = self.context.config.figure_pixels
         size = {"display_width": readable.plot.width, "display_height": readable.plot.height}
-        main = make_payload(await readable.read(), readable.format.mimetype, size, max_pixels)
+        main = parse_image(await readable.read(), readable.format.mimetype, size, max_pixels)
         still = readable.read_still()
         return (main,) if still is None else (main, still)
 
@@ -180,11 +181,10 @@ class PlotHandler(SessionHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, session_id: str, path: str) -> None:
-        download = self.get_query_argument("download", None)
-        name = None if download is None else check_name(download)
+        name = self._read_download_name()
         session = await self.get_owned_session(session_id)
         readable = await self.context.plots.get(session.id, path)
-        if readable.format is FORMATS["html"] and name is None and self._prefers_frame():
+        if readable.format is FORMATS["html"] and not self.wants_download and self._prefers_frame():
             self._write_frame(session, readable)
             return
         # Not read for a client that has it already.
@@ -196,14 +196,18 @@ class PlotHandler(SessionHandler):
             "private, no-cache",
             data,
             is_public=False,
-            is_download=name is not None,
         )
         self.send_representation(response)
 
     head = get
 
+    def _read_download_name(self) -> str | None:
+        """Return the name in ``download``, None for the plot's own."""
+        given = self.get_query_argument("download", "")
+        return check_name(given) if given.lower() not in _FLAGS else None
+
     def _prefers_frame(self) -> bool:
-        """Whether a person opens the address, rather than a program that reads the file."""
+        """Whether the address is opened in a browser, rather than read by a program."""
         return "text/html" in self.request.headers.get("Accept", "")
 
     def _write_frame(self, session: Session, readable: ReadablePlot) -> None:
@@ -231,4 +235,4 @@ def _make_filename(readable: ReadablePlot, name: str | None) -> str:
         name = readable.plot.path.rpartition("/")[2]
     elif not name.lower().endswith(suffix):
         name += suffix
-    return quote(name, safe="")
+    return name

@@ -1,4 +1,4 @@
-"""The answer to all our routes while the extension is switched off. Server process."""
+"""The response of all our routes while the extension is switched off. Server process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _TEXT = "figserve is switched off on this server: it could not start, and the se
 
 
 class UnavailableHandler(RequestHandler):
-    """503 with a sentence, the same for everybody: the reason may name files of this machine."""
+    """503 with a sentence, the same for every client: the reason may name files of this machine."""
 
     def prepare(self) -> None:
         self.set_status(503)

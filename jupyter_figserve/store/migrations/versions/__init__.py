@@ -1,1 +1,1 @@
-"""One module a migration, numbered."""
+"""One numbered module per migration."""

@@ -171,6 +171,7 @@ def _create_links() -> None:
         sa.Column("allowed", sa.Text, nullable=False),
         sa.Column("seen", sa.Integer, nullable=False),
         sa.Column("last_seen", sa.Float),
+        sa.Column("nonce", sa.String, nullable=False),
     )
     op.create_index("links_of_target", "links", ["kind", "target"])
     op.create_table(

@@ -15,8 +15,8 @@ from jupyter_figserve.store.catalog import keys
 
 from .... import contract
 from ...making import make_session, offer_live
-from ...pictures import HTML, png
 from ...raw import connect
+from ...sample_images import HTML, png
 
 ALL = frozenset(SCOPES)
 ANYBODY = ALL | {"none", "expired", "revoked"}
@@ -59,6 +59,7 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("HEAD", "/api/links/{id}"): (200, EITHER),
     ("PATCH", "/api/links/{id}"): (200, PUBLISH),
     ("DELETE", "/api/links/{id}"): (204, PUBLISH),
+    ("GET", "/api/links/{id}/url"): (200, PUBLISH),
     ("POST", "/api/links/{id}/sizes"): (201, PUBLISH),
     ("POST", "/api/renders"): (200, RENDER),
     ("POST", "/api/renders/url"): (201, RENDER),
@@ -204,7 +205,10 @@ def test_table_has_every_operation():
     assert set(TABLE) == {(method, path) for path, method, _ in contract.operations()}
 
 
-@pytest.mark.parametrize("credential", [*SCOPES, "none", "expired", "revoked", "login"])
+@pytest.mark.parametrize(
+    "credential",
+    [*SCOPES, "none", "login", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("expired", "revoked"))],
+)
 async def test_each_cell_of_the_table(credential, owner, stranger, context, make_key, jp_auth_header):
     """A credential gives access to exactly the operations in the table: else 401, or 403 without the scope."""
     headers = await headers_of(credential, context, make_key, jp_auth_header)
@@ -216,7 +220,7 @@ async def test_each_cell_of_the_table(credential, owner, stranger, context, make
         if path == "/api/events":
             found[operation] = await status_of_stream(stranger, path, headers)
             continue
-        # Each asks about things of its own, as many of them delete what they are asked about.
+        # Each request has a target of its own, as many of them delete it.
         if "{signed}" in path:
             figure = await owner.publish("page", HTML, "text/html")
             values = {"signed": context.frame_signer.sign(figure["id"], 1, None)}
@@ -283,7 +287,9 @@ class TestXsrf:
     async def test_cookie_with_xsrf_is_enough(self, owner, browser):
         """Jupyter's pages send both."""
         figure = await owner.publish()
-        answer = await browser.having(X_XSRFToken=browser.xsrf).patch(f"/api/figures/{figure['id']}", {"title": "New"})
+        answer = await browser.with_headers(X_XSRFToken=browser.xsrf).patch(
+            f"/api/figures/{figure['id']}", {"title": "New"}
+        )
         assert (answer.status, await self.titles(owner)) == (200, ["New"])
 
     async def test_cookie_reads(self, owner, browser):
@@ -294,7 +300,7 @@ class TestXsrf:
     async def test_wrong_xsrf_is_rejected(self, owner, browser):
         """A value that differs from the cookie is refused."""
         figure = await owner.publish()
-        answer = await browser.having(X_XSRFToken="wrong").delete(f"/api/figures/{figure['id']}")
+        answer = await browser.with_headers(X_XSRFToken="wrong").delete(f"/api/figures/{figure['id']}")
         assert (answer.status, answer.code) == (403, "xsrf_missing")
 
     async def test_token_needs_no_xsrf(self, owner):
@@ -304,20 +310,20 @@ class TestXsrf:
 
     async def test_key_needs_no_xsrf(self, stranger, make_key):
         """Another site cannot send a key in a header."""
-        client = stranger.bearing(await make_key("publish"))
+        client = stranger.with_key(await make_key("publish"))
         figure = await client.publish()
         assert (await client.delete(f"/api/figures/{figure['id']}")).status == 204
 
     async def test_wrong_key_beside_cookie_opens_nothing(self, browser):
         """A cookie does not replace a valid key, and a wrong key does not replace ``_xsrf``."""
-        client = browser.having(X_API_Key="fsk_abcdefgh_" + "x" * 43)
+        client = browser.with_headers(X_API_Key="fsk_abcdefgh_" + "x" * 43)
         assert (await client.get("/api/figures")).status == 401
         assert (await client.post("/api/keys", {"scopes": ["admin"]})).status == 401
 
     async def test_key_beside_cookie_gets_the_keys_rights(self, owner, browser, make_key):
-        """A request with a key has the rights of the key, whatever cookies it sends."""
+        """A request with a key has the rights of the key, regardless of its cookies."""
         figure = await owner.publish()
-        client = browser.having(X_API_Key=await make_key("read"), X_XSRFToken=browser.xsrf)
+        client = browser.with_headers(X_API_Key=await make_key("read"), X_XSRFToken=browser.xsrf)
         assert (await client.get("/api/figures")).status == 200
         assert (await client.delete(f"/api/figures/{figure['id']}")).code == "scope_missing"
         assert (await client.post("/api/keys", {"scopes": ["admin"]})).code == "scope_missing"
@@ -331,7 +337,7 @@ class TestOrigins:
     async def test_key_from_another_site_finds_nothing(self, owner, stranger, make_key):
         """With a key and a foreign Origin, every private address is 404."""
         figure = await owner.publish()
-        client = stranger.bearing(await make_key("read", "publish")).having(Origin=self.EVIL)
+        client = stranger.with_key(await make_key("read", "publish")).with_headers(Origin=self.EVIL)
         answers = [await client.get("/api/figures"), await client.delete(f"/api/figures/{figure['id']}")]
         assert [answer.status for answer in answers] == [404, 404]
         assert (await owner.get(f"/api/figures/{figure['id']}")).status == 200
@@ -339,7 +345,7 @@ class TestOrigins:
     async def test_cookie_from_another_site_finds_nothing(self, owner, browser):
         """With a login and a foreign Origin, every private address is 404."""
         figure = await owner.publish()
-        client = browser.having(Origin=self.EVIL, X_XSRFToken=browser.xsrf)
+        client = browser.with_headers(Origin=self.EVIL, X_XSRFToken=browser.xsrf)
         assert (await client.delete(f"/api/figures/{figure['id']}")).status == 404
 
     @pytest.fixture
@@ -349,30 +355,32 @@ class TestOrigins:
     async def test_public_origin_is_let_in(self, owner, browser):
         """Behind a proxy, pages come from ``public_url``, even if the proxy uses another host name."""
         figure = await owner.publish()
-        client = browser.having(Origin="https://plots.example.org", X_XSRFToken=browser.xsrf)
+        client = browser.with_headers(Origin="https://plots.example.org", X_XSRFToken=browser.xsrf)
         assert (await client.delete(f"/api/figures/{figure['id']}")).status == 204
 
     async def test_own_origin_is_let_in(self, stranger, make_key):
         """The server's own pages send their Origin, too."""
         origin = stranger.prefix.partition("/a%40b")[0]
-        assert (await stranger.bearing(await make_key("read")).having(Origin=origin).get("/api/figures")).status == 200
+        assert (
+            await stranger.with_key(await make_key("read")).with_headers(Origin=origin).get("/api/figures")
+        ).status == 200
 
     async def test_cross_site_image_with_cookie_is_rejected(self, owner, browser):
         """An <img> of a private figure on another site fails, although the browser sends the cookie."""
         figure = await owner.publish()
         path = f"/figures/{figure['id']}.png"
         for site in ("cross-site", "same-site"):
-            answer = await browser.having(Sec_Fetch_Site=site, Sec_Fetch_Mode="no-cors").get(path)
+            answer = await browser.with_headers(Sec_Fetch_Site=site, Sec_Fetch_Mode="no-cors").get(path)
             assert (answer.status, answer.code) == (403, "cross_site")
-        assert (await browser.having(Sec_Fetch_Site="same-origin").get(path)).status == 200
+        assert (await browser.with_headers(Sec_Fetch_Site="same-origin").get(path)).status == 200
 
     async def test_link_from_another_site_opens(self, owner, browser):
         """A user who follows a link from another site to the figure's page may see it."""
         figure = await owner.publish()
         fetch = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}
         path = f"/figures/{figure['id']}"
-        assert (await browser.having(**fetch, Sec_Fetch_Dest="document").get(path)).status == 200
-        assert (await browser.having(**fetch, Sec_Fetch_Dest="iframe").get(path)).status == 403
+        assert (await browser.with_headers(**fetch, Sec_Fetch_Dest="document").get(path)).status == 200
+        assert (await browser.with_headers(**fetch, Sec_Fetch_Dest="iframe").get(path)).status == 403
 
     async def test_unknown_host_is_rejected_everywhere(self, owner, stranger):
         """An unknown host name (DNS rebinding) gets 403 at public addresses too."""
@@ -388,7 +396,7 @@ class TestKeyHeaders:
     async def test_bearer_is_accepted(self, stranger, make_key):
         """As ``Authorization: Bearer fsk_…``, with the scheme in any case."""
         for scheme in ("Bearer", "bearer"):
-            client = stranger.having(Authorization=f"{scheme} {await make_key('read')}")
+            client = stranger.with_headers(Authorization=f"{scheme} {await make_key('read')}")
             assert (await client.get("/api/figures")).status == 200
 
     async def test_key_in_query_does_not_work(self, stranger, make_key):
@@ -400,14 +408,14 @@ class TestKeyHeaders:
     @pytest.mark.parametrize("value", ["", " ", "fsk_", "fsk_abcdefgh_short", "Bearer x", "fsk_ABCDEFGH_" + "x" * 43])
     async def test_malformed_key_is_a_bad_key(self, stranger, value):
         """A malformed or an empty key gets 401 with the message of an unknown one."""
-        malformed = await stranger.having(X_API_Key=value).get("/api/figures")
-        unknown = await stranger.having(X_API_Key="fsk_abcdefgh_" + "x" * 43).get("/api/figures")
+        malformed = await stranger.with_headers(X_API_Key=value).get("/api/figures")
+        unknown = await stranger.with_headers(X_API_Key="fsk_abcdefgh_" + "x" * 43).get("/api/figures")
         assert (malformed.status, malformed.body) == (401, unknown.body)
 
     async def test_right_id_with_wrong_secret(self, stranger, make_key):
         """The id of a key is not sufficient."""
         key = await make_key("read")
-        assert (await stranger.bearing(key[:-1] + ("a" if key[-1] != "a" else "b")).get("/api/figures")).status == 401
+        assert (await stranger.with_key(key[:-1] + ("a" if key[-1] != "a" else "b")).get("/api/figures")).status == 401
 
     @pytest.mark.parametrize(
         ("headers", "key"),
@@ -435,8 +443,8 @@ class TestFailedSecrets:
 
     async def test_wrong_keys_are_slowed_down_and_right_ones_not(self, stranger, make_key):
         """Beyond the rate, 429 with Retry-After; a valid key from the same address still works."""
-        good = stranger.bearing(await make_key("read"))
-        wrong = stranger.bearing("fsk_abcdefgh_" + "x" * 43)
+        good = stranger.with_key(await make_key("read"))
+        wrong = stranger.with_key("fsk_abcdefgh_" + "x" * 43)
         answers = [await wrong.get("/api/figures") for _ in range(4)]
         assert [answer.status for answer in answers] == [401, 401, 401, 429]
         assert answers[3].code == "too_many_wrong_secrets"
@@ -452,7 +460,7 @@ class TestFailedSecrets:
 
     async def test_wrong_jupyter_tokens_count(self, owner, stranger):
         """Guesses at Jupyter's token are limited too, in the header and in the query."""
-        wrong = stranger.having(Authorization="token wrong")
+        wrong = stranger.with_headers(Authorization="token wrong")
         statuses = [(await wrong.get("/api/figures")).status for _ in range(2)]
         statuses += [(await stranger.get("/api/figures", token="wrong")).status for _ in range(2)]
         assert statuses == [401, 401, 401, 429]
@@ -490,7 +498,7 @@ class TestOwners:
         """Every operation on it returns the response for a figure that does not exist."""
         figure = await owner.publish()
         link = await owner.share(figure)
-        other = stranger.bearing(await make_key("read", "publish", owner="somebody"))
+        other = stranger.with_key(await make_key("read", "publish", owner="somebody"))
         for method, path, body in (
             ("GET", "/api/figures/{}", None),
             ("GET", "/api/figures/{}?version=1", None),
@@ -518,7 +526,7 @@ class TestOwners:
         """A key with ``admin`` and ``read`` sees all figures; without ``admin``, only its owner's."""
         await owner.publish()
         keyed = [await make_key("read", "admin", owner="root"), await make_key("read", owner="root")]
-        lists = [(await stranger.bearing(key).get("/api/figures")).json()["figures"] for key in keyed]
+        lists = [(await stranger.with_key(key).get("/api/figures")).json()["figures"] for key in keyed]
         assert [len(found) for found in lists] == [1, 0]
 
     def test_caller_without_scope_is_told_which(self):
@@ -531,6 +539,6 @@ async def test_last_use_of_a_key_is_noted(context, stranger, clock, make_key):
     """The list of keys shows the last use of each, with a resolution of a minute."""
     key = await make_key("read")
     clock.advance(30)
-    await stranger.bearing(key).get("/api/figures")
+    await stranger.with_key(key).get("/api/figures")
     await asyncio.wrap_future(context.store.catalog.write(lambda connection: None))
     assert keys.find(context.store.catalog.reader, split_key(key)[0]).last_used == clock.now

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_figserve.model.keys import new_key
-from jupyter_figserve.model.links import new_token
 from jupyter_figserve.server.services.auth.redaction import MAX_LENGTH, redact_message
+
+from ....tokens import new_token
 
 
 @pytest.mark.parametrize(
-    ("words", "left"),
+    ("text", "left"),
     [
         ("ValueError: since must be before until", "ValueError: since must be before until"),
         ("KeyError: 'Bear'", "KeyError: 'Bear'"),
@@ -56,13 +57,13 @@ from jupyter_figserve.server.services.auth.redaction import MAX_LENGTH, redact_m
         ("dsn='ada:secret@db'", "dsn='…'"),
         ("password='it's hidden' and 3", "password=… and 3"),
         ('token="abc def', "token=…"),
-        ("two\nlines\tof   words", "two lines of words"),
+        ("two\nlines\tof   text", "two lines of text"),
         ("", ""),
     ],
 )
-def test_remaining_entries(words, left):
+def test_remaining_entries(text, left):
     """Text stays; directories, URLs and secrets are removed, and the name of a file is kept."""
-    assert redact_message(words) == left
+    assert redact_message(text) == left
 
 
 _WORD = st.text("zqxj", min_size=4, max_size=8)
@@ -106,13 +107,13 @@ def test_no_credentials_get_out(scheme, user, password, host):
 def test_own_secrets_never_get_out():
     """Our keys and tokens are removed anywhere in a text."""
     for secret in (new_token(), new_key()[2], new_key()[1]):
-        for words in (f"x {secret} y", f"({secret})", f"a={secret}", f"'{secret}'", f"/f/{secret}.png", secret * 9):
-            assert secret not in redact_message(words)
+        for text in (f"x {secret} y", f"({secret})", f"a={secret}", f"'{secret}'", f"/f/{secret}.png", secret * 9):
+            assert secret not in redact_message(text)
 
 
 @pytest.mark.parametrize(
-    "words", ["x" * 10_000, "/" * 10_000, "~/a " * 3_000, "'/" * 5_000, "a:/" * 5_000, "1a" * 9_000]
+    "text", ["x" * 10_000, "/" * 10_000, "~/a " * 3_000, "'/" * 5_000, "a:/" * 5_000, "1a" * 9_000]
 )
-def test_there_is_a_bound(words):
+def test_there_is_a_bound(text):
     """The length of the result and the time are bounded."""
-    assert len(redact_message(words)) <= MAX_LENGTH
+    assert len(redact_message(text)) <= MAX_LENGTH

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from itsdangerous import URLSafeTimedSerializer
 
 from jupyter_figserve.errors import NotFound
-from jupyter_figserve.server.services.auth.signing import LIFE_SECONDS, FrameUrlSigner, read_secrets
+from jupyter_figserve.server.services.auth.signing import LIFE_SECONDS, FrameUrlSigner
 
-from ...pictures import HTML, png
+from ...sample_images import HTML, png
 
 
 @pytest.fixture
@@ -70,30 +68,6 @@ class TestSigner:
         assert new.read(both.sign("f", 1, None))
         with pytest.raises(NotFound):
             old.read(both.sign("f", 1, None))
-
-
-class TestSecrets:
-    def test_made_once_for_the_owner_alone(self, tmp_path):
-        """Two processes on one directory use the same key, which only their user can read."""
-        assert read_secrets(tmp_path) == read_secrets(tmp_path)
-        assert (tmp_path / "signing.keys").stat().st_mode & 0o777 == 0o600
-        assert len(read_secrets(tmp_path)[0]) == 64
-
-    def test_a_line_each(self, tmp_path):
-        """The file has one key a line, newest first."""
-        (tmp_path / "signing.keys").write_text("new\nold\n")
-        assert read_secrets(tmp_path) == ["new", "old"]
-
-    def test_directory_that_cannot_be_written(self, tmp_path):
-        """A directory that is not writable gives a new key each time."""
-        missing = tmp_path / "none"
-        assert read_secrets(missing) != read_secrets(missing)
-
-    def test_empty_file_is_no_empty_key(self, tmp_path):
-        """An empty file, as a full disk leaves one, gives a random key."""
-        (tmp_path / "signing.keys").touch()
-        assert len(read_secrets(tmp_path)[0]) == 64
-        assert os.path.getsize(tmp_path / "signing.keys") == 0
 
 
 async def test_frame_of_a_revoked_link_is_gone(owner, stranger, context):

@@ -17,7 +17,7 @@ def event(number: int = 1) -> Event:
 
 
 def test_events_are_popped_once_and_in_order():
-    """What was popped is no longer pending."""
+    """Popped events are no longer pending."""
     subscriber = Subscriber()
     for number in (1, 2):
         subscriber.offer(event(number))

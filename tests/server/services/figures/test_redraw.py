@@ -11,10 +11,10 @@ from jupyter_figserve.model.formats import get_format, png_size
 from jupyter_figserve.model.rendering import DrawOptions
 from jupyter_figserve.sandbox.renderer import RendererStatus
 
-from ...pictures import HTML, PICTURES, png
+from ...sample_images import HTML, SAMPLES, png
 
 LIBRARIES = {"python": "3.11", "matplotlib": "3.11.2"}
-FORMATS = [name for name in PICTURES if name != "html"]
+FORMATS = [name for name in SAMPLES if name != "html"]
 OFFERED = [name for name in FORMATS if not get_format(name).is_animated]
 
 
@@ -40,7 +40,7 @@ class TestOwner:
         """The stored format is sent unchanged, all others are rendered from the source."""
         figure = await publish_with_source(owner)
         answer = await owner.get(f"/figures/{figure['id']}.{name}", width=300, height=200)
-        assert (answer.status, answer.mimetype) == (200, PICTURES[name][0].removesuffix("-compressed"))
+        assert (answer.status, answer.mimetype) == (200, SAMPLES[name][0].removesuffix("-compressed"))
         (job,) = renderer.jobs
         assert (job.kind, job.source, job.options) == ("figure", b"pickle", DrawOptions(name, 300, 200))
 
@@ -102,10 +102,10 @@ class TestOwner:
     @pytest.mark.parametrize("kind", ["png", "html"])
     async def test_figure_without_a_source_is_409(self, owner, stranger, kind):
         """HTML, and images without a source, are 409 in every format that is not stored, by link too."""
-        mimetype, data = PICTURES[kind] if kind != "html" else ("text/html", HTML)
+        mimetype, data = SAMPLES[kind] if kind != "html" else ("text/html", HTML)
         figure = await owner.publish("plain", data, mimetype)
         link = await owner.share(figure)
-        for name in PICTURES:
+        for name in SAMPLES:
             if name != kind:
                 answer = await owner.get(f"/figures/{figure['id']}.{name}")
                 assert (answer.status, answer.code) == (409, "not_redrawable")
@@ -180,8 +180,8 @@ class TestLink:
         assert (refused.status, refused.code) == (403, "size_not_allowed")
         assert "1200x630" in refused.json()["error"]
         assert renderer.jobs == []
-        wish = {**query, "transparent": True} if "transparent" in query else query
-        signed = (await owner.post(f"/api/links/{link['id']}/sizes", wish)).json()
+        fields = {**query, "transparent": True} if "transparent" in query else query
+        signed = (await owner.post(f"/api/links/{link['id']}/sizes", fields)).json()
         assert (await stranger.get(f"{link['url']}.png?{signed['query']}")).status == 200
         assert (await stranger.get(f"{link['url']}.svg?{signed['query']}")).status == 403
         assert (await stranger.get(f"{link['url']}.png?{signed['query']}&height=77")).status == 403
@@ -192,7 +192,7 @@ class TestLink:
         """Another owner's key gets 404; invalid sizes are not signed."""
         link = await owner.share(await publish_with_source(owner))
         path = f"/api/links/{link['id']}/sizes"
-        other = stranger.bearing(await make_key("publish", owner="ana"))
+        other = stranger.with_key(await make_key("publish", owner="ana"))
         assert (await other.post(path, {"width": 7})).status == 404
         assert (await stranger.post(path, {"width": 7})).status == 401
         assert (await owner.post(path, {"width": 0})).status == 400

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from jupyter_figserve.errors import CodeFailed, OutputInvalid, Unavailable
 from jupyter_figserve.sandbox.fake import draw
 from jupyter_figserve.sandbox.renderer import RendererStatus
 
-from ...pictures import SVG, png
+from ...sample_images import SVG, apng, png
 
 BROWSER = {"Accept": "text/html"}
 
@@ -138,6 +140,28 @@ async def test_without_a_sandbox_nothing_is_offered(owner, context, renderer):
     assert "no sandbox" in record["limitation"]
 
 
+async def test_what_the_sandboxs_pillow_cannot_write_is_not_offered(owner, renderer):
+    """Neither of a source, nor of a stored image, nor as a limitation of each figure; a request is told why."""
+    renderer.status = replace(renderer.status, unsupported=("avif",))
+    figure = await publish_with_source(owner)
+    record = await record_of(owner, figure)
+    assert "webp" in record["formats"]
+    assert "avif" not in record["formats"]
+    assert record["limitation"] is None
+    answer = await owner.get(f"/figures/{figure['id']}.avif")
+    assert (answer.status, "cannot write AVIF" in answer.json()["error"]) == (409, True)
+    renderer.answer = failing(OutputInvalid("no"))
+    broken = await record_of(owner, await publish_with_source(owner, b"broken", "broken"))
+    assert broken["formats"] == ["png", "jpg", "webp", "tiff"]
+
+
+async def test_an_animation_has_its_own_size(owner):
+    """The answer to a request for another one says that it is an animation."""
+    figure = await owner.publish("moving", apng(), "image/apng")
+    answer = await owner.get(f"/figures/{figure['id']}.apng", width=100)
+    assert (answer.status, "It is an animation" in answer.json()["error"]) == (409, True)
+
+
 async def test_a_busy_sandbox_decides_nothing(owner, renderer):
     """The source is tried again with the next request."""
     renderer.answer = failing(Unavailable("busy"))
@@ -148,7 +172,7 @@ async def test_a_busy_sandbox_decides_nothing(owner, renderer):
 
 
 async def test_the_reason_of_a_missing_source(owner, stranger):
-    """The kernel tells it; record, page and errors repeat it to the owner."""
+    """The kernel reports it; record, page and errors repeat it to the owner."""
     figure = await owner.publish()
     path = f"/api/figures/{figure['id']}/versions/1/source"
     assert (await owner.ask("PUT", path, {"reason": "It uses a lambda."}, kind="none")).status == 204

@@ -12,7 +12,7 @@ from jupyter_figserve.errors import InvalidInput, TooLarge, UnsupportedType
 from jupyter_figserve.server.services.figures import upload
 from jupyter_figserve.server.services.figures.upload import PublishRequest, read_upload
 
-from ...pictures import HTML, PDF, PICTURES, SVG, apng, multipart, png, png_header
+from ...sample_images import HTML, PDF, SAMPLES, SVG, apng, multipart, png, png_header
 
 PIXELS = 1_000_000
 
@@ -28,13 +28,13 @@ def read_form(
     return read_upload(body, HTTPHeaders(headers), query, PIXELS)
 
 
-@pytest.mark.parametrize("type", PICTURES)
+@pytest.mark.parametrize("type", SAMPLES)
 def test_every_format_is_known(type):
     """By its content type, in any case and with any parameters."""
-    mimetype, data = PICTURES[type]
+    mimetype, data = SAMPLES[type]
     for written in (mimetype, mimetype.upper(), f"{mimetype}; charset=utf-8"):
-        (payload,) = read(data, written).payloads
-        assert (payload.mimetype, payload.data) == (mimetype, data)
+        (image,) = read(data, written).images
+        assert (image.mimetype, image.data) == (mimetype, data)
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,13 @@ def test_empty_image_is_rejected():
 def test_size_of_a_png_is_its_headers():
     """The header's size takes precedence over the size in the request."""
     upload = read_form({"name": "a", "sizes": [{"width": 999, "height": 999, "dpi": 144}]}, ("image/png", png(40, 30)))
-    (payload,) = upload.payloads
-    assert (payload.width, payload.height, payload.dpi) == (40, 30, 144.0)
+    (image,) = upload.images
+    assert (image.width, image.height, image.dpi) == (40, 30, 144.0)
 
 
 def test_too_many_pixels_are_rejected_by_the_header():
     """Without decoding; the limit itself is allowed."""
-    assert read(png_header(1000, 1000), "image/png").payloads[0].width == 1000
+    assert read(png_header(1000, 1000), "image/png").images[0].width == 1000
     for size in ((1001, 1000), (2**31 - 1, 2**31 - 1)):
         with pytest.raises(TooLarge):
             read(png_header(*size), "image/png")
@@ -115,7 +115,7 @@ def test_svg_with_small_entities_is_stored_unchanged():
     """Illustrator declares its namespaces so; browsers expand them."""
     doctype = b'<!DOCTYPE svg PUBLIC "x" "y" [<!ENTITY ns "http://www.w3.org/2000/svg">]>'
     svg = doctype + SVG.replace(b"http://www.w3.org/2000/svg", b"&ns;")
-    assert read(svg, "image/svg+xml").payloads[0].data == svg
+    assert read(svg, "image/svg+xml").images[0].data == svg
 
 
 def test_svg_that_hides_text_is_rejected():
@@ -131,15 +131,15 @@ def test_svg_that_hides_text_is_rejected():
 
 
 def test_svg_is_stored_as_utf8():
-    """It is served as UTF-8, whatever its encoding was."""
-    (payload,) = read(SVG.decode().encode("utf-16"), "image/svg+xml").payloads
-    assert payload.data.endswith(SVG)
+    """It is served as UTF-8, regardless of its encoding."""
+    (image,) = read(SVG.decode().encode("utf-16"), "image/svg+xml").images
+    assert image.data.endswith(SVG)
 
 
 def test_svg_with_a_plain_doctype_is_taken():
     """A doctype as matplotlib writes it is accepted."""
     doctype = b'<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/svg11.dtd">'
-    assert read(doctype + SVG, "image/svg+xml").payloads
+    assert read(doctype + SVG, "image/svg+xml").images
 
 
 def test_svgz_is_not_expanded_beyond_the_limit(monkeypatch):
@@ -161,14 +161,14 @@ def test_every_gzip_member_of_an_svgz_is_checked():
         with pytest.raises((InvalidInput, UnsupportedType), match=reason):
             read(data, "image/svg+xml-compressed")
     two = gzip.compress(SVG[:30]) + gzip.compress(SVG[30:])
-    assert read(two, "image/svg+xml-compressed").payloads[0].data == two
+    assert read(two, "image/svg+xml-compressed").images[0].data == two
 
 
 def test_pixels_of_every_raster_format_are_bounded():
     """By the size in the header, of the largest frame too."""
     for name in ("jpg", "webp", "avif", "gif", "apng", "tiff", "png"):
-        mimetype, data = PICTURES[name]
-        assert (read(data, mimetype, pixels=12).payloads[0].width, name) == (4, name)
+        mimetype, data = SAMPLES[name]
+        assert (read(data, mimetype, pixels=12).images[0].width, name) == (4, name)
         with pytest.raises(TooLarge, match="figure_pixels"):
             read(data, mimetype, pixels=11)
 
@@ -177,8 +177,8 @@ def test_frames_of_an_animation_are_told_and_bounded():
     """An animated PNG is stored as such under either type."""
     data = apng(frames=3)
     for type in ("image/png", "image/apng"):
-        (payload,) = read(data, type).payloads
-        assert (payload.mimetype, payload.frames, payload.duration) == ("image/apng", 3, 0.3)
+        (image,) = read(data, type).images
+        assert (image.mimetype, image.frames, image.duration) == ("image/apng", 3, 0.3)
     with pytest.raises(TooLarge, match=r"3 frames.*animation_frames"):
         read_upload(data, HTTPHeaders({"Content-Type": "image/apng"}), {"name": "a"}, PIXELS, 2)
 
@@ -189,7 +189,7 @@ def test_form_is_read():
         {"name": "a", "title": "One", "alt": None}, ("image/png", png()), ("image/svg+xml", SVG), title="Two"
     )
     assert (got.name, got.title, got.alt) == ("a", "Two", "")
-    assert [payload.mimetype for payload in got.payloads] == ["image/png", "image/svg+xml"]
+    assert [image.mimetype for image in got.images] == ["image/png", "image/svg+xml"]
 
 
 def test_thumbnail_is_a_png():
@@ -228,14 +228,14 @@ def test_malformed_form_is_rejected(figure, parts):
 )
 def test_malformed_size_is_unknown(sizes):
     """An impossible size is ignored."""
-    (payload,) = read_form({"name": "a", "sizes": sizes}, ("image/svg+xml", SVG)).payloads
-    assert (payload.width, payload.height, payload.dpi) == (None, None, None)
+    (image,) = read_form({"name": "a", "sizes": sizes}, ("image/svg+xml", SVG)).images
+    assert (image.width, image.height, image.dpi) == (None, None, None)
 
 
 @pytest.mark.parametrize("dpi", [-5, 0, True, 10**9, "100"])
 def test_impossible_dpi_is_unknown(dpi):
     """An impossible resolution is ignored."""
-    assert read_form({"name": "a", "sizes": [{"dpi": dpi}]}, ("image/png", png())).payloads[0].dpi is None
+    assert read_form({"name": "a", "sizes": [{"dpi": dpi}]}, ("image/png", png())).images[0].dpi is None
 
 
 def test_too_many_parts_are_rejected():

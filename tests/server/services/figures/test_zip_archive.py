@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, strategies
 
 from jupyter_figserve.model.figures import EncodedImage, FigureRecord, Identity, Version
+from jupyter_figserve.model.html_policy import with_policy
 from jupyter_figserve.server.services.figures.zip_archive import UniqueFilenames, ZipExport, safe_name
 from jupyter_figserve.server.web.http.templates import make_templates
 from jupyter_figserve.store.files.blobs import MemoryBlobStore
 
-from ...pictures import HTML, SVG, png
+from ...sample_images import HTML, SVG, png
 
 EVIL = "../../etc/passwd /abs C:\\x ..\\y a/b NUL con.txt COM1 . .. ~ -rf \x00 \n \u202egnp.exe aux a" + " " * 3
 NOW = 1_800_000_000.0
@@ -55,9 +56,9 @@ def test_names_are_kept_where_they_can_be():
 
 
 def record(
-    name: str = "sales", notebook: str = "", *payloads: EncodedImage, title: str = "", alt: str = ""
+    name: str = "sales", notebook: str = "", *images: EncodedImage, title: str = "", alt: str = ""
 ) -> FigureRecord:
-    parts = tuple(payload.to_representation() for payload in payloads)
+    parts = tuple(image.to_representation() for image in images)
     version = Version(1, NOW, None, title, alt, parts)
     return FigureRecord("A" * 16, Identity("local", "/root", notebook, "", name), "published", NOW, NOW, version)
 
@@ -77,10 +78,10 @@ class Made:
         )
         self.pieces: list[bytes] = []
 
-    def add(self, name: str, notebook: str, *payloads: EncodedImage, keep: bool = True, **words: str) -> None:
-        for payload in payloads if keep else ():
-            self.blobs.put(payload.to_representation().digest, payload.data)
-        self.pieces.append(self.archive.add(record(name, notebook, *payloads, **words)))
+    def add(self, name: str, notebook: str, *images: EncodedImage, keep: bool = True, **fields: str) -> None:
+        for image in images if keep else ():
+            self.blobs.put(image.to_representation().digest, image.data)
+        self.pieces.append(self.archive.add(record(name, notebook, *images, **fields)))
 
     def open(self) -> zipfile.ZipFile:
         self.pieces += list(self.archive.end(NOW))
@@ -91,7 +92,10 @@ PNG = EncodedImage("image/png", png())
 
 
 def test_images_are_returned_unchanged():
-    """Each format of each figure is below its notebook; compressed formats are not compressed again."""
+    """Each format of each figure is below its notebook; compressed formats are not compressed again.
+
+    Only HTML gets its policy, which the server sends as a header.
+    """
     made = Made()
     made.add("sales", "work/a.ipynb", PNG, EncodedImage("image/svg+xml", SVG))
     made.add("sales", "", EncodedImage("text/html", HTML))
@@ -99,7 +103,7 @@ def test_images_are_returned_unchanged():
         assert file.testzip() is None
         assert file.read("pictures/work - a/sales.png") == png()
         assert file.read("pictures/work - a/sales.svg") == SVG
-        assert file.read("pictures/without a notebook/sales.html") == HTML
+        assert file.read("pictures/without a notebook/sales.html") == with_policy(HTML) != HTML
         assert file.getinfo("pictures/work - a/sales.png").compress_type == zipfile.ZIP_STORED
         figures = json.loads(file.read("figures.json"))
     assert figures["exported"] == "2027-01-15T08:00:00Z"

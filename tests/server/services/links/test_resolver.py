@@ -1,4 +1,4 @@
-"""Resolving tokens of links: what is found, cached, and never found."""
+"""Resolution of link tokens: what is found, what is cached, and what is rejected."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from jupyter_figserve.model.figures import EncodedImage, Identity
-from jupyter_figserve.model.links import FIGURE, Link, Target, hash_secret, new_link_id, new_token
+from jupyter_figserve.model.links import FIGURE, Link, Target, hash_secret, new_link_id
 from jupyter_figserve.model.new_version import NewVersion
 from jupyter_figserve.server.services.links.resolver import LinkNotFound, LinkResolver
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.store import Store
+
+from ....tokens import new_token
 
 START = 1_800_000_000.0
 

@@ -81,7 +81,7 @@ class TestCounting:
         assert await seen((0, request()), (400, request()), (400, request())) == 2
 
     async def test_clients_are_told_apart(self, seen):
-        """Clients are told apart by address and browser."""
+        """Clients are distinguished by address and browser."""
         assert await seen((0, request("a")), (0, request("b")), (0, request("a", "192.0.2.2"))) == 3
 
     async def test_clock_that_jumps_back_counts(self, seen):
@@ -108,7 +108,7 @@ async def test_views_are_written_by_themselves(owner, stranger, context, monkeyp
 async def test_clients_are_stored_as_hashes(owner, stranger, context):
     """The catalog keeps only a hash of a client, a different one for each link."""
     figure = await owner.publish()
-    client = stranger.having(User_Agent="Unmistakable/1.0")
+    client = stranger.with_headers(User_Agent="Unmistakable/1.0")
     for _ in range(2):
         assert (await client.get((await owner.share(figure, views=5))["url"])).status == 200
     rows = context.store.catalog.reader.exec_driver_sql("select client from viewers").scalars().all()

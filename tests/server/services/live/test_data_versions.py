@@ -11,7 +11,7 @@ from jupyter_figserve.server.services.live.registry import LiveTarget
 
 
 class Timers:
-    """Holds what is to be called later, until it is."""
+    """Holds delayed calls until the test runs them."""
 
     def __init__(self) -> None:
         self.pending: list[Callable[[], None]] = []
@@ -26,7 +26,7 @@ class Timers:
 
 
 class Heard:
-    """Stands for the registry: counts what is reported."""
+    """A fake registry that counts reports."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -1,4 +1,4 @@
-"""Detached live figures over a fake sandbox: what is stored, which jobs run, and what is never opened."""
+"""Detached live figures over a fake sandbox: stored functions, their jobs, and damaged sources."""
 
 from __future__ import annotations
 

@@ -84,6 +84,6 @@ async def test_errors_are_not_kept(context, declare):
     await freeze(context.live, target, [{"n": 1}], None)
     context.live.images._in_memory.clear()
     assert await context.live.images.find_last(target.record.id, LiveRequest({"n": 1}, "json")) is None
-    kernel.fault = KernelUnavailable()
+    kernel.error = KernelUnavailable()
     with pytest.raises(KernelUnavailable):
         await freeze(context.live, target, [{"n": 1}], None)

@@ -9,6 +9,7 @@ import pytest
 from jupyter_figserve.model.figures import EncodedImage
 from jupyter_figserve.model.live import LiveRequest
 from jupyter_figserve.model.live_images import MAX_LIVE_IMAGES
+from jupyter_figserve.server.services.live import image_cache
 from jupyter_figserve.server.services.live.image_cache import CachedImage, StaleImageCache
 
 from ...making import offer_live
@@ -70,6 +71,29 @@ async def test_flushed_images_are_found_by_another_server(images, context):
     assert (found.payload.data, found.alt, found.revision, found.version) == (b"image", "A bear", "", None)
     assert (await other.find(live_id, request("large").key)).payload.data == b"1" * 21
     assert (await other.find(live_id, "none")) is None
+
+
+async def test_last_image_is_on_disk_at_once(images, context, monkeypatch):
+    """A server that is killed has it in its next life; of many images, the newest is written."""
+    live_id = await offer_live(context)
+    written = asyncio.Event()
+    keep, store = context.store.live.keep_images, []
+
+    async def note(rows: list) -> None:
+        await keep(rows)
+        store.append(len(rows))
+        written.set()
+
+    monkeypatch.setattr(context.store.live, "keep_images", note)
+    for number in range(3):
+        images.put(live_id, request(), make_image(b"%d" % number))
+    async with asyncio.timeout(image_cache._FLUSH_SECONDS):
+        await written.wait()
+    assert (await StaleImageCache(context.store, 20).find(live_id, request().key)).payload.data == b"2"
+    images.put(live_id, request("later"), make_image())
+    assert images._timer is not None
+    await images.flush()
+    assert store == [1, 1]
 
 
 async def test_frozen_images_stay(images, context, clock):

@@ -1,12 +1,15 @@
-"""What kernels offer: recorded once, found by kernel and by lasting id, with an event for each change."""
+"""Live figures of kernels: recorded once, found by kernel and by permanent id, with an event for each change."""
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from jupyter_figserve.model.live import LiveDeclaration, LiveFigureRecord
+from jupyter_figserve.server.services.live.backend import KernelUnavailable
 from jupyter_figserve.server.services.live.registry import CHANGED, GONE, OFFERED, LiveRegistry, LiveTarget
 
 from ...making import FakeKernel
@@ -80,6 +83,62 @@ async def test_old_connection_that_closes_late_removes_nothing(registry):
     assert not registry.unregister("a-1", old)
     assert (await registry.find("a-1", "animal")).backend is new
     assert registry.unregister("a-1", new)
+
+
+async def test_newer_backend_replaces_the_older_one_and_closes_it(registry, events):
+    """What the kernel offers has the new one at once; the older one can register nothing any more."""
+    old, new = FakeKernel(), FakeKernel()
+    await registry.register("ann", "a-1", old, [ANIMAL])
+    await registry.register("ann", "a-1", new, [ANIMAL])
+    assert (old.is_closed, new.is_closed, len(events)) == (True, False, 1)
+    with pytest.raises(KernelUnavailable):
+        await registry.register("ann", "a-1", old, [LiveDeclaration("old")])
+    assert [target.record.name for target in registry.list_offered()] == ["animal"]
+
+
+@pytest.mark.parametrize("first", ["agent", "stand-in"])
+async def test_agent_wins_over_a_stand_in(registry, first):
+    """Whichever comes first, and whichever was opened first."""
+    agent, stand_in = FakeKernel(), FakeKernel(is_stand_in=True)
+    for backend in (agent, stand_in) if first == "agent" else (stand_in, agent):
+        with suppress(KernelUnavailable):
+            await registry.register("ann", "a-1", backend, [ANIMAL])
+    assert (await registry.find("a-1", "animal")).backend is agent
+    assert not agent.is_closed
+
+
+async def test_slow_registration_never_overwrites_a_newer_one(registry, context, monkeypatch):
+    """The older connection waits for the catalog while the newer one declares."""
+    gate, follow_notebook = asyncio.Event(), registry._follow_notebook
+
+    async def wait(kernel: str) -> str:
+        await gate.wait()
+        return await follow_notebook(kernel)
+
+    old, new = FakeKernel(), FakeKernel()
+    monkeypatch.setattr(registry, "_follow_notebook", wait)
+    slow = asyncio.ensure_future(registry.register("ann", "a-1", old, [LiveDeclaration("animal", revision="old")]))
+    await asyncio.sleep(0)
+    monkeypatch.setattr(registry, "_follow_notebook", follow_notebook)
+    await registry.register("ann", "a-1", new, [LiveDeclaration("animal", revision="new")])
+    gate.set()
+    with pytest.raises(KernelUnavailable):
+        await slow
+    target = await registry.find("a-1", "animal")
+    assert (target.backend, target.declaration.revision) == (new, "new")
+
+
+async def test_closed_backend_is_never_found(registry, events):
+    """Even if nobody has reported that it is closed."""
+    backend = FakeKernel()
+    (record,) = await registry.register("ann", "a-1", backend, [ANIMAL])
+    backend.close()
+    assert (await registry.find("a-1", "animal")).backend is None
+    assert (await registry.get_by_id(record.id)).backend is None
+    assert registry.list_offered() == []
+    assert events[-1][1] == GONE
+    with pytest.raises(KernelUnavailable):
+        await registry.register("ann", "a-1", backend, [ANIMAL])
 
 
 async def test_figure_that_no_kernel_offers_has_no_backend(registry):

@@ -47,7 +47,7 @@ async def test_known_version_needs_no_call(context, declare):
 
 
 async def test_version_from_the_kernel_avoids_drawing(context, declare, clock):
-    """The kernel is asked each time, and says that nothing changed; a new version has a new ETag."""
+    """Each request calls the kernel, which reports unchanged data; a new version has a new ETag."""
     kernel = FakeKernel("1")
     target, request = await declare(kernel, is_versioned=True), LiveRequest({}, "png")
     first, second = [await context.live.render(target, request) for _ in range(2)]
@@ -62,12 +62,12 @@ async def test_stale_image_instead_of_a_temporary_error(context, declare, clock)
     target, request = await declare(kernel), LiveRequest({}, "png")
     good = await context.live.render(target, request)
     clock.advance(7)
-    kernel.fault = KernelUnavailable()
+    kernel.error = KernelUnavailable()
     stale = await context.live.render(target, request)
     assert (stale.image, stale.age, stale.cache_status) == (good.image, 7, "figserve; hit; detail=stale")
     with pytest.raises(KernelUnavailable):
         await context.live.render(target, LiveRequest({"n": 1}, "png"))
-    kernel.fault = CodeFailed("ValueError", kind="ValueError")
+    kernel.error = CodeFailed("ValueError", kind="ValueError")
     with pytest.raises(CodeFailed):
         await context.live.render(target, request)
 
@@ -80,7 +80,7 @@ async def test_image_that_cannot_be_hidpi_is_cached_for_all_screens(context, dec
     again = await context.live.render(target, hidpi)
     assert (len(kernel.asked), again.image.payload, again.image.device_pixel_ratio) == (1, first.image.payload, 1)
     clock.advance(61)
-    kernel.fault = KernelUnavailable()
+    kernel.error = KernelUnavailable()
     stale = await context.live.render(target, LiveRequest({}, "png"))
     assert (stale.image.payload, stale.image.device_pixel_ratio) == (first.image.payload, 1)
     assert (await context.live.forms.find_size(target, {})) == (1, 1)
@@ -108,3 +108,68 @@ async def test_before_call_is_called_once_a_call(context, declare):
     assert isinstance(result.stale, TooManyRequests)
     with pytest.raises(TooManyRequests):
         await context.live.render(target, LiveRequest({"n": 1}, "png"), before_call=refuse)
+
+
+async def test_no_cache_after_a_crowd_calls_again(context, declare, clock):
+    """The image that a crowd was given is neither sent as an answer to ``no_cache`` nor labelled as fresh."""
+    kernel = FakeKernel()
+    target, request = await declare(kernel), LiveRequest({}, "png")
+    kernel.gate.clear()
+    crowd = [asyncio.ensure_future(context.live.render(target, request)) for _ in range(40)]
+    while not kernel.asked:
+        await asyncio.sleep(0)
+    late = asyncio.ensure_future(context.live.render(target, request, no_cache=True))
+    kernel.gate.set()
+    first = (await asyncio.gather(*crowd))[0].image
+    assert (await late).image.payload != first.payload
+    clock.advance(1)
+    late_arrival = await context.live.render(target, request)
+    assert (late_arrival.image, late_arrival.age, late_arrival.cache_status) == (first, 1, "figserve; hit")
+    fresh = await context.live.render(target, request, no_cache=True)
+    assert (fresh.age, fresh.cache_status, len(kernel.asked)) == (0, "figserve; fwd=miss", 3)
+    assert fresh.image.payload not in (first.payload, (await late).image.payload)
+
+
+async def test_connection_that_drops_again_and_again(context, declare):
+    """Each request gets an image, the last good one marked as such, or the sentence; then all are answered again."""
+    kernel = FakeKernel()
+    first, requests = await declare(kernel), [LiveRequest({"n": n}, "png") for n in range(3)]
+    outcomes: list[object] = []
+
+    async def poll(request: LiveRequest) -> None:
+        target = await context.live.registry.get_by_id(first.record.id)
+        try:
+            outcomes.append((await context.live.render(target, request)).stale is None)
+        except KernelUnavailable as error:
+            outcomes.append(error.message)
+
+    for number in range(60):
+        kernel.gate.clear() if number % 3 else kernel.gate.set()
+        polling = [asyncio.ensure_future(poll(request)) for request in requests]
+        await asyncio.sleep(0)
+        if number % 2:
+            kernel.close()
+            context.live.unregister("k1", kernel)
+        old, kernel = kernel, FakeKernel()
+        await declare(kernel)
+        assert old.is_closed
+        await asyncio.gather(*polling)
+    assert len(outcomes) == 180
+    assert {type(outcome) for outcome in outcomes} <= {bool, str}
+    results = [await context.live.render(await declare(kernel), request) for request in requests]
+    assert [result.stale for result in results] == [None] * 3
+
+
+async def test_kernel_that_ends_under_load(context, declare):
+    """All waiting requests are told that the kernel has ended, and it offers nothing any more."""
+    kernel = FakeKernel()
+    target = await declare(kernel)
+    kernel.gate.clear()
+    requests = [LiveRequest({"n": n}, "png") for n in range(10)]
+    waiting = [asyncio.ensure_future(context.live.render(target, request)) for request in requests]
+    while not kernel.asked:
+        await asyncio.sleep(0)
+    context.live.on_kernel_ended("k1")
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {KernelUnavailable}
+    assert (kernel.is_closed, context.live.registry.list_offered()) == (True, [])

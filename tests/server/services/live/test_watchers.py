@@ -1,4 +1,4 @@
-"""Streams of links to live figures: what their visitors hear, and what they do not."""
+"""Streams of links to live figures: the events that visitors receive, and those that they do not."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def test_visitors_hear_no_names(broker):
 
 
 async def test_progress_of_calls_that_the_link_allows(broker):
-    """What others ask for with other values stays theirs; of the rest, the numbers alone are sent."""
+    """Calls with other values are not reported; for the rest, only the numbers are sent."""
     watchers, one = LiveWatchers(broker), watcher(type="Deer")
     await watchers.add(one)
     await broker.send(event(PROGRESS, done=1.0, total=2.0, arguments={"type": "Wolf", "since": 2010}))
@@ -69,7 +69,7 @@ async def test_progress_of_calls_that_the_link_allows(broker):
 
 
 async def test_revoked_link_ends_its_stream(broker):
-    """After a write to the catalog the right is asked again."""
+    """After a write to the catalog, authorization is checked again."""
     is_open = True
     watchers, one = LiveWatchers(broker), watcher(lambda: is_open)
     await watchers.add(one)

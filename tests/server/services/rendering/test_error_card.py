@@ -20,10 +20,10 @@ EVIL = [
 ]
 
 
-@pytest.mark.parametrize("words", EVIL)
-def test_hostile_text_is_escaped(words):
-    """The card is well-formed and has only the expected elements, whatever the code raises."""
-    for error in (CodeFailed(words, kind=words[:20], line=1), NoFigure(words)):
+@pytest.mark.parametrize("text", EVIL)
+def test_hostile_text_is_escaped(text):
+    """The card is well-formed and has only the expected elements, for any exception."""
+    for error in (CodeFailed(text, kind=text[:20], line=1), NoFigure(text)):
         root = ElementTree.fromstring(svg_card(error))
         names = {element.tag.rpartition("}")[2] for element in root.iter()}
         assert names <= {"svg", "title", "rect", "text"}

@@ -23,7 +23,7 @@ from ....conftest import require_package
 from ....waiting import until
 from ...conftest import DEADLINE
 from ...making import install_bash_kernel, showing
-from ...pictures import SVG, png
+from ...sample_images import SVG, png
 
 KEY = b"a key"
 
@@ -444,7 +444,7 @@ class TestRealKernels:
         }
 
     async def test_a_crash_that_jupyter_mends(self, jupyter, owner, context):
-        """The session goes on, and later images are captured, too."""
+        """The session continues, and later images are captured, too."""
         kernel = await jupyter.start()
         await jupyter.run(kernel, showing(png()))
         await self.wait_for(context, kernel, 1)
@@ -471,7 +471,7 @@ class TestRealKernels:
         await asyncio.wrap_future(context.store.catalog.write(lambda connection: None))
         assert await self.names(owner, kernel) == ["stays.png"]
         assert not os.path.exists(directory)
-        assert (await stranger.bearing(key).get("/api/figures")).status == 401
+        assert (await stranger.with_key(key).get("/api/figures")).status == 401
         (session,) = (await owner.get("/api/sessions")).json()["sessions"]
         assert (session["id"], session["figures"], session["plots"]) == (kernel, 1, 0)
         assert session["ended"] is not None
@@ -524,7 +524,7 @@ print(f.last().path, f.plots_dir())
 class TestServers:
     """Servers in their own processes that stop, are killed, and start again."""
 
-    @pytest.mark.parametrize("how", ["stop", "kill"])
+    @pytest.mark.parametrize("how", [pytest.param("stop", marks=pytest.mark.nightly), "kill"])
     def test_figures_survive_the_server_and_captured_plots_do_not(self, make_server, how):
         """The next start deletes the directories of a killed server and ends its sessions."""
         server = make_server()
@@ -548,6 +548,7 @@ class TestServers:
         if how == "kill":
             assert "Deleted the session directories of 1 servers that no longer run." in server.log
 
+    @pytest.mark.nightly
     def test_behind_a_gateway_it_is_said_clearly(self, make_server):
         """Once in the log, and in the status; kernels start and have sessions."""
         gateway = make_server()

@@ -1,4 +1,4 @@
-"""The figure of a display message: found in every form, or refused by name, whatever a kernel sends."""
+"""The figure of a display message: found in every form, or refused by name, even in malformed messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.formats import looks_like
 from jupyter_figserve.server.services.sessions.captured_display import Limits, find_display
 
-from ...pictures import HTML, JPG, PDF, SVG, WEBP, png, png_header
+from ...sample_images import HTML, JPG, PDF, SVG, WEBP, png, png_header
 
 MAX_BYTES = 100_000
 LIMITS = Limits(MAX_BYTES, 1_000_000)
@@ -235,7 +235,7 @@ def test_other_objects_are_skipped(data):
     ],
 )
 def test_unpicklable_object_is_named(data, name):
-    """The message says what it was."""
+    """The message names it."""
     with pytest.raises(FigServeError, match=name):
         find_display(shown(data), LIMITS)
 

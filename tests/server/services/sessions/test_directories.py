@@ -41,7 +41,7 @@ def servers(parent):
 
 
 def test_directories_are_private(directories, parent):
-    """All are 0700, whatever the umask."""
+    """All are 0700, regardless of the umask."""
     before = os.umask(0)
     try:
         made = directories.make("plots")

@@ -1,4 +1,4 @@
-"""The ids and marks of display messages, whatever a kernel sends."""
+"""The ids and marks of display messages, including malformed ones."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from jupyter_figserve.store.catalog import figures, keys, sessions
 
 from ....waiting import until
 from ...conftest import DEADLINE, Client
-from ...pictures import png
+from ...sample_images import png
 
 NAMES = ("KERNEL_FIGSERVE_URL", "KERNEL_FIGSERVE_KEY")
 
@@ -61,7 +61,7 @@ class TestEnvironment:
         kernel = await jp_serverapp.kernel_manager.start_kernel()
         environment = fake.environments[kernel]
         assert environment["KERNEL_FIGSERVE_URL"] == context.addresses.for_kernels()
-        client = stranger.bearing(environment["KERNEL_FIGSERVE_KEY"])
+        client = stranger.with_key(environment["KERNEL_FIGSERVE_KEY"])
         assert (await client.publish())["session"] == kernel
         assert (await client.get("/api/keys")).status == 403
 
@@ -119,6 +119,15 @@ class TestEnvironment:
         ours = {name: v for name, v in fake.environments[kernel].items() if name.startswith("KERNEL_FIGSERVE_")}
         assert ours == {"KERNEL_FIGSERVE_READ_ONLY": "broken"}
 
+    @pytest.mark.parametrize("is_gateway", [False, True])
+    async def test_administrators_authority_is_passed_on(self, jp_serverapp, fake, monkeypatch, is_gateway):
+        """Rather than the server's own certificate, which a private authority has signed."""
+        monkeypatch.setattr(type(jp_serverapp.gateway_config), "gateway_enabled", is_gateway)
+        monkeypatch.setattr(jp_serverapp, "certfile", "/own.pem")
+        monkeypatch.setenv("KERNEL_FIGSERVE_CA", "/private-authority.pem")
+        kernel = await jp_serverapp.kernel_manager.start_kernel()
+        assert fake.environments[kernel]["KERNEL_FIGSERVE_CA"] == "/private-authority.pem"
+
     async def test_a_kernel_that_does_not_start_leaves_no_directory(self, jp_serverapp, context):
         """Only the lock remains in the server's directory."""
 
@@ -166,7 +175,7 @@ class TestEnvironment:
     async def test_silent_death_is_swept(self, jp_serverapp, context, fake, stranger, owner):
         """The next sweep revokes the key and ends the session of a kernel that has disappeared."""
         kernel = await jp_serverapp.kernel_manager.start_kernel()
-        client = stranger.bearing(fake.environments[kernel]["KERNEL_FIGSERVE_KEY"])
+        client = stranger.with_key(fake.environments[kernel]["KERNEL_FIGSERVE_KEY"])
         await client.publish()
         await context.kernels.sweep()
         await asyncio.wrap_future(context.store.catalog.write(lambda connection: None))
@@ -177,7 +186,7 @@ class TestEnvironment:
         """The sweep extends a running kernel's key, which expires without a server."""
         kernel = await jp_serverapp.kernel_manager.start_kernel()
         monkeypatch.setattr(jp_serverapp.kernel_manager, "list_kernel_ids", lambda: [kernel])
-        client = stranger.bearing(fake.environments[kernel]["KERNEL_FIGSERVE_KEY"])
+        client = stranger.with_key(fake.environments[kernel]["KERNEL_FIGSERVE_KEY"])
         clock.advance(KERNEL_KEY_TTL - 1)
         await context.kernels.sweep()
         clock.advance(KERNEL_KEY_TTL - 1)
@@ -252,7 +261,7 @@ class TestRealKernel:
         kernel = (await api("POST", "kernels", {"name": "python3"}))["id"]
         before = await self.environment(evaluate, kernel)
         assert before["KERNEL_FIGSERVE_URL"] == context.addresses.for_kernels()
-        client = stranger.bearing(before["KERNEL_FIGSERVE_KEY"])
+        client = stranger.with_key(before["KERNEL_FIGSERVE_KEY"])
         assert (await client.publish())["session"] == kernel
         await api("POST", f"kernels/{kernel}/restart")
         assert await self.environment(evaluate, kernel) == before
@@ -271,7 +280,7 @@ class TestRealKernel:
         os.kill(process, signal.SIGKILL)
         await until(lambda: getattr(manager.provisioner, "pid", None) not in (None, process) and manager.ready.done())
         assert await self.environment(evaluate, kernel) == before
-        assert (await stranger.bearing(before["KERNEL_FIGSERVE_KEY"]).get("/api/figures")).status == 200
+        assert (await stranger.with_key(before["KERNEL_FIGSERVE_KEY"]).get("/api/figures")).status == 200
 
     async def test_figures_follow_their_notebook(
         self, api, evaluate, owner, stranger, context, jp_create_notebook, jp_root_dir
@@ -280,7 +289,7 @@ class TestRealKernel:
         jp_create_notebook("Untitled.ipynb")
         session = await self.session(api, "Untitled.ipynb")
         kernel = session["kernel"]["id"]
-        client = stranger.bearing((await self.environment(evaluate, kernel))["KERNEL_FIGSERVE_KEY"])
+        client = stranger.with_key((await self.environment(evaluate, kernel))["KERNEL_FIGSERVE_KEY"])
         first = await client.publish()
         assert (first["notebook"], first["session"]) == ("Untitled.ipynb", kernel)
         link = await client.share(first)
@@ -288,7 +297,14 @@ class TestRealKernel:
         await api("PATCH", "contents/Untitled.ipynb", {"path": "bears.ipynb"})
         reader = context.store.catalog.reader
         await until(lambda: figures.find(reader, first["id"]).identity.notebook == "bears.ipynb")
-        await api("PATCH", f"sessions/{session['id']}", {"path": "bears.ipynb"})
+        # Lists of sessions show the new name, although the kernel has not published since.
+        assert sessions.find(reader, kernel).notebook == "bears.ipynb"
+        # With jupyter_collaboration, front ends name the same file in another way.
+        await api("PATCH", f"sessions/{session['id']}", {"path": "RTC:bears.ipynb"})
+        for notebook in ("bears.ipynb", "RTC:bears.ipynb"):
+            assert [one["id"] for one in (await owner.get("/api/figures", notebook=notebook)).json()["figures"]]
+            (found,) = (await owner.get("/api/sessions", notebook=notebook)).json()["sessions"]
+            assert (found["id"], found["notebook"]) == (kernel, "bears.ipynb")
         second = await client.publish(data=png(grey=1))
         assert (second["id"], second["notebook"], second["version"]) == (first["id"], "bears.ipynb", 2)
 
@@ -305,7 +321,7 @@ class TestRealKernel:
         for name in ("one.ipynb", "two.ipynb"):
             jp_create_notebook(name)
         session = await self.session(api, "one.ipynb")
-        client = stranger.bearing((await self.environment(evaluate, session["kernel"]["id"]))["KERNEL_FIGSERVE_KEY"])
+        client = stranger.with_key((await self.environment(evaluate, session["kernel"]["id"]))["KERNEL_FIGSERVE_KEY"])
         first = await client.publish()
         await api("PATCH", f"sessions/{session['id']}", {"path": "two.ipynb"})
         second = await client.publish()

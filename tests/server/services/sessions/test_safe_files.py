@@ -11,14 +11,14 @@ import pytest
 from jupyter_figserve.errors import NotFound, TooLarge
 from jupyter_figserve.server.services.sessions import safe_files
 
-from ...pictures import png
+from ...sample_images import png
 
 MOST = 1_000_000
 
 
 @pytest.fixture
 def plots(tmp_path):
-    """The directory, beside a secret file."""
+    """The directory, next to a secret file."""
     (tmp_path / "secret.png").write_bytes(b"secret")
     directory = tmp_path / "plots"
     directory.mkdir()

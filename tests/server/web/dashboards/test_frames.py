@@ -35,19 +35,19 @@ def kernel(context, jp_asyncio_loop):
 
 @pytest.fixture
 def animal(owner, kernel, jp_asyncio_loop) -> str:
-    """Its lasting id."""
+    """Its permanent id."""
     record = jp_asyncio_loop.run_until_complete(owner.get("/live/k1/animal.json", _record=1)).json()
     return record["id"]
 
 
-async def share(owner, animal: str, **wishes) -> tuple[dict, dict]:
+async def share(owner, animal: str, **fields) -> tuple[dict, dict]:
     """Publish a dashboard with the live figure, and return a link to it."""
     dashboard = await publish(owner, [{"kind": "live", "live": animal}, TEXT])
-    return dashboard, (await owner.post(f"/api/dashboards/{dashboard['id']}/links", wishes)).json()
+    return dashboard, (await owner.post(f"/api/dashboards/{dashboard['id']}/links", fields)).json()
 
 
 async def shown(client, asked: str, **query) -> str:
-    """Return what the frame of a URL shows."""
+    """Return the content of a URL's frame."""
     answer = await client.get(asked, JSON, _frame=1, **query)
     assert answer.status == 200, answer.text
     frame = await client.get(urljoin(asked, answer.json()["frame"]), {"Sec-Fetch-Dest": "iframe"})
@@ -70,8 +70,8 @@ async def test_page_has_a_frame_once_the_form_is_known(owner, stranger, animal):
         (stranger, theirs, f"../f/{theirs.rpartition('/')[2]}/1-1.html?since=2015&amp;_frame=1"),
     ):
         page = await client.get(path, HTML, **{"1-1.since": 2015})
-        assert f'<noscript><iframe class="picture-frame" src="{frame}"' in page.text
-        assert 'class="picture"' not in page.text
+        assert f'<noscript><iframe class="image-frame" src="{frame}"' in page.text
+        assert 'class="figure-image"' not in page.text
 
 
 async def test_frames_come_only_from_where_a_page_has_some(owner):

@@ -22,23 +22,23 @@ ANIMAL = Parameters(
 
 
 async def offer(context, parameters: Parameters = ANIMAL, name: str = "animal", owner: str | None = None) -> str:
-    """Return the lasting id of a live figure that was offered by a kernel which no longer runs."""
+    """Return the permanent id of a live figure that was offered by a kernel which no longer runs."""
     identity = Identity(owner or context.config.owner, "", "", "k1", name)
     declaration, now = LiveDeclaration(name, parameters), context.store.clock()
     offering = context.store.catalog.write(lambda c: live_figures.upsert(c, identity, "k1", declaration, now))
     return (await asyncio.wrap_future(offering)).id
 
 
-def figure_panel(figure: dict[str, Any], **words: object) -> dict[str, Any]:
-    return {"kind": "figure", "figure": figure["id"], **words}
+def figure_panel(figure: dict[str, Any], **fields: object) -> dict[str, Any]:
+    return {"kind": "figure", "figure": figure["id"], **fields}
 
 
-def layout(*rows: list[dict[str, Any]], **words: object) -> dict[str, Any]:
-    return {"name": "board", "title": "Animal sightings", "rows": list(rows), **words}
+def layout(*rows: list[dict[str, Any]], **fields: object) -> dict[str, Any]:
+    return {"name": "board", "title": "Animal sightings", "rows": list(rows), **fields}
 
 
-async def publish(client, *rows: list[dict[str, Any]], **words: object) -> dict[str, Any]:
-    answer = await client.post("/api/dashboards", layout(*rows, **words))
+async def publish(client, *rows: list[dict[str, Any]], **fields: object) -> dict[str, Any]:
+    answer = await client.post("/api/dashboards", layout(*rows, **fields))
     assert answer.status == 201, answer.text
     record: dict[str, Any] = answer.json()
     return record
@@ -129,7 +129,7 @@ class TestPublish:
     async def test_other_owners_records_are_unknown(self, owner, stranger, context, make_key):
         """An admin's key cannot use other owners' figures, either."""
         key = await make_key("read", "publish", "admin", owner="other")
-        other = stranger.bearing(key)
+        other = stranger.with_key(key)
         figure, animal = await owner.publish(), await offer(context)
         for panel in (figure_panel(figure), {"kind": "live", "live": animal}):
             assert (await other.post("/api/dashboards", layout([panel]))).status == 400
@@ -174,7 +174,7 @@ class TestKept:
         """An unknown id, and another owner's dashboard."""
         dashboard = await publish(owner, [TEXT])
         await owner.delete(f"/api/dashboards/{dashboard['id']}")
-        other = owner.bearing(await make_key("publish", owner="bob"))
+        other = owner.with_key(await make_key("publish", owner="bob"))
         answers = [
             await owner.post("/api/dashboards/none/restore"),
             await other.post(f"/api/dashboards/{dashboard['id']}/restore"),
@@ -194,7 +194,7 @@ class TestKept:
     async def test_other_owners_get_404(self, owner, stranger, make_key):
         """Other owners can neither read nor delete nor share it."""
         dashboard = await publish(owner, [TEXT])
-        other = stranger.bearing(await make_key("read", "publish", owner="other"))
+        other = stranger.with_key(await make_key("read", "publish", owner="other"))
         path = f"/api/dashboards/{dashboard['id']}"
         asked = [await other.get(path), await other.delete(path), await other.post(f"{path}/links")]
         assert [answer.status for answer in asked] == [404, 404, 404]

@@ -18,8 +18,8 @@ from jupyter_figserve.server.services.live.image_cache import CachedImage
 
 from ....waiting import until
 from ...conftest import Client
-from ...pictures import HTML, png
 from ...raw import Connection, connect
+from ...sample_images import HTML, apng, multipart, png
 from .test_handlers import TEXT, figure_panel, offer, publish
 
 PAGE = {"Accept": "text/html"}
@@ -41,10 +41,26 @@ def keep(context, animal: str, data: bytes | None = None, **values) -> bytes:
 
 
 def images(text: str) -> list[str]:
-    return re.findall(r'<img class="picture" src="([^"]*)"', text)
+    return re.findall(r'<img class="figure-image" src="([^"]*)"', text)
 
 
 class TestPage:
+    async def test_an_animation_stands_still_for_those_who_prefer_it(self, owner, stranger):
+        """Its panel has the first frame for them, on the page and by a link; others see it move."""
+        body, headers = multipart({"name": "moving"}, ("image/apng", apng()), ("image/png", png()))
+        figure = (await owner.ask("POST", "/api/figures", body, headers)).json()
+        dashboard = await publish(owner, [figure_panel(figure)])
+        link = await share(owner, dashboard)
+        for get, page in ((owner.get, f"/dashboards/{dashboard['id']}"), (stranger.get, link["url"])):
+            text = (await get(page, PAGE)).text
+            (moving,) = images(text)
+            still = re.search(r'<source media="\(prefers-reduced-motion: reduce\)" srcset="([^"]*)">', text)
+            assert still is not None
+            assert (".apng?" in moving, still[1]) == (True, moving.replace(".apng", ".png"))
+            root = page if page.startswith("http") else owner.prefix + page
+            for url, mimetype in ((moving, "image/apng"), (still[1], "image/png")):
+                assert (await get(urljoin(root, html.unescape(url)))).mimetype == mimetype
+
     async def test_owner_sees_each_panel(self, owner, context):
         """Images with size and alt text, fixed values of live figures, rendered text; the first row loads eagerly."""
         figure, animal = await owner.publish(alt="Bears"), await offer(context)
@@ -130,7 +146,7 @@ class TestWhole:
         """A login's cookie does not suffice."""
         dashboard = await publish(owner, [TEXT])
         for path in (".png", "/events"):
-            answer = await browser.having(Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate").get(
+            answer = await browser.with_headers(Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate").get(
                 f"/dashboards/{dashboard['id']}{path}"
             )
             assert answer.status == 403
@@ -141,7 +157,7 @@ class TestWhole:
         figure = await owner.publish("picture", png())
         dashboard = await publish(owner, [figure_panel(figure), {"kind": "live", "live": live_id}])
         for site, asks in (("cross-site", 0), ("same-site", 0), ("none", 1), ("same-origin", 1)):
-            led = browser.having(Sec_Fetch_Site=site, Sec_Fetch_Mode="navigate", Sec_Fetch_Dest="document")
+            led = browser.with_headers(Sec_Fetch_Site=site, Sec_Fetch_Mode="navigate", Sec_Fetch_Dest="document")
             page = (await led.get(f"/dashboards/{dashboard['id']}", PAGE)).text
             assert len(re.findall(rf'(?:src|srcset)="[^"]*/live/f/{live_id}\.', page)) == asks, site
             assert ("You followed a link from another site." in page) == (not asks)

@@ -1,4 +1,4 @@
-"""``/export.zip``: selection, limits, and streaming beside other requests."""
+"""``/export.zip``: selection, limits, and streaming alongside other requests."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import zipfile
 
 import pytest
 
-from ...pictures import HTML, SVG, png
 from ...raw import connect
+from ...sample_images import HTML, SVG, png
 
 
 def opened(answer) -> zipfile.ZipFile:
@@ -38,12 +38,12 @@ async def test_all_of_the_owner(owner):
         assert "They rise" in file.read("index.html").decode()
     assert answer.headers["X-Figserve-Figures"] == "2"
     assert int(answer.headers["X-Figserve-Bytes"]) == len(png(grey=2)) + len(HTML)
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="figures.zip"'
+    assert answer.headers["Content-Disposition"] == "attachment; filename=\"figures.zip\"; filename*=UTF-8''figures.zip"
 
 
 async def test_of_a_session(owner, stranger, make_key):
     """Only the kernel's figures, however many pages of the catalog they are."""
-    kernel = stranger.bearing(await make_key("read", "publish", kernel="kernel-1"))
+    kernel = stranger.with_key(await make_key("read", "publish", kernel="kernel-1"))
     for index in range(120):
         await kernel.publish(f"f{index}", SVG, "image/svg+xml", title=str(index))
     await owner.publish("other")
@@ -68,12 +68,12 @@ async def test_nothing_is_404(owner, query):
 async def test_only_ones_own(owner, stranger, make_key):
     """Keys export their owner's figures, an admin's too; without the scope or a credential there is none."""
     await owner.publish("mine")
-    other = stranger.bearing(await make_key("read", "publish", owner="ana"))
+    other = stranger.with_key(await make_key("read", "publish", owner="ana"))
     await other.publish("hers")
     assert names(await other.get("/export.zip")) == ["hers"]
-    admin = stranger.bearing(await make_key("read", "admin"))
+    admin = stranger.with_key(await make_key("read", "admin"))
     assert names(await admin.get("/export.zip")) == ["mine"]
-    assert (await stranger.bearing(await make_key("publish")).get("/export.zip")).status == 403
+    assert (await stranger.with_key(await make_key("publish")).get("/export.zip")).status == 403
     assert (await stranger.get("/export.zip")).status == 401
 
 
@@ -103,7 +103,7 @@ async def test_others_are_served_meanwhile(owner, stranger):
 
 
 async def test_many_are_measured_in_steps(owner, context, monkeypatch):
-    """Each figure is counted once, whatever the size of a step."""
+    """Each figure is counted once, for any step size."""
     from jupyter_figserve.store.catalog import figures
 
     for index in range(7):

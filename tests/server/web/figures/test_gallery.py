@@ -17,7 +17,7 @@ from jupyter_figserve.server.web.figures.gallery import PAGE_SIZE, GalleryQuery
 from jupyter_figserve.store.catalog import sessions
 
 from ...pages import Page
-from ...pictures import HTML, PDF, png
+from ...sample_images import GIF, HTML, PDF, SVG, png
 
 EVIL = "\"'><script>document.title = 'evil'</script><img src=x onerror=alert(1)>"
 
@@ -32,11 +32,11 @@ class Shop:
 
     context: object
 
-    async def publish(self, name: str, notebook: str = "a.ipynb", *, scope: str | None = None, session=None, **words):
+    async def publish(self, name: str, notebook: str = "a.ipynb", *, scope: str | None = None, session=None, **fields):
         context = self.context
         scope = context.config.scope if scope is None else scope
         identity = Identity("local", scope, notebook, "", name)
-        draft = NewVersion(identity, (payload(png(grey=len(name))),), session=session, **words)
+        draft = NewVersion(identity, (payload(png(grey=len(name))),), session=session, **fields)
         return await context.store.figures.publish(draft)
 
     async def session(
@@ -62,6 +62,27 @@ def books(text: str) -> list[str]:
     """Return the headings of the sections, in order."""
     sections = re.findall(r'<section class="notebook".*?<h2>(.*?)</h2>', text, flags=re.DOTALL)
     return [" ".join(re.sub(r"<[^>]*>", "", one).split()) for one in sections]
+
+
+@pytest.mark.parametrize(
+    ("image", "sharp"),
+    [
+        (payload(png(640, 480), 640, 480), "png"),
+        (payload(png(200, 100), 200, 100), None),
+        (EncodedImage("image/svg+xml", SVG, 640, 480), "svg"),
+        (EncodedImage("image/png", png(640, 480) + b"0" * 200_000, 640, 480), None),
+        (EncodedImage("image/gif", GIF, 640, 480, None, 9, 1.0), None),
+    ],
+)
+async def test_dense_screens_load_the_image_where_it_is_small_and_sharper(shop, owner, context, image, sharp):
+    """Of an animation, a large or a small image they show the thumbnail."""
+    thumbnail = payload(png(320, 240), 320, 240)
+    identity = Identity("local", context.config.scope, "a.ipynb", "", "card")
+    record = await context.store.figures.publish(NewVersion(identity, (image,), thumbnail=thumbnail))
+    text = (await owner.get("/")).text
+    small = f"./figures/{record.id}.png?version=1&amp;width=320"
+    wide = f' srcset="{small} 1x, ./figures/{record.id}.{sharp}?version=1 2x"' if sharp else ""
+    assert f'src="{small}"{wide} alt=' in text
 
 
 class TestPage:
@@ -108,7 +129,7 @@ class TestPage:
     async def test_figures_without_a_notebook_stand_by_themselves(self, owner, stranger, make_key):
         """Figures of programs are in a collection, those of kernels without a notebook in a section of their own."""
         await owner.publish("from-a-script")
-        await stranger.bearing(await make_key("publish", kernel="k1")).publish("from-a-console")
+        await stranger.with_key(await make_key("publish", kernel="k1")).publish("from-a-console")
         assert sorted(books((await owner.get("/")).text)) == ["No notebook", "default collection"]
 
     async def test_notebook_of_another_project_is_distinguished(self, owner, shop):
@@ -305,7 +326,7 @@ class TestAddress:
         assert any(cookie.startswith("username-") for cookie in answer.headers.get_list("Set-Cookie"))
 
     async def test_redirection_goes_nowhere_else(self, owner):
-        """Whatever the query has."""
+        """For any query."""
         answer = await self.fetch(owner, "?next=//evil.example")
         assert urlsplit(answer.headers["Location"]).netloc == ""
         assert answer.headers["Location"].startswith(urlsplit(owner.prefix).path + "/?")
@@ -313,7 +334,7 @@ class TestAddress:
     async def test_other_owners_figures_are_not_shown(self, owner, make_key):
         """A key sees its owner's figures."""
         await owner.publish("mine")
-        other = owner.bearing(await make_key("read", owner="bob"))
+        other = owner.with_key(await make_key("read", owner="bob"))
         assert names((await other.get("/")).text) == []
 
 

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from ...pictures import HTML, PICTURES, SVG, multipart, png
+from ...sample_images import HTML, SAMPLES, SVG, multipart, png
 
 
 class TestPublish:
@@ -40,10 +40,10 @@ class TestPublish:
         assert (part["mimetype"], part["width"], part["height"]) == ("image/png", 40, 30)
         assert part["digest"] == hashlib.sha256(png(40, 30)).hexdigest()
 
-    @pytest.mark.parametrize("type", PICTURES)
+    @pytest.mark.parametrize("type", SAMPLES)
     async def test_every_format_is_taken_and_given_back(self, owner, type):
         """Published bytes are served unchanged."""
-        mimetype, data = PICTURES[type]
+        mimetype, data = SAMPLES[type]
         record = await owner.publish("sales", data, mimetype)
         answer = await owner.get(record["representations"][0]["url"])
         assert (answer.status, answer.body) == (200, data)
@@ -84,7 +84,7 @@ class TestPublish:
 
     async def test_kernels_without_a_notebook_have_figures_of_their_own(self, owner, stranger, make_key):
         """Two kernels and a login that use one name publish three figures."""
-        clients = [owner, *[stranger.bearing(await make_key("publish", kernel=kernel)) for kernel in ("k1", "k2")]]
+        clients = [owner, *[stranger.with_key(await make_key("publish", kernel=kernel)) for kernel in ("k1", "k2")]]
         ids = [(await client.publish("sales"))["id"] for client in clients]
         assert len(set(ids)) == 3
         assert (await clients[1].publish("sales", png(grey=9)))["id"] == ids[1]
@@ -188,13 +188,13 @@ class TestList:
 
     @pytest.mark.parametrize("cursor", ["x", "W10", "eyJ9", "é", "WzEsMl0", "W251bGwsIngiXQ", "=" * 9])
     async def test_malformed_cursor_is_rejected(self, owner, cursor):
-        """400, whatever it decodes to."""
+        """400, regardless of what it decodes to."""
         answer = await owner.get("/api/figures", cursor=cursor)
         assert (answer.status, answer.code) == (400, "invalid_cursor")
 
     async def test_here_selects_figures_of_the_caller(self, owner, stranger, make_key):
         """Without a notebook, the figures of the kernel."""
-        client = stranger.bearing(await make_key("read", "publish", kernel="k1"))
+        client = stranger.with_key(await make_key("read", "publish", kernel="k1"))
         await owner.publish("theirs")
         await client.publish("mine")
         assert await self.names(client, here=1) == ["mine"]
@@ -229,7 +229,7 @@ class TestChange:
 
     async def test_all_of_a_maker_go_at_once(self, owner, stranger, make_key):
         """``?here=1`` deletes only the calling kernel's figures; without it or a notebook, the request is refused."""
-        client = stranger.bearing(await make_key("read", "publish", kernel="k1"))
+        client = stranger.with_key(await make_key("read", "publish", kernel="k1"))
         await owner.publish("theirs")
         await client.publish("one")
         await client.publish("two")
@@ -241,7 +241,7 @@ class TestChange:
 class TestMethods:
     async def test_unknown_method_is_405_whatever_the_key(self, owner, stranger, make_key):
         """Only methods that exist need a scope."""
-        client = stranger.bearing(await make_key("read"))
+        client = stranger.with_key(await make_key("read"))
         record = f"/api/figures/{(await owner.publish())['id']}"
         for method, path in (("PUT", "/api/figures"), ("POST", record), ("DELETE", "/api/live")):
             answer = await client.ask(method, path, b"x" if method != "DELETE" else None)
@@ -252,11 +252,11 @@ class TestMethods:
 
 
 class TestPlaces:
-    """The lasting places of what has no kernel."""
+    """The permanent places of figures published without a kernel."""
 
     async def test_new_key_updates_the_same_figure(self, owner, stranger, make_key):
         """Neither the key nor a login is part of an identity: figure and links outlive the key that published."""
-        first, second = [stranger.bearing(await make_key("read", "publish")) for _ in range(2)]
+        first, second = [stranger.with_key(await make_key("read", "publish")) for _ in range(2)]
         figure = await first.publish("load")
         link = await first.share(figure)
         for client, grey in ((second, 1), (owner, 2)):
@@ -267,8 +267,8 @@ class TestPlaces:
 
     async def test_collections_are_apart_and_shared_by_all_keys_of_an_owner(self, stranger, make_key):
         """The same name in two collections is two figures; a kernel publishes into a collection by name."""
-        script = stranger.bearing(await make_key("read", "publish"))
-        kernel = stranger.bearing(await make_key("read", "publish", kernel="k1"))
+        script = stranger.with_key(await make_key("read", "publish"))
+        kernel = stranger.with_key(await make_key("read", "publish", kernel="k1"))
         nightly = await script.publish("load", collection="nightly")
         weekly = await script.publish("load", collection="weekly")
         again = await kernel.publish("load", png(grey=9), collection="nightly")
@@ -280,7 +280,7 @@ class TestPlaces:
 
     async def test_notebook_instead_of_a_collection(self, owner, stranger, make_key):
         """A script publishes as if from a notebook; its path is written as the server writes it."""
-        script = stranger.bearing(await make_key("read", "publish"))
+        script = stranger.with_key(await make_key("read", "publish"))
         figure = await script.publish("load", notebook="/reports/a.ipynb")
         assert (figure["notebook"], figure["collection"]) == ("reports/a.ipynb", None)
         assert (await owner.publish("load", notebook="reports/a.ipynb"))["id"] == figure["id"]
@@ -307,7 +307,7 @@ class TestPlaces:
 
     async def test_a_collection_goes_at_once_and_only_by_its_name(self, stranger, make_key):
         """``?here=1`` of a program would delete what other programs published, and is refused."""
-        client = stranger.bearing(await make_key("read", "publish"))
+        client = stranger.with_key(await make_key("read", "publish"))
         await client.publish("one", collection="nightly")
         await client.publish("two")
         assert (await client.delete("/api/figures", here=1)).status == 400
@@ -344,8 +344,8 @@ class TestBytes:
 
     async def test_aliases_of_suffixes(self, owner):
         """.jpeg is .jpg."""
-        figure = await owner.publish("photo", *reversed(PICTURES["jpg"]))
-        assert (await owner.get(f"/figures/{figure['id']}.jpeg")).body == PICTURES["jpg"][1]
+        figure = await owner.publish("photo", *reversed(SAMPLES["jpg"]))
+        assert (await owner.get(f"/figures/{figure['id']}.jpeg")).body == SAMPLES["jpg"][1]
 
     async def test_known_bytes_need_a_login_first(self, owner, stranger):
         """A guessed ETag reveals nothing without a login."""
@@ -368,7 +368,7 @@ class TestBytes:
 
     @pytest.mark.parametrize("id", ["x", "A" * 16, "A" * 64])
     async def test_unknown_id_is_404(self, owner, id):
-        """Whatever its length."""
+        """For any length."""
         for path in ("/api/figures/{}", "/figures/{}", "/figures/{}.png", "/api/figures/{}/links"):
             assert (await owner.get(path.format(id))).status == 404
 
@@ -442,7 +442,7 @@ class TestRestore:
     async def test_other_owners_figure_is_as_unknown(self, owner, make_key):
         """Whether deleted or not."""
         figure = await owner.publish()
-        other = owner.bearing(await make_key("publish", owner="bob"))
+        other = owner.with_key(await make_key("publish", owner="bob"))
         assert (await other.post(f"/api/figures/{figure['id']}/restore")).status == 404
         await owner.delete(f"/api/figures/{figure['id']}")
         assert (await other.post(f"/api/figures/{figure['id']}/restore")).status == 404
@@ -461,10 +461,10 @@ class TestRestore:
         """Restoring needs the scope publish, or a login with ``_xsrf``."""
         figure = await owner.publish()
         await owner.delete(f"/api/figures/{figure['id']}")
-        reader = owner.bearing(await make_key("read"))
+        reader = owner.with_key(await make_key("read"))
         assert (await reader.post(f"/api/figures/{figure['id']}/restore")).status == 403
         assert (await browser.post(f"/api/figures/{figure['id']}/restore")).status == 403
-        allowed = browser.having(X_XSRFToken=browser.xsrf)
+        allowed = browser.with_headers(X_XSRFToken=browser.xsrf)
         assert (await allowed.post(f"/api/figures/{figure['id']}/restore")).status == 200
 
 

@@ -11,7 +11,7 @@ from jupyter_figserve.model.figures import Version
 from jupyter_figserve.server.web.figures.page_handlers import _facts
 
 from ...pages import Page
-from ...pictures import HTML, PDF, PICTURES, SVG, multipart, png
+from ...sample_images import HTML, PDF, SAMPLES, SVG, multipart, png
 
 BROWSER = {"Accept": "text/html"}
 
@@ -99,7 +99,7 @@ class TestFigurePage:
         """The _xsrf cookie may be gone while the login is still valid."""
         figure = await owner.publish()
         cookies = [c for c in browser.headers["Cookie"].split("; ") if not c.startswith("_xsrf=")]
-        answer = await browser.having(Cookie="; ".join(cookies)).get(figure["url"])
+        answer = await browser.with_headers(Cookie="; ".join(cookies)).get(figure["url"])
         assert any(c.startswith("_xsrf=") for c in answer.headers.get_list("Set-Cookie"))
 
     async def test_states_of_links_are_listed(self, owner, clock):
@@ -142,10 +142,10 @@ class TestFigurePage:
         inner = await owner.get(urljoin(figure["url"], frame["src"]), {"Sec-Fetch-Dest": "iframe"})
         assert inner.body == HTML
 
-    @pytest.mark.parametrize("type", PICTURES)
+    @pytest.mark.parametrize("type", SAMPLES)
     async def test_every_format_has_a_page(self, owner, type):
         """For each type of the main representation."""
-        mimetype, data = PICTURES[type]
+        mimetype, data = SAMPLES[type]
         assert (await owner.get((await owner.publish("f", data, mimetype))["url"])).status == 200
 
     async def test_page_is_not_cached(self, owner):
@@ -160,12 +160,12 @@ class TestFigurePage:
         assert (answer.status, location.path) == (302, "/a%40b/login")
         assert parse_qs(location.query)["next"] == [urlsplit(figure["url"]).path]
         assert (await stranger.get(figure["url"])).status == 401
-        bad = await stranger.having(X_API_Key="x").get(figure["url"], BROWSER)
+        bad = await stranger.with_headers(X_API_Key="x").get(figure["url"], BROWSER)
         assert (bad.status, bad.mimetype) == (401, "text/html")
 
 
 class TestAccept:
-    """The address without a suffix, for clients that want something else than the page."""
+    """The address without a suffix, for clients that prefer another format to the page."""
 
     @pytest.mark.parametrize(
         ("accept", "mimetype"),

@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_figserve.server.web.http.access_log import redact_uri
 
-from ...pictures import png
+from ...sample_images import png
 
 KEY = "fsk_abcdefgh_0123456789abcdefghijklmnopqrstuvwxyz"
 TOKEN = "AbCdEfGhIjKlMnOpQrStUvWxYz012345"
@@ -66,7 +66,7 @@ async def test_failures_have_the_level_of_jupyters(owner, stranger, log):
 async def test_key_and_link_are_named_by_their_ids(owner, stranger, make_key, log):
     """By which the owner finds them in lists; never by their secrets."""
     key = await make_key("read", "publish")
-    client = stranger.bearing(key)
+    client = stranger.with_key(key)
     link = await client.share(await client.publish())
     log.clear()
     await client.get("/api/figures")
@@ -101,7 +101,7 @@ async def test_key_and_link_are_named_by_their_ids(owner, stranger, make_key, lo
     ],
 )
 async def test_secrets_stand_in_no_line(owner, log, path):
-    """Neither in ours nor in anybody else's, wherever they are put by mistake."""
+    """Neither in our log lines nor in others, even in the wrong place of a request."""
     await owner.get(path)
     await owner.ask("PUT", path)
     await owner.ask("GET", path, None, {"Referer": f"http://x/f/{TOKEN}"})
@@ -111,7 +111,7 @@ async def test_secrets_stand_in_no_line(owner, log, path):
 
 
 async def test_address_cannot_forge_a_line(owner, log):
-    """What is not plain text stands in quotes."""
+    """Values other than plain text are quoted."""
     await owner.get('/api/figures?q="x"')
     assert "\n" not in lines(log)[0]
     assert redact_uri("/a?x=1&y=2") == "/a?x=1&y=2"

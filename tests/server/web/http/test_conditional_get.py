@@ -110,7 +110,7 @@ def test_headers_of_each_format(row):
     """Content type with charset, the digest as ETag, and a file name from the id."""
     values = RepresentationResponse(row, "0" * 64, f"abc.{row.name}", "no-store", b"", is_public=False).headers
     assert values["ETag"] == ETAG
-    assert values["Content-Disposition"] == f"inline; filename*=UTF-8''abc.{row.name}"
+    assert values["Content-Disposition"] == f"inline; filename=\"abc.{row.name}\"; filename*=UTF-8''abc.{row.name}"
     assert values["Content-Type"].endswith("; charset=utf-8") == row.is_text
     assert "Access-Control-Allow-Origin" not in values
     assert (values.get("Content-Encoding") == "gzip") == (row.name == "svgz")

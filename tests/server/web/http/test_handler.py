@@ -159,9 +159,9 @@ class TestLogs:
         )
         assert (await stranger.get(link["image_url"])).status == 500
         for client in (
-            stranger.bearing(key),
-            stranger.bearing(key + "x"),
-            stranger.having(Authorization=f"Bearer {key}"),
+            stranger.with_key(key),
+            stranger.with_key(key + "x"),
+            stranger.with_headers(Authorization=f"Bearer {key}"),
         ):
             await client.get("/api/figures")
         text = log.getvalue()

@@ -1,4 +1,4 @@
-"""Security headers on every response, whatever its status."""
+"""Security headers on every response, for every status."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from jupyter_figserve.model.formats import FORMATS
 from jupyter_figserve.server.web.http import security_headers
 
-from ...pictures import HTML, PICTURES
+from ...sample_images import HTML, SAMPLES
 
 
 def directives(policy: str) -> dict[str, str]:
@@ -58,7 +58,7 @@ def test_frame_ancestors():
 
 async def answers(owner, stranger, browser):
     """One response of every kind: statuses, methods, types."""
-    figure = await owner.publish("sales", PICTURES["svg"][1], "image/svg+xml")
+    figure = await owner.publish("sales", SAMPLES["svg"][1], "image/svg+xml")
     page = await owner.publish("page", HTML, "text/html")
     link = await owner.share(figure)
     frame = re.search(r'src="\.\.(/frame/[^"]+)"', (await owner.get(f"/figures/{page['id']}")).text)[1]

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from .... import contract
-from ...pictures import png
 from ...raw import Connection, connect
+from ...sample_images import png
 
 LIMIT = 100_000
 PATH = "/api/figures?name=big"

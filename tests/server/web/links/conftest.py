@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ...conftest import Client
-from ...pictures import PICTURES
+from ...sample_images import SAMPLES
 
 
 def token_of(link: dict) -> str:
@@ -17,7 +17,7 @@ def publish_and_share(owner: Client):
     """Return a link to a new figure."""
 
     async def make(type: str = "png", **options: object) -> dict:
-        mimetype, data = PICTURES[type]
+        mimetype, data = SAMPLES[type]
         figure = await owner.publish("sales", data, mimetype, title="Sales <b>", alt='A "line" & more')
         return await owner.share(figure, **options)
 

@@ -1,4 +1,4 @@
-"""Parsing requests that create or change a link, whatever it shows."""
+"""Parsing of requests that create or change a link, for every kind of target."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class AnyTarget(LinkTarget):
 
 def parse(body: dict[str, Any], *, max_age: float | None = None, takes_audiences: bool = False) -> Link:
     shown = AnyTarget(takes_audiences=takes_audiences)
-    return LinkParser(max_age, NOW).parse_new(body, shown, TARGET, "hash")
+    return LinkParser(max_age, NOW).parse_new(body, shown, TARGET)
 
 
 def test_defaults():
     """A link lives 30 days, is open and has no label."""
     link = parse({})
-    assert (link.target, link.token_hash, link.created) == (TARGET, "hash", NOW)
+    assert (link.target, link.token_hash, link.created) == (TARGET, "", NOW)
     assert (link.expires, link.label, link.paused) == (NOW + 30 * DAY, "", False)
 
 
@@ -72,7 +72,7 @@ def test_life_is_limited(value: object):
     "body", [{"audience": "hub"}, {"audience": "people"}, {"users": ["ann"]}, {"groups": ["staff"]}]
 )
 def test_audiences_need_a_hub(body: dict[str, Any], takes_audiences: bool):
-    """409 whatever is shared."""
+    """409 for every kind of target."""
     with pytest.raises(Conflict) as caught:
         parse(body, takes_audiences=takes_audiences)
     assert caught.value.code == "no_hub"
@@ -85,7 +85,7 @@ def test_unknown_audience():
 
 
 def test_changes():
-    """Only what the request names; the limit counts from the link's creation."""
+    """Only the fields that the request names; the limit counts from the link's creation."""
     link, parser = parse({}, max_age=30 * DAY), LinkParser(30 * DAY, NOW + DAY)
     assert parser.parse_changes({}, link) == {}
     changes = {"paused": True, "label": " x ", "expires": "29d"}

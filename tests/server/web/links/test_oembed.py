@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ...pages import Page
-from ...pictures import png
+from ...sample_images import png
 from .conftest import token_of
 
 

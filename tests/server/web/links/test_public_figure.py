@@ -12,7 +12,7 @@ from jupyter_figserve.model.formats import png_size
 
 from ...conftest import Client
 from ...pages import Page
-from ...pictures import HTML, PDF, PICTURES, SVG, multipart, png
+from ...sample_images import HTML, PDF, SAMPLES, SVG, multipart, png
 from .conftest import token_of
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -22,11 +22,11 @@ PATHS = ("/f/{}", "/f/{}.png", "/f/{}.json", "/f/{}/embed", "/f/{}.html", "/f/{}
 class TestImage:
     async def test_bytes_are_those_that_were_published(self, stranger, publish_and_share):
         """Every format is sent unchanged, with its media type."""
-        for type in (name for name in PICTURES if name != "html"):
+        for type in (name for name in SAMPLES if name != "html"):
             link = await publish_and_share(type)
             answer = await stranger.get(link["image_url"])
-            assert (answer.status, answer.body) == (200, PICTURES[type][1]), type
-            expected = "image/svg+xml" if type == "svgz" else PICTURES[type][0]
+            assert (answer.status, answer.body) == (200, SAMPLES[type][1]), type
+            expected = "image/svg+xml" if type == "svgz" else SAMPLES[type][0]
             assert answer.mimetype == expected
             assert answer.headers.get("Content-Encoding") == ("gzip" if type == "svgz" else None)
 
@@ -74,7 +74,7 @@ class TestImage:
 
     async def test_ranges(self, stranger, publish_and_share):
         """One range of bytes is sent as RFC 9110 says; for a malformed or a multiple range, the whole body is."""
-        link, data = await publish_and_share(), PICTURES["png"][1]
+        link, data = await publish_and_share(), SAMPLES["png"][1]
         for asked, status, part in self.RANGES:
             answer = await stranger.get(link["image_url"], {"Range": asked})
             assert answer.status == status, asked
@@ -183,7 +183,7 @@ class TestViews:
     async def test_parallel_clients_share_the_limit(self, owner, stranger, publish_and_share):
         """Of twenty concurrent clients of a link with three views, three see it."""
         link = await publish_and_share(views=3)
-        clients = [stranger.having(User_Agent=f"client {n}") for n in range(20)]
+        clients = [stranger.with_headers(User_Agent=f"client {n}") for n in range(20)]
         answers = await asyncio.gather(*(client.get(link["image_url"]) for client in clients))
         assert sorted(answer.status for answer in answers) == [200] * 3 + [404] * 17
         assert await self.seen(owner, link) == 3
@@ -204,7 +204,7 @@ class TestViews:
         """A chat's preview, a HEAD, a range and a 304 do not use up the one view."""
         link = await publish_and_share(views=1)
         etag = '"' + (await owner.get(f"/api/figures/{link['figure']}")).json()["representations"][0]["digest"] + '"'
-        robot = stranger.having(User_Agent="Slackbot-LinkExpanding 1.0")
+        robot = stranger.with_headers(User_Agent="Slackbot-LinkExpanding 1.0")
         assert (await stranger.head(link["url"])).status == 200
         assert (await stranger.head(link["image_url"])).status == 200
         assert (await stranger.get(link["image_url"], {"Range": "bytes=0-3"})).status == 206
@@ -230,13 +230,13 @@ class TestViews:
         for client in (
             stranger,
             stranger,
-            stranger.having(User_Agent="other"),
-            stranger.having(User_Agent="Googlebot"),
+            stranger.with_headers(User_Agent="other"),
+            stranger.with_headers(User_Agent="Googlebot"),
         ):
             await client.get(link["url"])
             await client.get(link["image_url"])
             await client.get(link["image_url"], {"Range": "bytes=0-3"})
-        await stranger.having(User_Agent="third").head(link["url"])
+        await stranger.with_headers(User_Agent="third").head(link["url"])
         assert await self.seen(owner, link) == 2
         clock.advance(601)
         await stranger.get(link["url"])

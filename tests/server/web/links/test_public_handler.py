@@ -77,8 +77,8 @@ class TestMissing:
     async def test_used_up_link_is_not_found(self, stranger, publish_and_share):
         """Except for clients that viewed it within the last ten minutes."""
         link = await publish_and_share(views=1)
-        assert (await stranger.having(User_Agent="first").get(link["image_url"])).status == 200
-        await self.check_gone(stranger.having(User_Agent="second"), token_of(link))
+        assert (await stranger.with_headers(User_Agent="first").get(link["image_url"])).status == 200
+        await self.check_gone(stranger.with_headers(User_Agent="second"), token_of(link))
 
     async def test_similar_token_is_not_found(self, stranger, publish_and_share):
         """A token that is shorter, longer, in another case or reversed."""

@@ -1,4 +1,4 @@
-"""The agent's WebSocket with hostile and broken clients: who may open it, and what a frame can do."""
+"""The agent's WebSocket with hostile and broken clients: authorization, and malformed frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tornado.httpclient import HTTPClientError
 from jupyter_figserve.model.keys import KERNEL_SCOPES
 from jupyter_figserve.server.web.live.agent import PROTOCOL
 
-from ...pictures import png
+from ...sample_images import png
 from .conftest import HELLO, frame
 
 
@@ -89,13 +89,23 @@ async def test_invalid_answer(dial, owner, head, body, status):
         frame({"op": "hello", "protocol": PROTOCOL, "live": [HELLO] * 1_001}),
     ],
 )
-async def test_invalid_frame_closes_the_connection(dial, owner, data):
-    """The server goes on, and nothing is registered."""
+async def test_invalid_frame_disturbs_no_other_call(dial, owner, data):
+    """What the kernel offers stays; a hello is refused with the reason, and another frame fails the call under way."""
     async with dial() as connection:
+        await connection.offer(HELLO)
+        asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
+        call = await connection.receive()
         await connection.send(data)
-        assert await connection.receive() is None
-        assert connection.socket.close_code == 1008
-    assert (await owner.get("/api/live")).json() == {"live": []}
+        if isinstance(data, bytes) and b'"hello"' in data:
+            refusal = await connection.receive()
+            assert (refusal["op"], bool(refusal["reason"])) == ("refused", True)
+            await connection.answer(call, png())
+            assert (await asking).status == 200
+        else:
+            assert (await asking).status == 422
+        asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
+        await connection.answer(await connection.receive(), png())
+        assert (await asking).status == 200
 
 
 class TestSmall:
@@ -103,14 +113,21 @@ class TestSmall:
     def figserve_config(self) -> dict[str, object]:
         return {"live_bytes": 1_000, "live_queue": 2, "live_timeout": 0.2}
 
-    async def test_frame_that_is_too_large_closes_the_connection(self, dial, owner):
-        """A waiting request is told that the kernel is gone."""
+    async def test_image_that_is_too_large_fails_its_own_call_only(self, dial, owner):
+        """Even of a kernel that ignores the limit, which it is told: 413 names it, and the neighbours are answered."""
         async with dial() as connection:
-            await connection.offer(HELLO)
+            await connection.offer({**HELLO, "timeout": 20})
             asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
             call = await connection.receive()
+            assert call["max_bytes"] == 1_000
             await connection.answer(call, bytes(2**21))
-            assert (await asking).status in (503, 504)
+            answer = await asking
+            assert (answer.status, answer.code) == (413, "result_too_large")
+            assert "FigServe.live_bytes" in answer.text
+            for width in (1, 2, 3, 4):
+                asking = asyncio.ensure_future(owner.get("/live/k1/animal.png", width=width))
+                await connection.answer(await connection.receive(), png())
+                assert (await asking).status == 200
 
     async def test_full_queue_and_deadline(self, dial, owner):
         """Both calls wait until the deadline; the late answer is the stale image of the next request."""
@@ -152,16 +169,21 @@ async def test_closed_connection_fails_waiting_requests(dial, owner):
 
 
 async def test_answers_without_a_call_are_dropped(dial, owner):
-    """A second answer, and one to a call that was never made."""
+    """A second answer, and one to a call that was never made; one that names no call fails the call under way."""
     async with dial() as connection:
         await connection.offer(HELLO)
         asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
         call = await connection.receive()
         await connection.answer({"rid": 10**9}, png(grey=1))
-        await connection.answer({"rid": "x"}, png(grey=1))
         await connection.answer(call, png(grey=2))
         await connection.answer(call, png(grey=3))
         assert (await asking).body == png(grey=2)
+        for rid in ([], {}, "x", None, 1.5):
+            asking = asyncio.ensure_future(owner.get("/live/k1/animal.png", headers={"Cache-Control": "no-cache"}))
+            await connection.receive()
+            await connection.answer({"rid": rid}, png())
+            answer = await asking
+            assert (answer.status, "cannot be read" in answer.json()["error"]) == (422, True)
 
 
 async def test_markup_in_a_declaration_is_text(dial, owner):
@@ -181,7 +203,7 @@ async def test_markup_in_a_declaration_is_text(dial, owner):
 
 async def test_another_owner_sees_nothing(dial, owner, stranger, make_key):
     """Another owner's key finds neither the live figure nor its links."""
-    other = stranger.bearing(await make_key("read", "publish", owner="bob"))
+    other = stranger.with_key(await make_key("read", "publish", owner="bob"))
     async with dial() as connection:
         live_id = (await connection.offer(HELLO))["animal"]["id"]
         for path in ("/live/k1/animal.png", f"/live/f/{live_id}.png", f"/api/live/{live_id}/links"):

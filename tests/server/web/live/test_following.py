@@ -8,7 +8,7 @@ from functools import partial
 
 from tornado.httpclient import HTTPRequest
 
-from ...pictures import png
+from ...sample_images import png
 from .conftest import HELLO, frame
 
 CACHED = {**HELLO, "cache": 600}
@@ -48,7 +48,7 @@ async def ask(connection, get, path: str, body: bytes, **head):
 
 
 async def test_refresh_makes_cached_images_old(dial, owner):
-    """The next request calls the kernel again, which is not told the version of the old image."""
+    """The next request calls the kernel again, without the version of the old image."""
     versioned = {**CACHED, "is_versioned": True, "version": "1"}
     async with dial() as connection:
         await connection.offer(versioned)

@@ -1,4 +1,4 @@
-"""Page model of a live figure: the control of each kind of parameter, the image's query, and faults."""
+"""Page model of a live figure: the control of each kind of parameter, the image's query, and errors."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_sizes_are_kept_unless_they_are_parameters():
 
 
 def test_invalid_value_is_shown_to_be_corrected():
-    """There is no image, and the fault names the parameter."""
+    """There is no image, and the error names the parameter."""
     view = view_of(animal, {"since": ["1066"]})
     assert (view.query, "since" in view.error) == (None, True)
     assert {one.name: one.texts for one in view.controls}["since"] == ("1066",)

@@ -66,7 +66,7 @@ async def test_plain_html_runs_no_script(owner, kernel):
 
 async def test_other_site_and_stranger_get_no_url(owner, browser, stranger, kernel):
     """The request would run the function, like one for an image."""
-    assert (await browser.having(Sec_Fetch_Site="cross-site").get(ASKED)).status == 403
+    assert (await browser.with_headers(Sec_Fetch_Site="cross-site").get(ASKED)).status == 403
     assert (await stranger.get(ASKED)).status in (302, 401, 403)
     assert (await owner.get(ASKED.replace("html", "png"))).status == 415
     assert kernel.asked == []

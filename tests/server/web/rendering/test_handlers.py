@@ -83,7 +83,7 @@ class TestPicture:
 
     async def test_output_comes_in_a_header_that_nothing_can_split(self, owner, renderer):
         """Percent-encoded, cut at 2,000 characters, and never within an escape."""
-        renderer.answer = lambda job: RenderResult(_picture(job), output="ä\r\nSet-Cookie: a=b\n" + "é" * 5_000)
+        renderer.answer = lambda job: RenderResult(_image(job), output="ä\r\nSet-Cookie: a=b\n" + "é" * 5_000)
         answer = await owner.post("/api/renders", {"code": CODE})
         header = answer.headers["X-FigServe-Output"]
         assert len(header) <= 2_000
@@ -91,10 +91,10 @@ class TestPicture:
         assert "a=b" not in str(answer.headers.get_list("Set-Cookie"))
 
     async def test_warnings_come_in_a_header_and_in_json(self, owner, renderer):
-        """One a line, percent-encoded; also from the cache, and not at all when there are none."""
+        """One per line, percent-encoded; also from the cache; absent when there are none."""
         assert "X-FigServe-Warnings" not in (await owner.post("/api/renders", {"code": CODE})).headers
         warnings = ("Missing glyphs: 中.", "second")
-        renderer.answer = lambda job: RenderResult(_picture(job), warnings=warnings)
+        renderer.answer = lambda job: RenderResult(_image(job), warnings=warnings)
         for _ in range(2):
             answer = await owner.post("/api/renders", {"code": CODE, "seed": 1})
             assert unquote(answer.headers["X-FigServe-Warnings"]).split("\n") == list(warnings)
@@ -125,7 +125,7 @@ class TestPicture:
         assert len(told.json()["figures"]) == 3
 
 
-def _picture(job):
+def _image(job):
     from jupyter_figserve.sandbox.fake import draw
 
     return draw(job).images
@@ -447,7 +447,7 @@ class TestKeep:
         wish = {"code": CODE, "keep": True, "name": "load"}
         elsewhere = (await owner.post("/api/renders", wish)).json()
         first = (await owner.post("/api/renders", wish | place)).json()
-        other = stranger.bearing(await make_key("render", "publish"))
+        other = stranger.with_key(await make_key("render", "publish"))
         again = await other.ask(
             "POST",
             f"/api/renders?{urlencode(place)}&keep=1&name=load&width=50",
@@ -509,17 +509,17 @@ class TestKeep:
 
     async def test_a_key_needs_the_scope_to_publish(self, stranger, make_key):
         """The scope render does not allow storing figures."""
-        client = stranger.bearing(await make_key("render"))
+        client = stranger.with_key(await make_key("render"))
         answer = await client.post("/api/renders", {"code": CODE, "keep": True})
         assert (answer.status, answer.code) == (403, "scope_missing")
-        both = stranger.bearing(await make_key("render", "publish"))
+        both = stranger.with_key(await make_key("render", "publish"))
         assert (await both.post("/api/renders", {"code": CODE, "keep": True})).status == 201
 
 
 class TestSimpleContract:
     async def test_code_becomes_a_png(self, stranger, make_key, renderer):
         """``{"code": …}`` with a key in the header."""
-        client = stranger.bearing(await make_key("render"))
+        client = stranger.with_key(await make_key("render"))
         answer = await client.post("/render-matplotlib", {"code": CODE})
         assert (answer.status, answer.mimetype) == (200, "image/png")
         assert renderer.jobs[0].options == DrawOptions()
@@ -565,10 +565,10 @@ class TestR36:
         assert len(texts) == 1
         for name in ("key", "api_key", "X-API-Key", "token"):
             assert (await stranger.ask("POST", path, {"code": CODE}, **{name: good})).status == 401
-        other = stranger.bearing(await make_key("read", "publish"))
+        other = stranger.with_key(await make_key("read", "publish"))
         assert (await other.post(path, {"code": CODE})).status == 403
         assert renderer.jobs == []
-        assert (await stranger.bearing(good).post(path, {"code": CODE})).status in (200, 201)
+        assert (await stranger.with_key(good).post(path, {"code": CODE})).status in (200, 201)
         bearer = await stranger.ask("POST", path, {"code": CODE}, {"Authorization": f"Bearer {good}"})
         assert bearer.status in (200, 201)
 
@@ -577,13 +577,13 @@ class TestR36:
         answer = await browser.post(path, {"code": CODE})
         assert (answer.status, answer.code) == (403, "xsrf_missing")
         assert renderer.jobs == []
-        assert (await browser.having(X_XSRFToken=browser.xsrf).post(path, {"code": CODE})).status in (200, 201)
+        assert (await browser.with_headers(X_XSRFToken=browser.xsrf).post(path, {"code": CODE})).status in (200, 201)
 
     async def test_another_sites_page_renders_nothing(self, browser, stranger, make_key, renderer, path):
         """A foreign Origin gets 404, with a key and with a cookie."""
-        key = stranger.bearing(await make_key("render"))
-        for client in (key, browser.having(X_XSRFToken=browser.xsrf)):
-            answer = await client.having(Origin="https://evil.example").post(path, {"code": CODE})
+        key = stranger.with_key(await make_key("render"))
+        for client in (key, browser.with_headers(X_XSRFToken=browser.xsrf)):
+            answer = await client.with_headers(Origin="https://evil.example").post(path, {"code": CODE})
             assert answer.status == 404
         assert renderer.jobs == []
 
@@ -595,8 +595,8 @@ class TestRate:
 
     async def test_each_key_has_its_own_rate(self, stranger, owner, make_key, renderer):
         """Beyond it 429 with Retry-After; another key and the login are not affected."""
-        client = stranger.bearing(await make_key("render"))
-        other = stranger.bearing(await make_key("render"))
+        client = stranger.with_key(await make_key("render"))
+        other = stranger.with_key(await make_key("render"))
         for _ in range(2):
             assert (await client.post("/api/renders", {"code": CODE})).status == 200
         refused = await client.post("/api/renders", {"code": CODE})

@@ -189,7 +189,7 @@ def test_a_source_that_is_no_figure_is_an_error(server):
     import pickle
     from pathlib import Path
 
-    from ...pictures import png
+    from ...sample_images import png
 
     witness = Path(server.home) / "witness"
 

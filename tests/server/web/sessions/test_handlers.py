@@ -14,7 +14,7 @@ from jupyter_figserve.server.services.sessions.captured_display import CapturedD
 from jupyter_figserve.store.catalog import sessions
 
 from ...making import MadeSession, make_session, showing
-from ...pictures import HTML, SVG, png
+from ...sample_images import HTML, SVG, png
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def session(context, jp_asyncio_loop) -> MadeSession:
 
 @pytest.fixture
 def kernel(stranger, make_key, session, jp_asyncio_loop):
-    return stranger.bearing(jp_asyncio_loop.run_until_complete(make_key("read", "publish", kernel=session.id)))
+    return stranger.with_key(jp_asyncio_loop.run_until_complete(make_key("read", "publish", kernel=session.id)))
 
 
 class TestList:
@@ -35,7 +35,7 @@ class TestList:
             made = await make_session(context, f"session-{number}", notebook=f"{number}.ipynb" if number else "")
             for cell in range(number):
                 made.show(png(), cell + 1)
-        await stranger.bearing(await make_key("publish", kernel="session-1")).publish()
+        await stranger.with_key(await make_key("publish", kernel="session-1")).publish()
         found = (await owner.get("/api/sessions")).json()
         assert found["next"] is None
         assert [(s["id"], s["notebook"], s["figures"], s["plots"]) for s in found["sessions"]] == [
@@ -98,7 +98,7 @@ class TestList:
 
 class TestLast:
     async def test_last_displayed_image(self, owner, session):
-        """The newest captured plot, whatever else was published or written later."""
+        """The newest captured plot, even if other plots were published or written later."""
         session.show(png())
         session.show(SVG, 2, "svg")
         session.drop("x.png", png())
@@ -282,7 +282,7 @@ class TestKeep:
         await context.kernels.sweep()
         await asyncio.wrap_future(context.store.catalog.write(lambda connection: None))
         assert sessions.find(context.store.catalog.reader, session.id).ended is None
-        assert (await stranger.bearing(key).get("/api/figures")).status == 200
+        assert (await stranger.with_key(key).get("/api/figures")).status == 200
 
     async def test_without_a_notebook_it_is_the_sessions(self, owner, context):
         """As with publishing from a kernel without a notebook."""
@@ -315,11 +315,11 @@ class TestKeep:
         address, body = "/api/sessions/a-session/figures", {"path": "cell-1.png"}
         assert (await stranger.post(address, body)).status == 401
         assert (await browser.post(address, body)).code == "xsrf_missing"
-        assert (await stranger.bearing(await make_key("read")).post(address, body)).code == "scope_missing"
+        assert (await stranger.with_key(await make_key("read")).post(address, body)).code == "scope_missing"
         assert (await owner.get(address)).status == 405
         assert (await owner.get("/api/figures")).json()["figures"] == []
-        assert (await browser.having(**{"X-XSRFToken": browser.xsrf}).post(address, body)).status == 201
-        assert (await stranger.bearing(await make_key("publish")).post(address, body)).status == 201
+        assert (await browser.with_headers(**{"X-XSRFToken": browser.xsrf}).post(address, body)).status == 201
+        assert (await stranger.with_key(await make_key("publish")).post(address, body)).status == 201
 
     async def test_quota(self, owner, session, context):
         """A full owner gets 507, as with publishing."""

@@ -27,8 +27,8 @@ async def test_it_needs_the_admin_scope(stranger, make_key):
     """It needs a login or the scope admin."""
     assert (await stranger.get("/api/diagnosis")).status == 401
     key = await make_key("read", "publish", "render")
-    assert (await stranger.bearing(key).get("/api/diagnosis")).status == 403
-    assert (await stranger.bearing(await make_key("admin")).get("/api/diagnosis")).status == 200
+    assert (await stranger.with_key(key).get("/api/diagnosis")).status == 403
+    assert (await stranger.with_key(await make_key("admin")).get("/api/diagnosis")).status == 200
 
 
 async def test_files_open_to_others_are_named(owner, context):

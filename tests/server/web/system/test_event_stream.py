@@ -19,8 +19,8 @@ from jupyter_figserve.store.catalog import keys
 
 from .... import contract
 from ...conftest import DEADLINE, Client
-from ...pictures import png
 from ...raw import Connection, connect
+from ...sample_images import png
 
 
 class Stream:
@@ -164,7 +164,7 @@ async def test_stream_ends_when_its_key_is_revoked(stranger, context, make_key, 
     """With the next heartbeat."""
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     key = await make_key("read")
-    async with listen(stranger.bearing(key)) as stream:
+    async with listen(stranger.with_key(key)) as stream:
         key_id = split_key(key)[0]
         await asyncio.wrap_future(context.store.catalog.write(lambda connection: keys.remove(connection, key_id)))
         assert await stream.next() is None
@@ -174,7 +174,7 @@ async def test_stream_ends_when_its_key_expires(stranger, clock, make_key, monke
     """With the next heartbeat too."""
     key = await make_key("read", expires=clock.now + 60)
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
-    async with listen(stranger.bearing(key)) as stream:
+    async with listen(stranger.with_key(key)) as stream:
         clock.advance(61)
         assert await stream.next() is None
 
@@ -199,7 +199,7 @@ async def test_closed_stream_is_forgotten(owner, context):
 async def test_cross_site_stream_with_a_cookie_is_rejected(browser):
     """Another site's EventSource gets 403, though the browser sends the cookie."""
     for site in ("cross-site", "same-site"):
-        answer = await browser.having(Sec_Fetch_Site=site, Sec_Fetch_Mode="cors").get("/api/events")
+        answer = await browser.with_headers(Sec_Fetch_Site=site, Sec_Fetch_Mode="cors").get("/api/events")
         assert (answer.status, answer.code) == (403, "cross_site")
     async with listen(browser, Sec_Fetch_Site="same-origin"):
         pass
@@ -208,7 +208,7 @@ async def test_cross_site_stream_with_a_cookie_is_rejected(browser):
 async def test_navigation_to_a_stream_is_rejected(browser):
     """Unlike an image, a stream is not opened by another site, even by navigation."""
     headers = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
-    assert (await browser.having(**headers).get("/api/events")).code == "cross_site"
+    assert (await browser.with_headers(**headers).get("/api/events")).code == "cross_site"
 
 
 async def test_events_that_are_not_stored_have_no_id(owner, context):

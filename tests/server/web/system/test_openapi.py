@@ -144,7 +144,7 @@ class TestLiveFigures:
         return added
 
     async def test_each_is_an_operation(self, owner, offered):
-        """At its own path, whatever its name; operation ids are plain and unique, and the document is valid."""
+        """At its own path, for any name; operation ids are plain and unique, and the document is valid."""
         added = await self.read(owner)
         whole = contract.document() | {"paths": added}
         assert [str(error)[:300] for error in OpenAPIV31SpecValidator(whole).iter_errors()] == []
@@ -174,15 +174,15 @@ class TestLiveFigures:
 
     async def test_names_are_visible_to_their_owner_only(self, stranger, owner, browser, make_key, offered):
         """Not to other callers, wrong keys, or requests from another site."""
-        allowed = [owner, browser, stranger.bearing(await make_key("read"))]
+        allowed = [owner, browser, stranger.with_key(await make_key("read"))]
         refused = [
             stranger,
-            stranger.having(Authorization="token wrong"),
-            stranger.having(Cookie="username-localhost-8888=wrong"),
-            stranger.bearing("fsk_abcdefgh_" + "x" * 43),
-            stranger.bearing(await make_key("publish", "render", "admin")),
-            stranger.bearing(await make_key("read", owner="somebody")),
-            browser.having(Sec_Fetch_Site="cross-site"),
+            stranger.with_headers(Authorization="token wrong"),
+            stranger.with_headers(Cookie="username-localhost-8888=wrong"),
+            stranger.with_key("fsk_abcdefgh_" + "x" * 43),
+            stranger.with_key(await make_key("publish", "render", "admin")),
+            stranger.with_key(await make_key("read", owner="somebody")),
+            browser.with_headers(Sec_Fetch_Site="cross-site"),
         ]
         assert [len(await self.read(client)) for client in allowed] == [7] * 3
         assert [len(await self.read(client)) for client in refused] == [0] * 7
@@ -190,7 +190,7 @@ class TestLiveFigures:
     async def test_only_the_bare_document_is_for_all(self, stranger, owner, offered):
         """Caches share only the response to requests without credentials."""
         for client, kept in ((stranger, "public, max-age=3600"), (owner, "private, no-store"),
-                             (stranger.having(Cookie="a=b"), "private, no-store")):  # fmt: skip
+                             (stranger.with_headers(Cookie="a=b"), "private, no-store")):  # fmt: skip
             answer = await client.get("/api/openapi.yaml")
             assert answer.headers["Cache-Control"] == kept
             assert answer.headers["Vary"] == "Authorization, Cookie, X-API-Key"

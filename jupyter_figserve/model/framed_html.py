@@ -1,7 +1,7 @@
-"""HTML figures inside a saved page: their scripts by digest, without WebRTC. Kernel.
+"""HTML figures in files that leave the server: their scripts by digest, without WebRTC. Any process.
 
-A saved page has no response headers, and a ``<meta>`` policy cannot forbid WebRTC in any browser. Each script of a
-figure therefore begins by removing the constructor. The page's policy allows scripts by digest alone, so frames that a
+A file has no response headers, and a ``<meta>`` policy cannot forbid WebRTC in any browser. Each script of a
+figure therefore begins by removing the constructor. Its policy allows scripts by digest alone, so frames that a
 figure makes can run no others.
 """
 

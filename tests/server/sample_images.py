@@ -89,7 +89,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-PICTURES = {
+SAMPLES = {
     "png": ("image/png", png()),
     "svg": ("image/svg+xml", SVG),
     "pdf": ("application/pdf", PDF),

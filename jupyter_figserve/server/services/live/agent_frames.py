@@ -1,0 +1,34 @@
+"""Frames of a kernel's agent: the length of the head in four bytes (big-endian), the head as JSON, a body. Server."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ....errors import InvalidInput
+from .kernel_answer import replace_surrogates
+
+MAX_HEAD_BYTES = 4 * 2**20
+_LENGTH_BYTES = 4
+
+
+def parse_frame(frame: str | bytes) -> tuple[dict[str, Any], bytes]:
+    """Split a frame into head and body.
+
+    Raises
+    ------
+    InvalidInput
+        When it is not a valid frame.
+    """
+    if isinstance(frame, str) or len(frame) < _LENGTH_BYTES:
+        raise InvalidInput("The frame is not binary, or too short.")
+    end = _LENGTH_BYTES + int.from_bytes(frame[:_LENGTH_BYTES], "big")
+    if end > min(len(frame), _LENGTH_BYTES + MAX_HEAD_BYTES):
+        raise InvalidInput("The frame's head is too long.")
+    try:
+        head = json.loads(frame[_LENGTH_BYTES:end])
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("The frame's head is not JSON.") from error
+    if not isinstance(head, dict):
+        raise InvalidInput("The frame's head is not a JSON object.")
+    return replace_surrogates(head), frame[end:]

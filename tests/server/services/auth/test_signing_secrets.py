@@ -1,0 +1,40 @@
+"""The signing secrets: from the environment, else from the data directory."""
+
+from __future__ import annotations
+
+import os
+
+from jupyter_figserve.server.services.auth.signing_secrets import VARIABLE, read_secrets
+
+
+class TestSecrets:
+    def test_made_once_for_the_owner_alone(self, tmp_path):
+        """Two processes on one directory use the same key, which only their user can read."""
+        assert read_secrets(tmp_path, {}) == read_secrets(tmp_path, {})
+        assert (tmp_path / "signing.keys").stat().st_mode & 0o777 == 0o600
+        assert len(read_secrets(tmp_path, {})[0]) == 64
+
+    def test_a_line_each(self, tmp_path):
+        """The file has one key a line, newest first."""
+        (tmp_path / "signing.keys").write_text("new\nold\n")
+        assert read_secrets(tmp_path, {}) == ["new", "old"]
+
+    def test_directory_that_cannot_be_written(self, tmp_path):
+        """A directory that is not writable gives a new key each time."""
+        missing = tmp_path / "none"
+        assert read_secrets(missing, {}) != read_secrets(missing, {})
+
+    def test_empty_file_is_no_empty_key(self, tmp_path):
+        """An empty file, as a full disk leaves one, gives a random key."""
+        (tmp_path / "signing.keys").touch()
+        assert len(read_secrets(tmp_path, {})[0]) == 64
+        assert os.path.getsize(tmp_path / "signing.keys") == 0
+
+    def test_environment_comes_first(self, tmp_path):
+        """Separated by commas, newest first; then no file is read or made."""
+        assert read_secrets(tmp_path, {VARIABLE: "new, old,"}) == ["new", "old"]
+        assert list(tmp_path.iterdir()) == []
+
+    def test_blank_variable_is_none(self, tmp_path):
+        """As a compose file leaves one."""
+        assert read_secrets(tmp_path, {VARIABLE: " , "}) == read_secrets(tmp_path, {})
