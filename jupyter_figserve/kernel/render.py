@@ -22,9 +22,7 @@ def render(
     timeout: float | str | None = None,
     seed: int | None = None,
 ) -> bytes:
-    """Return the image that ``code`` draws in the server's sandbox; with ``figure="all"``, a zip of all images.
-
-    What its reader should know, such as missing glyphs, is a warning.
+    """Return the image that ``code`` draws in the server's sandbox, and warn of missing glyphs and the like.
 
     Parameters
     ----------
@@ -37,7 +35,7 @@ def render(
     tight
         Crop or extend the image to its content.
     figure
-        Number of the figure; None is that of the last expression, else the current one.
+        Number of the figure; None is that of the last expression, else the current one; ``"all"`` is a zip of all.
     timeout
         Seconds, or a duration such as ``"20s"``; None is the server's default.
     seed
@@ -48,11 +46,7 @@ def render(
     CodeFailed, OutputInvalid
         The code raises an exception, or draws no figure.
     """
-    fields = _fields(locals())
-    image, messages = get_connection().client.post_for_image("api/renders", fields)
-    for message in messages:
-        warnings.warn(message, stacklevel=2)
-    return image
+    return _request_image(_fields(locals()))
 
 
 def render_url(
@@ -80,6 +74,14 @@ def render_url(
     """
     response: dict[str, Any] = get_connection().client.post("api/renders/url", _fields(locals()))
     return str(response["url"])
+
+
+def _request_image(fields: dict[str, Any]) -> bytes:
+    """Return the image of a render; repeat the server's warnings at the caller's caller."""
+    image, messages = get_connection().client.post_for_image("api/renders", fields)
+    for message in messages:
+        warnings.warn(message, stacklevel=3)
+    return image
 
 
 def _fields(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def test_page_shows_the_newest_version_and_links_to_the_others(opened) -> None:
 
 
 def test_page_lists_links_without_their_secrets(opened) -> None:
-    """Label, expiry and views of each link; its URL is shown only when it is created."""
+    """Label, expiry and views of each link; its URL is asked for only when it is copied."""
     rows = opened.locator("[aria-labelledby=links] li").all_inner_texts()
     assert len(rows) == 4
     text = " ".join(rows)

@@ -37,7 +37,7 @@ def test_link_is_made_with_the_keyboard_only(at, live_server: ServerProcess, fig
     """With the chosen expiry, label and views; it opens without a login at once."""
     assert at.inner_text("dialog h2") == f"Share “{TITLE}”"
     assert at.evaluate("document.activeElement.name") == "expires"
-    at.keyboard.type("a day")
+    at.keyboard.type("in 1 d")
     at.keyboard.press("Tab")
     at.keyboard.type("for <b>Ada</b>")
     at.keyboard.press("Tab")
@@ -51,6 +51,32 @@ def test_link_is_made_with_the_keyboard_only(at, live_server: ServerProcess, fig
     assert (made["label"], made["views"]) == ("for <b>Ada</b>", 3)
     assert made["expires"][:10] > made["created"][:10]
     assert at.get_by_text("opens only on this machine").is_visible()
+
+
+def test_existing_link_is_copied_again(chromium, at, live_server: ServerProcess, figure: dict) -> None:
+    """From the dialog, so that nobody makes a second link, and from the list on the figure's page."""
+    chromium.grant_permissions(["clipboard-read", "clipboard-write"])
+    url = make_link(at)
+    newest = live_server.fetch(f"figserve/api/figures/{figure['id']}/links").json()["links"][0]["id"]
+    at.get_by_role("button", name="Done").press("Enter")
+    places = [f"[data-link={newest}]"] if at.locator("[data-live=links]").count() else []
+    at.get_by_role("button", name="Share").first.press("Enter")
+    for place in (*places, "dialog"):
+        at.evaluate("navigator.clipboard.writeText('')")
+        at.locator(f"{place} [data-copy]").first.evaluate("button => button.click()")
+        at.locator(f"{place} [data-copy]:has-text('Copied')").wait_for()
+        assert at.evaluate("navigator.clipboard.readText()") == url
+
+
+def test_last_day_is_a_date(at, live_server: ServerProcess, figure: dict) -> None:
+    """The link ends with that day in the browser's time zone; without a date, the dialog asks for one."""
+    at.locator("[name=expires]").select_option("date")
+    at.get_by_role("button", name="Create link").press("Enter")
+    at.get_by_text("Choose the last day").wait_for()
+    at.locator("[name=date]").fill("2030-12-31")
+    make_link(at)
+    made = live_server.fetch(f"figserve/api/figures/{figure['id']}/links").json()["links"][0]
+    assert made["expires"] == at.evaluate("new Date('2030-12-31T23:59:59').toISOString()")
 
 
 def test_every_snippet_is_copied_as_the_interface_writes_it(chromium, at) -> None:

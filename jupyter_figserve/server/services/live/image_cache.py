@@ -5,6 +5,7 @@ Source: RFC 5861, section 4.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +19,7 @@ from ....model.live import DEVICE_PIXEL_RATIOS, LiveRequest
 from ....model.live_images import MAX_LIVE_IMAGES, LiveImage
 from ....store.store import Store
 
+logger = logging.getLogger("jupyter_figserve")
 _FLUSH_SECONDS = 2.0
 """Time between two writes: the first image reaches the disk at once, and of many in a second only some need to."""
 _MAX_UNWRITTEN = 10 * MAX_LIVE_IMAGES
@@ -88,6 +90,7 @@ class StaleImageCache:
         self._unwritten: LRUCache[tuple[str, str], CachedImage] = LRUCache(_MAX_UNWRITTEN)
         self._timer: Any = None
         self._next_write = 0.0
+        self._has_warned = False
 
     def put(self, live_id: str, request: LiveRequest, image: CachedImage) -> CachedImage:
         """Keep the newest good image of a request, at once also on disk; return it with its key and time.
@@ -151,8 +154,17 @@ class StaleImageCache:
             self._timer = None
         images = list(self._unwritten.values())
         self._unwritten.clear()
-        if images and self._store.read_only_because is None:
+        if not images or self._store.read_only_because is not None:
+            return
+        try:
             await self._write(images, is_frozen=False)
+        except Exception as error:
+            # A full disk, or a database that does not answer: they stay in memory, and calls go on.
+            level = logging.DEBUG if self._has_warned else logging.WARNING
+            logger.log(level, "The last images of live figures cannot be stored: %s", error)
+            self._has_warned = True
+        else:
+            self._has_warned = False
 
     async def freeze(self, images: Sequence[CachedImage]) -> None:
         """Write these images now, to be kept regardless of later ones."""

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from jupyter_figserve.errors import QuotaExceeded
 from jupyter_figserve.model.figures import EncodedImage
 from jupyter_figserve.model.live import LiveRequest
 from jupyter_figserve.model.live_images import MAX_LIVE_IMAGES
@@ -94,6 +95,24 @@ async def test_last_image_is_on_disk_at_once(images, context, monkeypatch):
     assert images._timer is not None
     await images.flush()
     assert store == [1, 1]
+
+
+async def test_disk_that_is_full_disturbs_no_call(images, context, monkeypatch, caplog):
+    """The image stays in memory, and one line of the log says why it is not stored."""
+    live_id = await offer_live(context)
+
+    async def fail(_rows: object) -> None:
+        raise QuotaExceeded("The server's disk is full.")
+
+    monkeypatch.setattr(context.store.live, "keep_images", fail)
+    caplog.set_level("WARNING", "jupyter_figserve")
+    for _ in range(2):
+        images.put(live_id, request(), make_image())
+        await images.flush()
+    assert images.find_in_memory(live_id, request().key) is not None
+    assert [one.getMessage() for one in caplog.records if one.name == "jupyter_figserve"] == [
+        "The last images of live figures cannot be stored: The server's disk is full."
+    ]
 
 
 async def test_frozen_images_stay(images, context, clock):

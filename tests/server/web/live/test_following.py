@@ -150,6 +150,18 @@ async def test_accept_chooses_among_what_the_function_gives(dial, owner, strange
             assert (await get(url, {"Accept": "text/html, */*;q=0.8"})).mimetype == "text/html"
 
 
+async def test_accept_of_what_the_function_does_not_give(dial, owner):
+    """A figure has no CSV, which the error says, rather than a page."""
+    async with dial() as connection:
+        await connection.offer(HELLO)
+        _, answer = await ask(connection, owner.get, "/live/k1/animal.png", png())
+        assert answer.status == 200
+        error = {"type": "UnsupportedType", "code": "not_data", "message": "It returns a figure."}
+        get = partial(owner.get, headers={"Accept": "text/csv"})
+        _, answer = await ask(connection, get, "/live/k1/animal", b"", error=error)
+        assert (answer.status, answer.code) == (415, "not_data")
+
+
 async def test_record_where_there_is_no_data(dial, owner):
     """A function that returns a figure is called once to find that out."""
     async with dial() as connection:
