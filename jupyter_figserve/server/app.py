@@ -22,6 +22,7 @@ from ..store.files.render_cache import RenderCache
 from ..store.store import Store
 from .config import FigServeConfig, seconds_of
 from .guarded_start import GuardedStart
+from .queue_config import QueueConfig
 from .render_config import RenderConfig
 from .services.addresses import ServerAddresses
 from .services.auth.credentials import Authenticator, FailedAttempts
@@ -40,8 +41,9 @@ from .services.links.view_counter import ViewCounter
 from .services.live.control_channel import ControlChannels
 from .services.live.detached import DetachedFunctions
 from .services.live.image_cache import StaleImageCache
+from .services.live.limits import LiveLimits
 from .services.live.registry import LiveRegistry
-from .services.live.service import LiveLimits, LiveService
+from .services.live.service import LiveService
 from .services.live.watchers import LiveWatchers
 from .services.rendering.queue import RenderQueue
 from .services.rendering.service import RenderService
@@ -57,7 +59,7 @@ from .web.routes import make_routes
 _CLEAN_MILLISECONDS = 600_000
 
 
-class FigServe(FigServeConfig, RenderConfig, GuardedStart):
+class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
     """The server extension: every figure gets a URL."""
 
     name = "jupyter_figserve"
@@ -184,7 +186,14 @@ class FigServe(FigServeConfig, RenderConfig, GuardedStart):
 
     def _make_rendering(self, store: Store) -> RenderService:
         cache = RenderCache(Path(store.directory) / "drawn", self.render_cache_bytes)
-        queue = RenderQueue(self.make_renderer(), self.render_jobs, self.render_queue, self.render_timeout_max)
+        queue = RenderQueue(
+            self.make_renderer(),
+            self.render_jobs,
+            self.render_queue,
+            self.render_timeout_max,
+            reserved=self.render_reserved_jobs,
+            max_share=self.render_link_queue,
+        )
         return RenderService(queue, cache, lambda: store.clock())
 
     def make_renderer(self) -> Renderer:
@@ -221,7 +230,13 @@ class FigServe(FigServeConfig, RenderConfig, GuardedStart):
             LiveRegistry(store, self.scope, kernels.follow_notebook, detached.find_target, events.announce),
             StaleImageCache(store, self.cache_bytes),
             LiveWatchers(events),
-            LiveLimits(self.live_queue, self.live_timeout, seconds_of(self.keep_live_pictures), self.render_jobs),
+            LiveLimits(
+                self.live_queue,
+                self.live_timeout,
+                seconds_of(self.keep_live_pictures),
+                self.render_jobs,
+                self.live_link_queue,
+            ),
             self.owner,
             lambda: store.clock(),
             control_channels=control_channels,

@@ -61,7 +61,8 @@ class RenderConfig(Configurable):
     ).tag(config=True)
     rate_limit = Unicode(
         "120/minute",
-        help="Maximum number of renders for each key, and for the login, as 'NUMBER/PERIOD'; '' for no limit.",
+        help="Maximum number of renders for each key, for the login and for each link, as 'NUMBER/PERIOD'; '' for no"
+        " limit. Images of published figures count when they are rendered, not when they are stored or cached.",
     ).tag(config=True)
     render_python = Unicode(
         help="Python interpreter that renders, with matplotlib in its environment, such as that of the kernels."

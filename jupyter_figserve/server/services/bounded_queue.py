@@ -3,78 +3,164 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from .callers import OWNER, Caller, Priority
+
+
+class Claim:
+    """A caller's place in a queue; it moves forward when a caller of higher priority waits for the same."""
+
+    def __init__(self, caller: Caller = OWNER) -> None:
+        self.caller = caller
+        self.turn: asyncio.Future[None] | None = None
+        self.queue: BoundedQueue | None = None
+
+    def raise_to(self, caller: Caller) -> None:
+        """Give the claim the priority of a further caller, if that is higher."""
+        if caller.priority >= self.caller.priority:
+            return
+        if self.queue is None:
+            self.caller = caller
+        else:
+            self.queue.move(self, caller)
+
 
 class BoundedQueue:
-    """Grants turns in order of arrival, low-priority ones last.
+    """Gives out turns: to higher classes of callers first, within a class to each share in turn.
 
     Parameters
     ----------
     max_running
         Turns held at once.
     max_waiting
-        Callers that may wait for a turn.
+        Callers of each class that may wait for a turn; background work may always wait.
     make_refusal
         Makes the exception for a caller beyond that.
+    reserved
+        Turns that strangers and background work cannot hold; they can always hold one.
+    max_share
+        Strangers of one share that may wait; None for as many as wait in all.
     """
 
-    def __init__(self, max_running: int, max_waiting: int, make_refusal: Callable[[], Exception]) -> None:
+    def __init__(
+        self,
+        max_running: int,
+        max_waiting: int,
+        make_refusal: Callable[[], Exception],
+        *,
+        reserved: int = 0,
+        max_share: int | None = None,
+    ) -> None:
         self.max_running = max_running
         self.max_waiting = max_waiting
+        self._max_share = max_waiting if max_share is None else max_share
+        self._max_unreserved = max(1, max_running - reserved)
         self._make_refusal = make_refusal
-        self._running = 0
-        self._waiting: list[tuple[bool, int, asyncio.Future[None]]] = []
-        self._count = itertools.count()
+        self._running: set[Claim] = set()
+        # In the order of the next turns.
+        self._waiting: dict[Caller, deque[Claim]] = {}
 
     @property
     def running(self) -> int:
         """Number of turns held now."""
-        return self._running
+        return len(self._running)
 
     @property
     def waiting(self) -> int:
         """Number of callers waiting now."""
-        return sum(not turn.done() for _, _, turn in self._waiting)
+        return sum(map(len, self._waiting.values()))
 
     @asynccontextmanager
-    async def turn(self, *, low_priority: bool = False) -> AsyncIterator[None]:
-        """Wait for a turn and hold it inside the ``with`` block.
-
-        Parameters
-        ----------
-        low_priority
-            Whether all other callers go first; such a caller is never refused.
-        """
-        await self._wait(low_priority)
+    async def turn(self, claim: Claim | None = None) -> AsyncIterator[None]:
+        """Wait for a turn and hold it inside the ``with`` block; without a claim, as the owner."""
+        claim = Claim() if claim is None else claim
+        await self._wait(claim)
         try:
             yield
         finally:
-            self._release()
+            self._release(claim)
 
-    async def _wait(self, low_priority: bool) -> None:
-        if self._running < self.max_running and not self.waiting:
-            self._running += 1
+    def move(self, claim: Claim, caller: Caller) -> None:
+        """Put a claim into the place of another caller."""
+        is_waiting = claim.turn is not None and not claim.turn.done()
+        if is_waiting:
+            self._remove(claim)
+        claim.caller = caller
+        if is_waiting:
+            self._waiting.setdefault(caller, deque()).append(claim)
+        self._start_next()
+
+    async def _wait(self, claim: Claim) -> None:
+        claim.queue = self
+        # Whoever waits has no room: turns are given out as soon as there is one.
+        if self._has_room(claim.caller):
+            self._running.add(claim)
             return
-        if not low_priority and self.waiting >= self.max_waiting:
-            raise self._make_refusal()
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (low_priority, next(self._count), turn))
+        self._make_place(claim.caller)
+        claim.turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(claim.caller, deque()).append(claim)
         try:
-            await turn
+            await claim.turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if claim in self._running:
                 # The turn came at the moment of leaving: pass it on.
-                self._release()
+                self._release(claim)
+            elif claim in self._waiting.get(claim.caller, ()):
+                self._remove(claim)
             raise
 
-    def _release(self) -> None:
-        self._running -= 1
-        while self._waiting and self._running < self.max_running:
-            _, _, turn = heapq.heappop(self._waiting)
-            if not turn.done():
-                self._running += 1
-                turn.set_result(None)
+    def _has_room(self, caller: Caller) -> bool:
+        if len(self._running) >= self.max_running:
+            return False
+        unreserved = sum(not claim.caller.uses_reserved for claim in self._running)
+        return caller.uses_reserved or unreserved < self._max_unreserved
+
+    def _make_place(self, caller: Caller) -> None:
+        """Check that a caller may wait; of strangers, one with more calls makes place for one with fewer.
+
+        Raises
+        ------
+        Exception
+            From ``make_refusal``.
+        """
+        if caller.priority is Priority.BACKGROUND:
+            return
+        own = len(self._waiting.get(caller, ()))
+        peers = {other: len(claims) for other, claims in self._waiting.items() if other.priority is caller.priority}
+        if caller.is_stranger and own >= self._max_share:
+            raise self._make_refusal()
+        if sum(peers.values()) < self.max_waiting:
+            return
+        longest = max(peers, key=peers.__getitem__, default=caller)
+        if not caller.is_stranger or peers.get(longest, 0) <= own + 1:
+            raise self._make_refusal()
+        last = self._waiting[longest][-1]
+        self._remove(last)
+        assert last.turn is not None
+        last.turn.set_exception(self._make_refusal())
+
+    def _remove(self, claim: Claim) -> None:
+        claims = self._waiting[claim.caller]
+        claims.remove(claim)
+        if not claims:
+            del self._waiting[claim.caller]
+
+    def _release(self, claim: Claim) -> None:
+        self._running.discard(claim)
+        claim.queue = None
+        self._start_next()
+
+    def _start_next(self) -> None:
+        while (candidates := [caller for caller in self._waiting if self._has_room(caller)]) != []:
+            caller = min(candidates, key=lambda each: each.priority)
+            claims = self._waiting.pop(caller)
+            claim = claims.popleft()
+            if claims:
+                # To the end: the other shares are next.
+                self._waiting[caller] = claims
+            self._running.add(claim)
+            assert claim.turn is not None
+            claim.turn.set_result(None)

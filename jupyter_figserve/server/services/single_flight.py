@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ...errors import FigServeError
+from .bounded_queue import Claim
+from .callers import OWNER, Caller
 
 logger = logging.getLogger("jupyter_figserve")
 T = TypeVar("T")
@@ -27,6 +29,7 @@ class _SharedCall(Generic[T]):
     """
 
     task: asyncio.Task[T]
+    claim: Claim
     waiters: int = 0
     is_committed: bool = False
 
@@ -75,11 +78,20 @@ class SingleFlight(Generic[T]):
         """Whether ``run`` would start no call for this key now."""
         return key in self._calls or self._find_recent(key) is not None
 
-    async def run(self, key: Hashable, call: Callable[[], Awaitable[T]], *, is_fresh: bool = False) -> T:
+    async def run(
+        self,
+        key: Hashable,
+        call: Callable[[Claim], Awaitable[T]],
+        caller: Caller = OWNER,
+        *,
+        is_fresh: bool = False,
+    ) -> T:
         """Return what ``call`` returns, or join the call of the same key that is under way.
 
         Parameters
         ----------
+        call
+            Called with a claim, which has the highest priority of all callers that wait for it.
         is_fresh
             Whether to join no committed call and take no kept result, which may be older than this request.
         """
@@ -89,7 +101,8 @@ class SingleFlight(Generic[T]):
             return recent.result
         shared = self._calls.get(key)
         if shared is None or (is_fresh and shared.is_committed):
-            shared = self._start(key, call)
+            shared = self._start(key, call, Claim(caller))
+        shared.claim.raise_to(caller)
         shared.waiters += 1
         try:
             return await asyncio.shield(shared.task)
@@ -104,11 +117,11 @@ class SingleFlight(Generic[T]):
         """
         self._calls[key].is_committed = True
 
-    def _start(self, key: Hashable, call: Callable[[], Awaitable[T]]) -> _SharedCall[T]:
+    def _start(self, key: Hashable, call: Callable[[Claim], Awaitable[T]], claim: Claim) -> _SharedCall[T]:
         async def run() -> T:
-            return await call()
+            return await call(claim)
 
-        shared = _SharedCall(asyncio.create_task(run()))
+        shared = _SharedCall(asyncio.create_task(run()), claim)
         self._calls[key] = shared
         shared.task.add_done_callback(lambda _: self._finish(key, shared))
         return shared

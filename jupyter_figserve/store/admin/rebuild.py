@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,16 +12,18 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ...errors import FigServeError
 from ...model.figures import FigureRecord, Identity
 from ...model.links import FIGURE, LIVE, Target
 from ..catalog import dashboards, figures, links, publishing, tables
 from ..files.blobs import BlobStore
-from ..files.manifest_formats import FigureManifest, LiveFigureManifest, Manifests
+from ..files.manifest_formats import DashboardManifest, FigureManifest, LiveFigureManifest, Manifests
 from ..files.manifests import Manifest, ManifestStore
 from ..lifecycle import dashboards as dashboard_lifecycle
 from ..lifecycle import figures as figure_lifecycle
 from ..lifecycle import live_figures as live_lifecycle
 
+logger = logging.getLogger("jupyter_figserve")
 M = TypeVar("M", bound=Manifest)
 
 
@@ -66,10 +70,7 @@ def restore(
     work.restore_figures(manifests.figures, progress)
     work.restore_live_figures(manifests.live_figures)
     link_count = _count(connection, tables.links)
-    for manifest in work.read(manifests.dashboards):
-        # Two have the same identity when one was published while the catalog was lost; the first one read is kept.
-        if dashboards.find_by_identity(connection, manifest.record.identity) is None:
-            dashboard_lifecycle.insert(connection, manifest)
+    work.restore_dashboards(manifests.dashboards)
     return RebuildReport(
         figures=_count(connection, tables.figures),
         versions=_count(connection, tables.versions),
@@ -98,22 +99,43 @@ class _Rebuild:
             else:
                 yield found
 
+    @contextlib.contextmanager
+    def attempt(self, path: Path) -> Iterator[None]:
+        """Undo and report what one manifest cannot add, such as a version number twice, and go on with the next."""
+        try:
+            with self.connection.begin_nested():
+                yield
+        except (sa.exc.SQLAlchemyError, FigServeError, ValueError, TypeError, LookupError, OverflowError) as error:
+            logger.warning("%s cannot be restored: %s", path, error)
+            self.unreadable.append(path)
+
     def restore_figures(self, manifests: ManifestStore[FigureManifest], progress: Callable[[int], None]) -> None:
         for manifest in self.read(manifests):
-            versions = figure_lifecycle.find_complete_versions(manifest, self.blobs)
-            if len(versions) < len(manifest.versions):
-                self.incomplete.append(manifest.record.id)
-            if not versions:
-                continue
-            duplicate = _choose_duplicate(self.connection, manifest)
-            if duplicate is not None:
-                self.duplicates.append(duplicate.id)
-            if duplicate is manifest.record:
-                continue
-            if duplicate is not None:
-                publishing.delete(self.connection, duplicate, duplicate.updated)
-            figure_lifecycle.insert(self.connection, manifest, versions)
+            with self.attempt(manifests.path_of(manifest.record.id)):
+                self._restore_figure(manifest)
             progress(_count(self.connection, tables.figures))
+
+    def _restore_figure(self, manifest: FigureManifest) -> None:
+        versions = figure_lifecycle.find_complete_versions(manifest, self.blobs)
+        if len(versions) < len(manifest.versions):
+            self.incomplete.append(manifest.record.id)
+        if not versions:
+            return
+        duplicate = _choose_duplicate(self.connection, manifest)
+        if duplicate is not None:
+            self.duplicates.append(duplicate.id)
+        if duplicate is manifest.record:
+            return
+        if duplicate is not None:
+            publishing.delete(self.connection, duplicate, duplicate.updated)
+        figure_lifecycle.insert(self.connection, manifest, versions)
+
+    def restore_dashboards(self, manifests: ManifestStore[DashboardManifest]) -> None:
+        for manifest in self.read(manifests):
+            # Two have the same identity when one was published while the catalog was lost; the first one read is kept.
+            if dashboards.find_by_identity(self.connection, manifest.record.identity) is None:
+                with self.attempt(manifests.path_of(manifest.record.id)):
+                    dashboard_lifecycle.insert(self.connection, manifest)
 
     def restore_live_figures(self, manifests: ManifestStore[LiveFigureManifest]) -> None:
         """Add live figures; merge two of the same identity, one of which was made while the catalog was lost."""
@@ -122,7 +144,8 @@ class _Rebuild:
             known = by_identity.get(manifest.record.identity)
             by_identity[manifest.record.identity] = manifest if known is None else _merge(known, manifest)
         for manifest in by_identity.values():
-            live_lifecycle.insert(self.connection, manifest, self.blobs)
+            with self.attempt(manifests.path_of(manifest.record.id)):
+                live_lifecycle.insert(self.connection, manifest, self.blobs)
 
 
 def _choose_duplicate(connection: Connection, manifest: FigureManifest) -> FigureRecord | None:

@@ -10,11 +10,13 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from ...errors import InvalidInput
 from ...model.figures import Identity
+from ...model.links import Link
+from .field_types import check_record
 from .filesystem import atomic_write, fsync_directory, make_private_directory
 
 _TEMPORARY = "writing.tmp"
 """A fixed name, so that kills leave one file at most; all writers hold the catalog's write lock."""
-_UNREADABLE = (OSError, ValueError, LookupError, TypeError, RecursionError, InvalidInput)
+_UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, InvalidInput)
 
 
 class Record(Protocol):
@@ -35,6 +37,9 @@ class Manifest(Protocol):
 
     @property
     def record(self) -> Record: ...
+
+    @property
+    def links(self) -> tuple[Link, ...]: ...
 
     def as_json(self) -> dict[str, Any]: ...
 
@@ -63,7 +68,7 @@ class ManifestStore(Generic[M]):
 
     def write(self, manifest: M) -> None:
         """Replace a record's manifest; it is on the disk when this returns."""
-        path = self._path(manifest.record.id)
+        path = self.path_of(manifest.record.id)
         for directory in (self.root, path.parent):
             if not directory.exists():
                 make_private_directory(directory)
@@ -73,17 +78,17 @@ class ManifestStore(Generic[M]):
     def is_behind(self, record: Record) -> bool:
         """Whether a record's manifest is missing, or older than the last change of the record."""
         try:
-            data = json.loads(self._path(record.id).read_text(encoding="utf-8"))
+            data = json.loads(self.path_of(record.id).read_text(encoding="utf-8"))
             return bool(data["updated"] < record.updated)
         except _UNREADABLE:
             return True
 
     def has(self, record_id: str) -> bool:
-        return self._path(record_id).exists()
+        return self.path_of(record_id).exists()
 
     def delete(self, record_id: str) -> None:
         """Remove a manifest; a missing one is no error."""
-        path = self._path(record_id)
+        path = self.path_of(record_id)
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
             fsync_directory(path.parent)
@@ -98,7 +103,7 @@ class ManifestStore(Generic[M]):
         """Remove a file that a killed process was writing; the caller holds the catalog's write lock."""
         remove_leftover(self.root)
 
-    def _path(self, record_id: str) -> Path:
+    def path_of(self, record_id: str) -> Path:
         directory = self.root / record_id[:2] if self._is_sharded else self.root
         return directory / f"{record_id}.json"
 
@@ -112,9 +117,20 @@ def write_manifest(path: Path, manifest: Manifest, root: Path) -> None:
 def read_manifest(path: Path, kind: type[M]) -> M | None:
     """Return the manifest in a file, None when it cannot be read."""
     try:
-        return kind.from_json(json.loads(path.read_text(encoding="utf-8")))
+        manifest = kind.from_json(json.loads(path.read_text(encoding="utf-8")))
+        _validate(manifest, path)
+        return manifest
     except _UNREADABLE:
         return None
+
+
+def _validate(manifest: Manifest, path: Path) -> None:
+    """Check every field of a manifest, which a damaged disk or another program may have changed."""
+    check_record(manifest)
+    record_id = manifest.record.id
+    # The name of a file in the trash has times after the id.
+    if path.stem.partition("-")[0] != record_id or any(link.target.id != record_id for link in manifest.links):
+        raise ValueError(f"{path} has the contents of another record")
 
 
 def remove_leftover(root: Path) -> None:

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from jupyter_figserve.server.services.bounded_queue import BoundedQueue
+from jupyter_figserve.server.services.bounded_queue import BoundedQueue, Claim
+from jupyter_figserve.server.services.callers import BACKGROUND, OWNER, Caller, key_holder, stranger
 
 
 class Callers:
@@ -17,20 +18,20 @@ class Callers:
         self.gate = asyncio.Event()
         self.order: list[str] = []
 
-    async def _hold(self, name: str, low_priority: bool) -> None:
-        async with self.queue.turn(low_priority=low_priority):
+    async def _hold(self, name: str, claim: Claim) -> None:
+        async with self.queue.turn(claim):
             self.order.append(name)
             await self.gate.wait()
 
-    async def come(self, *names: str, low_priority: bool = False) -> list[asyncio.Task[None]]:
-        tasks = [asyncio.ensure_future(self._hold(name, low_priority)) for name in names]
+    async def come(self, *names: str, caller: Caller = OWNER) -> list[asyncio.Task[None]]:
+        tasks = [asyncio.ensure_future(self._hold(name, Claim(caller))) for name in names]
         for _ in range(4):
             await asyncio.sleep(0)
         return tasks
 
 
-def make(max_running: int, max_waiting: int) -> Callers:
-    return Callers(BoundedQueue(max_running, max_waiting, lambda: LookupError("full")))
+def make(max_running: int, max_waiting: int, **limits: int) -> Callers:
+    return Callers(BoundedQueue(max_running, max_waiting, lambda: LookupError("full"), **limits))
 
 
 async def test_first_come_first_served():
@@ -45,16 +46,15 @@ async def test_first_come_first_served():
 
 
 async def test_one_too_many_is_rejected():
-    """Only a low-priority caller may wait beyond the limit, and goes last."""
+    """Only background work may wait beyond the limit, and goes last."""
     callers = make(1, 1)
     tasks = await callers.come("a")
-    tasks += await callers.come("low", low_priority=True)
+    tasks += await callers.come("low", caller=BACKGROUND)
+    tasks += await callers.come("b")
     (refused,) = await callers.come("refused")
     with pytest.raises(LookupError, match="full"):
         await refused
-    tasks += await callers.come("low too", low_priority=True)
-    callers.queue.max_waiting = 9
-    tasks += await callers.come("b")
+    tasks += await callers.come("low too", caller=BACKGROUND)
     callers.gate.set()
     await asyncio.gather(*tasks)
     assert callers.order == ["a", "b", "low", "low too"]
@@ -73,3 +73,93 @@ async def test_callers_that_leave():
     await last
     assert (callers.queue.running, callers.queue.waiting) == (0, 0)
     assert "waiting" not in callers.order
+
+
+async def test_owner_goes_before_keys_and_keys_before_strangers():
+    """Whoever came first: the owner waits for the turns that are held, and for no waiting caller."""
+    callers = make(1, 9)
+    tasks = await callers.come("held", caller=stranger("link"))
+    tasks += await callers.come("stranger", "stranger", caller=stranger("link"))
+    tasks += await callers.come("key", caller=key_holder("k"))
+    tasks += await callers.come("owner")
+    callers.gate.set()
+    await asyncio.gather(*tasks)
+    assert callers.order == ["held", "owner", "key", "stranger", "stranger"]
+
+
+async def test_shares_take_turns():
+    """The visitors of one link do not wait for all those of another that came before."""
+    callers = make(1, 9)
+    tasks = await callers.come("a1", "a2", "a3", "a4", caller=stranger("a"))
+    tasks += await callers.come("b1", "b2", caller=stranger("b"))
+    tasks += await callers.come("c1", caller=stranger("c"))
+    callers.gate.set()
+    await asyncio.gather(*tasks)
+    assert callers.order == ["a1", "a2", "b1", "c1", "a3", "b2", "a4"]
+
+
+async def test_strangers_and_background_work_leave_a_turn_free():
+    """They hold all but the reserved turns, which the owner gets at once; of one turn they hold that."""
+    callers = make(3, 9, reserved=1)
+    tasks = await callers.come("s1", "s2", "s3", caller=stranger("a"))
+    tasks += await callers.come("work", caller=BACKGROUND)
+    assert callers.order == ["s1", "s2"]
+    tasks += await callers.come("owner")
+    assert callers.order == ["s1", "s2", "owner"]
+    callers.gate.set()
+    await asyncio.gather(*tasks)
+    single = make(1, 9, reserved=1)
+    single.gate.set()
+    await asyncio.gather(*await single.come("s", caller=stranger("a")))
+    assert single.order == ["s"]
+
+
+async def test_full_queue_of_strangers_refuses_neither_owner_nor_key():
+    """Each class has a queue of its own length."""
+    callers = make(1, 2)
+    tasks = await callers.come("held", "s1", "s2", caller=stranger("a"))
+    (refused,) = await callers.come("s3", caller=stranger("a"))
+    with pytest.raises(LookupError):
+        await refused
+    tasks += await callers.come("key", caller=key_holder("k"))
+    tasks += await callers.come("owner")
+    callers.gate.set()
+    await asyncio.gather(*tasks)
+    assert callers.order == ["held", "owner", "key", "s1", "s2"]
+
+
+async def test_share_has_a_part_of_the_queue():
+    """One link's visitors wait up to ``max_share``, and the longest share makes place for another."""
+    callers = make(1, 4, max_share=3)
+    tasks = await callers.come("held", caller=stranger("x"))
+    kept = await callers.come("a1", "a2", caller=stranger("a"))
+    (evicted, refused) = await callers.come("a3", "a4", caller=stranger("a"))
+    with pytest.raises(LookupError):
+        await refused
+    kept += await callers.come("b1", caller=stranger("b"))
+    kept += await callers.come("c1", caller=stranger("c"))
+    with pytest.raises(LookupError):
+        await evicted
+    (late,) = await callers.come("c2", caller=stranger("c"))
+    with pytest.raises(LookupError):
+        await late
+    callers.gate.set()
+    await asyncio.gather(*tasks, *kept)
+    assert callers.order == ["held", "a1", "b1", "c1", "a2"]
+
+
+async def test_claim_moves_forward():
+    """A stranger's place becomes the owner's when the owner waits for the same, and a running one frees its slot."""
+    callers = make(2, 9, reserved=1)
+    running, waiting = Claim(stranger("a")), Claim(stranger("a"))
+    tasks = [asyncio.ensure_future(callers._hold(n, c)) for n, c in (("running", running), ("waiting", waiting))]
+    tasks += await callers.come("other", caller=stranger("b"))
+    assert callers.order == ["running"]
+    waiting.raise_to(OWNER)
+    await asyncio.sleep(0)
+    assert callers.order == ["running", "waiting"]
+    waiting.raise_to(stranger("b"))
+    assert waiting.caller == OWNER
+    callers.gate.set()
+    await asyncio.gather(*tasks)
+    assert callers.order[-1] == "other"

@@ -8,6 +8,7 @@ import pytest
 
 from jupyter_figserve.errors import NotFound
 from jupyter_figserve.server.services import single_flight as module
+from jupyter_figserve.server.services.bounded_queue import Claim
 from jupyter_figserve.server.services.single_flight import SingleFlight
 
 
@@ -19,7 +20,7 @@ class Work:
         self.cancelled = 0
         self.gate = asyncio.Event()
 
-    async def __call__(self) -> int:
+    async def __call__(self, _claim: Claim) -> int:
         self.runs += 1
         try:
             await self.gate.wait()
@@ -99,7 +100,7 @@ async def test_error_reaches_all_waiters_and_is_not_kept():
     """The next caller tries again."""
     calls: SingleFlight[int] = SingleFlight(linger_threshold=1)
 
-    async def fail() -> int:
+    async def fail(_claim: Claim) -> int:
         raise ValueError("no")
 
     answers = await asyncio.gather(*(calls.run("k", fail) for _ in range(3)), return_exceptions=True)
@@ -114,7 +115,7 @@ async def test_error_without_waiters_is_logged(caplog, error, is_logged):
     calls: SingleFlight[int] = SingleFlight()
     gate = asyncio.Event()
 
-    async def fail() -> int:
+    async def fail(_claim: Claim) -> int:
         calls.commit("k")
         await gate.wait()
         raise error

@@ -6,14 +6,19 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import data, sampled_from
 
-from jupyter_figserve.model.figures import new_id, sha256_hex
+from jupyter_figserve.model.dashboards import TEXT, Layout, PanelSpec
+from jupyter_figserve.model.figures import Identity, new_id, sha256_hex
+from jupyter_figserve.model.links import DASHBOARD, LIVE, Target
+from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.store.admin.rebuild import RebuildReport, restore
-from jupyter_figserve.store.catalog import links, quotas, sessions, tables
+from jupyter_figserve.store.catalog import links, live_figures, quotas, sessions, tables
 from jupyter_figserve.store.catalog.database import Catalog
 
 from ...tokens import new_token
-from ..making import START, assert_sound, publish, run, share
+from ..making import START, assert_sound, link_to, publish, run, share
 
 
 @pytest.fixture
@@ -152,3 +157,98 @@ def test_restored_store_goes_on(open_here, directory: Path):
     assert_sound(store)
     run(store.figures.delete([record.id]))
     assert_sound(store)
+
+
+JUNK = (None, True, -1, 2**70, 0.5, float("inf"), "", "../../x", "\ud800", "x" * 64, [], {}, [[]], {"a": 1}, [None])
+
+
+def _places(data, path=()):
+    """Yield the path of every value in a JSON document."""
+    for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from _places(value, (*path, key))
+
+
+class _Undo(Exception):
+    """Ends a transaction without a change."""
+
+
+@pytest.fixture
+def manifests_of_each_kind(store):
+    """A sound figure, and a figure, a live figure and a dashboard with links, whose files the test damages."""
+    publish(store, "sound")
+    figure = publish(store, "figure", thumbnail=b"small", source=b"pickle")
+    share(store, figure.id, views=3)
+    publish(store, "figure", data=b"two")
+    identity = Identity("ann", "s", "n.ipynb", "", "animal")
+    live = store.catalog.write(
+        lambda c: live_figures.upsert(c, identity, "k1", LiveDeclaration("animal"), START)
+    ).result()
+    board = run(store.dashboards.publish(identity, Layout("Board", ((PanelSpec(TEXT, markdown="Notes"),),)), "k1"))
+    for kind, record in ((LIVE, live), (DASHBOARD, board)):
+        run(store.links.add(link_to(Target(kind, record.id))))
+    manifests = store.manifests
+    return [
+        manifests.figures.path_of(figure.id),
+        manifests.live_figures.path_of(live.id),
+        manifests.dashboards.path_of(board.id),
+    ]
+
+
+def test_no_damage_ends_the_rebuild(store, manifests_of_each_kind):
+    """Whatever one value of a manifest becomes, the others are restored."""
+    catalog = Catalog(None)
+    originals = {path: path.read_text() for path in manifests_of_each_kind}
+
+    def rebuild(connection):
+        report = restore(connection, store.manifests, store.blobs)
+        raise _Undo(report)
+
+    @settings(max_examples=80, deadline=None)
+    @given(given_data=data())
+    def check(given_data):
+        path = given_data.draw(sampled_from(manifests_of_each_kind))
+        document = json.loads(originals[path])
+        *parents, last = given_data.draw(sampled_from(list(_places(document))))
+        parent = document
+        for key in parents:
+            parent = parent[key]
+        parent[last] = given_data.draw(sampled_from(JUNK))
+        path.write_text(json.dumps(document))
+        try:
+            with pytest.raises(_Undo) as undone:
+                catalog.write(rebuild).result()
+        finally:
+            path.write_text(originals[path])
+        (report,) = undone.value.args
+        assert report.figures >= 1
+        assert report.figures + report.live + report.dashboards + len(report.unreadable) >= 3
+
+    try:
+        check()
+    finally:
+        catalog.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda manifest: manifest["versions"][0]["representations"][0].update(digest="../../x"),
+        lambda manifest: manifest["versions"].append(manifest["versions"][0]),
+        lambda manifest: manifest["links"].append(manifest["links"][0]),
+        lambda manifest: manifest.update(updated=None),
+        lambda manifest: manifest.update(id="../../x"),
+        lambda manifest: manifest["links"][0]["target"].update(id="other"),
+    ],
+)
+def test_damaged_manifest_is_reported(store, manifests_of_each_kind, restored, change):
+    """It adds nothing, half a figure neither, and the report names its file."""
+    path = manifests_of_each_kind[0]
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+    reader, report = restored()
+    assert report.unreadable == (path,)
+    assert (report.figures, report.live, report.dashboards) == (1, 1, 1)
+    assert len(_rows(reader, tables.versions)) == 1

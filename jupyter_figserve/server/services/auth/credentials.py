@@ -12,6 +12,7 @@ from tornado.httputil import HTTPHeaders
 from ....errors import Forbidden, Unauthorized
 from ....model.keys import SCOPES, Key, Scope, split_key
 from ....store.store import Store
+from ..callers import OWNER, Caller, key_holder
 from .preset_keys import find_preset_key
 from .rate_limits import RateLimiter
 
@@ -35,6 +36,16 @@ class Principal:
     @property
     def is_login(self) -> bool:
         return self.key is None
+
+    @property
+    def client(self) -> str:
+        """Whose rate limit its renders count against."""
+        return self.key.id if self.key else "login"
+
+    @property
+    def caller(self) -> Caller:
+        """Whose turns it takes in queues; a kernel's key is the owner's."""
+        return OWNER if self.key is None or self.key.kernel else key_holder(self.key.id)
 
     @property
     def owner_filter(self) -> str | None:

@@ -14,13 +14,21 @@ _MAX_INPUT_LENGTH = 2_000
 """In characters; the rest of a message is dropped."""
 _HIDDEN = "…"
 _URL = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]{1,20}:)//\S*")
+_CREDENTIALS = re.compile(r"[^\s'\"`<>()\[\]@:/\\=,;]+:[^\s'\"`<>]*@[^\s'\"`<>(),;]+")
+"""``user:password@host`` and what follows, of any scheme or none."""
+_QUOTED_VALUE = r"(?P<q>[\"'])(?:(?!(?P=q)(?!\w)).)*(?:(?P=q)|$)"
+"""From a quote to the next that is no apostrophe, or to the end of a message that was cut."""
 _NAMED = re.compile(
     r"(?i)((?:api[-_ ]?key|access[-_ ]?key|token|secret|passw(?:or)?d|pwd|authorization|bearer|signature|sig|cookie)"
-    r"[\"']?(?:\s*[:=]\s*|\s+(?:is\s+)?))(?:bearer\s+)?(?:\"[^\"]*\"|'[^']*'|[^\s,;)&]+)"
+    rf"[\"']?(?:\s*[:=]\s*|\s+(?:is\s+)?))(?:bearer\s+)?(?:{_QUOTED_VALUE}|[^\s,;)&]+)"
 )
 _START = r"(?:~[^\s\\/'\"]*[\\/]|\.{1,2}[\\/]|[A-Za-z]:[\\/]|\\\\|/)"
-_QUOTED = re.compile(rf"(?P<quote>['\"`])(?P<path>{_START}[^'\"`]*)(?P=quote)")
+_DIRECTORY = r"[^'\"`\\/<>|:*?\s](?:[^\"`\\/<>|:*?]{0,80}[^\"`\\/<>|:*?\s])?[\\/]+(?=\S)"
+_QUOTED = re.compile(
+    rf"(?P<quote>['\"`])(?P<path>(?:{_START}|{_DIRECTORY})(?:(?!(?P=quote)(?!\w)).)*)(?P<end>(?P=quote)|$)"
+)
 _BARE = re.compile(rf"(?<![\w.~…\\/'\"`])(?P<path>{_START}[^\s'\"`,;()<>]+(?: [^\s'\"`]*[\\/][^\s'\"`,;()<>]*)*)")
+_RELATIVE = re.compile(r"(?<![\w.~…\\/'\"`@+-])(?P<path>(?:[\w.@+-]+[\\/]+)+[\w.@+-]*)")
 _HOME = re.compile(r"(?i)(?:/home|/users|/root|/var/root|[a-z]:[\\/]+users|~[^\\/]*)(?:[\\/]+[^\\/]*)?[\\/]*")
 _RANDOM = re.compile(r"(?=[\w+=-]*\d)(?=[\w+=-]*[A-Za-z])[\w+=-]{20,}|[\w+=-]{30,}")
 """Keys, tokens and digests: long words of letters and digits."""
@@ -30,11 +38,21 @@ def redact_message(message: str) -> str:
     """Return an exception's message without paths, URLs and secrets, in one line."""
     text = " ".join(message[:_MAX_INPUT_LENGTH].split())
     text = _URL.sub(rf"\1{_HIDDEN}", text)
+    text = _CREDENTIALS.sub(_HIDDEN, text)
     text = _NAMED.sub(rf"\1{_HIDDEN}", text)
-    text = _QUOTED.sub(lambda match: f"{match['quote']}{_name(match['path'])}{match['quote']}", text)
+    text = _QUOTED.sub(lambda match: f"{match['quote']}{_name(match['path'])}{match['end']}", text)
     text = _BARE.sub(lambda match: _name(match["path"]), text)
+    text = _RELATIVE.sub(lambda match: _name(match["path"]) if _is_path(match["path"]) else match["path"], text)
     text = _RANDOM.sub(_HIDDEN, text)
     return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + _HIDDEN
+
+
+def _is_path(text: str) -> bool:
+    """Whether words with slashes are a path, and neither a unit, a fraction, a date nor two alternatives."""
+    *directories, last = re.split(r"[\\/]+", text)
+    if len(directories) == 1:
+        return not last or re.search(r"\w\.[A-Za-z]\w*$", last) is not None
+    return any(len(part) > 2 and not part.isdigit() for part in (*directories, last))
 
 
 def _name(path: str) -> str:

@@ -13,7 +13,8 @@ from ....model.figures import EncodedImage, FigureRecord, Source, sha256_hex
 from ....model.formats import FORMATS
 from ....model.rendering import DrawOptions, RenderJob
 from ....store.store import Store
-from ..rendering.service import RenderService
+from ..callers import OWNER, Caller
+from ..rendering.service import BeforeRender, RenderService
 from .offers import find_convertible, offered_formats
 from .source_faults import find_fault, name_stored_formats
 
@@ -42,9 +43,21 @@ def explain_fault(record: FigureRecord, reason: str) -> str:
 
 
 async def render_again(
-    store: Store, rendering: RenderService, record: FigureRecord, options: DrawOptions, *, low_priority: bool = False
+    store: Store,
+    rendering: RenderService,
+    record: FigureRecord,
+    options: DrawOptions,
+    caller: Caller = OWNER,
+    before_render: BeforeRender | None = None,
 ) -> EncodedImage:
     """Return the figure's image with these options, rendered or from the cache.
+
+    Parameters
+    ----------
+    caller
+        Whose turn in the render queue a job takes.
+    before_render
+        Called before a job is queued; when it raises, there is none.
 
     Raises
     ------
@@ -57,21 +70,27 @@ async def render_again(
     """
     source = record.version.source
     if find_fault(record.version, options.format) is not None:
-        converted = await _convert_stored(store, rendering, record, options)
+        converted = await _convert_stored(store, rendering, record, options, caller, before_render)
         if converted is not None:
             return converted
     check_redrawable(record, options.format)
     assert source is not None
     data = await read_source(store, source, f"The source of figure {record.id}", "publish it again")
     try:
-        rendered, _ = await rendering.render_cached(_job(record, source, data, options), low_priority=low_priority)
+        job = _job(record, source, data, options)
+        rendered, _ = await rendering.render_cached(job, caller, before_render)
     except OutputInvalid as error:
         raise _explain(error, record, source, rendering) from error
     return rendered.images[0]
 
 
 async def _convert_stored(
-    store: Store, rendering: RenderService, record: FigureRecord, options: DrawOptions
+    store: Store,
+    rendering: RenderService,
+    record: FigureRecord,
+    options: DrawOptions,
+    caller: Caller,
+    before_render: BeforeRender | None,
 ) -> EncodedImage | None:
     """Return an image made from the stored one, in its size; None if the options ask for anything else."""
     part = find_convertible(record.version, FORMATS[options.format])
@@ -83,7 +102,7 @@ async def _convert_stored(
     if options.format == "svgz":
         packed = await asyncio.get_running_loop().run_in_executor(None, partial(gzip.compress, data, mtime=0))
         return EncodedImage(FORMATS["svgz"].mimetype, packed, part.width, part.height)
-    rendered, _ = await rendering.render_cached(RenderJob("image", data, options))
+    rendered, _ = await rendering.render_cached(RenderJob("image", data, options), caller, before_render)
     return rendered.images[0]
 
 

@@ -18,6 +18,7 @@ from ....model.formats import FORMATS
 from ....model.rendering import DrawOptions
 from ....model.source_check import ALL_FORMATS, SourceCheck, SourceFault
 from ....store.store import Store
+from ..callers import BACKGROUND
 from ..rendering.service import RenderService
 from .redraw import render_again
 from .source_faults import NO_SANDBOX, UNCHECKED, describe_fault, missing_format
@@ -151,7 +152,7 @@ class SourceChecker:
         """Store the SVG of posted code, drawn by the same sandbox with the same random numbers."""
         if not self._max_bytes:
             return
-        svg = await render_again(self._store, self._rendering, record, DrawOptions(_SVG.name), low_priority=True)
+        svg = await render_again(self._store, self._rendering, record, DrawOptions(_SVG.name), BACKGROUND)
         if len(svg.data) <= self._max_bytes:
             await self._store.figures.add_representation(record, record.version.number, svg)
 
@@ -175,7 +176,7 @@ class SourceChecker:
         faults = dict(self._missing_formats)
         for options in _TRIED:
             try:
-                await render_again(self._store, self._rendering, bare, options, low_priority=True)
+                await render_again(self._store, self._rendering, bare, options, BACKGROUND)
             except (OutputInvalid, TooLarge, DeadlineExceeded) as error:
                 fault = describe_fault(error, record, self._rendering.queue.report.libraries)
                 if options is _TRIED[0]:

@@ -13,6 +13,8 @@ from ....model.live import LiveDeclaration, LiveFigureRecord, LiveRequest
 from ....model.progress import ProgressListener
 from ....model.rendering import DrawOptions, RenderJob
 from ....store.store import Store
+from ..bounded_queue import Claim
+from ..callers import OWNER, Caller
 from ..figures.redraw import read_source
 from ..rendering.queue import RenderQueue
 from .image_cache import CachedImage
@@ -25,10 +27,15 @@ _MISSING = re.compile(r"No module named '([\w.]{1,100})'")
 class SandboxBackend:
     """A ``LiveBackend`` without a kernel: each call is a job of the sandbox."""
 
-    def __init__(self, store: Store, queue: RenderQueue, function: Detached) -> None:
+    def __init__(self, store: Store, queue: RenderQueue, function: Detached, caller: Caller = OWNER) -> None:
         self._store = store
         self._queue = queue
         self._function = function
+        self._caller = caller
+
+    def on_behalf_of(self, caller: Caller) -> SandboxBackend:
+        """Return a backend whose jobs take the turns of a caller."""
+        return SandboxBackend(self._store, self._queue, self._function, caller)
 
     async def call(
         self, name: str, request: LiveRequest, known: tuple[str, ...], on_progress: ProgressListener
@@ -49,7 +56,8 @@ class SandboxBackend:
         await self._queue.start()
         if (fault := find_python_mismatch(source.libraries, self._queue.report.libraries)) is not None:
             raise OutputInvalid(f"{fault} Detach it again.", code="version_mismatch")
-        rendered = await self._queue.render(make_job(request, data, declaration, declaration.timeout, source.libraries))
+        job = make_job(request, data, declaration, declaration.timeout, source.libraries)
+        rendered = await self._queue.render(job, Claim(self._caller))
         return CachedImage(
             rendered.images[0],
             alt=rendered.alt,

@@ -7,45 +7,26 @@ through the queue of the target's kernel to the target's backend.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tornado.ioloop import IOLoop
 
 from ....errors import OutputInvalid, TooManyRequests, Unavailable, UnsupportedType
 from ....model.live import LiveRequest
 from ....model.times import Clock
+from ..callers import OWNER, Caller
 from ..single_flight import SingleFlight
 from .backend import KernelBackend, KernelUnavailable, LiveBackend
 from .call_queue import CallQueue
 from .control_channel import ControlChannels
 from .data_versions import DataVersions
+from .detached import SandboxBackend
 from .forms import LiveForms
 from .image_cache import CachedImage, StaleImageCache
+from .limits import LiveLimits
 from .registry import PROGRESS, LiveRegistry, LiveTarget
 from .result import LiveResult, make_etag, make_version_etag
 from .watchers import LiveWatchers
-
-
-@dataclass(frozen=True)
-class LiveLimits:
-    """Limits of live calls.
-
-    Parameters
-    ----------
-    max_calls
-        Calls running or waiting for one kernel at once.
-    max_seconds
-        Upper limit of a declaration's timeout.
-    max_stale_seconds
-        Age up to which a stale image is served; None for any age.
-    max_detached_running
-        Calls of one detached function running at once.
-    """
-
-    max_calls: int = 16
-    max_seconds: float = 60.0
-    max_stale_seconds: float | None = None
-    max_detached_running: int = 1
 
 
 class LiveService:
@@ -95,7 +76,7 @@ class LiveService:
         """
         channels, backend = self._control_channels, self.registry.find_backend(kernel)
         if channels is not None and (backend is None or backend.is_stand_in):
-            await self._discoveries.run(kernel, lambda: self._discover(kernel, channels))
+            await self._discoveries.run(kernel, lambda _: self._discover(kernel, channels))
         return await self.registry.find(kernel, name)
 
     async def _discover(self, kernel: str, channels: ControlChannels) -> None:
@@ -117,38 +98,37 @@ class LiveService:
         known_etags: Sequence[str] = (),
         no_cache: bool = False,
         before_call: Callable[[], None] | None = None,
+        caller: Caller = OWNER,
     ) -> LiveResult:
         """Return the requested image.
 
         Parameters
         ----------
-        known_etags
-            ETags of the images that the client has.
         no_cache
             Whether to call the function even if the cache has its image.
         before_call
             Called before the kernel is; an exception that it raises counts as the kernel's.
+        caller
+            Whose turn in the kernel's queue the call takes.
 
         Raises
         ------
         Unavailable
             When the kernel is gone, busy or too slow, and there is no stale image.
-        CodeFailed, OutputInvalid
+        OutputInvalid
             When the function failed.
         """
         asked = self._clock()
         cached = None if no_cache else self._find_cached(target, request)
-        result = None if no_cache else self._find_fresh(target, request, cached, known_etags)
-        if result is not None:
-            return result
+        if not no_cache and (fresh := self._find_fresh(target, request, cached, known_etags)) is not None:
+            return fresh
         try:
-            if before_call is not None and target.backend is not None and not self.would_coalesce(target, request):
+            if before_call is not None and self._makes_call(target, request):
                 before_call()
-            image = await self._call(target, request, cached, no_cache=no_cache)
+            image = await self._call(target, request, cached, caller, no_cache=no_cache)
         except (Unavailable, TooManyRequests) as error:
             return await self._find_stale(target, request, error)
-        age = 0 if image.rendered >= asked else self._age(image)
-        return LiveResult(make_etag(image, target.declaration, request), image, age)
+        return LiveResult(make_etag(image, target.declaration, request), image, self._age(image, asked))
 
     async def find_last(self, target: LiveTarget, request: LiveRequest) -> LiveResult | None:
         """Return the last good image for a request without a call, however old it is; None without one."""
@@ -165,6 +145,9 @@ class LiveService:
         """Whether rendering this now would make no further call."""
         queue = self._queues.get(target.queue_key)
         return queue is not None and queue.would_coalesce(_call_key(target, request))
+
+    def _makes_call(self, target: LiveTarget, request: LiveRequest) -> bool:
+        return target.backend is not None and not self.would_coalesce(target, request)
 
     def unregister(self, kernel: str, backend: KernelBackend | None = None) -> None:
         """Close a kernel's backend, and remove what it offers; None for the one that the kernel has."""
@@ -187,9 +170,9 @@ class LiveService:
             self._control_channels.close()
         await self.images.flush()
 
-    def _age(self, image: CachedImage) -> int:
-        """Return the whole seconds since an image was rendered for another request, at least 1."""
-        return max(1, int(self._clock() - image.rendered))
+    def _age(self, image: CachedImage, asked: float) -> int:
+        """Return 0 for an image rendered since ``asked``, else the whole seconds since it was rendered, at least 1."""
+        return 0 if image.rendered >= asked else max(1, int(self._clock() - image.rendered))
 
     def _find_cached(self, target: LiveTarget, request: LiveRequest) -> CachedImage | None:
         cached = self.images.find_in_memory(target.record.id, request.key)
@@ -212,8 +195,16 @@ class LiveService:
         return None
 
     async def _call(
-        self, target: LiveTarget, request: LiveRequest, cached: CachedImage | None, *, no_cache: bool
+        self,
+        target: LiveTarget,
+        request: LiveRequest,
+        cached: CachedImage | None,
+        caller: Caller,
+        *,
+        no_cache: bool,
     ) -> CachedImage:
+        if isinstance(target.backend, SandboxBackend):
+            target = replace(target, backend=target.backend.on_behalf_of(caller))
         if target.backend is None:
             raise KernelUnavailable
         if target.kernel and self._on_call is not None:
@@ -223,13 +214,13 @@ class LiveService:
             return await self._call_backend(target, request, cached)
 
         timeout = min(target.declaration.timeout, self.limits.max_seconds)
-        return await self._get_queue(target).run(_call_key(target, request), call, timeout, is_fresh=no_cache)
+        return await self._get_queue(target).run(_call_key(target, request), call, timeout, caller, is_fresh=no_cache)
 
     def _get_queue(self, target: LiveTarget) -> CallQueue[CachedImage]:
         key, limits = target.queue_key, self.limits
         if key not in self._queues:
             running, callee = (1, "kernel") if target.kernel else (limits.max_detached_running, "function")
-            self._queues[key] = CallQueue(limits.max_calls, running, callee)
+            self._queues[key] = CallQueue(limits.max_calls, running, callee, limits.max_share)
         return self._queues[key]
 
     async def _call_backend(self, target: LiveTarget, request: LiveRequest, cached: CachedImage | None) -> CachedImage:

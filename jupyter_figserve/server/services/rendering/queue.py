@@ -10,7 +10,7 @@ from dataclasses import replace
 from ....errors import Unavailable
 from ....model.rendering import RenderJob, RenderResult
 from ....sandbox.renderer import Renderer, RendererStatus
-from ..bounded_queue import BoundedQueue
+from ..bounded_queue import BoundedQueue, Claim
 
 _FIRST_ESTIMATE = 1.0
 _SMOOTHING = 0.2
@@ -28,11 +28,24 @@ class RenderQueue:
         Jobs that may wait; further ones are refused.
     max_seconds
         Upper limit of a job's timeout.
+    reserved
+        Jobs of the owner and of keys that find a free slot while strangers' jobs are under way.
+    max_share
+        Jobs that may wait for one link or signed URL; None for as many as for all.
     """
 
-    def __init__(self, renderer: Renderer, max_running: int, max_waiting: int, max_seconds: float) -> None:
+    def __init__(
+        self,
+        renderer: Renderer,
+        max_running: int,
+        max_waiting: int,
+        max_seconds: float,
+        *,
+        reserved: int = 0,
+        max_share: int | None = None,
+    ) -> None:
         self.renderer = renderer
-        self._turns = BoundedQueue(max_running, max_waiting, self._make_refusal)
+        self._turns = BoundedQueue(max_running, max_waiting, self._make_refusal, reserved=reserved, max_share=max_share)
         self._max_seconds = max_seconds
         self._mean_seconds = _FIRST_ESTIMATE
         self._probing: asyncio.Task[None] | None = None
@@ -87,13 +100,12 @@ class RenderQueue:
         if self._starting is not None:
             await self.renderer.close()
 
-    async def render(self, job: RenderJob, *, low_priority: bool = False) -> RenderResult:
-        """Run a job when its turn comes.
+    def get_limit(self, job: RenderJob) -> float:
+        """Return the seconds that a job may take."""
+        return min(job.timeout, self._max_seconds)
 
-        Parameters
-        ----------
-        low_priority
-            Whether all other jobs go first; such a job is never refused.
+    async def render(self, job: RenderJob, claim: Claim | None = None) -> RenderResult:
+        """Run a job when its turn comes; without a claim, as the owner's.
 
         Raises
         ------
@@ -101,9 +113,9 @@ class RenderQueue:
             When the queue is full.
         """
         await self.start()
-        async with self._turns.turn(low_priority=low_priority):
+        async with self._turns.turn(claim):
             began = time.monotonic()
-            rendered = await self.renderer.render(replace(job, timeout=min(job.timeout, self._max_seconds)))
+            rendered = await self.renderer.render(replace(job, timeout=self.get_limit(job)))
             self._mean_seconds += _SMOOTHING * (time.monotonic() - began - self._mean_seconds)
             return rendered
 

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
 
-from cachetools import TTLCache
-
-from ....errors import OutputInvalid
+from ....errors import DeadlineExceeded, OutputInvalid, TooLarge
 from ....model.figures import sha256_hex
 from ....model.rendering import RenderJob, RenderResult
 from ....model.times import Clock
 from ....store.files.render_cache import CachedRender, RenderCache
+from ..bounded_queue import Claim
+from ..callers import OWNER, Caller
+from ..known_failures import KnownFailures
 from ..single_flight import SingleFlight
 from .queue import RenderQueue
 from .request import cache_key
 
+T = TypeVar("T")
 _FAILURE_SECONDS = 60.0
-_MAX_FAILURES = 1_000
+BeforeRender = Callable[[], None]
+"""Called before a job is queued, to count it; an exception that it raises refuses the job."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A job, and the text that names its result in the cache; both may cost much and are made in a thread."""
+
+    name: Callable[[], str]
+    compose: Callable[[], RenderJob]
+    limit: float
 
 
 class RenderService:
@@ -25,49 +41,87 @@ class RenderService:
     def __init__(self, queue: RenderQueue, cache: RenderCache, clock: Clock) -> None:
         self.queue = queue
         self._cache = cache
+        self._clock = clock
         self._renders: SingleFlight[RenderResult] = SingleFlight()
-        self._failures: TTLCache[str, OutputInvalid] = TTLCache(_MAX_FAILURES, _FAILURE_SECONDS, timer=clock)
+        self._failures = KnownFailures(clock, _FAILURE_SECONDS)
 
     @property
     def waiters(self) -> int:
         """Number of callers waiting for renders that can be shared."""
         return self._renders.waiters
 
-    async def render(self, job: RenderJob, *, low_priority: bool = False) -> RenderResult:
+    async def render(self, job: RenderJob, caller: Caller = OWNER) -> RenderResult:
         """Run a job whose result is not shared, such as code whose image differs each time."""
-        return await self.queue.render(job, low_priority=low_priority)
+        return await self.queue.render(job, Claim(caller))
 
-    async def render_cached(self, job: RenderJob, *, low_priority: bool = False) -> tuple[RenderResult, bool]:
+    async def render_cached(
+        self, job: RenderJob, caller: Caller = OWNER, before_render: BeforeRender | None = None
+    ) -> tuple[RenderResult, bool]:
         """Run a reproducible job; return its result and whether it came from the cache.
 
-        A failure is remembered for a minute, so that an address that is requested again and again costs one job.
+        A failure is remembered for a minute or ten times its duration, so that an address that is requested again and
+        again costs little; a job that exceeded its time is tried again with more.
         """
         await self.queue.start()
+        libraries = self.queue.report.libraries
+        work = _Work(lambda: cache_key(job, libraries), lambda: job, self.queue.get_limit(job))
+        return await self._render_cached(work, caller, before_render)
+
+    async def render_composed(
+        self,
+        key: str,
+        compose: Callable[[], RenderJob],
+        timeout: float,
+        caller: Caller = OWNER,
+        before_render: BeforeRender | None = None,
+    ) -> tuple[RenderResult, bool]:
+        """Do the same for a job that costs much to compose: it is composed in a thread, and only after a miss.
+
+        Parameters
+        ----------
+        key
+            Digest of all that the job is composed of.
+        timeout
+            The job's timeout in seconds.
+        """
+        await self.queue.start()
+        libraries = self.queue.report.libraries
+        work = _Work(lambda: json.dumps([key, dict(libraries)]), compose, timeout)
+        return await self._render_cached(work, caller, before_render)
+
+    async def _render_cached(
+        self, work: _Work, caller: Caller, before_render: BeforeRender | None
+    ) -> tuple[RenderResult, bool]:
         # In a thread: a source and its renders may have many megabytes.
-        key, cached = await asyncio.get_running_loop().run_in_executor(None, self._look_up, job)
+        key, cached = await _in_thread(lambda: self._look_up(work.name))
         if cached is not None:
             metadata = {**cached.metadata, "warnings": tuple(cached.metadata["warnings"])}
             return RenderResult(cached.images, **metadata), True
-        self._raise_known_failure(key)
-        return await self._renders.run(key, lambda: self._render_and_keep(key, job, low_priority)), False
+        self._failures.check(key, work.limit)
+        if before_render is not None and not self._renders.would_coalesce(key):
+            before_render()
+        return await self._renders.run(key, lambda claim: self._render_and_keep(key, work, claim), caller), False
 
-    def _look_up(self, job: RenderJob) -> tuple[str, CachedRender | None]:
-        key = sha256_hex(cache_key(job, self.queue.report.libraries).encode())
+    def _look_up(self, name: Callable[[], str]) -> tuple[str, CachedRender | None]:
+        key = sha256_hex(name().encode())
         return key, self._cache.find(key)
 
-    async def _render_and_keep(self, key: str, job: RenderJob, low_priority: bool) -> RenderResult:
+    async def _render_and_keep(self, key: str, work: _Work, claim: Claim) -> RenderResult:
+        job = await _in_thread(work.compose)
+        began, limit = self._clock(), work.limit
         try:
-            rendered = await self.queue.render(job, low_priority=low_priority)
-        except OutputInvalid as error:
-            self._failures[key] = error
+            rendered = await self.queue.render(job, claim)
+        except DeadlineExceeded as error:
+            self._failures.record(key, error, limit, limit)
+            raise
+        except (OutputInvalid, TooLarge) as error:
+            self._failures.record(key, error, min(limit, self._clock() - began))
             raise
         metadata = {name: getattr(rendered, name) for name in ("title", "alt", "output", "warnings")}
         cached = CachedRender(rendered.images, metadata | {"libraries": dict(rendered.libraries)})
-        await asyncio.get_running_loop().run_in_executor(None, self._cache.put, key, cached)
+        await _in_thread(lambda: self._cache.put(key, cached))
         return rendered
 
-    def _raise_known_failure(self, key: str) -> None:
-        error = self._failures.get(key)
-        if error is not None:
-            # Without the stack frames of the first raise, to which each further one would add its own.
-            raise error.with_traceback(None)
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(None, work)

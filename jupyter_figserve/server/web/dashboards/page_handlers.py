@@ -15,7 +15,7 @@ from ..http.watched_stream import send_watched_events
 from .control_state import ControlState
 from .handlers import DashboardBase
 from .page import PanelUrls, build_page
-from .preview import send_preview
+from .preview import PreviewCosts, send_preview
 
 _RESERVED_QUERY_NAMES = ("token",)
 """Query arguments of Jupyter."""
@@ -82,7 +82,8 @@ class DashboardBytesHandler(DashboardBase):
             self.write_json(await self.to_json(record), filename=f"{record.name}.json")
             return
         state = ControlState(await self.resolve(record), {})
-        await send_preview(self, state, suffix, cache_control="private, no-cache", is_public=False)
+        costs = PreviewCosts(self.caller, self.count_render)
+        await send_preview(self, state, suffix, costs, cache_control="private, no-cache", is_public=False)
 
     head = get
 

@@ -203,7 +203,8 @@ class FigureBytesHandler(AuthenticatedHandler):
         stored, cache_control = find_stored(record, row, options), "private, no-cache"
         if stored is None:
             record = await context.source_checker.recheck_fault(record)
-            image = await self.run_until_disconnect(render_again(context.store, context.rendering, record, options))
+            rendering = render_again(context.store, context.rendering, record, options, self.caller, self.count_render)
+            image = await self.run_until_disconnect(rendering)
             digest = sha256_hex(image.data)
             return RepresentationResponse(row, digest, filename, cache_control, image.data, is_public=False)
         if is_pinned:

@@ -16,6 +16,7 @@ from ....model.figures import FigureRecord
 from ....model.formats import FORMATS, Format
 from ....model.rendering import DrawOptions
 from ...services.addresses import PublicBase
+from ...services.callers import Caller, stranger
 from ...services.hosts import normalize_netloc
 from ...services.rendering.request import SIZE_FIELDS, parse_size
 from ..context import AppContext
@@ -56,6 +57,11 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
     def context(self) -> AppContext:
         context: AppContext = self.settings["figserve"]
         return context
+
+    @property
+    def caller(self) -> Caller:
+        """Whose turns the work of this request takes in queues."""
+        return stranger("")
 
     @property
     def base(self) -> PublicBase:

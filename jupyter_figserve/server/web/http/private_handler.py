@@ -15,6 +15,7 @@ from ....model.figures import FigureRecord, Identity, is_id
 from ....model.keys import Scope
 from ....model.places import DEFAULT_COLLECTION, NO_PLACE, Place
 from ...services.auth.credentials import NO_KEY, Principal, find_key
+from ...services.callers import Caller
 from .handler import SAFE_METHODS, FigServeHandler
 
 
@@ -25,6 +26,14 @@ class AuthenticatedHandler(FigServeHandler):
     """Scopes of which each method requires one. A method that is missing here cannot be called with a key."""
 
     principal: Principal
+
+    @property
+    def caller(self) -> Caller:
+        return self.principal.caller if hasattr(self, "principal") else super().caller
+
+    def count_render(self) -> None:
+        """Count a render against the principal's rate limit."""
+        self.context.render_limiter.count(self.principal.client)
 
     async def prepare(self) -> None:  # type: ignore[override]
         self.current_user = self._jupyter_current_user = None

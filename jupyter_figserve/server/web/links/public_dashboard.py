@@ -7,13 +7,14 @@ from typing import Any
 
 from ....model.formats import get_format
 from ....model.snippets import Snippets
+from ...services.callers import stranger
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel, resolve_dashboard
 from ...services.dashboards.watchers import DashboardWatcher
 from ...services.links.resolver import LinkNotFound
 from ..dashboards.control_state import ControlState
 from ..dashboards.json_views import panel_json
 from ..dashboards.page import DashboardPage, PanelUrls, build_page
-from ..dashboards.preview import send_preview
+from ..dashboards.preview import PreviewCosts, send_preview
 from ..http import security_headers
 from ..http.watched_stream import send_watched_events
 from ..live.request import asks_for_record
@@ -58,13 +59,20 @@ class DashboardRenderer(LinkRenderer):
         self.count_view()
 
     async def send_image(self, suffix: str) -> None:
+        link_id = self.link.id
+        costs = PreviewCosts(
+            stranger(link_id),
+            lambda: self.context.render_limiter.count(f"link {link_id}"),
+            lambda: self.context.live_limiter.count(link_id),
+        )
+        state = self._make_state()
         await send_preview(
             self.handler,
-            self._make_state(),
+            state,
             suffix,
+            costs,
             cache_control=self.cache_control,
             is_public=True,
-            before_call=lambda: self.context.live_limiter.count(self.link.id),
             before_send=self.use_view,
         )
         self.count_view()

@@ -12,6 +12,7 @@ from ....model.figures import FigureRecord, Representation, sha256_hex
 from ....model.formats import FORMATS, Format, get_format, get_format_of_mimetype
 from ....model.snippets import Snippets, image_url
 from ...services.addresses import hidpi_address
+from ...services.callers import stranger
 from ...services.figures.offers import PageOffers, find_convertible
 from ...services.figures.redraw import explain_fault, render_again
 from ...services.figures.source_faults import find_fault
@@ -123,7 +124,8 @@ class PublicFigure:
             raise Conflict(explain_fault(record, fault.public_reason), code="not_redrawable")
         if not context.link_sizes.grants(options):
             self._check_signature(row)
-        rendering = render_again(context.store, context.rendering, record, options)
+        caller = stranger(self._link_id)
+        rendering = render_again(context.store, context.rendering, record, options, caller, self._count_render)
         try:
             rendered = await self._handler.run_until_disconnect(rendering)
         except (CodeFailed, Conflict) as error:
@@ -132,6 +134,9 @@ class PublicFigure:
                 "This figure could not be rendered in that size or format; its stored images are available."
             ) from error
         return self._respond(row, sha256_hex(rendered.data), rendered.data)
+
+    def _count_render(self) -> None:
+        self._context.render_limiter.count(f"link {self._link_id}")
 
     def _respond(self, row: Format, digest: str, body: bytes | Callable[[], bytes]) -> RepresentationResponse:
         name = f"{self.record.name}.{row.name}"

@@ -12,6 +12,7 @@ from ....model.live import LiveDeclaration, LiveRequest
 from ....model.parameters import SIZES, Parameters
 from ....model.snippets import Snippets
 from ...services.auth.redaction import redact_message
+from ...services.callers import stranger
 from ...services.links.resolver import LinkNotFound
 from ...services.live.registry import LiveTarget
 from ...services.live.result import LiveResult
@@ -92,7 +93,13 @@ class PublicLiveFigure:
 
     async def _render(self, request: LiveRequest, known_etags: Sequence[str]) -> LiveResult:
         live = self.handler.context.live
-        rendering = live.render(self.target, request, known_etags=known_etags, before_call=self._count_call)
+        rendering = live.render(
+            self.target,
+            request,
+            known_etags=known_etags,
+            before_call=self._count_call,
+            caller=stranger(self.link_id),
+        )
         try:
             return await self.handler.run_until_disconnect(rendering)
         except OutputInvalid as error:

@@ -96,6 +96,7 @@ class LiveHandler(AuthenticatedHandler):
             request,
             known_etags=[] if is_framed else self.known_etags(),
             no_cache="no-cache" in self.request.headers.get("Cache-Control", ""),
+            caller=self.caller,
         )
         try:
             result = await self.run_until_disconnect(rendering)

@@ -66,7 +66,7 @@ class CodeErrorMixin(FigServeHandler):
     async def _render_card(self, error: FigServeError, format: str) -> EncodedImage | None:
         """Render the card, or take it from the cache; None when the sandbox is full or missing."""
         try:
-            result, _ = await self.context.rendering.render_cached(make_card_job(error, format))
+            result, _ = await self.context.rendering.render_cached(make_card_job(error, format), self.caller)
         except FigServeError:
             return None
         return result.images[0]

@@ -61,7 +61,7 @@ class CodeHandler(CodeErrorMixin, RenderResponseMixin, StreamingUploadHandler):
         values = {**query, **self.read_fields()}
         self.error_format = requested_error_format(values, accepted)
         request = parse_render_request(values, self.context.config, accepted)
-        self.context.render_limiter.count(self.principal.key.id if self.principal.key else "login")
+        self.count_render()
         return request
 
     def read_fields(self) -> Mapping[str, object]:
@@ -78,8 +78,8 @@ class CodeHandler(CodeErrorMixin, RenderResponseMixin, StreamingUploadHandler):
         """Return the result and whether it was cached; only requests with a seed are."""
         rendering, job = self.context.rendering, request.job()
         if request.seed is not None:
-            return await self.run_until_disconnect(rendering.render_cached(job))
-        return await self.run_until_disconnect(rendering.render(job)), False
+            return await self.run_until_disconnect(rendering.render_cached(job, self.caller))
+        return await self.run_until_disconnect(rendering.render(job, self.caller)), False
 
 
 class RendersHandler(CodeHandler):
@@ -106,7 +106,7 @@ class RendersHandler(CodeHandler):
         if request.seed is None:
             # Chosen here and stored, so that other sizes of the figure show the same data.
             request = replace(request, seed=secrets.randbelow(SEEDS))
-        result = await self.run_until_disconnect(context.rendering.render(request.job()))
+        result = await self.run_until_disconnect(context.rendering.render(request.job(), self.caller))
         draft = await self._make_draft(request, result)
         record: FigureRecord = await context.store.figures.publish(draft)
         await context.events.wake()

@@ -12,9 +12,11 @@ from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from tornado import web
 
 from ....errors import Forbidden, InvalidInput, TooLarge
+from ....model.figures import sha256_hex
 from ....model.rendering import ALL
 from ....model.snippets import Snippets
 from ...services.addresses import LOCAL_NOTE
+from ...services.callers import stranger
 from ...services.rendering.request import RenderRequest, get_render_format, parse_render_request, to_query
 from ..http.handler import PublicHandler
 from .error_responses import CodeErrorMixin
@@ -98,7 +100,11 @@ class SignedRenderHandler(CodeErrorMixin, PublicHandler):
     async def get(self, source: str, suffix: str) -> None:
         async with self.error_images():
             request = self._read_signed(source, suffix)
-            result, _ = await self.run_until_disconnect(self.context.rendering.render_cached(request.job()))
+            share = f"render {sha256_hex(request.code.encode())}"
+            rendering = self.context.rendering.render_cached(
+                request.job(), stranger(share), lambda: self.context.render_limiter.count(share)
+            )
+            result, _ = await self.run_until_disconnect(rendering)
         cache_control = f"public, max-age={self.context.config.render_url_cache_seconds}"
         self.send_representation(image_response(request, result, cache_control, is_public=True))
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jupyter_figserve.model.keys import new_key
 from jupyter_figserve.server.services.auth.redaction import MAX_LENGTH, redact_message
@@ -36,6 +40,23 @@ from ....tokens import new_token
         ("password=hunter2, user=3", "password=…, user=3"),
         ("'token': 'abc def'", "'token': …"),
         ("Authorization: Bearer abc", "Authorization: …"),
+        ("401 for https://ann:pw@example.org", "401 for https:…"),
+        ('No such file: "/home/ada/Ada\'s clients/secret.csv"', 'No such file: "…/secret.csv"'),
+        ("No such file: '/home/ada/Ada's clients/secret.csv' at 3", "No such file: '…/secret.csv' at 3"),
+        ("cannot open '/srv/my clients/secret.csv", "cannot open '…/secret.csv"),
+        ('cannot open "clients/my acme/contract.csv', 'cannot open "…/contract.csv'),
+        ("No such file: 'clients/acme/contract.csv'", "No such file: '…/contract.csv'"),
+        ("No such directory: 'clients/acme'", "No such directory: '…/acme'"),
+        ("in clients/acme/contract.csv, line 3", "in …/contract.csv, line 3"),
+        ("in clients/contract.csv", "in …/contract.csv"),
+        (r"in clients\\acme\\contract.csv", "in …/contract.csv"),
+        ("is not a directory: clients/acme/", "is not a directory: …/acme"),
+        ("on 2024/01/02, m/s/K, and/or, Input/output error", "on 2024/01/02, m/s/K, and/or, Input/output error"),
+        ("cannot reach ada:secret@db.internal:5432/prod", "cannot reach …"),
+        ("cannot reach (ada:se:c/r@et@db:5432).", "cannot reach (…)."),
+        ("dsn='ada:secret@db'", "dsn='…'"),
+        ("password='it's hidden' and 3", "password=… and 3"),
+        ('token="abc def', "token=…"),
         ("two\nlines\tof   text", "two lines of text"),
         ("", ""),
     ],
@@ -43,6 +64,44 @@ from ....tokens import new_token
 def test_remaining_entries(text, left):
     """Text stays; directories, URLs and secrets are removed, and the name of a file is kept."""
     assert redact_message(text) == left
+
+
+_WORD = st.text("zqxj", min_size=4, max_size=8)
+"""Letters that the messages around do not have."""
+_QUOTE_FREE = st.builds(
+    lambda start, middle, end: start + middle + end, _WORD, st.sampled_from(["", "'s ", " ", "-"]), _WORD
+)
+
+
+@given(
+    st.sampled_from(["/", "/home/", "~/", "./", "../", "C:\\", "C:\\Users\\", ""]),
+    st.lists(_QUOTE_FREE, min_size=1, max_size=4),
+    st.sampled_from(["/", "\\", "\\\\"]),
+    st.sampled_from(['"{}"', "'{}'", "`{}`", '"{}', "'{}"]),
+    st.sampled_from(["[Errno 2] No such file or directory: {}", "open({}) failed at line 3", "{} is not there"]),
+)
+def test_no_directory_in_quotes_gets_out(start, directories, separator, quotes, message):
+    """Absolute or relative, with spaces and apostrophes, closed or cut, of any system."""
+    path = start + separator.join([*directories, "a.csv"])
+    left = redact_message(message.format(quotes.format(path)))
+    for word in {part for name in directories for part in re.findall("[zqxj]{4,}", name)}:
+        assert word not in left
+
+
+@given(
+    st.sampled_from(["", "redis ", "jdbc:oracle:thin:", "amqp://", "db="]),
+    _WORD,
+    st.text("zqxj:/@!%", min_size=1, max_size=9).map(lambda middle: f"zqxj{middle}jxqz"),
+    st.sampled_from(["db.internal:5432/prod", "localhost", "10.0.0.1"]),
+)
+def test_no_credentials_get_out(scheme, user, password, host):
+    """Of any scheme or none."""
+    left = redact_message(f"cannot reach {scheme}{user}:{password}@{host}, try again")
+    assert user not in left
+    assert "zqxj" not in left
+    assert "jxqz" not in left
+    assert host not in left
+    assert left.startswith("cannot reach")
 
 
 def test_own_secrets_never_get_out():

@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+from jupyter_figserve.errors import OutputInvalid, TooLarge
+from jupyter_figserve.server.services.callers import OWNER, Caller, key_holder, stranger
 from jupyter_figserve.server.services.live.call_queue import CallQueue, LiveTimeout, QueueFull
 
 
@@ -25,8 +27,10 @@ class Kernel:
         return call
 
 
-async def ask(queue: CallQueue[int], kernel: Kernel, *names: str, timeout: float = 60) -> list[asyncio.Task[int]]:
-    tasks = [asyncio.ensure_future(queue.run(name, kernel.call(name), timeout)) for name in names]
+async def ask(
+    queue: CallQueue[int], kernel: Kernel, *names: str, timeout: float = 60, caller: Caller = OWNER
+) -> list[asyncio.Task[int]]:
+    tasks = [asyncio.ensure_future(queue.run(name, kernel.call(name), timeout, caller)) for name in names]
     for _ in range(6):
         await asyncio.sleep(0)
     return tasks
@@ -96,3 +100,68 @@ async def test_more_turns_than_calls():
         await queue.run("b", kernel.call("b"), 60)
     kernel.gate.set()
     await asyncio.gather(*tasks)
+
+
+async def test_hundred_strangers_on_one_link_hold_up_the_owner_for_one_call():
+    """The link has a part of the queue; the owner's call is next, then a key's, then those of other links."""
+    queue, kernel = CallQueue(16, max_share=3), Kernel()
+    strangers = await ask(queue, kernel, *(f"s{number}" for number in range(100)), caller=stranger("link"))
+    assert sum(task.done() for task in strangers) == 96
+    tasks = await ask(queue, kernel, "other", caller=stranger("other"))
+    tasks += await ask(queue, kernel, "key", caller=key_holder("k"))
+    tasks += await ask(queue, kernel, "owner")
+    kernel.gate.set()
+    await asyncio.gather(*tasks)
+    assert kernel.calls[:5] == ["s0", "owner", "key", "s1", "other"]
+    await asyncio.gather(*strangers, return_exceptions=True)
+
+
+async def test_owner_takes_a_strangers_call_along():
+    """An equal call that waits moves to the front, and is still one call."""
+    queue, kernel = CallQueue(16), Kernel()
+    tasks = await ask(queue, kernel, "running", "a", "b", caller=stranger("link"))
+    tasks += await ask(queue, kernel, "b")
+    kernel.gate.set()
+    await asyncio.gather(*tasks)
+    assert kernel.calls == ["running", "b", "a"]
+
+
+@pytest.mark.parametrize("kind", [OutputInvalid, TooLarge])
+async def test_slow_failure_is_not_repeated_for_strangers(kind, monkeypatch):
+    """For ten times its duration; the owner may try again at once."""
+    now = 0.0
+    monkeypatch.setattr("jupyter_figserve.server.services.live.call_queue._now", lambda: now)
+    queue, calls = CallQueue[int](4), []
+
+    async def fail() -> int:
+        nonlocal now
+        calls.append(now)
+        now += 2
+        raise kind("no")
+
+    for caller in (stranger("a"), stranger("b"), OWNER):
+        with pytest.raises(kind):
+            await queue.run("key", fail, 60, caller)
+    assert calls == [0, 2]
+    now += 21
+    with pytest.raises(kind):
+        await queue.run("key", fail, 60, stranger("a"))
+    assert len(calls) == 3
+
+
+async def test_deadline_of_a_call_is_remembered_for_strangers():
+    """Of one that ran, not of one that waited; with more time it is tried again."""
+    queue, kernel = CallQueue(9), Kernel()
+    for name in ("slow", "waiting"):
+        with pytest.raises(LiveTimeout):
+            await queue.run(name, kernel.call(name), 0.05, stranger("a"))
+    kernel.gate.set()
+    while queue.is_busy:
+        await asyncio.sleep(0)
+    with pytest.raises(LiveTimeout):
+        await queue.run("slow", kernel.call("slow"), 0.05, stranger("b"))
+    assert kernel.calls == ["slow"]
+    await queue.run("waiting", kernel.call("waiting"), 0.05, stranger("a"))
+    await queue.run("slow", kernel.call("slow"), 60, stranger("b"))
+    await queue.run("slow", kernel.call("slow"), 0.05, OWNER)
+    assert kernel.calls == ["slow", "waiting", "slow", "slow"]

@@ -10,6 +10,8 @@ from jupyter_figserve.errors import Unavailable
 from jupyter_figserve.model.rendering import RenderJob
 from jupyter_figserve.sandbox.fake import FakeRenderer
 from jupyter_figserve.sandbox.renderer import RendererStatus
+from jupyter_figserve.server.services.bounded_queue import Claim
+from jupyter_figserve.server.services.callers import BACKGROUND, OWNER, Caller
 from jupyter_figserve.server.services.rendering.queue import RenderQueue
 
 
@@ -23,9 +25,9 @@ def make(max_running: int = 1, max_waiting: int = 2, max_seconds: float = 60) ->
     return RenderQueue(renderer, max_running, max_waiting, max_seconds), renderer
 
 
-async def ask(queue: RenderQueue, *names: str, **fields: object) -> list[asyncio.Task]:
+async def ask(queue: RenderQueue, *names: str, caller: Caller = OWNER) -> list[asyncio.Task]:
     """Return tasks that have advanced as far as they can."""
-    tasks = [asyncio.ensure_future(queue.render(job(name), **fields)) for name in names]
+    tasks = [asyncio.ensure_future(queue.render(job(name), Claim(caller))) for name in names]
     for _ in range(9):
         await asyncio.sleep(0)
     return tasks
@@ -57,16 +59,15 @@ async def test_full_queue_says_when_to_come_back():
     await asyncio.gather(*tasks)
 
 
-async def test_low_priority_jobs_go_last_and_are_never_rejected():
+async def test_background_jobs_go_last_and_are_never_rejected():
     """Normal jobs that come after them go first."""
     queue, renderer = make(max_waiting=1)
     tasks = await ask(queue, "first")
-    tasks += await ask(queue, "patient", low_priority=True)
+    tasks += await ask(queue, "patient", caller=BACKGROUND)
+    tasks += await ask(queue, "late")
     with pytest.raises(Unavailable):
         await queue.render(job("refused"))
-    queue._turns.max_waiting = 9
-    tasks += await ask(queue, "late")
-    tasks += await ask(queue, "patient too", low_priority=True)
+    tasks += await ask(queue, "patient too", caller=BACKGROUND)
     renderer.gate.set()
     await asyncio.gather(*tasks)
     assert names(renderer) == ["first", "late", "patient", "patient too"]

@@ -1,0 +1,52 @@
+"""Who waits for a turn: the owner, programs with a key, strangers with a link. Server process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Priority(IntEnum):
+    """Classes of callers; a lower number goes first."""
+
+    OWNER = 0
+    KEY = 1
+    STRANGER = 2
+    BACKGROUND = 3
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A caller's class, and the share of the queue that it uses within this class.
+
+    Parameters
+    ----------
+    share
+        Id of a key or link. The shares of a class take turns, so that none waits for all calls of another.
+    """
+
+    priority: Priority
+    share: str = ""
+
+    @property
+    def is_stranger(self) -> bool:
+        return self.priority is Priority.STRANGER
+
+    @property
+    def uses_reserved(self) -> bool:
+        """Whether it may take the slots that are kept free of strangers and of background work."""
+        return self.priority < Priority.STRANGER
+
+
+OWNER = Caller(Priority.OWNER)
+BACKGROUND = Caller(Priority.BACKGROUND)
+"""Work of the server itself, which goes last and is never refused."""
+
+
+def key_holder(key_id: str) -> Caller:
+    return Caller(Priority.KEY, key_id)
+
+
+def stranger(share: str) -> Caller:
+    """Return the caller behind a link or a signed URL; all its viewers share one part of the queue."""
+    return Caller(Priority.STRANGER, share)
