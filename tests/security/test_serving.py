@@ -40,6 +40,7 @@ from jupyter_figserve.server.web.links.handlers import (
     LinkHandler,
     LinksHandler,
     LinkSizesHandler,
+    LinkUrlHandler,
     TargetLinksHandler,
 )
 from jupyter_figserve.server.web.links.oembed import FrameHandler, OEmbedHandler
@@ -186,6 +187,7 @@ async def make_samples(owner, context) -> list[Sample]:
         (TargetLinksHandler, f"/api/figures/{figure}/links"),
         (LinksHandler, "/api/links"),
         (LinkHandler, f"/api/links/{link['id']}"),
+        (LinkUrlHandler, f"/api/links/{link['id']}/url"),
         (KeysHandler, "/api/keys"),
         (KeyHandler, f"/api/keys/{key}"),
     ]

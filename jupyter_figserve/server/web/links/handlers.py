@@ -192,7 +192,7 @@ class LinkHandler(OwnedLinksHandler):
 class LinkUrlHandler(OwnedLinksHandler):
     """``/api/links/{id}/url``: the address of a link, for its owner to copy again."""
 
-    scopes = {"GET": PUBLISH}
+    scopes = {"GET": PUBLISH, "HEAD": PUBLISH}
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
@@ -210,8 +210,10 @@ class LinkUrlHandler(OwnedLinksHandler):
             "Audit: the address of link %s was read by %s (%s) from %s.",
             *(link.id, principal.owner, caller, self.request.remote_ip),
         )
-        self.set_header("Cache-Control", "no-store")
+        self.set_header("Cache-Control", "private, no-store")
         self.write_json({"id": link.id} | address_json(snippets, self.base))
+
+    head = get
 
 
 class LinkSizesHandler(OwnedLinksHandler):

@@ -60,6 +60,7 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("PATCH", "/api/links/{id}"): (200, PUBLISH),
     ("DELETE", "/api/links/{id}"): (204, PUBLISH),
     ("GET", "/api/links/{id}/url"): (200, PUBLISH),
+    ("HEAD", "/api/links/{id}/url"): (200, PUBLISH),
     ("POST", "/api/links/{id}/sizes"): (201, PUBLISH),
     ("POST", "/api/renders"): (200, RENDER),
     ("POST", "/api/renders/url"): (201, RENDER),

@@ -109,7 +109,7 @@ class TestUrlAgain:
         caplog.set_level("INFO")
         for caller in (owner, owner.with_key(await make_key("publish"))):
             answer = await caller.get(f"/api/links/{made['id']}/url")
-            assert answer.headers["Cache-Control"] == "no-store"
+            assert answer.headers["Cache-Control"] == "private, no-store"
             assert answer.json() == {name: made[name] for name in answer.json()}
             assert answer.json()["url"] == made["url"]
         audited = [line for line in caplog.messages if line.startswith("Audit") and made["id"] in line]
