@@ -19,7 +19,7 @@ _TOKEN = re.compile(rf"[\s<>\"'(\[\u2018-\u201d]*((?:[A-Za-z0-9_-]{_WRAP}){{31}}
 _REST = re.compile(
     r"(?:\.(?P<suffix>[A-Za-z]{2,5})|/(?P<part>embed|events)|/(?P<name>[^/]{1,200}?)\.(?P<named>[A-Za-z]{2,5}))?/*"
     # Not part of the address: punctuation, brackets, quotes, escapes of a mail, a fragment.
-    r"(?P<added>[^A-Za-z0-9/.].*|\.(?![A-Za-z]).*)?",
+    r"(?P<added>[^A-Za-z0-9/.].*|\.+(?![A-Za-z/.]).*)?",
     re.DOTALL,
 )
 _ENTITY = re.compile(r"&(?!amp;)#?\w+;")

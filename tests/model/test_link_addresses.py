@@ -93,7 +93,17 @@ def test_suffix_in_capitals(suffix):
 
 @pytest.mark.parametrize(
     "path",
-    ["", TOKEN[:-1], f"{TOKEN}x", f"{TOKEN}9.png", f"{TOKEN[:-1]}.png", f"{TOKEN}/other", f"{TOKEN}/embedded"]
+    [
+        "",
+        TOKEN[:-1],
+        f"{TOKEN}x",
+        f"{TOKEN}9.png",
+        f"{TOKEN[:-1]}.png",
+        f"{TOKEN}/other",
+        f"{TOKEN}/embedded",
+        f"{TOKEN}/../../api/figures",
+    ]
+    + [f"{TOKEN}/../../api/figures"]
     + [f"{TOKEN}/a/b.png", f"{TOKEN}.pngx7", f"x/{TOKEN}", TOKEN.replace("x", "é"), TOKEN + ")" * 5_000],
 )
 def test_what_was_lost_is_not_guessed(path):

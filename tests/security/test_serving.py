@@ -326,7 +326,7 @@ async def test_headers_on_200_and_head(samples, owner, browser, stranger) -> Non
                 check(answer, sample.policy, is_private=sample.is_private, is_bytes=sample.is_bytes)
                 if sample.is_bytes:
                     named = re.fullmatch(
-                        r"inline; filename=\"([a-z0-9-]+\.[a-z]{3,4})\"; filename\*=UTF-8''(\S+)",
+                        r"inline; filename=\"([A-Za-z0-9-]+\.[a-z]{3,4})\"; filename\*=UTF-8''(\S+)",
                         answer.headers["Content-Disposition"],
                     )
                     assert named is not None
