@@ -18,6 +18,8 @@ FIGURE, LIVE, TEXT = KINDS = ("figure", "live", "text")
 PANEL_FORMATS = (*(row.name for row in INLINE_FORMATS), "html")
 MAX_CAPTION_LENGTH = 500
 MAX_MARKDOWN_LENGTH = 50_000
+MAX_TEXT_LENGTH = 200_000
+"""Of all texts of a dashboard together."""
 MAX_ROWS = 50
 MAX_PANELS = 100
 """Of one dashboard, in all its rows."""
@@ -227,6 +229,9 @@ def _parse_rows(rows: Any) -> tuple[tuple[PanelSpec, ...], ...]:
             except InvalidInput as error:
                 raise InvalidInput(f"Panel {number}-{column}: {error.message}") from error
         read.append(tuple(panels))
+    length = sum(len(panel.markdown) for row in read for panel in row)
+    if length > MAX_TEXT_LENGTH:
+        raise InvalidInput(f"The texts have {length:,} characters together; the limit is {MAX_TEXT_LENGTH:,}.")
     return tuple(read)
 
 

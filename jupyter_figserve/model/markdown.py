@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,8 +18,11 @@ _REL = "noopener nofollow"
 _ALLOWED_URL = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 _MAX_NESTING = 20
 """Maximum nesting of quotes and lists; deeper ones are shown as text."""
+_MAX_CACHED = 128
+_LINKS = "figserve links"
 
 
+@lru_cache(maxsize=_MAX_CACHED)
 def render_markdown(text: str) -> str:
     """Render a Markdown text as HTML.
 
@@ -58,10 +61,20 @@ def _write_image(renderer: Any, tokens: Any, index: int, options: Any, environme
     token = tokens[index]
     text = renderer.renderInlineAsText(token.children or [], options, environment)
     address = html.escape(str(token.attrGet("src") or ""))
-    kinds = [one.type for one in tokens[:index]]
-    if kinds.count("link_open") > kinds.count("link_close"):
+    if _is_in_link(tokens, index, environment):
         return html.escape(text) or address
     return f'<a href="{address}" rel="{_REL}">{html.escape(text) or address}</a>'
+
+
+def _is_in_link(tokens: Any, index: int, environment: Any) -> bool:
+    """Whether a token is inside a link; what was counted for an earlier token is not counted again."""
+    known, start, depth = environment.get(_LINKS, (None, 0, 0))
+    if known is not tokens or start > index:
+        start = depth = 0
+    for token in tokens[start:index]:
+        depth += (token.type == "link_open") - (token.type == "link_close")
+    environment[_LINKS] = tokens, index, depth
+    return bool(depth > 0)
 
 
 def _open_cell(renderer: Any, tokens: Any, index: int, options: Any, environment: Any) -> str:

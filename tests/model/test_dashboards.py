@@ -120,3 +120,11 @@ class TestSharedControls:
     def test_an_unknown_one_is_rejected(self):
         with pytest.raises(InvalidInput, match="there are since"):
             shared_controls(layout([LIVE], controls=["when"]), {"1-1": Parameters((SINCE,))})
+
+
+def test_texts_have_a_limit_together():
+    """So that a page of many long texts is rendered in bounded time."""
+    panel = {"kind": "text", "markdown": "x" * 50_000}
+    assert Layout.from_json({"title": "Board", "rows": [[panel] * 4]})
+    with pytest.raises(InvalidInput, match="200,001 characters together; the limit is 200,000"):
+        Layout.from_json({"title": "Board", "rows": [[panel] * 4, [{"kind": "text", "markdown": "x"}]]})

@@ -60,3 +60,18 @@ def test_links_send_no_referrer_and_images_become_links():
 def test_nesting_is_limited():
     """Ten thousand nested quotes are rendered, but not as ten thousand elements."""
     assert render_markdown(">" * 10_000 + "x").count("<blockquote>") < 50
+
+
+def test_text_is_rendered_once():
+    """The HTML of recent texts is kept."""
+    assert render_markdown("a **text**" + "\n") is render_markdown("a **text**\n")
+
+
+def test_images_inside_and_beside_links():
+    """An image inside a link is its text; one beside it is a link of its own, also after many others."""
+    text = "![a](https://e.org/a) [![b](https://e.org/b)](https://e.org/l) ![c](https://e.org/c)"
+    rel = 'rel="noopener nofollow"'
+    assert render_markdown(text) == (
+        f'<p><a href="https://e.org/a" {rel}>a</a> <a href="https://e.org/l" {rel}>b</a>'
+        f' <a href="https://e.org/c" {rel}>c</a></p>\n'
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -148,6 +149,13 @@ class DashboardPage:
         for row in self.rows:
             for panel in row:
                 yield from panel.controls
+
+
+async def prepare_texts(dashboard: ResolvedDashboard) -> None:
+    """Render the dashboard's Markdown in a thread, where long texts hold up nobody; the page finds it cached."""
+    texts = [panel.spec.markdown for panel in dashboard.panels if panel.spec.kind == TEXT]
+    if texts:
+        await asyncio.get_running_loop().run_in_executor(None, lambda: [render_markdown(text) for text in texts])
 
 
 def build_page(state: ControlState, urls: PanelUrls, *, address: str, is_paused: bool = False) -> DashboardPage:
