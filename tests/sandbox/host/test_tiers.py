@@ -9,6 +9,7 @@ import sys
 import venv
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -216,7 +217,7 @@ def test_the_filter_of_each_architecture(monkeypatch: pytest.MonkeyPatch, machin
     """Every jump of the program ends inside it, and every allowed call has a number there or in neither."""
     from jupyter_figserve.sandbox.jail import syscalls
 
-    monkeypatch.setattr(syscalls.platform, "machine", lambda: machine)
+    monkeypatch.setattr(syscalls.os, "uname", lambda: SimpleNamespace(machine=machine))
     syscalls.architecture.cache_clear()
     try:
         program = seccomp.build_filter(1)

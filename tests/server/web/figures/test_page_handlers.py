@@ -29,7 +29,7 @@ class TestFigurePage:
         await owner.share(figure, label="for <Ann>")
         text = (await owner.get(figure["url"])).text
         page = Page(text)
-        (image,) = page.of_class("img", "picture")
+        (image,) = page.of_class("img", "figure-image")
         assert (image["width"], image["alt"]) == ("8", "A line & more")
         assert "Sales &lt;b&gt;" in text
         assert "for &lt;Ann&gt;" in text
@@ -44,7 +44,7 @@ class TestFigurePage:
         for grey in (0, 9):
             figure = await owner.publish(data=png(grey=grey))
         answer = await owner.get(figure["url"], version=1)
-        (image,) = Page(answer.text).of_class("img", "picture")
+        (image,) = Page(answer.text).of_class("img", "figure-image")
         assert (await owner.get(urljoin(figure["url"], image["src"]))).body == png()
         assert "show the latest" in answer.text
 
@@ -53,7 +53,7 @@ class TestFigurePage:
         for grey in (0, 9, 20):
             figure = await owner.publish(data=png(grey=grey))
         page = Page((await owner.get(figure["url"], **{"version": 3, "with": 1})).text)
-        pictures = [(await owner.get(urljoin(figure["url"], i["src"]))).body for i in page.of_class("img", "picture")]
+        pictures = [(await owner.get(urljoin(figure["url"], i["src"]))).body for i in page.of_class("img", "figure-image")]
         assert pictures == [png(grey=20), png(grey=0)]
         assert [option["value"] for option in page["option"] if "selected" in option][:2] == ["3", "1"]
         assert (await owner.get(figure["url"], **{"with": 9})).status == 404
@@ -128,7 +128,7 @@ class TestFigurePage:
         """It is offered as a file."""
         figure = await owner.publish("doc", PDF, "application/pdf")
         page = Page((await owner.get(figure["url"])).text)
-        assert page.of_class("img", "picture") == []
+        assert page.of_class("img", "figure-image") == []
         (address,) = [tag["href"] for tag in page.links if ".pdf" in tag["href"] and "download" not in tag]
         assert (await owner.get(urljoin(figure["url"], address))).body == PDF
 
