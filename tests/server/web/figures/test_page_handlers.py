@@ -53,8 +53,10 @@ class TestFigurePage:
         for grey in (0, 9, 20):
             figure = await owner.publish(data=png(grey=grey))
         page = Page((await owner.get(figure["url"], **{"version": 3, "with": 1})).text)
-        pictures = [(await owner.get(urljoin(figure["url"], i["src"]))).body for i in page.of_class("img", "figure-image")]
-        assert pictures == [png(grey=20), png(grey=0)]
+        images = [
+            (await owner.get(urljoin(figure["url"], i["src"]))).body for i in page.of_class("img", "figure-image")
+        ]
+        assert images == [png(grey=20), png(grey=0)]
         assert [option["value"] for option in page["option"] if "selected" in option][:2] == ["3", "1"]
         assert (await owner.get(figure["url"], **{"with": 9})).status == 404
 
