@@ -88,8 +88,9 @@ form.elements.expires.addEventListener("change", () => showDate());
 /** The field for a date belongs to one of the choices. */
 function showDate() {
   const { expires, date } = form.elements;
-  date.hidden = expires.value !== "date";
-  if (!date.hidden) date.focus();
+  const field = date.closest("label");
+  field.hidden = expires.value !== "date";
+  if (!field.hidden) date.focus();
 }
 
 /** When the link expires: a duration, or the end of a day in this browser's time zone. */

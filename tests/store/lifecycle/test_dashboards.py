@@ -132,7 +132,7 @@ def test_kill_in_the_middle_of_a_deletion(store, board, monkeypatch):
     """It is unchanged, and the next garbage collection restores its manifest."""
     with monkeypatch.context() as patched:
         manifests = store.manifests.dashboards
-        patched.setattr(manifests, "delete", lambda its_id: (manifests._path(its_id).unlink(), kill()))
+        patched.setattr(manifests, "delete", lambda its_id: (manifests.path_of(its_id).unlink(), kill()))
         with pytest.raises(Killed):
             run(store.dashboards.delete(board))
     assert find(store, board) == board

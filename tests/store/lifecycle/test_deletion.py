@@ -208,7 +208,7 @@ def test_kill_in_the_middle_of_a_deletion(store, monkeypatch):
     record = publish(store)
     with monkeypatch.context() as patched:
         patched.setattr(
-            store.manifests.figures, "delete", lambda figure: (store.manifests.figures._path(figure).unlink(), kill())
+            store.manifests.figures, "delete", lambda figure: (store.manifests.figures.path_of(figure).unlink(), kill())
         )
         with pytest.raises(Killed):
             run(store.figures.delete([record.id]))

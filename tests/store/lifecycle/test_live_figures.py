@@ -35,7 +35,7 @@ def offer(store, declaration=DECLARED, identity=ANIMAL):
 def share(store, record, **fields) -> str:
     """A new link's token."""
     token = new_token()
-    link = Link(f"L{token[:8]}", hash_secret(token), Target(LIVE, record.id), store.clock(), **fields)
+    link = Link(f"L{hash_secret(token)[:8]}", hash_secret(token), Target(LIVE, record.id), store.clock(), **fields)
     run(store.links.add(link))
     return token
 
