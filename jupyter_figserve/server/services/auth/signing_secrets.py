@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+
+from ....store.files.filesystem import fsync_directory
 
 VARIABLE = "FIGSERVE_SIGNING_SECRET"
 """Environment variable with the secrets, separated by commas, where several processes serve."""
@@ -25,15 +28,25 @@ def read_secrets(directory: Path, environment: Mapping[str, str] = os.environ) -
 
 
 def _read_file(path: Path) -> list[str]:
+    """Return the secrets in the file; the first process to read it writes one, while others wait for its lock."""
+    secret = secrets.token_hex(32)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        pass
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # Empty where a process was killed before it wrote, or the disk was full.
+            found = file.read().split()
+            if not found:
+                file.write(secret + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+                fsync_directory(path.parent)
+            return found or [secret]
     except OSError:
-        return [secrets.token_hex(32)]
-    else:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-    return path.read_text().split() or [secrets.token_hex(32)]
+        return _read_only(path) or [secret]
+
+
+def _read_only(path: Path) -> list[str]:
+    try:
+        return path.read_text().split()
+    except OSError:
+        return []

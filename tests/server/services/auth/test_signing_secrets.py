@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from concurrent.futures import ThreadPoolExecutor
 
 from jupyter_figserve.server.services.auth.signing_secrets import VARIABLE, read_secrets
 
@@ -24,11 +24,18 @@ class TestSecrets:
         missing = tmp_path / "none"
         assert read_secrets(missing, {}) != read_secrets(missing, {})
 
-    def test_empty_file_is_no_empty_key(self, tmp_path):
-        """An empty file, as a full disk leaves one, gives a random key."""
-        (tmp_path / "signing.keys").touch()
-        assert len(read_secrets(tmp_path, {})[0]) == 64
-        assert os.path.getsize(tmp_path / "signing.keys") == 0
+    def test_empty_file_is_filled(self, tmp_path):
+        """A kill or a full disk may leave an empty file; the next start writes the secret that all later ones read."""
+        (tmp_path / "signing.keys").touch(0o600)
+        made = read_secrets(tmp_path, {})
+        assert len(made[0]) == 64
+        assert read_secrets(tmp_path, {}) == made
+
+    def test_processes_that_start_together_agree(self, tmp_path):
+        """None returns a secret that another overwrites."""
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda _: read_secrets(tmp_path, {}), range(16)))
+        assert found == [found[0]] * 16
 
     def test_environment_comes_first(self, tmp_path):
         """Separated by commas, newest first; then no file is read or made."""
