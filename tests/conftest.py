@@ -22,7 +22,7 @@ GET_PROGRAMS = "make deps"
 GET_PACKAGES = 'pip install -e ".[dev]"'
 ELSEWHERE = "not on this machine: "
 """Prefix of the reason for a skip that no installation could avoid: another platform, another user."""
-PROGRAM_MARKS = ("kernel", "browser", "nginx")
+PROGRAM_MARKS = ("kernel", "browser", "nginx", "hub")
 """Marks of tests that wait for other programs."""
 MAX_RERUNS = 5
 """Reruns above which a run on CI fails. A machine that stalls disturbs a few tests; more than that is a defect."""
