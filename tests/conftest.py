@@ -24,6 +24,10 @@ ELSEWHERE = "not on this machine: "
 """Prefix of the reason for a skip that no installation could avoid: another platform, another user."""
 PROGRAM_MARKS = ("kernel", "browser", "nginx", "hub")
 """Marks of tests that wait for other programs."""
+WITHOUT_FRONT_ENDS = Path(__file__).resolve().parent / "jupyter_config"
+"""Configuration that turns JupyterLab and Notebook off. They cost each server 1.3 s of CPU time, and a Node.js."""
+WITH_FRONT_ENDS: dict[str, str | None] = {"JUPYTER_CONFIG_PATH": None}
+"""Environment of a server that has them, as it would have outside the tests."""
 MAX_RERUNS = 5
 """Reruns above which a run on CI fails. A machine that stalls disturbs a few tests; more than that is a defect."""
 
@@ -42,8 +46,12 @@ def require_package(name: str) -> Any:
 
 
 def pytest_configure() -> None:
-    """Make Ctrl-C reach the processes that tests start, also in a shell's background job, which ignores it."""
+    """Make Ctrl-C reach the processes that tests start, also in a shell's background job, which ignores it.
+
+    They start without JupyterLab and Notebook.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["JUPYTER_CONFIG_PATH"] = str(WITHOUT_FRONT_ENDS)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

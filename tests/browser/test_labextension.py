@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
 from jupyter_figserve.server.web.http.templates import PACKAGE
-from tests.conftest import MakeServer, require_package
+from tests.conftest import WITH_FRONT_ENDS, MakeServer, require_package
 from tests.waiting import PATIENCE
 
 from .conftest import log_in
@@ -29,7 +29,8 @@ def place(request) -> Iterator[tuple[ServerProcess, str]]:
     module, path, application = request.param
     require_package(module)
     made = MakeServer()
-    server = made(command=("-m", module), args=[f"--{application}.expose_app_in_browser=True"], start=False)
+    exposed = [f"--{application}.expose_app_in_browser=True"]
+    server = made(command=("-m", module), args=exposed, environment=WITH_FRONT_ENDS, start=False)
     shutil.copytree(PACKAGE / "labextension", server.home / "data" / "labextensions" / "jupyter_figserve")
     server.start()
     yield server, path
