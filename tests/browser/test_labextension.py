@@ -16,7 +16,8 @@ from .conftest import log_in
 
 pytestmark = pytest.mark.browser
 PLACES = [("jupyterlab", "lab", "LabApp"), ("notebook", "tree", "JupyterNotebookApp")]
-# Keys are bound after the settings are loaded, and restoring the layout takes the focus from an open palette.
+# Keys are bound after the settings are loaded, and restoring the layout takes the focus from an open palette. So does
+# JupyterLab's launcher, which takes it once, later.
 IS_READY = """
 () => window.jupyterapp?.restored.then(() =>
   window.jupyterapp.commands.keyBindings.some((binding) => binding.command === "apputils:activate-command-palette"))
@@ -48,6 +49,8 @@ def opened(chromium_process, place) -> Iterator:
     log_in(page, server)
     page.goto(server.url + path)
     page.wait_for_function(IS_READY)
+    if path == "lab":
+        page.locator(".jp-Launcher:focus-within").wait_for()
     yield page
     context.close()
 
