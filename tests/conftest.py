@@ -16,6 +16,8 @@ import pytest
 from jupyter_figserve.demo.kernel_session import ExecutionResult
 from jupyter_figserve.demo.server_process import ServerProcess
 
+from .catalogs import make_data_directory
+
 PROGRAMS = {"chromium": "/usr/bin/chromium", "nginx": "/usr/sbin/nginx"}
 """Debian's paths of programs that may be missing from a user's PATH."""
 GET_PROGRAMS = "make deps"
@@ -141,6 +143,7 @@ def _new_home() -> Path:
 def live_server() -> Iterator[ServerProcess]:
     """One real Jupyter server for all tests of a module."""
     server = ServerProcess(_new_home())
+    make_data_directory(server.data_dir)
     server.start()
     yield server
     server.stop()
@@ -180,6 +183,8 @@ class MakeServer:
         if home is None:
             home = _new_home()
             self.homes.append(home)
+            if data_dir is None:
+                make_data_directory(home / "figures")
         arguments = [*(f"--FigServe.{name}={value}" for name, value in traits.items()), *args]
         server = ServerProcess(home, arguments, root=root, data_dir=data_dir, environment=environment, command=command)
         self.servers.append(server)
