@@ -22,6 +22,7 @@ from jupyter_figserve.model.keys import Key, new_key
 from jupyter_figserve.model.links import hash_secret
 from jupyter_figserve.sandbox.fake import FakeRenderer
 from jupyter_figserve.server.app import FigServe
+from jupyter_figserve.server.services.auth.principal import Principal
 from jupyter_figserve.server.web.context import AppContext
 from jupyter_figserve.store.catalog import keys
 
@@ -227,6 +228,23 @@ def figserve(jp_serverapp) -> FigServe:
 @pytest.fixture
 def context(figserve: FigServe) -> AppContext:
     return figserve.context
+
+
+@pytest.fixture
+def log_in_as(context: AppContext) -> Callable[[Principal], None]:
+    """``log_in_as(principal)`` makes every login from now on that principal's."""
+
+    class OneLogin:
+        def __init__(self, principal: Principal) -> None:
+            self.principal = principal
+
+        def identify(self, user: Any) -> Principal:
+            return self.principal
+
+    def choose(principal: Principal) -> None:
+        context.authenticator.logins = OneLogin(principal)
+
+    return choose
 
 
 class Clock:

@@ -8,7 +8,6 @@ from collections.abc import Coroutine, Sequence
 from http.client import responses
 from typing import Any, ClassVar, TypeVar
 
-from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
 from .... import errors
@@ -24,6 +23,7 @@ from . import security_headers
 from .access_log import AccessLogMixin, redact_uri
 from .conditional_get import ConditionalGetMixin
 from .content_negotiation import negotiate_page
+from .login import LoginMixin
 from .query import QueryMixin
 from .representation import RepresentationResponse
 
@@ -43,11 +43,9 @@ _MESSAGES = {
 """Code and message of tornado's and Jupyter's own errors."""
 
 
-class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHandler):
+class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixin):
     """Base of all handlers; concrete ones derive from ``PublicHandler`` or ``AuthenticatedHandler``."""
 
-    is_page: ClassVar[bool] = False
-    """Whether it is opened in a browser: errors are pages, and a missing login redirects to the login form."""
     redacted_path: ClassVar[str | None] = None
     """Path in log lines, for paths that contain a secret."""
 
@@ -84,6 +82,7 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
 
     def initialize(self) -> None:
         """Redact before anything can fail: an unknown method is rejected and logged without ``prepare``."""
+        self.address = self.request.uri or ""
         self.redact()
         self.read_query_names()
 

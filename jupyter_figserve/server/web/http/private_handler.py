@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from typing import ClassVar
-from urllib.parse import urlencode
 
 from jupyter_core.utils import ensure_async
 from jupyter_server.auth import User
@@ -14,7 +13,8 @@ from .... import errors
 from ....model.figures import FigureRecord, Identity, is_id
 from ....model.keys import Scope
 from ....model.places import DEFAULT_COLLECTION, NO_PLACE, Place
-from ...services.auth.credentials import NO_KEY, Principal, find_key
+from ...services.auth.credentials import NO_KEY, find_key
+from ...services.auth.principal import Principal
 from ...services.callers import Caller
 from .handler import SAFE_METHODS, FigServeHandler
 
@@ -30,6 +30,11 @@ class AuthenticatedHandler(FigServeHandler):
     @property
     def caller(self) -> Caller:
         return self.principal.caller if hasattr(self, "principal") else super().caller
+
+    @property
+    def required_scopes(self) -> tuple[Scope, ...]:
+        """The scopes of which the request's method requires one."""
+        return self.scopes.get(self.request.method or "", (Scope.ADMIN,))
 
     def count_render(self) -> None:
         """Count a render against the principal's rate limit."""
@@ -51,18 +56,17 @@ class AuthenticatedHandler(FigServeHandler):
             self._check_csrf()
         if not self.is_method_implemented:
             raise web.HTTPError(405)
-        self.principal.check(self.scopes.get(self.request.method or "", (Scope.ADMIN,)))
+        self.principal.check(self.required_scopes)
 
     async def _prepare_login(self) -> None:
         user = await ensure_async(self.identity_provider.get_user(self))
         if user is None:
-            if self.is_page and self._prefers_page() and self.request.method in SAFE_METHODS:
-                self.redirect(f"{self.get_login_url()}?{urlencode({'next': self.request.uri or ''})}")
-                raise web.Finish
+            if self.is_navigation:
+                self.redirect_to_login()
             self._count_wrong_token()
             raise errors.Unauthorized(NO_KEY)
         self.current_user = self._jupyter_current_user = user
-        self.principal = self.context.authenticator.login()
+        self.principal = self.context.authenticator.login(user)
 
     def check_xsrf_cookie(self) -> None:
         """Check nothing here: ``prepare`` does, once the principal is known."""
