@@ -17,7 +17,7 @@ from ....model.formats import get_live_format
 from ....model.keys import PUBLISH, READ
 from ....model.links import LIVE, Target
 from ....model.texts import to_nfc
-from ...services.auth.credentials import Principal
+from ...services.auth.principal import Principal
 from ...services.live.freezing import freeze
 from ...services.live.registry import LiveTarget
 from ..context import AppContext
