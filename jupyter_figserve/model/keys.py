@@ -31,7 +31,13 @@ _KEY = re.compile(r"fsk_([a-z0-9]{8})_([A-Za-z0-9_-]{43})")
 
 @dataclass(frozen=True)
 class Key:
-    """A credential of a program; only the sha256 of its secret is stored."""
+    """A credential of a program; only the sha256 of its secret is stored.
+
+    Parameters
+    ----------
+    maker
+        Name of the person who made it; "" where the server did.
+    """
 
     id: str
     secret_hash: str
@@ -42,6 +48,7 @@ class Key:
     label: str = ""
     kernel: str | None = None
     last_used: float | None = None
+    maker: str = ""
 
     def is_good(self, secret: str, now: float) -> bool:
         """Whether ``secret`` is right and the key has not expired; compares in constant time."""

@@ -22,6 +22,7 @@ from ..store.files.render_cache import RenderCache
 from ..store.store import Store
 from .config import FigServeConfig, seconds_of
 from .guarded_start import GuardedStart
+from .hub import make_logins
 from .queue_config import QueueConfig
 from .render_config import RenderConfig
 from .services.addresses import ServerAddresses
@@ -128,7 +129,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
             store=store,
             blob_cache=blob_cache,
             addresses=addresses,
-            authenticator=Authenticator(store, self.owner, failed_attempts, self._read_preset_keys()),
+            authenticator=Authenticator(store, make_logins(self.owner), failed_attempts, self._read_preset_keys()),
             failed_attempts=failed_attempts,
             kernels=kernels,
             directories=directories,

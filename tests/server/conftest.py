@@ -22,10 +22,12 @@ from jupyter_figserve.model.keys import Key, new_key
 from jupyter_figserve.model.links import hash_secret
 from jupyter_figserve.sandbox.fake import FakeRenderer
 from jupyter_figserve.server.app import FigServe
+from jupyter_figserve.server.services.auth.principal import Principal
 from jupyter_figserve.server.web.context import AppContext
 from jupyter_figserve.store.catalog import keys
 
 from .. import contract
+from ..catalogs import make_data_directory
 from .making import jupyter  # noqa: F401
 from .sample_images import png
 
@@ -42,6 +44,7 @@ def figserve_config() -> dict[str, object]:
 @pytest.fixture
 def jp_server_config(tmp_path: Path, figserve_config: dict[str, object]) -> dict[str, object]:
     """The server of pytest-jupyter with the extension, and figures in the test's directory."""
+    make_data_directory(tmp_path / "figures")
     return {
         "ServerApp": {"jpserver_extensions": {"jupyter_figserve": True}},
         "FigServe": {"data_dir": str(tmp_path / "figures"), **figserve_config},
@@ -225,6 +228,23 @@ def figserve(jp_serverapp) -> FigServe:
 @pytest.fixture
 def context(figserve: FigServe) -> AppContext:
     return figserve.context
+
+
+@pytest.fixture
+def log_in_as(context: AppContext) -> Callable[[Principal], None]:
+    """``log_in_as(principal)`` makes every login from now on that principal's."""
+
+    class OneLogin:
+        def __init__(self, principal: Principal) -> None:
+            self.principal = principal
+
+        def identify(self, user: Any) -> Principal:
+            return self.principal
+
+    def choose(principal: Principal) -> None:
+        context.authenticator.logins = OneLogin(principal)
+
+    return choose
 
 
 class Clock:

@@ -34,18 +34,29 @@ async def test_scope_is_the_real_root(context, jp_root_dir):
     assert context.config.scope == str(jp_root_dir.resolve())
 
 
-async def test_status_lists_the_facilities(owner, stranger):
-    """It shows anyone the version, host, limits and counts."""
-    before = (await stranger.get("/api/status")).json()
+async def test_status_lists_the_facilities(owner, stranger, make_key):
+    """It shows anyone the version, host and limits, and the counts to whoever is logged in or has a key."""
+    before = (await owner.get("/api/status")).json()
     await owner.publish()
-    after = (await stranger.get("/api/status")).json()
     assert set(before["counts"].values()) == {0}
-    assert after["counts"]["figures"] == 1
+    assert (await owner.get("/api/status")).json()["counts"]["figures"] == 1
+    assert (await stranger.with_key(await make_key("read")).get("/api/status")).json()["counts"]["figures"] == 1
+    after = (await stranger.get("/api/status")).json()
+    assert "counts" not in after
+    assert "counts" not in (await stranger.with_key("fsk_wrong").get("/api/status")).json()
     assert after["capture"] == {"on": True, "why": None, "dropped": 0}
     assert after["host"] == "extension"
     assert after["writable"] is True
     assert after["sandbox"]["tier"] == "FULL"
     assert after["limits"]["render_pixels"] == 25_000_000
+
+
+async def test_counts_are_the_callers_own(owner, stranger, make_key):
+    """Not those of other owners, nor of all together, even for the scope admin."""
+    await owner.publish()
+    for scopes in (["read"], ["read", "admin"]):
+        client = stranger.with_key(await make_key(*scopes, owner="bob"))
+        assert set((await client.get("/api/status")).json()["counts"].values()) == {0}
 
 
 class TestNoOpenAccess:
@@ -116,9 +127,9 @@ class TestWrongSetting:
         path.write_text(self.CONFIG, encoding="utf-8")
         return path
 
-    def test_the_extension_is_switched_off(self, make_server, config):
+    def test_the_extension_is_switched_off(self, make_server, config, tmp_path):
         """Links with a configured limit are not served without it; the log has the reason, and Jupyter continues."""
-        server = make_server(args=[f"--config={config}"])
+        server = make_server(args=[f"--config={config}"], data_dir=tmp_path / "figures")
         answer = server.fetch("figserve/f/" + "x" * 32)
         assert (answer.status, answer.json()["code"]) == (503, "not_started")
         assert "7 dayz" not in answer.text

@@ -126,13 +126,14 @@ def list_keys(options: argparse.Namespace) -> int:
                 one["id"],
                 one["label"],
                 " ".join(one["scopes"]),
+                one["maker"],
                 format_time(one["created"]),
                 format_time(one["expires"], "never"),
                 format_time(one["last_used"], "never"),
             )
             for one in found
         ]
-        print_table(("ID", "LABEL", "SCOPES", "CREATED", "EXPIRES", "LAST USED"), rows, flexible=("LABEL",))
+        print_table(("ID", "LABEL", "SCOPES", "MAKER", "CREATED", "EXPIRES", "LAST USED"), rows, flexible=("LABEL",))
     return OK
 
 

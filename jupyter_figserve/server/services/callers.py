@@ -22,7 +22,8 @@ class Caller:
     Parameters
     ----------
     share
-        Id of a key or link. The shares of a class take turns, so that none waits for all calls of another.
+        Id of a key or link, or an owner's name. The shares of a class take turns, so that none waits for all calls of
+        another.
     """
 
     priority: Priority
@@ -41,6 +42,11 @@ class Caller:
 OWNER = Caller(Priority.OWNER)
 BACKGROUND = Caller(Priority.BACKGROUND)
 """Work of the server itself, which goes last and is never refused."""
+
+
+def owner_caller(owner: str) -> Caller:
+    """Return the caller that an owner is; the owners who use one server take turns."""
+    return Caller(Priority.OWNER, owner)
 
 
 def key_holder(key_id: str) -> Caller:

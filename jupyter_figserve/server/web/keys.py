@@ -1,4 +1,4 @@
-"""API keys: list, create and revoke; only a login may create them. Server process."""
+"""API keys: list, create and revoke one's own, or everybody's as an administrator. Server process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ...errors import Forbidden, NotFound
-from ...model.keys import ADMIN, Key, check_scopes, new_key
+from ...model.keys import ADMIN, PUBLISH, Key, Scope, check_scopes, new_key
 from ...model.links import check_label, hash_secret
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
 from ...model.times import parse_expiry, rfc3339
@@ -17,7 +17,14 @@ from .http.private_handler import AuthenticatedHandler
 _DEFAULT_LIFE = "90d"
 
 
-class KeysHandler(AuthenticatedHandler):
+class _OwnKeysHandler(AuthenticatedHandler):
+    @property
+    def required_scopes(self) -> tuple[Scope, ...]:
+        """Of a person, who manages the keys to their own things, the right to publish; of a key, the scope admin."""
+        return PUBLISH if self.principal.is_login else super().required_scopes
+
+
+class KeysHandler(_OwnKeysHandler):
     """``/api/keys``."""
 
     scopes = {"GET": ADMIN, "HEAD": ADMIN, "POST": ADMIN}
@@ -26,7 +33,8 @@ class KeysHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         limit = min(self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
-        found = await self.context.store.keys.list(limit=limit)
+        owner = None if self.principal.is_admin else self.principal.owner
+        found = await self.context.store.keys.list(owner, limit=limit)
         self.write_json({"keys": [_key_json(key) for key in found], "next": None})
 
     head = get
@@ -38,21 +46,30 @@ class KeysHandler(AuthenticatedHandler):
         if not self.principal.is_login:
             raise Forbidden("A key cannot create keys. Log in to create one.", code="keys_make_no_keys")
         body, now = self.json_body(("scopes", "label", "expires")), self.context.store.clock()
+        scopes = check_scopes(body.get("scopes"))
+        self._check_rights(scopes)
         key_id, secret, text = new_key()
         key = Key(
             id=key_id,
             secret_hash=hash_secret(secret),
             owner=self.principal.owner,
-            scopes=check_scopes(body.get("scopes")),
+            scopes=scopes,
             created=now,
             expires=parse_expiry(_DEFAULT_LIFE if body.get("expires") is None else body["expires"], now),
             label=check_label(body.get("label")),
+            maker=self.principal.person,
         )
         await self.context.store.keys.add(key)
         self.write_json(_key_json(key) | {"key": text}, 201)
 
+    def _check_rights(self, scopes: frozenset[str]) -> None:
+        """Refuse a key that may do more than the person who makes it."""
+        beyond = sorted(scopes - self.principal.scopes)
+        if beyond:
+            raise Forbidden(f"You have no right to {beyond[0]} here, so your keys have none.", code="scope_missing")
 
-class KeyHandler(AuthenticatedHandler):
+
+class KeyHandler(_OwnKeysHandler):
     """``/api/keys/{id}``."""
 
     scopes = {"GET": ADMIN, "HEAD": ADMIN, "DELETE": ADMIN}
@@ -74,7 +91,7 @@ class KeyHandler(AuthenticatedHandler):
 
     async def _get_key(self, key_id: str) -> Key:
         key = await self.context.store.keys.find(key_id)
-        if key is None:
+        if key is None or not self.principal.may_see(key.owner):
             raise NotFound("There is no key with this id.")
         return key
 
@@ -84,6 +101,7 @@ def _key_json(key: Key) -> dict[str, Any]:
         "id": key.id,
         "label": key.label,
         "owner": key.owner,
+        "maker": key.maker,
         "scopes": sorted(key.scopes),
         "created": rfc3339(key.created),
         "expires": rfc3339(key.expires),

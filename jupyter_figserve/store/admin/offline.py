@@ -85,7 +85,7 @@ def _read_keys(path: Path) -> list[dict[str, object]]:
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as old:
         names = [column.name for column in tables.keys.columns]
         rows = old.execute(
-            "select id, secret_hash, owner, scopes, created, expires, label, kernel, last_used from keys"
+            "select id, secret_hash, owner, scopes, created, expires, label, kernel, last_used, maker from keys"
         )
         return [dict(zip(names, row, strict=True)) for row in rows]
     return []

@@ -44,16 +44,6 @@ def _read_stored(connection: Connection, kind: str, key: str) -> Usage:
     return Usage(*row) if row else Usage()
 
 
-def total(connection: Connection) -> Usage:
-    """Return the usage of all owners together."""
-    row = connection.execute(
-        sa.select(sa.func.sum(tables.usage.c.figures), sa.func.sum(tables.usage.c.bytes)).where(
-            tables.usage.c.kind == "owner"
-        )
-    ).one()
-    return Usage(row[0] or 0, row[1] or 0)
-
-
 def add(connection: Connection, owner: str, session: str | None, *, figures: int, size: int) -> None:
     """Add to the usage of an owner and a session; negative numbers subtract. ``size`` is in bytes."""
     places = [("owner", owner, figures)] + ([("session", session, 0)] if session else [])

@@ -82,10 +82,9 @@ def count_figures(connection: Connection, session_ids: list[str]) -> dict[str, i
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def count_alive(connection: Connection) -> int:
-    return connection.execute(
-        sa.select(sa.func.count()).select_from(tables.sessions).where(_S.ended.is_(None))
-    ).scalar_one()
+def count_alive(connection: Connection, owner: str) -> int:
+    query = sa.select(sa.func.count()).select_from(tables.sessions).where(_S.owner == owner, _S.ended.is_(None))
+    return connection.execute(query).scalar_one()
 
 
 def end(connection: Connection, session_id: str, now: float) -> None:

@@ -129,6 +129,7 @@ keys = Table(
     Column("label", String, nullable=False),
     Column("kernel", String, index=True),
     Column("last_used", Float),
+    Column("maker", String, nullable=False, server_default=""),
 )
 
 sessions = Table(

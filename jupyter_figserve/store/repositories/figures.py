@@ -115,10 +115,6 @@ class FigureRepository(Repository):
         """Return an owner's usage, which counts against the quota."""
         return await self._read(quotas.read, "owner", owner)
 
-    async def find_total_usage(self) -> Usage:
-        """Return the usage of all owners together."""
-        return await self._read(quotas.total)
-
     async def publish(self, draft: NewVersion) -> FigureRecord:
         """Make ``draft`` the newest version of its figure.
 

@@ -52,8 +52,8 @@ class SessionRepository(Repository):
         """Return how many figures each session made, without those that made none."""
         return await self._read(sessions.count_figures, list(session_ids))
 
-    async def count_alive(self) -> int:
-        return await self._read(sessions.count_alive)
+    async def count_alive(self, owner: str) -> int:
+        return await self._read(sessions.count_alive, owner)
 
     async def find_versions(self, session_id: str) -> dict[str, int]:
         """Return the newest version that a session made of each of its figures, by figure id."""

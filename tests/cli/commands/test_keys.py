@@ -70,7 +70,7 @@ def test_list_in_columns(shell):
     """The list shows the last use."""
     shell.run("keys", "create", "--label", "nightly")
     head, *rows = shell.run("keys", "list").lines
-    assert head.split() == ["ID", "LABEL", "SCOPES", "CREATED", "EXPIRES", "LAST", "USED"]
+    assert head.split() == ["ID", "LABEL", "SCOPES", "MAKER", "CREATED", "EXPIRES", "LAST", "USED"]
     assert [row for row in rows if "nightly" in row and "publish read" in row and row.endswith("never")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jupyter_figserve.model.times import rfc3339
+from jupyter_figserve.server.services.auth.principal import Principal
 
 
 async def make(owner, **fields) -> dict:
@@ -88,3 +89,51 @@ async def test_newest_is_first(owner, clock):
         clock.advance(1)
         await make(owner, label=label)
     assert [key["label"] for key in (await owner.get("/api/keys", limit=2)).json()["keys"]] == ["c", "b"]
+
+
+class TestManyPeople:
+    """Where several people log in to one server."""
+
+    async def test_everybody_manages_only_their_own(self, owner, stranger, log_in_as, make_key):
+        """Another person's key is not listed, not found and not revoked; its maker is named."""
+        key = await make(owner, label="mine")
+        assert (key["owner"], key["maker"]) == ("local", "local")
+        log_in_as(Principal("bob", frozenset({"read", "publish", "render"})))
+        own = await make(owner)
+        assert (own["owner"], own["maker"]) == ("bob", "bob")
+        assert [one["id"] for one in (await owner.get("/api/keys")).json()["keys"]] == [own["id"]]
+        for answer in (await owner.get(f"/api/keys/{key['id']}"), await owner.delete(f"/api/keys/{key['id']}")):
+            assert answer.status == 404
+        assert (await stranger.with_key(key["key"]).get("/api/figures")).status == 200
+
+    async def test_keys_have_no_rights_beyond_their_makers(self, owner, log_in_as):
+        """403 names the scope."""
+        log_in_as(Principal("bob", frozenset({"read", "publish"})))
+        for scope in ("admin", "render"):
+            answer = await owner.post("/api/keys", {"scopes": ["read", scope]})
+            assert (answer.status, answer.code) == (403, "scope_missing")
+            assert scope in answer.json()["error"]
+        assert (await owner.get("/api/keys")).json()["keys"] == []
+
+    async def test_administrators_manage_all(self, owner, log_in_as):
+        """A login with the scope admin lists and revokes everybody's."""
+        key = await make(owner)
+        log_in_as(Principal("root", frozenset({"read", "publish", "admin"})))
+        assert [one["id"] for one in (await owner.get("/api/keys")).json()["keys"]] == [key["id"]]
+        assert (await owner.delete(f"/api/keys/{key['id']}")).status == 204
+
+    async def test_guests_look_and_change_nothing(self, owner, log_in_as, context):
+        """A guest reads the owner's figures, and neither publishes, shares nor makes keys."""
+        figure = await owner.publish()
+        log_in_as(Principal("local", frozenset({"read"}), person="bob", advice="Only local can change them."))
+        assert (await owner.get(f"/api/figures/{figure['id']}")).status == 200
+        for answer in (
+            await owner.post("/api/keys", {"scopes": ["read"]}),
+            await owner.get("/api/keys"),
+            await owner.post(f"/api/figures/{figure['id']}/links", {}),
+            await owner.delete(f"/api/figures/{figure['id']}"),
+        ):
+            assert (answer.status, answer.code) == (403, "scope_missing")
+            assert answer.json()["error"].endswith("Only local can change them.")
+        assert await context.store.keys.list() == []
+        assert await context.store.figures.find(figure["id"]) is not None

@@ -129,7 +129,7 @@ def test_sessions_are_listed_newest_first(store, note):
         page, cursor = sessions.list_page(reader, None, limit=2, cursor=cursor)
         found += [one.id for one in page]
     assert (found, cursor) == (ids(None), None)
-    assert sessions.count_alive(reader) == 4
+    assert (sessions.count_alive(reader, "ann"), sessions.count_alive(reader, "nobody")) == (4, 0)
 
 
 def test_figures_of_sessions_are_counted(store):

@@ -4,70 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Any
 
 from tornado.httputil import HTTPHeaders
 
-from ....errors import Forbidden, Unauthorized
-from ....model.keys import SCOPES, Key, Scope, split_key
+from ....errors import Unauthorized
+from ....model.keys import Key, split_key
 from ....store.store import Store
-from ..callers import OWNER, Caller, key_holder
+from .logins import Logins
 from .preset_keys import find_preset_key
+from .principal import Principal
 from .rate_limits import RateLimiter
 
 _RECORD_SECONDS = 60
 BAD_KEY = "Invalid, expired or revoked API key. Create one with `jupyter figserve keys create`."
 NO_KEY = "Log in, or send a key in the X-API-Key header."
-
-
-@dataclass(frozen=True)
-class Principal:
-    """The caller of a request: an owner, the scopes, and the key; None for a login."""
-
-    owner: str
-    scopes: frozenset[str]
-    key: Key | None = None
-
-    @property
-    def kernel(self) -> str | None:
-        return self.key.kernel if self.key else None
-
-    @property
-    def is_login(self) -> bool:
-        return self.key is None
-
-    @property
-    def client(self) -> str:
-        """Whose rate limit its renders count against."""
-        return self.key.id if self.key else "login"
-
-    @property
-    def caller(self) -> Caller:
-        """Whose turns it takes in queues; a kernel's key is the owner's."""
-        return OWNER if self.key is None or self.key.kernel else key_holder(self.key.id)
-
-    @property
-    def owner_filter(self) -> str | None:
-        """The owner whose items a list shows; None shows all, for a key with the scope ``admin``."""
-        return None if Scope.ADMIN in self.scopes and not self.is_login else self.owner
-
-    def may_see(self, owner: str) -> bool:
-        return owner == self.owner or Scope.ADMIN in self.scopes
-
-    def check(self, allowed: Iterable[str]) -> None:
-        """Require one of the scopes ``allowed``.
-
-        Raises
-        ------
-        Forbidden
-            When the principal has none of them; the message names them.
-        """
-        required = tuple(allowed)
-        if not self.scopes.intersection(required):
-            raise Forbidden(
-                f"This key has no scope {' or '.join(required)}. Make a key that has it.", code="scope_missing"
-            )
 
 
 class FailedAttempts(RateLimiter):
@@ -81,17 +32,23 @@ class Authenticator:
     """Turns credentials into principals; ``preset_keys`` are valid without being stored."""
 
     def __init__(
-        self, store: Store, owner: str, failed_attempts: FailedAttempts, preset_keys: tuple[Key, ...] = ()
+        self, store: Store, logins: Logins, failed_attempts: FailedAttempts, preset_keys: tuple[Key, ...] = ()
     ) -> None:
         self._store = store
         self._preset_keys = preset_keys
-        self._login = Principal(owner, frozenset(SCOPES))
+        self.logins = logins
         self._failed_attempts = failed_attempts
         self._last_recorded: dict[str, float] = {}
 
-    def login(self) -> Principal:
-        """Return the principal of a Jupyter login: the owner of this server, with all scopes."""
-        return self._login
+    def login(self, user: Any) -> Principal:
+        """Return the principal of a user whom Jupyter has authenticated.
+
+        Raises
+        ------
+        Forbidden
+            When the person may not do anything here.
+        """
+        return self.logins.identify(user)
 
     async def key(self, text: str, address: str) -> Principal:
         """Return the principal of a key.

@@ -63,7 +63,7 @@ class AccessLogMixin(JupyterHandler):
             "ms": round(1000 * request.request_time(), 1),
         }
         if principal is not None:
-            fields |= {"user": principal.owner, "key": principal.key.id if principal.key else "login"}
+            fields |= {"user": principal.person, "key": principal.key.id if principal.key else "login"}
         if self.link_id is not None:
             fields["link"] = self.link_id
         return fields | {"ip": request.remote_ip}
@@ -74,9 +74,12 @@ def redact_uri(uri: str) -> str:
     path, mark, query = uri.partition("?")
     if "fsk" in unquote(path).lower():
         path = "/".join(SECRET if "fsk_" in unquote(part).lower() else part for part in path.split("/"))
-    if mark:
-        query = "&".join(_redact_argument(argument) for argument in query.split("&"))
-    return _LINK.sub(rf"\1{SECRET}", path + mark + query)
+    return _LINK.sub(rf"\1{SECRET}", path + mark + redact_query(query))
+
+
+def redact_query(query: str) -> str:
+    """Return a query without keys and the values of arguments that are named like a secret."""
+    return "&".join(_redact_argument(argument) for argument in query.split("&"))
 
 
 def _redact_argument(argument: str) -> str:

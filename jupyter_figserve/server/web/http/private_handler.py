@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from typing import ClassVar
-from urllib.parse import urlencode
 
 from jupyter_core.utils import ensure_async
 from jupyter_server.auth import User
@@ -14,7 +13,8 @@ from .... import errors
 from ....model.figures import FigureRecord, Identity, is_id
 from ....model.keys import Scope
 from ....model.places import DEFAULT_COLLECTION, NO_PLACE, Place
-from ...services.auth.credentials import NO_KEY, Principal, find_key
+from ...services.auth.credentials import NO_KEY, find_key
+from ...services.auth.principal import Principal
 from ...services.callers import Caller
 from .handler import SAFE_METHODS, FigServeHandler
 
@@ -25,17 +25,24 @@ class AuthenticatedHandler(FigServeHandler):
     scopes: ClassVar[dict[str, tuple[Scope, ...]]] = {}
     """Scopes of which each method requires one. A method that is missing here cannot be called with a key."""
 
+    body_methods: ClassVar[tuple[str, ...]] = ("POST", "PUT", "PATCH")
+
     principal: Principal
 
     @property
     def caller(self) -> Caller:
         return self.principal.caller if hasattr(self, "principal") else super().caller
 
+    @property
+    def required_scopes(self) -> tuple[Scope, ...]:
+        """The scopes of which the request's method requires one."""
+        return self.scopes.get(self.request.method or "", (Scope.ADMIN,))
+
     def count_render(self) -> None:
         """Count a render against the principal's rate limit."""
         self.context.render_limiter.count(self.principal.client)
 
-    async def prepare(self) -> None:  # type: ignore[override]
+    async def admit(self) -> None:
         self.current_user = self._jupyter_current_user = None
         if not self.check_host():
             raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
@@ -51,21 +58,20 @@ class AuthenticatedHandler(FigServeHandler):
             self._check_csrf()
         if not self.is_method_implemented:
             raise web.HTTPError(405)
-        self.principal.check(self.scopes.get(self.request.method or "", (Scope.ADMIN,)))
+        self.principal.check(self.required_scopes)
 
     async def _prepare_login(self) -> None:
         user = await ensure_async(self.identity_provider.get_user(self))
         if user is None:
-            if self.is_page and self._prefers_page() and self.request.method in SAFE_METHODS:
-                self.redirect(f"{self.get_login_url()}?{urlencode({'next': self.request.uri or ''})}")
-                raise web.Finish
+            if self.is_navigation:
+                self.redirect_to_login()
             self._count_wrong_token()
             raise errors.Unauthorized(NO_KEY)
         self.current_user = self._jupyter_current_user = user
-        self.principal = self.context.authenticator.login()
+        self.principal = self.context.authenticator.login(user)
 
     def check_xsrf_cookie(self) -> None:
-        """Check nothing here: ``prepare`` does, once the principal is known."""
+        """Check nothing here: ``admit`` does, once the principal is known."""
 
     def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
         """Check the ``Origin`` header as Jupyter does; ``public_url`` is allowed too, behind a proxy."""

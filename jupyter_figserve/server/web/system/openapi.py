@@ -14,22 +14,18 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import allow_unauthenticated
 
-from ....errors import Forbidden, Unauthorized
 from ....model.keys import READ
 from ....model.parameter import Parameter
-from ...services.auth.credentials import Principal, find_key
 from ...services.live.registry import LiveTarget
 from ..http import security_headers
-from ..http.handler import PublicHandler
+from ..http.optional_caller import CREDENTIALS, OptionalCallerHandler
 from ..http.templates import PACKAGE
 from ..live.handlers import list_visible_targets
 
 MAX_LIVE = 200
 """Maximum number of live figures in the document; ``?session`` selects those of one kernel."""
-_CREDENTIALS = ("Authorization", "Cookie", "X-API-Key")
 _COMPONENTS = "\ncomponents:\n"
 _STRING_OR_EXPONENT = re.compile(r'"(?:[^"\\]|\\.)*"|(?<![.\d])(-?\d+)(e[+-]\d+)')
 _RESPONSES = {
@@ -51,41 +47,22 @@ _RESPONSES = {
 }
 
 
-class OpenApiHandler(PublicHandler):
+class OpenApiHandler(OptionalCallerHandler):
     """``/api/openapi.yaml``."""
 
     @allow_unauthenticated
     async def get(self) -> None:
-        caller = await self._find_caller()
+        caller = await self.find_caller()
         session = self.get_query_argument("session", None)
         targets = [] if caller is None else await list_visible_targets(self.context, caller, session)
-        is_anonymous = not any(name in self.request.headers for name in _CREDENTIALS)
-        cache_control = "public, max-age=3600" if is_anonymous else "private, no-store"
+        cache_control = "private, no-store" if self.has_credentials else "public, max-age=3600"
         self.replace_headers(
-            security_headers.JSON_HEADERS | {"Cache-Control": cache_control, "Vary": ", ".join(_CREDENTIALS)}
+            security_headers.JSON_HEADERS | {"Cache-Control": cache_control, "Vary": ", ".join(CREDENTIALS)}
         )
         self.set_header("Content-Type", "application/yaml; charset=utf-8")
         self.finish(document(targets[:MAX_LIVE]))
 
     head = get
-
-    def set_cookie(self, *_args: Any, **_kwargs: Any) -> None:
-        """Set no cookie: checking a token here must not log in, nor a wrong cookie log out."""
-
-    async def _find_caller(self) -> Principal | None:
-        """Return the caller if it may know the names of live figures, else None."""
-        if self.is_cross_site:
-            return None
-        presented = find_key(self.request.headers)
-        try:
-            if presented is not None:
-                caller = await self.context.authenticator.key(presented, self.request.remote_ip or "")
-                caller.check(READ)
-                return caller
-        except (Unauthorized, Forbidden):
-            return None
-        user = await ensure_async(self.identity_provider.get_user(self))
-        return None if user is None else self.context.authenticator.login()
 
 
 def document(targets: Sequence[LiveTarget]) -> str:

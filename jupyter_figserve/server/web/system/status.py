@@ -1,4 +1,4 @@
-"""The public status of this server: version, limits and counts. Server process."""
+"""The public status of this server: version and limits, and the counts of whoever asks. Server process."""
 
 from __future__ import annotations
 
@@ -9,42 +9,51 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 from .... import __version__
 from ...services.rendering.queue import RenderQueue
 from ...services.rendering.request import default_timeout
-from ..context import HandlerConfig
-from ..http.handler import PublicHandler
+from ..context import AppContext, HandlerConfig
+from ..http.optional_caller import OptionalCallerHandler
 
 _PROBE_SECONDS = 4.0
 """How long a status request waits for the probe of a server that has just started; it does not start the sandbox."""
 
 
-class StatusHandler(PublicHandler):
+class StatusHandler(OptionalCallerHandler):
     """``/api/status``."""
 
     @allow_unauthenticated
     async def get(self) -> None:
         config, store, capture = self.context.config, self.context.store, self.context.capture
-        buffers = capture.buffers()
         queue = self.context.rendering.queue
         await queue.report_within(_PROBE_SECONDS)
-        used = await store.figures.find_total_usage()
+        caller = await self.find_caller()
+        counts = {} if caller is None else {"counts": await _count(self.context, caller.owner)}
         self.write_json(
             {
                 "version": __version__,
                 "host": config.host_kind,
+                "instance": self.context.query_signer.sign("instance"),
                 "sandbox": _sandbox(queue),
                 "limits": {"keep_versions": store.limits.keep_versions, **_limits(config)},
                 "capture": {"on": capture.off_reason is None, "why": capture.off_reason, "dropped": capture.dropped},
-                "counts": {
-                    "figures": used.figures,
-                    "bytes": used.bytes,
-                    "sessions": await store.sessions.count_alive(),
-                    "captured": sum(len(buffer) for buffer in buffers),
-                    "captured_bytes": sum(buffer.bytes for buffer in buffers),
-                },
+                **counts,
                 "writable": store.read_only_because is None,
             }
         )
 
     head = get
+
+
+async def _count(context: AppContext, owner: str) -> dict[str, int]:
+    """Return the counts of one owner."""
+    store = context.store
+    used = await store.figures.find_usage(owner)
+    buffers = context.capture.buffers() if owner == context.config.owner else []
+    return {
+        "figures": used.figures,
+        "bytes": used.bytes,
+        "sessions": await store.sessions.count_alive(owner),
+        "captured": sum(len(buffer) for buffer in buffers),
+        "captured_bytes": sum(buffer.bytes for buffer in buffers),
+    }
 
 
 def _sandbox(queue: RenderQueue) -> dict[str, Any]:

@@ -194,6 +194,7 @@ def _create_keys() -> None:
         sa.Column("label", sa.String, nullable=False),
         sa.Column("kernel", sa.String, index=True),
         sa.Column("last_used", sa.Float),
+        sa.Column("maker", sa.String, nullable=False, server_default=""),
     )
 
 

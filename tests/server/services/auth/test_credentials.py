@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from jupyter_figserve.errors import Forbidden, TooManyRequests
-from jupyter_figserve.model.keys import SCOPES, split_key
-from jupyter_figserve.server.services.auth.credentials import FailedAttempts, Principal, find_key
+from jupyter_figserve.model.keys import SCOPES, Key, split_key
+from jupyter_figserve.server.services.auth.credentials import FailedAttempts, find_key
+from jupyter_figserve.server.services.auth.principal import Principal
 from jupyter_figserve.server.web.rendering.signed_urls import pack
 from jupyter_figserve.store.catalog import keys
 
@@ -531,9 +532,12 @@ class TestOwners:
         assert [len(found) for found in lists] == [1, 0]
 
     def test_caller_without_scope_is_told_which(self):
-        """The error names the missing scope."""
-        with pytest.raises(Forbidden, match="no scope read or publish"):
-            Principal("local", frozenset({"render"})).check(("read", "publish"))
+        """The error names the missing scope, and what helps."""
+        key = Key("k", "", "local", frozenset({"render"}), 1.0)
+        with pytest.raises(Forbidden, match=r"no scope read or publish\. Make a key"):
+            Principal("local", key.scopes, key).check(("read", "publish"))
+        with pytest.raises(Forbidden, match=r"no right to publish here\. Only ann can\."):
+            Principal("ann", frozenset({"read"}), person="bob", advice="Only ann can.").check(["publish"])
 
 
 async def test_last_use_of_a_key_is_noted(context, stranger, clock, make_key):

@@ -1,0 +1,34 @@
+"""Logins: which principal a person is who has logged in to Jupyter. Server process.
+
+``server/hub.py`` has those of a JupyterHub.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ....model.keys import SCOPES
+from .principal import Principal
+
+
+class Logins(Protocol):
+    """Turns the user that Jupyter has authenticated into a principal."""
+
+    def identify(self, user: Any) -> Principal:
+        """Return the principal of a ``jupyter_server.auth.User``.
+
+        Raises
+        ------
+        Forbidden
+            When the person may not do anything here.
+        """
+
+
+class SingleOwner:
+    """Everybody who can log in is the one owner of this server, with all scopes."""
+
+    def __init__(self, owner: str) -> None:
+        self._principal = Principal(owner, frozenset(SCOPES))
+
+    def identify(self, user: Any) -> Principal:
+        return self._principal
