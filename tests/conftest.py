@@ -16,6 +16,8 @@ import pytest
 from jupyter_figserve.demo.kernel_session import ExecutionResult
 from jupyter_figserve.demo.server_process import ServerProcess
 
+from .catalogs import make_data_directory
+
 PROGRAMS = {"chromium": "/usr/bin/chromium", "nginx": "/usr/sbin/nginx"}
 """Debian's paths of programs that may be missing from a user's PATH."""
 GET_PROGRAMS = "make deps"
@@ -24,6 +26,10 @@ ELSEWHERE = "not on this machine: "
 """Prefix of the reason for a skip that no installation could avoid: another platform, another user."""
 PROGRAM_MARKS = ("kernel", "browser", "nginx", "hub")
 """Marks of tests that wait for other programs."""
+WITHOUT_FRONT_ENDS = Path(__file__).resolve().parent / "jupyter_config"
+"""Configuration that turns JupyterLab and Notebook off. They cost each server 1.3 s of CPU time, and a Node.js."""
+WITH_FRONT_ENDS: dict[str, str | None] = {"JUPYTER_CONFIG_PATH": None}
+"""Environment of a server that has them, as it would have outside the tests."""
 MAX_RERUNS = 5
 """Reruns above which a run on CI fails. A machine that stalls disturbs a few tests; more than that is a defect."""
 
@@ -42,8 +48,12 @@ def require_package(name: str) -> Any:
 
 
 def pytest_configure() -> None:
-    """Make Ctrl-C reach the processes that tests start, also in a shell's background job, which ignores it."""
+    """Make Ctrl-C reach the processes that tests start, also in a shell's background job, which ignores it.
+
+    They start without JupyterLab and Notebook.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["JUPYTER_CONFIG_PATH"] = str(WITHOUT_FRONT_ENDS)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -133,6 +143,7 @@ def _new_home() -> Path:
 def live_server() -> Iterator[ServerProcess]:
     """One real Jupyter server for all tests of a module."""
     server = ServerProcess(_new_home())
+    make_data_directory(server.data_dir)
     server.start()
     yield server
     server.stop()
@@ -172,6 +183,8 @@ class MakeServer:
         if home is None:
             home = _new_home()
             self.homes.append(home)
+            if data_dir is None:
+                make_data_directory(home / "figures")
         arguments = [*(f"--FigServe.{name}={value}" for name, value in traits.items()), *args]
         server = ServerProcess(home, arguments, root=root, data_dir=data_dir, environment=environment, command=command)
         self.servers.append(server)

@@ -17,14 +17,17 @@ from jupyter_figserve import demo
 from jupyter_figserve.demo.kernel_session import RunnerError
 from jupyter_figserve.demo.server_process import ServerProcess, fetch
 
+from .conftest import WITH_FRONT_ENDS
+
 TOKEN = "A" * 32
 COMMAND = [sys.executable, "-m", "jupyter_figserve.cli", "demo"]
 
 
 @pytest.fixture
 def demo_environment(tmp_path) -> dict[str, str]:
-    """Place the demo's temporary directory inside the test's."""
-    return {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    """Place the demo's temporary directory inside the test's. The demo has JupyterLab."""
+    plain = {name: value for name, value in os.environ.items() if name not in WITH_FRONT_ENDS}
+    return {**plain, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
-from tests.conftest import MakeServer, launch_chromium, playwright_session
+from tests.conftest import WITH_FRONT_ENDS, MakeServer, launch_chromium, playwright_session
 from tests.security.actors import Listener, listening, publish, share
 from tests.waiting import PATIENCE
 
@@ -45,7 +45,7 @@ def chromium(chromium_process) -> Iterator:
 def lab_server() -> Iterator[ServerProcess]:
     """One server with JupyterLab for the tests of a module."""
     made = MakeServer()
-    yield made(args=EXPOSED)
+    yield made(args=EXPOSED, environment=WITH_FRONT_ENDS)
     made.stop_all()
 
 

@@ -26,18 +26,22 @@ class Guarded:
     def __init__(self, chromium, server: ServerProcess, other_site: Listener) -> None:
         self.server, self.other_site = server, other_site
         self.page = chromium.new_page()
+        self.pages = [self.page]
         log_in(self.page, server)
         self.before = self._state()
 
-    def open(self, url: str) -> None:
-        """Open an address of a document, a page or a download, and wait until it is idle."""
-        self.page.goto(url)
-        self.page.wait_for_load_state("networkidle")
+    def open(self, *urls: str) -> None:
+        """Open addresses of documents, pages or downloads, each in its own tab, and wait until all are idle."""
+        self.pages += [self.page.context.new_page() for _ in urls[len(self.pages) :]]
+        for page, url in zip(self.pages, urls, strict=False):
+            page.goto(url, wait_until="commit")
+        for page, _ in zip(self.pages, urls, strict=False):
+            page.wait_for_load_state("networkidle")
 
-    def check(self, url: str) -> None:
+    def check(self, *urls: str) -> None:
         assert self.other_site.hits == []
-        assert self.page.url == url
-        assert len(self.page.context.pages) == 1
+        assert tuple(page.url for page, _ in zip(self.pages, urls, strict=False)) == urls
+        assert len(self.page.context.pages) == len(self.pages)
         assert self._state() == self.before
 
     def _state(self) -> tuple:
@@ -95,26 +99,27 @@ def test_hostile_svg_reaches_nothing(guarded: Guarded) -> None:
     for kind, make in evil.SVGS.items():
         data = make(other_site.origin, server.url).encode()
         record = publish(server, data, "image/svg+xml", name=f"svg {kind}")
-        for url in get_addresses(server, record, "svg"):
-            guarded.open(url)
-            guarded.check(url)
+        addresses = get_addresses(server, record, "svg")
+        guarded.open(*addresses)
+        guarded.check(*addresses)
 
 
 def test_hostile_html_runs_in_its_frame_and_reaches_nothing(guarded: Guarded) -> None:
     """It runs in its frame without requests, cookies, APIs, or navigation of page or frame."""
     server, other_site = guarded.server, guarded.other_site
     record = publish(server, evil.html(other_site.origin, server.url).encode(), "text/html", name="html")
-    for url in get_addresses(server, record, "html"):
-        guarded.open(url)
+    addresses = get_addresses(server, record, "html")
+    guarded.open(*addresses)
+    for page, url in zip(guarded.pages, addresses, strict=True):
         if not url.startswith(record["url"] + "."):
             # It ran, and was blocked when it tried to navigate.
-            assert guarded.page.frames[1].url.startswith("chrome-error:")
-        guarded.check(url)
+            assert page.frames[1].url.startswith("chrome-error:")
+    guarded.check(*addresses)
 
 
 def test_html_opens_no_connection(guarded: Guarded) -> None:
     """WebRTC, with a TURN server and with a peer, DNS prefetching and the like send nothing from any of its pages."""
-    server, other_site, page = guarded.server, guarded.other_site, guarded.page
+    server, other_site = guarded.server, guarded.other_site
     document = evil.connecting_html(other_site.origin).encode()
     record = publish(server, document, "text/html", name="connecting")
     link = share(server, record)
@@ -123,11 +128,12 @@ def test_html_opens_no_connection(guarded: Guarded) -> None:
         "figserve/api/dashboards", method="POST", body={"name": "b", "title": "B", "rows": rows}
     ).json()
     shared = server.fetch(f"figserve/api/dashboards/{board['id']}/links", method="POST", body={}).json()
-    for url in (record["url"], link["url"], f"{link['url']}/embed", board["url"], shared["url"]):
-        guarded.open(url)
+    addresses = (record["url"], link["url"], f"{link['url']}/embed", board["url"], shared["url"])
+    guarded.open(*addresses)
+    for page in guarded.pages:
         frame = page.frame_locator("iframe")
         frame.get_by_text("gathered").or_(frame.get_by_text("refused")).wait_for()
-        guarded.check(url)
+    guarded.check(*addresses)
     assert (other_site.packets, other_site.connections) == (0, 0)
 
 
@@ -151,9 +157,9 @@ def test_hostile_pdf_reaches_nothing(guarded: Guarded) -> None:
     server, other_site = guarded.server, guarded.other_site
     record = publish(server, evil.pdf(other_site.origin), "application/pdf", name="pdf")
     link = share(server, record)
-    for url in (record["url"], link["url"], f"{link['url']}/embed"):
-        guarded.open(url)
-        guarded.check(url)
+    addresses = (record["url"], link["url"], f"{link['url']}/embed")
+    guarded.open(*addresses)
+    guarded.check(*addresses)
     for url in (record["representations"][0]["url"], f"{link['url']}.pdf"):
         # A headless browser may download files that it has no viewer for; then nothing is displayed.
         with contextlib.suppress(playwright_error()):

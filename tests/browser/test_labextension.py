@@ -9,14 +9,15 @@ import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
 from jupyter_figserve.server.web.http.templates import PACKAGE
-from tests.conftest import MakeServer, require_package
+from tests.conftest import WITH_FRONT_ENDS, MakeServer, require_package
 from tests.waiting import PATIENCE
 
 from .conftest import log_in
 
 pytestmark = pytest.mark.browser
 PLACES = [("jupyterlab", "lab", "LabApp"), ("notebook", "tree", "JupyterNotebookApp")]
-# Keys are bound after the settings are loaded, and restoring the layout takes the focus from an open palette.
+# Keys are bound after the settings are loaded, and restoring the layout takes the focus from an open palette. So does
+# JupyterLab's launcher, which takes it once, later.
 IS_READY = """
 () => window.jupyterapp?.restored.then(() =>
   window.jupyterapp.commands.keyBindings.some((binding) => binding.command === "apputils:activate-command-palette"))
@@ -29,7 +30,8 @@ def place(request) -> Iterator[tuple[ServerProcess, str]]:
     module, path, application = request.param
     require_package(module)
     made = MakeServer()
-    server = made(command=("-m", module), args=[f"--{application}.expose_app_in_browser=True"], start=False)
+    exposed = [f"--{application}.expose_app_in_browser=True"]
+    server = made(command=("-m", module), args=exposed, environment=WITH_FRONT_ENDS, start=False)
     shutil.copytree(PACKAGE / "labextension", server.home / "data" / "labextensions" / "jupyter_figserve")
     server.start()
     yield server, path
@@ -47,6 +49,8 @@ def opened(chromium_process, place) -> Iterator:
     log_in(page, server)
     page.goto(server.url + path)
     page.wait_for_function(IS_READY)
+    if path == "lab":
+        page.locator(".jp-Launcher:focus-within").wait_for()
     yield page
     context.close()
 

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
+from tests.conftest import WITHOUT_FRONT_ENDS
 
 PROGRAM = [sys.executable, "-m", "jupyter_figserve.cli"]
 DEADLINE = 60
@@ -65,6 +66,7 @@ class Shell:
     def environment(self) -> dict[str, str]:
         plain = {name: value for name, value in os.environ.items() if not name.startswith(_RESERVED_QUERY_NAMES)}
         own = {f"JUPYTER_{name}_DIR": str(self.home / name.lower()) for name in ("CONFIG", "DATA")}
+        own["JUPYTER_CONFIG_PATH"] = str(WITHOUT_FRONT_ENDS)
         return {**plain, **own, "JUPYTER_RUNTIME_DIR": str(self.runtime), "HOME": str(self.home), **self.variables}
 
     def run(self, *arguments: str, stdin: str | bytes = b"", expect: int | None = 0) -> CommandResult:

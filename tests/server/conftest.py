@@ -27,6 +27,7 @@ from jupyter_figserve.server.web.context import AppContext
 from jupyter_figserve.store.catalog import keys
 
 from .. import contract
+from ..catalogs import make_data_directory
 from .making import jupyter  # noqa: F401
 from .sample_images import png
 
@@ -43,6 +44,7 @@ def figserve_config() -> dict[str, object]:
 @pytest.fixture
 def jp_server_config(tmp_path: Path, figserve_config: dict[str, object]) -> dict[str, object]:
     """The server of pytest-jupyter with the extension, and figures in the test's directory."""
+    make_data_directory(tmp_path / "figures")
     return {
         "ServerApp": {"jpserver_extensions": {"jupyter_figserve": True}},
         "FigServe": {"data_dir": str(tmp_path / "figures"), **figserve_config},

@@ -127,9 +127,9 @@ class TestWrongSetting:
         path.write_text(self.CONFIG, encoding="utf-8")
         return path
 
-    def test_the_extension_is_switched_off(self, make_server, config):
+    def test_the_extension_is_switched_off(self, make_server, config, tmp_path):
         """Links with a configured limit are not served without it; the log has the reason, and Jupyter continues."""
-        server = make_server(args=[f"--config={config}"])
+        server = make_server(args=[f"--config={config}"], data_dir=tmp_path / "figures")
         answer = server.fetch("figserve/f/" + "x" * 32)
         assert (answer.status, answer.json()["code"]) == (503, "not_started")
         assert "7 dayz" not in answer.text

@@ -18,6 +18,7 @@ from tornado.httputil import HTTPHeaders
 from jupyter_figserve.demo.server_process import Response, fetch
 
 from .. import contract
+from ..conftest import WITH_FRONT_ENDS
 from .sample_images import png
 
 START = "from jupyter_figserve.server.standalone import FigServeHost; FigServeHost.launch_instance()"
@@ -49,9 +50,10 @@ def host(tmp_path_factory) -> Iterator[Host]:
 
 
 def environment_of(home: Path) -> dict[str, str]:
-    """Return the environment of this process, with Jupyter's directories below ``home``."""
+    """Return the environment of this process, with Jupyter's directories below ``home``, and its other extensions."""
     names = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
-    return {**os.environ, **{f"JUPYTER_{name}": str(home / name) for name in names}}
+    plain = {name: value for name, value in os.environ.items() if name not in WITH_FRONT_ENDS}
+    return {**plain, **{f"JUPYTER_{name}": str(home / name) for name in names}}
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import pytest
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.store import Store
 
+from ..catalogs import make_data_directory
 from .making import FakeClock
 
 OpenStore = Callable[..., Store]
@@ -22,6 +23,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
+    make_data_directory(tmp_path / "figures")
     return tmp_path / "figures"
 
 

@@ -38,6 +38,12 @@ else:
 """
 
 
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A directory that the store creates, with its catalog."""
+    return tmp_path / "figures"
+
+
 def test_new_directory_is_private(tmp_path: Path, open_here):
     """Under umask 0, too: 0700 and 0600 for all that is made, and for what is missing above."""
     before = os.umask(0)
