@@ -7,6 +7,7 @@ FigServeError
 ├── Unauthorized            the credential is missing or not valid            401
 ├── Forbidden               the credential is valid but lacks the scope       403
 ├── NotFound                unknown, expired or revoked; all look the same    404
+├── BodyTimeout             the body did not arrive in time                   408
 ├── Conflict                the current state does not allow the change       409
 ├── TooLarge                a body or a figure exceeds a limit                413
 ├── UnsupportedType         the format is not supported, or is another one    415
@@ -79,6 +80,11 @@ class Forbidden(FigServeError):
 class NotFound(FigServeError):
     code = "not_found"
     status = 404
+
+
+class BodyTimeout(FigServeError):
+    code = "body_timeout"
+    status = 408
 
 
 class Conflict(FigServeError):

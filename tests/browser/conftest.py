@@ -144,6 +144,11 @@ def log_in(page, server: ServerProcess) -> None:
 WIDTH = "document.querySelector('img').naturalWidth"
 
 
+def open_page(page, url: str) -> None:
+    """Open a page, and return when it has loaded with its images, frames and scripts."""
+    page.goto(url)
+
+
 def open_idle(page, url: str) -> None:
     """Open a page whose scripts send requests, and return when they have sent none for half a second."""
     page.goto(url)

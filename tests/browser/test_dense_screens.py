@@ -11,7 +11,7 @@ from PIL import Image
 
 from jupyter_figserve.demo.server_process import ServerProcess
 
-from .conftest import share
+from .conftest import open_page, share
 
 SETUP = """
 import matplotlib.pyplot as plt, numpy as np, jupyter_figserve as figserve
@@ -50,7 +50,7 @@ def test_pages_show_the_image_of_the_author(chromium, live_server: ServerProcess
     page = chromium.browser.new_context(device_scale_factor=2, viewport={"width": 1600, "height": 1200}).new_page()
     for record in live_server.fetch("figserve/api/figures").json()["figures"]:
         expected = Image.open(tmp_path / f"{record['name']}.png").convert("L")
-        page.goto(share(live_server, record)["url"])
+        open_page(page, share(live_server, record)["url"])
         image = page.locator("img.figure-image")
         suffix = image.evaluate("image => new URL(image.currentSrc).pathname.split('.').pop()")
         assert suffix == ("png" if record["name"] == "scatter" else "svg")

@@ -16,14 +16,14 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from tests.conftest import launch_chromium, require_program
 from tests.security.actors import HTML, Listener, make_png, publish, share
 
-from .conftest import WIDTH, ErrorLog, SharedFigure
+from .conftest import WIDTH, ErrorLog, SharedFigure, open_page
 
 pytestmark = pytest.mark.browser
 
 
 def test_html_snippet_shows_the_image_on_another_site(page, other_site: Listener, shared_figure: SharedFigure) -> None:
     """Pasted unchanged, it shows the image with its alt text and leads to the link's page."""
-    page.goto(other_site.serve("/wiki", f"<!doctype html><p>{shared_figure.link['snippets']['html']}</p>"))
+    open_page(page, other_site.serve("/wiki", f"<!doctype html><p>{shared_figure.link['snippets']['html']}</p>"))
     assert page.evaluate(WIDTH) == 1200
     assert page.get_attribute("img", "alt") == shared_figure.alt
     page.click("img")
@@ -35,7 +35,7 @@ def test_snippets_with_hostile_texts_stay_one_element(page, other_site: Listener
     """Quotes and markup in title and alt text are text on the other site too."""
     text = "\"'><script>document.title = 'evil'</script>&amp;"
     link = share(live_server, publish(live_server, make_png(30, 20), name="hostile", title=text, alt=text))
-    page.goto(other_site.serve("/wiki", f"<!doctype html><title>wiki</title>{link['snippets']['html']}"))
+    open_page(page, other_site.serve("/wiki", f"<!doctype html><title>wiki</title>{link['snippets']['html']}"))
     assert page.get_attribute("img", "alt") == text
     assert page.title() == "wiki"
     assert page.evaluate(WIDTH) == 30
@@ -43,7 +43,7 @@ def test_snippets_with_hostile_texts_stay_one_element(page, other_site: Listener
 
 def test_image_can_be_read_by_other_sites_scripts(page, other_site: Listener, shared_figure: SharedFigure) -> None:
     """A public image may be fetched or drawn on a canvas by other sites, without credentials."""
-    page.goto(other_site.serve("/app", "<!doctype html>"))
+    open_page(page, other_site.serve("/app", "<!doctype html>"))
     size = page.evaluate("url => fetch(url).then(r => r.blob()).then(b => b.size)", shared_figure.link["image_url"])
     assert size == shared_figure.record["representations"][0]["size"]
 
@@ -119,7 +119,7 @@ def test_behind_a_proxy_under_another_name_and_path(playwright, make_server, tmp
         page = log.attach(browser.new_page())
         assert link["url"].startswith(f"{public}/figserve/f/")
         assert link["local_only"] is False
-        page.goto(link["url"])
+        open_page(page, link["url"])
         assert page.evaluate(WIDTH) == 300
         assert page.evaluate("getComputedStyle(document.querySelector('main')).maxWidth") != "none"
         assert page.get_attribute("meta[property='og:image']", "content") == link["image_url"]
@@ -129,7 +129,7 @@ def test_behind_a_proxy_under_another_name_and_path(playwright, make_server, tmp
         assert (
             page.evaluate("url => fetch(url).then(r => r.blob()).then(b => b.type)", link["image_url"]) == "image/png"
         )
-        page.goto(framed["url"])
+        open_page(page, framed["url"])
         assert page.frame_locator("iframe").locator("#plot").inner_text() == "drawn"
         assert [fault for fault in log.errors if NO_TLS not in fault] == []
 
@@ -138,10 +138,10 @@ def test_iframe_snippet_is_offered_where_it_works(make_server, page, other_site:
     """A server that lets a site frame its links shows the snippet; pasted there, the figure fits in it."""
     server = make_server(embed_origins=other_site.origin)
     link = share(server, publish(server, make_png(300, 200), name="framed", title="A framed one"))
-    page.goto(link["url"])
+    open_page(page, link["url"])
     offered = page.locator("#snippet-iframe + code").text_content()
     assert offered == link["snippets"]["iframe"]
-    page.goto(other_site.serve("/wiki", f"<!doctype html>{offered}"))
+    open_page(page, other_site.serve("/wiki", f"<!doctype html>{offered}"))
     (frame,) = page.main_frame.child_frames
     assert frame.evaluate(WIDTH) == 300
     assert frame.evaluate("document.documentElement.scrollHeight <= innerHeight")

@@ -7,7 +7,7 @@ import pytest
 from jupyter_figserve.demo.server_process import ServerProcess
 from tests.security.actors import HTML, make_png, publish, share
 
-from .conftest import check_contrast, check_phone, open_own, tab_stops
+from .conftest import check_contrast, check_phone, open_own, open_page, tab_stops
 
 pytestmark = pytest.mark.browser
 TITLE = "Sightings of animals"
@@ -87,7 +87,7 @@ def test_html_figures_run_in_their_frame(page, live_server: ServerProcess) -> No
 
 def test_login_redirects_back_to_the_figure(page, live_server: ServerProcess, figure: dict) -> None:
     """Without a login, the page redirects to the login form and back."""
-    page.goto(figure["url"])
+    open_page(page, figure["url"])
     assert "/login" in page.url
     page.fill("input[type=password]", live_server.token)
     page.press("input[type=password]", "Enter")

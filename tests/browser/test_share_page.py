@@ -8,7 +8,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from tests.security.actors import HTML, PDF, SVG, make_png, publish, share
 from tests.server.sample_images import multipart
 
-from .conftest import WIDTH, SharedFigure, check_contrast, check_phone, log_in, open_idle, tab_stops
+from .conftest import WIDTH, SharedFigure, check_contrast, check_phone, log_in, open_idle, open_page, tab_stops
 
 pytestmark = pytest.mark.browser
 
@@ -34,7 +34,7 @@ def test_image_opens_in_full_size_and_downloads(chromium, shared_figure: SharedF
     """The image links to itself; the download is named after the figure's id."""
     # Errors are expected: Chromium's image viewer logs that the policy blocks its styles.
     page = chromium.new_page()
-    page.goto(shared_figure.link["url"])
+    open_page(page, shared_figure.link["url"])
     with page.expect_download() as download:
         page.click(".downloads a")
     assert download.value.suggested_filename == f"{shared_figure.record['name']}.png"
@@ -45,7 +45,7 @@ def test_image_opens_in_full_size_and_downloads(chromium, shared_figure: SharedF
 
 def test_keyboard_reaches_everything_with_visible_focus(page, shared_figure: SharedFigure) -> None:
     """Tab reaches image, download and summary, and after Enter each snippet and its button; all show their focus."""
-    page.goto(shared_figure.link["url"])
+    open_page(page, shared_figure.link["url"])
     closed = tab_stops(page)
     assert [stop.split()[0] for stop in closed] == ["A", "A", "SUMMARY"]
     page.focus("summary")
@@ -58,7 +58,7 @@ def test_keyboard_reaches_everything_with_visible_focus(page, shared_figure: Sha
 def test_copy_button_copies_and_confirms(chromium, page, shared_figure: SharedFigure) -> None:
     """The clipboard has the snippet, and the page says so, also to screen readers."""
     chromium.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.goto(shared_figure.link["url"])
+    open_page(page, shared_figure.link["url"])
     page.click("summary")
     for row in page.query_selector_all(".snippet"):
         button = row.query_selector("button")
@@ -72,18 +72,31 @@ def test_copy_button_copies_and_confirms(chromium, page, shared_figure: SharedFi
 
 
 def test_without_a_clipboard_the_text_is_selected(page, shared_figure: SharedFigure) -> None:
-    """On plain HTTP under a host name there is no clipboard: the button selects the text, so that Ctrl-C copies it."""
+    """Where neither the clipboard API nor the older command copies, the button selects the text for Ctrl-C."""
     page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
-    page.goto(shared_figure.link["url"])
+    page.add_init_script("document.execCommand = () => false")
+    open_page(page, shared_figure.link["url"])
     page.click("summary")
     page.click(".snippet button")
     assert page.evaluate("getSelection().toString()") == shared_figure.link["url"]
     assert page.text_content("#copied") == "Selected."
 
 
+def test_plain_http_copies_by_the_older_command(chromium, page, shared_figure: SharedFigure) -> None:
+    """Under a host name and plain HTTP there is no clipboard API."""
+    chromium.grant_permissions(["clipboard-read"])
+    open_page(page, shared_figure.link["url"])
+    page.evaluate("window.clipboard = navigator.clipboard")
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.click("summary")
+    page.click(".snippet button")
+    page.wait_for_function("() => document.getElementById('copied').textContent === 'Copied.'")
+    assert page.evaluate("clipboard.readText()") == shared_figure.link["url"]
+
+
 def test_snippets_are_the_apis(page, shared_figure: SharedFigure) -> None:
     """Page and JSON have the same Markdown, HTML and LaTeX."""
-    page.goto(shared_figure.link["url"])
+    open_page(page, shared_figure.link["url"])
     texts = page.eval_on_selector_all(".snippet code", "codes => codes.map(code => code.textContent)")
     snippets = shared_figure.link["snippets"]
     expected = [
@@ -105,7 +118,7 @@ def test_page_fits_a_phone(page, live_server: ServerProcess, shared_figure: Shar
     ):
         links.append(share(live_server, publish(live_server, data, name=name, title=title, alt=title + " in words")))
     for link in links:
-        page.goto(link["url"])
+        open_page(page, link["url"])
         page.click("summary")
         check_phone(page)
 
@@ -113,21 +126,21 @@ def test_page_fits_a_phone(page, live_server: ServerProcess, shared_figure: Shar
 def test_right_to_left_texts(page, live_server: ServerProcess) -> None:
     """An Arabic title is right-aligned, and the page around it is unchanged."""
     record = publish(live_server, name="rtl", title="مشاهدات الحيوانات", alt="في يوليو وسبتمبر")
-    page.goto(share(live_server, record)["url"])
+    open_page(page, share(live_server, record)["url"])
     assert page.evaluate("getComputedStyle(document.querySelector('h1')).direction") == "rtl"
     assert page.evaluate("getComputedStyle(document.body).direction") == "ltr"
 
 
 def test_text_is_legible_in_light_and_dark(page, shared_figure: SharedFigure) -> None:
     """Heading, caption, dates, links, snippets and buttons."""
-    page.goto(shared_figure.link["url"])
+    open_page(page, shared_figure.link["url"])
     page.click("summary")
     check_contrast(page, "h1", "figcaption", ".meta", ".downloads", "a", "summary", "code", ".snippet-label", "button")
 
 
 def test_print_omits_controls(page, shared_figure: SharedFigure) -> None:
     """On paper: title, image and caption, black on white, without downloads and snippets."""
-    page.goto(shared_figure.link["url"])
+    open_page(page, shared_figure.link["url"])
     page.emulate_media(media="print", color_scheme="dark")
     for selector, is_shown in (
         ("h1", True),
@@ -144,7 +157,7 @@ def test_print_omits_controls(page, shared_figure: SharedFigure) -> None:
 def test_page_works_without_scripts(chromium, page, shared_figure: SharedFigure) -> None:
     """Image, download and snippets are there; buttons that need a script are hidden."""
     chromium.new_cdp_session(page).send("Emulation.setScriptExecutionDisabled", {"value": True})
-    page.goto(shared_figure.link["url"])
+    open_page(page, shared_figure.link["url"])
     assert page.get_by_role("heading", name=shared_figure.title).is_visible()
     assert page.get_by_role("img", name=shared_figure.alt).is_visible()
     page.click("summary")
@@ -165,17 +178,17 @@ def test_page_loads_nothing_from_other_sites(page, shared_figure: SharedFigure, 
 
 def test_owner_sees_the_viewers_page(page, shared_figure: SharedFigure, live_server: ServerProcess) -> None:
     """The page is the same, to the byte, with and without a login."""
-    page.goto(shared_figure.link["url"])
+    open_page(page, shared_figure.link["url"])
     stranger = page.content()
     log_in(page, live_server)
-    page.goto(shared_figure.link["url"])
+    open_page(page, shared_figure.link["url"])
     assert page.content() == stranger
 
 
 def test_vector_images_are_displayed(page, live_server: ServerProcess) -> None:
     """An SVG is shown as an image, in its own size."""
     link = share(live_server, publish(live_server, SVG, "image/svg+xml", name="vector"))
-    page.goto(link["url"])
+    open_page(page, link["url"])
     assert page.evaluate(WIDTH) == 80
 
 
@@ -195,14 +208,14 @@ def test_hidpi_image(chromium, live_server: ServerProcess) -> None:
         page = chromium.browser.new_context(device_scale_factor=scale).new_page()
         log_in(page, live_server)
         for address in (url, f"{url}/embed", record["url"]):
-            page.goto(address)
+            open_page(page, address)
             assert page.eval_on_selector("img.figure-image", state) == f"{suffix},100,50"
 
 
 def test_html_figures_run_in_their_frame(page, live_server: ServerProcess) -> None:
     """The frame's own script renders it, isolated; the page offers its link to copy."""
     link = share(live_server, publish(live_server, HTML, "text/html", name="html", title="Interactive"))
-    page.goto(link["url"])
+    open_page(page, link["url"])
     assert page.frame_locator("iframe").locator("#plot").inner_text() == "drawn"
     assert page.get_attribute("iframe", "title") == "Interactive"
     assert page.get_attribute("iframe", "sandbox") == "allow-scripts"
@@ -214,7 +227,7 @@ def test_html_figures_run_in_their_frame(page, live_server: ServerProcess) -> No
 def test_document_figure_can_be_opened(page, live_server: ServerProcess) -> None:
     """A PDF without an image is named, with its size and a link that opens it."""
     link = share(live_server, publish(live_server, PDF, "application/pdf", name="document", title="A document"))
-    page.goto(link["url"])
+    open_page(page, link["url"])
     assert "PDF file of" in page.inner_text(".file")
     assert page.evaluate("document.querySelector('.file a').href") == link["url"] + ".pdf"
 

@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
 
-from .conftest import check_contrast, check_phone, log_in, tab_stops
+from .conftest import check_contrast, check_phone, log_in, open_page, tab_stops
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -38,7 +38,7 @@ def offered(live_server: ServerProcess) -> Iterator[dict]:
 @pytest.fixture(params=["live", "dashboard"])
 def at(request: pytest.FixtureRequest, page, live_server: ServerProcess, offered: dict):
     log_in(page, live_server)
-    page.goto(offered[request.param])
+    open_page(page, offered[request.param])
     return page
 
 
@@ -62,10 +62,10 @@ def test_link_allows_selected_parameters(chromium, at) -> None:
     assert "viewers can change since" in at.locator("[data-link]").first.inner_text()
     assert at.evaluate("window.stayed")
     stranger = chromium.browser.new_context().new_page()
-    stranger.goto(url)
+    open_page(stranger, url)
     names = "all => all.map(one => one.name.split('.').pop()).join()"
     assert stranger.eval_on_selector_all(".controls [name]", names) == "since"
-    stranger.goto(make_link(at))
+    open_page(stranger, make_link(at))
     assert stranger.locator(".controls [name]").count() == 0
 
 
@@ -128,7 +128,7 @@ def test_dashboards_deletion_can_be_undone(page, live_server: ServerProcess, off
     body = {"name": "short-lived", "title": "Short-lived", "rows": rows}
     dashboard = live_server.fetch("figserve/api/dashboards", method="POST", body=body).json()
     log_in(page, live_server)
-    page.goto(dashboard["url"])
+    open_page(page, dashboard["url"])
     url = make_link(page)
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("heading", name="Deleted").wait_for()

@@ -50,6 +50,10 @@ class DashboardsHandler(DashboardBase):
 
     scopes = {"GET": READ, "HEAD": READ, "POST": PUBLISH}
 
+    @property
+    def body_limit(self) -> int:
+        return _MAX_JSON_BYTES
+
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
@@ -63,7 +67,7 @@ class DashboardsHandler(DashboardBase):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
-        body = self.json_body(_FIELDS, _MAX_JSON_BYTES)
+        body = self.json_body(_FIELDS)
         layout = await validate_layout(
             self.context.store, self.context.live, Layout.from_json(body), self.principal.owner
         )

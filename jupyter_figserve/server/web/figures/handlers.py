@@ -21,7 +21,7 @@ from ...services.figures.stored import find_stored
 from ...services.figures.upload import read_upload
 from ..http.private_handler import AuthenticatedHandler
 from ..http.representation import RepresentationResponse
-from ..http.upload_handler import StreamingUploadHandler
+from ..http.upload_handler import UploadHandler
 from .json_views import figure_json, version_json
 
 _FILTERS = ("session", "name", "q", "notebook", "collection", "here")
@@ -29,7 +29,7 @@ _FILTERS = ("session", "name", "q", "notebook", "collection", "here")
 _TEXT_LENGTHS = {"title": MAX_TITLE_LENGTH, "alt": MAX_ALT_LENGTH, "caption": MAX_CAPTION_LENGTH}
 
 
-class FiguresHandler(StreamingUploadHandler):
+class FiguresHandler(UploadHandler):
     """``/api/figures``."""
 
     scopes = {"GET": READ, "HEAD": READ, "POST": PUBLISH, "DELETE": PUBLISH}

@@ -12,14 +12,14 @@ from ....model.query_names import is_ignored
 from ....model.texts import validate_single_line
 from ...services.figures.upload import parse_image
 from ..http.query import parse_json_object
-from ..http.upload_handler import StreamingUploadHandler
+from ..http.upload_handler import UploadHandler
 
 _LIBRARY_LENGTH = 40
 _REASON_LENGTH = 500
 _SIZES = ("width", "height", "dpi")
 
 
-class VersionUploadHandler(StreamingUploadHandler):
+class VersionUploadHandler(UploadHandler):
     """Base of the handlers of uploads to an existing version."""
 
     def read_query(self) -> dict[str, str]:

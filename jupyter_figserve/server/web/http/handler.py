@@ -30,6 +30,7 @@ from .representation import RepresentationResponse
 T = TypeVar("T")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _MAX_KNOWN_HOSTS = 64
+_LENIENT = "handling=lenient"
 PLOT_FRAME = "plot:"
 """Replaces the version in a frame's signed URL for the plot of a session, which is named by its path."""
 _MESSAGES = {
@@ -79,6 +80,14 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
         Source: w3.org/TR/fetch-metadata.
         """
         return self.request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
+
+    @property
+    def is_lenient(self) -> bool:
+        """Whether our script requests a format that may not exist, and prefers to be told so with status 200.
+
+        Source: RFC 7240, section 4.4.
+        """
+        return self.request.method == "GET" and _LENIENT in self.request.headers.get("Prefer", "").replace(" ", "")
 
     def initialize(self) -> None:
         """Redact before anything can fail: an unknown method is rejected and logged without ``prepare``."""
@@ -197,15 +206,22 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None))[1]
-        code, message = _MESSAGES.get(status_code, ("error", responses.get(status_code, "Error") + "."))
-        if isinstance(error, errors.FigServeError):
-            status_code, code, message = error.status, error.code, error.message
+        status_code, code, message = self.describe_error(error, status_code)
         self.set_status(status_code)
-        self._set_error_headers(status_code, error)
+        self.set_error_headers(status_code, error)
+        if isinstance(error, errors.UnsupportedType) and self.is_lenient:
+            status_code = 200
+            self.set_header("Preference-Applied", _LENIENT)
+            self.set_header("Cache-Control", "private, no-store")
         if self._prefers_page():
             self.write_page("base/error.html", status=status_code, message=message)
         else:
             self.write_json({"error": message, "code": code, **self.error_details(error)}, status_code)
+
+    def describe_error(self, error: object, status: int = 500) -> tuple[int, str, str]:
+        if isinstance(error, errors.FigServeError):
+            return error.status, error.code, error.message
+        return status, *_MESSAGES.get(status, ("error", responses.get(status, "Error") + "."))
 
     def error_details(self, error: object) -> dict[str, Any]:
         """Return further fields of an error's JSON, for callers who may see them."""
@@ -219,7 +235,7 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
     def _request_summary(self) -> str:
         return f"{self.request.method} {self.request.uri} ({self.request.remote_ip})"
 
-    def _set_error_headers(self, status: int, error: object) -> None:
+    def set_error_headers(self, status: int, error: object) -> None:
         if isinstance(error, errors.RetryLater):
             self.set_header("Retry-After", str(error.retry_after))
         if isinstance(error, errors.RangeNotSatisfiable):
@@ -240,7 +256,7 @@ _UNIMPLEMENTED = web.RequestHandler._unimplemented_method
 class PublicHandler(FigServeHandler):
     """Base of handlers without authentication: cookies and tokens have no effect; no cookie is set."""
 
-    def prepare(self) -> None:  # type: ignore[override]
+    def admit(self) -> None:
         self.current_user = self._jupyter_current_user = None
         if not self.check_host():
             raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
@@ -260,6 +276,6 @@ class MissingHandler(PublicHandler):
     redacted_path = "/[unknown]"
     """A mistyped link with its token ends up here."""
 
-    def prepare(self) -> None:  # type: ignore[override]
-        super().prepare()
+    def admit(self) -> None:
+        super().admit()
         raise errors.NotFound("There is nothing at this address.")

@@ -13,6 +13,14 @@ from .access_log import redact_query
 _SAFE_METHODS = ("GET", "HEAD")
 
 
+class LoginRedirect(web.Finish):
+    """Ends a request with a redirect to the login form."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
+
+
 class LoginMixin(JupyterHandler):
     """Adds the redirect to the login form to a handler."""
 
@@ -36,7 +44,7 @@ class LoginMixin(JupyterHandler):
         return mode == "navigate" and "text/html" in headers.get("Accept", "")
 
     def redirect_to_login(self) -> NoReturn:
-        """Redirect to the login form, which leads back to the address of this request.
+        """End the request with a redirect to the login form, which leads back to the address of this request.
 
         A JupyterHub's login keeps the address on the server, and its URL has a query; Jupyter's own takes it in
         ``next``. The identity provider must have been asked for the user before: a Hub's prepares the handler.
@@ -50,5 +58,4 @@ class LoginMixin(JupyterHandler):
         if "?" not in url:
             path, mark, query = self.address.partition("?")
             url += "?" + urlencode({"next": path + mark + redact_query(query)})
-        self.redirect(url)
-        raise web.Finish
+        raise LoginRedirect(url)

@@ -25,6 +25,8 @@ class AuthenticatedHandler(FigServeHandler):
     scopes: ClassVar[dict[str, tuple[Scope, ...]]] = {}
     """Scopes of which each method requires one. A method that is missing here cannot be called with a key."""
 
+    body_methods: ClassVar[tuple[str, ...]] = ("POST", "PUT", "PATCH")
+
     principal: Principal
 
     @property
@@ -40,7 +42,7 @@ class AuthenticatedHandler(FigServeHandler):
         """Count a render against the principal's rate limit."""
         self.context.render_limiter.count(self.principal.client)
 
-    async def prepare(self) -> None:  # type: ignore[override]
+    async def admit(self) -> None:
         self.current_user = self._jupyter_current_user = None
         if not self.check_host():
             raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
@@ -66,10 +68,10 @@ class AuthenticatedHandler(FigServeHandler):
             self._count_wrong_token()
             raise errors.Unauthorized(NO_KEY)
         self.current_user = self._jupyter_current_user = user
-        self.principal = self.context.authenticator.login(user)
+        self.principal = self.context.authenticator.login(user, by_token=self.token_authenticated)
 
     def check_xsrf_cookie(self) -> None:
-        """Check nothing here: ``prepare`` does, once the principal is known."""
+        """Check nothing here: ``admit`` does, once the principal is known."""
 
     def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
         """Check the ``Origin`` header as Jupyter does; ``public_url`` is allowed too, behind a proxy."""

@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tornado import web
 from tornado.escape import parse_qs_bytes
 
-from ....errors import InvalidInput, TooLarge
+from ....errors import InvalidInput
 from ....model.fields import check_field_names, int_field
 from ....model.places import strip_drive
 from ....model.query_names import is_tracker, read_query_name
 from ....model.texts import to_nfc
+from .request_body import RequestBodyMixin
 
 _MAX_INT = 10**9 - 1
-_MAX_JSON_BYTES = 64 * 1024
 
 
-class QueryMixin(web.RequestHandler):
+class QueryMixin(RequestBodyMixin):
     """Adds readers of the query and of a JSON body to a handler."""
 
     def read_query_names(self) -> None:
@@ -72,7 +71,7 @@ class QueryMixin(web.RequestHandler):
         values = {name: self.get_query_argument(name, None)}
         return int_field(values, name, default, minimum, _MAX_INT)
 
-    def json_body(self, allowed: tuple[str, ...], limit: int = _MAX_JSON_BYTES) -> dict[str, Any]:
+    def json_body(self, allowed: tuple[str, ...]) -> dict[str, Any]:
         """Return the JSON object in the request's body; an empty body is an empty object.
 
         Raises
@@ -80,11 +79,9 @@ class QueryMixin(web.RequestHandler):
         InvalidInput
             When it is not a JSON object, or has a field that is not in ``allowed``.
         TooLarge
-            Beyond ``limit`` bytes.
+            Beyond ``body_limit`` bytes.
         """
-        if len(self.request.body) > limit:
-            raise TooLarge(f"The request has more than {limit:,} bytes of JSON.")
-        data = parse_json_object(self.request.body)
+        data = parse_json_object(self.read_body())
         check_field_names(data, allowed)
         return data
 

@@ -12,7 +12,7 @@ from tornado.httputil import parse_body_arguments
 from ....errors import InvalidInput, NotFound
 from ....model.keys import PUBLISH
 from ....model.live import LiveDeclaration
-from ..http.upload_handler import StreamingUploadHandler
+from ..http.upload_handler import UploadHandler
 from .handlers import LiveHandler
 
 _MAX_FORM_BYTES = 2**20
@@ -20,7 +20,7 @@ _MAX_FORM_BYTES = 2**20
 _MAX_LIBRARIES, _MAX_LIBRARY_TEXT = 40, 60
 
 
-class LiveSourceHandler(StreamingUploadHandler, LiveHandler):
+class LiveSourceHandler(UploadHandler, LiveHandler):
     """``/api/live/{id}/source``."""
 
     scopes = {"POST": PUBLISH, "DELETE": PUBLISH}
@@ -36,7 +36,7 @@ class LiveSourceHandler(StreamingUploadHandler, LiveHandler):
         target, body = await self.get_owned_by_id(live_id), self.read_body()
         fields, data = parse_source_form(body, self.request.headers.get("Content-Type", ""))
         if len(data) > self.context.config.detach_bytes:
-            raise self._too_large()
+            raise self.too_large()
         declaration = LiveDeclaration.from_json(fields.get("declaration"))
         if declaration.name != target.record.name:
             raise InvalidInput(f"The function is of {declaration.name!r:.60}, not of this live figure.")

@@ -45,7 +45,7 @@ class CodeErrorMixin(FigServeHandler):
         error = kwargs.get("exc_info", (None, None))[1]
         if self.error_format is not None and isinstance(error, FigServeError):
             self.set_status(error.status)
-            self._set_error_headers(error.status, error)
+            self.set_error_headers(error.status, error)
             self._send_card(error)
         else:
             super().write_error(status_code, **kwargs)

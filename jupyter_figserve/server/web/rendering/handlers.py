@@ -21,7 +21,7 @@ from ...services.rendering.request import SEEDS, RenderRequest, parse_render_req
 from ..figures.json_views import figure_json
 from ..http.content_negotiation import negotiate_formats
 from ..http.query import parse_json_object
-from ..http.upload_handler import StreamingUploadHandler
+from ..http.upload_handler import UploadHandler
 from .error_responses import CodeErrorMixin
 from .responses import RenderResponseMixin
 
@@ -34,7 +34,7 @@ _JSON_TYPES = ("application/json", "")
 _FORM_TYPE = "application/x-www-form-urlencoded"
 
 
-class CodeHandler(CodeErrorMixin, RenderResponseMixin, StreamingUploadHandler):
+class CodeHandler(CodeErrorMixin, RenderResponseMixin, UploadHandler):
     """Accepts code as JSON, or as plain text with the other fields in the query."""
 
     scopes = {"POST": RENDER}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
-from tornado.web import RequestHandler
+from tornado.web import RequestHandler, stream_request_body
 
 _TEXT = "figserve is switched off on this server: it could not start, and the server's log says why."
 
 
+@stream_request_body
 class UnavailableHandler(RequestHandler):
     """503 with a sentence, the same for every client: the reason may name files of this machine."""
 
@@ -17,6 +18,9 @@ class UnavailableHandler(RequestHandler):
         self.set_header("Content-Type", "application/json")
         self.set_header("Cache-Control", "no-store")
         self.finish(json.dumps({"error": _TEXT, "code": "not_started"}))
+
+    def data_received(self, chunk: bytes) -> None:
+        """Drop the body; tornado closes the connection of a request that is answered before its body arrived."""
 
     def compute_etag(self) -> None:
         return None
