@@ -82,6 +82,20 @@ def has_straight_base(points: Vertices) -> bool:
     return any((corners[:, axis] == 0).sum() >= 0.45 * len(corners) for axis in (0, 1))
 
 
+def is_pie(wedges: Sequence[Any]) -> bool:
+    """Whether wedges are the slices of a pie: each begins where the previous one ends, or the only one is a circle."""
+    if len(wedges) == 1:
+        return abs(wedges[0].theta2 - wedges[0].theta1) >= 360
+    return all(
+        abs((after.theta1 - before.theta2 + 180) % 360 - 180) < 0.01 for before, after in pairwise(wedges)
+    ) or all(abs((before.theta1 - after.theta2 + 180) % 360 - 180) < 0.01 for before, after in pairwise(wedges))
+
+
+def are_dendrogram_links(segments: Sequence[Any]) -> bool:
+    """Whether each line is a bracket of three sides, as the links of a dendrogram are."""
+    return bool(segments) and all(len(one) == 4 and _is_axis_aligned(one) for one in segments)
+
+
 def is_hexagon(points: Vertices) -> bool:
     """Whether the points are a closed polygon of six corners."""
     return len(points) == 7
