@@ -72,13 +72,26 @@ def test_copy_button_copies_and_confirms(chromium, page, shared_figure: SharedFi
 
 
 def test_without_a_clipboard_the_text_is_selected(page, shared_figure: SharedFigure) -> None:
-    """On plain HTTP under a host name there is no clipboard: the button selects the text, so that Ctrl-C copies it."""
+    """Where neither the clipboard API nor the older command copies, the button selects the text for Ctrl-C."""
     page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.add_init_script("document.execCommand = () => false")
     open_page(page, shared_figure.link["url"])
     page.click("summary")
     page.click(".snippet button")
     assert page.evaluate("getSelection().toString()") == shared_figure.link["url"]
     assert page.text_content("#copied") == "Selected."
+
+
+def test_plain_http_copies_by_the_older_command(chromium, page, shared_figure: SharedFigure) -> None:
+    """Under a host name and plain HTTP there is no clipboard API."""
+    chromium.grant_permissions(["clipboard-read"])
+    open_page(page, shared_figure.link["url"])
+    page.evaluate("window.clipboard = navigator.clipboard")
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.click("summary")
+    page.click(".snippet button")
+    page.wait_for_function("() => document.getElementById('copied').textContent === 'Copied.'")
+    assert page.evaluate("clipboard.readText()") == shared_figure.link["url"]
 
 
 def test_snippets_are_the_apis(page, shared_figure: SharedFigure) -> None:
