@@ -22,6 +22,8 @@ _MIN_VIOLIN_POINTS = 40
 _DENSITY_TOLERANCE = 1e-3
 # Longer curves are classified by a sample: a description may not cost as much as drawing.
 _MAX_POINTS = 4_000
+# Degrees between two slices of a pie, which has rounding errors.
+_MAX_GAP = 0.01
 
 
 def vertices_of(artist: Any) -> Vertices:
@@ -85,10 +87,11 @@ def has_straight_base(points: Vertices) -> bool:
 def is_pie(wedges: Sequence[Any]) -> bool:
     """Whether wedges are the slices of a pie: each begins where the previous one ends, or the only one is a circle."""
     if len(wedges) == 1:
-        return abs(wedges[0].theta2 - wedges[0].theta1) >= 360
-    return all(
-        abs((after.theta1 - before.theta2 + 180) % 360 - 180) < 0.01 for before, after in pairwise(wedges)
-    ) or all(abs((before.theta1 - after.theta2 + 180) % 360 - 180) < 0.01 for before, after in pairwise(wedges))
+        return bool(abs(wedges[0].theta2 - wedges[0].theta1) >= 360)
+    following = list(pairwise(wedges))
+    counterclockwise = [after.theta1 - before.theta2 for before, after in following]
+    clockwise = [before.theta1 - after.theta2 for before, after in following]
+    return any(all(abs((gap + 180) % 360 - 180) < _MAX_GAP for gap in gaps) for gaps in (counterclockwise, clockwise))
 
 
 def are_dendrogram_links(segments: Sequence[Any]) -> bool:
