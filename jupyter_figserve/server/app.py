@@ -33,6 +33,7 @@ from .services.auth.signing import FrameUrlSigner, QuerySigner
 from .services.auth.signing_secrets import MIN_LENGTH, read_secrets
 from .services.dashboards.watchers import DashboardWatchers
 from .services.events.event_broker import PLOT_CAPTURED, SESSION_ENDED, SESSION_RENAMED, SESSION_STARTED, EventBroker
+from .services.events.public_streams import PublicStreams
 from .services.figures.blob_handover import BlobHandover
 from .services.figures.source_checker import SourceChecker
 from .services.links.allowed_sizes import AllowedSizes
@@ -46,13 +47,16 @@ from .services.live.limits import LiveLimits
 from .services.live.registry import LiveRegistry
 from .services.live.service import LiveService
 from .services.live.watchers import LiveWatchers
+from .services.memory import return_large_blocks
 from .services.rendering.queue import RenderQueue
 from .services.rendering.service import RenderService
+from .services.send_budget import SendBudget
 from .services.sessions.capture import Capture, CaptureLimits
 from .services.sessions.directories import SessionDirectories
 from .services.sessions.kernels import KernelTracker
 from .services.sessions.ring_buffer import CapturedImage
 from .services.sessions.session_plots import SessionPlots
+from .traffic_config import TrafficConfig
 from .web.context import AppContext
 from .web.http.templates import make_templates
 from .web.routes import make_routes
@@ -60,7 +64,7 @@ from .web.routes import make_routes
 _CLEAN_MILLISECONDS = 600_000
 
 
-class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
+class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, GuardedStart):
     """The server extension: every figure gets a URL."""
 
     name = "jupyter_figserve"
@@ -71,6 +75,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
     _timer: PeriodicCallback | None = None
 
     def start_services(self) -> None:
+        return_large_blocks()
         self.context = context = self._make_services()
         self.settings["figserve"] = context
         queue = context.rendering.queue
@@ -86,9 +91,16 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
         self.on_stop(self._timer.stop)
         self._timer.start()
         IOLoop.current().add_callback(queue.probe)
+        IOLoop.current().add_callback(self.limit_idle_connections)
         if self.is_render_only:
             # Rendering is all that this server does; elsewhere the first render starts the sandbox.
             IOLoop.current().add_callback(queue.start)
+
+    def limit_idle_connections(self) -> None:
+        """Limit the time of heads that trickle in, which hold a connection and its buffer."""
+        server = getattr(self.serverapp, "http_server", None)
+        if self.header_timeout and server is not None:
+            server.conn_params.header_timeout = self.header_timeout
 
     def initialize_handlers(self) -> None:
         self.handlers.extend(make_routes(render_only=self.is_render_only))
@@ -150,6 +162,8 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
             source_checker=SourceChecker(store, rendering, self.preserve_bytes),
             query_signer=QuerySigner(secrets),
             blob_handover=self._make_handover(store),
+            send_budget=SendBudget(self.send_bytes, time.monotonic),
+            public_streams=PublicStreams(self.link_streams),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
 

@@ -19,6 +19,7 @@ from ..services.auth.rate_limits import RateLimiter
 from ..services.auth.signing import FrameUrlSigner, QuerySigner
 from ..services.dashboards.watchers import DashboardWatchers
 from ..services.events.event_broker import EventBroker
+from ..services.events.public_streams import PublicStreams
 from ..services.figures.blob_handover import BlobHandover
 from ..services.figures.source_checker import SourceChecker
 from ..services.links.allowed_sizes import AllowedSizes
@@ -29,6 +30,7 @@ from ..services.live.detached import DetachedFunctions
 from ..services.live.service import LiveService
 from ..services.rendering.request import RenderLimits
 from ..services.rendering.service import RenderService
+from ..services.send_budget import SendBudget
 from ..services.sessions.capture import Capture
 from ..services.sessions.directories import SessionDirectories
 from ..services.sessions.kernels import KernelTracker
@@ -46,6 +48,7 @@ class HandlerConfig(RenderLimits, Protocol):
     animation_frames: int
     export_bytes: int
     body_timeout: float
+    send_timeout: float
     link_cache_seconds: int
     embed_origins: list[str]
     allow_public_shares: bool
@@ -110,4 +113,6 @@ class AppContext:
     query_signer: QuerySigner
     render_limiter: RateLimiter
     blob_handover: BlobHandover | None
+    send_budget: SendBudget
+    public_streams: PublicStreams
     known_hosts: set[str] = field(default_factory=set)

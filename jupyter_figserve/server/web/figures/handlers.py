@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
@@ -15,6 +13,7 @@ from ....model.new_version import NewVersion
 from ....model.places import check_collection
 from ....model.queries import DEFAULT_LIMIT, FigureQuery
 from ....model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, validate_single_line
+from ....store.files.blob_cache import StoredBlob
 from ...services.figures.redraw import render_again
 from ...services.figures.source_checker import API_PATIENCE
 from ...services.figures.stored import find_stored
@@ -209,7 +208,5 @@ class FigureBytesHandler(AuthenticatedHandler):
             return RepresentationResponse(row, digest, filename, cache_control, image.data, is_public=False)
         if is_pinned:
             cache_control = "private, max-age=31536000, immutable"
-        read = partial(context.blob_cache.get, stored.digest)
-        return RepresentationResponse(
-            row, stored.digest, filename, cache_control, read, is_public=False, is_stored=True
-        )
+        blob = StoredBlob(context.blob_cache, stored.digest, stored.size)
+        return RepresentationResponse(row, stored.digest, filename, cache_control, blob, is_public=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -11,6 +9,7 @@ from ....errors import CodeFailed, Conflict, Forbidden, OutputInvalid
 from ....model.figures import FigureRecord, Representation, sha256_hex
 from ....model.formats import FORMATS, Format, get_format, get_format_of_mimetype
 from ....model.snippets import Snippets, image_url
+from ....store.files.blob_cache import StoredBlob
 from ...services.addresses import hidpi_address
 from ...services.callers import stranger
 from ...services.figures.offers import PageOffers, find_convertible
@@ -111,7 +110,7 @@ class PublicFigure:
         stored = find_stored(self.record, row, self._handler.draw_options(row))
         if stored is None:
             return None
-        response = self._respond(row, stored.digest, partial(self._context.blob_cache.get, stored.digest))
+        response = self._respond(row, stored.digest, StoredBlob(self._context.blob_cache, stored.digest, stored.size))
         if is_plain:
             self._responses[row.name] = response
         return response
@@ -138,10 +137,9 @@ class PublicFigure:
     def _count_render(self) -> None:
         self._context.render_limiter.count(f"link {self._link_id}")
 
-    def _respond(self, row: Format, digest: str, body: bytes | Callable[[], bytes]) -> RepresentationResponse:
+    def _respond(self, row: Format, digest: str, body: bytes | StoredBlob) -> RepresentationResponse:
         name = f"{self.record.name}.{row.name}"
-        is_stored = not isinstance(body, bytes)
-        return RepresentationResponse(row, digest, name, self._cache_control, body, is_public=True, is_stored=is_stored)
+        return RepresentationResponse(row, digest, name, self._cache_control, body, is_public=True)
 
     def _check_signature(self, row: Format) -> None:
         handler = self._handler
