@@ -76,9 +76,11 @@ LAYERS = {
         "model server.services sandbox.renderer store.files.blob_cache store.store", libraries="jinja2"
     ),
     "server": layer(
-        f"{_SERVICES} server.services server.web",
+        f"{_SERVICES} server.services server.web server.hub",
         libraries=f"{_SERVICE_LIBRARIES} jinja2 jupyter_server traitlets",
     ),
+    "hub": layer(inside="jupyterhub traitlets"),
+    "server.hub": layer(f"{_SERVICES} server.services hub", inside="jupyterhub tornado"),
     "cli": layer(inside="*", ours_inside="demo kernel model plotting sandbox server store"),
     "demo": layer(inside="*", ours_inside="kernel model server"),
 }

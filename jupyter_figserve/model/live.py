@@ -25,6 +25,7 @@ RECORD_PARAMETER = "_record"
 """Query parameter with which ``.json`` returns the record of a live figure, even if its function returns data."""
 PICTURE, HTML_FORM, DATA_FORM = "picture", "html", "data"
 """Forms of a function's result; a function that gives only SVG, JPEG or WebP has the name of that format."""
+FORMS = (PICTURE, HTML_FORM, DATA_FORM, "svg", "jpg", "webp")
 
 
 def shown_suffix(form: str | None, format: str | None = None) -> str:
@@ -60,6 +61,8 @@ class LiveDeclaration:
         Seconds after which open pages refresh the image; None for never.
     refreshed
         Changes with each refresh: images from before it are out of date.
+    form
+        Form of the result as the return annotation declares it; ``""`` if it declares none.
     """
 
     name: str
@@ -75,6 +78,7 @@ class LiveDeclaration:
     tight: bool = False
     refresh: float | None = None
     refreshed: str = ""
+    form: str = ""
 
     @property
     def heading(self) -> str:
@@ -97,6 +101,7 @@ class LiveDeclaration:
             parameters = Parameters.from_json(row["parameters"])
             texts = {name: str(row[name])[:_MAX_TEXT] for name in _TEXTS}
             texts["refreshed"] = str(row.get("refreshed") or "")[:_MAX_TEXT]
+            texts["form"] = row.get("form") if row.get("form") in FORMS else ""
             sizes = tuple(name for name in SIZES if name in row["sizes"])
             version = None if row["version"] is None else str(row["version"])[:_MAX_TEXT]
             cache, timeout = min(float(row["cache"]), _MAX_CACHE), min(float(row["timeout"]), _MAX_WAIT)

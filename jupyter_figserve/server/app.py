@@ -10,22 +10,21 @@ from pathlib import Path
 
 from jupyter_core.paths import jupyter_runtime_dir
 from tornado.ioloop import IOLoop, PeriodicCallback
+from traitlets import default
 
 from .. import __version__
 from ..model.keys import Key
 from ..model.quotas import PublishLimits, Quota
-from ..sandbox.host.pool import LocalRenderer
-from ..sandbox.renderer import Renderer
 from ..store.admin.opening import open_store
 from ..store.files.blob_cache import BlobCache
 from ..store.files.render_cache import RenderCache
 from ..store.store import Store
 from .config import FigServeConfig, seconds_of
 from .guarded_start import GuardedStart
-from .hub import make_logins
+from .hub import find_public_url, make_logins
 from .queue_config import QueueConfig
 from .render_config import RenderConfig
-from .services.addresses import ServerAddresses
+from .services.addresses import ServerAddresses, prefix_of
 from .services.auth.credentials import Authenticator, FailedAttempts
 from .services.auth.preset_keys import VARIABLE, parse_preset_keys
 from .services.auth.rate_limits import RateLimiter
@@ -51,7 +50,7 @@ from .services.memory import return_large_blocks
 from .services.rendering.queue import RenderQueue
 from .services.rendering.service import RenderService
 from .services.send_budget import SendBudget
-from .services.sessions.capture import Capture, CaptureLimits
+from .services.sessions.capture import SWITCHED_OFF, Capture, CaptureLimits
 from .services.sessions.directories import SessionDirectories
 from .services.sessions.kernels import KernelTracker
 from .services.sessions.ring_buffer import CapturedImage
@@ -83,7 +82,8 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, Guarded
         self.on_stop(context.live.close, context.view_counter.flush, queue.close, context.source_checker.close)
         self.on_stop(context.events.close, context.dashboards.close)
         self.on_stop(context.directories.close, context.capture.close, context.kernels.close)
-        context.directories.open()
+        if not self.is_hub_service:
+            context.directories.open()
         self._subscribe_to_kernels()
         context.capture.open()
         context.kernels.open()
@@ -102,8 +102,14 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, Guarded
         if self.header_timeout and server is not None:
             server.conn_params.header_timeout = self.header_timeout
 
+    @default("public_url")
+    def _default_public_url(self) -> str:
+        if self.serverapp is None or self.host_kind == "standalone":
+            return ""
+        return find_public_url(self.serverapp.base_url)
+
     def initialize_handlers(self) -> None:
-        self.handlers.extend(make_routes(render_only=self.is_render_only))
+        self.handlers.extend(make_routes(prefix_of(self.serverapp), render_only=self.is_render_only))
 
     @property
     def is_render_only(self) -> bool:
@@ -114,14 +120,26 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, Guarded
         return str(getattr(self.serverapp, "figserve_host", "extension"))
 
     @property
+    def is_hub_service(self) -> bool:
+        """Whether this server is a JupyterHub's service, whose kernels run on the users' own servers."""
+        return self.host_kind == "hub"
+
+    @property
+    def _capture_off_reason(self) -> str | None:
+        if self.is_hub_service:
+            return "Displayed images are captured by each user's own server."
+        return None if self.capture else SWITCHED_OFF
+
+    @property
     def logs_success(self) -> bool:
         return self.log_level in (logging.DEBUG, "DEBUG", "10")
 
     @property
     def scope(self) -> str:
         assert self.serverapp is not None
-        # Under a Hub the server's name is the scope: its root may be another path after a rebuild.
-        server = os.environ.get("JUPYTERHUB_SERVER_NAME")
+        # Under a Hub the server's name is the scope: its root may be another path after a rebuild. To the service, a
+        # notebook is one of the user's default server, unless the kernel's own server says otherwise.
+        server = "" if self.is_hub_service else os.environ.get("JUPYTERHUB_SERVER_NAME")
         return f"hub {server}" if server is not None else os.path.realpath(self.serverapp.root_dir)
 
     def _make_services(self) -> AppContext:
@@ -211,29 +229,18 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, Guarded
         )
         return RenderService(queue, cache, lambda: store.clock())
 
-    def make_renderer(self) -> Renderer:
-        """Return the configured renderer, which has not started any process yet."""
-        return LocalRenderer(
-            render_python=self.render_python,
-            memory_bytes=self.render_memory,
-            jobs=self.render_jobs,
-            warm=self.render_warm,
-            pixels=self.render_pixels,
-            result_bytes=self.render_result_bytes,
-            output_bytes=self.render_output_bytes,
-            scratch_bytes=self.render_scratch_bytes,
-            timeout=self.render_timeout_max,
-            preload=tuple(self.render_preload),
-            learned_bytes=self.render_learned_memory,
-            idle_timeout=seconds_of(self.render_rest),
-            allow_unsandboxed=self.allow_unsandboxed,
-        )
-
     def _make_capture(self, directories: SessionDirectories, store: Store) -> Capture:
         assert self.serverapp is not None
         quota = Quota(self.capture_quota.get("plots") or None, self.capture_quota.get("bytes") or None)
         limits = CaptureLimits(quota, self.figure_bytes, self.figure_pixels)
-        return Capture(self.serverapp, directories, limits, store.clock, self._announce_captured, is_on=self.capture)
+        return Capture(
+            self.serverapp,
+            directories,
+            limits,
+            store.clock,
+            self._announce_captured,
+            off_reason=self._capture_off_reason,
+        )
 
     def _make_live(
         self, store: Store, kernels: KernelTracker, detached: DetachedFunctions, events: EventBroker

@@ -13,12 +13,12 @@ from jupyter_server.utils import url_path_join
 from traitlets import TraitError
 
 from ..errors import FigServeError
-from .web.routes import PREFIX
+from .services.addresses import prefix_of
+from .web.routes import match_all
 from .web.system.unavailable import UnavailableHandler
 
 STOP_SECONDS = 10.0
 """Time that one service has to end its work before the server stops without it."""
-_ALL = rf"{PREFIX}(?:/.*)?"
 
 
 class GuardedStart(ExtensionApp):
@@ -90,7 +90,8 @@ class GuardedStart(ExtensionApp):
             raise FigServeError(message, code="not_started") from error
         self.log.error(message)
         web_app: Any = self.serverapp.web_app
-        web_app.add_handlers(".*$", [(url_path_join(web_app.settings["base_url"], _ALL), UnavailableHandler)])
+        everything = url_path_join(web_app.settings["base_url"], match_all(prefix_of(self.serverapp)))
+        web_app.add_handlers(".*$", [(everything, UnavailableHandler)])
 
     def _close_now(self) -> None:
         """End what was started, without an event loop: no service has begun asynchronous work yet."""

@@ -11,7 +11,9 @@ from traitlets import Float as FloatTrait
 from traitlets.config import Configurable
 
 from ..errors import InvalidInput
-from .config import check_duration, check_rate
+from ..sandbox.host.pool import LocalRenderer
+from ..sandbox.renderer import Renderer
+from .config import check_duration, check_rate, seconds_of
 from .services.links.allowed_sizes import AllowedSizes
 
 
@@ -141,3 +143,21 @@ class RenderConfig(Configurable):
     @validate("rate_limit")
     def _check_rate_limit(self, proposal: Any) -> str:
         return check_rate(proposal.value)
+
+    def make_renderer(self) -> Renderer:
+        """Return the configured renderer, which has not started any process yet."""
+        return LocalRenderer(
+            render_python=self.render_python,
+            memory_bytes=self.render_memory,
+            jobs=self.render_jobs,
+            warm=self.render_warm,
+            pixels=self.render_pixels,
+            result_bytes=self.render_result_bytes,
+            output_bytes=self.render_output_bytes,
+            scratch_bytes=self.render_scratch_bytes,
+            timeout=self.render_timeout_max,
+            preload=tuple(self.render_preload),
+            learned_bytes=self.render_learned_memory,
+            idle_timeout=seconds_of(self.render_rest),
+            allow_unsandboxed=self.allow_unsandboxed,
+        )

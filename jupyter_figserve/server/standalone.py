@@ -11,11 +11,14 @@ from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.contents.manager import AsyncContentsManager
 from tornado.ioloop import IOLoop
 from traitlets import Bool, Integer, default
+from traitlets.config import Config
 
 from ..errors import FigServeError
 from ..model.keys import Key, new_key
 from ..model.links import hash_secret
 from .app import FigServe
+from .hub import is_service, make_service_config
+from .services.addresses import PREFIX
 
 _SCOPES = frozenset({"read", "publish", "render"})
 _KEY_LIFE = 30 * 86_400.0
@@ -34,6 +37,7 @@ class FigServeHost(ServerApp):
     name = "jupyter-figserve-host"
     description = "Serves figures, without kernels, contents and terminals."
     figserve_host = "standalone"
+    figserve_prefix = PREFIX
 
     default_services = ()  # type: ignore[assignment]
     open_browser = False
@@ -67,10 +71,26 @@ class FigServeHost(ServerApp):
     def initialize(self, *args: Any, **options: Any) -> None:
         """Initialize the server, or end with one sentence and exit code 1."""
         try:
+            if is_service():
+                self._be_a_service()
             super().initialize(*args, **options)
         except FigServeError as error:
             self.log.critical(error.message)
             self.exit(1)
+
+    def _be_a_service(self) -> None:
+        """Serve the users of a JupyterHub, at the address that it gives to this service."""
+        self.figserve_host, self.figserve_prefix = "hub", ""
+        self.update_config(Config(make_service_config()))
+
+    def write_server_info_file(self) -> None:
+        """Write the file by which clients of the same account find this server and its token; a Hub's is not theirs."""
+        if self.figserve_host != "hub":
+            super().write_server_info_file()
+
+    def write_browser_open_files(self) -> None:
+        if self.figserve_host != "hub":
+            super().write_browser_open_files()
 
     def init_server_extensions(self) -> None:
         """Load only our extension, whether it is enabled or not."""

@@ -67,7 +67,7 @@ async def _measure_subscription(
     """Return median microseconds for a text message, ours and Jupyter's, and for an image, ours and the minimum."""
     limits = CaptureLimits(Quota(200, 64 * 2**20), 32 * 2**20, 10**8)
     unused: Any = SimpleNamespace()
-    capture = Capture(unused, unused, limits, time.time, lambda kernel, news: None, is_on=True)
+    capture = Capture(unused, unused, limits, time.time, lambda kernel, news: None, off_reason=None)
     subscription = capture.make_subscription("kernel", CaptureBuffer(home, limits.session))
     streams: list[Any] = []
 

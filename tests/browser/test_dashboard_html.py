@@ -8,7 +8,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from tests.conftest import require_package
 from tests.security import evil
 
-from .conftest import check_phone, log_in, open_page
+from .conftest import check_phone, log_in, open_idle
 from .test_dashboard_page import SHIFTS, open_dashboard, post
 from .test_evil_documents import Guarded
 
@@ -131,7 +131,7 @@ def test_first_state_without_javascript(chromium, live_server, dashboard, who):
         page = bare.new_page()
         if who == "owner":
             log_in(page, live_server)
-        open_page(page, record["url"] if who == "owner" else link["url"])
+        open_idle(page, record["url"] if who == "owner" else link["url"])
         assert "/figserve/frame/" in page.frames[1].url
         assert f"{'Deer' if who == 'owner' else 'Bear'} since 2010" in page.frames[1].content()
         page.fill("#p-since", "2004")
@@ -153,15 +153,14 @@ def test_failure_without_javascript_links_to_the_reason(chromium, dashboard):
 
 
 @pytest.mark.nightly
-def test_first_view_detects_html(chromium, live_server, dashboard):
-    """An image is requested first from a function that was never called; a figure with both is shown as HTML."""
+def test_first_view_detects_html(page, live_server, dashboard):
+    """The form of a function that was never called is found without a failed request; HTML is preferred to an image."""
     with live_server.kernel("first.ipynb") as kernel:
         (vega,) = run(kernel, ALTAIR)
         (plotly, _) = run(kernel, DECLARE.replace("def sightings", "def unseen").replace("sightings.", "unseen."))
         rows = [[{"kind": "live", "live": vega}, {"kind": "live", "live": plotly}]]
         record = post(live_server, "dashboards", {"name": "first", "title": "First", "rows": rows})
         link = post(live_server, f"dashboards/{record['id']}/links", {})
-        page = chromium.new_page()  # the 415 is an error in its console
         open_dashboard(page, link["url"])
         frame = page.frame_locator("[data-place='1-1'] iframe.image-frame:not(.loading)")
         frame.locator("svg.marks, canvas.marks").wait_for()
@@ -216,6 +215,6 @@ def test_hostile_html_of_a_function_sends_no_requests(chromium, live_server, oth
             assert guarded.page.frames[1].url.startswith("chrome-error:")
             guarded.check(url)
         for url in (f"{link['url']}/1-1.html", f"{live_server.url}figserve/live/f/{evil_id}.html"):
-            open_page(guarded.page, url)
+            open_idle(guarded.page, url)
             assert guarded.page.locator("#plot").inner_text() == "not drawn"
             guarded.check(url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import check_phone, log_in, open_page
+from .conftest import check_phone, log_in, open_idle
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -50,11 +50,9 @@ def wait_for_text(page, text: str) -> None:
 
 
 @pytest.mark.nightly
-def test_html_is_displayed_and_updated(chromium, live_server, opened):
+def test_html_is_displayed_and_updated(page, live_server, opened):
     """The first view detects HTML; its script runs only in the frame; a control replaces the frame."""
     _, url, _ = opened
-    # The first PNG is a 415, which the browser logs as an error.
-    page = chromium.new_page()
     log_in(page, live_server)
     page.goto(url)
     wait_for_text(page, "year 2010")
@@ -64,7 +62,7 @@ def test_html_is_displayed_and_updated(chromium, live_server, opened):
     wait_for_text(page, "year 2011")
     assert page.url == f"{url}?year=2011"
     assert page.locator("iframe.image-frame").count() == 1
-    open_page(page, page.url)
+    open_idle(page, page.url)
     wait_for_text(page, "year 2011")
     assert page.locator("a[data-suffix=html]").get_attribute("href").endswith(".html?year=2011")
     check_phone(page)
@@ -95,7 +93,7 @@ def test_html_without_javascript(chromium, live_server, opened):
     context = chromium.browser.new_context(java_script_enabled=False)
     page = context.new_page()
     log_in(page, live_server)
-    open_page(page, url)
+    open_idle(page, url)
     page.fill("#p-year", "2012")
     page.click(".draw")
     page.wait_for_selector("iframe.image-frame")
@@ -105,10 +103,9 @@ def test_html_without_javascript(chromium, live_server, opened):
     context.close()
 
 
-def test_viewer_sees_html(chromium, opened):
-    """A link shows the same, with the parameters that it allows."""
+def test_viewer_sees_html(page, opened):
+    """A link shows the same from the first view, with the parameters that it allows, and without a failed request."""
     _, _, link = opened
-    page = chromium.new_page()
     page.goto(link)
     wait_for_text(page, "year 2010")
     page.fill("#p-year", "2004")

@@ -44,7 +44,7 @@ def test_link_is_made_with_the_keyboard_only(at, live_server: ServerProcess, fig
     at.keyboard.type("3")
     at.keyboard.press("Enter")
     at.get_by_role("heading", name="Link created").wait_for()
-    assert at.evaluate("document.activeElement.textContent") == "Copy Link"
+    assert at.evaluate("document.activeElement.textContent") == "Copy link"
     url = at.locator("dialog code").first.text_content()
     assert live_server.fetch(url, anonymous=True, headers={"Accept": "text/html"}).status == 200
     made = live_server.fetch(f"figserve/api/figures/{figure['id']}/links").json()["links"][0]
@@ -81,16 +81,20 @@ def test_last_day_is_a_date(at, live_server: ServerProcess, figure: dict) -> Non
 
 
 def test_every_snippet_is_copied_as_the_interface_writes_it(chromium, at) -> None:
-    """Link, image, Markdown, HTML, iframe and LaTeX."""
+    """The link by the one primary button; image, Markdown, HTML, iframe and LaTeX below "Embed"."""
     chromium.grant_permissions(["clipboard-read", "clipboard-write"])
     url = make_link(at)
+    at.get_by_role("button", name="Copy link", exact=True).click()
+    at.wait_for_function("() => document.getElementById('copied').textContent === 'Copied.'")
+    assert at.evaluate("navigator.clipboard.readText()") == url
+    at.locator("dialog summary").click()
     rows = at.locator("dialog .snippet")
     labels = rows.locator(".snippet-label").all_inner_texts()
-    assert labels == ["Link", "Image", "Markdown", "HTML", "iframe", "LaTeX"]
+    assert labels == ["Image", "Markdown", "HTML", "iframe", "LaTeX"]
     for number in range(rows.count()):
         button = rows.nth(number).get_by_role("button")
         button.click()
-        at.wait_for_function("() => document.getElementById('copied').textContent === 'Copied.'")
+        button.get_by_text("Copied").wait_for()
         text = at.evaluate("navigator.clipboard.readText()")
         assert text == rows.nth(number).locator("code").text_content()
         assert url in text
@@ -162,6 +166,7 @@ def test_ended_login_is_reported(chromium, live_server: ServerProcess, figure: d
 def test_dialog_fits_a_phone_and_is_legible(at) -> None:
     """At 360 pixels, in both colour schemes; the focus stays within the dialog."""
     make_link(at)
+    at.locator("dialog summary").click()
     check_contrast(
         at, "dialog h2", "dialog .meta", "dialog code", "dialog .snippet-label", ".note", "dialog button:visible"
     )
@@ -170,7 +175,7 @@ def test_dialog_fits_a_phone_and_is_legible(at) -> None:
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 360
     assert at.evaluate("document.documentElement.scrollWidth") == 360
-    for element in at.query_selector_all("dialog button, dialog .note, dialog .snippet"):
+    for element in at.query_selector_all("dialog button, dialog .note, dialog .snippet, dialog .new-link"):
         inside = element.bounding_box()
         assert not inside or inside["x"] + inside["width"] <= 360
     stops = tab_stops(at, max_stops=12)

@@ -8,7 +8,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from tests.security.actors import HTML, PDF, SVG, make_png, publish, share
 from tests.server.sample_images import multipart
 
-from .conftest import WIDTH, SharedFigure, check_contrast, check_phone, log_in, open_page, tab_stops
+from .conftest import WIDTH, SharedFigure, check_contrast, check_phone, log_in, open_idle, open_page, tab_stops
 
 pytestmark = pytest.mark.browser
 
@@ -72,13 +72,26 @@ def test_copy_button_copies_and_confirms(chromium, page, shared_figure: SharedFi
 
 
 def test_without_a_clipboard_the_text_is_selected(page, shared_figure: SharedFigure) -> None:
-    """On plain HTTP under a host name there is no clipboard: the button selects the text, so that Ctrl-C copies it."""
+    """Where neither the clipboard API nor the older command copies, the button selects the text for Ctrl-C."""
     page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.add_init_script("document.execCommand = () => false")
     open_page(page, shared_figure.link["url"])
     page.click("summary")
     page.click(".snippet button")
     assert page.evaluate("getSelection().toString()") == shared_figure.link["url"]
     assert page.text_content("#copied") == "Selected."
+
+
+def test_plain_http_copies_by_the_older_command(chromium, page, shared_figure: SharedFigure) -> None:
+    """Under a host name and plain HTTP there is no clipboard API."""
+    chromium.grant_permissions(["clipboard-read"])
+    open_page(page, shared_figure.link["url"])
+    page.evaluate("window.clipboard = navigator.clipboard")
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.click("summary")
+    page.click(".snippet button")
+    page.wait_for_function("() => document.getElementById('copied').textContent === 'Copied.'")
+    assert page.evaluate("clipboard.readText()") == shared_figure.link["url"]
 
 
 def test_snippets_are_the_apis(page, shared_figure: SharedFigure) -> None:
@@ -156,7 +169,7 @@ def test_page_loads_nothing_from_other_sites(page, shared_figure: SharedFigure, 
     """Style, script, icon and image come from the same server; nothing is stored in the browser."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    open_page(page, shared_figure.link["url"])
+    open_idle(page, shared_figure.link["url"])
     assert asked
     assert all(url.startswith(live_server.url + "figserve/") for url in asked)
     assert page.context.cookies() == []

@@ -238,7 +238,7 @@ def log_in_as(context: AppContext) -> Callable[[Principal], None]:
         def __init__(self, principal: Principal) -> None:
             self.principal = principal
 
-        def identify(self, user: Any) -> Principal:
+        def identify(self, user: Any, *, by_token: bool = False) -> Principal:
             return self.principal
 
     def choose(principal: Principal) -> None:

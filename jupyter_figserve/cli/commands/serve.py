@@ -24,7 +24,7 @@ def demo(options: argparse.Namespace) -> int:
 def _serve_options(parser: argparse.ArgumentParser) -> None:
     data_dir_option(parser)
     parser.add_argument("--port", type=int, help="port to listen on; 0 picks a free port")
-    parser.add_argument("--ip", default="127.0.0.1", help="address to listen on (default: only this machine)")
+    parser.add_argument("--ip", help="address to listen on (default: only this machine)")
     parser.add_argument(
         "--ready-fd", type=int, metavar="FD", help="write a line of JSON to this file descriptor once it listens"
     )
@@ -41,7 +41,9 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
     takes_traits=True,
 )
 def serve(options: argparse.Namespace) -> int:
-    """Serve figures without notebooks: a standalone server for scripts, consoles and other programs.
+    """Serve figures without notebooks: a standalone server for scripts, consoles and other programs, or a JupyterHub's.
+
+    In the environment of a JupyterHub service (see jupyter_figserve.hub.configure), the Hub's users log in.
 
     Settings follow as --FigServe.NAME=VALUE or --ServerApp.NAME=VALUE. The login token is taken from JUPYTER_TOKEN, or
     generated. Create keys for programs with `jupyter figserve keys create`.
@@ -54,8 +56,11 @@ def serve(options: argparse.Namespace) -> int:
 
 def host_arguments(options: argparse.Namespace) -> list[str]:
     """Return the command line of the server application; the user's settings come last and take precedence."""
+    from ...server.hub import is_service
+
     traits = {
-        "ServerApp.ip": options.ip,
+        # A JupyterHub says where its service listens.
+        "ServerApp.ip": options.ip or (None if is_service() else "127.0.0.1"),
         "ServerApp.port": options.port,
         "FigServe.data_dir": options.data_dir and options.data_dir.absolute(),
         "FigServeHost.ready_fd": options.ready_fd,

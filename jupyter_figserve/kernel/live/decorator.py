@@ -97,6 +97,7 @@ def _decorate(
 def _declare(
     function: Callable[..., Any], name: str | None, names: dict[str, Any], options: dict[str, Any]
 ) -> LiveFigure:
+    from ...plotting.return_form import find_declared_form
     from ...plotting.signatures import read_signature
 
     if isinstance(function, LiveFigure):
@@ -104,7 +105,8 @@ def _declare(
     if not callable(function):
         raise InvalidInput("@figserve.live must decorate a function.")
     checked = _check_live_name(name if name is not None else getattr(function, "__name__", None))
-    figure = LiveFigure(LiveFunction(checked, function, read_signature(function, names), **options))
+    signature, form = read_signature(function, names), find_declared_form(function, names)
+    figure = LiveFigure(LiveFunction(checked, function, signature, form=form, **options))
     _register(figure.offer)
     return figure
 

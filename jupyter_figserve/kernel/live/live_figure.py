@@ -184,9 +184,9 @@ class LiveFigure(ShareableWithParameters):
             return ""
 
     def declaration_state(self) -> dict[str, Any]:
-        """Return revision and schema, by which a page detects that the function was redefined, and ``refresh``."""
-        function = self._function
-        return {"revision": function.revision, "schema": self.parameters.schema(), "refresh": function.refresh}
+        """Return what a page knows of the function: by revision and schema, it detects a redefinition."""
+        function, schema = self._function, self.parameters.schema()
+        return {"revision": function.revision, "schema": schema, "refresh": function.refresh, "form": function.form}
 
     def __repr__(self) -> str:
         bound = ", ".join(f"{name}={value!r}" for name, value in self._fixed.items())

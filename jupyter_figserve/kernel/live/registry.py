@@ -51,6 +51,8 @@ class LiveFunction:
         Seconds after which open pages refresh the image; None for never.
     refreshed
         Changes with each refresh.
+    form
+        Form of the result as the return annotation declares it; ``""`` if it declares none.
     """
 
     name: str
@@ -63,6 +65,7 @@ class LiveFunction:
     refresh: float | None = None
     revision: str = field(default_factory=lambda: secrets.token_hex(6))
     refreshed: str = ""
+    form: str = ""
 
     @property
     def description(self) -> str:
@@ -85,6 +88,7 @@ class LiveFunction:
             "tight": self.tight,
             "refresh": self.refresh,
             "refreshed": self.refreshed,
+            "form": self.form,
         }
 
     def version(self) -> str | None:

@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from ...model.figures import FigureRecord, Representation
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _WILDCARDS = ("", "*", "0.0.0.0", "::", "[::]")  # noqa: S104 - compared with, never bound
 _PATH_SAFE = "/%~@:!$&'()*+,;="
+PREFIX = "/figserve"
+"""Path of our routes below a Jupyter server's; a server of nothing else has none."""
 LOCAL_NOTE = (
     "This link opens only on this machine. To share it with others, make this server reachable for them (through a"
     " proxy, a tunnel or ServerApp.ip) and set c.FigServe.public_url to its address."
@@ -89,12 +91,12 @@ class ServerAddresses:
     @property
     def prefix(self) -> str:
         """Path of our routes, percent-encoded as browsers do it."""
-        return quote(self._app.base_url.rstrip("/"), safe=_PATH_SAFE) + "/figserve"
+        return quote(self._app.base_url.rstrip("/"), safe=_PATH_SAFE) + prefix_of(self._app)
 
     @property
     def public_url(self) -> str | None:
         """The public URL of our prefix, None when it is not set."""
-        return _with_prefix(self._public_url) if self._public_url else None
+        return self._with_prefix(self._public_url) if self._public_url else None
 
     @property
     def public_origin(self) -> str | None:
@@ -103,14 +105,14 @@ class ServerAddresses:
     def base(self, request: HTTPServerRequest) -> PublicBase:
         """Return the base of URLs in a response: ``public_url``, else the address that the client used."""
         if self._public_url:
-            return PublicBase(_with_prefix(self._public_url), False)
+            return PublicBase(self._with_prefix(self._public_url), False)
         host = normalize_netloc(request.host, request.protocol)
         return PublicBase(f"{request.protocol}://{host}{self.prefix}", _is_loopback(host))
 
     def for_kernels(self) -> str:
         """Return the URL that kernels connect to: a loopback IP where possible, which needs no name resolution."""
         if self._kernel_url:
-            return _with_prefix(self._kernel_url)
+            return self._with_prefix(self._kernel_url)
         if self._app.sock:
             return f"http+unix://{quote(self._app.sock, safe='')}{self.prefix}"
         ip = self._app.ip
@@ -132,14 +134,19 @@ class ServerAddresses:
         """Whether a ``Host`` header names this machine, as ``ServerApp.local_hostnames`` lists its names."""
         return get_host_name(host) in map(normalize_host, self._app.local_hostnames)
 
+    def _with_prefix(self, url: str) -> str:
+        prefix = prefix_of(self._app)
+        return url if url.endswith(prefix) else url + prefix
+
     def is_own_origin(self, request: HTTPServerRequest) -> bool:
         """Whether the ``Origin`` header is that of this server as the client reaches it, or of ``public_url``."""
         origin = get_origin(request.headers.get("Origin", ""))
         return origin != "" and origin in (self.public_origin, get_origin(f"{request.protocol}://{request.host}"))
 
 
-def _with_prefix(url: str) -> str:
-    return url if url.endswith("/figserve") else f"{url}/figserve"
+def prefix_of(serverapp: Any) -> str:
+    """Return the path of our routes below the server's base URL: "" where it serves nothing else."""
+    return str(getattr(serverapp, "figserve_prefix", PREFIX))
 
 
 @lru_cache(maxsize=64)

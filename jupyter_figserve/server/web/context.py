@@ -66,7 +66,7 @@ class HandlerConfig(RenderLimits, Protocol):
 
     @property
     def host_kind(self) -> str:
-        """``extension`` or ``standalone``."""
+        """``extension``, ``standalone`` or ``hub``."""
 
     @property
     def is_render_only(self) -> bool:

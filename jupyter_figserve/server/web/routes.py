@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..services.addresses import PREFIX
 from .dashboards.handlers import DashboardHandler, DashboardRestoreHandler, DashboardsHandler
 from .dashboards.page_handlers import DashboardBytesHandler, DashboardEventsHandler, DashboardPageHandler
 from .figures.export_handler import ExportHandler
@@ -52,7 +53,6 @@ from .system.status import StatusHandler
 _ID = r"([A-Za-z0-9]{1,64})"
 _SESSION = r"([A-Za-z0-9_-]{1,64})"
 _NAME = r"([^/.]{1,1200})"
-PREFIX = "/figserve"
 # The routes of a server that only renders, too.
 RENDER_ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/status", StatusHandler),
@@ -116,14 +116,21 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
 )
 
 
-def make_routes(*, render_only: bool = False) -> list[tuple[str, type[Any]]]:
+def match_all(prefix: str) -> str:
+    """Return the pattern of everything below our prefix."""
+    return rf"{prefix}(?:/.*)?" if prefix else r"/(?!(?:oauth_callback|logout)$).*"
+
+
+def make_routes(prefix: str = PREFIX, *, render_only: bool = False) -> list[tuple[str, type[Any]]]:
     """Return the routes with our prefix, and a last one that answers 404 for every other path below it.
 
     Parameters
     ----------
+    prefix
+        "" where all of the server is ours, except the paths that end a login and a session of a JupyterHub.
     render_only
         Whether to leave out the routes that store or show figures, and to answer at the root too.
     """
     routes = RENDER_ROUTES if render_only else ROUTES
-    ours = [(PREFIX + pattern, handler) for pattern, handler in routes] + [(rf"{PREFIX}(?:/.*)?", MissingHandler)]
+    ours = [(prefix + pattern, handler) for pattern, handler in routes] + [(match_all(prefix), MissingHandler)]
     return [*RENDER_HOST_ROUTES, *ours] if render_only else ours

@@ -1,7 +1,7 @@
 // Requests to the JSON API: adds the XSRF token and turns failures into messages that can be shown.
 
-/** The URL prefix of figserve; modules are served from `<prefix>/static/<digest>/`. */
-export const prefix = new URL("../../", import.meta.url);
+/** The URL prefix of figserve; modules are served from `<prefix>/static/<digest>/`, the digest being optional. */
+export const prefix = new URL(import.meta.url.replace(/static\/([0-9a-f]{16}\/)?[a-z_]+\.js$/, ""));
 
 /** Request `path` below the prefix. Returns the JSON body, or null without one; throws an Error with a readable message. */
 export async function ask(method, path, body) {

@@ -1,29 +1,29 @@
 // Copy buttons beside snippets. Without this script the text can still be selected.
+import { copyText } from "./clipboard.js";
 
 /** Make a button copy the text of the element before it; `status` is the live region for screen readers. */
 export function enable(button, status) {
   const code = button.previousElementSibling;
   button.hidden = false;
   button.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(code.textContent);
-    } catch {
-      // Pages on plain http have no clipboard API: select the text, so that it can be copied with the keyboard.
-      getSelection().selectAllChildren(code);
-      report(button, status, "Selected");
+    if (await copyText(code.textContent, button.parentElement)) {
+      report(button, status, "Copied");
       return;
     }
-    report(button, status, "Copied");
+    // Select the text, so that it can be copied with the keyboard.
+    getSelection().selectAllChildren(code);
+    report(button, status, "Selected");
   });
 }
 
 function report(button, status, word) {
   const label = button.firstChild;
+  button.dataset.label ??= label.textContent;
   label.textContent = word;
   if (status) status.textContent = `${word}.`;
-  setTimeout(() => { label.textContent = "Copy"; }, 1500);
+  setTimeout(() => { label.textContent = button.dataset.label; }, 1500);
 }
 
-for (const button of document.querySelectorAll("button.copy")) {
+for (const button of document.querySelectorAll(".snippet > button.copy")) {
   enable(button, document.getElementById(button.dataset.status ?? "copied"));
 }

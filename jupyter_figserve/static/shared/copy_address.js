@@ -1,5 +1,6 @@
 // Copies the address of an existing link, which the server derives again for its owner.
 import { ask } from "./api.js";
+import { copyText } from "./clipboard.js";
 
 /**
  * Copy the address of the link `id` and say so on `button`. Where the clipboard cannot be written, show the address in a
@@ -7,9 +8,7 @@ import { ask } from "./api.js";
  */
 export async function copyAddress(id, button) {
   const address = ask("GET", `api/links/${id}/url`).then((found) => found.url);
-  try {
-    await write(address);
-  } catch {
+  if (!await copyText(address, button.parentElement)) {
     show(await address, button);
     return;
   }
@@ -19,14 +18,7 @@ export async function copyAddress(id, button) {
   setTimeout(() => { label.textContent = "Copy link"; }, 1500);
 }
 
-/** Write a text that is still on its way: Safari allows this only while the click is handled. */
-async function write(text) {
-  if (!window.ClipboardItem) return navigator.clipboard.writeText(await text);
-  const blob = text.then((value) => new Blob([value], { type: "text/plain" }));
-  return navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
-}
-
-/** Pages on plain http have no clipboard: show the text, so that it can be copied with the keyboard. */
+/** Show the text, so that it can be copied with the keyboard. */
 function show(text, button) {
   const row = button.closest("li");
   const field = row.querySelector("input.address") ?? document.createElement("input");

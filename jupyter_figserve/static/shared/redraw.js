@@ -28,21 +28,12 @@ export function makeRedrawer(place, address, describe) {
 
   if (Number(place.dataset.refresh) > 0) poll(Number(place.dataset.refresh) * 1000);
 
-  /** For the page's initial image, only a request of our own reveals why it failed or that there is another form. */
+  /** A function whose form is unknown has no initial image; for others, our own request reveals why theirs failed. */
   function begin() {
     const image = frame.querySelector("img");
-    if (suffix() === "html" && frame.querySelector("noscript")) whenNear(frame, () => { if (!place.dataset.state) draw(); });
+    if (image) drawIfNeeded(image, draw, "offline" in place.dataset);
     else if (suffix() === "json" && !frame.querySelector(".data") && isOpen()) whenNear(frame, draw);
-    else if (image && place.dataset.form) drawIfNeeded(image, draw, "offline" in place.dataset);
-    else if (image) whenSettled(image).then(() => drawLearned(image));
-  }
-
-  async function drawLearned(image) {
-    if (!image.isConnected) return;
-    const before = suffix();
-    await learnForm();
-    if (suffix() !== before) await draw();
-    else drawIfNeeded(image, draw, "offline" in place.dataset);
+    else if (frame.querySelector("noscript")) whenNear(frame, () => { if (!place.dataset.state) draw(); });
   }
 
   /** An image response does not reveal that HTML, which is preferred, is also available. */
@@ -97,16 +88,17 @@ export function makeRedrawer(place, address, describe) {
     isFresh = false;
     let answer;
     try {
-      const headers = { Accept: asked === "html" || asked === "json" ? "application/json" : "image/*" };
+      // With "lenient", an unavailable format is no failed request, which the browser would log.
+      const headers = { Accept: asked === "html" || asked === "json" ? "application/json" : "image/*", Prefer: "handling=lenient" };
       answer = await fetch(requestUrl(asked), { credentials: "same-origin", headers, cache });
     } catch {
       return fail("The server is not responding. You are seeing the last image.", 3);
     }
     // Data may come with a status of its own.
-    const hasResult = answer.ok || (asked === "json" && answer.headers.has("Cache-Status"));
+    const hasResult = isResult(answer) || (asked === "json" && answer.headers.has("Cache-Status"));
     if (!hasResult) {
       const data = await answer.json().catch(() => null);
-      if (answer.status === 415 && learnFrom(data?.code, asked)) {
+      if ((answer.ok || answer.status === 415) && learnFrom(data?.code, asked)) {
         again = true;
         return;
       }
@@ -260,6 +252,8 @@ export function makeRedrawer(place, address, describe) {
   };
 }
 
+function isResult(answer) { return answer.ok && !answer.headers.has("Preference-Applied"); }
+
 function withQuery(address, text) {
   return `${address}${address.includes("?") ? "&" : "?"}${text}`;
 }
@@ -280,13 +274,6 @@ function drawIfNeeded(image, draw, isOffline) {
 function isStale(image) {
   const loads = performance.getEntriesByName(image.currentSrc);
   return Boolean(loads.at(-1)?.serverTiming?.some((one) => one.name === "stale"));
-}
-
-function whenSettled(image) {
-  if (image.complete && (image.naturalWidth > 0 || image.loading !== "lazy")) return Promise.resolve();
-  return new Promise((resolve) => {
-    for (const kind of ["load", "error"]) image.addEventListener(kind, resolve, { once: true });
-  });
 }
 
 /** Like a lazy image: content outside the viewport makes no request. */

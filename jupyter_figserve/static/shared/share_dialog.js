@@ -1,31 +1,71 @@
-// The share dialog: creates a link and shows it with snippets to copy; links that exist can be copied, too.
+// The share dialog: creates a link and shows it with snippets to copy; links that exist can be copied or changed, too.
+// The pages have it in their markup; JupyterLab takes the same markup from a page and passes it to `attach`.
 import { ask } from "./api.js";
 import { enable } from "./copy.js";
 import { copyAddress } from "./copy_address.js";
-import { formatDay } from "./times.js";
+import { formatDay } from "./dates.js";
 
-const dialog = document.getElementById("share");
-const form = dialog.querySelector("form");
-const result = dialog.querySelector(".share-result");
-const errorBox = form.querySelector(".error");
-const LABELS = { url: "Link", image_url: "Image", markdown: "Markdown", html: "HTML", iframe: "iframe", latex: "LaTeX" };
+const LABELS = { image_url: "Image", markdown: "Markdown", html: "HTML", iframe: "iframe", latex: "LaTeX" };
 const MAX_EXISTING = 3;
+let dialog = null;
+let form = null;
+let result = null;
+let errorBox = null;
 let links = null;
 let made = null;
+/** The link that the form changes; null while it creates one. */
+let changed = null;
+
+/** Work with the dialog `element`. */
+export function attach(element) {
+  dialog = element;
+  form = dialog.querySelector("form");
+  result = dialog.querySelector(".share-result");
+  errorBox = form.querySelector(".error");
+  form.addEventListener("submit", submit);
+  form.elements.expires.addEventListener("change", () => showDate());
+  dialog.addEventListener("click", (event) => {
+    // The dialog element itself is the target only on its backdrop.
+    if (event.target.closest("[data-close]") || (event.target === dialog && !made)) dialog.close();
+  });
+  enable(result.querySelector(".new-link button"), result.querySelector("[role=status]"));
+}
 
 /** Open the dialog for the resource whose links are at `path`; `done` is called on closing, if a link was created. */
 export function share(path, name, done = () => {}) {
+  open(`“${name}”`, null, done);
   links = path;
+  showExisting(path);
+}
+
+/** Open the dialog with the fields of a link, to change them; `done` is called with the changed link. */
+export function change(link, name, done = () => {}) {
+  open(`“${name}”`, link, done);
+  links = `api/links/${link.id}`;
+  const { expires, label } = form.elements;
+  expires.options[0].textContent = link.expires === null ? "never, as now" : `${formatDay(link.expires)}, as now`;
+  expires.value = "keep";
+  label.value = link.label;
+}
+
+function open(name, link, done) {
+  changed = link;
   made = null;
   form.reset();
   showDate();
   form.hidden = false;
   result.hidden = true;
   errorBox.hidden = true;
-  dialog.querySelector("[data-fill=name]").textContent = `“${name}”`;
+  for (const part of form.querySelectorAll("[data-only]")) {
+    part.hidden = (part.dataset.only === "change") !== Boolean(link);
+    // Safari shows hidden options.
+    if (part.tagName === "OPTION") part.disabled = part.hidden;
+  }
+  form.querySelector(".existing").hidden = true;
+  dialog.querySelector("[data-fill=name]").textContent = name;
   dialog.addEventListener("close", () => made && done(made), { once: true });
   dialog.showModal();
-  showExisting(path);
+  form.elements.expires.focus();
 }
 
 /** List the newest open links of the resource. */
@@ -63,27 +103,21 @@ function existing(link) {
   return row;
 }
 
-form.addEventListener("submit", async (event) => {
+async function submit(event) {
   event.preventDefault();
-  const button = form.querySelector("[type=submit]");
+  const button = form.querySelector("[type=submit]:not([hidden])");
   button.disabled = true;
   try {
-    made = await ask("POST", links, readForm());
-    show(made);
+    made = await ask(changed ? "PATCH" : "POST", links, readForm());
+    if (changed) dialog.close();
+    else show(made);
   } catch (error) {
     errorBox.textContent = error.message;
     errorBox.hidden = false;
   }
   button.disabled = false;
   if (!made) button.focus();
-});
-
-dialog.addEventListener("click", (event) => {
-  // The dialog element itself is the target only on its backdrop.
-  if (event.target.closest("[data-close]") || (event.target === dialog && !made)) dialog.close();
-});
-
-form.elements.expires.addEventListener("change", () => showDate());
+}
 
 /** The field for a date belongs to one of the choices. */
 function showDate() {
@@ -102,6 +136,9 @@ function readExpiry(given) {
 
 function readForm() {
   const given = new FormData(form);
+  if (changed) {
+    return { label: given.get("label"), ...(given.get("expires") !== "keep" && { expires: readExpiry(given) }) };
+  }
   const views = given.get("views").trim();
   if (views && !/^[0-9]{1,7}$/.test(views)) throw new Error("Enter a whole number as the view limit, or leave it blank.");
   const allow = given.getAll("allow");
@@ -112,16 +149,19 @@ function readForm() {
 }
 
 function show(link) {
-  const list = result.querySelector(".snippets-list");
+  result.querySelector(".new-link code").textContent = link.url;
   const texts = { ...link.snippets, image_url: link.image_url };
-  list.replaceChildren(...Object.keys(LABELS).filter((kind) => texts[kind]).map((kind) => snippet(kind, texts[kind])));
+  const rows = Object.keys(LABELS).filter((kind) => texts[kind]).map((kind) => snippet(kind, texts[kind]));
+  const embed = result.querySelector("details");
+  embed.open = false;
+  embed.querySelector(".snippets-list").replaceChildren(...rows);
   const note = result.querySelector(".note");
   note.hidden = !link.note;
   note.textContent = link.note ?? "";
   result.querySelector("[data-open]").href = link.url;
   form.hidden = true;
   result.hidden = false;
-  list.querySelector("button").focus();
+  result.querySelector(".new-link button").focus();
 }
 
 function snippet(kind, text) {
@@ -133,6 +173,9 @@ function snippet(kind, text) {
   code.textContent = text;
   code.setAttribute("aria-labelledby", label.id);
   row.querySelector(".visually-hidden").textContent = ` ${LABELS[kind]}`;
-  enable(row.querySelector("button"), document.getElementById("copied"));
+  enable(row.querySelector("button"), result.querySelector("[role=status]"));
   return row;
 }
+
+const own = document.getElementById("share");
+if (own) attach(own);

@@ -15,11 +15,6 @@ export function localize(root = document) {
   }
 }
 
-/** Return the day of an RFC 3339 time. */
-export function formatDay(text) {
-  return day.format(new Date(text));
-}
-
 function formatRelative(moment) {
   const seconds = (moment - Date.now()) / 1000;
   if (seconds > 0) return (seconds < 2 * 86400 ? today : day).format(moment);

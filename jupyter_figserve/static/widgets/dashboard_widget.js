@@ -82,7 +82,7 @@ function render({ model, el }) {
     const draw = serialize(async (isOver) => {
       box.setAttribute("aria-busy", "true");
       try {
-        const [blob, note, pixelRatio] = await line.image(panel.path, current(), { place: panel.place, format: panel.format, progress: bar.show });
+        const [blob, note, pixelRatio] = await line.image(panel.path, current(), { place: panel.place, format: panel.format, declared: panel.declared.form, progress: bar.show });
         const next = blob.type.startsWith("image/") ? await decoded(blob) : null;
         if (!isOver()) {
           if (next) view.put(next, sizeOf(next, pixelRatio));

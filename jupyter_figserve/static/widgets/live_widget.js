@@ -20,7 +20,7 @@ function render({ model, el }) {
   const draw = serialize(async (isOver) => {
     el.setAttribute("aria-busy", "true");
     try {
-      const [blob, note, pixelRatio] = await line.image(model.get("path"), readValues(model.get("controls"), inputs), { progress: bar.show });
+      const [blob, note, pixelRatio] = await line.image(model.get("path"), readValues(model.get("controls"), inputs), { declared: model.get("declared").form, progress: bar.show });
       if (await showIn(image, blob, pixelRatio, () => !isOver())) say(news || note);
     } catch (error) {
       say(news || error.message, true);

@@ -114,9 +114,9 @@ function makeLine(model) {
   }
 
   // The image, or the HTML or data of a function that returns only that, and a note about it. `message` has the `place`
-  // of a panel, its chosen `format`, and `progress`, a callback for the progress of the call.
-  async function image(path, values, { format, progress, ...message }) {
-    const form = forms.get(message.place) ?? format ?? "png";
+  // of a panel, its chosen `format`, the `declared` form, and `progress`, a callback for the progress of the call.
+  async function image(path, values, { format, declared, progress, ...message }) {
+    const form = forms.get(message.place) ?? (declared === "data" ? "json" : format ?? (!declared || declared === "picture" ? "png" : declared));
     try {
       return await imageAs(form, path, values, message, progress);
     } catch (error) {
@@ -132,9 +132,12 @@ function makeLine(model) {
   async function imageAs(form, path, values, message, progress) {
     if (path && document.getElementById("jupyter-config-data")) {
       const query = queryOf(form === "png" && isHidpi() ? { ...values, _density: 2 } : values);
-      const answer = await fetch(`${path}.${form}?${query}`, { credentials: "same-origin" }).catch(() => null);
+      // With "lenient", an unavailable format is no failed request, which the browser would log.
+      const headers = { Prefer: "handling=lenient" };
+      const answer = await fetch(`${path}.${form}?${query}`, { credentials: "same-origin", headers }).catch(() => null);
       // Data may come with a status of its own.
-      if (answer?.ok || (form === "json" && answer?.headers.has("Cache-Status"))) {
+      const isResult = answer?.ok && !answer.headers.has("Preference-Applied");
+      if (isResult || (form === "json" && answer?.headers.has("Cache-Status"))) {
         const stale = (answer.headers.get("Cache-Status") ?? "").includes("stale");
         const pixelRatio = Number(answer.headers.get("Content-DPR") ?? 1);
         return [await answer.blob(), stale ? "You are seeing an earlier image: the kernel is busy or not running." : "", pixelRatio];

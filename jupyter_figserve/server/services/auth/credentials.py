@@ -40,7 +40,7 @@ class Authenticator:
         self._failed_attempts = failed_attempts
         self._last_recorded: dict[str, float] = {}
 
-    def login(self, user: Any) -> Principal:
+    def login(self, user: Any, *, by_token: bool = False) -> Principal:
         """Return the principal of a user whom Jupyter has authenticated.
 
         Raises
@@ -48,7 +48,7 @@ class Authenticator:
         Forbidden
             When the person may not do anything here.
         """
-        return self.logins.identify(user)
+        return self.logins.identify(user, by_token=by_token)
 
     async def key(self, text: str, address: str) -> Principal:
         """Return the principal of a key.

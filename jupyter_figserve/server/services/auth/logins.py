@@ -14,8 +14,13 @@ from .principal import Principal
 class Logins(Protocol):
     """Turns the user that Jupyter has authenticated into a principal."""
 
-    def identify(self, user: Any) -> Principal:
+    def identify(self, user: Any, *, by_token: bool = False) -> Principal:
         """Return the principal of a ``jupyter_server.auth.User``.
+
+        Parameters
+        ----------
+        by_token
+            Whether a program sends a token, rather than a browser its cookie.
 
         Raises
         ------
@@ -30,5 +35,5 @@ class SingleOwner:
     def __init__(self, owner: str) -> None:
         self._principal = Principal(owner, frozenset(SCOPES))
 
-    def identify(self, user: Any) -> Principal:
+    def identify(self, user: Any, *, by_token: bool = False) -> Principal:
         return self._principal

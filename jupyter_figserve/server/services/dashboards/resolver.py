@@ -200,7 +200,7 @@ async def _resolve_live_panel(live: LiveService, panel: ResolvedPanel) -> Resolv
     try:
         arguments = panel.complete({})
     except InvalidInput:
-        return replace(panel, form=live.forms.find(target))
+        return replace(panel, form=live.forms.guess(target))
     panel = replace(panel, form=await live.forms.find_last(target, arguments))
     return replace(panel, size=await live.forms.find_size(target, arguments, panel.suffix))
 

@@ -39,6 +39,14 @@ class LiveForms:
         form = self._find(target)
         return None if form == _FIGURE else form
 
+    def guess(self, target: LiveTarget) -> str | None:
+        """Return the form; before the first call the declared one, else that of an earlier revision's last result."""
+        form = self._find(target)
+        if form not in (None, _FIGURE):
+            return form
+        guess = target.declaration.form or self._find_earlier(target)
+        return None if form == _FIGURE and guess == DATA_FORM else guess
+
     def gives_data(self, target: LiveTarget) -> bool | None:
         """Whether the function returns data; None where that is not known."""
         form = self._find(target)
@@ -54,9 +62,9 @@ class LiveForms:
         return self.find(target) not in (None, PICTURE, HTML_FORM)
 
     async def find_last(self, target: LiveTarget, arguments: Mapping[str, Any]) -> str | None:
-        """Return the form; if nothing can call the figure, that of its last stored result."""
-        form = self.find(target)
-        if form is not None or target.backend is not None:
+        """Return the form, or a guess before the first call: ``guess``, else that of the last stored result."""
+        form = self.guess(target)
+        if form is not None:
             return form
         for name in ("png", "html", "svg", "json"):
             if await self._find_image(target, arguments, name) is not None:
@@ -91,6 +99,10 @@ class LiveForms:
     def _find(self, target: LiveTarget) -> str | None:
         revision, form = self._forms.get(target.record.id, ("", None))
         return form if revision == target.declaration.revision else None
+
+    def _find_earlier(self, target: LiveTarget) -> str | None:
+        _, form = self._forms.get(target.record.id, ("", None))
+        return None if form == _FIGURE else form
 
     async def _find_image(self, target: LiveTarget, arguments: Mapping[str, Any], format: str) -> CachedImage | None:
         try:

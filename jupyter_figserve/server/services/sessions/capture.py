@@ -46,8 +46,8 @@ class Capture:
     ----------
     on_captured
         Called with the new images of a kernel, at most once a second for each kernel.
-    is_on
-        ``FigServe.capture``.
+    off_reason
+        Why nothing is to be captured; None to capture.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class Capture:
         clock: Clock,
         on_captured: CaptureListener,
         *,
-        is_on: bool,
+        off_reason: str | None,
     ) -> None:
         self._app = serverapp
         self._directories = directories
         self._limits = limits
         self._clock = clock
         self._on_captured = on_captured
-        self._off_reason: str | None = None if is_on else SWITCHED_OFF
+        self._off_reason = off_reason
         self._subscriptions: dict[str, IopubSubscription] = {}
         self._dropped_before = 0
         self._undo: list[Callable[[], None]] = []

@@ -30,6 +30,7 @@ from .representation import RepresentationResponse
 T = TypeVar("T")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _MAX_KNOWN_HOSTS = 64
+_LENIENT = "handling=lenient"
 PLOT_FRAME = "plot:"
 """Replaces the version in a frame's signed URL for the plot of a session, which is named by its path."""
 _MESSAGES = {
@@ -79,6 +80,14 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
         Source: w3.org/TR/fetch-metadata.
         """
         return self.request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
+
+    @property
+    def is_lenient(self) -> bool:
+        """Whether our script requests a format that may not exist, and prefers to be told so with status 200.
+
+        Source: RFC 7240, section 4.4.
+        """
+        return self.request.method == "GET" and _LENIENT in self.request.headers.get("Prefer", "").replace(" ", "")
 
     def initialize(self) -> None:
         """Redact before anything can fail: an unknown method is rejected and logged without ``prepare``."""
@@ -200,6 +209,10 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
         status_code, code, message = self.describe_error(error, status_code)
         self.set_status(status_code)
         self.set_error_headers(status_code, error)
+        if isinstance(error, errors.UnsupportedType) and self.is_lenient:
+            status_code = 200
+            self.set_header("Preference-Applied", _LENIENT)
+            self.set_header("Cache-Control", "private, no-store")
         if self._prefers_page():
             self.write_page("base/error.html", status=status_code, message=message)
         else:

@@ -211,18 +211,18 @@ class LiveRenderer(LinkRenderer):
 
     async def send_json(self) -> None:
         """Send the data that the function returns, else the public metadata of the live figure."""
-        forms = self.context.live.forms
-        if not asks_for_record(self.handler.query_values(), self.target, forms):
+        forms, is_lenient = self.context.live.forms, self.handler.is_lenient
+        if not asks_for_record(self.handler.query_values(), self.target, forms, is_lenient=is_lenient):
             try:
                 await self.send_image("json")
                 return
             except FigServeError as error:
-                if not is_about_record("json", error, self.target, forms):
+                if is_lenient or not is_about_record("json", error, self.target, forms):
                     raise
         await self.use_view()
         movable = self.grant.movable(self.target.declaration.parameters)
         public = {"name": self.target.record.name, "schema": movable.schema(), "url": self.url}
-        self.write_public_json(public | {"form": forms.find(self.target)}, self.target.record.name)
+        self.write_public_json(public | {"form": forms.guess(self.target)}, self.target.record.name)
         self.count_view()
 
     async def send_events(self) -> None:

@@ -71,7 +71,7 @@ class LiveHandler(AuthenticatedHandler):
     async def describe(self, target: LiveTarget) -> dict[str, Any]:
         context, live_id = self.context, target.record.id
         is_busy, is_detached = context.live.is_busy(target), await context.detached.find(live_id) is not None
-        form = context.live.forms.find(target)
+        form = context.live.forms.guess(target)
         return live_figure_json(target, self.base, is_busy=is_busy, is_detached=is_detached, form=form)
 
     def error_details(self, error: object) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class LiveHandler(AuthenticatedHandler):
 
     async def send(self, target: LiveTarget, suffix: str) -> None:
         row, query = get_live_format(suffix), self.read_query()
-        if suffix == "json" and asks_for_record(query, target, self.context.live.forms):
+        if suffix == "json" and asks_for_record(query, target, self.context.live.forms, is_lenient=self.is_lenient):
             self.write_json(await self.describe(target), filename=f"{target.record.name}.json")
             return
         request = parse_live_request(query, target.declaration, target.declaration.parameters, row)
@@ -101,7 +101,7 @@ class LiveHandler(AuthenticatedHandler):
         try:
             result = await self.run_until_disconnect(rendering)
         except FigServeError as error:
-            if not is_about_record(suffix, error, target, self.context.live.forms):
+            if self.is_lenient or not is_about_record(suffix, error, target, self.context.live.forms):
                 raise
             self.write_json(await self.describe(target))
             return

@@ -38,7 +38,7 @@ async def make_live_page(
     page = build_page(target, parameters, query, address=address, is_paused=is_paused)
     page = replace(
         page,
-        form=live.forms.find(target),
+        form=live.forms.guess(target),
         format=find_page_format(query),
         refresh=find_refresh(target.declaration, min_refresh),
         is_offline=target.backend is None,

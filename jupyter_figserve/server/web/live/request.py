@@ -70,12 +70,17 @@ def asks_for_frame(query: Mapping[str, list[str]], row: Format) -> bool:
     return True
 
 
-def asks_for_record(query: Mapping[str, list[str]], target: LiveTarget, forms: LiveForms) -> bool:
+def asks_for_record(
+    query: Mapping[str, list[str]], target: LiveTarget, forms: LiveForms, *, is_lenient: bool = False
+) -> bool:
     """Whether ``.json`` means the record of a live figure, rather than the data that its function returns.
 
-    For a function that has not been called yet, an address without the required parameters means the record.
+    For a function that has not been called yet, an address without the required parameters means the record. A lenient
+    request always means the data.
     """
-    if RECORD_PARAMETER in query or forms.gives_data(target) is False:
+    if RECORD_PARAMETER in query or is_lenient:
+        return RECORD_PARAMETER in query
+    if forms.gives_data(target) is False:
         return True
     is_called = any(name in query for name in target.declaration.parameters.names)
     requires = any(item.is_required for item in target.declaration.parameters.items)

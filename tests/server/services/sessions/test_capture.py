@@ -124,7 +124,7 @@ def make_capture(directories, manager, told, jp_asyncio_loop):
             CaptureLimits(Quota(10, 1_000_000), 100_000, 1_000_000),
             lambda: 1.0,
             lambda kernel, news: told.append((kernel, [one.path for one in news])),
-            is_on=is_on,
+            off_reason=None if is_on else SWITCHED_OFF,
         )
         capture.open()
         made.append(capture)

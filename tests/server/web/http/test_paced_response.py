@@ -6,6 +6,7 @@ import os
 import zlib
 
 import pytest
+from tornado.httpserver import HTTPServer
 
 from jupyter_figserve.server.web.http.paced_response import PIECE_BYTES
 
@@ -101,6 +102,7 @@ class TestHead:
 
     def test_head_of_a_request_has_a_time_limit(self, jp_serverapp):
         """Jupyter's HTTP server closes connections whose head takes longer."""
+        jp_serverapp._http_server = HTTPServer(jp_serverapp.web_app)
         (app,) = jp_serverapp.extension_manager.extension_apps["jupyter_figserve"]
         app.limit_idle_connections()
         assert jp_serverapp.http_server.conn_params.header_timeout == 7.0

@@ -73,7 +73,7 @@ async def test_other_site_and_stranger_get_no_url(owner, browser, stranger, kern
 
 
 async def test_form_is_learned_from_requests_for_png(owner, kernel, context):
-    """A figure without PNG has a frame on its page from then on; a new declaration starts over."""
+    """A figure without PNG has a frame on its page from then on, also if it is declared anew."""
     url = "/live/k1/animal"
     assert (await owner.get(f"{url}.json?_record=1")).json()["form"] is None
     assert "<iframe" not in (await owner.get(url)).text
@@ -84,7 +84,39 @@ async def test_form_is_learned_from_requests_for_png(owner, kernel, context):
     assert "/figserve/live/" in page.headers["Content-Security-Policy"]
     await context.live.registry.register(context.config.owner, "k1", kernel, [LiveDeclaration("animal", revision="s")])
     known = (await owner.get(f"{url}.json?_record=1")).json()
-    assert (known["form"], known["revision"]) == (None, "s")
+    assert (known["form"], known["revision"]) == ("html", "s")
+
+
+async def test_declared_form_is_used_before_the_first_call(owner, stranger, kernel, context):
+    """The page, the link's page and the JSON know it; no page loads an image of a function without a known form."""
+    url = "/live/k1/animal"
+    page = (await owner.get(url)).text
+    assert page.count("figure-image") == page.count('<noscript><img class="figure-image"') == 1
+    declared = [LiveDeclaration("animal", revision="s", form="html")]
+    (record,) = await context.live.registry.register(context.config.owner, "k1", kernel, declared)
+    link = (await owner.post(f"/api/live/{record.id}/links")).json()["url"]
+    for one, get in ((url, owner.get), (link, stranger.get)):
+        text = (await get(one)).text
+        assert "animal.html?_frame=1" in text or f"{link.rpartition('/')[2]}.html?_frame=1" in text
+        assert "figure-image" not in text
+        assert (await get(f"{one}.json?_record=1")).json()["form"] == "html"
+    assert kernel.asked == []
+
+
+async def test_lenient_request_for_another_format_is_no_failure(owner, stranger, kernel, context):
+    """Our script is told the format with status 200, which no cache keeps, and browsers log nothing."""
+    live_id = (await owner.get("/live/k1/animal.json?_record=1")).json()["id"]
+    link = (await owner.post(f"/api/live/{live_id}/links")).json()["url"]
+    for get, url in (
+        (owner.get, "/live/k1/animal.png"),
+        (stranger.get, f"{link}.png"),
+        (owner.get, "/live/k1/animal.json"),
+    ):
+        answer = await get(url, {"Prefer": "handling=lenient"})
+        assert (answer.status, answer.code) == (200, "html_only")
+        assert answer.headers["Preference-Applied"] == "handling=lenient"
+        assert answer.headers["Cache-Control"] == "private, no-store"
+    assert (await owner.get("/live/k1/animal.png")).status == 415
 
 
 async def test_link_shows_frames_as_long_as_it_is_open(owner, stranger, kernel):

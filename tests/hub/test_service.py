@@ -1,0 +1,121 @@
+"""The service: one for all users of a JupyterHub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from .hub_process import HubProcess, free_port
+
+pytestmark = [pytest.mark.hub]
+
+NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Accept": "text/html"}
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d4944415478da63fcffff3f0300050001ff5d1a2b"
+    "6b0000000049454e44ae426082"
+)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory, proxy_program) -> Iterator[HubProcess]:
+    """A Hub with the service, configured by one call."""
+    home = tmp_path_factory.mktemp("hub")
+    configuration = f"""
+import jupyter_figserve.hub
+jupyter_figserve.hub.configure(c, url="http://127.0.0.1:{free_port()}", data_dir="{home}/figures")
+"""
+    hub = HubProcess(home, proxy_program, configuration)
+    try:
+        hub.start()
+        yield hub
+    finally:
+        hub.stop()
+
+
+def send(hub: HubProcess, user: str, method: str, path: str, **more) -> requests.Response:
+    """Send a request to the service with a token of the user."""
+    headers = {"Authorization": f"token {hub.token(user)}", **more.pop("headers", {})}
+    return requests.request(method, f"{hub.url}services/figserve{path}", headers=headers, timeout=60, **more)
+
+
+def publish(hub: HubProcess, user: str, name: str) -> dict:
+    answer = send(hub, user, "POST", f"/api/figures?name={name}", data=PNG, headers={"Content-Type": "image/png"})
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def test_everybody_owns_what_they_publish(hub):
+    """Each sees only their own, in lists, by id, in counts and in keys; the record's address is the public one."""
+    figure = publish(hub, "alice", "sales")
+    assert (figure["owner"], figure["url"]) == ("alice", f"{hub.url}services/figserve/figures/{figure['id']}")
+    for user, status, count in (("alice", 200, 1), ("bob", 404, 0)):
+        assert send(hub, user, "GET", f"/api/figures/{figure['id']}").status_code == status
+        assert send(hub, user, "GET", f"/figures/{figure['id']}.png").status_code == status
+        assert len(send(hub, user, "GET", "/api/figures").json()["figures"]) == count
+        assert send(hub, user, "GET", "/api/status").json()["counts"]["figures"] == count
+    assert send(hub, "bob", "DELETE", f"/api/figures/{figure['id']}").status_code == 404
+    key = send(hub, "alice", "POST", "/api/keys", json={"scopes": ["read"]}).json()
+    assert (key["owner"], key["maker"]) == ("alice", "alice")
+    assert send(hub, "bob", "GET", "/api/keys").json()["keys"] == []
+    assert send(hub, "bob", "DELETE", f"/api/keys/{key['id']}").status_code == 404
+
+
+def test_login_leads_back_to_the_page(hub):
+    """A page opened without a login is shown after it; images and programs get 401."""
+    figure = publish(hub, "alice", "deep")
+    page = f"{hub.url}services/figserve/figures/{figure['id']}?version=1"
+    browser = hub.login("alice")
+    found = browser.get(page, headers=NAVIGATION, timeout=60)
+    assert (found.status_code, found.url) == (200, page)
+    assert browser.get(f"{hub.url}services/figserve/", timeout=60).status_code == 200
+    stranger = requests.get(page, headers=NAVIGATION, timeout=60, allow_redirects=False)
+    assert (stranger.status_code, "/hub/api/oauth2/authorize" in stranger.headers["Location"]) == (302, True)
+    for headers in ({"Sec-Fetch-Mode": "no-cors", "Accept": "text/html"}, {"Accept": "application/json"}):
+        answer = requests.get(page, headers=headers, timeout=60, allow_redirects=False)
+        assert answer.status_code == 401
+        assert "Set-Cookie" not in answer.headers
+
+
+def test_browser_changes_only_with_its_xsrf_token(hub):
+    """403 without, and the deletion works with it."""
+    figure = publish(hub, "carol", "mine")
+    browser = hub.login("carol")
+    address = f"{hub.url}services/figserve/api/figures/{figure['id']}"
+    browser.get(f"{hub.url}services/figserve/", headers=NAVIGATION, timeout=60)
+    same = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}
+    assert browser.delete(address, headers=same, timeout=60).status_code == 403
+    token = next(one.value for one in browser.cookies if one.name == "_xsrf" and "figserve" in one.path)
+    assert browser.delete(address, headers={**same, "X-XSRFToken": token}, timeout=60).status_code == 204
+
+
+def test_missing_scope_names_the_line(hub):
+    """A token without the scope to publish, or without access to the service."""
+    access = "access:services!service=figserve"
+    for scopes, status in (([access], 403), ([], 403), ([access, "custom:figserve:read"], 403)):
+        headers = {"Authorization": f"token {hub.token('alice', scopes)}", "Content-Type": "image/png"}
+        address = f"{hub.url}services/figserve/api/figures?name=x"
+        answer = requests.post(address, data=PNG, headers=headers, timeout=60)
+        assert (answer.status_code, answer.json()["code"]) == (status, "scope_missing"), answer.text
+        assert "jupyter_figserve.hub.configure" in answer.json()["error"]
+    headers["Authorization"] = "token wrong"
+    assert requests.post(address, data=PNG, headers=headers, timeout=60).status_code == 401
+
+
+def test_administrators_see_all(hub):
+    """An administrator's own token reads others' figures; nobody else does."""
+    figure = publish(hub, "bob", "seen")
+    assert send(hub, "admin", "GET", f"/api/figures/{figure['id']}").status_code == 200
+    assert send(hub, "carol", "GET", f"/api/figures/{figure['id']}").status_code == 404
+
+
+def test_service_keeps_nothing_of_kernels(hub):
+    """Capture is off, and says why; unknown paths have an answer of ours."""
+    status = requests.get(f"{hub.url}services/figserve/api/status", timeout=60).json()
+    assert status["host"] == "hub"
+    assert status["capture"]["on"] is False
+    assert "counts" not in status
+    for path in ("api/kernels", "lab", "api/contents", "nothing"):
+        answer = requests.get(f"{hub.url}services/figserve/{path}", timeout=60)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
