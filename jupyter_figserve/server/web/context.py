@@ -31,7 +31,8 @@ from ..services.rendering.request import RenderLimits
 from ..services.rendering.service import RenderService
 from ..services.sessions.capture import Capture
 from ..services.sessions.directories import SessionDirectories
-from ..services.sessions.kernels import KernelTracker
+from ..services.sessions.kernel_registry import KernelRegistry
+from ..services.sessions.registered_kernels import RegisteredKernels
 from ..services.sessions.session_plots import SessionPlots
 
 
@@ -90,7 +91,7 @@ class AppContext:
     addresses: ServerAddresses
     authenticator: Authenticator
     failed_attempts: FailedAttempts
-    kernels: KernelTracker
+    kernels: KernelRegistry
     directories: SessionDirectories
     capture: Capture
     plots: SessionPlots
@@ -111,3 +112,8 @@ class AppContext:
     render_limiter: RateLimiter
     blob_handover: BlobHandover | None
     known_hosts: set[str] = field(default_factory=set)
+
+    @property
+    def registered_kernels(self) -> RegisteredKernels | None:
+        """The kernels of a JupyterHub's service; None elsewhere."""
+        return self.kernels if isinstance(self.kernels, RegisteredKernels) else None

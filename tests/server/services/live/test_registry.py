@@ -17,9 +17,19 @@ from ...making import FakeKernel
 ANIMAL = LiveDeclaration("animal", digest="d", revision="1")
 
 
-async def follow(kernel: str) -> str:
+class Kernels:
     """Kernels whose name has a dash have a notebook."""
-    return "a.ipynb" if "-" in kernel else ""
+
+    def has(self, kernel: str) -> bool:
+        return True
+
+    async def follow_all(self) -> None: ...
+
+    async def follow_notebook(self, kernel: str) -> str:
+        return "a.ipynb" if "-" in kernel else ""
+
+    async def find_scope(self, kernel: str) -> str:
+        return "/srv"
 
 
 class Detached:
@@ -44,7 +54,7 @@ def detached() -> Detached:
 
 @pytest.fixture
 def registry(context, detached, events) -> LiveRegistry:
-    return LiveRegistry(context.store, "/srv", follow, detached.find, lambda *event: events.append(event))
+    return LiveRegistry(context.store, Kernels(), detached.find, lambda *event: events.append(event))
 
 
 async def test_one_id_for_all_kernels_of_a_notebook(registry):
