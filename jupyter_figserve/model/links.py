@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from .audiences import LINK, ME
 from .texts import validate_single_line
 
 FIGURE, LIVE, DASHBOARD = TARGET_KINDS = ("figure", "live", "dashboard")
@@ -16,6 +17,7 @@ MAX_LABEL_LENGTH = 200
 DEFAULT_LINK_LIFE = "30d"
 VIEW_SECONDS = 600
 """Requests of one client within this time count as one view."""
+_LISTS = ("allowed", "users", "groups")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -48,6 +50,10 @@ class Link:
         The one version of a figure that it shows, None for the newest.
     views
         Maximum number of views, None for no limit.
+    audience
+        One of ``AUDIENCES``; the owner always belongs to it.
+    users, groups
+        Names of the people and groups of the audience ``"people"``.
     locked
         JSON values of parameters that viewers cannot change.
     allowed
@@ -65,7 +71,9 @@ class Link:
     label: str = ""
     views: int | None = None
     paused: bool = False
-    audience: str = "link"
+    audience: str = LINK
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     locked: Mapping[str, Any] = field(default_factory=dict, hash=False)
     allowed: tuple[str, ...] = ()
     seen: int = 0
@@ -79,7 +87,7 @@ class Link:
     @property
     def is_cacheable(self) -> bool:
         """Whether shared caches may store what the link shows."""
-        return self.views is None and self.audience == "link"
+        return self.views is None and self.audience == LINK
 
     def cache_seconds(self, seconds: int, now: float) -> int:
         """Return ``seconds``, shortened so that no cache outlives the link; 0 for a link that is not cacheable."""
@@ -93,15 +101,25 @@ class Link:
             **self.__dict__,
             "target": self.target.__dict__,
             "locked": dict(self.locked),
-            "allowed": list(self.allowed),
+            **{name: list(getattr(self, name)) for name in _LISTS},
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Link:
-        """Read what ``as_json`` wrote, ignoring fields that a newer version of this package added."""
+        """Read what ``as_json`` wrote, ignoring fields that a newer version of this package added.
+
+        A link without an audience is its owner's alone: a file that lost the field must not open the link.
+        """
         known = {one.name: data[one.name] for one in fields(cls) if one.name in data}
         target = Target(data["target"]["kind"], data["target"]["id"])
-        return cls(**known | {"target": target, "allowed": tuple(data["allowed"])})
+        lists = {name: _read_list(data.get(name, [])) for name in _LISTS}
+        return cls(**{"audience": ME} | known | {"target": target} | lists)
+
+
+def _read_list(value: object) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r:.80} is not a list")
+    return tuple(value)
 
 
 def is_token(text: str) -> bool:

@@ -92,3 +92,15 @@ def test_json_reads_back_as_the_same_link():
     assert Link.from_json(written) == made
     assert Link.from_json(written | {"colour": "red"}) == made
     assert hash(made) == hash(Link.from_json(written))
+
+
+def test_json_that_lost_a_field_opens_no_link():
+    """Without an audience a link is its owner's alone, and one for people without people is for nobody else."""
+    written = link(audience="people", users=("ada",), groups=("lab",)).as_json()
+    assert Link.from_json(json.loads(json.dumps(written))).users == ("ada",)
+    lost = {name: value for name, value in written.items() if name != "audience"}
+    assert Link.from_json(lost).audience == "me"
+    lost = {name: value for name, value in written.items() if name not in ("users", "groups")}
+    assert (Link.from_json(lost).users, Link.from_json(lost).groups) == ((), ())
+    with pytest.raises(TypeError):
+        Link.from_json(written | {"users": "ada"})

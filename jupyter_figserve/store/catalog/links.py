@@ -1,8 +1,10 @@
-"""Links of every kind in the catalog: find, list, change, remove, count views. Server process."""
+"""Links of every kind in the catalog, with their people: find, list, change, remove, count views. Server process."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,11 +12,13 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection, Row
 
 from ...errors import NotFound
+from ...model.audiences import GROUP, PEOPLE, USER
 from ...model.links import DASHBOARD, FIGURE, LIVE, VIEW_SECONDS, Link, Target, hash_secret
 from . import tables
 from .pagination import decode_cursor
 
-_L, _V = tables.links.c, tables.viewers.c
+_L, _V, _P = tables.links.c, tables.viewers.c, tables.link_people.c
+_PEOPLE_FIELDS = {"users": USER, "groups": GROUP}
 _TARGETS = {FIGURE: tables.figures, LIVE: tables.live_figures, DASHBOARD: tables.dashboards}
 _NEWEST_FIRST = (_L.created.desc(), _L.id.desc())
 _BY_ID = sa.select(tables.links).where(_L.id == sa.bindparam("id"))
@@ -28,22 +32,23 @@ _BY_TARGET = (
 
 def add(connection: Connection, link: Link) -> None:
     connection.execute(tables.links.insert().values(_row(link)))
+    for name in _PEOPLE_FIELDS:
+        _add_people(connection, link.id, name, getattr(link, name))
 
 
 def find(connection: Connection, link_id: str) -> Link | None:
-    row = connection.execute(_BY_ID, {"id": link_id}).first()
-    return _link(row) if row else None
+    return next(iter(_links(connection, connection.execute(_BY_ID, {"id": link_id}))), None)
 
 
 def find_by_token(connection: Connection, token: str) -> Link | None:
     """Return the link of this token. The database compares hashes, so its timing reveals no secret."""
-    row = connection.execute(_BY_TOKEN, {"token_hash": hash_secret(token)}).first()
-    return _link(row) if row else None
+    rows = connection.execute(_BY_TOKEN, {"token_hash": hash_secret(token)})
+    return next(iter(_links(connection, rows)), None)
 
 
 def for_target(connection: Connection, target: Target) -> list[Link]:
     """Return the links to one target, newest first."""
-    return [_link(row) for row in connection.execute(_BY_TARGET, {"kind": target.kind, "target": target.id})]
+    return _links(connection, connection.execute(_BY_TARGET, {"kind": target.kind, "target": target.id}))
 
 
 def list_for_owner(
@@ -67,7 +72,7 @@ def list_for_owner(
     if cursor is not None:
         created, link_id = decode_cursor(cursor)
         query = query.where(sa.tuple_(_L.created, _L.id) < sa.tuple_(sa.literal(created), sa.literal(link_id)))
-    return [_link(row) for row in connection.execute(query)]
+    return _links(connection, connection.execute(query))
 
 
 def _is_owned(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
@@ -75,23 +80,30 @@ def _is_owned(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
 
 
 def change(connection: Connection, link_id: str, changes: dict[str, Any]) -> None:
-    """Set columns of a link.
+    """Set columns and people of a link.
 
     Raises
     ------
     NotFound
         When the link has been revoked.
     """
-    if changes:
-        is_there = connection.execute(tables.links.update().where(_L.id == link_id).values(changes)).rowcount == 1
-    else:
-        is_there = find(connection, link_id) is not None
-    if not is_there:
+    if find(connection, link_id) is None:
         raise NotFound("There is no such link.")
+    columns = {name: value for name, value in changes.items() if name not in _PEOPLE_FIELDS}
+    for name in ("locked", "allowed"):
+        if name in columns:
+            columns[name] = _encode(columns[name])
+    if columns:
+        connection.execute(tables.links.update().where(_L.id == link_id).values(columns))
+    for name, kind in _PEOPLE_FIELDS.items():
+        if name in changes:
+            connection.execute(tables.link_people.delete().where(_P.link == link_id, _P.kind == kind))
+            _add_people(connection, link_id, name, changes[name])
 
 
 def remove(connection: Connection, link_id: str) -> None:
-    """Delete a link and its viewers; a missing link is no error."""
+    """Delete a link with its people and viewers; a missing link is no error."""
+    connection.execute(tables.link_people.delete().where(_P.link == link_id))
     connection.execute(tables.viewers.delete().where(_V.link == link_id))
     connection.execute(tables.links.delete().where(_L.id == link_id))
 
@@ -144,10 +156,36 @@ def _row(link: Link) -> dict[str, Any]:
     own = {
         "kind": link.target.kind,
         "target": link.target.id,
-        "locked": json.dumps(dict(link.locked), ensure_ascii=False),
-        "allowed": json.dumps(link.allowed, ensure_ascii=False),
+        "locked": _encode(dict(link.locked)),
+        "allowed": _encode(link.allowed),
     }
-    return link.__dict__ | own
+    return {name: value for name, value in link.__dict__.items() if name not in _PEOPLE_FIELDS} | own
+
+
+def _encode(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _add_people(connection: Connection, link_id: str, field: str, names: Iterable[str]) -> None:
+    rows = [{"link": link_id, "kind": _PEOPLE_FIELDS[field], "name": name} for name in dict.fromkeys(names)]
+    if rows:
+        connection.execute(tables.link_people.insert(), rows)
+
+
+def _links(connection: Connection, rows: Iterable[Row[Any]]) -> list[Link]:
+    found = [_link(row) for row in rows]
+    named = [link.id for link in found if link.audience == PEOPLE]
+    if not named:
+        return found
+    people: dict[tuple[str, str], list[str]] = {}
+    query = sa.select(_P.link, _P.kind, _P.name).where(_P.link.in_(named)).order_by(_P.name)
+    for link_id, kind, name in connection.execute(query):
+        people.setdefault((link_id, kind), []).append(name)
+
+    def of(link: Link, kind: str) -> tuple[str, ...]:
+        return tuple(people.get((link.id, kind), ()))
+
+    return [replace(link, users=of(link, USER), groups=of(link, GROUP)) for link in found]
 
 
 def _link(row: Row[Any]) -> Link:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -61,7 +62,7 @@ versions = Table(
     Column("caption", String, nullable=False),
     Column("source_kind", String),
     Column("source_digest", String),
-    Column("source_size", Integer),
+    Column("source_size", BigInteger),
     Column("source_libraries", Text),
     Column("source_fault", Text, nullable=False, server_default=""),
     Column("source_check", Text),
@@ -77,7 +78,7 @@ representations = Table(
     Column("is_thumbnail", Boolean, nullable=False),
     Column("mimetype", String, nullable=False),
     Column("digest", String, nullable=False),
-    Column("size", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
     Column("width", Integer),
     Column("height", Integer),
     Column("dpi", Float),
@@ -107,6 +108,16 @@ links = Table(
     Column("last_seen", Float),
     Column("nonce", String, nullable=False),
     Index("links_of_target", "kind", "target"),
+    Index("links_of_audience", "audience", "created", "id"),
+)
+
+link_people = Table(
+    "link_people",
+    metadata,
+    Column("link", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Index("link_people_name", "kind", "name"),
 )
 
 viewers = Table(
@@ -158,7 +169,7 @@ blobs = Table(
     "blobs",
     metadata,
     Column("digest", String, primary_key=True),
-    Column("size", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
     Column("refs", Integer, nullable=False),
     Column("touched", Float, nullable=False),
     Index("blobs_unreferenced", "touched", sqlite_where=text("refs = 0"), postgresql_where=text("refs = 0")),
@@ -170,13 +181,13 @@ usage = Table(
     Column("kind", String, primary_key=True),
     Column("key", String, primary_key=True),
     Column("figures", Integer, nullable=False),
-    Column("bytes", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
 )
 
 events = Table(
     "events",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("created", Float, nullable=False),
     Column("owner", String, nullable=False),
     Column("kind", String, nullable=False),
@@ -209,7 +220,7 @@ live_images = Table(
     Column("key", String, primary_key=True),
     Column("mimetype", String, nullable=False),
     Column("digest", String, nullable=False),
-    Column("size", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
     Column("width", Integer),
     Column("height", Integer),
     Column("dpi", Float),
@@ -225,7 +236,7 @@ live_sources = Table(
     Column("live", String, primary_key=True),
     Column("kind", String, nullable=False),
     Column("digest", String, nullable=False),
-    Column("size", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
     Column("libraries", Text, nullable=False),
     Column("declaration", Text, nullable=False),
     Column("created", Float, nullable=False),

@@ -104,9 +104,21 @@ class LinkRepository(Repository):
 
         await self._write(change)
 
-    async def use_view(self, link_id: str, client: str, now: float) -> bool:
-        """Use up one view, unless this client did so recently; return False when none is left."""
-        return await self._write(links.count_view, link_id, client, now)
+    async def use_view(self, link: Link, client: str, now: float) -> bool:
+        """Use up one view, unless this client did so recently; return False when none is left.
+
+        The manifest has the number of views too, so that a rebuilt catalog grants no further ones.
+        """
+
+        def use(connection: Connection) -> bool:
+            if links.is_known_viewer(connection, link.id, client, now):
+                return True
+            is_counted = links.count_view(connection, link.id, client, now)
+            if is_counted and link.views is not None:
+                self._write_manifest(connection, link.target)
+            return is_counted
+
+        return await self._write(use)
 
     async def is_known_viewer(self, link_id: str, client: str, now: float) -> bool:
         """Whether this client used up a view recently."""

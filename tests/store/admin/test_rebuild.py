@@ -45,10 +45,14 @@ def test_everything_is_restored(store, restored, clock):
         clock.turn(60)
     other = publish(store, "other", owner="bob", session=None, scope="", notebook="", collection="nightly")
     token = new_token()
-    share(store, other.id, token, expires=2e9, views=5)
+    share(store, other.id, token, expires=2e9, views=5, audience="people", users=("eve",), groups=("lab",))
+    link = run(store.links.find_by_token(token))
+    assert run(store.links.use_view(link, "a client", START))
+    run(store.links.change(link, {"users": ("bob", "eve")}))
     reader, done = restored()
     assert done == RebuildReport(figures=2, versions=5, links=1)
-    for table in (tables.figures, tables.versions, tables.representations, tables.links, tables.session_figures):
+    links_too = (tables.links, tables.link_people, tables.session_figures)
+    for table in (tables.figures, tables.versions, tables.representations, *links_too):
         assert _rows(reader, table) == _rows(store.catalog.reader, table), table.name
     for owner in ("ann", "bob"):
         assert quotas.read(reader, "owner", owner) == quotas.read(store.catalog.reader, "owner", owner)

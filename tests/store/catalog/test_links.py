@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 
 import pytest
+import sqlalchemy as sa
 
 from jupyter_figserve.errors import InvalidInput, NotFound
 from jupyter_figserve.model.dashboards import TEXT, Layout, PanelSpec
 from jupyter_figserve.model.links import DASHBOARD, FIGURE, LIVE, TARGET_KINDS, VIEW_SECONDS, Target
 from jupyter_figserve.model.live import LiveDeclaration
-from jupyter_figserve.store.catalog import links, live_figures
+from jupyter_figserve.store.catalog import links, live_figures, tables
 from jupyter_figserve.store.catalog.pagination import encode_cursor
 
 from ...tokens import new_token
@@ -54,6 +55,21 @@ def _find(store, link_id):
 
 def _view(store, link, client: str, now: float = START) -> bool:
     return store.catalog.write(lambda c: links.count_view(c, link.id, client, now)).result()
+
+
+def test_people_are_read_back(store, target):
+    """Alone, in lists, by token; changing the audience replaces them, and a revoked link leaves none."""
+    token = new_token()
+    link = _add(store, target, token, audience="people", users=("ada", "bob"), groups=("lab",))
+    assert _find(store, link.id) == link == links.find_by_token(store.catalog.reader, token)
+    assert links.for_target(store.catalog.reader, target) == [link]
+    run(store.links.change(link, {"users": ("eve",), "groups": ()}))
+    assert (_find(store, link.id).users, _find(store, link.id).groups) == (("eve",), ())
+    run(store.links.change(link, {"audience": "hub", "users": ()}))
+    assert (_find(store, link.id).audience, _find(store, link.id).users) == ("hub", ())
+    run(store.links.change(link, {"users": ("eve",), "audience": "people"}))
+    run(store.links.revoke(link))
+    assert store.catalog.reader.execute(sa.select(tables.link_people)).all() == []
 
 
 def test_link_is_read_back(store, target):

@@ -49,7 +49,7 @@ class ViewCounter:
 
     async def use(self, link: Link, request: HTTPServerRequest) -> bool:
         """Use up a view of a link with a limit, durably; return False when none is left."""
-        return await self._store.links.use_view(link.id, _client_hash(link, request), self._store.clock())
+        return await self._store.links.use_view(link, _client_hash(link, request), self._store.clock())
 
     async def has_left(self, link: Link, request: HTTPServerRequest) -> bool:
         """Whether the client may open the link: a view remains, or the client used one recently."""

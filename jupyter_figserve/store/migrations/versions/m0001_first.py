@@ -57,7 +57,7 @@ def _create_versions() -> None:
         sa.Column("caption", sa.String, nullable=False),
         sa.Column("source_kind", sa.String),
         sa.Column("source_digest", sa.String),
-        sa.Column("source_size", sa.Integer),
+        sa.Column("source_size", sa.BigInteger),
         sa.Column("source_libraries", sa.Text),
         sa.Column("source_fault", sa.Text, nullable=False, server_default=""),
         sa.Column("source_check", sa.Text),
@@ -71,7 +71,7 @@ def _create_versions() -> None:
         sa.Column("is_thumbnail", sa.Boolean, nullable=False),
         sa.Column("mimetype", sa.String, nullable=False),
         sa.Column("digest", sa.String, nullable=False),
-        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("width", sa.Integer),
         sa.Column("height", sa.Integer),
         sa.Column("dpi", sa.Float),
@@ -108,7 +108,7 @@ def _create_live_results() -> None:
         sa.Column("key", sa.String, primary_key=True),
         sa.Column("mimetype", sa.String, nullable=False),
         sa.Column("digest", sa.String, nullable=False),
-        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("width", sa.Integer),
         sa.Column("height", sa.Integer),
         sa.Column("dpi", sa.Float),
@@ -122,7 +122,7 @@ def _create_live_results() -> None:
         sa.Column("live", sa.String, primary_key=True),
         sa.Column("kind", sa.String, nullable=False),
         sa.Column("digest", sa.String, nullable=False),
-        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("libraries", sa.Text, nullable=False),
         sa.Column("declaration", sa.Text, nullable=False),
         sa.Column("created", sa.Float, nullable=False),
@@ -174,6 +174,14 @@ def _create_links() -> None:
         sa.Column("nonce", sa.String, nullable=False),
     )
     op.create_index("links_of_target", "links", ["kind", "target"])
+    op.create_index("links_of_audience", "links", ["audience", "created", "id"])
+    op.create_table(
+        "link_people",
+        sa.Column("link", sa.String, primary_key=True),
+        sa.Column("kind", sa.String, primary_key=True),
+        sa.Column("name", sa.String, primary_key=True),
+    )
+    op.create_index("link_people_name", "link_people", ["kind", "name"])
     op.create_table(
         "viewers",
         sa.Column("link", sa.String, primary_key=True),
@@ -228,7 +236,7 @@ def _create_bookkeeping() -> None:
     op.create_table(
         "blobs",
         sa.Column("digest", sa.String, primary_key=True),
-        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("refs", sa.Integer, nullable=False),
         sa.Column("touched", sa.Float, nullable=False),
     )
@@ -241,14 +249,14 @@ def _create_bookkeeping() -> None:
         sa.Column("kind", sa.String, primary_key=True),
         sa.Column("key", sa.String, primary_key=True),
         sa.Column("figures", sa.Integer, nullable=False),
-        sa.Column("bytes", sa.Integer, nullable=False),
+        sa.Column("bytes", sa.BigInteger, nullable=False),
     )
 
 
 def _create_events() -> None:
     op.create_table(
         "events",
-        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
         sa.Column("created", sa.Float, nullable=False),
         sa.Column("owner", sa.String, nullable=False),
         sa.Column("kind", sa.String, nullable=False),
