@@ -119,17 +119,17 @@ async def test_agent_wins_over_a_stand_in(registry, first):
 
 async def test_slow_registration_never_overwrites_a_newer_one(registry, context, monkeypatch):
     """The older connection waits for the catalog while the newer one declares."""
-    gate, follow_notebook = asyncio.Event(), registry._follow_notebook
+    gate, follow_notebook = asyncio.Event(), registry._kernels.follow_notebook
 
     async def wait(kernel: str) -> str:
         await gate.wait()
         return await follow_notebook(kernel)
 
     old, new = FakeKernel(), FakeKernel()
-    monkeypatch.setattr(registry, "_follow_notebook", wait)
+    monkeypatch.setattr(registry._kernels, "follow_notebook", wait)
     slow = asyncio.ensure_future(registry.register("ann", "a-1", old, [LiveDeclaration("animal", revision="old")]))
     await asyncio.sleep(0)
-    monkeypatch.setattr(registry, "_follow_notebook", follow_notebook)
+    monkeypatch.setattr(registry._kernels, "follow_notebook", follow_notebook)
     await registry.register("ann", "a-1", new, [LiveDeclaration("animal", revision="new")])
     gate.set()
     with pytest.raises(KernelUnavailable):
