@@ -33,7 +33,8 @@ from ..services.rendering.service import RenderService
 from ..services.send_budget import SendBudget
 from ..services.sessions.capture import Capture
 from ..services.sessions.directories import SessionDirectories
-from ..services.sessions.kernels import KernelTracker
+from ..services.sessions.kernel_registry import KernelRegistry
+from ..services.sessions.registered_kernels import RegisteredKernels
 from ..services.sessions.session_plots import SessionPlots
 
 
@@ -93,7 +94,7 @@ class AppContext:
     addresses: ServerAddresses
     authenticator: Authenticator
     failed_attempts: FailedAttempts
-    kernels: KernelTracker
+    kernels: KernelRegistry
     directories: SessionDirectories
     capture: Capture
     plots: SessionPlots
@@ -116,3 +117,8 @@ class AppContext:
     send_budget: SendBudget
     public_streams: PublicStreams
     known_hosts: set[str] = field(default_factory=set)
+
+    @property
+    def registered_kernels(self) -> RegisteredKernels | None:
+        """The kernels of a JupyterHub's service; None elsewhere."""
+        return self.kernels if isinstance(self.kernels, RegisteredKernels) else None
