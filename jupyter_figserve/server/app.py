@@ -34,7 +34,6 @@ from .services.auth.signing import FrameUrlSigner, QuerySigner
 from .services.auth.signing_secrets import MIN_LENGTH, read_secrets
 from .services.dashboards.watchers import DashboardWatchers
 from .services.events.event_broker import PLOT_CAPTURED, EventBroker
-from .services.events.public_streams import PublicStreams
 from .services.figures.blob_handover import BlobHandover
 from .services.figures.source_checker import SourceChecker
 from .services.links.allowed_sizes import AllowedSizes
@@ -48,10 +47,8 @@ from .services.live.limits import LiveLimits
 from .services.live.registry import LiveRegistry
 from .services.live.service import LiveService
 from .services.live.watchers import LiveWatchers
-from .services.memory import return_large_blocks
 from .services.rendering.queue import RenderQueue
 from .services.rendering.service import RenderService
-from .services.send_budget import SendBudget
 from .services.sessions.capture import SWITCHED_OFF, Capture, CaptureLimits
 from .services.sessions.directories import SessionDirectories
 from .services.sessions.kernel_registry import KernelRegistry
@@ -80,7 +77,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
     _service: ServiceClient | None = None
 
     def start_services(self) -> None:
-        return_large_blocks()
+        self.start_traffic_limits()
         self.context = context = self._make_services()
         self.settings["figserve"] = context
         queue = context.rendering.queue
@@ -93,16 +90,9 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
         self.on_stop(self._timer.stop)
         self._timer.start()
         IOLoop.current().add_callback(queue.probe)
-        IOLoop.current().add_callback(self.limit_idle_connections)
         if self.is_render_only:
             # Rendering is all that this server does; elsewhere the first render starts the sandbox.
             IOLoop.current().add_callback(queue.start)
-
-    def limit_idle_connections(self) -> None:
-        """Limit the time of heads that trickle in, which hold a connection and its buffer."""
-        server = getattr(self.serverapp, "http_server", None)
-        if self.header_timeout and server is not None:
-            server.conn_params.header_timeout = self.header_timeout
 
     @default("public_url")
     def _default_public_url(self) -> str:
@@ -151,8 +141,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
         directories = SessionDirectories(Path(jupyter_runtime_dir()) / "figserve", self.log)
         capture = self._make_capture(directories, store)
         kernels = self._make_kernels(store, addresses, directories)
-        blob_cache = BlobCache(store.blobs, self.cache_bytes)
-        failed_attempts = FailedAttempts(self.failed_secret_rate)
+        blob_cache, failed_attempts = BlobCache(store.blobs, self.cache_bytes), FailedAttempts(self.failed_secret_rate)
         rendering, events, secrets = self._make_rendering(store), EventBroker(store), self._read_secrets(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
         live = self._make_live(store, kernels, detached, events)
@@ -182,8 +171,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
             source_checker=SourceChecker(store, rendering, self.preserve_bytes),
             query_signer=QuerySigner(secrets),
             blob_handover=self._make_handover(store),
-            send_budget=SendBudget(self.send_bytes, time.monotonic),
-            public_streams=PublicStreams(self.link_streams),
+            traffic=self.make_traffic_limits(),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
 

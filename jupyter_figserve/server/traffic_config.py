@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
+from tornado.ioloop import IOLoop
 from traitlets import Float as FloatTrait
 from traitlets import Integer
 from traitlets.config import Configurable
+
+from .services.events.public_streams import PublicStreams
+from .services.memory import return_large_blocks
+from .services.send_budget import SendBudget
+from .services.traffic_limits import TrafficLimits
 
 
 class TrafficConfig(Configurable):
@@ -37,3 +46,19 @@ class TrafficConfig(Configurable):
         " with the most of them loses one, or a further response gets the status 503. Stored images above an eighth of"
         " cache_bytes are read from disk piece by piece and hardly count.",
     ).tag(config=True)
+
+    serverapp: Any
+
+    def make_traffic_limits(self) -> TrafficLimits:
+        return TrafficLimits(SendBudget(self.send_bytes, time.monotonic), PublicStreams(self.link_streams))
+
+    def start_traffic_limits(self) -> None:
+        """Apply the limits that concern the whole process; Jupyter makes its HTTP server after its extensions."""
+        return_large_blocks()
+        IOLoop.current().add_callback(self.limit_idle_connections)
+
+    def limit_idle_connections(self) -> None:
+        """Limit the time of heads that trickle in, which hold a connection and its buffer."""
+        server = getattr(self.serverapp, "http_server", None)
+        if self.header_timeout and server is not None:
+            server.conn_params.header_timeout = self.header_timeout

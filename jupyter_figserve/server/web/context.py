@@ -19,7 +19,6 @@ from ..services.auth.rate_limits import RateLimiter
 from ..services.auth.signing import FrameUrlSigner, QuerySigner
 from ..services.dashboards.watchers import DashboardWatchers
 from ..services.events.event_broker import EventBroker
-from ..services.events.public_streams import PublicStreams
 from ..services.figures.blob_handover import BlobHandover
 from ..services.figures.source_checker import SourceChecker
 from ..services.links.allowed_sizes import AllowedSizes
@@ -30,12 +29,12 @@ from ..services.live.detached import DetachedFunctions
 from ..services.live.service import LiveService
 from ..services.rendering.request import RenderLimits
 from ..services.rendering.service import RenderService
-from ..services.send_budget import SendBudget
 from ..services.sessions.capture import Capture
 from ..services.sessions.directories import SessionDirectories
 from ..services.sessions.kernel_registry import KernelRegistry
 from ..services.sessions.registered_kernels import RegisteredKernels
 from ..services.sessions.session_plots import SessionPlots
+from ..services.traffic_limits import TrafficLimits
 
 
 class HandlerConfig(RenderLimits, Protocol):
@@ -114,8 +113,7 @@ class AppContext:
     query_signer: QuerySigner
     render_limiter: RateLimiter
     blob_handover: BlobHandover | None
-    send_budget: SendBudget
-    public_streams: PublicStreams
+    traffic: TrafficLimits
     known_hosts: set[str] = field(default_factory=set)
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 from cachetools import LRUCache
 
@@ -53,21 +52,6 @@ class BlobCache:
             When the blob is missing.
         """
         return _found(await asyncio.to_thread(self._blobs.read_range, digest, start, end))
-
-
-@dataclass(frozen=True)
-class StoredBlob:
-    """A blob as the body of a response, not read yet."""
-
-    cache: BlobCache
-    digest: str
-    size: int
-
-    def read(self) -> bytes:
-        return self.cache.get(self.digest)
-
-    async def read_range(self, start: int, end: int) -> bytes:
-        return await self.cache.read_range(self.digest, start, end)
 
 
 def _found(data: bytes | None) -> bytes:

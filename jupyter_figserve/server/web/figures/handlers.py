@@ -13,10 +13,10 @@ from ....model.new_version import NewVersion
 from ....model.places import check_collection
 from ....model.queries import DEFAULT_LIMIT, FigureQuery
 from ....model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, validate_single_line
-from ....store.files.blob_cache import StoredBlob
 from ...services.figures.redraw import render_again
 from ...services.figures.source_checker import API_PATIENCE
 from ...services.figures.stored import find_stored
+from ...services.figures.stored_blob import StoredBlob
 from ...services.figures.upload import read_upload
 from ..http.private_handler import AuthenticatedHandler
 from ..http.representation import RepresentationResponse

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from ....errors import RangeNotSatisfiable
-from ....store.files.blob_cache import StoredBlob
+from ...services.figures.stored_blob import StoredBlob
 from . import security_headers
 from .content_disposition import content_disposition
 from .paced_response import PIECE_BYTES, PacedResponseMixin
@@ -80,7 +80,7 @@ class ConditionalGetMixin(PacedResponseMixin):
                 self.set_header("Content-Length", str(end - first))
                 self.finish()
                 return
-            if end - first > PIECE_BYTES and not body.cache.is_cacheable(body.size):
+            if end - first > PIECE_BYTES and not body.is_cacheable:
                 self.send_in_pieces(first, end, body.read_range)
                 return
             body = body.read()

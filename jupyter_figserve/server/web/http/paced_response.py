@@ -139,7 +139,7 @@ class PacedResponseMixin(JupyterHandler):
 
     @property
     def _budget(self) -> SendBudget:
-        budget: SendBudget = self.settings["figserve"].send_budget
+        budget: SendBudget = self.settings["figserve"].traffic.send_budget
         return budget
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ....model.formats import Format
-from ....store.files.blob_cache import StoredBlob
+from ...services.figures.stored_blob import StoredBlob
 from . import security_headers
 from .content_disposition import content_disposition
 

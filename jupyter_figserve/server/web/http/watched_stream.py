@@ -12,7 +12,7 @@ async def send_watched_events(handler: FigServeHandler, watchers: Watchers[W], w
 
     It holds the watcher but not its target, which would be most of the memory of a thousand idle streams.
     """
-    with handler.context.public_streams.opened(handler.caller):
+    with handler.context.traffic.public_streams.opened(handler.caller):
         await watchers.add(watcher)
         try:
             sse.start_stream(handler)

@@ -9,13 +9,13 @@ from ....errors import CodeFailed, Conflict, Forbidden, OutputInvalid
 from ....model.figures import FigureRecord, Representation, sha256_hex
 from ....model.formats import FORMATS, Format, get_format, get_format_of_mimetype
 from ....model.snippets import Snippets, image_url
-from ....store.files.blob_cache import StoredBlob
 from ...services.addresses import hidpi_address
 from ...services.callers import stranger
 from ...services.figures.offers import PageOffers, find_convertible
 from ...services.figures.redraw import explain_fault, render_again
 from ...services.figures.source_faults import find_fault
 from ...services.figures.stored import find_stored
+from ...services.figures.stored_blob import StoredBlob
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.rendering.request import SIZE_FIELDS
 from ..figures.json_views import figure_json

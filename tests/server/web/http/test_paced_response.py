@@ -54,8 +54,8 @@ async def test_client_that_does_not_read_is_closed(owner, context):
     path = await publish(owner)
     async with connect(owner.prefix, unread=True) as connection:
         await connection.send_head("GET", path, owner.headers)
-        await until(lambda: context.send_budget.held_bytes)
-        await until(lambda: not context.send_budget.held_bytes)
+        await until(lambda: context.traffic.send_budget.held_bytes)
+        await until(lambda: not context.traffic.send_budget.held_bytes)
         assert await connection.is_closed()
 
 
@@ -65,17 +65,17 @@ async def test_client_that_hangs_up_frees_its_memory(owner, context):
     path = await publish(owner)
     async with connect(owner.prefix, unread=True) as connection:
         await connection.send_head("GET", path, owner.headers)
-        await until(lambda: context.send_budget.held_bytes)
-    await until(lambda: not context.send_budget.held_bytes)
+        await until(lambda: context.traffic.send_budget.held_bytes)
+    await until(lambda: not context.traffic.send_budget.held_bytes)
 
 
 async def test_too_many_slow_readers(owner, context, monkeypatch):
     """A further response is refused with 503 and a time to wait."""
     path = await publish(owner)
-    monkeypatch.setattr(context.send_budget, "_limit", 1)
+    monkeypatch.setattr(context.traffic.send_budget, "_limit", 1)
     async with connect(owner.prefix, unread=True) as connection:
         await connection.send_head("GET", path, owner.headers)
-        await until(lambda: context.send_budget.held_bytes)
+        await until(lambda: context.traffic.send_budget.held_bytes)
         answer = await owner.get(path)
     assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "too_many_readers", "5")
 
