@@ -20,7 +20,7 @@ from ..example_figures import FIGURES, histograms, line
 
 def rendered(figure, **options):
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", **options)
+    figure.savefig(buffer, format="rgba", **options)
     return buffer.getvalue()
 
 
