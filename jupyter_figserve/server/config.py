@@ -59,9 +59,6 @@ class FigServeConfig(Configurable):
     export_bytes = Integer(
         4 * _GIB, min=0, help="Maximum size of the images in one exported zip, in bytes; 0 for no limit."
     ).tag(config=True)
-    body_timeout = FloatTrait(
-        60.0, min=0.1, help="Seconds within which the body of a published figure must have arrived."
-    ).tag(config=True)
     keep_versions = Integer(
         20,
         min=0,
