@@ -6,16 +6,18 @@ from functools import partial
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
+from tornado.httputil import HTTPHeaders
 
 from ....errors import InvalidInput, NotFound
 from ....model.figures import FigureRecord, is_id, sha256_hex
-from ....model.formats import Format, get_format
+from ....model.formats import FORMATS, Format, get_format
 from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
 from ....model.places import check_collection
 from ....model.queries import DEFAULT_LIMIT, FigureQuery
 from ....model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, validate_single_line
 from ...services.figures.redraw import render_again
+from ...services.figures.script_upload import is_script_type, make_document
 from ...services.figures.source_checker import API_PATIENCE
 from ...services.figures.stored import find_stored
 from ...services.figures.upload import read_upload
@@ -50,7 +52,12 @@ class FiguresHandler(UploadHandler):
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
         limits = self.context.config.figure_pixels, self.context.config.animation_frames
-        upload = read_upload(self.read_body(), self.request.headers, self.raw_query(), *limits)
+        body, headers = self.read_body(), self.request.headers
+        content_type = headers.get("Content-Type", "")
+        if is_script_type(content_type):
+            body = await make_document(body, content_type)
+            headers = HTTPHeaders({"Content-Type": FORMATS["html"].mimetype})
+        upload = read_upload(body, headers, self.raw_query(), *limits)
         identity = await self.make_identity(upload.name, upload.place)
         draft = NewVersion(
             identity,
