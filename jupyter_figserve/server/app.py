@@ -19,6 +19,7 @@ from ..store.admin.opening import open_store
 from ..store.files.blob_cache import BlobCache
 from ..store.files.render_cache import RenderCache
 from ..store.store import Store
+from .audience_config import AudienceConfig
 from .config import FigServeConfig, seconds_of
 from .guarded_start import GuardedStart
 from .hub import find_public_url, make_logins
@@ -59,7 +60,7 @@ from .web.routes import make_routes
 _CLEAN_MILLISECONDS = 600_000
 
 
-class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
+class FigServe(FigServeConfig, AudienceConfig, RenderConfig, QueueConfig, GuardedStart):
     """The server extension: every figure gets a URL."""
 
     name = "jupyter_figserve"
@@ -70,6 +71,8 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
     _timer: PeriodicCallback | None = None
 
     def start_services(self) -> None:
+        assert self.serverapp is not None
+        self.check_replaced(self.config, self.serverapp.config)
         self.context = context = self._make_services()
         self.settings["figserve"] = context
         queue = context.rendering.queue
@@ -158,7 +161,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
             live=live,
             detached=detached,
             live_limiter=RateLimiter(self.live_link_rate, "This link has reached its rate limit", "live_link_rate"),
-            links=LinkResolver(store),
+            links=LinkResolver(store, self.max_audience),
             link_tokens=LinkTokens(secrets),
             link_sizes=AllowedSizes.parse(self.link_sizes),
             view_counter=ViewCounter(store),

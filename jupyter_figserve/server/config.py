@@ -118,9 +118,6 @@ class FigServeConfig(Configurable):
         help="Origins whose pages may frame the /embed page of a link, such as ['https://wiki.example.org']. Default:"
         " none.",
     ).tag(config=True)
-    allow_public_shares = Bool(
-        help="Whether links that open without login can be made. Default: True, but False under a JupyterHub."
-    ).tag(config=True)
     live_timeout = FloatTrait(
         60.0,
         min=0.1,
@@ -158,10 +155,6 @@ class FigServeConfig(Configurable):
         help="How often one link to a live figure may call its kernel, as 'NUMBER/PERIOD'; equal calls at the same time"
         " count once. '' for no limit.",
     ).tag(config=True)
-    allow_public_live = Bool(
-        help="Whether links to live figures work: their viewers call functions in a kernel. Default: as"
-        " allow_public_shares."
-    ).tag(config=True)
     failed_secret_rate = Unicode(
         "300/minute",
         help="How many wrong keys and links one IP address may try, as 'NUMBER/PERIOD'; '' for no limit.",
@@ -194,14 +187,6 @@ class FigServeConfig(Configurable):
     @default("owner")
     def _default_owner(self) -> str:
         return os.environ.get("JUPYTERHUB_USER", "local")
-
-    @default("allow_public_shares")
-    def _default_allow_public_shares(self) -> bool:
-        return "JUPYTERHUB_SERVICE_PREFIX" not in os.environ
-
-    @default("allow_public_live")
-    def _default_allow_public_live(self) -> bool:
-        return bool(self.allow_public_shares)
 
     @validate("keep_live_pictures", "min_live_refresh", "keep_session_plots", "keep_deleted", "link_max_age")
     def _check_duration(self, proposal: Any) -> str:
