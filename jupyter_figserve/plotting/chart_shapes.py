@@ -22,6 +22,8 @@ _MIN_VIOLIN_POINTS = 40
 _DENSITY_TOLERANCE = 1e-3
 # Longer curves are classified by a sample: a description may not cost as much as drawing.
 _MAX_POINTS = 4_000
+# Degrees between two slices of a pie, which has rounding errors.
+_MAX_GAP = 0.01
 
 
 def vertices_of(artist: Any) -> Vertices:
@@ -80,6 +82,21 @@ def has_straight_base(points: Vertices) -> bool:
 
     corners = np.unique(points[:: 1 + len(points) // _MAX_POINTS], axis=0)
     return any((corners[:, axis] == 0).sum() >= 0.45 * len(corners) for axis in (0, 1))
+
+
+def is_pie(wedges: Sequence[Any]) -> bool:
+    """Whether wedges are the slices of a pie: each begins where the previous one ends, or the only one is a circle."""
+    if len(wedges) == 1:
+        return bool(abs(wedges[0].theta2 - wedges[0].theta1) >= 360)
+    following = list(pairwise(wedges))
+    counterclockwise = [after.theta1 - before.theta2 for before, after in following]
+    clockwise = [before.theta1 - after.theta2 for before, after in following]
+    return any(all(abs((gap + 180) % 360 - 180) < _MAX_GAP for gap in gaps) for gaps in (counterclockwise, clockwise))
+
+
+def are_dendrogram_links(segments: Sequence[Any]) -> bool:
+    """Whether each line is a bracket of three sides, as the links of a dendrogram are."""
+    return bool(segments) and all(len(one) == 4 and _is_axis_aligned(one) for one in segments)
 
 
 def is_hexagon(points: Vertices) -> bool:

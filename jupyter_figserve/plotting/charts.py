@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from .chart_artists import ChartArtists, is_a, is_in_data, sort_artists
 from .chart_shapes import (
+    are_dendrogram_links,
     are_histogram_bars,
     are_stacked,
     has_straight_base,
     is_hexagon,
+    is_pie,
     is_step_outline,
     vertices_of,
 )
+from .charts_3d import find_kind_3d
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,37 +67,10 @@ def is_colorbar(axes: Axes) -> bool:
 
 
 def _three_dimensional(artists: ChartArtists) -> Chart | None:
-    axes = artists.axes
-    if getattr(axes, "name", "") != "3d":
+    if getattr(artists.axes, "name", "") != "3d":
         return None
-    names = [type(item).__name__ for item in (*axes.collections, *axes.lines)]
-    for name, kind in _KINDS_3D:
-        if name in names:
-            drawn = [item for item in (*axes.collections, *axes.lines) if type(item).__name__ == name]
-            if name != "Poly3DCollection":
-                return Chart(kind, series=_labels(drawn))
-            return Chart("3D bar chart" if all(map(_has_upright_faces, drawn)) else kind)
-    return Chart("3D plot")
-
-
-def _has_upright_faces(item: Any) -> bool:
-    """Whether faces are parallel to the axes, in more than one direction, as those of boxes are."""
-    vectors, slices = getattr(item, "_vec", None), getattr(item, "_segslices", None)
-    faces = getattr(item, "_faces", None)
-    if faces is None and vectors is not None and slices is not None:
-        faces = [vectors[:3, part].T for part in slices]
-    if faces is None or len(faces) < 6:
-        return False
-    flat = [tuple(bool(len(set(face[:, axis].tolist())) == 1) for axis in range(3)) for face in faces]
-    return all(any(directions) for directions in flat) and len(set(flat)) > 1
-
-
-_KINDS_3D = (
-    ("Poly3DCollection", "3D surface plot"),
-    ("Path3DCollection", "3D scatter plot"),
-    ("Line3D", "3D line plot"),
-    ("Line3DCollection", "3D wireframe plot"),
-)
+    kind, drawn = find_kind_3d(artists.axes)
+    return Chart(kind, series=_labels(drawn))
 
 
 def _from_containers(artists: ChartArtists) -> Chart | None:
@@ -107,7 +83,11 @@ def _from_containers(artists: ChartArtists) -> Chart | None:
     if kind == "Histogram":
         # A density curve without a label belongs to its histogram.
         curves = [curve for curve in curves if any(_labels([curve]))]
-    return Chart(_with_curves(kind, artists), series=_labels([*artists.bars, *curves]))
+    labels = _labels(artists.bars)
+    if not any(labels) and all(len(bars) == 1 for bars in artists.bars):
+        # Bars that were drawn one by one are one series.
+        labels = labels[:1]
+    return Chart(_with_curves(kind, artists), series=(*labels, *_labels(curves)))
 
 
 def _bar_kind(artists: ChartArtists) -> str:
@@ -167,7 +147,7 @@ def _boxes(artists: ChartArtists) -> Chart | None:
 def _from_patches(artists: ChartArtists) -> Chart | None:
     patches = artists.axes.patches
     wedges = [patch for patch in patches if type(patch).__name__ == "Wedge"]
-    if wedges:
+    if wedges and is_pie(wedges):
         kind = "Donut chart" if wedges[0].width else "Pie chart"
         return Chart(kind, series=_labels(wedges), noun="slices")
     steps = [patch for patch in patches if type(patch).__name__ == "StepPatch"]
@@ -216,16 +196,22 @@ def _from_curves(artists: ChartArtists) -> Chart | None:
     if fills and not lines and not points and all(map(is_step_outline, curves)):
         return Chart("Histogram", series=_labels(fills))
     is_area = bool(fills) and not points and all(map(has_straight_base, curves[:1]))
-    if is_area and are_stacked(curves):
+    if (is_area or not (lines or points)) and are_stacked(curves):
         return Chart("Stacked area chart", series=_labels(fills))
-    if is_area or (fills and not lines and not points):
+    is_line_and_area = is_area and bool(lines) and not _are_edges(lines, curves)
+    if not is_line_and_area and (is_area or (fills and not lines and not points)):
         return Chart("Area chart", series=_labels(fills))
     kind = _curve_kind(artists)
     if not kind:
         return None
-    return Chart(
-        kind, ("a shaded band",) if fills else (), _labels([*points, *lines] if not (points and lines) else lines)
-    )
+    shaded = ("a shaded area" if is_line_and_area else "a shaded band",) if fills else ()
+    return Chart(kind, shaded, _labels([*points, *lines] if not (points and lines) else lines))
+
+
+def _are_edges(lines: Iterable[Any], curves: Iterable[Any]) -> bool:
+    """Whether a line is the edge of a filled curve, and no data of its own."""
+    corners = {tuple(point) for curve in curves for point in curve.tolist()}
+    return any(corners.issuperset(map(tuple, vertices_of(line)[:100].tolist())) for line in lines)
 
 
 def _curve_kind(artists: ChartArtists) -> str:
@@ -236,8 +222,14 @@ def _curve_kind(artists: ChartArtists) -> str:
         stepped = all(str(line.get_drawstyle()).startswith("steps") for line in artists.lines)
         kind = "Step plot" if stepped else "Line plot"
     else:
-        kind = "Line plot" if _lines_of_collections(artists.axes) else ""
+        kind = _kind_of_collections(artists.axes)
     return f"{polar}{kind[0].lower()}{kind[1:]}" if kind and polar else kind
+
+
+def _kind_of_collections(axes: Any) -> str:
+    drawn = [item for item in axes.collections if is_a(item, "LineCollection")]
+    segments = [part for item in drawn for part in item.get_segments()]
+    return "" if not drawn else "Dendrogram" if are_dendrogram_links(segments) else "Line plot"
 
 
 def _with_curves(kind: str, artists: ChartArtists) -> str:
@@ -281,4 +273,4 @@ def _lines_of_collections(axes: Any) -> bool:
 
 
 def _shapes(axes: Any) -> str:
-    return "Diagram" if axes.patches or axes.collections else ""
+    return "Diagram" if axes.patches or axes.collections or axes.artists else ""

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .figure_snapshot import preserved
+
 _TITLES = ("_suptitle", "_supxlabel", "_supylabel")
 
 
@@ -17,6 +19,10 @@ def kept_layout(figure: Any) -> Iterator[None]:
     """
     if figure.get_layout_engine() is None:
         yield
+        return
+    if _measures_last_drawing(figure):
+        with preserved(figure):
+            yield
         return
     panels = list(_panels(figure))
     boxes = [box for axes in figure.get_axes() for box in (axes._position, axes._originalPosition)]
@@ -35,6 +41,14 @@ def kept_layout(figure: Any) -> Iterator[None]:
             text._x, text._y = place
         for panel, space in zip(panels, spaces, strict=True):
             vars(panel.subplotpars).update(space)
+
+
+def _measures_last_drawing(figure: Any) -> bool:
+    """Whether engines measure labels where the last drawing has put them: on 3D Axes, before matplotlib 3.11."""
+    import matplotlib
+
+    is_old: bool = matplotlib.__version_info__ < (3, 11)
+    return is_old and any(axes.name == "3d" for axes in figure.get_axes())
 
 
 def _panels(figure: Any) -> Iterator[Any]:

@@ -14,6 +14,7 @@ import functools
 import io
 import pickle
 import struct
+import sys
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -132,7 +133,7 @@ def _pickle_compactly(figure: Any) -> bytes:
 
 
 def _reducers() -> dict[type, Any]:
-    return {**_arrays(), **_registries(), **_Transforms().table()}
+    return {**_arrays(), **_registries(), **_triangulations(), **_Transforms().table()}
 
 
 @functools.lru_cache(maxsize=1)
@@ -164,6 +165,19 @@ def _registries() -> dict[type, Any]:
         return makers.setdefault(tuple(signals), functools.partial(kind, signals=signals)), ()
 
     return {kind: reduce_registry}
+
+
+def _triangulations() -> dict[type, Any]:
+    """Reduce triangulations without their compiled parts, which cannot be pickled and are made again when needed."""
+    tri = sys.modules.get("matplotlib.tri")
+    if tri is None:
+        return {}
+
+    def reduce_triangulation(triangulation: Any) -> Any:
+        compiled = {"_cpp_triangulation": None, "_trifinder": None}
+        return copyreg.__newobj__, (type(triangulation),), triangulation.__dict__ | compiled  # type: ignore[attr-defined]
+
+    return {tri.Triangulation: reduce_triangulation}
 
 
 class _Transforms:

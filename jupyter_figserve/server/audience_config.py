@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from traitlets import CaselessStrEnum, TraitError, default
 from traitlets.config import Configurable
@@ -27,7 +26,7 @@ class AudienceConfig(Configurable):
     def _default_max_audience(self) -> str:
         return HUB if "JUPYTERHUB_SERVICE_PREFIX" in os.environ else LINK
 
-    def check_replaced(self, *settings: Any) -> None:
+    def check_replaced(self) -> None:
         """Reject traits of earlier versions: without effect, they would open links that an administrator has closed.
 
         Raises
@@ -36,7 +35,7 @@ class AudienceConfig(Configurable):
             When one is set.
         """
         for name in _REPLACED:
-            if any(name in one.get("FigServe", {}) for one in settings):
+            if name in self.config.get("FigServe", {}):
                 raise TraitError(
                     f"FigServe.{name} was replaced by FigServe.max_audience: set that to 'link', 'hub', 'people' or"
                     " 'me', the widest audience that a link may have."

@@ -11,10 +11,10 @@ import limits as rates
 from jupyter_core.paths import jupyter_data_dir
 from traitlets import Bool, Dict, Integer, List, TraitError, Unicode, default, validate
 from traitlets import Float as FloatTrait
-from traitlets.config import Configurable
 
 from ..errors import InvalidDuration
 from ..model.times import parse_duration
+from .audience_config import AudienceConfig
 from .services.figures.blob_handover import is_handover_target
 from .services.hosts import is_address, normalize_url
 
@@ -22,7 +22,7 @@ _GIB = 2**30
 _ORIGIN = re.compile(r"\*|https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
 
 
-class FigServeConfig(Configurable):
+class FigServeConfig(AudienceConfig):
     """Settings of addresses, storage, links and live figures."""
 
     data_dir = Unicode(
@@ -58,9 +58,6 @@ class FigServeConfig(Configurable):
     ).tag(config=True)
     export_bytes = Integer(
         4 * _GIB, min=0, help="Maximum size of the images in one exported zip, in bytes; 0 for no limit."
-    ).tag(config=True)
-    body_timeout = FloatTrait(
-        60.0, min=0.1, help="Seconds within which the body of a published figure must have arrived."
     ).tag(config=True)
     keep_versions = Integer(
         20,

@@ -124,15 +124,33 @@ def page(chromium) -> Iterator:
     assert log.errors == []
 
 
-def log_in(page, server: ServerProcess) -> None:
+LOGINS: dict[str, list] = {}
+"""Cookies of one login by the token of each server."""
+
+
+def open_login(page, server: ServerProcess) -> None:
+    """Log in as by the address in the server's log; the cookies are the server's own, to their last attribute."""
     page.goto(f"{server.url}login?token={server.token}")
+
+
+def log_in(page, server: ServerProcess) -> None:
+    """Log the page's context in with the cookies of the first login to this server, which saves a navigation."""
+    if server.token not in LOGINS:
+        open_login(page, server)
+        LOGINS[server.token] = page.context.cookies(server.url)
+    page.context.add_cookies(LOGINS[server.token])
 
 
 WIDTH = "document.querySelector('img').naturalWidth"
 
 
 def open_page(page, url: str) -> None:
-    """Open a page, and return when it has loaded with all its resources."""
+    """Open a page, and return when it has loaded with its images, frames and scripts."""
+    page.goto(url)
+
+
+def open_idle(page, url: str) -> None:
+    """Open a page whose scripts send requests, and return when they have sent none for half a second."""
     page.goto(url)
     page.wait_for_load_state("networkidle")
 

@@ -8,7 +8,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from tests.conftest import require_package
 from tests.security import evil
 
-from .conftest import check_phone, log_in, open_page
+from .conftest import check_phone, log_in, open_idle
 from .test_dashboard_page import SHIFTS, open_dashboard, post
 from .test_evil_documents import Guarded
 
@@ -131,7 +131,7 @@ def test_first_state_without_javascript(chromium, live_server, dashboard, who):
         page = bare.new_page()
         if who == "owner":
             log_in(page, live_server)
-        open_page(page, record["url"] if who == "owner" else link["url"])
+        open_idle(page, record["url"] if who == "owner" else link["url"])
         assert "/figserve/frame/" in page.frames[1].url
         assert f"{'Deer' if who == 'owner' else 'Bear'} since 2010" in page.frames[1].content()
         page.fill("#p-since", "2004")
@@ -215,6 +215,6 @@ def test_hostile_html_of_a_function_sends_no_requests(chromium, live_server, oth
             assert guarded.page.frames[1].url.startswith("chrome-error:")
             guarded.check(url)
         for url in (f"{link['url']}/1-1.html", f"{live_server.url}figserve/live/f/{evil_id}.html"):
-            open_page(guarded.page, url)
+            open_idle(guarded.page, url)
             assert guarded.page.locator("#plot").inner_text() == "not drawn"
             guarded.check(url)

@@ -15,7 +15,7 @@ from tests.conftest import require_package
 from tests.security import evil
 from tests.security.actors import HTML, Listener, get_frame_url, make_png, publish, share
 
-from .conftest import WIDTH, log_in, open_page
+from .conftest import WIDTH, open_idle, open_login
 
 pytestmark = pytest.mark.browser
 
@@ -27,7 +27,7 @@ class Guarded:
         self.server, self.other_site = server, other_site
         self.page = chromium.new_page()
         self.pages = [self.page]
-        log_in(self.page, server)
+        open_login(self.page, server)
         self.before = self._state()
 
     def open(self, *urls: str) -> None:
@@ -163,10 +163,10 @@ def test_hostile_pdf_reaches_nothing(guarded: Guarded) -> None:
     for url in (record["representations"][0]["url"], f"{link['url']}.pdf"):
         # A headless browser may download files that it has no viewer for; then nothing is displayed.
         with contextlib.suppress(playwright_error()):
-            open_page(guarded.page, url)
+            open_idle(guarded.page, url)
         assert other_site.hits == []
         assert guarded._state() == guarded.before
-        open_page(guarded.page, link["url"])
+        open_idle(guarded.page, link["url"])
 
 
 CROSS_SITE = """<!doctype html><title>another site</title>
@@ -200,7 +200,7 @@ def test_other_sites_get_no_private_figure(guarded: Guarded) -> None:
     api = f"{server.url}figserve/api/figures/{record['id']}"
     body = CROSS_SITE.replace("URL", record["representations"][0]["url"])
     body = body.replace("PAGE", record["url"]).replace("API", api)
-    open_page(page, other_site.serve("/site", body))
+    open_idle(page, other_site.serve("/site", body))
     tries = page.evaluate("window.done")
     assert tries["img"] is False
     assert (tries["plain"], tries["cookie"], tries["opaque"]) == ("blocked", "blocked", "blocked")
@@ -218,7 +218,7 @@ def test_link_is_not_in_referer(chromium, live_server: ServerProcess, other_site
     html = share(live_server, publish(live_server, HTML, "text/html", name="left"))
     link = share(live_server, publish(live_server, name="leaving"))
     for url in (link["url"], f"{link['url']}/embed", html["url"], f"{live_server.url}figserve/f/{'A' * 32}"):
-        open_page(page, url)
+        open_idle(page, url)
         page.evaluate(
             "url => { const a = document.createElement('a'); a.href = url; a.click(); }", other_site.origin + "/x"
         )
@@ -242,7 +242,7 @@ def test_only_listed_origins_may_frame_a_link(chromium, make_server, other_site:
         html = share(server, publish(server, HTML, "text/html", name="html"))
         frames = [image["url"] + "/embed", html["url"] + "/embed", image["url"], get_frame_url(html["url"])]
         body = "".join(f'<iframe width="400" height="300" src="{url}"></iframe>' for url in frames)
-        open_page(page, other_site.serve("/wiki", f"<!doctype html>{body}"))
+        open_idle(page, other_site.serve("/wiki", f"<!doctype html>{body}"))
         first, second, third, fourth = page.main_frame.child_frames
         assert third.url.startswith("chrome-error:")
         if not is_shown:

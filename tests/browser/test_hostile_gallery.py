@@ -7,7 +7,7 @@ import pytest
 from jupyter_figserve.demo.server_process import ServerProcess
 from tests.security.actors import Listener, make_png, publish, share
 
-from .conftest import log_in, open_own
+from .conftest import open_login, open_own
 
 pytestmark = pytest.mark.browser
 EVIL = (
@@ -90,7 +90,7 @@ def test_other_sites_cannot_delete_restore_or_share(chromium, live_server: Serve
     """Forms, images, beacons and fetches of another site change nothing while the owner is logged in."""
     record = publish(live_server, make_png(5, 5), name="target")
     page = chromium.new_page()  # errors are expected: requests are refused
-    log_in(page, live_server)
+    open_login(page, live_server)
     api = f"{live_server.url}figserve/api/figures/{record['id']}"
     page.goto(other_site.serve("/attack", "<!doctype html><title>attack</title>"))
     page.evaluate(
@@ -131,7 +131,7 @@ def test_no_page_can_be_framed(chromium, live_server: ServerProcess, other_site:
     record = publish(live_server, name="framed")
     address = live_server.url + path.format(**record)
     page = chromium.new_page()  # errors are expected: requests are refused
-    log_in(page, live_server)
+    open_login(page, live_server)
     page.goto(other_site.serve("/frame", f"<!doctype html><iframe src='{address}'></iframe>"))
     page.wait_for_load_state("networkidle")
     for frame in page.frames[1:]:
@@ -195,7 +195,7 @@ def make_dashboard(server: ServerProcess, figure: dict, text: str, name: str = "
 def test_markup_in_texts_is_text_on_a_dashboard(page, live_server: ServerProcess, evil: dict) -> None:
     """Title, caption, Markdown, alternative text and label; also in the gallery, and for visitors."""
     dashboard, link = make_dashboard(live_server, evil, EVIL, "evil")
-    log_in(page, live_server)
+    open_login(page, live_server)
     for url in (dashboard["url"], link["url"]):
         page.goto(url)
         page.wait_for_function("() => document.querySelector('.dashboard').dataset.stream === 'open'")
@@ -217,7 +217,7 @@ def test_other_sites_cannot_delete_or_share_a_dashboard(
     """Forms, beacons and fetches of another site change nothing while the owner is logged in."""
     dashboard, link = make_dashboard(live_server, publish(live_server, name="target"), "Target", "target")
     page = chromium.new_page()  # errors are expected: requests are refused
-    log_in(page, live_server)
+    open_login(page, live_server)
     api = f"{live_server.url}figserve/api/dashboards"
     page.goto(other_site.serve("/attack", "<!doctype html><title>attack</title>"))
     page.evaluate(
@@ -245,7 +245,7 @@ def test_no_dashboard_can_be_framed(chromium, live_server: ServerProcess, other_
     """Not its owner's page, not the shared page, and not the embedded page while no site is allowed."""
     dashboard, link = make_dashboard(live_server, publish(live_server, name="framed"), "Framed text", "framed")
     page = chromium.new_page()  # errors are expected: requests are refused
-    log_in(page, live_server)
+    open_login(page, live_server)
     for url in (dashboard["url"], link["url"], f"{link['url']}/embed"):
         page.goto(other_site.serve("/frame", f"<!doctype html><iframe src='{url}'></iframe>"))
         page.wait_for_load_state("networkidle")
@@ -268,7 +268,7 @@ def test_svgs_on_a_dashboard_send_no_requests(page, live_server: ServerProcess, 
 def test_dashboards_policy_has_nothing_inline(page, live_server: ServerProcess, evil: dict) -> None:
     """The policy causes no console error."""
     dashboard, link = make_dashboard(live_server, evil, "Words", "policy")
-    log_in(page, live_server)
+    open_login(page, live_server)
     for url in (dashboard["url"], link["url"]):
         policy = live_server.fetch(url.removeprefix(live_server.url)).headers["Content-Security-Policy"]
         assert "unsafe" not in policy

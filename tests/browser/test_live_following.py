@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import log_in, open_page
+from .conftest import log_in, open_idle
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -62,7 +62,7 @@ def test_refresh_reaches_every_page(chromium, live_server, opened):
     pages = [chromium.new_page() for _ in range(3)]
     log_in(pages[0], live_server)
     for page, address in zip(pages, (url, link, board), strict=True):
-        open_page(page, address)
+        open_idle(page, address)
         page.wait_for_function(f"() => {WIDTH} > 0")
     pages[2].wait_for_function("() => document.querySelector('.dashboard').dataset.stream === 'open'")
     before = [page.evaluate(WIDTH) for page in pages]
@@ -80,7 +80,7 @@ def test_panels_have_the_chosen_format(page, live_server, opened):
     log_in(page, live_server)
     requests = []
     page.on("request", lambda request: requests.append(request.url.partition("?")[0]))
-    open_page(page, addresses[5])
+    open_idle(page, addresses[5])
     page.wait_for_function("() => [...document.querySelectorAll('.frame img')].every(one => one.naturalWidth > 0)")
     images = [url.rpartition(".")[2] for url in requests if "/live/f/" in url]
     assert set(images) == {"svg"}
@@ -90,7 +90,7 @@ def test_progress_of_a_long_call(page, live_server, opened):
     """A bar shows how far the call is, and goes when it ends."""
     kernel, addresses = opened
     log_in(page, live_server)
-    open_page(page, addresses[2])
+    open_idle(page, addresses[2])
     with page.expect_response("**/api/events"):
         page.reload()
     page.wait_for_function(f"() => {WIDTH} > 0")
@@ -106,7 +106,7 @@ def test_page_asks_again_by_itself(page, live_server, opened):
     """With ``refresh=`` the image changes without any event."""
     _, addresses = opened
     log_in(page, live_server)
-    open_page(page, addresses[3])
+    open_idle(page, addresses[3])
     page.wait_for_function(f"() => {WIDTH} > 0")
     first = page.evaluate(WIDTH)
     page.wait_for_function(f"old => {WIDTH} > old", arg=first)
@@ -117,7 +117,7 @@ def test_data_is_a_table_with_its_status(chromium, live_server, opened):
     _, addresses = opened
     page = chromium.new_page()
     log_in(page, live_server)
-    open_page(page, addresses[4])
+    open_idle(page, addresses[4])
     page.wait_for_selector(".data table")
     assert page.inner_text(".data thead").split() == ["year", "animals"]
     assert page.locator(".data tbody tr").count() == 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import check_phone, log_in, open_page
+from .conftest import check_phone, log_in, open_idle
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -62,7 +62,7 @@ def test_html_is_displayed_and_updated(page, live_server, opened):
     wait_for_text(page, "year 2011")
     assert page.url == f"{url}?year=2011"
     assert page.locator("iframe.image-frame").count() == 1
-    open_page(page, page.url)
+    open_idle(page, page.url)
     wait_for_text(page, "year 2011")
     assert page.locator("a[data-suffix=html]").get_attribute("href").endswith(".html?year=2011")
     check_phone(page)
@@ -93,7 +93,7 @@ def test_html_without_javascript(chromium, live_server, opened):
     context = chromium.browser.new_context(java_script_enabled=False)
     page = context.new_page()
     log_in(page, live_server)
-    open_page(page, url)
+    open_idle(page, url)
     page.fill("#p-year", "2012")
     page.click(".draw")
     page.wait_for_selector("iframe.image-frame")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import check_contrast, check_phone, log_in, open_page, tab_stops
+from .conftest import check_contrast, check_phone, log_in, open_idle, tab_stops
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -50,7 +50,7 @@ def test_controls_render_and_update_the_url(page, live_server, opened):
     """Each control renders again; the address has the values that differ from the defaults."""
     kernel, url, _ = opened
     log_in(page, live_server)
-    open_page(page, url)
+    open_idle(page, url)
     assert page.title() == "animal"
     assert page.evaluate(WIDTH) == 200
     page.select_option("#p-type", "Bear")
@@ -63,7 +63,7 @@ def test_controls_render_and_update_the_url(page, live_server, opened):
     wait_for_query(page, "type=Bear&log=true&x=3,2,1")
     page.select_option("#p-type", "Deer")
     wait_for_query(page, "log=true&x=3,2,1")
-    open_page(page, page.url)
+    open_idle(page, page.url)
     assert page.is_checked("#p-log")
     assert page.input_value("#p-x") == "3,2,1"
     assert kernel.run("print(calls[-1])").stdout.strip() == "('Deer', 2010, True, [3.0, 2.0, 1.0])"
@@ -76,13 +76,13 @@ def test_hidpi_image(chromium, live_server, opened):
     log_in(page, live_server)
     state = "image => [image.currentSrc.includes('_density=2'), image.naturalWidth, image.clientWidth].join()"
     # Values that were not rendered before.
-    open_page(page, f"{url}?x=9,8")
+    open_idle(page, f"{url}?x=9,8")
     page.wait_for_function("() => document.querySelector('.frame img')?.naturalWidth === 400")
     assert page.eval_on_selector(".frame img", "image => image.clientWidth") == 200
     page.select_option("#p-type", "Bear")
     wait_for_query(page, "type=Bear&x=9,8")
     assert page.eval_on_selector(".frame img", "image => [image.naturalWidth, image.clientWidth]") == [600, 300]
-    open_page(page, f"{url}?x=9,8")
+    open_idle(page, f"{url}?x=9,8")
     # The page's srcset declares the density, so the natural size is in CSS pixels.
     assert page.eval_on_selector(".frame img", state) == "true,200,200"
 
@@ -91,7 +91,7 @@ def test_latest_change_wins(page, live_server, opened):
     """A slider that is dragged ends at its last value, with fewer calls than steps."""
     kernel, url, _ = opened
     log_in(page, live_server)
-    open_page(page, url)
+    open_idle(page, url)
     kernel.run("calls.clear()")
     slider = page.locator("input[type=range]")
     slider.focus()
@@ -109,7 +109,7 @@ def test_failure_keeps_the_last_image(chromium, live_server, opened):
     _, url, _ = opened
     page = chromium.new_page()
     log_in(page, live_server)
-    open_page(page, url)
+    open_idle(page, url)
     page.fill("#p-since", "2013")
     page.wait_for_selector(".error:not([hidden])")
     assert "ValueError: an unlucky year" in page.inner_text(".error")
@@ -124,7 +124,7 @@ def test_busy_is_visible(page, live_server, opened):
     """While the kernel renders, the page says so, also to screen readers."""
     kernel, url, _ = opened
     log_in(page, live_server)
-    open_page(page, url)
+    open_idle(page, url)
     page.check("#p-wait")
     page.wait_for_selector(".live[aria-busy=true]")
     assert page.inner_text(".state") == "Drawing …"
@@ -139,7 +139,7 @@ def test_stale_image_is_marked_and_redefinition_is_announced(chromium, live_serv
     kernel, url, _ = opened
     page = chromium.new_page()
     log_in(page, live_server)
-    open_page(page, url)
+    open_idle(page, url)
     response = live_server.fetch(f"api/kernels/{kernel.kernel_id}/restart", method="POST", body={})
     assert response.status == 200
     page.wait_for_selector(".live[data-state=stale]")
@@ -150,7 +150,7 @@ def test_stale_image_is_marked_and_redefinition_is_announced(chromium, live_serv
     code = DECLARE.replace("log: bool = False", "logarithmic: bool = False").replace("log, x))", "logarithmic, x))")
     assert kernel.run(code).error is None
     page.wait_for_selector(".live:not([data-state=stale])")
-    open_page(page, url)
+    open_idle(page, url)
     assert page.is_visible("#p-logarithmic")
 
 
@@ -164,7 +164,7 @@ def test_page_works_as_a_plain_form(chromium, live_server, opened):
     else:
         page = context.new_page()
     log_in(page, live_server)
-    open_page(page, url)
+    open_idle(page, url)
     page.select_option("#p-type", "Bear")
     page.fill("#p-since", "2005")
     page.click(".draw")
@@ -177,7 +177,7 @@ def test_page_works_as_a_plain_form(chromium, live_server, opened):
 def test_viewer_changes_allowed_parameters(page, opened):
     """A shared page has only the allowed control; locked parameters keep their values."""
     kernel, _, link = opened
-    open_page(page, link)
+    open_idle(page, link)
     assert page.eval_on_selector_all(".controls [name]", "all => all.map(one => one.name)") == ["since"]
     assert page.evaluate(WIDTH) == 300
     page.fill("#p-since", "2004")
@@ -190,7 +190,7 @@ def test_phone_keyboard_and_contrast(page, live_server, opened):
     """No overflow at 375 pixels, Tab reaches every control, and text is readable in both colour schemes."""
     _, url, _ = opened
     log_in(page, live_server)
-    open_page(page, url)
+    open_idle(page, url)
     stops = " ".join(tab_stops(page))
     for name in ("p-type", "p-since", "p-log", "p-x"):
         assert name in stops

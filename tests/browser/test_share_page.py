@@ -8,7 +8,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from tests.security.actors import HTML, PDF, SVG, make_png, publish, share
 from tests.server.sample_images import multipart
 
-from .conftest import WIDTH, SharedFigure, check_contrast, check_phone, log_in, open_page, tab_stops
+from .conftest import WIDTH, SharedFigure, check_contrast, check_phone, log_in, open_idle, open_page, tab_stops
 
 pytestmark = pytest.mark.browser
 
@@ -169,7 +169,7 @@ def test_page_loads_nothing_from_other_sites(page, shared_figure: SharedFigure, 
     """Style, script, icon and image come from the same server; nothing is stored in the browser."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    open_page(page, shared_figure.link["url"])
+    open_idle(page, shared_figure.link["url"])
     assert asked
     assert all(url.startswith(live_server.url + "figserve/") for url in asked)
     assert page.context.cookies() == []

@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from jupyter_figserve.plotting.canvas import draw, fit_tight, own_dpi
 from jupyter_figserve.plotting.encode import encode
 
-from ..example_figures import constrained, line, overhanging
+from ..example_figures import constrained, line, overhanging, surface
 
 
 def facts(figure):
@@ -99,3 +99,11 @@ def test_tight_content_fits_a_size(make, size):
     assert not alpha[-1].any()
     assert not alpha[:, 0].any()
     assert not alpha[:, -1].any()
+
+
+def test_labels_in_3d_are_placed_as_in_the_first_drawing():
+    """A layout engine must not start from where the previous drawing has put them."""
+    with mpl.rc_context({"figure.autolayout": True}):
+        figure = surface()
+        first, second = (encode(figure, ("png",), with_thumbnail=False).images[0].data for _ in range(2))
+    assert first == second

@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 import seaborn as sns
 from matplotlib import pyplot as plt
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle
+from matplotlib.offsetbox import AnchoredText
+from matplotlib.patches import Circle, Wedge
 
 from jupyter_figserve.plotting.charts import find_chart, is_colorbar
 
@@ -67,6 +69,20 @@ KINDS = {
     "quiver": ("Quiver plot", lambda axes: axes.quiver([1, 2], [1, 2])),
     "barbs": ("Wind barb plot", lambda axes: axes.barbs([1, 2], [1, 2])),
     "streamplot": ("Stream plot", lambda axes: axes.streamplot(*np.meshgrid(range(4), range(4)), *np.ones((2, 4, 4)))),
+    "stream graph": ("Stacked area chart", lambda axes: axes.stackplot([1, 2], [1, 2], [1, 3], baseline="wiggle")),
+    "a line beside an area": (
+        "Line plot",
+        lambda axes: (axes.plot([5, 9, 7]), axes.fill_between([1, 2, 3], [1, 2, 3])),
+    ),
+    "an area with its edge": (
+        "Area chart",
+        lambda axes: (axes.plot([1, 3, 2]), axes.fill_between([0, 1, 2], [1, 3, 2])),
+    ),
+    "brackets": ("Dendrogram", lambda axes: axes.add_collection(LineCollection([[(0, 0), (0, 2), (1, 2), (1, 0)]]))),
+    "a wedge": ("Diagram", lambda axes: axes.add_patch(Wedge((0, 0), 1, 30, 270))),
+    "a whole pie": ("Pie chart", lambda axes: axes.pie([1])),
+    "exploded pie": ("Pie chart", lambda axes: axes.pie([1, 2], explode=[0, 0.1], counterclock=False)),
+    "anchored text": ("Diagram", lambda axes: axes.add_artist(AnchoredText("words", loc="center"))),
     "shapes": ("Diagram", lambda axes: axes.add_patch(Circle((0, 0), 1))),
     "table": ("Table", lambda axes: axes.table([["1"]])),
     "text": ("", lambda axes: axes.text(0, 0, "hello")),
@@ -86,6 +102,7 @@ SPECIAL_AXES = {
     "3D scatter plot": ("3d", lambda axes: axes.scatter([1], [1], [1])),
     "3D surface plot": ("3d", lambda axes: axes.plot_surface(*GRID, np.eye(2))),
     "3D wireframe plot": ("3d", lambda axes: axes.plot_wireframe(*GRID, np.eye(2))),
+    "3D voxel plot": ("3d", lambda axes: axes.voxels(np.indices((3, 3, 3)).sum(0) % 2 == 0)),
     "3D bar chart": ("3d", lambda axes: axes.bar3d([1, 2], [1, 2], 0, 1, 1, [1, 2])),
     "Polar bar chart": ("polar", lambda axes: axes.bar(range(6), range(6), width=1)),
     "Polar line plot": ("polar", lambda axes: axes.plot([0, 1], [1, 2])),
@@ -155,6 +172,7 @@ SERIES = {
     "violins of categories": (("a", "b", "c"), lambda axes: sns.violinplot(FRAME, x="kind", y="value", ax=axes)),
     "areas": (("u", "v"), lambda axes: axes.stackplot([1, 2, 3], [1, 2, 3], [1, 1, 1], labels=["u", "v"])),
     "containers": (("x", "y"), lambda axes: (axes.bar([0], [1], label="x"), axes.bar([1], [1], label="y"))),
+    "bars one by one": (("",), lambda axes: [axes.bar(place, 2) for place in range(3)]),
     "legend": (("x", "y"), lambda axes: sns.barplot(FRAME, x="kind", y="value", hue="half", ax=axes)),
 }
 

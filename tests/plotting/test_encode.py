@@ -54,16 +54,17 @@ def pixels(data):
 def assert_saved_alike(make, *, tight=False, **options):
     """Check that ``encode`` and ``savefig`` give the same pixels, dpi and text.
 
-    A figure that was saved before is checked too, because a constrained layout changes from one save to the next; it
-    does not from one ``encode`` to the next.
+    With a layout engine, a figure that was saved before is checked too, because a constrained layout changes from one
+    save to the next; it does not from one ``encode`` to the next.
     """
-    extra = {"bbox_inches": "tight"} if tight else {}
+    extra = {"pil_kwargs": {"compress_level": 1}, **({"bbox_inches": "tight"} if tight else {})}
     ours, theirs = make(), make()
     first = saved(theirs, **options, **extra)
-    for _ in range(2):
+    assert_same_image(encode(ours, tight=tight, **options).images[0], first)
+    if ours.get_layout_engine() is not None:
         assert_same_image(encode(ours, tight=tight, **options).images[0], first)
-    saved(ours, **options, **extra)
-    assert_same_image(encode(ours, tight=tight, **options).images[0], saved(theirs, **options, **extra))
+        saved(ours, **options, **extra)
+        assert_same_image(encode(ours, tight=tight, **options).images[0], saved(theirs, **options, **extra))
 
 
 def assert_same_image(image, expected):

@@ -6,7 +6,10 @@ import sys
 import threading
 
 import matplotlib as mpl
+import numpy as np
 import pytest
+from matplotlib import pyplot as plt
+from matplotlib.tri import Triangulation
 
 from jupyter_figserve.errors import OutputInvalid
 from jupyter_figserve.plotting import by_value, pickling
@@ -17,7 +20,7 @@ from ..example_figures import FIGURES, histograms, line
 
 def rendered(figure, **options):
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", **options)
+    figure.savefig(buffer, format="rgba", **options)
     return buffer.getvalue()
 
 
@@ -49,6 +52,22 @@ def test_unpickled_figures_can_be_changed(make):
             axes.set_xlim(0.5, 2)
             axes.set_position((0.2, 0.3, 0.4, 0.5))
     assert rendered(again) == rendered(figure)
+
+
+def test_triangulations():
+    """Their compiled parts cannot be pickled, and are made again."""
+    x, y = np.random.default_rng(3).random((2, 30))
+    figure, axes = plt.subplots(ncols=2)
+    triangulation = Triangulation(x, y)
+    triangulation.get_trifinder()
+    axes[0].tripcolor(triangulation, x * y, shading="gouraud")
+    axes[1].tricontourf(triangulation, x + y)
+    before = rendered(figure)
+    again = pickle.loads(pickle_figure(figure))
+    plt.close(figure)
+    assert rendered(again) == before
+    assert again.axes[0].collections[0]._triangulation.get_trifinder()(0.5, 0.5) >= 0
+    assert triangulation._cpp_triangulation is not None
 
 
 def test_the_figure_itself_is_unchanged():

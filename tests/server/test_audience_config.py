@@ -28,7 +28,7 @@ def test_unknown_audience_is_refused():
 @pytest.mark.parametrize("value", [True, False])
 def test_replaced_settings_are_refused(name: str, value: bool):
     """They have no effect any more, so that ignoring them could open links; the message names the new one."""
-    config = AudienceConfig()
-    config.check_replaced(Config(), Config({"FigServe": {"max_audience": "me"}}))
+    AudienceConfig(config=Config({"FigServe": {"max_audience": "me"}})).check_replaced()
+    config = AudienceConfig(config=Config({"FigServe": {name: value}}))
     with pytest.raises(TraitError, match=f"FigServe.{name} was replaced by FigServe.max_audience"):
-        config.check_replaced(Config(), Config({"FigServe": {name: value}}))
+        config.check_replaced()

@@ -32,8 +32,10 @@ from ..services.rendering.request import RenderLimits
 from ..services.rendering.service import RenderService
 from ..services.sessions.capture import Capture
 from ..services.sessions.directories import SessionDirectories
-from ..services.sessions.kernels import KernelTracker
+from ..services.sessions.kernel_registry import KernelRegistry
+from ..services.sessions.registered_kernels import RegisteredKernels
 from ..services.sessions.session_plots import SessionPlots
+from ..services.traffic_limits import TrafficLimits
 
 
 class HandlerConfig(RenderLimits, Protocol):
@@ -47,6 +49,7 @@ class HandlerConfig(RenderLimits, Protocol):
     animation_frames: int
     export_bytes: int
     body_timeout: float
+    send_timeout: float
     link_cache_seconds: int
     embed_origins: list[str]
     max_audience: str
@@ -90,7 +93,7 @@ class AppContext:
     addresses: ServerAddresses
     authenticator: Authenticator
     failed_attempts: FailedAttempts
-    kernels: KernelTracker
+    kernels: KernelRegistry
     directories: SessionDirectories
     capture: Capture
     plots: SessionPlots
@@ -110,9 +113,15 @@ class AppContext:
     query_signer: QuerySigner
     render_limiter: RateLimiter
     blob_handover: BlobHandover | None
+    traffic: TrafficLimits
     known_hosts: set[str] = field(default_factory=set)
 
     @property
     def audiences(self) -> AudiencePolicy:
         """The audiences that links of this server may have."""
         return AudiencePolicy(self.config.max_audience, self.authenticator.logins.knows_people)
+
+    @property
+    def registered_kernels(self) -> RegisteredKernels | None:
+        """The kernels of a JupyterHub's service; None elsewhere."""
+        return self.kernels if isinstance(self.kernels, RegisteredKernels) else None

@@ -180,7 +180,7 @@ def test_unknown_host_name(live_server):
     assert "c.FigServe.public_url" in found["host_name"].mend
 
 
-@pytest.mark.parametrize(("hours", "text"), [(2, "ahead of"), (-2, "behind")])
+@pytest.mark.parametrize(("hours", "text"), [(2, "ahead of"), pytest.param(-2, "behind", marks=pytest.mark.nightly)])
 def test_wrong_clock(hours, text, make_server, tmp_path):
     """A real server whose clock is hours off."""
     (tmp_path / "sitecustomize.py").write_text(
@@ -212,16 +212,15 @@ class TestPublicUrl:
         assert "does not reach this server" in found["public_url"].says
         assert "c.FigServe.public_url" in found["public_url"].mend
 
-    def test_public_url_of_another_program(self, make_server, hostile):
+    def test_public_url_of_another_program(self, make_server, live_server, hostile):
         """Another program or another figserve responds at the public URL."""
         hostile.answers.clear()
         server = make_server(public_url=hostile.url)
         assert problems_of(examine(server.url, server.token)) == ["public_url"]
-        other = make_server()
-        other.fetch(
+        live_server.fetch(
             "figserve/api/figures?name=x", method="POST", body="<svg/>", headers={"Content-Type": "image/svg+xml"}
         )
-        server = make_server(public_url=other.url)
+        server = make_server(public_url=live_server.url)
         found = examine(server.url, server.token)
         assert problems_of(found) == ["public_url"]
         assert "Another server responds there" in found["public_url"].says

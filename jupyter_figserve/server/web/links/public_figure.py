@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -17,6 +15,7 @@ from ...services.figures.offers import PageOffers, find_convertible
 from ...services.figures.redraw import explain_fault, render_again
 from ...services.figures.source_faults import find_fault
 from ...services.figures.stored import find_stored
+from ...services.figures.stored_blob import StoredBlob
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.rendering.request import SIZE_FIELDS
 from ..figures.json_views import figure_json
@@ -117,7 +116,7 @@ class PublicFigure:
         stored = find_stored(self.record, row, self._handler.draw_options(row))
         if stored is None:
             return None
-        response = self._respond(row, stored.digest, partial(self._context.blob_cache.get, stored.digest))
+        response = self._respond(row, stored.digest, StoredBlob(self._context.blob_cache, stored.digest, stored.size))
         if is_plain:
             self._responses[row.name] = response
         return response
@@ -144,13 +143,10 @@ class PublicFigure:
     def _count_render(self) -> None:
         self._context.render_limiter.count(f"link {self._link_id}")
 
-    def _respond(self, row: Format, digest: str, body: bytes | Callable[[], bytes]) -> RepresentationResponse:
+    def _respond(self, row: Format, digest: str, body: bytes | StoredBlob) -> RepresentationResponse:
         name = f"{self.record.name}.{row.name}"
-        is_stored = not isinstance(body, bytes)
         is_public = self._is_for_anyone
-        return RepresentationResponse(
-            row, digest, name, self._cache_control, body, is_public=is_public, is_stored=is_stored
-        )
+        return RepresentationResponse(row, digest, name, self._cache_control, body, is_public=is_public)
 
     def _check_signature(self, row: Format) -> None:
         handler = self._handler
