@@ -80,7 +80,7 @@ LAYERS = {
         libraries=f"{_SERVICE_LIBRARIES} jinja2 jupyter_server traitlets",
     ),
     "hub": layer(inside="jupyterhub traitlets"),
-    "server.hub": layer(f"{_SERVICES} server.services hub", inside="jupyterhub tornado"),
+    "server.hub": layer(f"{_SERVICES} server.services hub", libraries="tornado", inside="jupyterhub"),
     "cli": layer(inside="*", ours_inside="demo kernel model plotting sandbox server store"),
     "demo": layer(inside="*", ours_inside="kernel model server"),
 }

@@ -21,7 +21,9 @@ from ..store.files.render_cache import RenderCache
 from ..store.store import Store
 from .config import FigServeConfig, seconds_of
 from .guarded_start import GuardedStart
-from .hub import find_public_url, make_logins
+from .hub import find_public_url, find_service, make_logins, stop_on_interrupt
+from .hub_config import HubConfig
+from .kernel_events import follow_own_kernels, follow_registered_kernels
 from .queue_config import QueueConfig
 from .render_config import RenderConfig
 from .services.addresses import ServerAddresses, prefix_of
@@ -31,7 +33,7 @@ from .services.auth.rate_limits import RateLimiter
 from .services.auth.signing import FrameUrlSigner, QuerySigner
 from .services.auth.signing_secrets import MIN_LENGTH, read_secrets
 from .services.dashboards.watchers import DashboardWatchers
-from .services.events.event_broker import PLOT_CAPTURED, SESSION_ENDED, SESSION_RENAMED, SESSION_STARTED, EventBroker
+from .services.events.event_broker import PLOT_CAPTURED, EventBroker
 from .services.figures.blob_handover import BlobHandover
 from .services.figures.source_checker import SourceChecker
 from .services.links.allowed_sizes import AllowedSizes
@@ -49,9 +51,13 @@ from .services.rendering.queue import RenderQueue
 from .services.rendering.service import RenderService
 from .services.sessions.capture import SWITCHED_OFF, Capture, CaptureLimits
 from .services.sessions.directories import SessionDirectories
+from .services.sessions.kernel_registry import KernelRegistry
 from .services.sessions.kernels import KernelTracker
+from .services.sessions.registered_kernels import RegisteredKernels
 from .services.sessions.ring_buffer import CapturedImage
+from .services.sessions.service_client import ServiceClient
 from .services.sessions.session_plots import SessionPlots
+from .traffic_config import TrafficConfig
 from .web.context import AppContext
 from .web.http.templates import make_templates
 from .web.routes import make_routes
@@ -59,7 +65,7 @@ from .web.routes import make_routes
 _CLEAN_MILLISECONDS = 600_000
 
 
-class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
+class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConfig, GuardedStart):
     """The server extension: every figure gets a URL."""
 
     name = "jupyter_figserve"
@@ -68,20 +74,19 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
 
     context: AppContext
     _timer: PeriodicCallback | None = None
+    _service: ServiceClient | None = None
 
     def start_services(self) -> None:
+        self.check_replaced()
+        self.start_traffic_limits()
         self.context = context = self._make_services()
         self.settings["figserve"] = context
         queue = context.rendering.queue
         # The last is closed first.
         self.on_stop(context.live.close, context.view_counter.flush, queue.close, context.source_checker.close)
         self.on_stop(context.events.close, context.dashboards.close)
-        self.on_stop(context.directories.close, context.capture.close, context.kernels.close)
-        if not self.is_hub_service:
-            context.directories.open()
-        self._subscribe_to_kernels()
-        context.capture.open()
-        context.kernels.open()
+        self._open_kernels()
+        stop_on_interrupt(self.serverapp)
         self._timer = PeriodicCallback(self._clean, _CLEAN_MILLISECONDS)
         self.on_stop(self._timer.stop)
         self._timer.start()
@@ -136,9 +141,8 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
         addresses = ServerAddresses(self.serverapp, self.public_url, self.kernel_url)
         directories = SessionDirectories(Path(jupyter_runtime_dir()) / "figserve", self.log)
         capture = self._make_capture(directories, store)
-        kernels = KernelTracker(self.serverapp, store, addresses, self.owner, self.scope, directories)
-        blob_cache = BlobCache(store.blobs, self.cache_bytes)
-        failed_attempts = FailedAttempts(self.failed_secret_rate)
+        kernels = self._make_kernels(store, addresses, directories)
+        blob_cache, failed_attempts = BlobCache(store.blobs, self.cache_bytes), FailedAttempts(self.failed_secret_rate)
         rendering, events, secrets = self._make_rendering(store), EventBroker(store), self._read_secrets(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
         live = self._make_live(store, kernels, detached, events)
@@ -158,7 +162,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
             live=live,
             detached=detached,
             live_limiter=RateLimiter(self.live_link_rate, "This link has reached its rate limit", "live_link_rate"),
-            links=LinkResolver(store),
+            links=LinkResolver(store, self.max_audience),
             link_tokens=LinkTokens(secrets),
             link_sizes=AllowedSizes.parse(self.link_sizes),
             view_counter=ViewCounter(store),
@@ -168,6 +172,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
             source_checker=SourceChecker(store, rendering, self.preserve_bytes),
             query_signer=QuerySigner(secrets),
             blob_handover=self._make_handover(store),
+            traffic=self.make_traffic_limits(),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
 
@@ -229,13 +234,13 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
         )
 
     def _make_live(
-        self, store: Store, kernels: KernelTracker, detached: DetachedFunctions, events: EventBroker
+        self, store: Store, kernels: KernelRegistry, detached: DetachedFunctions, events: EventBroker
     ) -> LiveService:
         assert self.serverapp is not None
         control_channels = ControlChannels(self.serverapp, self.live_bytes)
         control_channels.open()
         return LiveService(
-            LiveRegistry(store, self.scope, kernels.follow_notebook, detached.find_target, events.announce),
+            LiveRegistry(store, kernels, detached.find_target, events.announce),
             StaleImageCache(store, self.cache_bytes),
             LiveWatchers(events),
             LiveLimits(
@@ -248,25 +253,38 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, GuardedStart):
             self.owner,
             lambda: store.clock(),
             control_channels=control_channels,
-            on_call=kernels.record_activity if self.live_keeps_kernel else None,
+            on_call=kernels.record_activity if isinstance(kernels, KernelTracker) and self.live_keeps_kernel else None,
         )
 
-    def _subscribe_to_kernels(self) -> None:
-        """Pass the starts, restarts and ends of kernels to capture, to live figures and to the event streams."""
-        context, owner = self.context, self.owner
+    def _open_kernels(self) -> None:
+        """Follow the kernels: those of this server, or those that users' servers register with the Hub's service."""
+        assert self.serverapp is not None
+        context, service, kernels = self.context, self._service, self.context.kernels
+        if isinstance(kernels, RegisteredKernels):
+            self.on_stop(kernels.close)
+            follow_registered_kernels(kernels, context.events, context.live)
+            kernels.open()
+            return
+        assert isinstance(kernels, KernelTracker)
+        self.on_stop(context.directories.close, context.capture.close, kernels.close)
+        follow_own_kernels(kernels, self.owner, context.events, context.live, context.capture, service)
+        context.directories.open()
+        context.capture.open()
+        kernels.open()
+        if service is not None:
+            service.open()
+            self.on_stop(service.close)
+            self.on_stop(service.watch_sessions(self.serverapp.session_manager, kernels.follow_all))
 
-        def announce(kind: str, kernel: str, notebook: str) -> None:
-            context.events.announce(owner, kind, {"session": kernel, "notebook": notebook or None})
-
-        context.kernels.on_start.append(lambda kernel, notebook: announce(SESSION_STARTED, kernel, notebook))
-        context.kernels.on_rename.append(lambda kernel, old, new: context.live.registry.rename_notebook(old, new))
-        context.kernels.on_rename.append(lambda kernel, old, new: announce(SESSION_RENAMED, kernel, new))
-        context.kernels.on_restart.append(context.capture.on_kernel_restarted)
-        context.kernels.on_sweep.append(context.capture.on_sweep)
-        context.kernels.on_restart.append(context.live.on_kernel_restarted)
-        context.kernels.on_end.append(lambda kernel, notebook: context.live.on_kernel_ended(kernel))
-        context.kernels.on_end.append(lambda kernel, notebook: context.capture.on_kernel_ended(kernel))
-        context.kernels.on_end.append(lambda kernel, notebook: announce(SESSION_ENDED, kernel, notebook))
+    def _make_kernels(
+        self, store: Store, addresses: ServerAddresses, directories: SessionDirectories
+    ) -> KernelTracker | RegisteredKernels:
+        assert self.serverapp is not None
+        if self.is_hub_service:
+            return RegisteredKernels(store, self.registered_kernels)
+        if self.host_kind == "extension":
+            self._service = find_service(self.serverapp.base_url, self.scope)
+        return KernelTracker(self.serverapp, store, addresses, self.owner, self.scope, directories, self._service)
 
     def _announce_captured(self, kernel: str, images: list[CapturedImage]) -> None:
         for image in images:

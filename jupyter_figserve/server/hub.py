@@ -9,15 +9,19 @@ import base64
 import ipaddress
 import json
 import os
+import signal
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from tornado.ioloop import IOLoop
+
 from ..errors import FigServeError, Forbidden, Unavailable
-from ..hub import PUBLISH_SCOPE, READ_SCOPE, SETTINGS_VARIABLE
+from ..hub import PUBLISH_SCOPE, READ_SCOPE, SERVICE_VARIABLE, SETTINGS_VARIABLE
 from ..model.keys import SCOPES, Scope
 from .services.auth.logins import Logins, SingleOwner
 from .services.auth.principal import Principal
+from .services.sessions.service_client import ServiceClient
 
 CACHE_SECONDS = 30
 """How long a login, with its groups and scopes, is remembered without asking the Hub."""
@@ -49,6 +53,8 @@ class UserServerLogins:
         The Hub's name of the user.
     """
 
+    knows_people = True
+
     def __init__(self, owner: str, user: str) -> None:
         self._owner = owner
         self._user = user
@@ -75,6 +81,8 @@ class ServiceLogins:
     service
         The service's name in the Hub.
     """
+
+    knows_people = True
 
     def __init__(self, service: str) -> None:
         self._service = service
@@ -117,10 +125,32 @@ def make_logins(owner: str, environment: Mapping[str, str] = os.environ) -> Logi
 
 def find_public_url(base_url: str, environment: Mapping[str, str] = os.environ) -> str:
     """Return the public address that the Hub gives to the server with this base URL; "" where it has none."""
-    if environment.get("JUPYTERHUB_SERVICE_PREFIX", "").rstrip("/") != base_url.rstrip("/"):
-        # A server that was started in a server of the Hub, with its environment.
-        return ""
-    return environment.get("JUPYTERHUB_PUBLIC_URL", "").rstrip("/")
+    return environment.get("JUPYTERHUB_PUBLIC_URL", "").rstrip("/") if is_hubs_server(base_url, environment) else ""
+
+
+def stop_on_interrupt(serverapp: Any, environment: Mapping[str, str] = os.environ) -> None:
+    """Let the signal with which a Hub stops its servers stop this one in order, so that its sessions end.
+
+    Without a terminal, Jupyter installs no handler: the signal then ends the process at once.
+    """
+    is_default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if is_hubs_server(serverapp.base_url, environment) and is_default:
+        loop = IOLoop.current()
+        signal.signal(signal.SIGINT, lambda *_: loop.add_callback_from_signal(serverapp.stop))
+
+
+def is_hubs_server(base_url: str, environment: Mapping[str, str]) -> bool:
+    """Whether the Hub started the server with this base URL, rather than somebody inside one, with its environment."""
+    prefix = environment.get("JUPYTERHUB_SERVICE_PREFIX")
+    return prefix is not None and prefix.rstrip("/") == base_url.rstrip("/")
+
+
+def find_service(base_url: str, scope: str, environment: Mapping[str, str] = os.environ) -> ServiceClient | None:
+    """Return the Hub's service, for the server that the Hub started with this base URL; None where there is none."""
+    url, token = environment.get(SERVICE_VARIABLE), environment.get("JUPYTERHUB_API_TOKEN")
+    if not url or not token or not is_hubs_server(base_url, environment):
+        return None
+    return ServiceClient(url, token, scope, environment.get("KERNEL_FIGSERVE_CA"))
 
 
 def make_service_config(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 import pytest
 import requests
 
+from tests.waiting import wait_until
+
 from .hub_process import HubProcess, free_port
 
-pytestmark = [pytest.mark.hub]
+pytestmark = [pytest.mark.hub, pytest.mark.kernel, pytest.mark.compat]
 
+PUBLISH = "import jupyter_figserve as figserve, matplotlib.pyplot as plt\nfigure = plt.figure(); plt.plot([1, 3, 2])\n"
 NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Accept": "text/html"}
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d4944415478da63fcffff3f0300050001ff5d1a2b"
@@ -119,3 +122,85 @@ def test_service_keeps_nothing_of_kernels(hub):
     for path in ("api/kernels", "lab", "api/contents", "nothing"):
         answer = requests.get(f"{hub.url}services/figserve/{path}", timeout=60)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
+
+
+class TestKernels:
+    """Kernels of a user's server publish to the service."""
+
+    def test_figures_outlive_the_server(self, hub):
+        """Publish, share and live figures, the notebook's identity, captured plots; then the server stops."""
+        hub.start_server("alice")
+        with hub.kernel("alice", "work.ipynb") as kernel:
+
+            def run(code: str) -> str:
+                result = kernel.run(code)
+                assert result.error is None, result.error
+                return result.stdout.strip()
+
+            assert run(PUBLISH + "print(figserve.publish(figure, 'sales').url)").startswith(
+                f"{hub.url}services/figserve/figures/"
+            )
+            (record,) = [one for one in records(hub, "alice") if one["name"] == "sales"]
+            assert (record["owner"], record["notebook"]) == ("alice", "work.ipynb")
+            assert hub.server_request("alice", "GET", "figserve/api/figures").json()["figures"] == []
+            run("plt.plot([2, 1]); plt.show()")
+            run("kept = figserve.last().publish('kept')")
+            assert records(hub, "alice")[0]["name"] == "kept"
+            code = (
+                "@figserve.live\ndef animal(n: int = 3):\n    fig, ax = plt.subplots(); ax.plot(range(n)); return fig\n"
+            )
+            run(code)
+            live = run("print(animal.url(n=5))")
+            assert live.startswith(f"{hub.url}services/figserve/live/")
+            path = live.removeprefix(f"{hub.url}services/figserve").replace("?", ".png?")
+            answer = send(hub, "alice", "GET", path)
+            assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png"), answer.text
+            assert send(hub, "bob", "GET", path).status_code == 404
+            self.assert_rename_is_followed(hub, kernel, run)
+            key = run("import os; print(os.environ['KERNEL_FIGSERVE_KEY'])")
+            hub.stop_server("alice")
+        image = f"/figures/{record['id']}.png"
+        assert send(hub, "alice", "GET", image).status_code == 200
+        assert send(hub, "alice", "GET", path).status_code == 200
+        sessions = send(hub, "alice", "GET", "/api/sessions?alive=1").json()["sessions"]
+        assert sessions == []
+        answer = requests.get(f"{hub.url}services/figserve/api/figures", headers={"X-API-Key": key}, timeout=60)
+        assert answer.status_code == 401
+
+    def assert_rename_is_followed(self, hub, kernel, run) -> None:
+        """The figures of a renamed notebook move with it."""
+        hub.server_request("alice", "PUT", "api/contents/work.ipynb", json=EMPTY_NOTEBOOK)
+        hub.server_request("alice", "PATCH", "api/contents/work.ipynb", json={"path": "better.ipynb"})
+        hub.server_request("alice", "PATCH", f"api/sessions/{kernel.session}", json={"path": "better.ipynb"})
+        wait_until(
+            lambda: {one["notebook"] for one in records(hub, "alice") if one["name"] == "sales"} == {"better.ipynb"}
+        )
+        run("figserve.publish(figure, 'sales')")
+        assert len([one for one in records(hub, "alice") if one["name"] == "sales"]) == 1
+
+    def test_registration_is_the_owners(self, hub):
+        """The owner comes from the token; another owner's kernel is 409, and a key registers nothing."""
+        first = send(hub, "bob", "PUT", "/api/kernels/k-1", json={"notebook": "a.ipynb", "scope": "hub "})
+        assert (first.status_code, first.json()["lease"]) == (201, 90)
+        key = first.json()["key"]
+        again = send(hub, "bob", "PUT", "/api/kernels/k-1", json={"notebook": "a.ipynb", "key": key})
+        assert (again.status_code, "key" in again.json()) == (200, False)
+        assert send(hub, "carol", "PUT", "/api/kernels/k-1", json={}).json()["code"] == "kernel_taken"
+        assert send(hub, "carol", "PUT", "/api/kernels/k-2", json={"key": key}).json()["code"] == "key_taken"
+        assert send(hub, "carol", "DELETE", "/api/kernels/k-1").status_code == 404
+        answer = requests.put(
+            f"{hub.url}services/figserve/api/kernels/k-3", json={}, headers={"X-API-Key": key}, timeout=60
+        )
+        assert (answer.status_code, answer.json()["code"]) == (403, "login_needed")
+        assert send(hub, "bob", "DELETE", "/api/kernels/k-1").status_code == 204
+
+
+EMPTY_NOTEBOOK = {
+    "type": "notebook",
+    "format": "json",
+    "content": {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5},
+}
+
+
+def records(hub: HubProcess, user: str) -> list[dict]:
+    return send(hub, user, "GET", "/api/figures").json()["figures"]

@@ -50,6 +50,7 @@ STATUS = {
         "public_shares": True,
     },
     "capture": {"on": False, "why": "The fake has no kernels.", "dropped": 0},
+    "instance": "i",
     "counts": {"figures": 0, "bytes": 0, "sessions": 0, "captured": 0, "captured_bytes": 0},
     "writable": True,
 }

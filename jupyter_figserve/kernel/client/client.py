@@ -124,7 +124,9 @@ class FigServeClient:
         return self._parse(self._send(request, meanwhile))
 
     def _send(self, request: HttpRequest, meanwhile: Callable[[], None] | None = None) -> HttpResponse:
-        response = self._pool.send(request, meanwhile)
+        return self._check(self._pool.send(request, meanwhile))
+
+    def _check(self, response: HttpResponse) -> HttpResponse:
         if not 200 <= response.status < 300:
             raise to_error(response.status, response.headers, response.body, self.address)
         return response

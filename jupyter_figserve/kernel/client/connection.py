@@ -15,8 +15,11 @@ from ...errors import FigServeError, Forbidden, NotConnected, ServerError, Unaut
 from .address import PREFIX, Address, parse_exact, parse_pasted
 from .client import FigServeClient
 from .running_servers import find_running_server
+from .service_client import HubServiceClient
 
 CA_VARIABLE = "KERNEL_FIGSERVE_CA"
+LOCAL_URL_VARIABLE = "KERNEL_FIGSERVE_LOCAL_URL"
+"""The server that runs the kernel, where KERNEL_FIGSERVE_URL is a JupyterHub's service."""
 HOW_TO_CONNECT = (
     "No figserve server was found. Start one with figserve.serve(), connect to one with figserve.connect(url, key), or"
     " set FIGSERVE_URL and FIGSERVE_API_KEY."
@@ -50,6 +53,7 @@ class Connection:
 _lock = threading.Lock()
 _explicit: Connection | None = None
 _cached: dict[tuple[str | None, ...], Connection] = {}
+_local: dict[tuple[str | None, ...], Connection] = {}
 _warned: set[str] = set()
 
 
@@ -97,9 +101,27 @@ def find_connection(environment: Mapping[str, str] | None = None) -> Connection 
         return _from_user_variables(url, environment.get("FIGSERVE_API_KEY"), ca_file)
     url, key = environment.get("KERNEL_FIGSERVE_URL"), environment.get("KERNEL_FIGSERVE_KEY")
     if url and key:
-        source = "the kernel's environment (KERNEL_FIGSERVE_URL)"
-        return _cache((url, key, ca_file), parse_exact(url), source, is_own=True)
+        source, is_service = "the kernel's environment (KERNEL_FIGSERVE_URL)", LOCAL_URL_VARIABLE in environment
+        if is_service:
+            source += ", which names the JupyterHub's service"
+        return _cache((url, key, ca_file), parse_exact(url), source, is_own=True, is_service=is_service)
     return _from_runtime_file(environment.get("JPY_PARENT_PID", ""), ca_file)
+
+
+def find_local_connection(environment: Mapping[str, str] | None = None) -> Connection | None:
+    """Find the server that runs this kernel where another one stores its figures; None elsewhere."""
+    environment = os.environ if environment is None else environment
+    url, key = environment.get(LOCAL_URL_VARIABLE), environment.get("KERNEL_FIGSERVE_LOCAL_KEY")
+    if not url or not key or find_connection(environment) is None:
+        return None
+    ca_file = environment.get("KERNEL_FIGSERVE_LOCAL_CA") or environment.get(CA_VARIABLE)
+    settings = (url, key, ca_file)
+    with _lock:
+        if settings not in _local:
+            _local.clear()
+            client = FigServeClient(parse_exact(url), key, ca_file=ca_file)
+            _local[settings] = Connection(client, f"the kernel's environment ({LOCAL_URL_VARIABLE})", True)
+        return _local[settings]
 
 
 def check(connection: Connection) -> dict[str, Any]:
@@ -197,13 +219,16 @@ def _find_runtime_file(parent: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def _cache(settings: tuple[str | None, ...], address: Address, source: str, *, is_own: bool) -> Connection:
+def _cache(
+    settings: tuple[str | None, ...], address: Address, source: str, *, is_own: bool, is_service: bool = False
+) -> Connection:
     """Return the same connection as long as the environment does not change, so that its sockets stay open."""
     with _lock:
         connection = _cached.get(settings)
         if connection is None:
             _cached.clear()
-            client = FigServeClient(address, settings[1], ca_file=settings[2])
+            kind = HubServiceClient if is_service else FigServeClient
+            client = kind(address, settings[1], ca_file=settings[2])
             connection = _cached[settings] = Connection(client, source, is_own)
         return connection
 

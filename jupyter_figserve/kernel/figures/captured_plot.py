@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -12,10 +13,13 @@ from ...errors import FigServeError, InvalidInput, NotConnected, NotFound
 from ...model.figures import MARKER, EncodedImage
 from ...model.formats import get_format
 from ...model.links import DEFAULT_LINK_LIFE
+from ...model.texts import slug
 from ..client.batch_server import get_connection
-from ..client.connection import Connection
+from ..client.connection import Connection, find_local_connection
 from ..client.front_end import find_shell
 from . import display
+from .audience_options import audience_options
+from .publish import publish
 from .published_figure import Published
 from .shared_link import SharedLink
 from .sharing import Expiry
@@ -27,8 +31,9 @@ _SESSION = "api/sessions/here"
 class CapturedPlot:
     """A figure that this session displayed. Its URL is valid until newer plots evict it or the session ends."""
 
-    def __init__(self, plot: dict[str, Any], connection: Connection) -> None:
+    def __init__(self, plot: dict[str, Any], connection: Connection, *, is_beside: bool = False) -> None:
         self._plot = plot
+        self._is_beside = is_beside
         self._connection = connection
         self._client = connection.client
         self._image: EncodedImage | None = None
@@ -71,12 +76,24 @@ class CapturedPlot:
         """
         if self._plot["origin"] == "published":
             return self._as_published(name, title, alt)
+        if self._is_beside:
+            return self._publish_elsewhere(name, title, alt)
         options = {"path": self.path, "name": name, "title": title, "alt": alt}
         try:
             record = self._client.post(f"{_SESSION}/figures", {k: v for k, v in options.items() if v is not None})
         except NotFound as error:
             raise NotFound(f"Newer plots have replaced {self.path}. Display it again.", code=error.code) from error
         return Published(record, self._connection, self._image)
+
+    def _publish_elsewhere(self, name: str | None, title: str | None, alt: str | None) -> Published:
+        """Publish the bytes to the server that stores this kernel's figures, which has not captured them."""
+        stem, _, suffix = self.path.rpartition(".")
+        try:
+            data = self._client.get_bytes(f"plots/here/{quote(self.path)}")
+        except NotFound as error:
+            raise NotFound(f"Newer plots have replaced {self.path}. Display it again.", code=error.code) from error
+        own = slug(title or "") or slug(stem)
+        return publish(data, name or own or None, title=title, alt=alt or self.alt or None, format=suffix)
 
     def _as_published(self, name: str | None, title: str | None, alt: str | None) -> Published:
         record = self._client.get(f"api/figures/{self._plot['figure']}")
@@ -98,9 +115,14 @@ class CapturedPlot:
         alt: str | None = None,
         label: str | None = None,
         views: int | None = None,
+        audience: str | None = None,
+        users: Iterable[str] = (),
+        groups: Iterable[str] = (),
     ) -> SharedLink:
         """Publish the plot and make a link; see ``publish`` and ``Published.share``."""
-        return self.publish(name, title=title, alt=alt).share(expires, label=label, views=views)
+        audience_options(audience, users, groups)
+        published = self.publish(name, title=title, alt=alt)
+        return published.share(expires, label=label, views=views, audience=audience, users=users, groups=groups)
 
     def __repr__(self) -> str:
         return f"Plot {self.path}: {self.url}"
@@ -145,8 +167,10 @@ def last() -> CapturedPlot:
     Unavailable
         What was displayed last has not arrived at the server within three seconds.
     """
-    connection = get_connection()
-    return CapturedPlot(connection.client.get(f"{_SESSION}/last", mark=_send_mark()), connection)
+    local = find_local_connection()
+    connection = local or get_connection()
+    plot = connection.client.get(f"{_SESSION}/last", mark=_send_mark())
+    return CapturedPlot(plot, connection, is_beside=local is not None)
 
 
 def plots_dir() -> Path:

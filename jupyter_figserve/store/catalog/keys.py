@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from ...errors import Conflict
 from ...model.keys import Key
 from . import tables
 
@@ -39,6 +40,25 @@ def remove(connection: Connection, key_id: str) -> bool:
 
 def remove_for_kernel(connection: Connection, kernel: str) -> None:
     connection.execute(tables.keys.delete().where(_K.kernel == kernel))
+
+
+def renew_for_kernel(connection: Connection, key: Key) -> None:
+    """Make this the only key of its kernel, or extend it.
+
+    Raises
+    ------
+    Conflict
+        When another key has its id.
+    """
+    known = find(connection, key.id)
+    if known is None:
+        assert key.kernel is not None
+        remove_for_kernel(connection, key.kernel)
+        add(connection, key)
+    elif (known.secret_hash, known.owner, known.kernel) != (key.secret_hash, key.owner, key.kernel):
+        raise Conflict("This key is another one's.", code="key_taken")
+    else:
+        connection.execute(tables.keys.update().where(_K.id == key.id).values(expires=key.expires))
 
 
 def bind(connection: Connection, key_id: str, kernel: str) -> None:

@@ -101,6 +101,12 @@ def end_silent(connection: Connection, before: float) -> int:
     return connection.execute(silent.values(ended=_S.seen)).rowcount
 
 
+def list_silent(connection: Connection, before: float, limit: int) -> list[Session]:
+    """Return running sessions that no server has reported since ``before``."""
+    query = sa.select(tables.sessions).where(_S.ended.is_(None), _S.seen < before).limit(limit)
+    return [Session(**dict(row._mapping)) for row in connection.execute(query)]
+
+
 def remove_empty(connection: Connection, before: float, limit: int) -> int:
     """Remove up to ``limit`` sessions without figures that ended before a time; return how many."""
     made = tables.session_figures.c

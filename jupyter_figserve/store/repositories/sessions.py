@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy.engine import Connection
 
+from ...errors import Conflict, TooManyRequests
+from ...model.keys import Key
 from ...model.queries import DEFAULT_LIMIT
 from ...model.sessions import Session
 from ..catalog import gallery_queries, keys, sessions
@@ -74,6 +76,38 @@ class SessionRepository(Repository):
             sessions.record(connection, session)
 
         await self._write(change)
+
+    async def register(self, session: Session, key: Key, max_alive: int) -> Session | None:
+        """Record a kernel that another server reports, with its key; return what was known of it.
+
+        Raises
+        ------
+        Conflict
+            When the kernel or the key is another owner's.
+        TooManyRequests
+            When the owner has ``max_alive`` running kernels already.
+        """
+
+        def change(connection: Connection) -> Session | None:
+            known = sessions.find(connection, session.id)
+            if known is not None and known.owner != session.owner:
+                raise Conflict("This kernel is another owner's.", code="kernel_taken")
+            is_new = known is None or known.ended is not None
+            if is_new and sessions.count_alive(connection, session.owner) >= max_alive:
+                raise TooManyRequests(
+                    f"You have {max_alive} kernels registered already (FigServe.registered_kernels). Shut some down.",
+                    code="too_many_kernels",
+                    retry_after=60,
+                )
+            keys.renew_for_kernel(connection, key)
+            sessions.record(connection, session)
+            return known
+
+        return await self._write(change)
+
+    async def list_silent(self, before: float, limit: int) -> Sequence[Session]:
+        """Return running sessions that no server has reported since a time."""
+        return await self._read(sessions.list_silent, before, limit)
 
     async def keep_alive(self, session_ids: Sequence[str], now: float, key_ttl: float) -> None:
         """Record that sessions are alive, and extend the keys of their kernels by ``key_ttl`` seconds."""

@@ -9,6 +9,7 @@ from typing import Any
 from ....model.figures import Identity, new_id
 from ....model.live import LiveDeclaration, LiveFigureRecord
 from ....store.store import Store
+from ..sessions.kernel_registry import KernelRegistry
 from .backend import KernelBackend, KernelUnavailable, LiveBackend, is_superseded
 
 OFFERED, CHANGED, GONE = "live.offered", "live.changed", "live.gone"
@@ -51,10 +52,8 @@ class LiveRegistry:
 
     Parameters
     ----------
-    scope
-        Scope of this server's notebooks.
-    follow_notebook
-        Returns the path of a kernel's notebook, "" when it has none.
+    kernels
+        Knows the notebooks of the kernels.
     find_detached
         Returns the target of a detached function, for a live figure that no kernel offers.
     listener
@@ -64,14 +63,12 @@ class LiveRegistry:
     def __init__(
         self,
         store: Store,
-        scope: str,
-        follow_notebook: Callable[[str], Awaitable[str]],
+        kernels: KernelRegistry,
         find_detached: Callable[[LiveFigureRecord], Awaitable[LiveTarget | None]],
         listener: LiveEventListener,
     ) -> None:
         self._store = store
-        self._scope = scope
-        self._follow_notebook = follow_notebook
+        self._kernels = kernels
         self._find_detached = find_detached
         self._listener = listener
         self._backends: dict[str, KernelBackend] = {}
@@ -89,7 +86,8 @@ class LiveRegistry:
         """
         self._install(kernel, backend)
         notebook = await self._find_notebook(kernel)
-        declared = {self._identity(owner, kernel, notebook, one.name): one for one in declarations}
+        scope = await self._kernels.find_scope(kernel)
+        declared = {_make_identity(owner, scope, notebook, kernel, one.name): one for one in declarations}
         records = await self._record(kernel, declared, self._offered.get(kernel, {}))
         if backend.is_closed or self._backends.get(kernel) is not backend:
             raise KernelUnavailable
@@ -151,12 +149,12 @@ class LiveRegistry:
         record = await self._store.live.find(live_id)
         return None if record is None else await self._find_detached(record) or LiveTarget(record, record.declaration)
 
-    def rename_notebook(self, old: str, new: str) -> None:
+    def rename_notebook(self, owner: str, old: str, new: str) -> None:
         """Note that the notebook of some kernels has another path; the store has moved their records."""
         for offered in self._offered.values():
             for name, target in offered.items():
                 identity = target.record.identity
-                if identity.notebook == old:
+                if (identity.owner, identity.notebook) == (owner, old):
                     record = replace(target.record, identity=replace(identity, notebook=new))
                     offered[name] = replace(target, record=record)
 
@@ -188,15 +186,12 @@ class LiveRegistry:
             current.close()
 
     async def _find_notebook(self, kernel: str) -> str:
-        notebook = await self._follow_notebook(kernel)
+        notebook = await self._kernels.follow_notebook(kernel)
         if notebook:
             return notebook
         # A kernel that outlived its server is no longer one of Jupyter's sessions, but is one of ours.
         session = await self._store.sessions.find(kernel)
         return session.notebook if session else ""
-
-    def _identity(self, owner: str, kernel: str, notebook: str, name: str) -> Identity:
-        return Identity(owner, self._scope, notebook, "", name) if notebook else Identity(owner, "", "", kernel, name)
 
     async def _record(
         self, kernel: str, declared: Mapping[Identity, LiveDeclaration], before: Mapping[str, LiveTarget]
@@ -218,3 +213,7 @@ class LiveRegistry:
             now = self._store.clock()
             recorded = {one: LiveFigureRecord(new_id(), one, declaration, now, now) for one, declaration in new.items()}
         return [recorded[one] if one in recorded else known[one].record for one in declared]
+
+
+def _make_identity(owner: str, scope: str, notebook: str, kernel: str, name: str) -> Identity:
+    return Identity(owner, scope, notebook, "", name) if notebook else Identity(owner, "", "", kernel, name)

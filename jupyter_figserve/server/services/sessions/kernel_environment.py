@@ -10,6 +10,7 @@ from ....model.keys import KERNEL_SCOPES, Key, new_key
 from ....model.links import hash_secret
 from ..addresses import ServerAddresses
 from ..auth.signing_secrets import VARIABLE
+from .service_client import ServicePair
 
 KERNEL_KEY_TTL = 2 * 86_400.0
 """Lifetime of a kernel's key, in seconds after its server last reported the kernel alive."""
@@ -51,11 +52,11 @@ def make_environment(
     *,
     is_through_gateway: bool,
     read_only_because: str | None = None,
+    service: ServicePair | None = None,
 ) -> dict[str, str]:
     """Return the environment of a kernel.
 
-    Names that begin with ``KERNEL_`` pass a Gateway. Without one, an environment replaces the whole of this process's,
-    so it has to be complete.
+    Names that begin with ``KERNEL_`` pass a Gateway. Without one, it replaces this process's, so it has to be complete.
 
     Parameters
     ----------
@@ -67,17 +68,28 @@ def make_environment(
         Where the kernel may put files.
     read_only_because
         Why there is no key; the kernel says so when it is to publish.
+    service
+        The service of a JupyterHub with which the kernel is registered, and to which it publishes.
     """
     base = given if given is not None else ({} if is_through_gateway else dict(os.environ))
-    ours = {"KERNEL_FIGSERVE_URL": addresses.for_kernels(), "KERNEL_FIGSERVE_KEY": key} if key else {}
-    if read_only_because is not None:
+    ours = _make_pairs(key, addresses, service)
+    if service is None and read_only_because is not None:
         ours["KERNEL_FIGSERVE_READ_ONLY"] = read_only_because
     certificate = _find_own_authority(base) or (None if is_through_gateway else addresses.kernel_certificate())
     if ours and certificate:
-        ours["KERNEL_FIGSERVE_CA"] = certificate
+        is_own = service is not None and certificate == addresses.kernel_certificate()
+        ours["KERNEL_FIGSERVE_LOCAL_CA" if is_own else "KERNEL_FIGSERVE_CA"] = certificate
     if directory is not None:
         ours["KERNEL_FIGSERVE_PLOTS"] = str(directory)
-    # A server that was started in a kernel of another server does not pass that server's variables on.
-    # Nor does a kernel need the server's signing secret.
+    # Without the variables of a server in whose kernel this one was started, and without the signing secret.
     kept = {name: value for name, value in base.items() if not name.startswith("KERNEL_FIGSERVE_") and name != VARIABLE}
     return kept | ours
+
+
+def _make_pairs(key: str, addresses: ServerAddresses, service: ServicePair | None) -> dict[str, str]:
+    """Return the addresses and keys with which a kernel publishes, and finds what it displayed."""
+    own = {"URL": addresses.for_kernels(), "KEY": key} if key else {}
+    if service is None:
+        return {f"KERNEL_FIGSERVE_{name}": value for name, value in own.items()}
+    local = {f"KERNEL_FIGSERVE_LOCAL_{name}": value for name, value in own.items()}
+    return {"KERNEL_FIGSERVE_URL": service.url, "KERNEL_FIGSERVE_KEY": service.key, **local}

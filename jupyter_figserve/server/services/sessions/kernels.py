@@ -22,6 +22,7 @@ from ....model.sessions import Session
 from ....store.store import Store
 from .directories import SessionDirectories
 from .kernel_environment import KERNEL_KEY_TTL, make_environment, make_kernel_key
+from .service_client import ServiceClient, ServicePair
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -43,6 +44,8 @@ class KernelTracker:
         Of everything that the kernels publish.
     directories
         Where the kernels may put files.
+    service
+        Registers each kernel with a JupyterHub's service before it starts; None where there is none.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class KernelTracker:
         owner: str,
         scope: str,
         directories: SessionDirectories,
+        service: ServiceClient | None = None,
     ) -> None:
         self.on_start: list[Callable[[str, str], None]] = []
         """Called with a kernel's id and its notebook, once both are known."""
@@ -60,6 +64,8 @@ class KernelTracker:
         """Called with the id of a kernel that was restarted, by the user or after a crash."""
         self.on_rename: list[Callable[[str, str, str], None]] = []
         """Called with a kernel's id and the old and the new path of its notebook."""
+        self.on_notebook: list[Callable[[str, str], None]] = []
+        """Called with a kernel's id and the path of its notebook, when that is known or has changed."""
         self.on_end: list[Callable[[str, str], None]] = []
         """Called with a kernel's id and its notebook when the session has ended."""
         self.on_sweep: list[Callable[[set[str]], None]] = []
@@ -69,6 +75,7 @@ class KernelTracker:
         self._store = store
         self._addresses = addresses
         self._owner = owner
+        self._service = service
         self._scope = scope
         self._notebooks: dict[str, str] = {}
         self._start: Callable[..., Any] | None = None
@@ -130,11 +137,17 @@ class KernelTracker:
             await self._record_session(kernel, notebook)
         if is_renamed:
             self._notify_renamed(kernel, before, notebook)
+        if before != notebook:
+            for listener in self.on_notebook:
+                listener(kernel, notebook)
         return notebook
 
     def _notify_renamed(self, kernel: str, old: str, new: str) -> None:
         for listener in self.on_rename:
             listener(kernel, old, new)
+
+    async def find_scope(self, kernel: str) -> str:
+        return self._scope
 
     async def follow_all(self) -> None:
         """Look up the notebook of every kernel here: front ends set its path after the kernel has started."""
@@ -166,6 +179,7 @@ class KernelTracker:
         directory = None if self._is_through_gateway else self._directories.make("plots")
         if key is not None:
             await self._store.keys.add(key)
+        service = await self._register(kwargs)
         kwargs["env"] = make_environment(
             kwargs.get("env"),
             text,
@@ -173,12 +187,15 @@ class KernelTracker:
             self._addresses,
             is_through_gateway=self._is_through_gateway,
             read_only_because=self._store.read_only_because,
+            service=service,
         )
         try:
             kernel: str = await ensure_async(self._start(*args, **kwargs))
         except BaseException:
             if key is not None:
                 self._store.keys.discard(key.id)
+            if service is not None and self._service is not None:
+                self._service.end(kwargs["kernel_id"])
             self._directories.discard(directory)
             raise
         self._notebooks[kernel] = ""
@@ -189,6 +206,14 @@ class KernelTracker:
         # Jupyter records its own session, with the notebook's path, right after this.
         IOLoop.current().spawn_callback(self._notify_started, kernel)
         return kernel
+
+    async def _register(self, kwargs: dict[str, Any]) -> ServicePair | None:
+        """Choose the id of a kernel that is about to start, and register it with the service."""
+        manager: Any = self._app.kernel_manager
+        if self._service is None or self._is_through_gateway or kwargs.get("kernel_id") in manager:
+            return None
+        kwargs["kernel_id"] = kwargs.get("kernel_id") or manager.new_kernel_id(**kwargs)
+        return await self._service.register(kwargs["kernel_id"])
 
     @property
     def _is_through_gateway(self) -> bool:

@@ -150,5 +150,10 @@ class AuthenticatedHandler(FigServeHandler):
             if not notebook:
                 return Identity(principal.owner, "", "", principal.kernel, name)
         if notebook:
-            return Identity(principal.owner, context.config.scope, notebook, "", name)
+            return Identity(principal.owner, await self._find_scope(), notebook, "", name)
         return Identity(principal.owner, "", "", "", name, collection or DEFAULT_COLLECTION)
+
+    async def _find_scope(self) -> str:
+        """Return the scope of a notebook that the principal names: that of its kernel, else this server's."""
+        kernel, context = self.principal.kernel, self.context
+        return (await context.kernels.find_scope(kernel) if kernel else "") or context.config.scope

@@ -17,9 +17,19 @@ from ...making import FakeKernel
 ANIMAL = LiveDeclaration("animal", digest="d", revision="1")
 
 
-async def follow(kernel: str) -> str:
+class Kernels:
     """Kernels whose name has a dash have a notebook."""
-    return "a.ipynb" if "-" in kernel else ""
+
+    def has(self, kernel: str) -> bool:
+        return True
+
+    async def follow_all(self) -> None: ...
+
+    async def follow_notebook(self, kernel: str) -> str:
+        return "a.ipynb" if "-" in kernel else ""
+
+    async def find_scope(self, kernel: str) -> str:
+        return "/srv"
 
 
 class Detached:
@@ -44,7 +54,7 @@ def detached() -> Detached:
 
 @pytest.fixture
 def registry(context, detached, events) -> LiveRegistry:
-    return LiveRegistry(context.store, "/srv", follow, detached.find, lambda *event: events.append(event))
+    return LiveRegistry(context.store, Kernels(), detached.find, lambda *event: events.append(event))
 
 
 async def test_one_id_for_all_kernels_of_a_notebook(registry):
@@ -109,17 +119,17 @@ async def test_agent_wins_over_a_stand_in(registry, first):
 
 async def test_slow_registration_never_overwrites_a_newer_one(registry, context, monkeypatch):
     """The older connection waits for the catalog while the newer one declares."""
-    gate, follow_notebook = asyncio.Event(), registry._follow_notebook
+    gate, follow_notebook = asyncio.Event(), registry._kernels.follow_notebook
 
     async def wait(kernel: str) -> str:
         await gate.wait()
         return await follow_notebook(kernel)
 
     old, new = FakeKernel(), FakeKernel()
-    monkeypatch.setattr(registry, "_follow_notebook", wait)
+    monkeypatch.setattr(registry._kernels, "follow_notebook", wait)
     slow = asyncio.ensure_future(registry.register("ann", "a-1", old, [LiveDeclaration("animal", revision="old")]))
     await asyncio.sleep(0)
-    monkeypatch.setattr(registry, "_follow_notebook", follow_notebook)
+    monkeypatch.setattr(registry._kernels, "follow_notebook", follow_notebook)
     await registry.register("ann", "a-1", new, [LiveDeclaration("animal", revision="new")])
     gate.set()
     with pytest.raises(KernelUnavailable):

@@ -1,0 +1,180 @@
+"""Registers the kernels of a user's server with the JupyterHub's service. The user's server process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.ioloop import IOLoop, PeriodicCallback
+
+logger = logging.getLogger("jupyter_figserve")
+REGISTER_SECONDS = 2.0
+"""How long the start of a kernel waits for the service."""
+_RENEW_MILLISECONDS = 30_000
+_MAX_SAID = 300
+
+
+@dataclass(frozen=True)
+class ServicePair:
+    """The address and the key with which a kernel publishes to the service."""
+
+    url: str
+    key: str
+
+
+class ServiceClient:
+    """Registers kernels, renews and follows them, and ends them.
+
+    Whether a kernel publishes to the service is decided once, before it starts.
+
+    Parameters
+    ----------
+    url
+        Address of the service, as this server and its kernels reach it.
+    token
+        The Hub's token of this server.
+    scope
+        Scope of this server's notebooks.
+    ca_file
+        Certificates to trust, for a service behind https; None for the system's.
+    """
+
+    def __init__(self, url: str, token: str, scope: str, ca_file: str | None = None) -> None:
+        self.url = url.rstrip("/")
+        self._token = token
+        self._scope = scope
+        self._ca_file = ca_file
+        self._pairs: dict[str, ServicePair] = {}
+        self._notebooks: dict[str, str] = {}
+        self._renamed_from: dict[str, str] = {}
+        """Paths that the service still knows notebooks by."""
+        self._problem: str | None = None
+        self._changes: set[asyncio.Task[None]] = set()
+        self._http: AsyncHTTPClient | None = None
+        self._timer = PeriodicCallback(self.renew_all, _RENEW_MILLISECONDS)
+
+    def open(self) -> None:
+        self._timer.start()
+
+    async def close(self) -> None:
+        """End all kernels, which this server takes along; the service ends those that it does not hear of."""
+        self._timer.stop()
+        kernels = list(self._pairs)
+        self._pairs.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*map(self._end, kernels)), REGISTER_SECONDS)
+        if self._http is not None:
+            self._http.close()
+
+    async def register(self, kernel: str) -> ServicePair | None:
+        """Register a kernel that is about to start; None if it has to publish to its own server."""
+        try:
+            found = await asyncio.wait_for(self._put(kernel, ""), REGISTER_SECONDS)
+            pair = ServicePair(self.url, str(found["key"]))
+        except Exception as error:
+            self._warn(error)
+            return None
+        self._pairs[kernel] = pair
+        self._notebooks[kernel] = ""
+        self._problem = None
+        return pair
+
+    def follow(self, kernel: str, notebook: str, renamed_from: str = "") -> None:
+        """Tell the service the path of a kernel's notebook."""
+        if kernel in self._pairs and self._notebooks.get(kernel) != notebook:
+            self._notebooks[kernel] = notebook
+            if renamed_from:
+                self._renamed_from.setdefault(kernel, renamed_from)
+            self._later(self._renew(kernel))
+
+    def end(self, kernel: str) -> None:
+        """Tell the service that a kernel has ended."""
+        if self._pairs.pop(kernel, None) is not None:
+            self._notebooks.pop(kernel, None)
+            self._renamed_from.pop(kernel, None)
+            self._later(self._end(kernel))
+
+    async def renew_all(self) -> None:
+        """Renew all leases."""
+        await asyncio.gather(*(self._renew(kernel) for kernel in list(self._pairs)))
+
+    def watch_sessions(self, manager: Any, on_update: Callable[[], Any]) -> Callable[[], None]:
+        """Call ``on_update`` when a front end changes a session, such as its path; return what ends this."""
+        original = getattr(manager, "update_session", None)
+        if original is None:
+            return lambda: None
+
+        async def update_session(*args: Any, **kwargs: Any) -> None:
+            await original(*args, **kwargs)
+            IOLoop.current().spawn_callback(on_update)
+
+        manager.update_session = update_session
+        return lambda: setattr(manager, "update_session", original)
+
+    async def _renew(self, kernel: str) -> None:
+        renamed_from = self._renamed_from.get(kernel, "")
+        try:
+            await self._put(kernel, self._notebooks.get(kernel, ""), renamed_from)
+            self._problem = None
+            if self._renamed_from.get(kernel) == renamed_from:
+                self._renamed_from.pop(kernel, None)
+        except Exception as error:
+            self._warn(error)
+
+    async def _put(self, kernel: str, notebook: str, renamed_from: str = "") -> Mapping[str, Any]:
+        body = {"scope": self._scope, "notebook": notebook, "renamed_from": renamed_from}
+        if kernel in self._pairs:
+            body["key"] = self._pairs[kernel].key
+        found: dict[str, Any] = json.loads(await self._send("PUT", kernel, json.dumps(body)))
+        return found
+
+    async def _end(self, kernel: str) -> None:
+        with contextlib.suppress(Exception):
+            await self._send("DELETE", kernel)
+
+    async def _send(self, method: str, kernel: str, body: str | None = None) -> bytes:
+        if self._http is None:
+            self._http = AsyncHTTPClient(force_instance=True, max_clients=20)
+        request = HTTPRequest(
+            f"{self.url}/api/kernels/{kernel}",
+            method,
+            {"Authorization": f"token {self._token}", "Content-Type": "application/json"},
+            body,
+            connect_timeout=REGISTER_SECONDS,
+            request_timeout=10.0,
+            follow_redirects=False,
+            ca_certs=self._ca_file,
+        )
+        return (await self._http.fetch(request)).body
+
+    def _later(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+
+    def _warn(self, error: Exception) -> None:
+        """Log a problem once, until it is over."""
+        said = _describe(error)
+        if said != self._problem:
+            self._problem = said
+            logger.warning(
+                "The figserve service at %s cannot be used: %s Kernels that start now publish to this server.",
+                self.url,
+                said,
+            )
+
+
+def _describe(error: Exception) -> str:
+    """Return the service's own message, else what went wrong."""
+    if isinstance(error, HTTPClientError) and error.response is not None:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            return str(json.loads(error.response.body)["error"])[: 3 * _MAX_SAID]
+    if isinstance(error, TimeoutError):
+        return f"it does not answer within {REGISTER_SECONDS:.0f} seconds."
+    return f"{type(error).__name__}: {error}"[:_MAX_SAID] + "."
