@@ -15,11 +15,11 @@ from ....model.places import check_collection
 from ....model.queries import DEFAULT_LIMIT, FigureQuery
 from ....model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, validate_single_line
 from ...services.figures.redraw import render_again
-from ...services.figures.script_upload import is_script_type, make_document
 from ...services.figures.source_checker import API_PATIENCE
 from ...services.figures.stored import find_stored
 from ...services.figures.stored_blob import StoredBlob
 from ...services.figures.upload import read_upload
+from ...services.sessions.script_upload import is_script_type, make_document
 from ..http.private_handler import AuthenticatedHandler
 from ..http.representation import RepresentationResponse
 from ..http.upload_handler import UploadHandler

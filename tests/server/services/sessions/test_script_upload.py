@@ -7,8 +7,8 @@ import json
 import pytest
 
 from jupyter_figserve.errors import InvalidInput, UnsupportedType
-from jupyter_figserve.server.services.figures import script_upload
-from jupyter_figserve.server.services.figures.script_upload import is_script_type, make_document
+from jupyter_figserve.server.services.sessions import script_upload
+from jupyter_figserve.server.services.sessions.script_upload import is_script_type, make_document
 
 PLOTLY = "application/vnd.plotly.v1+json"
 VEGA_LITE = "application/vnd.vegalite.v5+json"

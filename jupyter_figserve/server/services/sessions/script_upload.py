@@ -7,8 +7,8 @@ import json
 from importlib.util import find_spec
 
 from ....errors import InvalidInput, UnsupportedType
-from ..sessions.script_figures import INSTALLED_AS, PACKAGES, ScriptFigure, find_in_bundle, find_loaded_url
-from ..sessions.script_pages import make_page
+from .script_figures import INSTALLED_AS, PACKAGES, ScriptFigure, find_in_bundle, find_loaded_url
+from .script_pages import make_page
 
 _PREFIXES = ("application/vnd.plotly.", "application/vnd.vega")
 
