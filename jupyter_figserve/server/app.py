@@ -57,6 +57,7 @@ from .services.sessions.registered_kernels import RegisteredKernels
 from .services.sessions.ring_buffer import CapturedImage
 from .services.sessions.service_client import ServiceClient
 from .services.sessions.session_plots import SessionPlots
+from .traffic_config import TrafficConfig
 from .web.context import AppContext
 from .web.http.templates import make_templates
 from .web.routes import make_routes
@@ -64,7 +65,7 @@ from .web.routes import make_routes
 _CLEAN_MILLISECONDS = 600_000
 
 
-class FigServe(FigServeConfig, RenderConfig, QueueConfig, HubConfig, GuardedStart):
+class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConfig, GuardedStart):
     """The server extension: every figure gets a URL."""
 
     name = "jupyter_figserve"
@@ -76,6 +77,8 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, HubConfig, GuardedStar
     _service: ServiceClient | None = None
 
     def start_services(self) -> None:
+        self.check_replaced()
+        self.start_traffic_limits()
         self.context = context = self._make_services()
         self.settings["figserve"] = context
         queue = context.rendering.queue
@@ -139,8 +142,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, HubConfig, GuardedStar
         directories = SessionDirectories(Path(jupyter_runtime_dir()) / "figserve", self.log)
         capture = self._make_capture(directories, store)
         kernels = self._make_kernels(store, addresses, directories)
-        blob_cache = BlobCache(store.blobs, self.cache_bytes)
-        failed_attempts = FailedAttempts(self.failed_secret_rate)
+        blob_cache, failed_attempts = BlobCache(store.blobs, self.cache_bytes), FailedAttempts(self.failed_secret_rate)
         rendering, events, secrets = self._make_rendering(store), EventBroker(store), self._read_secrets(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
         live = self._make_live(store, kernels, detached, events)
@@ -160,7 +162,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, HubConfig, GuardedStar
             live=live,
             detached=detached,
             live_limiter=RateLimiter(self.live_link_rate, "This link has reached its rate limit", "live_link_rate"),
-            links=LinkResolver(store),
+            links=LinkResolver(store, self.max_audience),
             link_tokens=LinkTokens(secrets),
             link_sizes=AllowedSizes.parse(self.link_sizes),
             view_counter=ViewCounter(store),
@@ -170,6 +172,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, HubConfig, GuardedStar
             source_checker=SourceChecker(store, rendering, self.preserve_bytes),
             query_signer=QuerySigner(secrets),
             blob_handover=self._make_handover(store),
+            traffic=self.make_traffic_limits(),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
 

@@ -24,6 +24,7 @@ from . import (
     publish,
     render,
     sandbox,
+    slow_readers,
     store_publish,
 )
 from .machine import describe_machine
@@ -36,6 +37,7 @@ BENCHMARKS = {
     "large-catalog": large_catalog.measure,
     "gallery": gallery.measure,
     "event-streams": event_streams.measure,
+    "slow-readers": slow_readers.measure,
     "dashboard": dashboard.measure,
     "idle": idle.measure,
     "capture": capture.measure,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Mapping
 from urllib.parse import urlsplit
 
@@ -81,10 +82,20 @@ class Connection:
 
 
 @contextlib.asynccontextmanager
-async def connect(prefix: str) -> AsyncIterator[Connection]:
-    """Connect to the server of this prefix; paths are relative to it."""
+async def connect(prefix: str, *, unread: bool = False) -> AsyncIterator[Connection]:
+    """Connect to the server of this prefix; paths are relative to it.
+
+    Parameters
+    ----------
+    unread
+        Whether the client has small buffers, and does not read ahead.
+    """
     parts = urlsplit(prefix)
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    client = socket.create_connection((parts.hostname, parts.port))
+    if unread:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.setblocking(False)
+    reader, writer = await asyncio.open_connection(sock=client, limit=1024 if unread else 2**16)
     try:
         yield Connection(reader, writer, prefix)
     finally:

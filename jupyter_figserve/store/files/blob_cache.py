@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from cachetools import LRUCache
 
 from ...errors import Unavailable
@@ -32,9 +34,27 @@ class BlobCache:
         cached = self._cached.get(digest)
         if cached is not None:
             return cached
-        data = self._blobs.find(digest)
-        if data is None:
-            raise Unavailable("The figure's bytes are missing from the store; publish it again.", code="blob_missing")
-        if len(data) <= self._cached.maxsize // 8:
+        data = _found(self._blobs.find(digest))
+        if self.is_cacheable(len(data)):
             self._cached[digest] = data
         return data
+
+    def is_cacheable(self, size: int) -> bool:
+        """Whether a blob of this size is kept in memory."""
+        return size <= self._cached.maxsize // 8
+
+    async def read_range(self, digest: str, start: int, end: int) -> bytes:
+        """Return the bytes from ``start`` up to ``end``, read in a thread.
+
+        Raises
+        ------
+        Unavailable
+            When the blob is missing.
+        """
+        return _found(await asyncio.to_thread(self._blobs.read_range, digest, start, end))
+
+
+def _found(data: bytes | None) -> bytes:
+    if data is None:
+        raise Unavailable("The figure's bytes are missing from the store; publish it again.", code="blob_missing")
+    return data

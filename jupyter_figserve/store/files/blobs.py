@@ -9,7 +9,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from .filesystem import atomic_write, fsync_directory, make_private_directory
 
@@ -25,6 +25,9 @@ class BlobStore(Protocol):
 
     def find(self, digest: str) -> bytes | None:
         """Return the bytes, None when there are none."""
+
+    def read_range(self, digest: str, start: int, end: int) -> bytes | None:
+        """Return the bytes from ``start`` up to ``end``, None when there are none."""
 
     def has(self, digest: str) -> bool:
         """Whether the blob is there."""
@@ -67,13 +70,19 @@ class LocalBlobStore:
             os.close(directory)
 
     def find(self, digest: str) -> bytes | None:
-        try:
-            # O_NOFOLLOW: never serve a symbolic link that was put into the store.
-            descriptor = os.open(self._path(digest), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
+        file = self._open(digest)
+        if file is None:
             return None
-        with os.fdopen(descriptor, "rb") as file:
+        with file:
             return file.read()
+
+    def read_range(self, digest: str, start: int, end: int) -> bytes | None:
+        file = self._open(digest)
+        if file is None:
+            return None
+        with file:
+            file.seek(start)
+            return file.read(end - start)
 
     def find_path(self, digest: str) -> Path | None:
         """Return the file of a blob for another program to send, None when it is missing."""
@@ -107,6 +116,14 @@ class LocalBlobStore:
     def _path(self, digest: str) -> Path:
         assert _DIGEST.fullmatch(digest), digest
         return self.root / digest[:2] / digest
+
+    def _open(self, digest: str) -> BinaryIO | None:
+        try:
+            # O_NOFOLLOW: never serve a symbolic link that was put into the store.
+            descriptor = os.open(self._path(digest), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return None
+        return os.fdopen(descriptor, "rb")
 
     def _open_directory(self, path: Path) -> int:
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -150,6 +167,10 @@ class MemoryBlobStore:
 
     def find(self, digest: str) -> bytes | None:
         return self.held.get(digest)
+
+    def read_range(self, digest: str, start: int, end: int) -> bytes | None:
+        data = self.held.get(digest)
+        return None if data is None else data[start:end]
 
     def has(self, digest: str) -> bool:
         return digest in self.held

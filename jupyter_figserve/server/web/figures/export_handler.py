@@ -145,15 +145,13 @@ class ExportHandler(AuthenticatedHandler):
         """Send the images, each read in a thread once the client has received the previous one."""
         async with contextlib.aclosing(self._records(selection.query)) as records:
             async for record in records:
-                self.write(await _in_thread(lambda record=record: archive.add(record)))  # type: ignore[misc]
-                await self.flush()
+                data = await _in_thread(lambda record=record: archive.add(record))  # type: ignore[misc]
+                await self.flush_in_time(data)
         for plot in selection.plots:
-            self.write(await self._add_plot(archive, str(selection.query.session), plot))
-            await self.flush()
+            await self.flush_in_time(await self._add_plot(archive, str(selection.query.session), plot))
         rest = archive.end(self.context.store.clock())
         while (piece := await _in_thread(lambda: next(rest, None))) is not None:
-            self.write(piece)
-            await self.flush()
+            await self.flush_in_time(piece)
 
     async def _add_plot(self, archive: ZipExport, session: str, plot: Plot) -> bytes:
         """Add a captured plot or a file; one that no longer exists is listed without a file."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
@@ -18,6 +16,7 @@ from ....model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH
 from ...services.figures.redraw import render_again
 from ...services.figures.source_checker import API_PATIENCE
 from ...services.figures.stored import find_stored
+from ...services.figures.stored_blob import StoredBlob
 from ...services.figures.upload import read_upload
 from ..http.private_handler import AuthenticatedHandler
 from ..http.representation import RepresentationResponse
@@ -209,7 +208,5 @@ class FigureBytesHandler(AuthenticatedHandler):
             return RepresentationResponse(row, digest, filename, cache_control, image.data, is_public=False)
         if is_pinned:
             cache_control = "private, max-age=31536000, immutable"
-        read = partial(context.blob_cache.get, stored.digest)
-        return RepresentationResponse(
-            row, stored.digest, filename, cache_control, read, is_public=False, is_stored=True
-        )
+        blob = StoredBlob(context.blob_cache, stored.digest, stored.size)
+        return RepresentationResponse(row, stored.digest, filename, cache_control, blob, is_public=False)

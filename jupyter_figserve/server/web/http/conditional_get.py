@@ -8,18 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from tornado import web
-
 from ....errors import RangeNotSatisfiable
+from ...services.figures.stored_blob import StoredBlob
 from . import security_headers
 from .content_disposition import content_disposition
+from .paced_response import PIECE_BYTES, PacedResponseMixin
 from .representation import RepresentationResponse
 
 _CONTENT_HEADERS = ("Content-Type", "Content-Disposition", "Accept-Ranges", "Content-Encoding")
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
-class ConditionalGetMixin(web.RequestHandler):
+class ConditionalGetMixin(PacedResponseMixin):
     """Adds responses with an ETag to a handler."""
 
     def replace_headers(self, values: Mapping[str, str]) -> None:
@@ -65,14 +65,26 @@ class ConditionalGetMixin(web.RequestHandler):
             self.set_header(*handover)
             self.finish()
             return
-        data = response.read_body()
-        found = self._find_range(response.etag, len(data))
+        first, end = 0, response.size
+        found = self._find_range(response.etag, response.size)
         if found is not None:
-            first, last = found
+            first, end = found[0], found[1] + 1
             self.set_status(206)
-            self.set_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
-            data = data[first : last + 1]
-        self.finish(data)
+            self.set_header("Content-Range", f"bytes {first}-{found[1]}/{response.size}")
+        self._send_body(response.body, first, end)
+
+    def _send_body(self, body: bytes | StoredBlob, first: int, end: int) -> None:
+        """Finish the request with a range of the body; a large blob is not read as a whole."""
+        if isinstance(body, StoredBlob):
+            if self.request.method == "HEAD":
+                self.set_header("Content-Length", str(end - first))
+                self.finish()
+                return
+            if end - first > PIECE_BYTES and not body.is_cacheable:
+                self.send_in_pieces(first, end, body.read_range)
+                return
+            body = body.read()
+        self.finish(body if (first, end) == (0, len(body)) else body[first:end])
 
     def name_download(self, filename: str) -> None:
         """Have the browser save the response under this name, where the query asks for it."""
@@ -90,7 +102,7 @@ class ConditionalGetMixin(web.RequestHandler):
         if "Range" not in self.request.headers:
             return True
         try:
-            return self._find_range(response.etag, len(response.read_body())) is None
+            return self._find_range(response.etag, response.size) is None
         except RangeNotSatisfiable:
             return False
 

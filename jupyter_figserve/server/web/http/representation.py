@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 from ....model.formats import Format
+from ...services.figures.stored_blob import StoredBlob
 from . import security_headers
 from .content_disposition import content_disposition
 
@@ -22,25 +22,30 @@ class RepresentationResponse:
     filename
         Name of the file when it is saved.
     body
-        The bytes, or a function that reads them: a 304 needs none.
-    is_stored
-        Whether the body is the blob named ``digest``, whose file a web server may send.
+        The bytes, or the blob named ``digest``, whose file a web server may send; a 304 reads neither.
     """
 
     row: Format
     digest: str
     filename: str
     cache_control: str
-    body: bytes | Callable[[], bytes]
+    body: bytes | StoredBlob
     is_public: bool
-    is_stored: bool = False
 
     @property
     def etag(self) -> str:
         return f'"{self.digest}"'
 
+    @property
+    def is_stored(self) -> bool:
+        return isinstance(self.body, StoredBlob)
+
+    @property
+    def size(self) -> int:
+        return len(self.body) if isinstance(self.body, bytes) else self.body.size
+
     def read_body(self) -> bytes:
-        return self.body if isinstance(self.body, bytes) else self.body()
+        return self.body if isinstance(self.body, bytes) else self.body.read()
 
     @cached_property
     def headers(self) -> dict[str, str]:

@@ -5,7 +5,6 @@ Source of the format: html.spec.whatwg.org, section 9.2.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
@@ -19,8 +18,6 @@ from . import security_headers
 from .handler import FigServeHandler
 
 HEARTBEAT_SECONDS = 15.0
-SLOW_CLIENT_SECONDS = 30.0
-"""Seconds without progress after which a slow client's stream ends."""
 RETRY_MILLISECONDS = 2_000
 _MIN_WAIT_SECONDS = 0.05
 
@@ -49,7 +46,7 @@ def parse_last_event_id(handler: FigServeHandler) -> int | None:
 
 def start_stream(handler: FigServeHandler, last_id: int | None = None) -> None:
     """Set the headers of a stream and write its first block; the client reconnects with ``last_id``."""
-    handler.replace_headers(security_headers.JSON_HEADERS | {"Cache-Control": "private, no-cache"})
+    handler.replace_headers(security_headers.JSON_HEADERS)
     handler.set_header("Content-Type", "text/event-stream; charset=utf-8")
     # Without this, nginx delays events until its buffer is full.
     handler.set_header("X-Accel-Buffering", "no")
@@ -84,7 +81,7 @@ async def send_events(
                 _beat(handler, subscriber, farewell, is_authorized=await is_authorized())
                 next_beat = loop.time() + HEARTBEAT_SECONDS
             await _send_pending(handler, subscriber, to_text)
-    except (TimeoutError, StreamClosedError):
+    except StreamClosedError:
         # The client is too slow or has disconnected; it reconnects on its own with its last id.
         pass
 
@@ -101,7 +98,7 @@ def _beat(handler: FigServeHandler, subscriber: Subscriber, farewell: Event | No
 async def _send_pending(handler: FigServeHandler, subscriber: Subscriber, to_text: Callable[[Event], str]) -> None:
     for event in subscriber.pop_all():
         handler.write(to_text(event))
-    await asyncio.wait_for(handler.flush(), SLOW_CLIENT_SECONDS)
+    await handler.flush_in_time()
 
 
 def _free_request(handler: FigServeHandler) -> None:

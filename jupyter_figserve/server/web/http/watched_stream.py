@@ -12,13 +12,14 @@ async def send_watched_events(handler: FigServeHandler, watchers: Watchers[W], w
 
     It holds the watcher but not its target, which would be most of the memory of a thousand idle streams.
     """
-    await watchers.add(watcher)
-    try:
-        sse.start_stream(handler)
-        if handler.request.method == "HEAD":
-            handler.finish()
-            return
-        stream = sse.send_events(handler, watcher.subscriber, watcher.is_authorized, farewell=GONE_EVENT)
-        await handler.run_until_disconnect(stream)
-    finally:
-        watchers.remove(watcher)
+    with handler.context.traffic.public_streams.opened(handler.caller):
+        await watchers.add(watcher)
+        try:
+            sse.start_stream(handler)
+            if handler.request.method == "HEAD":
+                handler.finish()
+                return
+            stream = sse.send_events(handler, watcher.subscriber, watcher.is_authorized, farewell=GONE_EVENT)
+            await handler.run_until_disconnect(stream)
+        finally:
+            watchers.remove(watcher)

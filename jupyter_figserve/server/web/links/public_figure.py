@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -17,6 +15,7 @@ from ...services.figures.offers import PageOffers, find_convertible
 from ...services.figures.redraw import explain_fault, render_again
 from ...services.figures.source_faults import find_fault
 from ...services.figures.stored import find_stored
+from ...services.figures.stored_blob import StoredBlob
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.rendering.request import SIZE_FIELDS
 from ..figures.json_views import figure_json
@@ -35,8 +34,8 @@ class PublicFigure:
 
     Parameters
     ----------
-    link_id
-        Id of the link, which signed sizes and frames are bound to.
+    resolved
+        The link, whose id signed sizes and frames are bound to.
     cache_control
         Header of all responses except frames.
     responses
@@ -44,14 +43,20 @@ class PublicFigure:
     """
 
     def __init__(
-        self, handler: PublicHandler, record: FigureRecord, link_id: str, cache_control: str, responses: Responses
+        self,
+        handler: PublicHandler,
+        record: FigureRecord,
+        resolved: ResolvedLink,
+        cache_control: str,
+        responses: Responses,
     ) -> None:
         self.record = record
         self.main = record.version.representations[0]
         self.image = record.version.inline_image
         self._handler = handler
         self._context = handler.context
-        self._link_id = link_id
+        self._link_id = resolved.link.id
+        self._is_for_anyone = resolved.is_for_anyone
         self._cache_control = cache_control
         self._responses = responses
 
@@ -111,7 +116,7 @@ class PublicFigure:
         stored = find_stored(self.record, row, self._handler.draw_options(row))
         if stored is None:
             return None
-        response = self._respond(row, stored.digest, partial(self._context.blob_cache.get, stored.digest))
+        response = self._respond(row, stored.digest, StoredBlob(self._context.blob_cache, stored.digest, stored.size))
         if is_plain:
             self._responses[row.name] = response
         return response
@@ -138,10 +143,10 @@ class PublicFigure:
     def _count_render(self) -> None:
         self._context.render_limiter.count(f"link {self._link_id}")
 
-    def _respond(self, row: Format, digest: str, body: bytes | Callable[[], bytes]) -> RepresentationResponse:
+    def _respond(self, row: Format, digest: str, body: bytes | StoredBlob) -> RepresentationResponse:
         name = f"{self.record.name}.{row.name}"
-        is_stored = not isinstance(body, bytes)
-        return RepresentationResponse(row, digest, name, self._cache_control, body, is_public=True, is_stored=is_stored)
+        is_public = self._is_for_anyone
+        return RepresentationResponse(row, digest, name, self._cache_control, body, is_public=is_public)
 
     def _check_signature(self, row: Format) -> None:
         handler = self._handler
@@ -167,7 +172,7 @@ class FigureRenderer(LinkRenderer):
         if record is None:
             raise LinkNotFound
         responses = _responses.setdefault(self.resolved, {})
-        self.figure = PublicFigure(self.handler, record, self.link.id, self.cache_control, responses)
+        self.figure = PublicFigure(self.handler, record, self.resolved, self.cache_control, responses)
 
     async def send_page(self, *, embedded: bool, as_html: bool = False) -> None:
         await self._view_page()

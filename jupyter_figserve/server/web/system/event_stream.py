@@ -53,6 +53,7 @@ class EventsHandler(AuthenticatedHandler):
                 if event.owner == self.principal.owner:
                     self.write(self._to_text(event))
             self._last_id = found[-1].id
+            await self.flush_in_time()
 
     def _to_text(self, event: Event) -> str:
         """Return an event's block, or "" if it has been replayed already."""

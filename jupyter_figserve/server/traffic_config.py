@@ -1,0 +1,64 @@
+"""Traits of the time and the memory that slow clients get. Server process."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from tornado.ioloop import IOLoop
+from traitlets import Float as FloatTrait
+from traitlets import Integer
+from traitlets.config import Configurable
+
+from .services.events.public_streams import PublicStreams
+from .services.memory import return_large_blocks
+from .services.send_budget import SendBudget
+from .services.traffic_limits import TrafficLimits
+
+
+class TrafficConfig(Configurable):
+    """Settings that keep slow clients from using up connections and memory."""
+
+    header_timeout = FloatTrait(
+        120.0,
+        min=0,
+        help="Seconds within which the head of a request must have arrived, and for which an idle connection is kept,"
+        " on the whole Jupyter server. 0 leaves tornado's hour.",
+    ).tag(config=True)
+    body_timeout = FloatTrait(60.0, min=0.1, help="Seconds within which the body of a request must have arrived.").tag(
+        config=True
+    )
+    send_timeout = FloatTrait(
+        30.0,
+        min=0.1,
+        help="Seconds within which a client must read the next 256 KB of a response; then its connection is closed.",
+    ).tag(config=True)
+    link_streams = Integer(
+        1_000,
+        min=0,
+        help="Maximum number of event streams that pages opened by links hold at a time, all together; further pages do"
+        " not update themselves (status 503).",
+    ).tag(config=True)
+    send_bytes = Integer(
+        256 * 2**20,
+        min=1,
+        help="Maximum size of all responses in memory that clients have not read yet, in bytes. Beyond it, the client"
+        " with the most of them loses one, or a further response gets the status 503. Stored images above an eighth of"
+        " cache_bytes are read from disk piece by piece and hardly count.",
+    ).tag(config=True)
+
+    serverapp: Any
+
+    def make_traffic_limits(self) -> TrafficLimits:
+        return TrafficLimits(SendBudget(self.send_bytes, time.monotonic), PublicStreams(self.link_streams))
+
+    def start_traffic_limits(self) -> None:
+        """Apply the limits that concern the whole process; Jupyter makes its HTTP server after its extensions."""
+        return_large_blocks()
+        IOLoop.current().add_callback(self.limit_idle_connections)
+
+    def limit_idle_connections(self) -> None:
+        """Limit the time of heads that trickle in, which hold a connection and its buffer."""
+        server = getattr(self.serverapp, "http_server", None)
+        if self.header_timeout and server is not None:
+            server.conn_params.header_timeout = self.header_timeout
