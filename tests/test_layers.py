@@ -86,7 +86,7 @@ LAYERS = {
     ),
     "hub": layer(inside="jupyterhub traitlets"),
     "server.hub": layer(f"{_SERVICES} server.services hub", libraries="tornado", inside="jupyterhub"),
-    "cli": layer(inside="*", ours_inside="demo kernel model plotting sandbox server store"),
+    "cli": layer(inside="*", ours_inside="demo hub kernel model plotting sandbox server store"),
     "demo": layer(inside="*", ours_inside="kernel model server"),
 }
 """By prefix of the module's name below the package; the longest prefix that fits is the module's layer."""

@@ -77,6 +77,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
     _service: ServiceClient | None = None
 
     def start_services(self) -> None:
+        self.check_replaced()
         self.start_traffic_limits()
         self.context = context = self._make_services()
         self.settings["figserve"] = context
@@ -161,7 +162,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
             live=live,
             detached=detached,
             live_limiter=RateLimiter(self.live_link_rate, "This link has reached its rate limit", "live_link_rate"),
-            links=LinkResolver(store),
+            links=LinkResolver(store, self.max_audience),
             link_tokens=LinkTokens(secrets),
             link_sizes=AllowedSizes.parse(self.link_sizes),
             view_counter=ViewCounter(store),

@@ -135,13 +135,12 @@ def test_invalid_fields_have_messages(at) -> None:
 
 
 def test_servers_message_is_displayed(chromium, make_server) -> None:
-    """Links beyond the maximum age, and a server without sharing; the page has the reason and the remedy."""
+    """Links beyond the maximum age, and the page has the reason and the remedy."""
     for traits, message in (
         (
             {"link_max_age": "7d"},
             "Links on this server expire after at most 7 days (FigServe.link_max_age). Choose an earlier time.",
         ),
-        ({"allow_public_shares": False}, "An administrator can allow them (FigServe.allow_public_shares)."),
     ):
         server = make_server(**traits)
         publish(server, name="sales")

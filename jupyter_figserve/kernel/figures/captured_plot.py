@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -17,6 +18,7 @@ from ..client.batch_server import get_connection
 from ..client.connection import Connection, find_local_connection
 from ..client.front_end import find_shell
 from . import display
+from .audience_options import audience_options
 from .publish import publish
 from .published_figure import Published
 from .shared_link import SharedLink
@@ -113,9 +115,14 @@ class CapturedPlot:
         alt: str | None = None,
         label: str | None = None,
         views: int | None = None,
+        audience: str | None = None,
+        users: Iterable[str] = (),
+        groups: Iterable[str] = (),
     ) -> SharedLink:
         """Publish the plot and make a link; see ``publish`` and ``Published.share``."""
-        return self.publish(name, title=title, alt=alt).share(expires, label=label, views=views)
+        audience_options(audience, users, groups)
+        published = self.publish(name, title=title, alt=alt)
+        return published.share(expires, label=label, views=views, audience=audience, users=users, groups=groups)
 
     def __repr__(self) -> str:
         return f"Plot {self.path}: {self.url}"

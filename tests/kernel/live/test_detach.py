@@ -60,7 +60,7 @@ def kernel(live_server):
 
 def test_detached_function_runs_without_kernel_and_after_a_restart(make_server):
     """Session URL, permanent URL and link give identical bytes for all parameters, and the same errors."""
-    server = make_server(allow_public_live=True)
+    server = make_server()
     query = "type=Bear&since=2012&colour=BLUE&day=2024-02-03&x=4,5&part=7"
     with server.kernel("a.ipynb") as kernel:
         run_ok(kernel, DECLARE + "_ = animal.detach()")
