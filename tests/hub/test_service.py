@@ -137,10 +137,10 @@ class TestKernels:
                 assert result.error is None, result.error
                 return result.stdout.strip()
 
-            assert run(PUBLISH + "print(figserve.publish(figure, 'sales').url)").startswith(
+            assert run(PUBLISH + "print(figserve.publish(figure, 'lasting').url)").startswith(
                 f"{hub.url}services/figserve/figures/"
             )
-            (record,) = [one for one in records(hub, "alice") if one["name"] == "sales"]
+            (record,) = [one for one in records(hub, "alice") if one["name"] == "lasting"]
             assert (record["owner"], record["notebook"]) == ("alice", "work.ipynb")
             assert hub.server_request("alice", "GET", "figserve/api/figures").json()["figures"] == []
             run("plt.plot([2, 1]); plt.show()")
@@ -157,6 +157,9 @@ class TestKernels:
             assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png"), answer.text
             assert send(hub, "bob", "GET", path).status_code == 404
             self.assert_rename_is_followed(hub, kernel, run)
+            assert run(
+                "from jupyter_figserve.cli.checks.hub import check_hub\nprint(*(r.state for r in check_hub()))"
+            ) == ("ok ok ok")
             key = run("import os; print(os.environ['KERNEL_FIGSERVE_KEY'])")
             hub.stop_server("alice")
         image = f"/figures/{record['id']}.png"
@@ -173,10 +176,10 @@ class TestKernels:
         hub.server_request("alice", "PATCH", "api/contents/work.ipynb", json={"path": "better.ipynb"})
         hub.server_request("alice", "PATCH", f"api/sessions/{kernel.session}", json={"path": "better.ipynb"})
         wait_until(
-            lambda: {one["notebook"] for one in records(hub, "alice") if one["name"] == "sales"} == {"better.ipynb"}
+            lambda: {one["notebook"] for one in records(hub, "alice") if one["name"] == "lasting"} == {"better.ipynb"}
         )
-        run("figserve.publish(figure, 'sales')")
-        assert len([one for one in records(hub, "alice") if one["name"] == "sales"]) == 1
+        run("figserve.publish(figure, 'lasting')")
+        assert len([one for one in records(hub, "alice") if one["name"] == "lasting"]) == 1
 
     def test_registration_is_the_owners(self, hub):
         """The owner comes from the token; another owner's kernel is 409, and a key registers nothing."""

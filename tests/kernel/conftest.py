@@ -47,7 +47,7 @@ STATUS = {
         "animation_frames": 1_000,
         "keep_versions": 0,
         "link_max_age": None,
-        "public_shares": True,
+        "max_audience": "link",
     },
     "capture": {"on": False, "why": "The fake has no kernels.", "dropped": 0},
     "instance": "i",

@@ -43,7 +43,7 @@ export function change(link, name, done = () => {}) {
   open(`“${name}”`, link, done);
   links = `api/links/${link.id}`;
   const { expires, label } = form.elements;
-  expires.options[0].textContent = link.expires === null ? "never, as now" : `${formatDay(link.expires)}, as now`;
+  expires.options[0].textContent = `unchanged (${link.expires === null ? "never" : formatDay(link.expires)})`;
   expires.value = "keep";
   label.value = link.label;
 }

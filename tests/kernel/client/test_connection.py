@@ -159,3 +159,16 @@ def test_plain_http_warning_appears_once():
 def test_how_to_connect_fits_one_line():
     """The magic prints it, and publish raises it."""
     assert "\n" not in connections.HOW_TO_CONNECT
+
+
+def test_kernel_of_a_service_has_two_servers(fake):
+    """It publishes to the service, and finds what it displayed on its own server; elsewhere there is only one."""
+    local = {"KERNEL_FIGSERVE_LOCAL_URL": "http://127.0.0.1:2/lab/figserve", "KERNEL_FIGSERVE_LOCAL_KEY": KEY}
+    found = find_connection(OWN | local)
+    assert (found.url, found.is_own) == (OWN["KERNEL_FIGSERVE_URL"], True)
+    assert "JupyterHub's service" in found.found
+    own = connections.find_local_connection(OWN | local)
+    assert own.url == local["KERNEL_FIGSERVE_LOCAL_URL"]
+    assert connections.find_local_connection(OWN | local) is own
+    assert find_connection(OWN | local) is found
+    assert connections.find_local_connection(OWN) is None

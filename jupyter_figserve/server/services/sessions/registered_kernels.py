@@ -116,7 +116,7 @@ class RegisteredKernels:
         session = await self._store.sessions.find(kernel)
         if session is None or session.owner != owner or session.ended is not None:
             return False
-        self._end(session)
+        await self._end(session)
         return True
 
     async def sweep(self) -> None:
@@ -124,9 +124,9 @@ class RegisteredKernels:
         if self._store.read_only_because is not None:
             return
         for session in await self._store.sessions.list_silent(self._store.clock() - LEASE_SECONDS, _MAX_ENDED):
-            self._end(session)
+            await self._end(session)
 
-    def _end(self, session: Session) -> None:
-        self._store.sessions.record_end(session.id, self._store.clock())
+    async def _end(self, session: Session) -> None:
+        await self._store.sessions.end(session.id, self._store.clock())
         for listener in self.on_end:
             listener(session)

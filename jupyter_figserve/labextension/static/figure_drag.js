@@ -1,0 +1,62 @@
+// Dragging a figure from the panel into a Markdown cell, where it becomes an image.
+import { findCell } from "./targets.js";
+
+const TYPE = "application/x-figserve-figure";
+const CELL = ".jp-MarkdownCell";
+
+/** Begin to drag a figure: as Markdown, also for text editors. */
+export function startDrag(event, record) {
+  const text = toMarkdown(record);
+  event.dataTransfer.clearData();
+  event.dataTransfer.setData(TYPE, text);
+  event.dataTransfer.setData("text/plain", text);
+  event.dataTransfer.effectAllowed = "copy";
+}
+
+/** Return Markdown that shows a figure. */
+export function toMarkdown(record) {
+  const image = record.representations.find((part) => part.mimetype.startsWith("image/")) ?? null;
+  const alt = escapeMarkdown(record.alt || record.title || record.name);
+  return image ? `![${alt}](${image.url.split("?")[0]})` : `[${alt}](${record.url})`;
+}
+
+/** Source: CommonMark 0.31, section 2.4. */
+function escapeMarkdown(text) {
+  return text.replace(/([\\`*_{}[\]()<>#!|~$&])/g, "\\$1");
+}
+
+let isEnabled = false;
+
+/** Let Markdown cells take figures: at the pointer in the editor, at the end of a rendered cell. */
+export function enableDrops(app) {
+  if (isEnabled) return;
+  isEnabled = true;
+  const isOurs = (event) => event.dataTransfer?.types.includes(TYPE) && event.target.closest?.(CELL);
+  document.addEventListener("dragover", (event) => {
+    if (!isOurs(event)) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
+  }, true);
+  document.addEventListener("drop", (event) => {
+    const cell = isOurs(event) && findCell(app, event.target.closest(CELL));
+    if (!cell) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    insert(cell, event, event.dataTransfer.getData(TYPE));
+  }, true);
+}
+
+function insert(cell, event, text) {
+  const { editor, rendered, model: { sharedModel } } = cell;
+  const source = sharedModel.getSource();
+  if (rendered || !editor) {
+    sharedModel.setSource(source.trim() ? `${source.trimEnd()}\n\n${text}` : text);
+    return;
+  }
+  const [left, top] = [event.clientX, event.clientY];
+  const position = editor.getPositionForCoordinate({ left, top, right: left, bottom: top, width: 0, height: 0, x: left, y: top });
+  const offset = position ? editor.getOffsetAt(position) : source.length;
+  sharedModel.updateSource(offset, offset, text);
+  editor.focus();
+  editor.setCursorPosition(editor.getPositionAt(offset + text.length));
+}
