@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import requests
 from matplotlib.figure import Figure
 
+from jupyter_figserve.demo.kernel_session import run_notebook
 from tests.waiting import wait_until
 
 from .hub_process import HubProcess, service_configuration
 
 pytestmark = [pytest.mark.hub, pytest.mark.compat]
 
+NOTEBOOK = Path(__file__).parent.parent.parent / "notebooks" / "60_jupyterhub.ipynb"
 NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Accept": "text/html"}
 IMAGE = {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "image", "Accept": "image/*"}
 STREAM = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "Accept": "text/event-stream"}
@@ -150,6 +154,21 @@ def test_audience_can_be_changed(sharing):
     changed = sharing.send("alice", "PATCH", f"links/{link['id']}", {"audience": "people", "users": ["bob"]})
     assert changed.status_code == 200, changed.text
     assert [sharing.status(person, link["url"] + ".png", IMAGE) for person in PEOPLE] == [200, 200, 403, 403, 401]
+
+
+@pytest.mark.kernel
+def test_notebook_for_users_runs(sharing):
+    """Every cell works with the service, every audience is offered, and the figures are the service's."""
+    hub = sharing.hub
+    hub.start_server("alice")
+    copy = Path(shutil.copy(NOTEBOOK, hub.home / "homes" / "alice"))
+    with hub.kernel("alice", copy.name) as kernel:
+        error, outputs = run_notebook(kernel, copy)
+    assert error is None
+    text = "".join(output["text"] for output in outputs if output["output_type"] == "stream")
+    assert f"{sharing.root}/shared" in text
+    assert "Only a JupyterHub" not in text
+    assert "the JupyterHub's service" in text
 
 
 @pytest.mark.nightly
