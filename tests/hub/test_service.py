@@ -174,9 +174,10 @@ class TestKernels:
             assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png"), answer.text
             assert send(hub, "bob", "GET", path).status_code == 404
             self.assert_rename_is_followed(hub, kernel, run)
-            assert run(
-                "from jupyter_figserve.cli.checks.hub import check_hub\nprint(*(r.state for r in check_hub()))"
-            ) == ("ok ok ok")
+            checks = "from jupyter_figserve.cli.checks.hub import check_hub\nprint(*(one.state for one in check_hub()))"
+            assert run(checks) == "ok ok ok"
+            shell = "!env -u KERNEL_FIGSERVE_URL {__import__('sys').executable} -m jupyter_figserve.cli list --json"
+            assert '"lasting"' in run(shell)
             key = run("import os; print(os.environ['KERNEL_FIGSERVE_KEY'])")
             hub.stop_server("alice")
         image = f"/figures/{record['id']}.png"
