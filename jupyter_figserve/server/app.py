@@ -133,7 +133,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
         # Under a Hub the server's name is the scope: its root may be another path after a rebuild. To the service, a
         # notebook is one of the user's default server, unless the kernel's own server says otherwise.
         server = "" if self.is_hub_service else os.environ.get("JUPYTERHUB_SERVER_NAME")
-        return f"hub {server}" if server is not None else os.path.realpath(self.serverapp.root_dir)
+        return f"hub {server}".rstrip() if server is not None else os.path.realpath(self.serverapp.root_dir)
 
     def _make_services(self) -> AppContext:
         assert self.serverapp is not None

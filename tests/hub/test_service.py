@@ -93,6 +93,23 @@ def test_browser_changes_only_with_its_xsrf_token(hub):
     assert browser.delete(address, headers={**same, "X-XSRFToken": token}, timeout=60).status_code == 204
 
 
+@pytest.mark.parametrize("audience", [{"audience": "hub"}, {"users": ["bob"]}, {"groups": ["lab"]}])
+def test_links_are_for_their_audience(hub, audience):
+    """Whoever belongs to it logs in and comes back to the link; others get 403; strangers are told to log in."""
+    figure = publish(hub, "alice", "shared")
+    link = send(hub, "alice", "POST", f"/api/figures/{figure['id']}/links", json=audience).json()
+    url = link["url"]
+    assert url.startswith(f"{hub.url}services/figserve/f/")
+    found = hub.login("bob").get(url, headers=NAVIGATION, timeout=60)
+    assert (found.status_code, found.url) == (200, url)
+    other = hub.login("carol").get(url, headers=NAVIGATION, timeout=60)
+    assert other.status_code == (200 if audience == {"audience": "hub"} else 403)
+    assert requests.get(url, headers=NAVIGATION, timeout=60, allow_redirects=False).status_code == 302
+    image = requests.get(link["image_url"], headers={"Sec-Fetch-Mode": "no-cors"}, timeout=60, allow_redirects=False)
+    assert image.status_code == 401
+    assert url.rpartition("/")[2] not in hub.log
+
+
 def test_missing_scope_names_the_line(hub):
     """A token without the scope to publish, or without access to the service."""
     access = "access:services!service=figserve"
@@ -183,7 +200,7 @@ class TestKernels:
 
     def test_registration_is_the_owners(self, hub):
         """The owner comes from the token; another owner's kernel is 409, and a key registers nothing."""
-        first = send(hub, "bob", "PUT", "/api/kernels/k-1", json={"notebook": "a.ipynb", "scope": "hub "})
+        first = send(hub, "bob", "PUT", "/api/kernels/k-1", json={"notebook": "a.ipynb", "scope": "hub"})
         assert (first.status_code, first.json()["lease"]) == (201, 90)
         key = first.json()["key"]
         again = send(hub, "bob", "PUT", "/api/kernels/k-1", json={"notebook": "a.ipynb", "key": key})

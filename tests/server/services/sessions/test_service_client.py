@@ -66,7 +66,7 @@ async def test_kernel_is_registered_renewed_followed_and_ended():
 async def test_rename_is_repeated_until_it_is_known():
     """The service has moved nothing while it did not answer."""
     service = Service()
-    client = ServiceClient(service.url, "t", "hub ")
+    client = ServiceClient(service.url, "t", "hub")
     await client.register("k")
     service.status = 503
     for old, new in (("", "a.ipynb"), ("a.ipynb", "b.ipynb"), ("b.ipynb", "c.ipynb")):
@@ -84,7 +84,7 @@ async def test_rename_is_repeated_until_it_is_known():
 async def test_kernels_publish_to_their_own_server_without_the_service(caplog):
     """The reason is logged once, in the service's words."""
     service = Service()
-    client = ServiceClient(service.url, "t", "hub ")
+    client = ServiceClient(service.url, "t", "hub")
     service.status = 403
     with caplog.at_level(logging.WARNING):
         assert [await client.register(name) for name in "ab"] == [None, None]
@@ -101,7 +101,7 @@ async def test_start_of_a_kernel_waits_two_seconds_at_most(monkeypatch):
     """For a service that accepts connections and never answers."""
     monkeypatch.setattr("jupyter_figserve.server.services.sessions.service_client.REGISTER_SECONDS", 0.1)
     socket, port = bind_unused_port()
-    client = ServiceClient(f"http://127.0.0.1:{port}", "t", "hub ")
+    client = ServiceClient(f"http://127.0.0.1:{port}", "t", "hub")
     assert await asyncio.wait_for(client.register("k"), 10) is None
     await client.close()
     socket.close()
@@ -110,7 +110,7 @@ async def test_start_of_a_kernel_waits_two_seconds_at_most(monkeypatch):
 async def test_close_ends_all_kernels():
     """A server takes its kernels along."""
     service = Service()
-    client = ServiceClient(service.url, "t", "hub ")
+    client = ServiceClient(service.url, "t", "hub")
     for name in "ab":
         await client.register(name)
     await client.close()
