@@ -161,10 +161,11 @@ def test_link_is_changed(opened, place) -> None:
     opened.get_by_role("dialog", name="Change link to").wait_for()
     opened.get_by_label("Label").fill("changed here")
     opened.get_by_label("Expires").select_option("never")
+    opened.get_by_label("View limit").fill("5")
     opened.get_by_role("button", name="Save", exact=True).click()
     message(opened, "Link changed. It never expires.")
     links = server.fetch("figserve/api/links").json()["links"]
-    assert [link["expires"] for link in links if link["label"] == "changed here"] == [None]
+    assert [(link["expires"], link["views"]) for link in links if link["label"] == "changed here"] == [(None, 5)]
 
 
 def test_palette_acts_on_the_selected_cells_last_figure(opened, place) -> None:

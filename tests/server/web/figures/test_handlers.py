@@ -486,4 +486,4 @@ class TestWithoutUndoing:
         figure = await owner.publish()
         await owner.delete(f"/api/figures/{figure['id']}")
         assert (await owner.post(f"/api/figures/{figure['id']}/restore")).status == 404
-        assert list(context.store.figure_deletion.trash.list()) == []
+        assert await context.store.figures.find_deleted(figure["id"]) is None
