@@ -163,6 +163,12 @@ class TestKernels:
             run("plt.plot([2, 1]); plt.show()")
             run("kept = figserve.last().publish('kept')")
             assert records(hub, "alice")[0]["name"] == "kept"
+            run("pub = figserve.publish(figure, 'lasting')")
+            run("pub")
+            assert (
+                run("print(figserve.last().publish().url == pub.url, figserve.last().still() is not None)")
+                == "True True"
+            )
             code = (
                 "@figserve.live\ndef animal(n: int = 3):\n    fig, ax = plt.subplots(); ax.plot(range(n)); return fig\n"
             )
