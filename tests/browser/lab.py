@@ -41,7 +41,9 @@ def application_server(module: str, path: str, application: str) -> Iterator[Ser
     require_package(module)
     made = MakeServer()
     exposed = [f"--{application}.expose_app_in_browser=True"]
-    server = made(command=("-m", module), args=exposed, environment=WITH_FRONT_ENDS, start=False)
+    # Before the copy that an editable installation made, which may be old.
+    environment = WITH_FRONT_ENDS | {"JUPYTER_PREFER_ENV_PATH": "0"}
+    server = made(command=("-m", module), args=exposed, environment=environment, start=False)
     shutil.copytree(PACKAGE / "labextension", server.home / "data" / "labextensions" / "jupyter_figserve")
     server.start()
     yield server

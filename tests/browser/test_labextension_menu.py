@@ -133,7 +133,7 @@ def test_link_is_copied_and_revoked(opened, place) -> None:
 
 
 def test_keyboard_shares_with_the_pages_dialog(opened, place) -> None:
-    """From the button through the menu and the dialog; the focus returns to the button."""
+    """From the button through the menu and the dialog; the focus returns to the button, where shortcuts work."""
     server, _ = place
     opened.locator(BUTTON).first.focus()
     opened.keyboard.press("Enter")
@@ -151,6 +151,8 @@ def test_keyboard_shares_with_the_pages_dialog(opened, place) -> None:
     assert shared_image(server, opened.evaluate(READ_CLIPBOARD)) == PNGS[0]
     opened.keyboard.press("Escape")
     opened.wait_for_function("() => document.activeElement.classList.contains('figserve-button')")
+    opened.keyboard.press("Control+Shift+C")
+    opened.locator(".lm-CommandPalette-input:focus").wait_for()
 
 
 def test_link_is_changed(opened, place) -> None:
@@ -161,10 +163,11 @@ def test_link_is_changed(opened, place) -> None:
     opened.get_by_role("dialog", name="Change link to").wait_for()
     opened.get_by_label("Label").fill("changed here")
     opened.get_by_label("Expires").select_option("never")
+    opened.get_by_label("View limit").fill("5")
     opened.get_by_role("button", name="Save", exact=True).click()
     message(opened, "Link changed. It never expires.")
     links = server.fetch("figserve/api/links").json()["links"]
-    assert [link["expires"] for link in links if link["label"] == "changed here"] == [None]
+    assert [(link["expires"], link["views"]) for link in links if link["label"] == "changed here"] == [(None, 5)]
 
 
 def test_palette_acts_on_the_selected_cells_last_figure(opened, place) -> None:

@@ -163,6 +163,12 @@ class TestKernels:
             run("plt.plot([2, 1]); plt.show()")
             run("kept = figserve.last().publish('kept')")
             assert records(hub, "alice")[0]["name"] == "kept"
+            run("pub = figserve.publish(figure, 'lasting')")
+            run("pub")
+            assert (
+                run("print(figserve.last().publish().url == pub.url, figserve.last().still() is not None)")
+                == "True True"
+            )
             code = (
                 "@figserve.live\ndef animal(n: int = 3):\n    fig, ax = plt.subplots(); ax.plot(range(n)); return fig\n"
             )
@@ -174,9 +180,10 @@ class TestKernels:
             assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png"), answer.text
             assert send(hub, "bob", "GET", path).status_code == 404
             self.assert_rename_is_followed(hub, kernel, run)
-            assert run(
-                "from jupyter_figserve.cli.checks.hub import check_hub\nprint(*(r.state for r in check_hub()))"
-            ) == ("ok ok ok")
+            checks = "from jupyter_figserve.cli.checks.hub import check_hub\nprint(*(one.state for one in check_hub()))"
+            assert run(checks) == "ok ok ok"
+            shell = "!env -u KERNEL_FIGSERVE_URL {__import__('sys').executable} -m jupyter_figserve.cli list --json"
+            assert '"lasting"' in run(shell)
             key = run("import os; print(os.environ['KERNEL_FIGSERVE_KEY'])")
             hub.stop_server("alice")
         image = f"/figures/{record['id']}.png"

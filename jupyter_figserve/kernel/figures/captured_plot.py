@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from ...errors import FigServeError, InvalidInput, NotConnected, NotFound
 from ...model.figures import MARKER, EncodedImage
-from ...model.formats import get_format
+from ...model.formats import get_format, get_format_of_mimetype
 from ...model.links import DEFAULT_LINK_LIFE
 from ...model.texts import slug
 from ..client.batch_server import get_connection
@@ -170,7 +170,18 @@ def last() -> CapturedPlot:
     local = find_local_connection()
     connection = local or get_connection()
     plot = connection.client.get(f"{_SESSION}/last", mark=_send_mark())
+    if local is not None and plot["origin"] == "published":
+        return _find_published(plot["figure"], get_connection())
     return CapturedPlot(plot, connection, is_beside=local is not None)
+
+
+def _find_published(figure: str, connection: Connection) -> CapturedPlot:
+    """Return the plot of a figure that was published to another server than the one that captures."""
+    record = connection.client.get(f"api/figures/{figure}")
+    shown = record["representations"][0]
+    path = f"{record['name']}.{get_format_of_mimetype(shown['mimetype']).name}"
+    values = {"path": path, "url": shown["url"], "mimetype": shown["mimetype"], "alt": record["alt"]}
+    return CapturedPlot(values | {"origin": "published", "figure": figure}, connection)
 
 
 def plots_dir() -> Path:

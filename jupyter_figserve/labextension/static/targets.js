@@ -2,7 +2,7 @@
 import { findPicture } from "./pictures.js";
 
 export const OUTPUT = ".jp-OutputArea-child";
-const AREAS = ["main", "down", "right", "left"];
+const AREAS = ["main", "right", "left"];
 
 /** A displayed figure. */
 export class Target {
@@ -103,12 +103,13 @@ function pictureAt(area, index) {
 }
 
 function* mainWidgets(app) {
-  for (const area of AREAS) {
-    try {
-      yield* app.shell.widgets(area);
-    } catch {
-      // Notebook has fewer areas than JupyterLab.
-    }
+  for (const area of AREAS) yield* app.shell.widgets(area);
+  // Notebook has no such area, and says so in the console.
+  if (app.name !== "JupyterLab") return;
+  try {
+    yield* app.shell.widgets("down");
+  } catch {
+    // JupyterLab 4.2 does not list it.
   }
 }
 

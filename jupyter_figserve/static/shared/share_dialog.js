@@ -45,10 +45,11 @@ export function share(path, name, done = () => {}) {
 export function change(link, name, done = () => {}) {
   open(`“${name}”`, link, done);
   links = `api/links/${link.id}`;
-  const { expires, label } = form.elements;
+  const { expires, label, views } = form.elements;
   expires.options[0].textContent = `unchanged (${link.expires === null ? "never" : formatDay(link.expires)})`;
   expires.value = "keep";
   label.value = link.label;
+  views.value = link.views ?? "";
   showAudience(link);
 }
 
@@ -173,11 +174,12 @@ function readExpiry(given) {
 
 function readForm() {
   const given = new FormData(form);
-  if (changed) {
-    return { label: given.get("label"), ...readAudience(given), ...(given.get("expires") !== "keep" && { expires: readExpiry(given) }) };
-  }
   const views = given.get("views").trim();
   if (views && !/^[0-9]{1,7}$/.test(views)) throw new Error("Enter a whole number as the view limit, or leave it blank.");
+  if (changed) {
+    const expires = given.get("expires") !== "keep" && { expires: readExpiry(given) };
+    return { label: given.get("label"), views: views ? Number(views) : null, ...readAudience(given), ...expires };
+  }
   const allow = given.getAll("allow");
   return {
     expires: readExpiry(given), label: given.get("label"), ...readAudience(given),

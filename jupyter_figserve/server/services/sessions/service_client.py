@@ -72,6 +72,10 @@ class ServiceClient:
         if self._http is not None:
             self._http.close()
 
+    def has(self, kernel: str) -> bool:
+        """Whether a kernel publishes to the service."""
+        return kernel in self._pairs
+
     async def register(self, kernel: str) -> ServicePair | None:
         """Register a kernel that is about to start; None if it has to publish to its own server."""
         try:
