@@ -133,7 +133,7 @@ def test_link_is_copied_and_revoked(opened, place) -> None:
 
 
 def test_keyboard_shares_with_the_pages_dialog(opened, place) -> None:
-    """From the button through the menu and the dialog; the focus returns to the button."""
+    """From the button through the menu and the dialog; the focus returns to the button, where shortcuts work."""
     server, _ = place
     opened.locator(BUTTON).first.focus()
     opened.keyboard.press("Enter")
@@ -151,6 +151,8 @@ def test_keyboard_shares_with_the_pages_dialog(opened, place) -> None:
     assert shared_image(server, opened.evaluate(READ_CLIPBOARD)) == PNGS[0]
     opened.keyboard.press("Escape")
     opened.wait_for_function("() => document.activeElement.classList.contains('figserve-button')")
+    opened.keyboard.press("Control+Shift+C")
+    opened.locator(".lm-CommandPalette-input:focus").wait_for()
 
 
 def test_link_is_changed(opened, place) -> None:

@@ -30,6 +30,17 @@ export class FigureMarker {
     });
     observer.observe(document.body, { childList: true, subtree: true });
     document.querySelectorAll(OUTPUT).forEach((child) => this._note(child));
+    window.addEventListener("keydown", (event) => this._press(event), true);
+  }
+
+  /** Open the menu by the keyboard, before the notebook's command mode takes the key; its other shortcuts stay. */
+  _press(event) {
+    const hasModifier = event.altKey || event.ctrlKey || event.metaKey || event.shiftKey;
+    const isOurs = event.target.classList?.contains("figserve-button");
+    if (!isOurs || hasModifier || !["Enter", " ", "ArrowDown"].includes(event.key)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    this._open(event.target.closest(OUTPUT), event.target);
   }
 
   /** Look at the output of an element, once everything that changes with it has changed. */
@@ -61,15 +72,7 @@ export class FigureMarker {
     });
     this._icon.element({ container: button, elementPosition: "center", width: "16px", height: "16px" });
     button.addEventListener("click", () => this._open(child, button));
-    button.addEventListener("keydown", (event) => {
-      if (event.key !== "ArrowDown") return;
-      event.preventDefault();
-      this._open(child, button);
-    });
-    const tools = makeElement("div", { className: "figserve-tools" }, button);
-    // The shortcuts of the notebook's command mode would take Enter and the arrows.
-    tools.setAttribute("data-lm-suppress-shortcuts", "true");
-    child.append(tools);
+    child.append(makeElement("div", { className: "figserve-tools" }, button));
     this._widths.observe(child);
   }
 
