@@ -65,6 +65,7 @@ from jupyter_figserve.server.web.sessions.handlers import (
     SessionFiguresHandler,
     SessionsHandler,
 )
+from jupyter_figserve.server.web.sessions.kernel_handlers import KernelHandler
 from jupyter_figserve.server.web.system.diagnosis import DiagnosisHandler
 from jupyter_figserve.server.web.system.event_stream import EventsHandler
 from jupyter_figserve.server.web.system.openapi import OpenApiHandler
@@ -278,6 +279,7 @@ WITHOUT_GET = {
     LinkSizesHandler,
     FrozenHandler,
     LiveSourceHandler,
+    KernelHandler,
     RendersHandler,
     SimpleRenderHandler,
     RenderUrlHandler,
