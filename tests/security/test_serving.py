@@ -217,7 +217,7 @@ async def make_samples(owner, context) -> list[Sample]:
         Sample(PublicLinkHandler, f"/f/{live_dashboard_link}/1-1.html?_frame=1", JSON, False, headers=AS_JSON),
     ]
     made += [
-        Sample(StatusHandler, "/api/status", JSON, False),
+        Sample(StatusHandler, "/api/status", JSON, False, breaks=False),
         Sample(OpenApiHandler, "/api/openapi.yaml", JSON, False, "application/yaml; charset=utf-8", breaks=False),
         Sample(OEmbedHandler, f"/oembed?url=https%3A%2F%2Fx%2Ff%2F{token}", JSON, False),
         Sample(PublicLinkHandler, f"/f/{token}.json", JSON, False),
