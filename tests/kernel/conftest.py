@@ -268,7 +268,10 @@ class FakeFigServe:
             "last_seen": None,
             "paused": False,
             "label": options["label"] or "",
-            **{name: options[name] for name in ("views", "version", "audience")},
+            **{name: options[name] for name in ("views", "version")},
+            "audience": options.get("audience") or "link",
+            "users": list(options.get("users") or ()),
+            "groups": list(options.get("groups") or ()),
             "expires": None if options["expires"] == "never" else "2026-02-01T03:04:05.678Z",
         }
         self.links[link["id"]] = link

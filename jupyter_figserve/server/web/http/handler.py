@@ -186,7 +186,7 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
         )
         self.set_header("Content-Type", "text/html; charset=utf-8")
         page = self.context.templates.get_template(template)
-        self.finish(page.render(base=self.base, root=self.relative_root, **names))
+        self.finish(page.render(base=self.base, root=self.relative_root, audiences=self.context.audiences, **names))
 
     def signed_frame_url(self, record: FigureRecord, link: str | None) -> tuple[str, str]:
         """Return the relative address of an HTML figure's frame, valid for a minute, and its source in the policy."""
