@@ -214,6 +214,7 @@ def test_people_are_named_and_changed(page, make_server) -> None:
     page.get_by_role("button", name="Done").click()
     page.get_by_text("for ada, bob and group the lab").wait_for()
     page.get_by_role("button", name="Change").click()
+    page.get_by_role("button", name="Save").wait_for()
     assert page.get_by_label("Users").input_value() == "ada, bob"
     page.get_by_label("Who can open it").select_option("hub")
     assert not page.get_by_label("Users").is_visible()
