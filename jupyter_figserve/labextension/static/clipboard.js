@@ -68,6 +68,11 @@ export async function toPng({ type, bytes }) {
   return canvasToPng(canvas);
 }
 
+/** Return an SVG element of the page as an image. */
+export function svgImage(element) {
+  return { type: "image/svg+xml", bytes: new TextEncoder().encode(new XMLSerializer().serializeToString(element)) };
+}
+
 export function canvasToPng(canvas) {
   return new Promise((resolve, reject) => {
     canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The image cannot be read."))), "image/png");

@@ -1,5 +1,5 @@
 // What the menu of a figure does: find the figure on the server, or publish it there, and share, copy, download or open it.
-import { canvasToPng, copyImage, copyText, toPng } from "./clipboard.js";
+import { canvasToPng, copyImage, copyText, svgImage, toPng } from "./clipboard.js";
 import { makeElement } from "./elements.js";
 import { showError, showMessage } from "./messages.js";
 import { bodyOf, chooseName, digestOf, imageOf, suffixOf } from "./pictures.js";
@@ -164,14 +164,16 @@ export class FigureActions {
   async _png(target) {
     const image = imageOf(target.picture, "image/png") ?? imageOf(target.picture);
     if (image && image.type !== "application/pdf") return toPng(image);
-    if (target.canvas) return canvasToPng(target.canvas);
+    const { drawing } = target;
+    if (drawing?.localName === "svg") return toPng(svgImage(drawing));
+    if (drawing) return canvasToPng(drawing);
     throw new Error("This figure is not an image. Share its link, or open its page.");
   }
 }
 
 /** Whether "Copy image" has something to copy. */
 export function hasImage(target) {
-  return Boolean(imageOf(target.picture) ?? target.canvas);
+  return Boolean(imageOf(target.picture) ?? target.drawing);
 }
 
 function isOpen(link) {

@@ -60,7 +60,10 @@ export class FigureMenu {
     });
     add("share", "Share…", "Create a link to the figure with an expiry, a label and more", (target) => actions.share(target));
     add("copy-image", "Copy image", "Copy the figure as an image", (target) => actions.copyImage(target), {
-      isEnabled: (args) => !args.at || hasImage(this._find(args) ?? { picture: null }),
+      isEnabled: (args) => {
+        const target = args.at ? this._find(args) : null;
+        return !target?.picture || hasImage(target);
+      },
     });
     add("open-page", "Open figure page", "Open the figure's versions, files and links in a new tab", (target) => actions.openPage(target));
     this._app.commands.addCommand(id("download"), {

@@ -22,9 +22,10 @@ export class Target {
     return pictureAt(this._area, this._index);
   }
 
-  /** The canvas that a library draws on in the browser, or null. */
-  get canvas() {
-    return this.node.querySelector("canvas");
+  /** The canvas that a library draws on in the browser, or its one SVG; null without either. */
+  get drawing() {
+    const drawings = [...this.node.querySelectorAll(":not(.figserve-button) > svg")];
+    return this.node.querySelector("canvas") ?? (drawings.length === 1 ? drawings[0] : null);
   }
 
   get kernel() {
