@@ -207,7 +207,7 @@ def test_context_menu_opens_the_figures_page(opened) -> None:
 
 
 def test_panel_searches_and_drags_into_markdown(opened, place) -> None:
-    """A figure dropped on a Markdown cell becomes its image there."""
+    """A figure dropped on a Markdown cell becomes its image there; the keyboard inserts it below the selected cell."""
     server, _ = place
     server.fetch(
         "figserve/api/figures?name=bears&alt=Bears+[1]",
@@ -222,7 +222,13 @@ def test_panel_searches_and_drags_into_markdown(opened, place) -> None:
     assert "bears" in card.inner_text()
     assert "/figserve/figures/" in card.get_attribute("href")
     card.drag_to(opened.locator(".jp-MarkdownCell"))
-    opened.locator(".jp-MarkdownCell img[alt='Bears [1]']").wait_for()
+    shown = opened.locator(".jp-MarkdownCell img[alt='Bears [1]']")
+    shown.wait_for()
+    select_cell(opened, 1)
+    opened.get_by_role("button", name="Insert bears into the notebook").focus()
+    opened.keyboard.press("Enter")
+    shown.nth(1).wait_for()
+    assert "/figserve/figures/" in opened.locator(".jp-Cell").nth(2).locator("img").get_attribute("src")
     opened.get_by_role("searchbox", name="Search figures").fill("wolf")
     opened.get_by_text("No figures match your search.").wait_for()
 

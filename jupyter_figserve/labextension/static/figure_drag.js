@@ -1,4 +1,6 @@
-// Dragging a figure from the panel into a Markdown cell, where it becomes an image.
+// Inserting a figure from the panel into a Markdown cell, where it becomes an image: by dragging, or by the keyboard.
+import { copyText } from "./clipboard.js";
+import { showMessage } from "./messages.js";
 import { findCell } from "./targets.js";
 
 const TYPE = "application/x-figserve-figure";
@@ -46,17 +48,40 @@ export function enableDrops(app) {
   }, true);
 }
 
+/** Insert a figure into the selected Markdown cell, or into a new one below the selected cell. */
+export async function insertFigure(app, notebooks, record) {
+  const text = toMarkdown(record);
+  if (!notebooks?.activeCell) {
+    const isCopied = await copyText(Promise.resolve(text));
+    showMessage(isCopied ? "No notebook is open. The figure's Markdown was copied." : "No notebook is open to insert the figure into.");
+    return;
+  }
+  if (notebooks.activeCell.model.type !== "markdown") {
+    await app.commands.execute("notebook:insert-cell-below");
+    await app.commands.execute("notebook:change-cell-to-markdown");
+  }
+  const cell = notebooks.activeCell;
+  append(cell, text);
+  cell.rendered = true;
+  showMessage("Figure inserted into the notebook.");
+}
+
 function insert(cell, event, text) {
   const { editor, rendered, model: { sharedModel } } = cell;
-  const source = sharedModel.getSource();
   if (rendered || !editor) {
-    sharedModel.setSource(source.trim() ? `${source.trimEnd()}\n\n${text}` : text);
+    append(cell, text);
     return;
   }
   const [left, top] = [event.clientX, event.clientY];
   const position = editor.getPositionForCoordinate({ left, top, right: left, bottom: top, width: 0, height: 0, x: left, y: top });
-  const offset = position ? editor.getOffsetAt(position) : source.length;
+  const offset = position ? editor.getOffsetAt(position) : sharedModel.getSource().length;
   sharedModel.updateSource(offset, offset, text);
   editor.focus();
   editor.setCursorPosition(editor.getPositionAt(offset + text.length));
+}
+
+/** Add a paragraph to the end of a cell. */
+function append({ model: { sharedModel } }, text) {
+  const source = sharedModel.getSource();
+  sharedModel.setSource(source.trim() ? `${source.trimEnd()}\n\n${text}` : text);
 }

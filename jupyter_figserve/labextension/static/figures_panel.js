@@ -1,6 +1,6 @@
 // The panel with all figures: thumbnails, search as you type, and dragging into Markdown cells.
 import { makeButton, makeElement } from "./elements.js";
-import { enableDrops, startDrag } from "./figure_drag.js";
+import { enableDrops, insertFigure, startDrag } from "./figure_drag.js";
 
 const PAGE_SIZE = 30;
 const TYPING_PAUSE = 200;
@@ -10,8 +10,9 @@ const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const UNITS = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
 
 export class FiguresPanel {
-  constructor(app, node, server) {
+  constructor(app, node, server, notebooks) {
     this._server = server;
+    this._insert = (record) => insertFigure(app, notebooks, record);
     this._events = null;
     this._request = 0;
     this._shown = PAGE_SIZE;
@@ -61,7 +62,7 @@ export class FiguresPanel {
 
   _fill(figures, text) {
     const known = new Map([...this._list.children].map((card) => [card.dataset.state, card]));
-    const cards = figures.map((record) => known.get(stateOf(record)) ?? makeCard(record, this._server));
+    const cards = figures.map((record) => known.get(stateOf(record)) ?? makeCard(record, this._server, this._insert));
     const focused = this._list.querySelector("a:focus")?.href;
     this._list.replaceChildren(...cards);
     if (focused) [...this._list.querySelectorAll("a")].find((link) => link.href === focused)?.focus();
@@ -94,7 +95,7 @@ function stateOf(record) {
   return `${record.id} ${record.version} ${record.updated} ${record.title}`;
 }
 
-function makeCard(record, server) {
+function makeCard(record, server, insert) {
   const name = record.title || record.name;
   const place = [record.notebook ?? record.collection, formatAge(record.updated)].filter(Boolean).join(" · ");
   const link = makeElement("a", {
@@ -102,7 +103,10 @@ function makeCard(record, server) {
     title: "Open the figure's page, or drag it into a Markdown cell",
   }, preview(record, server), makeElement("span", { className: "figserve-name", textContent: name, dir: "auto" }), makeElement("span", { className: "figserve-place", textContent: place }));
   link.addEventListener("dragstart", (event) => startDrag(event, record));
-  return makeElement("li", { "data-state": stateOf(record) }, link);
+  const button = makeButton("Insert", () => insert(record), {
+    className: "figserve-insert", title: "Insert into the selected Markdown cell, or below the selected cell", "aria-label": `Insert ${name} into the notebook`,
+  });
+  return makeElement("li", { "data-state": stateOf(record) }, link, button);
 }
 
 function preview(record, server) {

@@ -66,12 +66,12 @@ function addGallery(app, server, icons, { launcher, palette, menu }) {
   menu?.viewMenu.addGroup([{ command: OPEN_GALLERY }, { command: SHOW_PANEL }], 90);
 }
 
-function addPanel(app, server, icons, { Widget }, { palette, restorer }) {
+function addPanel(app, server, icons, { Widget }, { palette, restorer, notebooks }) {
   const widget = new Widget({ node: makeElement("div", { className: "figserve-panel" }) });
   widget.id = "figserve-figures";
   widget.title.icon = icons.figures;
   widget.title.caption = "Figures";
-  const panel = new FiguresPanel(app, widget.node, server);
+  const panel = new FiguresPanel(app, widget.node, server, notebooks);
   widget.onAfterShow = () => panel.show();
   widget.onAfterHide = () => panel.hide();
   widget.onBeforeDetach = () => panel.hide();
