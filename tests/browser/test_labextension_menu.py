@@ -165,7 +165,7 @@ def test_link_is_changed(opened, place) -> None:
     opened.get_by_label("Expires").select_option("never")
     opened.get_by_label("View limit").fill("5")
     opened.get_by_role("button", name="Save", exact=True).click()
-    message(opened, "Link changed. It never expires.")
+    message(opened, "Link changed. Anyone with the link can open it, without an expiry.")
     links = server.fetch("figserve/api/links").json()["links"]
     assert [(link["expires"], link["views"]) for link in links if link["label"] == "changed here"] == [(None, 5)]
 

@@ -94,7 +94,7 @@ export class FigureActions {
       const current = await this._server.ask("GET", `api/links/${link.id}`);
       await openChangeDialog(this._server, record, current, (changed) => {
         this._links.set(record.id, { ...link, ...changed });
-        showMessage(`Link changed. ${expiryOf(changed)}`);
+        showMessage(`Link changed. ${until(changed)}`);
       });
     } catch (error) {
       showError("The link cannot be changed.", error);
@@ -154,7 +154,8 @@ export class FigureActions {
   _tellLink(record, link, isCopied) {
     const about = { record, link };
     // A link that opens on this machine only has a note that says so, and what to do.
-    const reach = link.note ? `${expiryOf(link)} ${link.note}` : until(link);
+    const isForAnyone = (link.audience ?? "link") === "link";
+    const reach = link.note && isForAnyone ? `${expiryOf(link)} ${link.note}` : until(link);
     showMessage(`${isCopied ? "Link copied." : "Link created; this browser did not allow copying it. Copy it from here."} ${reach}`, {
       address: isCopied ? null : link.url,
       actions: [{ label: "Change…", run: () => this.change(about) }, { label: "Revoke", run: () => this.revoke(about) }],
@@ -183,7 +184,7 @@ function isOpen(link) {
 
 function until(link) {
   const who = AUDIENCES[link.audience ?? "link"] ?? AUDIENCES.link;
-  return link.expires === null ? `${who} can open it; it never expires.` : `${who} can open it until ${day.format(new Date(link.expires))}.`;
+  return link.expires === null ? `${who} can open it, without an expiry.` : `${who} can open it until ${day.format(new Date(link.expires))}.`;
 }
 
 function expiryOf(link) {
