@@ -4,8 +4,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Each test process starts its own servers and kernels, on free ports, in its own directories.
-WORKERS ?= 2
+# Each test process starts its own servers and kernels, on free ports, in its own directories. One more than the cores
+# of CI: a test that waits for a server, a kernel or a browser leaves its core to the others.
+WORKERS ?= 3
 # Of `make run`.
 PORT ?= 8765
 INSTALL ?= $(BIN)/python -m pip install -qq --disable-pip-version-check --editable

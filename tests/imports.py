@@ -70,7 +70,9 @@ def _walk(node: ast.AST, at_import: bool) -> Iterator[tuple[ast.Import | ast.Imp
         if isinstance(child, ast.Import | ast.ImportFrom):
             yield child, at_import
             continue
-        later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or _is_for_types(child)
+        if isinstance(child, ast.expr):  # an expression contains no import
+            continue
+        later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) or _is_for_types(child)
         yield from _walk(child, at_import and not later)
 
 

@@ -76,7 +76,7 @@ def select_server(options: argparse.Namespace) -> SelectedServer:
     url = options.server or os.environ.get("FIGSERVE_URL")
     if url:
         return _from_url(options, url)
-    own = _from_kernel_environment(options)
+    own = _from_kernel_environment(options) or _from_hub_service(options)
     return own if own is not None else _single_running_server(options)
 
 
@@ -155,6 +155,19 @@ def _from_kernel_environment(options: argparse.Namespace) -> SelectedServer | No
     own = argparse.Namespace(**{**vars(options), "insecure": True})  # the administrator chose that network
     client = make_client(own, parse_exact(url), key)
     return SelectedServer(client, "the kernel's environment", get_status(client))
+
+
+def _from_hub_service(options: argparse.Namespace) -> SelectedServer | None:
+    """Use a JupyterHub's service, where the kernels of the user's server publish, in a terminal there."""
+    from ..kernel.client.address import parse_exact
+    from ..kernel.client.connection import SERVICE_VARIABLE, get_status
+
+    url, token = os.environ.get(SERVICE_VARIABLE), os.environ.get("JUPYTERHUB_API_TOKEN")
+    if not url or not token:
+        return None
+    own = argparse.Namespace(**{**vars(options), "insecure": True})  # as above
+    client = make_client(own, parse_exact(url), find_credential(options) or token)
+    return SelectedServer(client, "the JupyterHub's service", get_status(client))
 
 
 def _single_running_server(options: argparse.Namespace) -> SelectedServer:

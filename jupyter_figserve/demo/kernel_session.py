@@ -79,10 +79,24 @@ class KernelSession:
         # No heartbeat: on a busy machine, a missed beat does not mean that the kernel died.
         client.start_channels(hb=False)
         self._client = client
+        deadline = time.monotonic() + timeout
+        while not self._is_ready():
+            if time.monotonic() > deadline:
+                raise RunnerError(f"The kernel did not respond within {timeout:g} seconds.")
+
+    def _is_ready(self) -> bool:
+        """Return whether a request is answered within a second, and its status arrives on the other channel.
+
+        ``wait_for_ready`` would then wait until nothing arrives any more, which ``receive`` does not need.
+        """
+        request = self._client.kernel_info()
         try:
-            client.wait_for_ready(timeout=timeout)
-        except RuntimeError as error:
-            raise RunnerError(f"The kernel did not answer: {error}") from error
+            while self._client.get_shell_msg(timeout=1)["parent_header"].get("msg_id") != request:
+                pass
+            self._client.get_iopub_msg(timeout=0.2)
+        except queue.Empty:
+            return False
+        return True
 
     def disconnect(self) -> None:
         if self._client is not None:

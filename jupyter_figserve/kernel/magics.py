@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import os
 import shlex
 from typing import Any, NoReturn
 
@@ -131,7 +132,8 @@ def _status_rows(connection: Connection, status: dict[str, Any]) -> list[tuple[s
     if status.get("note"):
         rows.append(("Links", str(status["note"])))
     elif _opens_here_only(connection, records):
-        rows.append(("Links", "open only on this machine; set c.FigServe.public_url to the server's public address"))
+        setting = "c.JupyterHub" if status.get("host") == "hub" or "JUPYTERHUB_USER" in os.environ else "c.FigServe"
+        rows.append(("Links", f"open only on this machine; set {setting}.public_url to the server's public address"))
     return rows
 
 

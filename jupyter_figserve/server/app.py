@@ -10,7 +10,6 @@ from pathlib import Path
 
 from jupyter_core.paths import jupyter_runtime_dir
 from tornado.ioloop import IOLoop, PeriodicCallback
-from traitlets import default
 
 from .. import __version__
 from ..model.keys import Key
@@ -21,7 +20,7 @@ from ..store.files.render_cache import RenderCache
 from ..store.store import Store
 from .config import FigServeConfig, seconds_of
 from .guarded_start import GuardedStart
-from .hub import find_public_url, find_service, make_logins, stop_on_interrupt
+from .hub import find_service, make_logins, stop_on_interrupt
 from .hub_config import HubConfig
 from .kernel_events import follow_own_kernels, follow_registered_kernels
 from .queue_config import QueueConfig
@@ -77,6 +76,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
     _service: ServiceClient | None = None
 
     def start_services(self) -> None:
+        self.check_replaced()
         self.start_traffic_limits()
         self.context = context = self._make_services()
         self.settings["figserve"] = context
@@ -94,27 +94,12 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
             # Rendering is all that this server does; elsewhere the first render starts the sandbox.
             IOLoop.current().add_callback(queue.start)
 
-    @default("public_url")
-    def _default_public_url(self) -> str:
-        if self.serverapp is None or self.host_kind == "standalone":
-            return ""
-        return find_public_url(self.serverapp.base_url)
-
     def initialize_handlers(self) -> None:
         self.handlers.extend(make_routes(prefix_of(self.serverapp), render_only=self.is_render_only))
 
     @property
     def is_render_only(self) -> bool:
         return bool(getattr(self.serverapp, "render_only", False))
-
-    @property
-    def host_kind(self) -> str:
-        return str(getattr(self.serverapp, "figserve_host", "extension"))
-
-    @property
-    def is_hub_service(self) -> bool:
-        """Whether this server is a JupyterHub's service, whose kernels run on the users' own servers."""
-        return self.host_kind == "hub"
 
     @property
     def _capture_off_reason(self) -> str | None:
@@ -125,14 +110,6 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
     @property
     def logs_success(self) -> bool:
         return self.log_level in (logging.DEBUG, "DEBUG", "10")
-
-    @property
-    def scope(self) -> str:
-        assert self.serverapp is not None
-        # Under a Hub the server's name is the scope: its root may be another path after a rebuild. To the service, a
-        # notebook is one of the user's default server, unless the kernel's own server says otherwise.
-        server = "" if self.is_hub_service else os.environ.get("JUPYTERHUB_SERVER_NAME")
-        return f"hub {server}" if server is not None else os.path.realpath(self.serverapp.root_dir)
 
     def _make_services(self) -> AppContext:
         assert self.serverapp is not None
@@ -155,13 +132,13 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
             kernels=kernels,
             directories=directories,
             capture=capture,
-            plots=SessionPlots(self.serverapp, store, blob_cache, capture, directories, self.figure_bytes),
+            plots=self._make_plots(store, blob_cache, capture, directories),
             events=events,
             dashboards=DashboardWatchers(store, live, events),
             live=live,
             detached=detached,
             live_limiter=RateLimiter(self.live_link_rate, "This link has reached its rate limit", "live_link_rate"),
-            links=LinkResolver(store),
+            links=LinkResolver(store, self.max_audience),
             link_tokens=LinkTokens(secrets),
             link_sizes=AllowedSizes.parse(self.link_sizes),
             view_counter=ViewCounter(store),
@@ -174,6 +151,13 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
             traffic=self.make_traffic_limits(),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
+
+    def _make_plots(
+        self, store: Store, blobs: BlobCache, capture: Capture, directories: SessionDirectories
+    ) -> SessionPlots:
+        service = self._service
+        publishes_elsewhere = service.has if service is not None else lambda kernel: False
+        return SessionPlots(self.serverapp, store, blobs, capture, directories, self.figure_bytes, publishes_elsewhere)
 
     def _make_handover(self, store: Store) -> BlobHandover | None:
         find_path = getattr(store.blobs, "find_path", None)

@@ -11,10 +11,10 @@ import limits as rates
 from jupyter_core.paths import jupyter_data_dir
 from traitlets import Bool, Dict, Integer, List, TraitError, Unicode, default, validate
 from traitlets import Float as FloatTrait
-from traitlets.config import Configurable
 
 from ..errors import InvalidDuration
 from ..model.times import parse_duration
+from .audience_config import AudienceConfig
 from .services.figures.blob_handover import is_handover_target
 from .services.hosts import is_address, normalize_url
 
@@ -22,7 +22,7 @@ _GIB = 2**30
 _ORIGIN = re.compile(r"\*|https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
 
 
-class FigServeConfig(Configurable):
+class FigServeConfig(AudienceConfig):
     """Settings of addresses, storage, links and live figures."""
 
     data_dir = Unicode(
@@ -115,9 +115,6 @@ class FigServeConfig(Configurable):
         help="Origins whose pages may frame the /embed page of a link, such as ['https://wiki.example.org']. Default:"
         " none.",
     ).tag(config=True)
-    allow_public_shares = Bool(
-        help="Whether links that open without login can be made. Default: True, but False under a JupyterHub."
-    ).tag(config=True)
     live_timeout = FloatTrait(
         60.0,
         min=0.1,
@@ -155,10 +152,6 @@ class FigServeConfig(Configurable):
         help="How often one link to a live figure may call its kernel, as 'NUMBER/PERIOD'; equal calls at the same time"
         " count once. '' for no limit.",
     ).tag(config=True)
-    allow_public_live = Bool(
-        help="Whether links to live figures work: their viewers call functions in a kernel. Default: as"
-        " allow_public_shares."
-    ).tag(config=True)
     failed_secret_rate = Unicode(
         "300/minute",
         help="How many wrong keys and links one IP address may try, as 'NUMBER/PERIOD'; '' for no limit.",
@@ -191,14 +184,6 @@ class FigServeConfig(Configurable):
     @default("owner")
     def _default_owner(self) -> str:
         return os.environ.get("JUPYTERHUB_USER", "local")
-
-    @default("allow_public_shares")
-    def _default_allow_public_shares(self) -> bool:
-        return "JUPYTERHUB_SERVICE_PREFIX" not in os.environ
-
-    @default("allow_public_live")
-    def _default_allow_public_live(self) -> bool:
-        return bool(self.allow_public_shares)
 
     @validate("keep_live_pictures", "min_live_refresh", "keep_session_plots", "keep_deleted", "link_max_age")
     def _check_duration(self, proposal: Any) -> str:

@@ -53,6 +53,8 @@ class UserServerLogins:
         The Hub's name of the user.
     """
 
+    knows_people = True
+
     def __init__(self, owner: str, user: str) -> None:
         self._owner = owner
         self._user = user
@@ -79,6 +81,8 @@ class ServiceLogins:
     service
         The service's name in the Hub.
     """
+
+    knows_people = True
 
     def __init__(self, service: str) -> None:
         self._service = service

@@ -1,13 +1,20 @@
-"""The settings under a JupyterHub as traits. Server process."""
+"""Where the server runs: on its own, in a JupyterHub, or as its service; and the settings for that. Server process."""
 
 from __future__ import annotations
 
-from traitlets import Integer
+import os
+from typing import Any
+
+from traitlets import Integer, default
 from traitlets.config import Configurable
+
+from .hub import find_public_url
 
 
 class HubConfig(Configurable):
-    """Settings of a JupyterHub's service."""
+    """What a server is to a JupyterHub, and settings of its service."""
+
+    serverapp: Any
 
     registered_kernels = Integer(
         100,
@@ -15,3 +22,25 @@ class HubConfig(Configurable):
         help="Maximum number of running kernels of one user that a JupyterHub's service registers; further ones publish"
         " to the user's own server.",
     ).tag(config=True)
+
+    @default("public_url")
+    def _default_public_url(self) -> str:
+        if self.serverapp is None or self.host_kind == "standalone":
+            return ""
+        return find_public_url(self.serverapp.base_url)
+
+    @property
+    def host_kind(self) -> str:
+        return str(getattr(self.serverapp, "figserve_host", "extension"))
+
+    @property
+    def is_hub_service(self) -> bool:
+        """Whether this server is a JupyterHub's service, whose kernels run on the users' own servers."""
+        return self.host_kind == "hub"
+
+    @property
+    def scope(self) -> str:
+        # Under a Hub the server's name is the scope: its root may be another path after a rebuild. To the service, a
+        # notebook is one of the user's default server, unless the kernel's own server says otherwise.
+        server = "" if self.is_hub_service else os.environ.get("JUPYTERHUB_SERVER_NAME")
+        return f"hub {server}".rstrip() if server is not None else os.path.realpath(self.serverapp.root_dir)

@@ -17,7 +17,6 @@ from .catalog.identities import rename_notebook
 from .files.blobs import BlobStore, LocalBlobStore
 from .files.filesystem import DirectoryLock
 from .files.manifest_formats import DashboardManifest, FigureManifest, Manifests
-from .files.trash import Trash
 from .lifecycle import garbage_collection
 from .lifecycle.aggregate import Aggregate
 from .lifecycle.dashboards import DashboardAggregate
@@ -25,6 +24,7 @@ from .lifecycle.deletion import Deletion
 from .lifecycle.figures import FigureAggregate
 from .lifecycle.garbage_collection import GcReport
 from .lifecycle.live_figures import LiveFigureAggregate
+from .lifecycle.trash import Trash
 from .repositories.dashboards import DashboardRepository
 from .repositories.events import EventRepository
 from .repositories.figures import FigureRepository
@@ -84,10 +84,8 @@ class Store(Repository):
         live_figures = LiveFigureAggregate(manifests.live_figures)
         dashboards = DashboardAggregate(manifests.dashboards)
         self._aggregates: dict[str, Aggregate[Any]] = {FIGURE: figures, LIVE: live_figures, DASHBOARD: dashboards}
-        self.figure_deletion = Deletion(figures, Trash(directory / "trash", FigureManifest), keep_deleted)
-        self.dashboard_deletion = Deletion(
-            dashboards, Trash(directory / "trash" / "dashboards", DashboardManifest), keep_deleted
-        )
+        self.figure_deletion = Deletion(figures, Trash(FIGURE, FigureManifest), keep_deleted)
+        self.dashboard_deletion = Deletion(dashboards, Trash(DASHBOARD, DashboardManifest), keep_deleted)
         self.figures = FigureRepository(catalog, blobs, figures, self.figure_deletion, limits, self._now)
         self.links = LinkRepository(catalog, self._write_manifest_of)
         self.live = LiveFigureRepository(catalog, blobs, live_figures, limits, self._now)
@@ -157,8 +155,6 @@ class Store(Repository):
         return report
 
     def _recover(self, connection: Connection) -> None:
-        for deletion in (self.figure_deletion, self.dashboard_deletion):
-            deletion.trash.remove_leftover()
         for aggregate in self._aggregates.values():
             aggregate.manifests.remove_leftover()
             aggregate.catch_up(connection)

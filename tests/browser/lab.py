@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from jupyter_figserve.demo.server_process import ServerProcess
+from jupyter_figserve.server.web.http.templates import PACKAGE
+from tests.conftest import WITH_FRONT_ENDS, MakeServer, require_package
+
+PLACES = [("jupyterlab", "lab", "LabApp"), ("notebook", "tree", "JupyterNotebookApp")]
+"""Modules of the applications, the paths of their first pages, and their classes."""
 
 EXPOSED = ["--LabApp.expose_app_in_browser=True"]
 """Arguments of a server whose JupyterLab puts its application object into the page."""
@@ -29,12 +35,29 @@ def ending_sessions(server: ServerProcess) -> Iterator[ServerProcess]:
         server.fetch(f"api/sessions/{session['id']}", method="DELETE")
 
 
-def notebook(*sources: str) -> str:
-    """Return a notebook file with these code cells."""
+@contextmanager
+def application_server(module: str, path: str, application: str) -> Iterator[ServerProcess]:
+    """A server of JupyterLab or Notebook, with the extension where the wheel installs it."""
+    require_package(module)
+    made = MakeServer()
+    exposed = [f"--{application}.expose_app_in_browser=True"]
+    # Before the copy that an editable installation made, which may be old.
+    environment = WITH_FRONT_ENDS | {"JUPYTER_PREFER_ENV_PATH": "0"}
+    server = made(command=("-m", module), args=exposed, environment=environment, start=False)
+    shutil.copytree(PACKAGE / "labextension", server.home / "data" / "labextensions" / "jupyter_figserve")
+    server.start()
+    yield server
+    made.stop_all()
+
+
+def notebook(*sources: str, markdown: str | None = None) -> str:
+    """Return a notebook file with these code cells, and a Markdown cell after them."""
     cells = [
         {"cell_type": "code", "id": f"c{i}", "metadata": {}, "execution_count": None, "outputs": [], "source": source}
         for i, source in enumerate(sources)
     ]
+    if markdown is not None:
+        cells.append({"cell_type": "markdown", "id": "m", "metadata": {}, "source": markdown})
     spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return json.dumps({"cells": cells, "metadata": {"kernelspec": spec}, "nbformat": 4, "nbformat_minor": 5})
 
@@ -56,3 +79,11 @@ def run_all(page) -> None:
     """Start all cells of the open notebook."""
     page.wait_for_function(_IS_READY)
     page.evaluate(_RUN)
+
+
+def wait_until_run(page) -> None:
+    """Wait until all code cells of the open notebook have run."""
+    page.wait_for_function(
+        """() => window.jupyterapp.shell.currentWidget.content.widgets.every(
+          ({ model }) => model.type !== "code" || model.executionCount)"""
+    )

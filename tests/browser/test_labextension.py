@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
-from jupyter_figserve.server.web.http.templates import PACKAGE
-from tests.conftest import WITH_FRONT_ENDS, MakeServer, require_package
 from tests.waiting import PATIENCE
 
 from .conftest import log_in
+from .lab import PLACES, application_server
 
 pytestmark = pytest.mark.browser
-PLACES = [("jupyterlab", "lab", "LabApp"), ("notebook", "tree", "JupyterNotebookApp")]
 # Keys are bound after the settings are loaded, and restoring the layout takes the focus from an open palette. So does
 # JupyterLab's launcher, which takes it once, later.
 IS_READY = """
@@ -26,16 +23,9 @@ IS_READY = """
 
 @pytest.fixture(scope="module", params=PLACES, ids=[module for module, *_ in PLACES])
 def place(request) -> Iterator[tuple[ServerProcess, str]]:
-    """A server of the application, with the extension where the wheel installs it, and the path of its first page."""
-    module, path, application = request.param
-    require_package(module)
-    made = MakeServer()
-    exposed = [f"--{application}.expose_app_in_browser=True"]
-    server = made(command=("-m", module), args=exposed, environment=WITH_FRONT_ENDS, start=False)
-    shutil.copytree(PACKAGE / "labextension", server.home / "data" / "labextensions" / "jupyter_figserve")
-    server.start()
-    yield server, path
-    made.stop_all()
+    """A server of the application, and the path of its first page."""
+    with application_server(*request.param) as server:
+        yield server, request.param[1]
 
 
 @pytest.fixture(scope="module")

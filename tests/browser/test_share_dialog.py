@@ -135,13 +135,12 @@ def test_invalid_fields_have_messages(at) -> None:
 
 
 def test_servers_message_is_displayed(chromium, make_server) -> None:
-    """Links beyond the maximum age, and a server without sharing; the page has the reason and the remedy."""
+    """Links beyond the maximum age, and the page has the reason and the remedy."""
     for traits, message in (
         (
             {"link_max_age": "7d"},
             "Links on this server expire after at most 7 days (FigServe.link_max_age). Choose an earlier time.",
         ),
-        ({"allow_public_shares": False}, "An administrator can allow them (FigServe.allow_public_shares)."),
     ):
         server = make_server(**traits)
         publish(server, name="sales")
@@ -187,3 +186,40 @@ def test_form_fits_a_phone_and_is_legible(at) -> None:
     check_contrast(at, "dialog h2", "dialog .meta", "dialog label", "dialog button:visible")
     at.keyboard.press("Escape")
     check_phone(at, 360)
+
+
+def test_without_a_hub_there_are_no_people(at, live_server: ServerProcess, figure: dict) -> None:
+    """The owner alone or anyone; the sentence above says which."""
+    assert at.locator("dialog select[name=audience] option").all_text_contents() == ["Only me", "Anyone with the link"]
+    at.get_by_label("Who can open it").select_option("me")
+    assert at.get_by_text("Only you can view this figure").is_visible()
+    assert not at.get_by_text("Anyone with the link can view").is_visible()
+    url = make_link(at)
+    assert live_server.fetch(f"{url}.png", anonymous=True).status == 401
+    assert live_server.fetch(f"{url}.png").status == 200
+
+
+def test_people_are_named_and_changed(page, make_server) -> None:
+    """Under a Hub: users and groups by name, and another audience later, under the same address."""
+    server = make_server(environment={"JUPYTERHUB_USER": "ann"})
+    figure = publish(server, name="sales")
+    open_own(page, server, f"figserve/figures/{figure['id']}")
+    page.get_by_role("button", name="Share").first.click()
+    page.get_by_label("Who can open it").select_option("people")
+    page.get_by_role("button", name="Create link").click()
+    page.get_by_role("alert").get_by_text("Name the users or groups").wait_for()
+    page.get_by_label("Users").fill("bob, ada,")
+    page.get_by_label("Groups").fill("the lab")
+    url = make_link(page)
+    page.get_by_role("button", name="Done").click()
+    page.get_by_text("for ada, bob and group the lab").wait_for()
+    page.get_by_role("button", name="Change").click()
+    page.get_by_role("button", name="Save").wait_for()
+    assert page.get_by_label("Users").input_value() == "ada, bob"
+    page.get_by_label("Who can open it").select_option("hub")
+    assert not page.get_by_label("Users").is_visible()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("for everyone on this hub").wait_for()
+    (link,) = server.fetch("figserve/api/links").json()["links"]
+    assert (link["audience"], link["users"], link["groups"]) == ("hub", [], [])
+    assert server.fetch(f"{url}.png", anonymous=True).status == 401

@@ -36,7 +36,7 @@ def test_image_opens_in_full_size_and_downloads(chromium, shared_figure: SharedF
     page = chromium.new_page()
     open_page(page, shared_figure.link["url"])
     with page.expect_download() as download:
-        page.click(".downloads a")
+        page.click(".download a")
     assert download.value.suggested_filename == f"{shared_figure.record['name']}.png"
     page.click("a.full-size")
     page.wait_for_url(shared_figure.link["image_url"])
@@ -135,7 +135,7 @@ def test_text_is_legible_in_light_and_dark(page, shared_figure: SharedFigure) ->
     """Heading, caption, dates, links, snippets and buttons."""
     open_page(page, shared_figure.link["url"])
     page.click("summary")
-    check_contrast(page, "h1", "figcaption", ".meta", ".downloads", "a", "summary", "code", ".snippet-label", "button")
+    check_contrast(page, "h1", "figcaption", ".meta", ".download a", "a", "summary", "code", ".snippet-label", "button")
 
 
 def test_print_omits_controls(page, shared_figure: SharedFigure) -> None:
@@ -147,7 +147,7 @@ def test_print_omits_controls(page, shared_figure: SharedFigure) -> None:
         ("img", True),
         ("figcaption", True),
         (".snippets", False),
-        (".downloads", False),
+        (".download", False),
     ):
         assert page.is_visible(selector) is is_shown, selector
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

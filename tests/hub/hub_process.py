@@ -21,6 +21,8 @@ import requests
 from jupyter_figserve.demo.kernel_session import KernelSession, RunnerError
 from tests.waiting import wait_until
 
+DEPLOYED = Path(__file__).parent.parent.parent / "deploy" / "jupyterhub" / "jupyterhub_config.py"
+"""What administrators add to their configuration."""
 GROUPS = {"lab": ["alice", "bob"], "guests": ["carol"]}
 """Members of the Hub's groups. `admin` may do everything."""
 _CONFIG = """\
@@ -56,6 +58,15 @@ def free_port() -> int:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
         return port
+
+
+def service_configuration(home: Path, **settings: str) -> str:
+    """Return the lines of ``deploy/jupyterhub`` with a free port, figures in ``home``, and further settings."""
+    text = DEPLOYED.read_text(encoding="utf-8")
+    for old, new in (("127.0.0.1:8690", f"127.0.0.1:{free_port()}"), ("/srv/figserve", f"{home}/figures")):
+        assert old in text
+        text = text.replace(old, new)
+    return text.replace("\n)", "".join(f"\n    {name}={value!r}," for name, value in settings.items()) + "\n)")
 
 
 class HubProcess:

@@ -93,6 +93,23 @@ def test_browser_changes_only_with_its_xsrf_token(hub):
     assert browser.delete(address, headers={**same, "X-XSRFToken": token}, timeout=60).status_code == 204
 
 
+@pytest.mark.parametrize("audience", [{"audience": "hub"}, {"users": ["bob"]}, {"groups": ["lab"]}])
+def test_links_are_for_their_audience(hub, audience):
+    """Whoever belongs to it logs in and comes back to the link; others get 403; strangers are told to log in."""
+    figure = publish(hub, "alice", "shared")
+    link = send(hub, "alice", "POST", f"/api/figures/{figure['id']}/links", json=audience).json()
+    url = link["url"]
+    assert url.startswith(f"{hub.url}services/figserve/f/")
+    found = hub.login("bob").get(url, headers=NAVIGATION, timeout=60)
+    assert (found.status_code, found.url) == (200, url)
+    other = hub.login("carol").get(url, headers=NAVIGATION, timeout=60)
+    assert other.status_code == (200 if audience == {"audience": "hub"} else 403)
+    assert requests.get(url, headers=NAVIGATION, timeout=60, allow_redirects=False).status_code == 302
+    image = requests.get(link["image_url"], headers={"Sec-Fetch-Mode": "no-cors"}, timeout=60, allow_redirects=False)
+    assert image.status_code == 401
+    assert url.rpartition("/")[2] not in hub.log
+
+
 def test_missing_scope_names_the_line(hub):
     """A token without the scope to publish, or without access to the service."""
     access = "access:services!service=figserve"
@@ -137,15 +154,21 @@ class TestKernels:
                 assert result.error is None, result.error
                 return result.stdout.strip()
 
-            assert run(PUBLISH + "print(figserve.publish(figure, 'sales').url)").startswith(
+            assert run(PUBLISH + "print(figserve.publish(figure, 'lasting').url)").startswith(
                 f"{hub.url}services/figserve/figures/"
             )
-            (record,) = [one for one in records(hub, "alice") if one["name"] == "sales"]
+            (record,) = [one for one in records(hub, "alice") if one["name"] == "lasting"]
             assert (record["owner"], record["notebook"]) == ("alice", "work.ipynb")
             assert hub.server_request("alice", "GET", "figserve/api/figures").json()["figures"] == []
             run("plt.plot([2, 1]); plt.show()")
             run("kept = figserve.last().publish('kept')")
             assert records(hub, "alice")[0]["name"] == "kept"
+            run("pub = figserve.publish(figure, 'lasting')")
+            run("pub")
+            assert (
+                run("print(figserve.last().publish().url == pub.url, figserve.last().still() is not None)")
+                == "True True"
+            )
             code = (
                 "@figserve.live\ndef animal(n: int = 3):\n    fig, ax = plt.subplots(); ax.plot(range(n)); return fig\n"
             )
@@ -157,6 +180,10 @@ class TestKernels:
             assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png"), answer.text
             assert send(hub, "bob", "GET", path).status_code == 404
             self.assert_rename_is_followed(hub, kernel, run)
+            checks = "from jupyter_figserve.cli.checks.hub import check_hub\nprint(*(one.state for one in check_hub()))"
+            assert run(checks) == "ok ok ok"
+            shell = "!env -u KERNEL_FIGSERVE_URL {__import__('sys').executable} -m jupyter_figserve.cli list --json"
+            assert '"lasting"' in run(shell)
             key = run("import os; print(os.environ['KERNEL_FIGSERVE_KEY'])")
             hub.stop_server("alice")
         image = f"/figures/{record['id']}.png"
@@ -173,14 +200,14 @@ class TestKernels:
         hub.server_request("alice", "PATCH", "api/contents/work.ipynb", json={"path": "better.ipynb"})
         hub.server_request("alice", "PATCH", f"api/sessions/{kernel.session}", json={"path": "better.ipynb"})
         wait_until(
-            lambda: {one["notebook"] for one in records(hub, "alice") if one["name"] == "sales"} == {"better.ipynb"}
+            lambda: {one["notebook"] for one in records(hub, "alice") if one["name"] == "lasting"} == {"better.ipynb"}
         )
-        run("figserve.publish(figure, 'sales')")
-        assert len([one for one in records(hub, "alice") if one["name"] == "sales"]) == 1
+        run("figserve.publish(figure, 'lasting')")
+        assert len([one for one in records(hub, "alice") if one["name"] == "lasting"]) == 1
 
     def test_registration_is_the_owners(self, hub):
         """The owner comes from the token; another owner's kernel is 409, and a key registers nothing."""
-        first = send(hub, "bob", "PUT", "/api/kernels/k-1", json={"notebook": "a.ipynb", "scope": "hub "})
+        first = send(hub, "bob", "PUT", "/api/kernels/k-1", json={"notebook": "a.ipynb", "scope": "hub"})
         assert (first.status_code, first.json()["lease"]) == (201, 90)
         key = first.json()["key"]
         again = send(hub, "bob", "PUT", "/api/kernels/k-1", json={"notebook": "a.ipynb", "key": key})

@@ -47,7 +47,7 @@ STATUS = {
         "animation_frames": 1_000,
         "keep_versions": 0,
         "link_max_age": None,
-        "public_shares": True,
+        "max_audience": "link",
     },
     "capture": {"on": False, "why": "The fake has no kernels.", "dropped": 0},
     "instance": "i",
@@ -268,7 +268,10 @@ class FakeFigServe:
             "last_seen": None,
             "paused": False,
             "label": options["label"] or "",
-            **{name: options[name] for name in ("views", "version", "audience")},
+            **{name: options[name] for name in ("views", "version")},
+            "audience": options.get("audience") or "link",
+            "users": list(options.get("users") or ()),
+            "groups": list(options.get("groups") or ()),
             "expires": None if options["expires"] == "never" else "2026-02-01T03:04:05.678Z",
         }
         self.links[link["id"]] = link

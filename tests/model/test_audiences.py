@@ -55,7 +55,7 @@ def test_description():
     assert describe_audience("people", ["ada", "bob"], ["lab"]) == "ada, bob and group lab"
     assert describe_audience("people", [], []) == "nobody yet"
     assert [describe_audience(name, (), ()) for name in ("me", "hub", "link")] == [
-        "only you",
+        "you only",
         "everyone on this hub",
         "anyone with the link",
     ]

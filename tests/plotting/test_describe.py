@@ -3,7 +3,6 @@ from __future__ import annotations
 import altair
 import plotly.graph_objects as go
 import pytest
-from bokeh.plotting import figure as bokeh_figure
 
 from jupyter_figserve.plotting.describe import describe, libraries
 
@@ -45,6 +44,8 @@ def test_layers_and_panels_of_altair_are_named():
 
 def test_glyphs_of_bokeh_are_named():
     """The glyphs decide the kind of a Bokeh figure."""
+    from bokeh.plotting import figure as bokeh_figure
+
     figure = bokeh_figure(title="T", x_axis_label="x", y_axis_label="y")
     figure.vbar(x=[1], top=[1])
     assert describe(figure) == ("T", "Interactive bar chart “T”: y against x.")

@@ -669,10 +669,10 @@ def test_a_cancelled_job_leaves_the_queue(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_jobs_over_the_queue_limit_are_rejected(sandbox: Sandbox):
+def test_jobs_over_the_queue_limit_are_rejected(full_sandbox: Sandbox):
     """Queued jobs run or time out; the others are refused at once with a time to retry."""
-    small = Sandbox(sandbox.tier)
-    queue = RenderQueue(small.renderer, small.renderer.jobs, 4, 60)
+    renderer = full_sandbox.renderer
+    queue = RenderQueue(renderer, renderer.jobs, 4, 60)
 
     async def scene() -> list[object]:
         # The harness has already started the renderer.
@@ -680,16 +680,13 @@ def test_jobs_over_the_queue_limit_are_rejected(sandbox: Sandbox):
         jobs = [RenderJob("code", b"while True: pass", timeout=0.3) for _ in range(50)]
         return await asyncio.gather(*(queue.render(job) for job in jobs), return_exceptions=True)
 
-    try:
-        answers = small.run(scene())
-        served = [answer for answer in answers if isinstance(answer, DeadlineExceeded)]
-        refused = [answer for answer in answers if isinstance(answer, Unavailable) and answer.code == "queue_full"]
-        assert len(served) == small.renderer.jobs + 4
-        assert len(refused) == 50 - len(served)
-        assert all(error.retry_after for error in refused)
-        small.assert_well()
-    finally:
-        small.close()
+    answers = full_sandbox.run(scene())
+    served = [answer for answer in answers if isinstance(answer, DeadlineExceeded)]
+    refused = [answer for answer in answers if isinstance(answer, Unavailable) and answer.code == "queue_full"]
+    assert len(served) == renderer.jobs + 4
+    assert len(refused) == 50 - len(served)
+    assert all(error.retry_after for error in refused)
+    full_sandbox.assert_well()
 
 
 def test_parallel_jobs_are_isolated(sandbox: Sandbox):

@@ -33,7 +33,16 @@ def one_architecture() -> None:
         pytest.skip(ELSEWHERE + "the numbers of system calls are those of x86_64")
 
 
-@pytest.fixture(scope="module", params=["FULL", "STRICT", "FULL as a user", "STRICT as a user"])
+# Every run has each tier once, and each kind of user once.
+@pytest.fixture(
+    scope="module",
+    params=[
+        "FULL as a user",
+        "STRICT",
+        pytest.param("FULL", marks=pytest.mark.nightly),
+        pytest.param("STRICT as a user", marks=pytest.mark.nightly),
+    ],
+)
 def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     tier, _, who = request.param.partition(" ")
     settings = _as_user(tier, tmp_path_factory) if who else {}

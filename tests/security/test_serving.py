@@ -65,6 +65,7 @@ from jupyter_figserve.server.web.sessions.handlers import (
     SessionFiguresHandler,
     SessionsHandler,
 )
+from jupyter_figserve.server.web.sessions.kernel_handlers import KernelHandler
 from jupyter_figserve.server.web.system.diagnosis import DiagnosisHandler
 from jupyter_figserve.server.web.system.event_stream import EventsHandler
 from jupyter_figserve.server.web.system.openapi import OpenApiHandler
@@ -216,7 +217,7 @@ async def make_samples(owner, context) -> list[Sample]:
         Sample(PublicLinkHandler, f"/f/{live_dashboard_link}/1-1.html?_frame=1", JSON, False, headers=AS_JSON),
     ]
     made += [
-        Sample(StatusHandler, "/api/status", JSON, False),
+        Sample(StatusHandler, "/api/status", JSON, False, breaks=False),
         Sample(OpenApiHandler, "/api/openapi.yaml", JSON, False, "application/yaml; charset=utf-8", breaks=False),
         Sample(OEmbedHandler, f"/oembed?url=https%3A%2F%2Fx%2Ff%2F{token}", JSON, False),
         Sample(PublicLinkHandler, f"/f/{token}.json", JSON, False),
@@ -278,6 +279,7 @@ WITHOUT_GET = {
     LinkSizesHandler,
     FrozenHandler,
     LiveSourceHandler,
+    KernelHandler,
     RendersHandler,
     SimpleRenderHandler,
     RenderUrlHandler,

@@ -235,6 +235,8 @@ def log_in_as(context: AppContext) -> Callable[[Principal], None]:
     """``log_in_as(principal)`` makes every login from now on that principal's."""
 
     class OneLogin:
+        knows_people = True
+
         def __init__(self, principal: Principal) -> None:
             self.principal = principal
 

@@ -86,9 +86,9 @@ def test_every_trait_has_help():
 
 
 def test_owner_is_the_hubs_user(monkeypatch):
-    """Else "local"; under a Hub, public links are off unless its admin enables them."""
+    """Else "local"; under a Hub, links are for its users at most unless its admin allows more."""
     alone, hub = FigServe(), FigServe()
-    assert (alone.owner, alone.allow_public_shares) == ("local", True)
+    assert (alone.owner, alone.max_audience) == ("local", "link")
     monkeypatch.setenv("JUPYTERHUB_USER", "ann")
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ann/")
-    assert (hub.owner, hub.allow_public_shares) == ("ann", False)
+    assert (hub.owner, hub.max_audience) == ("ann", "hub")

@@ -55,6 +55,7 @@ def doctor(options: argparse.Namespace) -> int:
 def _examine(options: argparse.Namespace) -> Iterator[Result]:
     from ..checks.directory import check_directory
     from ..checks.environment import check_environment
+    from ..checks.hub import check_hub
     from ..checks.kernels import check_kernels
     from ..checks.running import check_leftovers, check_running
     from ..checks.sandbox import check_sandbox
@@ -63,6 +64,7 @@ def _examine(options: argparse.Namespace) -> Iterator[Result]:
     yield from check_environment()
     yield check_sandbox()
     yield from check_kernels()
+    yield from check_hub()
     yield from _check_named(options, examined)
     yield from check_running(options, examined)
     yield from check_leftovers()

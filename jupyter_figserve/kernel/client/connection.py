@@ -18,6 +18,8 @@ from .running_servers import find_running_server
 from .service_client import HubServiceClient
 
 CA_VARIABLE = "KERNEL_FIGSERVE_CA"
+SERVICE_VARIABLE = "FIGSERVE_SERVICE"
+"""The address of a JupyterHub's service."""
 LOCAL_URL_VARIABLE = "KERNEL_FIGSERVE_LOCAL_URL"
 """The server that runs the kernel, where KERNEL_FIGSERVE_URL is a JupyterHub's service."""
 HOW_TO_CONNECT = (
@@ -92,7 +94,7 @@ def use(connection: Connection | None) -> None:
 
 
 def find_connection(environment: Mapping[str, str] | None = None) -> Connection | None:
-    """Find a connection: ``connect()``, then ``FIGSERVE_URL``, the kernel's variables, the parent's runtime file."""
+    """Find a connection: ``connect()``, ``FIGSERVE_URL``, the kernel's variables, its parent's runtime file, a Hub."""
     if _explicit is not None:
         return _explicit
     environment = os.environ if environment is None else environment
@@ -105,7 +107,8 @@ def find_connection(environment: Mapping[str, str] | None = None) -> Connection 
         if is_service:
             source += ", which names the JupyterHub's service"
         return _cache((url, key, ca_file), parse_exact(url), source, is_own=True, is_service=is_service)
-    return _from_runtime_file(environment.get("JPY_PARENT_PID", ""), ca_file)
+    found = _from_runtime_file(environment.get("JPY_PARENT_PID", ""), ca_file)
+    return _from_hub_service(environment, ca_file) if found is None else found
 
 
 def find_local_connection(environment: Mapping[str, str] | None = None) -> Connection | None:
@@ -206,6 +209,15 @@ def _from_runtime_file(parent: str, ca_file: str | None) -> Connection | None:
     if not token:
         return None
     return _cache((url, token, ca_file), parse_exact(f"{url}/{PREFIX}"), f"the runtime file {path.name}", is_own=True)
+
+
+def _from_hub_service(environment: Mapping[str, str], ca_file: str | None) -> Connection | None:
+    """Use a JupyterHub's service with the token of the user's server, in which this script or batch run started."""
+    url, token = environment.get(SERVICE_VARIABLE), environment.get("JUPYTERHUB_API_TOKEN")
+    if not url or not token:
+        return None
+    source = f"the environment of a JupyterHub's server ({SERVICE_VARIABLE})"
+    return _cache((url, token, ca_file), parse_exact(url), source, is_own=False, is_service=True)
 
 
 def _find_runtime_file(parent: str) -> Path | None:

@@ -1,4 +1,4 @@
-"""HTTP client of a JupyterHub's service, for a kernel that is registered there: it tries again. Kernel."""
+"""HTTP client of a JupyterHub's service, for a kernel that is registered there, or a script: it tries again. Kernel."""
 
 from __future__ import annotations
 
@@ -42,6 +42,8 @@ class HubServiceClient(FigServeClient):
         try:
             return super()._check(response)
         except Unauthorized as error:
+            if not self.has_key:
+                raise
             raise Unauthorized(
                 f"The figserve service {self.address.url} does not know this kernel any more. Its Jupyter server"
                 " registers it again within half a minute; else restart the kernel.",

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from ...errors import FigServeError, InvalidInput, NotConnected, NotFound
 from ...model.figures import MARKER, EncodedImage
-from ...model.formats import get_format
+from ...model.formats import get_format, get_format_of_mimetype
 from ...model.links import DEFAULT_LINK_LIFE
 from ...model.texts import slug
 from ..client.batch_server import get_connection
 from ..client.connection import Connection, find_local_connection
 from ..client.front_end import find_shell
 from . import display
+from .audience_options import audience_options
 from .publish import publish
 from .published_figure import Published
 from .shared_link import SharedLink
@@ -113,9 +115,14 @@ class CapturedPlot:
         alt: str | None = None,
         label: str | None = None,
         views: int | None = None,
+        audience: str | None = None,
+        users: Iterable[str] = (),
+        groups: Iterable[str] = (),
     ) -> SharedLink:
         """Publish the plot and make a link; see ``publish`` and ``Published.share``."""
-        return self.publish(name, title=title, alt=alt).share(expires, label=label, views=views)
+        audience_options(audience, users, groups)
+        published = self.publish(name, title=title, alt=alt)
+        return published.share(expires, label=label, views=views, audience=audience, users=users, groups=groups)
 
     def __repr__(self) -> str:
         return f"Plot {self.path}: {self.url}"
@@ -163,7 +170,18 @@ def last() -> CapturedPlot:
     local = find_local_connection()
     connection = local or get_connection()
     plot = connection.client.get(f"{_SESSION}/last", mark=_send_mark())
+    if local is not None and plot["origin"] == "published":
+        return _find_published(plot["figure"], get_connection())
     return CapturedPlot(plot, connection, is_beside=local is not None)
+
+
+def _find_published(figure: str, connection: Connection) -> CapturedPlot:
+    """Return the plot of a figure that was published to another server than the one that captures."""
+    record = connection.client.get(f"api/figures/{figure}")
+    shown = record["representations"][0]
+    path = f"{record['name']}.{get_format_of_mimetype(shown['mimetype']).name}"
+    values = {"path": path, "url": shown["url"], "mimetype": shown["mimetype"], "alt": record["alt"]}
+    return CapturedPlot(values | {"origin": "published", "figure": figure}, connection)
 
 
 def plots_dir() -> Path:

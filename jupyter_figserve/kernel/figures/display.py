@@ -112,13 +112,13 @@ def plot_bundle(
     return {"text/plain": text, "text/html": html}, {MARKER: {"plot": name}}
 
 
-def link_html(name: str, url: str, expires: str | None, note: str | None) -> str:
+def link_html(name: str, url: str, expires: str | None, note: str | None, audience: str) -> str:
     until = _expiry_text(expires)
     warning = f'<div style="{_MUTED}">{escape(note)}</div>' if note else ""
     return (
         f'<div style="{_TEXT};line-height:1.6"><a href="{escape(url)}" target="_blank" rel="noopener noreferrer"'
         f' style="{_LINK}">{escape(url)}</a>{_copy_button(url)}'
-        f'<div style="{_MUTED}">Link to {escape(name)}, {escape(until)}</div>{warning}</div>'
+        f'<div style="{_MUTED}">Link to {escape(name)} for {escape(audience)}, {escape(until)}</div>{warning}</div>'
     )
 
 
@@ -130,8 +130,8 @@ def _expiry_text(expires: str | None) -> str:
     return f"valid until {moment:%Y-%m-%d %H:%M %Z}"
 
 
-def link_text(name: str, where: str, expires: str | None, note: str | None) -> str:
-    return f'Link to "{name}", {_expiry_text(expires)}: {where}' + (f"\n{note}" if note else "")
+def link_text(name: str, where: str, expires: str | None, note: str | None, audience: str) -> str:
+    return f'Link to "{name}" for {audience}, {_expiry_text(expires)}: {where}' + (f"\n{note}" if note else "")
 
 
 def close_if_inline(figure: Any | None) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...errors import FigServeError, InvalidInput
+from ...errors import FigServeError
 from ...model.figures import EncodedImage
 from ...model.formats import Format, get_format
 from ...model.links import DEFAULT_LINK_LIFE
@@ -17,13 +17,12 @@ from ..client import source_uploader
 from ..client.client import FigServeClient
 from ..client.connection import Connection
 from . import display
+from .audience_options import audience_options
 from .availability import HasImageUrl, check_available
 from .shared_link import SharedLink
 from .sharing import Expiry, Shareable
 
 __all__ = ["Published", "FigureVersion", "SharedLink"]
-
-AUDIENCES = ("link", "hub", "people")
 
 
 @dataclass(frozen=True)
@@ -144,11 +143,11 @@ class Published(Shareable, HasImageUrl):
         label: str | None = None,
         views: int | None = None,
         version: int | None = None,
-        audience: str = "link",
+        audience: str | None = None,
         users: Iterable[str] = (),
         groups: Iterable[str] = (),
     ) -> SharedLink:
-        """Make a link that works without an account.
+        """Make a link, which works without an account unless it is for certain people.
 
         Parameters
         ----------
@@ -162,13 +161,14 @@ class Published(Shareable, HasImageUrl):
         version
             The version to show; None for the newest.
         audience
-            ``"link"``: anyone with the link; ``"hub"``: users of the Hub; ``"people"``: ``users`` and ``groups``.
+            ``"link"``: anyone with the link; ``"hub"``: everyone who may log in to the JupyterHub; ``"people"``:
+            ``users`` and ``groups``; ``"me"``: only you. None: the people who are named, else anyone with the link,
+            or the widest audience that the server allows.
+        users, groups
+            Names of users and groups of the JupyterHub.
         """
-        if audience not in AUDIENCES:
-            raise InvalidInput(f"Unknown audience {audience!r:.40}. Use one of {', '.join(AUDIENCES)}.")
-        options = {"label": label, "views": views, "version": version, "audience": audience}
-        people = {"users": _names(users, "users"), "groups": _names(groups, "groups")}
-        return self._create_link({"expires": expires, **options, **people})
+        options = {"label": label, "views": views, "version": version}
+        return self._create_link({"expires": expires, **options, **audience_options(audience, users, groups)})
 
     def set_source_figure(self, figure: Any) -> None:
         """Keep a weak reference to the matplotlib figure, to close it if it would be displayed twice."""
@@ -255,9 +255,3 @@ class Published(Shareable, HasImageUrl):
             names = ("width", "height", "dpi", "display_width", "display_height")
             return EncodedImage(entry["mimetype"], data, **{name: entry.get(name) for name in names})
         return None
-
-
-def _names(names: Iterable[str], argument: str) -> list[str]:
-    if isinstance(names, str):
-        raise InvalidInput(f"{argument} must be a list of names, such as [{names!r:.60}].")
-    return list(names)

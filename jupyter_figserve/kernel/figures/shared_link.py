@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ...errors import InvalidInput
+from ...model.audiences import LINK, describe_audience
 from ...model.formats import Format, get_format
 from ..client.client import FigServeClient
 from . import display
+from .audience_options import audience_options
 from .availability import HasImageUrl, check_available
 
 
 class SharedLink(HasImageUrl):
-    """A link that needs no login. Its URL is the secret, and is visible wherever this object is displayed."""
+    """A link. Its URL is the secret, and is visible wherever this object is displayed."""
 
     def __init__(self, entry: dict[str, Any], client: FigServeClient, name: str) -> None:
         self._entry = entry
@@ -80,6 +83,21 @@ class SharedLink(HasImageUrl):
         return str(self._entry.get("label") or "")
 
     @property
+    def audience(self) -> str:
+        """``"me"``, ``"people"``, ``"hub"`` or ``"link"``: whom the link is for, besides you."""
+        return str(self._entry.get("audience", LINK))
+
+    @property
+    def users(self) -> list[str]:
+        """Names of the users of a link for certain people."""
+        return list(self._entry.get("users", ()))
+
+    @property
+    def groups(self) -> list[str]:
+        """Names of the groups of a link for certain people."""
+        return list(self._entry.get("groups", ()))
+
+    @property
     def expires(self) -> str | None:
         """RFC 3339 time in UTC; None for never."""
         return self._entry.get("expires")
@@ -110,23 +128,36 @@ class SharedLink(HasImageUrl):
     def resume(self) -> None:
         self._update(paused=False)
 
+    def set_audience(
+        self, audience: str | None = None, *, users: Iterable[str] = (), groups: Iterable[str] = ()
+    ) -> None:
+        """Change whom the link is for, at once and under the same URL; the arguments are those of ``share()``."""
+        options = audience_options(audience, users, groups)
+        if audience is None and not options["users"] and not options["groups"]:
+            raise InvalidInput("Give an audience, or users or groups who may open the link.")
+        self._update(**options)
+
     def revoke(self) -> None:
         """Revoke the link permanently."""
         self._client.delete(f"api/links/{self.id}")
 
     def __repr__(self) -> str:
         where = self._entry.get("url") or f"{self.id} ({self.label or 'no label'})"
-        return display.link_text(self._name, where, self.expires, self.note)
+        return display.link_text(self._name, where, self.expires, self.note, self._for_whom)
 
     def bundle(self) -> dict[str, Any]:
         """Return the mimebundle for the notebook."""
         bundle = {"text/plain": repr(self)}
         if self._entry.get("url"):
-            bundle["text/html"] = display.link_html(self._name, self.url, self.expires, self.note)
+            bundle["text/html"] = display.link_html(self._name, self.url, self.expires, self.note, self._for_whom)
         return bundle
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         return self.bundle()
+
+    @property
+    def _for_whom(self) -> str:
+        return describe_audience(self.audience, self.users, self.groups)
 
     def _snippet(self, kind: str) -> str:
         return str(self._with_address()["snippets"][kind])

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from ...errors import InvalidInput
 from ...model.links import DEFAULT_LINK_LIFE
 from ...model.times import write_expiry
 from ..client.client import FigServeClient
+from .audience_options import audience_options, list_names
 from .shared_link import SharedLink
 
 Expiry = str | timedelta | date
@@ -60,8 +60,11 @@ class ShareableWithParameters(Shareable):
         allow: Iterable[str] = (),
         label: str | None = None,
         views: int | None = None,
+        audience: str | None = None,
+        users: Iterable[str] = (),
+        groups: Iterable[str] = (),
     ) -> SharedLink:
-        """Make a link that works without an account.
+        """Make a link, which works without an account unless it is for certain people.
 
         Parameters
         ----------
@@ -76,8 +79,9 @@ class ShareableWithParameters(Shareable):
             A note for yourself, shown in lists of links.
         views
             How many viewers may open it; None for any number.
+        audience, users, groups
+            Whom it is for, as in ``Published.share``.
         """
-        if isinstance(allow, str):
-            raise InvalidInput(f"allow must be a list of names, such as [{allow!r:.60}].")
-        values = {"lock": self._locked_values(lock or {}), "allow": list(allow)}
-        return self._create_link({"expires": expires, "label": label, "views": views, **values})
+        values = {"lock": self._locked_values(lock or {}), "allow": list_names(allow, "allow")}
+        people = audience_options(audience, users, groups)
+        return self._create_link({"expires": expires, "label": label, "views": views, **values, **people})

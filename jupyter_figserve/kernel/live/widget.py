@@ -39,6 +39,11 @@ _STYLE = """
 .figserve-live [role="status"]:empty { display: none; }
 .figserve-live progress { position: absolute; inset: auto 0 0; width: 100%; height: 4px; }
 .figserve-live .data { overflow: auto; max-height: 420px; }
+.figserve-live .data table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.figserve-live .data th, .figserve-live .data td {
+  padding: 3px 16px 3px 0; border-bottom: 1px solid var(--jp-border-color2, #ddd); text-align: start;
+}
+.figserve-live .data .number { text-align: end; }
 """
 
 

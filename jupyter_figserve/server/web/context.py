@@ -22,6 +22,7 @@ from ..services.events.event_broker import EventBroker
 from ..services.figures.blob_handover import BlobHandover
 from ..services.figures.source_checker import SourceChecker
 from ..services.links.allowed_sizes import AllowedSizes
+from ..services.links.audience import AudiencePolicy
 from ..services.links.resolver import LinkResolver
 from ..services.links.tokens import LinkTokens
 from ..services.links.view_counter import ViewCounter
@@ -51,8 +52,7 @@ class HandlerConfig(RenderLimits, Protocol):
     send_timeout: float
     link_cache_seconds: int
     embed_origins: list[str]
-    allow_public_shares: bool
-    allow_public_live: bool
+    max_audience: str
     live_bytes: int
     detach_bytes: int
     render_result_bytes: int
@@ -115,6 +115,11 @@ class AppContext:
     blob_handover: BlobHandover | None
     traffic: TrafficLimits
     known_hosts: set[str] = field(default_factory=set)
+
+    @property
+    def audiences(self) -> AudiencePolicy:
+        """The audiences that links of this server may have."""
+        return AudiencePolicy(self.config.max_audience, self.authenticator.logins.knows_people)
 
     @property
     def registered_kernels(self) -> RegisteredKernels | None:

@@ -31,6 +31,7 @@ from .links.handlers import (
 )
 from .links.oembed import FrameHandler, OEmbedHandler
 from .links.public_handler import PublicLinkHandler
+from .links.shared_handlers import SharedHandler, SharedPageHandler
 from .live.agent import AgentHandler
 from .live.handlers import (
     FrozenHandler,
@@ -87,6 +88,8 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/api/sessions/{_SESSION}/last", LastHandler),
     (rf"/api/sessions/{_SESSION}/figures", SessionFiguresHandler),
     (r"/api/links", LinksHandler),
+    (r"/api/shared", SharedHandler),
+    (r"/shared", SharedPageHandler),
     (r"/api/links/find", FindLinkHandler),
     (rf"/api/links/{_ID}", LinkHandler),
     (rf"/api/links/{_ID}/sizes", LinkSizesHandler),

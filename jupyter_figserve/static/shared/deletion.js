@@ -39,7 +39,8 @@ export function leave(main) {
   notice.tabIndex = -1;
   const title = Object.assign(document.createElement("h1"), { textContent: "Deleted" });
   const back = Object.assign(document.createElement("a"), { href: prefix.href, textContent: "All figures" });
-  notice.append(title, back);
+  const what = Object.assign(document.createElement("p"), { textContent: "Its links no longer work, until it is restored." });
+  notice.append(title, what, back);
   main.after(notice);
   notice.focus();
   return () => {

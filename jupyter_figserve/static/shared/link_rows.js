@@ -1,6 +1,7 @@
-// The owner's list of links on a page: copy, pause, resume, revoke.
+// The owner's list of links on a page: copy, change, pause, resume, revoke.
 import { ask } from "./api.js";
 import { copyAddress } from "./copy_address.js";
+import { change as openDialog } from "./share_dialog.js";
 import { announce, toast } from "./toast.js";
 
 /** Handle the buttons of the links below `root`; `changed` refreshes the page from the server. */
@@ -10,11 +11,21 @@ export function workLinks(root, changed) {
     const link = button?.closest("[data-link]");
     if (!link) return;
     if ("copy" in button.dataset) await copy(button, link);
+    if ("change" in button.dataset) await edit(link);
     if ("paused" in button.dataset) await change(link, "PATCH", { paused: button.dataset.paused === "true" });
     if ("revoke" in button.dataset && isSure(button, "Really revoke", "Press again to revoke permanently.")) {
       await change(link, "DELETE");
     }
   });
+
+  async function edit(link) {
+    try {
+      const name = document.getElementById("main").dataset.name;
+      openDialog(await ask("GET", `api/links/${link.dataset.link}`), name, () => { announce("Saved."); changed(); });
+    } catch (error) {
+      toast(error.message, { isError: true });
+    }
+  }
 
   async function change(link, method, body) {
     try {

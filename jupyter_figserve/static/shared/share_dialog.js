@@ -7,6 +7,8 @@ import { formatDay } from "./dates.js";
 
 const LABELS = { image_url: "Image", markdown: "Markdown", html: "HTML", iframe: "iframe", latex: "LaTeX" };
 const MAX_EXISTING = 3;
+/** From the narrowest to the widest. */
+const AUDIENCES = ["me", "people", "hub", "link"];
 let dialog = null;
 let form = null;
 let result = null;
@@ -24,6 +26,7 @@ export function attach(element) {
   errorBox = form.querySelector(".error");
   form.addEventListener("submit", submit);
   form.elements.expires.addEventListener("change", () => showDate());
+  form.elements.audience.addEventListener("change", () => showPeople());
   dialog.addEventListener("click", (event) => {
     // The dialog element itself is the target only on its backdrop.
     if (event.target.closest("[data-close]") || (event.target === dialog && !made)) dialog.close();
@@ -42,10 +45,22 @@ export function share(path, name, done = () => {}) {
 export function change(link, name, done = () => {}) {
   open(`“${name}”`, link, done);
   links = `api/links/${link.id}`;
-  const { expires, label } = form.elements;
-  expires.options[0].textContent = link.expires === null ? "never, as now" : `${formatDay(link.expires)}, as now`;
+  const { expires, label, views } = form.elements;
+  expires.options[0].textContent = `unchanged (${link.expires === null ? "never" : formatDay(link.expires)})`;
   expires.value = "keep";
   label.value = link.label;
+  views.value = link.views ?? "";
+  showAudience(link);
+}
+
+/** Choose the audience of a link; one that the server no longer offers is narrowed. */
+function showAudience(link) {
+  const { audience, users, groups } = form.elements;
+  const offered = [...(audience.options ?? [audience])].map((option) => option.value);
+  const rank = (name) => AUDIENCES.indexOf(name);
+  audience.value = offered.filter((name) => rank(name) <= rank(link.audience)).at(-1) ?? "me";
+  if (users) [users.value, groups.value] = [link.users.join(", "), link.groups.join(", ")];
+  showPeople();
 }
 
 function open(name, link, done) {
@@ -53,6 +68,7 @@ function open(name, link, done) {
   made = null;
   form.reset();
   showDate();
+  showPeople();
   form.hidden = false;
   result.hidden = true;
   errorBox.hidden = true;
@@ -89,7 +105,8 @@ function existing(link) {
   const row = dialog.querySelector("#open-link").content.cloneNode(true).firstElementChild;
   row.querySelector("[dir]").textContent = link.label || "No label";
   const expiry = link.expires === null ? "never expires" : `expires ${formatDay(link.expires)}`;
-  row.querySelector(".meta").textContent = (link.version ? `shows version ${link.version} · ` : "") + expiry;
+  const version = link.version ? `shows version ${link.version} · ` : "";
+  row.querySelector(".meta").textContent = `${version}for ${forWhom(link)} · ${expiry}`;
   row.querySelector(".visually-hidden").textContent = ` ${link.label || "the unlabelled link"}`;
   const button = row.querySelector("button");
   button.addEventListener("click", async () => {
@@ -101,6 +118,12 @@ function existing(link) {
     }
   });
   return row;
+}
+
+/** Whom a link is for, in words. */
+export function forWhom({ audience, users, groups }) {
+  if (audience !== "people") return { hub: "everyone on this hub", link: "anyone with the link" }[audience] ?? "you only";
+  return [...users, ...groups.map((name) => `group ${name}`)].join(", ");
 }
 
 async function submit(event) {
@@ -127,6 +150,21 @@ function showDate() {
   if (!field.hidden) date.focus();
 }
 
+/** What depends on the audience: who can view it, and the fields for people. */
+function showPeople() {
+  const { audience } = form.elements;
+  for (const part of form.querySelectorAll("[data-audience]")) part.hidden = part.dataset.audience !== audience.value;
+}
+
+/** Whom the link is for, as fields of a request. */
+function readAudience(given) {
+  const audience = given.get("audience");
+  if (audience !== "people") return { audience };
+  const [users, groups] = ["users", "groups"].map((name) => given.get(name).split(",").map((one) => one.trim()).filter(Boolean));
+  if (!users.length && !groups.length) throw new Error("Name the users or groups that can open the link.");
+  return { audience, users, groups };
+}
+
 /** When the link expires: a duration, or the end of a day in this browser's time zone. */
 function readExpiry(given) {
   if (given.get("expires") !== "date") return given.get("expires");
@@ -136,14 +174,15 @@ function readExpiry(given) {
 
 function readForm() {
   const given = new FormData(form);
-  if (changed) {
-    return { label: given.get("label"), ...(given.get("expires") !== "keep" && { expires: readExpiry(given) }) };
-  }
   const views = given.get("views").trim();
   if (views && !/^[0-9]{1,7}$/.test(views)) throw new Error("Enter a whole number as the view limit, or leave it blank.");
+  if (changed) {
+    const expires = given.get("expires") !== "keep" && { expires: readExpiry(given) };
+    return { label: given.get("label"), views: views ? Number(views) : null, ...readAudience(given), ...expires };
+  }
   const allow = given.getAll("allow");
   return {
-    expires: readExpiry(given), label: given.get("label"),
+    expires: readExpiry(given), label: given.get("label"), ...readAudience(given),
     ...(views && { views: Number(views) }), ...(allow.length && { allow }),
   };
 }

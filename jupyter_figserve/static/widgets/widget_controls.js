@@ -13,7 +13,7 @@ function makeForm(controls, inputs, keyOf = (parameter) => parameter.name) {
 function makeControl(parameter, key, inputs) {
   const label = document.createElement("label");
   const caption = document.createElement("span");
-  caption.textContent = parameter.name.replaceAll("_", " ");
+  caption.textContent = captionOf(parameter);
   let input = document.createElement(parameter.kind === "choice" ? "select" : "input");
   if (parameter.kind === "choice") {
     input.multiple = parameter.many;
@@ -36,14 +36,19 @@ function makeControl(parameter, key, inputs) {
   return label;
 }
 
+// The label of a parameter, as on the page of its figure.
+function captionOf(parameter) {
+  const text = parameter.name.replaceAll("_", " ").trim();
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 function makeSlider(input, parameter) {
   const range = document.createElement("input");
   range.type = "range";
   range.min = input.min;
   range.max = input.max;
   range.step = parameter.step ?? (parameter.kind === "float" ? (parameter.maximum - parameter.minimum) / 200 : 1);
-  range.setAttribute("aria-label", parameter.name);
-  input.setAttribute("aria-label", parameter.name.replaceAll("_", " "));
+  for (const one of [range, input]) one.setAttribute("aria-label", captionOf(parameter));
   range.addEventListener("input", () => { input.value = range.value; });
   const follow = () => { range.value = input.value; };
   input.addEventListener("input", follow);

@@ -8,23 +8,29 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ...model.links import FIGURE
 from ..catalog import tables
 from ..catalog.database import opened
 from ..files.blobs import LocalBlobStore
 from ..files.filesystem import DirectoryLock, fsync_directory, make_private_directory
 from ..files.manifest_formats import FigureManifest, Manifests
-from ..files.trash import Trash
 from ..lifecycle.figures import track_deleted_blobs
 from ..lifecycle.garbage_collection import GcReport
+from ..lifecycle.trash import Trash
 from ..store import Store
 from .opening import CATALOG, open_store
 from .rebuild import RebuildReport, restore
 
 
 def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -> RebuildReport:
-    """Rebuild the catalog from the manifests and copy the keys of the old one, which is kept under another name.
+    """Rebuild the catalog from the manifests and copy keys and trash of the old one, which is kept as a backup.
 
     Raises
     ------
@@ -38,12 +44,15 @@ def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -
         _remove_database(rebuilt)
         with opened(rebuilt) as catalog:
             blobs = LocalBlobStore(directory / "blobs")
-            report = catalog.write(lambda c: restore(c, Manifests.below(directory), blobs, progress)).result()
-            trash = Trash(directory / "trash", FigureManifest)
-            catalog.write(lambda c: track_deleted_blobs(c, trash, time.time())).result()
-            keys = _read_keys(path)
-            if keys:
-                catalog.write(lambda c: c.execute(tables.keys.insert(), keys)).result()
+            now = time.time()
+            trash = [row for row in _read_rows(path, tables.trash) if row["expires"] > now]
+            # A kill during a deletion leaves the manifest, whose links must not open again.
+            deleted = frozenset(row["id"] for row in trash)
+            manifests = Manifests.below(directory)
+            report = catalog.write(lambda c: restore(c, manifests, blobs, progress, deleted)).result()
+            for table, rows in ((tables.trash, trash), (tables.keys, _read_rows(path, tables.keys))):
+                catalog.write(partial(_insert, table=table, rows=rows)).result()
+            catalog.write(lambda c: track_deleted_blobs(c, Trash(FIGURE, FigureManifest), now)).result()
         if path.exists():
             backup = directory / f"catalog-before-reindex-{time.strftime('%Y%m%d-%H%M%S')}.db"
             for suffix in ("", "-wal", "-shm"):
@@ -79,16 +88,19 @@ async def _collect_all(store: Store, progress: Callable[[int], None]) -> GcRepor
     return total
 
 
-def _read_keys(path: Path) -> list[dict[str, object]]:
-    if not path.exists():
-        return []
-    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as old:
-        names = [column.name for column in tables.keys.columns]
-        rows = old.execute(
-            "select id, secret_hash, owner, scopes, created, expires, label, kernel, last_used, maker from keys"
-        )
-        return [dict(zip(names, row, strict=True)) for row in rows]
-    return []
+def _insert(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(table.insert(), rows)
+
+
+def _read_rows(path: Path, table: sa.Table) -> list[dict[str, Any]]:
+    """Return the rows of a table of a catalog that may be missing or damaged; as many as can be read."""
+    names, found = [column.name for column in table.columns], []
+    if path.exists():
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as old:
+            for row in old.execute(f"select {', '.join(names)} from {table.name}"):  # noqa: S608 - names of ours
+                found.append(dict(zip(names, row, strict=True)))
+    return found
 
 
 def _remove_database(path: Path) -> None:

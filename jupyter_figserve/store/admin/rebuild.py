@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -57,7 +57,11 @@ class RebuildReport:
 
 
 def restore(
-    connection: Connection, manifests: Manifests, blobs: BlobStore, progress: Callable[[int], None] = lambda _: None
+    connection: Connection,
+    manifests: Manifests,
+    blobs: BlobStore,
+    progress: Callable[[int], None] = lambda _: None,
+    deleted: Collection[str] = (),
 ) -> RebuildReport:
     """Add the contents of every manifest to an empty catalog.
 
@@ -65,8 +69,10 @@ def restore(
     ----------
     progress
         Called with the number of figures restored so far.
+    deleted
+        Ids of records that are in the trash; their manifests are ignored.
     """
-    work = _Rebuild(connection, blobs)
+    work = _Rebuild(connection, blobs, deleted)
     work.restore_figures(manifests.figures, progress)
     work.restore_live_figures(manifests.live_figures)
     link_count = _count(connection, tables.links)
@@ -87,6 +93,7 @@ def restore(
 class _Rebuild:
     connection: Connection
     blobs: BlobStore
+    deleted: Collection[str]
     unreadable: list[Path] = field(default_factory=list)
     incomplete: list[str] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
@@ -96,7 +103,7 @@ class _Rebuild:
         for found in manifests.read_all():
             if isinstance(found, Path):
                 self.unreadable.append(found)
-            else:
+            elif found.record.id not in self.deleted:
                 yield found
 
     @contextlib.contextmanager

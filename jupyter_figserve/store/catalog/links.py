@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -69,10 +69,48 @@ def list_for_owner(
     if owner is not None:
         is_owned = (sa.and_(_L.kind == kind, _is_owned(table, owner)) for kind, table in _TARGETS.items())
         query = query.where(sa.or_(*is_owned))
-    if cursor is not None:
-        created, link_id = decode_cursor(cursor)
-        query = query.where(sa.tuple_(_L.created, _L.id) < sa.tuple_(sa.literal(created), sa.literal(link_id)))
-    return _links(connection, connection.execute(query))
+    return _links(connection, connection.execute(_after(query, cursor)))
+
+
+def list_shared(
+    connection: Connection,
+    person: str,
+    groups: Collection[str],
+    audiences: Collection[str],
+    now: float,
+    limit: int,
+    cursor: str | None = None,
+) -> list[Link]:
+    """Return one page of the open links that others share with a person, newest first.
+
+    Parameters
+    ----------
+    groups
+        Names of the person's groups.
+    audiences
+        Those that count, of ``"people"`` and ``"hub"``.
+    cursor
+        ``encode_cursor`` of the last link on the previous page.
+    """
+    named = sa.or_(sa.and_(_P.kind == USER, _P.name == person), sa.and_(_P.kind == GROUP, _P.name.in_(groups)))
+    is_named = sa.exists().where(_P.link == _L.id, named)
+    query = (
+        sa.select(tables.links)
+        .where(_L.audience.in_(audiences), sa.or_(_L.audience != PEOPLE, is_named))
+        .where(_L.paused.is_(False), sa.or_(_L.expires.is_(None), _L.expires > now))
+        .where(sa.or_(_L.views.is_(None), _L.seen < _L.views))
+        .where(*(~sa.and_(_L.kind == kind, _is_owned(table, person)) for kind, table in _TARGETS.items()))
+        .order_by(*_NEWEST_FIRST)
+        .limit(limit)
+    )
+    return _links(connection, connection.execute(_after(query, cursor)))
+
+
+def _after(query: sa.Select[Any], cursor: str | None) -> sa.Select[Any]:
+    if cursor is None:
+        return query
+    created, link_id = decode_cursor(cursor)
+    return query.where(sa.tuple_(_L.created, _L.id) < sa.tuple_(sa.literal(created), sa.literal(link_id)))
 
 
 def _is_owned(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:

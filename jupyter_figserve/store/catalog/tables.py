@@ -120,6 +120,19 @@ link_people = Table(
     Index("link_people_name", "kind", "name"),
 )
 
+trash = Table(
+    "trash",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("owner", String, nullable=False),
+    Column("deleted", Float, nullable=False),
+    Column("expires", Float, nullable=False),
+    Column("manifest", Text, nullable=False),
+    Index("trash_expiry", "kind", "expires"),
+    Index("trash_of_owner", "owner", "deleted"),
+)
+
 viewers = Table(
     "viewers",
     metadata,

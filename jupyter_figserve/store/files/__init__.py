@@ -1,1 +1,1 @@
-"""Blobs, manifests, trash and the render cache on disk."""
+"""Blobs, manifests and the render cache on disk."""

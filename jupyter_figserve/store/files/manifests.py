@@ -117,20 +117,20 @@ def write_manifest(path: Path, manifest: Manifest, root: Path) -> None:
 def read_manifest(path: Path, kind: type[M]) -> M | None:
     """Return the manifest in a file, None when it cannot be read."""
     try:
-        manifest = kind.from_json(json.loads(path.read_text(encoding="utf-8")))
-        _validate(manifest, path)
-        return manifest
+        return parse_manifest(path.read_text(encoding="utf-8"), kind, path.stem)
     except _UNREADABLE:
         return None
 
 
-def _validate(manifest: Manifest, path: Path) -> None:
-    """Check every field of a manifest, which a damaged disk or another program may have changed."""
-    check_record(manifest)
-    record_id = manifest.record.id
-    # The name of a file in the trash has times after the id.
-    if path.stem.partition("-")[0] != record_id or any(link.target.id != record_id for link in manifest.links):
-        raise ValueError(f"{path} has the contents of another record")
+def parse_manifest(text: str, kind: type[M], record_id: str) -> M | None:
+    """Return the manifest of a record, None when a damaged disk or another program has changed it."""
+    try:
+        manifest = kind.from_json(json.loads(text))
+        check_record(manifest)
+        is_own = manifest.record.id == record_id and all(link.target.id == record_id for link in manifest.links)
+        return manifest if is_own else None
+    except _UNREADABLE:
+        return None
 
 
 def remove_leftover(root: Path) -> None:

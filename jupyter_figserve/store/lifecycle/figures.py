@@ -17,8 +17,8 @@ from ..catalog import events, figures, links, publishing, quotas, sessions, tabl
 from ..files.blobs import BlobStore
 from ..files.manifest_formats import FigureManifest
 from ..files.manifests import ManifestStore
-from ..files.trash import Trash
 from .aggregate import MAX_UNWRITTEN, DeletableAggregate
+from .trash import Trash
 
 
 class FigureAggregate(DeletableAggregate[FigureManifest]):
@@ -82,9 +82,8 @@ def insert(connection: Connection, manifest: FigureManifest, versions: tuple[Ver
 
 def track_deleted_blobs(connection: Connection, trash: Trash[FigureManifest], now: float) -> None:
     """Add the blobs of figures that can be restored to a rebuilt catalog, so that garbage collection keeps them."""
-    for entry in trash.list():
-        manifest = trash.read(entry) if now < entry.expires else None
-        for version in manifest.versions if manifest else ():
+    for entry in trash.list(connection, now):
+        for version in entry.manifest.versions if entry.manifest else ():
             publishing.track_unreferenced(connection, version.parts, entry.deleted)
 
 

@@ -17,7 +17,7 @@ from ..catalog import events, figures, keys, links, publishing, sessions, tables
 from ..files.blobs import BlobStore
 from ..files.manifest_formats import FigureManifest
 from ..files.manifests import ManifestStore
-from ..files.trash import Trash
+from .trash import Trash
 
 BATCH = 200
 BLOB_GRACE = 3_600.0
@@ -85,7 +85,7 @@ def clean_blobs(connection: Connection, blobs: BlobStore, trash: Trash[Any], now
     Blobs released since the earliest deletion that can be undone may belong to that figure, and are kept.
     """
     columns = tables.blobs.c
-    before = min(now - BLOB_GRACE, trash.find_oldest(now) or now)
+    before = min(now - BLOB_GRACE, trash.find_oldest(connection, now) or now)
     query = sa.select(columns.digest).where(columns.refs <= 0, columns.touched < before).limit(BATCH)
     digests = connection.execute(query).scalars().all()
     for digest in digests:

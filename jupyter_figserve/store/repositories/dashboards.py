@@ -37,7 +37,7 @@ class DashboardRepository(Repository):
 
     async def find_deleted(self, dashboard_id: str) -> DashboardRecord | None:
         """Return the dashboard as it was when it was deleted, None when there is none that can be restored."""
-        manifest = self._deletion.trash.find(dashboard_id, self._clock())
+        manifest = await self._read(self._deletion.trash.find, dashboard_id, self._clock())
         return manifest.record if manifest else None
 
     async def list_page(
@@ -67,7 +67,7 @@ class DashboardRepository(Repository):
 
         Returns False when it is gone already.
         """
-        return await self._write(self._deletion.delete, record.id, self._clock())
+        return await self._run(lambda: self._deletion.delete(self._catalog, [record.id], self._clock())) == 1
 
     async def restore(self, dashboard_id: str) -> DashboardRecord:
         """Undo a deletion, with the links.

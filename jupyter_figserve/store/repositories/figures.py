@@ -175,11 +175,11 @@ class FigureRepository(Repository):
     async def delete(self, figure_ids: Sequence[str]) -> int:
         """Remove figures with their links, so that they can be restored for ``keep_deleted`` seconds; return how many
         there were."""
-        return await self._write(self._delete, figure_ids)
+        return await self._run(lambda: self._deletion.delete(self._catalog, figure_ids, self._clock()))
 
     async def find_deleted(self, figure_id: str) -> FigureRecord | None:
         """Return the figure as it was when it was deleted, None when none can be restored."""
-        manifest = self._deletion.trash.find(figure_id, self._clock())
+        manifest = await self._read(self._deletion.trash.find, figure_id, self._clock())
         return manifest.record if manifest else None
 
     async def restore(self, figure_id: str) -> FigureRecord:
@@ -255,9 +255,6 @@ class FigureRepository(Repository):
         self._aggregate.write_manifest(connection, figure_id)
         title, alt, caption = text.values()
         return replace(newest, updated=now, version=replace(version, title=title, alt=alt, caption=caption))
-
-    def _delete(self, connection: Connection, figure_ids: Sequence[str]) -> int:
-        return sum(self._deletion.delete(connection, figure_id, self._clock()) for figure_id in figure_ids)
 
     def _defer_manifest(self, figure_id: str) -> None:
         """Write a manifest when no other work waits; a kill before then leaves it to ``Aggregate.catch_up``."""

@@ -55,9 +55,20 @@ class LinkRepository(Repository):
             When the cursor is not valid.
         """
         limit = max(1, min(limit, MAX_LIMIT))
-        found = await self._read(links.list_for_owner, owner, figure, limit + 1, cursor)
-        last = found[limit - 1] if len(found) > limit else None
-        return found[:limit], encode_cursor(last.created, last.id) if last else None
+        return _page(await self._read(links.list_for_owner, owner, figure, limit + 1, cursor), limit)
+
+    async def list_shared(
+        self,
+        person: str,
+        groups: Collection[str],
+        audiences: Collection[str],
+        now: float,
+        limit: int = DEFAULT_LIMIT,
+        cursor: str | None = None,
+    ) -> tuple[Sequence[Link], str | None]:
+        """Return one page of the open links that others share with a person, as ``list_page``."""
+        limit = max(1, min(limit, MAX_LIMIT))
+        return _page(await self._read(links.list_shared, person, groups, audiences, now, limit + 1, cursor), limit)
 
     async def count_open(self, figures: Collection[str], now: float) -> dict[str, int]:
         """Count the open links to each of these figures."""
@@ -127,3 +138,9 @@ class LinkRepository(Repository):
     async def add_views(self, counts: Mapping[str, int], now: float) -> None:
         """Add views that were counted in memory, by link id."""
         await self._write(links.add_views, dict(counts), now)
+
+
+def _page(found: Sequence[Link], limit: int) -> tuple[Sequence[Link], str | None]:
+    """Return a page of which one link more was read, and the cursor of the next (None at the end)."""
+    last = found[limit - 1] if len(found) > limit else None
+    return found[:limit], encode_cursor(last.created, last.id) if last else None

@@ -121,9 +121,13 @@ class SessionRepository(Repository):
 
     def record_end(self, session_id: str, now: float) -> None:
         """End a session and revoke its kernel's key, without waiting for the disk."""
+        self._write_later(_end, session_id, now)
 
-        def change(connection: Connection) -> None:
-            keys.remove_for_kernel(connection, session_id)
-            sessions.end(connection, session_id, now)
+    async def end(self, session_id: str, now: float) -> None:
+        """End a session and revoke its kernel's key."""
+        await self._write(_end, session_id, now)
 
-        self._write_later(change)
+
+def _end(connection: Connection, session_id: str, now: float) -> None:
+    keys.remove_for_kernel(connection, session_id)
+    sessions.end(connection, session_id, now)

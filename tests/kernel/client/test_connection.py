@@ -159,3 +159,26 @@ def test_plain_http_warning_appears_once():
 def test_how_to_connect_fits_one_line():
     """The magic prints it, and publish raises it."""
     assert "\n" not in connections.HOW_TO_CONNECT
+
+
+def test_kernel_of_a_service_has_two_servers(fake):
+    """It publishes to the service, and finds what it displayed on its own server; elsewhere there is only one."""
+    local = {"KERNEL_FIGSERVE_LOCAL_URL": "http://127.0.0.1:2/lab/figserve", "KERNEL_FIGSERVE_LOCAL_KEY": KEY}
+    found = find_connection(OWN | local)
+    assert (found.url, found.is_own) == (OWN["KERNEL_FIGSERVE_URL"], True)
+    assert "JupyterHub's service" in found.found
+    own = connections.find_local_connection(OWN | local)
+    assert own.url == local["KERNEL_FIGSERVE_LOCAL_URL"]
+    assert connections.find_local_connection(OWN | local) is own
+    assert find_connection(OWN | local) is found
+    assert connections.find_local_connection(OWN) is None
+
+
+def test_scripts_of_a_hubs_server_use_its_service(runtime_file):
+    """With the server's token; a kernel's own server comes first, so that a kernel never has two."""
+    hub = {"FIGSERVE_SERVICE": "http://127.0.0.1:4/services/figserve", "JUPYTERHUB_API_TOKEN": "t"}
+    found = find_connection(hub)
+    assert (found.url, found.client.credential) == (hub["FIGSERVE_SERVICE"], {"Authorization": "token t"})
+    assert find_connection(OWN | hub).url == OWN["KERNEL_FIGSERVE_URL"]
+    assert find_connection(runtime_file | hub).url == "http://127.0.0.1:3/b/figserve"
+    assert find_connection({"FIGSERVE_SERVICE": hub["FIGSERVE_SERVICE"]}) is None

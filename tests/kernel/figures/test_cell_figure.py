@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-pytestmark = [pytest.mark.kernel, pytest.mark.compat]
+pytestmark = pytest.mark.kernel
+LIBRARIES = ("altair", "bokeh", "pandas", "plotly", "seaborn")
+"""Plotting libraries: their cells take seconds, and do not depend on the kernel's version in a way of their own."""
 
 SETUP = """
 %load_ext jupyter_figserve
@@ -32,6 +34,18 @@ CELLS = {
 }
 
 
+def without_libraries(cases):
+    """Return all cases; on each kernel version, only those run that import no plotting library."""
+    return [
+        pytest.param(
+            *(case if isinstance(case, tuple) else (case,)),
+            id=name,
+            marks=() if any(library in str(case) for library in LIBRARIES) else pytest.mark.compat,
+        )
+        for name, case in cases.items()
+    ]
+
+
 @pytest.fixture(scope="module")
 def kernel(live_server):
     with live_server.kernel("cells.ipynb") as kernel:
@@ -46,7 +60,7 @@ def need_libraries(code):
             pytest.importorskip(library)
 
 
-@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS.keys())
+@pytest.mark.parametrize("cell", without_libraries(CELLS))
 def test_a_cells_figure_is_published(kernel, cell):
     """Regardless of what the cell does with it afterwards; pyplot has the same figures as without the magic."""
     need_libraries(cell)
@@ -56,6 +70,7 @@ def test_a_cells_figure_is_published(kernel, cell):
     assert kernel.run(code).stdout.split() == ["T", "1", "[]"]
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize("cell", ["x = 1", "pass", "import pandas as pd\ndisplay(pd.DataFrame({'a': [1]}))"])
 def test_an_older_figure_is_not_published(kernel, cell):
     """A figure that is still open, or was shown by an earlier cell, is not the cell's."""
@@ -66,6 +81,7 @@ def test_an_older_figure_is_not_published(kernel, cell):
     assert kernel.run("print(figserve.figures())").stdout == "[]\n"
 
 
+@pytest.mark.compat
 def test_an_open_figure_that_the_cell_changes_is_published(kernel):
     """Also when it is drawn in between."""
     kernel.run("%config InlineBackend.close_figures = False\nplt.title('older')")
@@ -74,12 +90,14 @@ def test_an_open_figure_that_the_cell_changes_is_published(kernel):
     assert kernel.run("print(figserve.figures()[0].title); figserve.unpublish()").stdout == "T\n"
 
 
+@pytest.mark.compat
 def test_an_error_in_the_cell_publishes_nothing(kernel):
     """The figure was shown before the error."""
     assert "ZeroDivisionError" in str(kernel.run("%%publish a\nplt.title('T'); plt.show(); 1 / 0").error)
     assert kernel.run("print(figserve.figures())").stdout == "[]\n"
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize("cell", ["plt.title('T'); plt.show()", "plt.title('T'); plt.close()"])
 def test_publish_without_a_figure_uses_the_figure_of_the_cell(kernel, cell):
     """In the same cell; in the next one there is no current figure."""
@@ -88,6 +106,7 @@ def test_publish_without_a_figure_uses_the_figure_of_the_cell(kernel, cell):
     assert "no current figure" in str(kernel.run("figserve.publish()").error)
 
 
+@pytest.mark.compat
 def test_displayed_size_and_alt_text_are_kept(kernel, live_server):
     """Those of a retina image, of the display's metadata, and of `Image`, when it is captured or published."""
     setup = """
@@ -136,7 +155,7 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize(("code", "mimetype", "contains"), FORMS.values(), ids=FORMS.keys())
+@pytest.mark.parametrize(("code", "mimetype", "contains"), without_libraries(FORMS))
 def test_every_displayed_form_is_kept(kernel, live_server, code, mimetype, contains):
     """As one document or image that needs nothing from elsewhere."""
     need_libraries(code)
@@ -148,6 +167,7 @@ def test_every_displayed_form_is_kept(kernel, live_server, code, mimetype, conta
     assert ' src="http' not in answer.text
 
 
+@pytest.mark.compat
 def test_what_cannot_be_kept_is_named(kernel):
     """Never an older figure in its place; a table is no figure."""
     kernel.run("plt.plot([1]); plt.show()")

@@ -54,7 +54,7 @@ def test_image_is_in_the_output():
 def test_texts_are_escaped():
     """Titles, names, alternative texts and notes are escaped."""
     data, _ = figure_bundle(card(name=EVIL, title=EVIL, alt=EVIL, href=f"/x{EVIL}"), PICTURE, with_link=True)
-    html = data["text/html"] + link_html(EVIL, f"http://h/{EVIL}", None, EVIL)
+    html = data["text/html"] + link_html(EVIL, f"http://h/{EVIL}", None, EVIL, EVIL)
     html += figure_bundle(card(alt=EVIL), None, with_link=True)[0]["text/html"]
     assert "<script" not in html
     assert "alert('x')" not in html
@@ -112,10 +112,11 @@ def test_links_to_the_own_server_are_paths(url, is_own, href):
 
 
 def test_link_shows_expiry_and_note():
-    """Text and HTML show the expiry and the note."""
+    """Text and HTML show whom it is for, the expiry and the note."""
     for show in (link_text, link_html):
-        assert "until 2026-02-01 09:30 UTC" in show("a", "http://h/f/t", "2026-02-01T09:30:37.654Z", None)
-        output = show("a", "http://h/f/t", None, "Opens only on this machine.")
+        assert "until 2026-02-01 09:30 UTC" in show("a", "http://h/f/t", "2026-02-01T09:30:37.654Z", None, "ada")
+        output = show("a", "http://h/f/t", None, "Opens only on this machine.", "ada and bob")
+        assert "for ada and bob" in output
         assert "never expires" in output
         assert "Opens only on this machine." in output
 

@@ -81,7 +81,7 @@ def test_link_expires_after_thirty_days_by_default(pub, fake):
         "label": None,
         "views": None,
         "version": None,
-        "audience": "link",
+        "audience": None,
         "users": [],
         "groups": [],
     }

@@ -60,7 +60,7 @@ def kernel(live_server):
 
 def test_detached_function_runs_without_kernel_and_after_a_restart(make_server):
     """Session URL, permanent URL and link give identical bytes for all parameters, and the same errors."""
-    server = make_server(allow_public_live=True)
+    server = make_server()
     query = "type=Bear&since=2012&colour=BLUE&day=2024-02-03&x=4,5&part=7"
     with server.kernel("a.ipynb") as kernel:
         run_ok(kernel, DECLARE + "_ = animal.detach()")
@@ -223,9 +223,9 @@ def test_size_is_reported_and_limited(make_server):
         assert "detach_bytes" in error
 
 
-def test_hostile_function_is_contained(make_server):
+def test_hostile_function_is_contained(live_server):
     """Unpickling and calling cannot read, write, connect or start anything outside the sandbox."""
-    server = make_server()
+    server = live_server
     secret, trace = server.home / "secret.txt", server.home / "trace"
     secret.write_text("the server's own")
     with server.kernel("evil.ipynb") as kernel:
@@ -266,18 +266,18 @@ _ = attack.detach()
     assert server.fetch("figserve/api/status").status == 200
 
 
-def test_sandbox_of_another_python_is_named(make_server):
+def test_sandbox_of_another_python_is_named(kernel):
     """A function from another Python version is not unpickled; the message names both versions."""
-    server = make_server()
-    with server.kernel("other.ipynb") as kernel:
-        run_ok(kernel, DECLARE)
-        error = kernel.run("""
+    error = kernel.run("""
 import jupyter_figserve.plotting.describe as describe
 real = describe.libraries
 describe.libraries = lambda: real() | {"python": "3.8"}
-animal.detach()
+try:
+    animal.detach()
+finally:
+    describe.libraries = real
 """).error
-        here = run_ok(kernel, "import sys; print('%d.%d' % sys.version_info[:2])")
+    here = run_ok(kernel, "import sys; print('%d.%d' % sys.version_info[:2])")
     assert "Conflict" in error
     assert f"Python 3.8, and the sandbox has Python {here}" in error
 

@@ -348,9 +348,3 @@ def test_link_is_rate_limited_and_can_be_disabled(make_server):
         assert int(answers[2].headers["Retry-After"]) > 0
         assert answers[3].headers["Cache-Status"].endswith("stale")
         assert count(kernel) == 2
-    server.stop()
-    server.arguments.append("--FigServe.allow_public_live=False")
-    server.restart()
-    assert server.fetch(f"{server.url}{urlsplit(url).path.lstrip('/')}.png", anonymous=True).status == 404
-    with server.kernel("rate.ipynb") as kernel:
-        assert "allow_public_live" in kernel.run(DECLARE + "plain.share()").error

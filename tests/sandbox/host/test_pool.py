@@ -113,7 +113,7 @@ def test_children_wait_warm(full_sandbox: Sandbox):
 
 def test_the_zygote_is_restarted_after_each_death(sandbox: Sandbox):
     """Each death starts a new zygote, and nothing of the old ones remains."""
-    for _ in range(3):
+    for _ in range(2):
         old = sandbox.zygote()
         family = [old, *old.children(recursive=True)]
         old.kill()

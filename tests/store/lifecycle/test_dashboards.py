@@ -64,7 +64,7 @@ def test_everything_is_restored(store, board):
     assert run(store.dashboards.restore(board.id)) == board
     assert {table.name: rows(store, table) for table in KEPT} == before
     assert store.manifests.dashboards.has(board.id)
-    assert list(store.dashboard_deletion.trash.list()) == []
+    assert rows(store, tables.trash) == set()
     told = [event.kind for event in events.after(store.catalog.reader, 0)]
     assert told[-2:] == ["dashboard.deleted", "dashboard.restored"]
     assert run(store.dashboards.restore(board.id)) == board
@@ -86,12 +86,12 @@ def test_time_is_up(store, board, clock):
         run(store.dashboards.restore(board.id))
     assert run(store.dashboards.find_deleted(board.id)) is None
     run(store.collect_garbage())
-    assert list(store.dashboard_deletion.trash.list()) == []
+    assert rows(store, tables.trash) == set()
     assert rows(store, tables.dashboard_figures) == set()
 
 
 def test_deletion_without_undoing(open_here, board):
-    """With ``keep_deleted=None``, the trash is empty."""
+    """With ``keep_deleted=None``, nothing can be restored, and the next cleaning empties the trash."""
     store = open_here()
     assert run(store.dashboards.delete(board))
     assert rows(store, tables.dashboard_figures) == set()
@@ -128,18 +128,18 @@ def test_figures_wait_for_it(open_here, clock):
     assert run(store.figures.find(figure.id)) is None
 
 
-def test_kill_in_the_middle_of_a_deletion(store, board, monkeypatch):
-    """It is unchanged, and the next garbage collection restores its manifest."""
+def test_kill_after_a_deletion(store, board, monkeypatch, clock):
+    """It is deleted and can be restored; the manifest that is left goes with the time for that."""
     with monkeypatch.context() as patched:
-        manifests = store.manifests.dashboards
-        patched.setattr(manifests, "delete", lambda its_id: (manifests.path_of(its_id).unlink(), kill()))
+        patched.setattr(store.manifests.dashboards, "delete", kill)
         with pytest.raises(Killed):
             run(store.dashboards.delete(board))
-    assert find(store, board) == board
-    for _ in range(2):
-        run(store.collect_garbage())
+    assert find(store, board) is None
+    assert run(store.dashboards.find_deleted(board.id)) == board
     assert store.manifests.dashboards.has(board.id)
-    assert list(store.dashboard_deletion.trash.list()) == []
+    clock.turn(HOUR + 1)
+    run(store.collect_garbage())
+    assert not store.manifests.dashboards.has(board.id)
 
 
 def test_kill_in_the_middle_of_an_undoing(store, board, monkeypatch, clock, directory: Path):
@@ -157,16 +157,18 @@ def test_kill_in_the_middle_of_an_undoing(store, board, monkeypatch, clock, dire
     assert reindex(directory).dashboards == 0
 
 
-def test_kill_after_an_undoing(store, board, monkeypatch):
-    """It is restored; the next garbage collection removes the trash entry and nothing else."""
+def test_kill_before_an_undoing_is_committed(store, board, monkeypatch):
+    """It stays deleted, and can be restored again."""
     run(store.dashboards.delete(board))
     with monkeypatch.context() as patched:
         patched.setattr(store.dashboard_deletion.trash, "remove", kill)
         with pytest.raises(Killed):
             run(store.dashboards.restore(board.id))
+    assert find(store, board) is None
     run(store.collect_garbage())
+    run(store.dashboards.restore(board.id))
     assert find(store, board) == board
-    assert list(store.dashboard_deletion.trash.list()) == []
+    assert rows(store, tables.trash) == set()
 
 
 def test_full_disk_leaves_it(store, board, monkeypatch):

@@ -53,7 +53,7 @@ def test_everything_is_restored(store, clock):
     assert links.find_by_token(store.catalog.reader, token).target.id == record.id
     assert_sound(store)
     assert store.manifests.figures.has(record.id)
-    assert list(store.figure_deletion.trash.list()) == []
+    assert rows(store, tables.trash) == set()
 
 
 def test_views_that_were_used_stay_used(store):
@@ -94,7 +94,7 @@ def test_time_is_up(store, clock, directory: Path):
     assert run(store.figures.find_deleted(record.id)) is None
     run(store.collect_garbage())
     assert blob_files(directory) == set()
-    assert list(store.figure_deletion.trash.list()) == []
+    assert rows(store, tables.trash) == set()
 
 
 @pytest.mark.parametrize("keep", [HOUR, 5 * BLOB_GRACE])
@@ -203,35 +203,67 @@ def test_reindex_brings_no_deleted_figure_back(open_here, directory: Path):
     assert_sound(again)
 
 
-def test_kill_in_the_middle_of_a_deletion(store, monkeypatch):
-    """The figure is unchanged, and the next garbage collection restores its manifest."""
-    record = publish(store)
+def test_kill_after_a_deletion(store, monkeypatch, clock, directory: Path):
+    """The figure is deleted, also for reindex, and the manifest that is left goes with the time to undo it."""
+    record, token = publish(store), new_token()
+    share(store, record.id, token)
     with monkeypatch.context() as patched:
-        patched.setattr(
-            store.manifests.figures, "delete", lambda figure: (store.manifests.figures.path_of(figure).unlink(), kill())
-        )
+        patched.setattr(store.manifests.figures, "delete", kill)
         with pytest.raises(Killed):
             run(store.figures.delete([record.id]))
-    assert run(store.figures.find(record.id)) == record
-    assert not store.manifests.figures.has(record.id)
-    for _ in range(2):
-        run(store.collect_garbage())
+    assert run(store.figures.find(record.id)) is None
+    assert run(store.figures.find_deleted(record.id)) == record
     assert store.manifests.figures.has(record.id)
-    assert list(store.figure_deletion.trash.list()) == []
-    assert run(store.figures.find(record.id)) == record
-
-
-def test_kill_after_an_undoing(store, monkeypatch):
-    """The figure is restored; the next garbage collection removes the trash entry and nothing else."""
-    record = publish(store)
-    delete(store, record)
-    with monkeypatch.context() as patched:
-        patched.setattr(store.figure_deletion.trash, "remove", kill)
-        with pytest.raises(Killed):
-            run(store.figures.restore(record.id))
-    assert run(store.figures.find(record.id)) == record
+    clock.turn(HOUR + 1)
     run(store.collect_garbage())
-    assert list(store.figure_deletion.trash.list()) == []
+    assert not store.manifests.figures.has(record.id)
+    assert rows(store, tables.trash) == set()
+
+
+def test_reindex_after_a_kill_in_a_deletion(open_here, monkeypatch, directory: Path):
+    """The manifest that is left opens no link again; undoing does."""
+    store = open_here(keep_deleted=HOUR * 24 * 365 * 90)
+    record, token = publish(store), new_token()
+    share(store, record.id, token)
+    with monkeypatch.context() as patched:
+        patched.setattr(store.manifests.figures, "delete", kill)
+        with pytest.raises(Killed):
+            run(store.figures.delete([record.id]))
+    store.close()
+    assert reindex(directory).figures == 0
+    again = open_here(keep_deleted=HOUR)
+    assert links.find_by_token(again.catalog.reader, token) is None
+    run(again.figures.restore(record.id))
+    assert links.find_by_token(again.catalog.reader, token) is not None
+    assert_sound(again)
+
+
+def test_another_server_restores(store, open_here):
+    """Two servers on one catalog: what one deletes, the other brings back, and cleaning by either keeps its bytes."""
+    record, other = publish(store, data=b"one"), open_here(keep_deleted=HOUR)
+    delete(store, record)
+    run(other.collect_garbage())
+    assert run(other.figures.find_deleted(record.id)) == record
+    assert run(other.figures.restore(record.id)) == record
+    assert run(store.figures.find(record.id)) == record
+    assert run(store.figures.restore(record.id)) == record
+    assert store.manifests.figures.has(record.id)
+
+
+def test_deletion_leaves_what_another_server_has_restored(store, open_here, monkeypatch):
+    """Between the commit and the removal of the manifest, another server may undo the deletion."""
+    record, other = publish(store), open_here(keep_deleted=HOUR)
+    transact, calls = store.catalog.transact, []
+
+    def restore_between(*call):
+        calls.append(call)
+        if len(calls) == 2:
+            run(other.figures.restore(record.id))
+        return transact(*call)
+
+    monkeypatch.setattr(store.catalog, "transact", restore_between)
+    delete(store, record)
+    assert run(store.figures.find(record.id)) == record
     assert store.manifests.figures.has(record.id)
 
 

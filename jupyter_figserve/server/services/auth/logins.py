@@ -12,7 +12,15 @@ from .principal import Principal
 
 
 class Logins(Protocol):
-    """Turns the user that Jupyter has authenticated into a principal."""
+    """Turns the user that Jupyter has authenticated into a principal.
+
+    Attributes
+    ----------
+    knows_people
+        Whether there are users and groups besides the owner, whom links may be for.
+    """
+
+    knows_people: bool
 
     def identify(self, user: Any, *, by_token: bool = False) -> Principal:
         """Return the principal of a ``jupyter_server.auth.User``.
@@ -31,6 +39,8 @@ class Logins(Protocol):
 
 class SingleOwner:
     """Everybody who can log in is the one owner of this server, with all scopes."""
+
+    knows_people = False
 
     def __init__(self, owner: str) -> None:
         self._principal = Principal(owner, frozenset(SCOPES))

@@ -88,7 +88,9 @@ class Principal:
         if self.scopes.intersection(required):
             return
         names = " or ".join(required)
-        if self.is_login:
+        if self.is_login and required == (Scope.ADMIN,):
+            message = "Only an administrator may do that."
+        elif self.is_login:
             message = f"Your login has no right to {names} here. {self.advice or 'Ask the owner.'}"
         else:
             message = f"This key has no scope {names}. Make a key that has it."

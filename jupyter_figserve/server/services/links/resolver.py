@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cachetools import LRUCache
 
 from ....errors import NotFound
+from ....model.audiences import LINK, narrower
 from ....model.figures import FigureRecord
-from ....model.links import FIGURE, Link
+from ....model.links import FIGURE, LIVE, Link
 from ....store.store import Store
 
 _MAX_CACHED = 4_096
@@ -23,17 +24,40 @@ class LinkNotFound(NotFound):
 
 @dataclass(frozen=True, eq=False)
 class ResolvedLink:
-    """A link and the figure that it shows; None for a link to a live figure or a dashboard."""
+    """A link and what it shows.
+
+    Parameters
+    ----------
+    link
+        The link, with an audience that the server allows.
+    figure
+        The figure that it shows; None for a link to a live figure or a dashboard.
+    owner
+        Of what it shows; "" for a link that is for anyone.
+    """
 
     link: Link
     figure: FigureRecord | None = None
+    owner: str = ""
+
+    @property
+    def is_for_anyone(self) -> bool:
+        """Whether the address is all that a viewer needs."""
+        return self.link.audience == LINK
 
 
 class LinkResolver:
-    """Finds links by token and caches them until any process writes to the catalog."""
+    """Finds links by token and caches them until any process writes to the catalog.
 
-    def __init__(self, store: Store) -> None:
+    Parameters
+    ----------
+    max_audience
+        The widest audience that the server allows, which narrows links that were made for a wider one.
+    """
+
+    def __init__(self, store: Store, max_audience: str = LINK) -> None:
         self._store = store
+        self._max_audience = max_audience
         self._data_version = -1
         self._cached: LRUCache[str, ResolvedLink | None] = LRUCache(_MAX_CACHED)
 
@@ -69,7 +93,12 @@ class LinkResolver:
         link = await self._store.links.find_by_token(token)
         if link is None:
             return None
-        if link.target.kind != FIGURE:
+        link = replace(link, audience=narrower(link.audience, self._max_audience))
+        if link.target.kind == FIGURE:
+            figure = await self._store.figures.find(link.target.id, link.version)
+            return ResolvedLink(link, figure, figure.owner) if figure is not None else None
+        if link.audience == LINK:
             return ResolvedLink(link)
-        figure = await self._store.figures.find(link.target.id, link.version)
-        return ResolvedLink(link, figure) if figure is not None else None
+        repository = self._store.live if link.target.kind == LIVE else self._store.dashboards
+        record = await repository.find(link.target.id)
+        return ResolvedLink(link, owner=record.owner) if record is not None else None

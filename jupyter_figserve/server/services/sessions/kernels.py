@@ -209,11 +209,9 @@ class KernelTracker:
 
     async def _register(self, kwargs: dict[str, Any]) -> ServicePair | None:
         """Choose the id of a kernel that is about to start, and register it with the service."""
-        manager: Any = self._app.kernel_manager
-        if self._service is None or self._is_through_gateway or kwargs.get("kernel_id") in manager:
+        if self._service is None or self._is_through_gateway:
             return None
-        kwargs["kernel_id"] = kwargs.get("kernel_id") or manager.new_kernel_id(**kwargs)
-        return await self._service.register(kwargs["kernel_id"])
+        return await self._service.register_new(self._app.kernel_manager, kwargs)
 
     @property
     def _is_through_gateway(self) -> bool:

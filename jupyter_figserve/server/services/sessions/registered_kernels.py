@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tornado.ioloop import PeriodicCallback
+from tornado.ioloop import IOLoop, PeriodicCallback
 
 from ....model.keys import KERNEL_SCOPES, Key, new_key, split_key
 from ....model.links import hash_secret
@@ -20,6 +20,7 @@ LEASE_SECONDS = 90.0
 _SWEEP_MILLISECONDS = 15_000
 _MAX_ENDED = 1_000
 """Leases that one sweep ends."""
+_MAX_EXTENDED = 10_000
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class RegisteredKernels:
 
     def open(self) -> None:
         self._timer.start()
+        IOLoop.current().add_callback(self._extend_all)
 
     def close(self) -> None:
         self._timer.stop()
@@ -116,7 +118,7 @@ class RegisteredKernels:
         session = await self._store.sessions.find(kernel)
         if session is None or session.owner != owner or session.ended is not None:
             return False
-        self._end(session)
+        await self._end(session)
         return True
 
     async def sweep(self) -> None:
@@ -124,9 +126,16 @@ class RegisteredKernels:
         if self._store.read_only_because is not None:
             return
         for session in await self._store.sessions.list_silent(self._store.clock() - LEASE_SECONDS, _MAX_ENDED):
-            self._end(session)
+            await self._end(session)
 
-    def _end(self, session: Session) -> None:
-        self._store.sessions.record_end(session.id, self._store.clock())
+    async def _extend_all(self) -> None:
+        """Start all leases anew: nobody could renew them while this service was down."""
+        if self._store.read_only_because is None:
+            now = self._store.clock()
+            running = await self._store.sessions.list_silent(now, _MAX_EXTENDED)
+            await self._store.sessions.keep_alive([one.id for one in running], now, LEASE_SECONDS)
+
+    async def _end(self, session: Session) -> None:
+        await self._store.sessions.end(session.id, self._store.clock())
         for listener in self.on_end:
             listener(session)

@@ -100,13 +100,18 @@ def find_problem(figure: ScriptFigure) -> str | None:
         )
     if figure.library == "bokeh":
         return _bokeh_problem(figure.value)
-    url = next(_loaded_data(figure.value), None) if figure.library in ("vega", "vega-lite") else None
+    url = find_loaded_url(figure)
     if url is not None:
         return (
             f"{figure.name} whose data is loaded from {url:.200} was displayed last, and a kept figure loads nothing"
             " from elsewhere. Put the data into the chart."
         )
     return None
+
+
+def find_loaded_url(figure: ScriptFigure) -> str | None:
+    """Return a URL from which a Vega chart loads its data, or None."""
+    return next(_loaded_data(figure.value), None) if figure.library in ("vega", "vega-lite") else None
 
 
 def digest_of(data: bytes) -> str:

@@ -72,6 +72,26 @@ class ServiceClient:
         if self._http is not None:
             self._http.close()
 
+    def has(self, kernel: str) -> bool:
+        """Whether a kernel publishes to the service."""
+        return kernel in self._pairs
+
+    async def register_new(self, manager: Any, kwargs: dict[str, Any]) -> ServicePair | None:
+        """Choose the id of the kernel that is about to start with these arguments, and register it.
+
+        None for a kernel that runs already, and whenever this fails: the kernel starts in any case.
+        """
+        given = kwargs.get("kernel_id")
+        if given is not None and given in manager:
+            return None
+        try:
+            kernel = str(given or manager.new_kernel_id(**kwargs))
+        except Exception as error:
+            self._warn(error)
+            return None
+        kwargs["kernel_id"] = kernel
+        return await self.register(kernel)
+
     async def register(self, kernel: str) -> ServicePair | None:
         """Register a kernel that is about to start; None if it has to publish to its own server."""
         try:

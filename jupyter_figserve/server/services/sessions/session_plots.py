@@ -6,7 +6,7 @@ Precedence of plots at the same path: published, then captured, then files.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Callable, MutableSequence, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,8 @@ class SessionPlots:
     ----------
     max_file_bytes
         Maximum size of a file that is served.
+    publishes_elsewhere
+        Whether a kernel's figures are those of another server.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class SessionPlots:
         capture: Capture,
         directories: SessionDirectories,
         max_file_bytes: int,
+        publishes_elsewhere: Callable[[str], bool] = lambda kernel: False,
     ) -> None:
         self._app = serverapp
         self._store = store
@@ -62,6 +65,7 @@ class SessionPlots:
         self._capture = capture
         self._directories = directories
         self._max_file_bytes = max_file_bytes
+        self._publishes_elsewhere = publishes_elsewhere
         self._kernels: LRUCache[str, str] = LRUCache(_MAX_REMEMBERED_SESSIONS)
         """Kernel ids by ids of Jupyter's sessions, which forget theirs when they end."""
 
@@ -127,6 +131,8 @@ class SessionPlots:
         if isinstance(last, NotKept):
             raise Conflict(last.message, code="display_not_kept")
         if isinstance(last, PublishedDisplay):
+            if self._publishes_elsewhere(session.id):
+                return Plot(last.figure, "", 0, self._store.clock(), "published", last.figure)
             record = await self._store.figures.find(last.figure)
             if record is None or record.owner != session.owner:
                 raise NotFound("The published figure that was displayed last has been deleted.", code="figure_deleted")

@@ -6,10 +6,11 @@ from functools import partial
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
+from tornado.httputil import HTTPHeaders
 
 from ....errors import InvalidInput, NotFound
 from ....model.figures import FigureRecord, is_id, sha256_hex
-from ....model.formats import Format, get_format
+from ....model.formats import FORMATS, Format, get_format
 from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
 from ....model.places import check_collection
@@ -20,6 +21,7 @@ from ...services.figures.source_checker import API_PATIENCE
 from ...services.figures.stored import find_stored
 from ...services.figures.stored_blob import StoredBlob
 from ...services.figures.upload import read_upload
+from ...services.sessions.script_upload import is_script_type, make_document
 from ..http.listing import list_in_parts
 from ..http.private_handler import AuthenticatedHandler
 from ..http.representation import RepresentationResponse
@@ -52,7 +54,12 @@ class FiguresHandler(UploadHandler):
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
         limits = self.context.config.figure_pixels, self.context.config.animation_frames
-        upload = await self.parse(read_upload, self.read_body(), self.request.headers, self.raw_query(), *limits)
+        body, headers = self.read_body(), self.request.headers
+        content_type = headers.get("Content-Type", "")
+        if is_script_type(content_type):
+            body = await make_document(body, content_type)
+            headers = HTTPHeaders({"Content-Type": FORMATS["html"].mimetype})
+        upload = await self.parse(read_upload, body, headers, self.raw_query(), *limits)
         identity = await self.make_identity(upload.name, upload.place)
         draft = NewVersion(
             identity,

@@ -186,7 +186,7 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
         )
         self.set_header("Content-Type", "text/html; charset=utf-8")
         page = self.context.templates.get_template(template)
-        self.finish(page.render(base=self.base, root=self.relative_root, **names))
+        self.finish(page.render(base=self.base, root=self.relative_root, audiences=self.context.audiences, **names))
 
     def signed_frame_url(self, record: FigureRecord, link: str | None) -> tuple[str, str]:
         """Return the relative address of an HTML figure's frame, valid for a minute, and its source in the policy."""
@@ -214,7 +214,8 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
             self.set_header("Preference-Applied", _LENIENT)
             self.set_header("Cache-Control", "private, no-store")
         if self._prefers_page():
-            self.write_page("base/error.html", status=status_code, message=message)
+            # Owners find their way back; a visitor's page is the same for all that does not open.
+            self.write_page("base/error.html", status=status_code, message=message, is_own=hasattr(self, "principal"))
         else:
             self.write_json({"error": message, "code": code, **self.error_details(error)}, status_code)
 

@@ -46,7 +46,7 @@ def parse_last_event_id(handler: FigServeHandler) -> int | None:
 
 def start_stream(handler: FigServeHandler, last_id: int | None = None) -> None:
     """Set the headers of a stream and write its first block; the client reconnects with ``last_id``."""
-    handler.replace_headers(security_headers.JSON_HEADERS | {"Cache-Control": "private, no-cache"})
+    handler.replace_headers(security_headers.JSON_HEADERS)
     handler.set_header("Content-Type", "text/event-stream; charset=utf-8")
     # Without this, nginx delays events until its buffer is full.
     handler.set_header("X-Accel-Buffering", "no")

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ....model.audiences import describe_audience
+from ....model.links import Link
 from ....model.times import rfc3339
 
 PACKAGE = Path(__file__).parents[3]
@@ -25,6 +27,7 @@ def make_templates() -> Environment:
     )
     environment.globals["static_url"] = static_url
     environment.filters |= {"rfc3339": rfc3339, "day": _day, "minute": _minute, "bytes": _bytes, "count_of": _count_of}
+    environment.filters["for_whom"] = _for_whom
     return environment
 
 
@@ -51,6 +54,10 @@ def static_url(root: str, name: str) -> str:
     """Return the URL of a static file with the digest as a directory, so that caches may keep it forever."""
     assert name in static_files(), name
     return f"{root}/static/{static_digest()}/{name}"
+
+
+def _for_whom(link: Link) -> str:
+    return describe_audience(link.audience, link.users, link.groups)
 
 
 def _day(stamp: float) -> str:

@@ -82,7 +82,8 @@ class OwnedLinksHandler(AuthenticatedHandler):
         return link_target.make_snippets(self.base.link(token))
 
     def make_parser(self) -> LinkParser:
-        return LinkParser(self.context.config.link_max_seconds, self.context.store.clock())
+        context = self.context
+        return LinkParser(context.config.link_max_seconds, context.store.clock(), context.audiences)
 
     async def _find_record(self, target: Target) -> Record | None:
         store = self.context.store
@@ -114,7 +115,6 @@ class TargetLinksHandler(OwnedLinksHandler):
     async def post(self, folder: str, target_id: str) -> None:
         target = Target(_KINDS[folder], target_id)
         link_target = await self.open_target(await self.get_owned_record(target))
-        link_target.check_allowed(self.context.config)
         link = self.make_parser().parse_new(self.json_body(link_target.fields), link_target, target)
         link, token = self.context.link_tokens.issue(link)
         snippets = await self.make_snippets(link, link_target, token)
@@ -177,8 +177,10 @@ class LinkHandler(OwnedLinksHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def patch(self, link_id: str) -> None:
-        link = await self.get_owned_link(link_id)
-        changes = self.make_parser().parse_changes(self.json_body(CHANGE_FIELDS), link)
+        link, body = await self.get_owned_link(link_id), self.json_body(CHANGE_FIELDS)
+        record = await self._find_record(link.target)
+        assert record is not None, "it was just found"
+        changes = self.make_parser().parse_changes(body, await self.open_target(record), link)
         changed = await self.context.store.links.change(link, changes)
         await self.context.events.wake()
         self.write_json(link_json(changed))

@@ -25,6 +25,8 @@ def link_json(link: Link) -> dict[str, Any]:
         "last_seen": rfc3339(link.last_seen),
         "paused": link.paused,
         "audience": link.audience,
+        "users": list(link.users),
+        "groups": list(link.groups),
     }
     if is_figure:
         return common

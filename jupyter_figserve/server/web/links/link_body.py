@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ....errors import Conflict, InvalidInput
+from ....errors import InvalidInput
 from ....model.links import DEFAULT_LINK_LIFE, Link, Target, check_label, new_link_id
 from ....model.times import parse_expiry
-from .link_targets import LinkTarget
+from ...services.links.audience import AudiencePolicy
+from .link_targets import COMMON_FIELDS, LinkTarget
 
-CHANGE_FIELDS = ("paused", "expires", "label")
-_AUDIENCES = ("link", "hub", "people")
+CHANGE_FIELDS = ("paused", *COMMON_FIELDS)
 
 
 class LinkParser:
-    """Parses requests, within the server's limit on the lifetime of links.
+    """Parses requests, within the server's limits on the lifetime and the audience of links.
 
     Parameters
     ----------
@@ -23,7 +23,8 @@ class LinkParser:
         Maximum lifetime of a link in seconds, None for no limit.
     """
 
-    def __init__(self, max_age: float | None, now: float) -> None:
+    def __init__(self, max_age: float | None, now: float, audiences: AudiencePolicy) -> None:
+        self._audiences = audiences
         self._max_age = max_age
         self._now = now
 
@@ -34,10 +35,9 @@ class LinkParser:
         ------
         InvalidInput
             When a field is wrong; the message names it.
-        Conflict
-            When its audience is people or groups, which only a JupyterHub knows.
+        Conflict, Forbidden
+            When the server has no such audience, or allows none as wide.
         """
-        _check_audience(body, link_target)
         return Link(
             id=new_link_id(),
             token_hash="",
@@ -45,12 +45,13 @@ class LinkParser:
             created=self._now,
             expires=self._parse_expires(body.get("expires", DEFAULT_LINK_LIFE), self._now),
             label=check_label(body.get("label")),
+            **self._audiences.parse_new(body),
             **link_target.parse_options(body),
         )
 
-    def parse_changes(self, body: Mapping[str, Any], link: Link) -> dict[str, Any]:
-        """Return the fields of a link that a request changes, or raise ``InvalidInput``."""
-        changes: dict[str, Any] = {}
+    def parse_changes(self, body: Mapping[str, Any], link_target: LinkTarget, link: Link) -> dict[str, Any]:
+        """Return the fields of a link that a request changes, as ``parse_new``."""
+        changes = self._audiences.parse_changes(body, link) | link_target.parse_changes(body, link)
         if "paused" in body:
             if not isinstance(body["paused"], bool):
                 raise InvalidInput("paused must be true or false.")
@@ -72,11 +73,3 @@ class LinkParser:
                 code="link_too_long",
             )
         return expires
-
-
-def _check_audience(body: Mapping[str, Any], link_target: LinkTarget) -> None:
-    audience = body.get("audience") or "link"
-    if link_target.takes_audiences and audience not in _AUDIENCES:
-        raise InvalidInput('audience must be "link", "hub" or "people".')
-    if audience != "link" or body.get("users") or body.get("groups"):
-        raise Conflict('Only a JupyterHub knows people and groups. Set audience to "link".', code="no_hub")

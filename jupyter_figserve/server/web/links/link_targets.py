@@ -7,19 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ....errors import Forbidden, InvalidInput
+from ....errors import InvalidInput
 from ....model.figures import FigureRecord
+from ....model.links import Link
 from ....model.parameters import Parameters
 from ....model.query_names import normalize_name
 from ....model.snippets import Snippets, image_url
 from ...services.dashboards.resolver import ResolvedDashboard
+from ...services.links.audience import AUDIENCE_FIELDS
 from ...services.live.registry import LiveTarget
-from ..context import HandlerConfig
 
 MAX_COUNT = 1_000_000
-_SHARES_OFF = (
-    "Public links are disabled on this server. An administrator can allow them (FigServe.allow_public_shares)."
-)
+COMMON_FIELDS = ("expires", "label", "views", *AUDIENCE_FIELDS, "lock", "allow")
 
 
 class LinkTarget(ABC):
@@ -27,12 +26,6 @@ class LinkTarget(ABC):
 
     fields: ClassVar[tuple[str, ...]]
     """Fields of a request for a link."""
-    takes_audiences: ClassVar[bool] = False
-    """Whether requests may name an audience other than ``"link"``, which needs a JupyterHub."""
-
-    @abstractmethod
-    def check_allowed(self, config: HandlerConfig) -> None:
-        """Raise ``Forbidden`` when the administrator has disabled such links."""
 
     @abstractmethod
     def parse_options(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,6 +38,10 @@ class LinkTarget(ABC):
         """
 
     @abstractmethod
+    def parse_changes(self, body: Mapping[str, Any], link: Link) -> dict[str, Any]:
+        """Return those of these fields that a request changes, except the version, as ``parse_options``."""
+
+    @abstractmethod
     def make_snippets(self, url: str) -> Snippets:
         """Return the snippets that embed the link with this URL."""
 
@@ -54,18 +51,17 @@ class FigureTarget(LinkTarget):
     """A figure, whose links may be limited to a version and to a number of views."""
 
     record: FigureRecord
-    fields = ("expires", "label", "views", "version", "audience", "users", "groups", "lock", "allow")
-    takes_audiences = True
-
-    def check_allowed(self, config: HandlerConfig) -> None:
-        if not config.allow_public_shares:
-            raise Forbidden(_SHARES_OFF, code="public_shares_off")
+    fields = (*COMMON_FIELDS, "version")
 
     def parse_options(self, body: Mapping[str, Any]) -> dict[str, Any]:
         for name in ("lock", "allow"):
             if body.get(name):
                 raise InvalidInput(f"{name} is for live figures; this figure has no parameters.")
         return {name: _parse_count(body.get(name), name) for name in ("version", "views")}
+
+    def parse_changes(self, body: Mapping[str, Any], link: Link) -> dict[str, Any]:
+        options = self.parse_options(body)
+        return {"views": options["views"]} if "views" in body else {}
 
     def make_snippets(self, url: str) -> Snippets:
         main, record = self.record.version.representations[0], self.record
@@ -76,7 +72,7 @@ class FigureTarget(LinkTarget):
 class ParameterTarget(LinkTarget):
     """A target whose links lock some parameters and let viewers change others."""
 
-    fields = ("expires", "label", "views", "audience", "lock", "allow")
+    fields = COMMON_FIELDS
 
     @abstractmethod
     def check_parameters(self, lock: dict[str, Any], allow: list[str]) -> dict[str, Any]:
@@ -91,20 +87,21 @@ class ParameterTarget(LinkTarget):
         views = _parse_count(body.get("views"), "views")
         return {"views": views, "locked": self.check_parameters(lock, allow), "allowed": tuple(dict.fromkeys(allow))}
 
+    def parse_changes(self, body: Mapping[str, Any], link: Link) -> dict[str, Any]:
+        kept = {"lock": dict(link.locked), "allow": list(link.allowed), "views": link.views}
+        if not any(name in body for name in kept):
+            return {}
+        if "lock" not in body and "allow" not in body:
+            # The live figure may have lost a parameter since, which does not matter here.
+            return {"views": _parse_count(body["views"], "views")}
+        return self.parse_options({**kept, **body})
+
 
 @dataclass(frozen=True)
 class LiveFigureTarget(ParameterTarget):
     """A live figure."""
 
     live: LiveTarget
-
-    def check_allowed(self, config: HandlerConfig) -> None:
-        if not (config.allow_public_shares and config.allow_public_live):
-            raise Forbidden(
-                "Public links to live figures are disabled on this server. An administrator can allow them"
-                " (FigServe.allow_public_live).",
-                code="public_live_off",
-            )
 
     def check_parameters(self, lock: dict[str, Any], allow: list[str]) -> dict[str, Any]:
         parameters = self.live.declaration.parameters
@@ -131,16 +128,6 @@ class DashboardTarget(ParameterTarget):
     """A dashboard; parameters are those of its live panels."""
 
     dashboard: ResolvedDashboard
-
-    def check_allowed(self, config: HandlerConfig) -> None:
-        if not config.allow_public_shares:
-            raise Forbidden(_SHARES_OFF, code="public_shares_off")
-        if not config.allow_public_live and any(panel.target for panel in self.dashboard.panels):
-            raise Forbidden(
-                "This dashboard contains live figures, and public links to them are disabled on this server. An"
-                " administrator can allow them (FigServe.allow_public_live).",
-                code="public_live_off",
-            )
 
     def check_parameters(self, lock: dict[str, Any], allow: list[str]) -> dict[str, Any]:
         by_panel = {panel.name: panel.parameters for panel in self.dashboard.panels if panel.target is not None}

@@ -88,8 +88,9 @@ class OEmbedHandler(LinkRequestHandler):
         except LinkNotFound:
             self.count_failure()
             raise
-        self.set_header("Access-Control-Allow-Origin", "*")
-        self.set_header("Cross-Origin-Resource-Policy", "cross-origin")
+        if renderer.resolved.is_for_anyone:
+            self.set_header("Access-Control-Allow-Origin", "*")
+            self.set_header("Cross-Origin-Resource-Policy", "cross-origin")
         self.set_header("Cache-Control", renderer.cache_control)
         self.write_json(self._to_json(embedding, renderer.cache_seconds))
 

@@ -37,9 +37,6 @@ class DashboardRenderer(LinkRenderer):
         if record is None:
             raise LinkNotFound
         self.dashboard = await resolve_dashboard(self.context.store, self.context.live, record)
-        has_live = any(panel.target for panel in self.dashboard.panels)
-        if has_live and not self.context.config.allow_public_live:
-            raise LinkNotFound
 
     async def send_page(self, *, embedded: bool) -> None:
         await self.use_view()
@@ -72,7 +69,7 @@ class DashboardRenderer(LinkRenderer):
             suffix,
             costs,
             cache_control=self.cache_control,
-            is_public=True,
+            is_public=self.resolved.is_for_anyone,
             before_send=self.use_view,
         )
         self.count_view()
@@ -112,13 +109,14 @@ class DashboardRenderer(LinkRenderer):
         names = panel.parameters.names
         locked = {name: value for name, value in self.link.locked.items() if name in names}
         grant = ParameterGrant({**locked, **panel.spec.values}, [name for name in self.link.allowed if name in names])
-        link_id, cache_control = self.link.id, self.cache_control_for
-        image = PublicLiveFigure(self.handler, panel.target, grant, link_id, cache_control, self.use_view)
+        resolved, cache_control = self.resolved, self.cache_control_for
+        image = PublicLiveFigure(self.handler, panel.target, grant, resolved, cache_control, self.use_view)
         await image.send_image(suffix)
 
     async def _send_figure_panel(self, panel: ResolvedPanel, suffix: str) -> None:
         assert panel.figure is not None
-        row, figure = get_format(suffix), PublicFigure(self.handler, panel.figure, self.link.id, self.cache_control, {})
+        row = get_format(suffix)
+        figure = PublicFigure(self.handler, panel.figure, self.resolved, self.cache_control, {})
         if figure.is_page(row) and not self.handler.wants_download:
             ancestors = self.frame_ancestors(embedded=True)
             figure.write_page("share/embed.html", f"{self.url}/{panel.name}", ancestors=ancestors, as_html=True)

@@ -34,8 +34,8 @@ class PublicFigure:
 
     Parameters
     ----------
-    link_id
-        Id of the link, which signed sizes and frames are bound to.
+    resolved
+        The link, whose id signed sizes and frames are bound to.
     cache_control
         Header of all responses except frames.
     responses
@@ -43,14 +43,20 @@ class PublicFigure:
     """
 
     def __init__(
-        self, handler: PublicHandler, record: FigureRecord, link_id: str, cache_control: str, responses: Responses
+        self,
+        handler: PublicHandler,
+        record: FigureRecord,
+        resolved: ResolvedLink,
+        cache_control: str,
+        responses: Responses,
     ) -> None:
         self.record = record
         self.main = record.version.representations[0]
         self.image = record.version.inline_image
         self._handler = handler
         self._context = handler.context
-        self._link_id = link_id
+        self._link_id = resolved.link.id
+        self._is_for_anyone = resolved.is_for_anyone
         self._cache_control = cache_control
         self._responses = responses
 
@@ -139,7 +145,8 @@ class PublicFigure:
 
     def _respond(self, row: Format, digest: str, body: bytes | StoredBlob) -> RepresentationResponse:
         name = f"{self.record.name}.{row.name}"
-        return RepresentationResponse(row, digest, name, self._cache_control, body, is_public=True)
+        is_public = self._is_for_anyone
+        return RepresentationResponse(row, digest, name, self._cache_control, body, is_public=is_public)
 
     def _check_signature(self, row: Format) -> None:
         handler = self._handler
@@ -165,7 +172,7 @@ class FigureRenderer(LinkRenderer):
         if record is None:
             raise LinkNotFound
         responses = _responses.setdefault(self.resolved, {})
-        self.figure = PublicFigure(self.handler, record, self.link.id, self.cache_control, responses)
+        self.figure = PublicFigure(self.handler, record, self.resolved, self.cache_control, responses)
 
     async def send_page(self, *, embedded: bool, as_html: bool = False) -> None:
         await self._view_page()

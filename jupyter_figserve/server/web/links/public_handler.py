@@ -10,7 +10,7 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 from ....model.link_addresses import LinkAddress, parse_link_address
 from ....model.links import DASHBOARD, FIGURE, LIVE, is_token
 from ...services.links.resolver import LinkNotFound
-from ..http.handler import PublicHandler
+from .audience import AudienceHandler
 from .public_dashboard import DashboardRenderer
 from .public_figure import FigureRenderer
 from .public_live import LiveRenderer
@@ -19,22 +19,25 @@ from .renderer import LinkRenderer
 _RENDERERS: dict[str, type[LinkRenderer]] = {FIGURE: FigureRenderer, LIVE: LiveRenderer, DASHBOARD: DashboardRenderer}
 
 
-class LinkRequestHandler(PublicHandler):
+class LinkRequestHandler(AudienceHandler):
     """Base of the handlers of requests with a token."""
 
     async def open_link(self, token: str) -> LinkRenderer:
-        """Return the renderer of an open link.
+        """Return the renderer of an open link whose audience the client belongs to.
 
         Raises
         ------
         LinkNotFound
             When there is none.
+        Unauthorized, Forbidden
+            When the client must log in, or does not belong to the audience.
         """
         if not is_token(token):
             raise LinkNotFound
         resolved = await self.context.links.find(token)
         self.link_id = resolved.link.id
-        renderer = _RENDERERS[resolved.link.target.kind](self, resolved, token)
+        viewer = None if resolved.is_for_anyone else await self.admit_viewer(resolved)
+        renderer = _RENDERERS[resolved.link.target.kind](self, resolved, token, viewer)
         await renderer.check_views()
         await renderer.open()
         return renderer

@@ -13,7 +13,7 @@ from ....model.parameters import SIZES, Parameters
 from ....model.snippets import Snippets
 from ...services.auth.redaction import redact_message
 from ...services.callers import stranger
-from ...services.links.resolver import LinkNotFound
+from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.live.registry import LiveTarget
 from ...services.live.result import LiveResult
 from ...services.live.watchers import LiveWatcher
@@ -48,8 +48,8 @@ class PublicLiveFigure:
 
     Parameters
     ----------
-    link_id
-        Id of the link, whose calls are limited and which frames are bound to.
+    resolved
+        The link, whose calls are limited and which frames are bound to.
     cache_control_for
         Returns the header for an image that does not change for this number of seconds.
     use_view
@@ -59,7 +59,7 @@ class PublicLiveFigure:
     handler: PublicHandler
     target: LiveTarget
     grant: ParameterGrant
-    link_id: str
+    resolved: ResolvedLink
     cache_control_for: Callable[[int], str]
     use_view: Callable[[], Awaitable[None]]
 
@@ -86,10 +86,10 @@ class PublicLiveFigure:
         if result.image is not None:
             await self.use_view()
         if is_framed:
-            responder.send_frame(result, self.link_id)
+            responder.send_frame(result, self.resolved.link.id)
             return
         cache_control = self.cache_control_for(0 if result.stale else int(target.declaration.cache))
-        responder.send_image(result, cache_control=cache_control, is_public=True)
+        responder.send_image(result, cache_control=cache_control, is_public=self.resolved.is_for_anyone)
 
     async def _render(self, request: LiveRequest, known_etags: Sequence[str]) -> LiveResult:
         live = self.handler.context.live
@@ -98,7 +98,7 @@ class PublicLiveFigure:
             request,
             known_etags=known_etags,
             before_call=self._count_call,
-            caller=stranger(self.link_id),
+            caller=stranger(self.resolved.link.id),
         )
         try:
             return await self.handler.run_until_disconnect(rendering)
@@ -108,7 +108,7 @@ class PublicLiveFigure:
             raise OutputInvalid(message, code=error.code) from error
 
     def _count_call(self) -> None:
-        self.handler.context.live_limiter.count(self.link_id)
+        self.handler.context.live_limiter.count(self.resolved.link.id)
 
 
 def parse_public_request(
@@ -168,7 +168,7 @@ class LiveRenderer(LinkRenderer):
 
     async def open(self) -> None:
         target = await self.context.live.registry.get_by_id(self.link.target.id)
-        if target is None or not self.context.config.allow_public_live:
+        if target is None:
             raise LinkNotFound
         self.target, self.grant = target, ParameterGrant(self.link.locked, self.link.allowed)
 
@@ -238,8 +238,8 @@ class LiveRenderer(LinkRenderer):
         await send_watched_events(self.handler, self.context.live.watchers, watcher)
 
     async def send_image(self, suffix: str) -> None:
-        link_id, cache_control = self.link.id, self.cache_control_for
-        image = PublicLiveFigure(self.handler, self.target, self.grant, link_id, cache_control, self.use_view)
+        resolved, cache_control = self.resolved, self.cache_control_for
+        image = PublicLiveFigure(self.handler, self.target, self.grant, resolved, cache_control, self.use_view)
         await image.send_image(suffix)
         self.count_view()
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from ....errors import NotFound
 from ....model.snippets import Snippets
+from ...services.auth.principal import Principal
+from ...services.links.audience import is_admitted
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.links.view_counter import is_robot
 from ..http import security_headers
@@ -44,8 +46,11 @@ class LinkRenderer(ABC):
     the target has no such part.
     """
 
-    def __init__(self, handler: PublicHandler, resolved: ResolvedLink, token: str) -> None:
+    def __init__(
+        self, handler: PublicHandler, resolved: ResolvedLink, token: str, viewer: Principal | None = None
+    ) -> None:
         self.handler = handler
+        self._viewer = viewer
         self.context = handler.context
         self.resolved = resolved
         self.link = resolved.link
@@ -92,9 +97,10 @@ class LinkRenderer(ABC):
         return False
 
     def write_public_json(self, data: dict[str, Any], name: str) -> None:
-        """Finish with JSON that any site may read, as with images; ``name`` is that of the target."""
-        self.handler.set_header("Access-Control-Allow-Origin", "*")
-        self.handler.set_header("Cross-Origin-Resource-Policy", "cross-origin")
+        """Finish with JSON that any site may read if anyone may, as with images; ``name`` is that of the target."""
+        if self.resolved.is_for_anyone:
+            self.handler.set_header("Access-Control-Allow-Origin", "*")
+            self.handler.set_header("Cross-Origin-Resource-Policy", "cross-origin")
         self.handler.write_json(data, filename=f"{name}.json")
 
     def has_panel(self, name: str) -> bool:
@@ -110,14 +116,25 @@ class LinkRenderer(ABC):
         raise LinkNotFound
 
     def make_revalidation(self) -> Callable[[], Awaitable[bool]]:
-        """Return a function that checks whether the link is still open; an idle stream holds nothing else."""
+        """Return a function that checks whether the link is still open, and for this viewer.
+
+        An idle stream holds nothing else.
+        """
         links, token, link_id = self.context.links, self._token, self.link.id
+        viewer, authenticator = self._viewer, self.context.authenticator
 
         async def is_authorized() -> bool:
             try:
-                return (await links.find(token)).link.id == link_id
+                found = await links.find(token)
             except NotFound:
                 return False
+            if found.link.id != link_id:
+                return False
+            if found.is_for_anyone:
+                return True
+            if viewer is None or not is_admitted(found.link, found.owner, viewer):
+                return False
+            return await authenticator.is_still_valid(viewer)
 
         return is_authorized
 

@@ -77,7 +77,7 @@ def _limits(config: HandlerConfig) -> dict[str, Any]:
         "preserve_bytes": config.preserve_bytes,
         "animation_frames": config.animation_frames,
         "link_max_age": config.link_max_seconds,
-        "public_shares": config.allow_public_shares,
+        "max_audience": config.max_audience,
         "render_code_bytes": config.render_code_bytes,
         "render_timeout": default_timeout(config),
         "render_timeout_max": config.render_timeout_max,

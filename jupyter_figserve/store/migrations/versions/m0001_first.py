@@ -16,6 +16,7 @@ def upgrade() -> None:
     _create_live_results()
     _create_dashboards()
     _create_links()
+    _create_trash()
     _create_keys()
     _create_sessions()
     _create_bookkeeping()
@@ -188,6 +189,20 @@ def _create_links() -> None:
         sa.Column("client", sa.String, primary_key=True),
         sa.Column("seen", sa.Float, nullable=False),
     )
+
+
+def _create_trash() -> None:
+    op.create_table(
+        "trash",
+        sa.Column("kind", sa.String, primary_key=True),
+        sa.Column("id", sa.String, primary_key=True),
+        sa.Column("owner", sa.String, nullable=False),
+        sa.Column("deleted", sa.Float, nullable=False),
+        sa.Column("expires", sa.Float, nullable=False),
+        sa.Column("manifest", sa.Text, nullable=False),
+    )
+    op.create_index("trash_expiry", "trash", ["kind", "expires"])
+    op.create_index("trash_of_owner", "trash", ["owner", "deleted"])
 
 
 def _create_keys() -> None:

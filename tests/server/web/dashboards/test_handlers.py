@@ -245,15 +245,6 @@ class TestLinks:
         assert (await owner.post(path)).status == 400
         assert (await owner.post(path, {"lock": {"year": 2012}})).status == 201
 
-    @pytest.mark.parametrize("figserve_config", [{"allow_public_live": False}])
-    async def test_disabled_live_links_are_rejected(self, owner, context):
-        """Links to dashboards with live panels are refused, others are not."""
-        dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}])
-        answer = await owner.post(f"/api/dashboards/{dashboard['id']}/links")
-        assert (answer.status, answer.code) == (403, "public_live_off")
-        plain = await publish(owner, [TEXT], name="plain")
-        assert (await owner.post(f"/api/dashboards/{plain['id']}/links")).status == 201
-
     async def test_url_finds_its_link(self, owner):
         """The owner can find and revoke a link by its URL."""
         dashboard = await publish(owner, [TEXT])

@@ -193,7 +193,7 @@ async def listen(client: Client, path: str) -> AsyncIterator[Stream]:
         status, answered = await connection.receive_head()
         assert status == 200
         assert answered["Content-Type"] == "text/event-stream; charset=utf-8"
-        assert (answered["X-Accel-Buffering"], answered["Cache-Control"]) == ("no", "private, no-cache")
+        assert (answered["X-Accel-Buffering"], answered["Cache-Control"]) == ("no", "private, no-store")
         assert client.headers or "Set-Cookie" not in answered
         yield Stream(connection)
 

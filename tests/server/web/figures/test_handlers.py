@@ -48,6 +48,14 @@ class TestPublish:
         answer = await owner.get(record["representations"][0]["url"])
         assert (answer.status, answer.body) == (200, data)
 
+    async def test_script_figure_is_stored_as_a_document(self, owner):
+        """The JSON of a reopened notebook becomes HTML with its library."""
+        body = b'{"data": [{"y": [1, 2]}], "layout": {}}'
+        record = await owner.publish("plotly", body, "application/vnd.plotly.v1+json")
+        (part,) = record["representations"]
+        assert part["mimetype"] == "text/html"
+        assert part["size"] > 1_000_000
+
     async def test_publishing_again_is_a_new_version_of_the_same_figure(self, owner):
         """The id and the links stay."""
         first, second = await owner.publish(), await owner.publish(data=png(grey=9))
@@ -478,4 +486,4 @@ class TestWithoutUndoing:
         figure = await owner.publish()
         await owner.delete(f"/api/figures/{figure['id']}")
         assert (await owner.post(f"/api/figures/{figure['id']}/restore")).status == 404
-        assert list(context.store.figure_deletion.trash.list()) == []
+        assert await context.store.figures.find_deleted(figure["id"]) is None

@@ -150,6 +150,14 @@ class TestFigurePage:
         mimetype, data = SAMPLES[type]
         assert (await owner.get((await owner.publish("f", data, mimetype))["url"])).status == 200
 
+    async def test_missing_figure_leads_back_to_the_others(self, owner, stranger):
+        """Only its owner: a visitor of a link that does not open has no figures here."""
+        own = await owner.ask("GET", "/figures/missing", headers=BROWSER)
+        foreign = await stranger.ask("GET", f"/f/{'x' * 32}", headers=BROWSER)
+        assert (own.status, foreign.status) == (404, 404)
+        assert ("All figures" in own.text, "All figures" in foreign.text) == (True, False)
+        assert ("ask them for a new one" in own.text, "ask them for a new one" in foreign.text) == (False, True)
+
     async def test_page_is_not_cached(self, owner):
         """It is private."""
         assert (await owner.get((await owner.publish())["url"])).headers["Cache-Control"] == "private, no-store"

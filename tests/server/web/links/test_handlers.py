@@ -174,16 +174,22 @@ class TestBounds:
         assert (await owner.patch(f"/api/links/{link['id']}", {"expires": "6d"})).code == "link_too_long"
 
 
-class TestOff:
+class TestOwnerOnly:
     @pytest.fixture
     def figserve_config(self) -> dict[str, object]:
-        return {"allow_public_shares": False}
+        return {"max_audience": "me"}
 
-    async def test_administrator_can_disable_links(self, owner):
-        """403; publishing still works."""
+    async def test_administrator_can_disable_public_links(self, owner, stranger):
+        """403 with the setting's name for an audience that is too wide; by default only the owner sees the link."""
         figure = await owner.publish()
-        answer = await owner.post(f"/api/figures/{figure['id']}/links")
-        assert (answer.status, answer.code) == (403, "public_shares_off")
+        answer = await owner.post(f"/api/figures/{figure['id']}/links", {"audience": "link"})
+        assert (answer.status, answer.code) == (403, "audience_too_wide")
+        assert 'FigServe.max_audience = "link"' in answer.json()["error"]
+        link = await owner.share(figure)
+        assert link["audience"] == "me"
+        assert (await stranger.get(link["image_url"])).status == 401
+        assert (await owner.get(link["image_url"])).status == 200
+        assert (await owner.patch(f"/api/links/{link['id']}", {"audience": "link"})).code == "audience_too_wide"
 
 
 class TestList:
@@ -219,6 +225,8 @@ class TestChange:
         changed = (await owner.patch(path, {"expires": "1h"})).json()
         assert changed["expires"] == rfc3339(clock.now + 3600)
         assert (changed["paused"], changed["label"], changed["views"]) == (True, "two", 7)
+        changed = (await owner.patch(path, {"views": None, "audience": "me"})).json()
+        assert (changed["views"], changed["audience"], changed["label"]) == (None, "me", "two")
         assert (await owner.get(path)).json() == changed
 
     async def test_expired_link_can_be_extended(self, owner, stranger, clock):
@@ -230,7 +238,18 @@ class TestChange:
         assert (await stranger.get(link["url"])).status == 200
 
     @pytest.mark.parametrize(
-        "body", [{"paused": "yes"}, {"paused": None}, {"expires": "soon"}, {"views": 9}, {"url": ""}]
+        "body",
+        [
+            {"paused": "yes"},
+            {"paused": None},
+            {"expires": "soon"},
+            {"views": 0},
+            {"version": 1},
+            {"url": ""},
+            {"allow": ["type"]},
+            {"audience": "everybody"},
+            {"audience": ""},
+        ],
     )
     async def test_invalid_change_is_rejected(self, owner, body):
         """400, and nothing changes."""

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from jupyter_figserve.errors import Conflict, InvalidInput
+from jupyter_figserve.errors import Forbidden, InvalidInput
 from jupyter_figserve.model.links import LIVE, Link, Target
 from jupyter_figserve.model.snippets import Snippets
+from jupyter_figserve.server.services.links.audience import AudiencePolicy
 from jupyter_figserve.server.web.links.link_body import LinkParser
 from jupyter_figserve.server.web.links.link_targets import LinkTarget
 
 NOW, DAY = 1_800_000_000.0, 86_400.0
+ANYONE = AudiencePolicy("link", knows_people=False)
 TARGET = Target(LIVE, "a" * 16)
 
 
@@ -22,22 +24,22 @@ class AnyTarget(LinkTarget):
 
     fields = ("expires", "label", "audience")
 
-    def __init__(self, *, takes_audiences: bool = False) -> None:
-        self.takes_audiences = takes_audiences  # type: ignore[misc]
-
-    def check_allowed(self, config: object) -> None:
-        pass
-
     def parse_options(self, body: Mapping[str, Any]) -> dict[str, Any]:
         return {"views": body.get("views")}
+
+    def parse_changes(self, body: Mapping[str, Any], link: Link) -> dict[str, Any]:
+        return {name: body[name] for name in ("views",) if name in body}
 
     def make_snippets(self, url: str) -> Snippets:
         raise NotImplementedError
 
 
-def parse(body: dict[str, Any], *, max_age: float | None = None, takes_audiences: bool = False) -> Link:
-    shown = AnyTarget(takes_audiences=takes_audiences)
-    return LinkParser(max_age, NOW).parse_new(body, shown, TARGET)
+def parser_at(now: float, max_age: float | None = None, audiences: AudiencePolicy = ANYONE) -> LinkParser:
+    return LinkParser(max_age, now, audiences)
+
+
+def parse(body: dict[str, Any], *, max_age: float | None = None, audiences: AudiencePolicy = ANYONE) -> Link:
+    return parser_at(NOW, max_age, audiences).parse_new(body, AnyTarget(), TARGET)
 
 
 def test_defaults():
@@ -67,35 +69,30 @@ def test_life_is_limited(value: object):
     assert parse({"expires": "10d"}, max_age=10 * DAY).expires == NOW + 10 * DAY
 
 
-@pytest.mark.parametrize("takes_audiences", [True, False])
-@pytest.mark.parametrize(
-    "body", [{"audience": "hub"}, {"audience": "people"}, {"users": ["ann"]}, {"groups": ["staff"]}]
-)
-def test_audiences_need_a_hub(body: dict[str, Any], takes_audiences: bool):
-    """409 for every kind of target."""
-    with pytest.raises(Conflict) as caught:
-        parse(body, takes_audiences=takes_audiences)
-    assert caught.value.code == "no_hub"
-
-
-def test_unknown_audience():
-    """400 where requests may name an audience."""
-    with pytest.raises(InvalidInput, match="audience"):
-        parse({"audience": "everybody"}, takes_audiences=True)
+def test_audience_and_people_are_kept():
+    """They are validated by the server's policy."""
+    link = parse({"users": ["eve", "ada"], "groups": ["lab"]}, audiences=AudiencePolicy("hub", True))
+    assert (link.audience, link.users, link.groups) == ("people", ("ada", "eve"), ("lab",))
+    assert parse({}).audience == "link"
+    with pytest.raises(Forbidden):
+        parse({"audience": "link"}, audiences=AudiencePolicy("hub", True))
 
 
 def test_changes():
     """Only the fields that the request names; the limit counts from the link's creation."""
-    link, parser = parse({}, max_age=30 * DAY), LinkParser(30 * DAY, NOW + DAY)
-    assert parser.parse_changes({}, link) == {}
-    changes = {"paused": True, "label": " x ", "expires": "29d"}
-    assert parser.parse_changes(changes, link) == {"paused": True, "label": "x", "expires": NOW + 30 * DAY}
+    link, parser, target = parse({}, max_age=30 * DAY), parser_at(NOW + DAY, 30 * DAY), AnyTarget()
+    assert parser.parse_changes({}, target, link) == {}
+    changes = {"paused": True, "label": " x ", "expires": "29d", "views": 3}
+    expected = {"paused": True, "label": "x", "expires": NOW + 30 * DAY, "views": 3}
+    assert parser.parse_changes(changes, target, link) == expected
     with pytest.raises(InvalidInput):
-        parser.parse_changes({"expires": "30d"}, link)
+        parser.parse_changes({"expires": "30d"}, target, link)
+    expected = {"audience": "me", "users": (), "groups": ()}
+    assert parser.parse_changes({"audience": "me"}, target, link) == expected
 
 
 @pytest.mark.parametrize("value", ["yes", None, 1])
 def test_paused_is_a_boolean(value: object):
     """Other values are refused rather than converted."""
     with pytest.raises(InvalidInput, match="paused"):
-        LinkParser(None, NOW).parse_changes({"paused": value}, parse({}))
+        parser_at(NOW).parse_changes({"paused": value}, AnyTarget(), parse({}))

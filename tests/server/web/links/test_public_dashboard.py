@@ -78,14 +78,6 @@ class TestShared:
         assert len(answers) == 1
         assert {status for status, _ in answers} == {404}
 
-    async def test_disabled_live_links_close_the_dashboard(self, owner, stranger, context, figserve):
-        """An existing link is 404, too."""
-        dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}])
-        url = (await share(owner, dashboard))["url"]
-        object.__setattr__(context.config, "allow_public_live", False)
-        for path in ("", "/1-1.png", "/events", ".png"):
-            assert (await stranger.get(url + path)).status == 404
-
     async def test_one_view_for_all_panels(self, owner, stranger):
         """A client's page and images count as one view."""
         dashboard = await publish(owner, [figure_panel(await owner.publish())])

@@ -244,6 +244,16 @@ class TestViews:
 
 
 class TestPage:
+    async def test_one_download_is_primary(self, owner, stranger):
+        """That of the image on the page; other formats are below it, each once."""
+        body, headers = multipart({"name": "sales"}, ("image/svg+xml", SVG), ("image/png", png()))
+        record = (await owner.ask("POST", "/api/figures", body, headers)).json()
+        link = await owner.share(record)
+        text = (await stranger.get(link["url"], BROWSER)).text
+        primary, others = text.partition('class="button"')[2].split('<details class="downloads">')
+        assert "Download SVG</a>" in primary
+        assert (others.count("download>PNG</a>"), others.count("download>SVG</a>")) == (1, 0)
+
     async def test_caption_is_shown_and_alternative_text_is_not(self, owner, stranger):
         """The author's caption stands below the figure; the alternative text is for screen readers alone."""
         link = await owner.share(await owner.publish(alt="A line.", caption="As of <May>"))

@@ -63,7 +63,7 @@ async def listen(client: Client, query: str = "", **headers: str) -> AsyncIterat
         assert status == 200
         assert answered["Content-Type"] == "text/event-stream; charset=utf-8"
         assert answered["X-Accel-Buffering"] == "no"
-        assert answered["Cache-Control"] == "private, no-cache"
+        assert answered["Cache-Control"] == "private, no-store"
         stream = Stream(connection)
         greeting = await stream.next()
         assert greeting is not None

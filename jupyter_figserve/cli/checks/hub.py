@@ -1,0 +1,96 @@
+"""Checks of a user's server under a JupyterHub: its public address, its service, and the scopes of its token."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ...errors import FigServeError, Forbidden, Unauthorized
+from .result import Result, note, ok, wrong
+
+_CONFIGURE = "jupyter_figserve.hub.configure(c)  # at the end of jupyterhub_config.py"
+_PUBLIC_URL = 'c.JupyterHub.public_url = "https://..."  # in jupyterhub_config.py: the address that browsers use'
+_SERVICE = "FIGSERVE_SERVICE"
+
+
+def check_hub(environment: Mapping[str, str] = os.environ) -> Iterator[Result]:
+    """Check what figserve needs of the Hub that started the server of this shell or kernel; nothing elsewhere."""
+    if not environment.get("JUPYTERHUB_USER") or not environment.get("JUPYTERHUB_API_URL"):
+        return
+    public, service = environment.get("JUPYTERHUB_PUBLIC_URL", ""), environment.get(_SERVICE, "")
+    if not public:
+        says = "The Hub does not know its public address, so links have the address of whoever asks."
+        yield wrong("hub_public_url", "JupyterHub", says, _PUBLIC_URL)
+    if not service:
+        says = "This Hub has no service of figserve, so links end with their author's server."
+        yield note("hub_service", "JupyterHub", says, _CONFIGURE)
+        return
+    yield _check_scopes(environment)
+    status, found = _check_service(service)
+    yield found
+    if public and status is not None:
+        yield _check_public_url(public, service, status)
+
+
+def _check_scopes(environment: Mapping[str, str]) -> Result:
+    """Check the scopes with which this server registers its kernels."""
+    from ...hub import ACCESS_SCOPE, PUBLISH_SCOPE
+
+    line = f'c.Spawner.server_token_scopes = [..., "{ACCESS_SCOPE}", "{PUBLISH_SCOPE}"]'
+    mend = f"{line}  # or {_CONFIGURE}; then restart this server"
+    url = environment["JUPYTERHUB_API_URL"]
+    try:
+        given = _client(url, environment.get("JUPYTERHUB_API_TOKEN")).get("user").get("scopes", [])
+    except (Unauthorized, Forbidden):
+        return wrong("hub_scopes", url, "The Hub rejects this server's token.", "restart this server")
+    except FigServeError as error:
+        return wrong("hub_scopes", url, f"The Hub does not answer: {error}", "start the Hub, or see its log")
+    bases = {scope.partition("!user=")[0] for scope in given}
+    missing = [] if PUBLISH_SCOPE in bases else [PUBLISH_SCOPE]
+    if not bases & {ACCESS_SCOPE, "access:services"}:
+        missing.insert(0, ACCESS_SCOPE)
+    if missing:
+        says = (
+            f"This server's token has no scope {' and '.join(missing)}, so its kernels cannot publish to the service."
+        )
+        return wrong("hub_scopes", url, says, mend)
+    return ok("hub_scopes", url, "This server's token may publish to the service.")
+
+
+def _check_service(service: str) -> tuple[dict[str, Any] | None, Result]:
+    mend = (
+        f"start the service, or correct c.Spawner.environment[{_SERVICE!r}], which names its address for users' servers"
+    )
+    try:
+        status = _client(service, None).get("api/status")
+        if status.get("host") != "hub":
+            return None, wrong(
+                "hub_service", service, "Another server of figserve responds, not the Hub's service.", mend
+            )
+    except FigServeError as error:
+        return None, wrong("hub_service", service, f"The service of figserve does not respond: {error}", mend)
+    return status, ok("hub_service", service, "The service of figserve responds.")
+
+
+def _check_public_url(public: str, service: str, status: Mapping[str, Any]) -> Result:
+    """Check that the public address of links leads to the service."""
+    parts = urlsplit(public)
+    url = f"{parts.scheme}://{parts.netloc}{urlsplit(service).path.rstrip('/')}"
+    try:
+        there = _client(url, None).get("api/status")
+    except FigServeError as error:
+        says = f"Links lead to an address that does not reach the service: {error}"
+        return wrong("hub_public_url", url, says, _PUBLIC_URL)
+    if there.get("instance") != status.get("instance"):
+        return wrong("hub_public_url", url, "Another server responds there, so links lead to that one.", _PUBLIC_URL)
+    return ok("hub_public_url", url, "It leads to the service.")
+
+
+def _client(url: str, token: str | None) -> Any:
+    from ...kernel.client.address import parse_exact
+    from ...kernel.client.client import FigServeClient
+
+    ca_file = os.environ.get("KERNEL_FIGSERVE_CA")
+    return FigServeClient(parse_exact(url.rstrip("/")), token, ca_file=ca_file, connect_timeout=3.0, read_timeout=10.0)

@@ -1,0 +1,213 @@
+// What the menu of a figure does: find the figure on the server, or publish it there, and share, copy, download or open it.
+import { canvasToPng, copyImage, copyText, svgImage, toPng } from "./clipboard.js";
+import { makeElement } from "./elements.js";
+import { showError, showMessage } from "./messages.js";
+import { bodyOf, chooseName, digestOf, imageOf, suffixOf } from "./pictures.js";
+import { openChangeDialog, openShareDialog } from "./share_dialog.js";
+
+const TYPES = { png: "image/png", svg: "image/svg+xml", pdf: "application/pdf" };
+const NOT_KEPT = ["not_captured", "session_not_found", "capture_off", "plot_not_found", "not_found"];
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
+const AUDIENCES = { me: "Only you", hub: "Everyone with an account on this Hub", people: "The chosen people", link: "Anyone with the link" };
+
+export class FigureActions {
+  constructor(server) {
+    this._server = server;
+    /** The last link of "Copy share link" by figure: pressed again, it copies the same link. */
+    this._links = new Map();
+    this.last = null;
+  }
+
+  async copyLink(target) {
+    const made = this._makeLink(target);
+    // Shown by the handler below; without a handler of its own, the browser reports the rejection, too.
+    made.catch(() => {});
+    try {
+      const isCopied = await copyText(made.then(({ link }) => link.url));
+      const { record, link } = await made;
+      this.last = { record, link };
+      this._tellLink(record, link, isCopied);
+    } catch (error) {
+      showError("No link was created.", error);
+    }
+  }
+
+  async share(target) {
+    try {
+      const record = await this.find(target);
+      await openShareDialog(this._server, record);
+    } catch (error) {
+      showError("The figure cannot be shared.", error);
+    }
+  }
+
+  async copyImage(target) {
+    try {
+      const png = this._png(target);
+      png.catch(() => {});
+      if (await copyImage(png)) showMessage("Image copied.");
+      else showMessage("This browser did not allow copying the image.", { actions: [{ label: "Download as PNG", run: () => this.download(target, "png") }] });
+    } catch (error) {
+      showError("The image was not copied.", error);
+    }
+  }
+
+  /** Save the figure: the output's own bytes where they have the format, else the server's. */
+  async download(target, format) {
+    try {
+      const { picture } = target;
+      const own = picture.kind === "published" ? null : imageOf(picture, TYPES[format]);
+      if (own) {
+        const name = chooseName(target.count, target.position, (await digestOf(picture)) ?? picture.path ?? "");
+        save(new Blob([own.bytes], { type: own.type }), `${name}.${format}`);
+        return;
+      }
+      const record = await this.find(target);
+      if (!record.formats.includes(format)) throw new Error(explainMissing(record, format));
+      save(await this._server.blob(`figures/${record.id}.${format}`), `${record.name}.${format}`);
+    } catch (error) {
+      showError(`The figure was not downloaded as ${format.toUpperCase()}.`, error);
+    }
+  }
+
+  async openPage(target) {
+    // Opened at once: after a request, browsers take it for a pop-up.
+    const page = window.open("about:blank", "_blank");
+    if (page) page.opener = null;
+    try {
+      const { id } = await this.find(target);
+      const address = this._server.url(`figures/${id}`);
+      if (page) page.location.replace(address);
+      else showMessage("The browser blocked the figure's page.", { actions: [{ label: "Open it", run: () => window.open(address, "_blank", "noopener") }] });
+    } catch (error) {
+      page?.close();
+      showError("The figure's page cannot be opened.", error);
+    }
+  }
+
+  async change({ record, link } = this.last ?? {}) {
+    if (!link) {
+      showMessage("There is no link to change yet. Create one with “Copy share link”.");
+      return;
+    }
+    try {
+      const current = await this._server.ask("GET", `api/links/${link.id}`);
+      await openChangeDialog(this._server, record, current, (changed) => {
+        this._links.set(record.id, { ...link, ...changed });
+        showMessage(`Link changed. ${expiryOf(changed)}`);
+      });
+    } catch (error) {
+      showError("The link cannot be changed.", error);
+    }
+  }
+
+  async revoke({ record, link } = this.last ?? {}) {
+    if (!link) {
+      showMessage("There is no link to revoke yet. Create one with “Copy share link”.");
+      return;
+    }
+    try {
+      await this._server.ask("DELETE", `api/links/${link.id}`);
+      this._links.delete(record.id);
+      if (this.last?.link.id === link.id) this.last = null;
+      showMessage("Link revoked. It no longer opens for anyone.");
+    } catch (error) {
+      showError("The link was not revoked and still opens.", error);
+    }
+  }
+
+  /** Return the figure's record: of the published one, of the captured one with the same bytes, else of the output's bytes. */
+  async find(target) {
+    const { picture } = target;
+    if (!picture) throw new Error("This output no longer shows a figure.");
+    if (picture.kind === "published") {
+      const record = await this._server.ask("GET", `api/figures/${picture.figure}`).catch(rethrowUnless("not_found"));
+      if (record) return record;
+    }
+    const digest = await digestOf(picture);
+    const kernel = target.kernel && encodeURIComponent(target.kernel);
+    const body = digest ? { digest } : { path: picture.path };
+    if (kernel && (digest || picture.path)) {
+      const record = await this._server.ask("POST", `api/sessions/${kernel}/figures`, body).catch(rethrowUnless(...NOT_KEPT));
+      if (record) return record;
+    }
+    return this._publish(target, picture, digest ?? "");
+  }
+
+  /** Publish the bytes in the notebook. */
+  async _publish(target, picture, digest) {
+    const query = new URLSearchParams({ name: chooseName(target.count, target.position, digest) });
+    if (target.notebook) query.set("notebook", target.notebook);
+    return this._server.ask("POST", `api/figures?${query}`, bodyOf(picture));
+  }
+
+  async _makeLink(target) {
+    const record = await this.find(target);
+    const known = this._links.get(record.id);
+    const current = known && await this._server.ask("GET", `api/links/${known.id}`).catch(() => null);
+    if (current && isOpen(current)) return { record, link: { ...known, ...current } };
+    const link = await this._server.ask("POST", `api/figures/${record.id}/links`, {});
+    this._links.set(record.id, link);
+    return { record, link };
+  }
+
+  _tellLink(record, link, isCopied) {
+    const about = { record, link };
+    // A link that opens on this machine only has a note that says so, and what to do.
+    const reach = link.note ? `${expiryOf(link)} ${link.note}` : until(link);
+    showMessage(`${isCopied ? "Link copied." : "Link created; this browser did not allow copying it. Copy it from here."} ${reach}`, {
+      address: isCopied ? null : link.url,
+      actions: [{ label: "Change…", run: () => this.change(about) }, { label: "Revoke", run: () => this.revoke(about) }],
+    });
+  }
+
+  async _png(target) {
+    const image = imageOf(target.picture, "image/png") ?? imageOf(target.picture);
+    if (image && image.type !== "application/pdf") return toPng(image);
+    const { drawing } = target;
+    if (drawing?.localName === "svg") return toPng(svgImage(drawing));
+    if (drawing) return canvasToPng(drawing);
+    throw new Error("This figure is not an image. Share its link, or open its page.");
+  }
+}
+
+/** Whether "Copy image" has something to copy. */
+export function hasImage(target) {
+  return Boolean(imageOf(target.picture) ?? target.drawing);
+}
+
+function isOpen(link) {
+  const isUsedUp = link.views !== null && link.seen >= link.views;
+  return !link.paused && !isUsedUp && (link.expires === null || new Date(link.expires) > new Date());
+}
+
+function until(link) {
+  const who = AUDIENCES[link.audience ?? "link"] ?? AUDIENCES.link;
+  return link.expires === null ? `${who} can open it; it never expires.` : `${who} can open it until ${day.format(new Date(link.expires))}.`;
+}
+
+function expiryOf(link) {
+  return link.expires === null ? "It never expires." : `It expires on ${day.format(new Date(link.expires))}.`;
+}
+
+/** Return a handler of rejections that answers null for errors with these codes. */
+function rethrowUnless(...codes) {
+  return (error) => {
+    if (codes.includes(error.code)) return null;
+    throw error;
+  };
+}
+
+function explainMissing(record, format) {
+  if (record.limitation && record.origin !== "captured") return record.limitation;
+  const names = record.formats.map((name) => name.toUpperCase()).join(", ");
+  return `It was displayed as ${names} only. Run figserve.publish(fig) in the notebook to get other formats.`;
+}
+
+function save(blob, name) {
+  const link = makeElement("a", { href: URL.createObjectURL(blob), download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

@@ -1,0 +1,87 @@
+// Inserting a figure from the panel into a Markdown cell, where it becomes an image: by dragging, or by the keyboard.
+import { copyText } from "./clipboard.js";
+import { showMessage } from "./messages.js";
+import { findCell } from "./targets.js";
+
+const TYPE = "application/x-figserve-figure";
+const CELL = ".jp-MarkdownCell";
+
+/** Begin to drag a figure: as Markdown, also for text editors. */
+export function startDrag(event, record) {
+  const text = toMarkdown(record);
+  event.dataTransfer.clearData();
+  event.dataTransfer.setData(TYPE, text);
+  event.dataTransfer.setData("text/plain", text);
+  event.dataTransfer.effectAllowed = "copy";
+}
+
+/** Return Markdown that shows a figure. */
+export function toMarkdown(record) {
+  const image = record.representations.find((part) => part.mimetype.startsWith("image/")) ?? null;
+  const alt = escapeMarkdown(record.alt || record.title || record.name);
+  return image ? `![${alt}](${image.url.split("?")[0]})` : `[${alt}](${record.url})`;
+}
+
+/** Source: CommonMark 0.31, section 2.4. */
+function escapeMarkdown(text) {
+  return text.replace(/([\\`*_{}[\]()<>#!|~$&])/g, "\\$1");
+}
+
+let isEnabled = false;
+
+/** Let Markdown cells take figures: at the pointer in the editor, at the end of a rendered cell. */
+export function enableDrops(app) {
+  if (isEnabled) return;
+  isEnabled = true;
+  const isOurs = (event) => event.dataTransfer?.types.includes(TYPE) && event.target.closest?.(CELL);
+  document.addEventListener("dragover", (event) => {
+    if (!isOurs(event)) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
+  }, true);
+  document.addEventListener("drop", (event) => {
+    const cell = isOurs(event) && findCell(app, event.target.closest(CELL));
+    if (!cell) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    insert(cell, event, event.dataTransfer.getData(TYPE));
+  }, true);
+}
+
+/** Insert a figure into the selected Markdown cell, or into a new one below the selected cell. */
+export async function insertFigure(app, notebooks, record) {
+  const text = toMarkdown(record);
+  if (!notebooks?.activeCell) {
+    const isCopied = await copyText(Promise.resolve(text));
+    showMessage(isCopied ? "No notebook is open. The figure's Markdown was copied." : "No notebook is open to insert the figure into.");
+    return;
+  }
+  if (notebooks.activeCell.model.type !== "markdown") {
+    await app.commands.execute("notebook:insert-cell-below");
+    await app.commands.execute("notebook:change-cell-to-markdown");
+  }
+  const cell = notebooks.activeCell;
+  append(cell, text);
+  cell.rendered = true;
+  showMessage("Figure inserted into the notebook.");
+}
+
+function insert(cell, event, text) {
+  const { editor, rendered, model: { sharedModel } } = cell;
+  if (rendered || !editor) {
+    append(cell, text);
+    return;
+  }
+  const [left, top] = [event.clientX, event.clientY];
+  const position = editor.getPositionForCoordinate({ left, top, right: left, bottom: top, width: 0, height: 0, x: left, y: top });
+  const offset = position ? editor.getOffsetAt(position) : sharedModel.getSource().length;
+  sharedModel.updateSource(offset, offset, text);
+  editor.focus();
+  editor.setCursorPosition(editor.getPositionAt(offset + text.length));
+}
+
+/** Add a paragraph to the end of a cell. */
+function append({ model: { sharedModel } }, text) {
+  const source = sharedModel.getSource();
+  sharedModel.setSource(source.trim() ? `${source.trimEnd()}\n\n${text}` : text);
+}

@@ -1,0 +1,49 @@
+// Messages in the corner of the window, with actions, and with an address that could not be copied.
+import { makeButton, makeElement } from "./elements.js";
+
+const DURATION = 8_000;
+/** A message with actions stays long enough to reach them. */
+const DURATION_WITH_ACTIONS = 30_000;
+let place = null;
+
+/**
+ * Show `message`; `actions` are `{label, run}`, and `address` is a text to copy by hand. It disappears after a while, but
+ * not while it is hovered or focused. Returns a function that closes it.
+ */
+export function showMessage(message, { actions = [], address = null, isError = false } = {}) {
+  if (!place) {
+    place = makeElement("div", { className: "figserve-messages", role: "region", "aria-label": "Messages about figures" });
+    document.body.append(place);
+  }
+  const box = makeElement("div", { className: isError ? "figserve-message figserve-error" : "figserve-message" });
+  // Screen readers announce an alert at once, and a status when they are idle.
+  const text = makeElement("p", { role: isError ? "alert" : "status" });
+  let timer;
+  const close = () => { clearTimeout(timer); box.remove(); };
+  const wait = () => {
+    const isUsed = () => box.matches(":hover, :focus-within");
+    clearTimeout(timer);
+    timer = setTimeout(() => (isUsed() ? wait() : close()), actions.length || address ? DURATION_WITH_ACTIONS : DURATION);
+  };
+  box.append(text);
+  let field = null;
+  if (address) {
+    field = makeElement("input", { readOnly: true, value: address, className: "figserve-field", "aria-label": "Address of the link" });
+    box.append(field);
+  }
+  const buttons = actions.map(({ label, run }) => makeButton(label, () => { close(); run(); }));
+  box.append(makeElement("div", { className: "figserve-actions" }, ...buttons, makeButton("Close", close)));
+  box.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
+  // One at a time: more would cover the notebook.
+  place.replaceChildren(box);
+  field?.focus();
+  field?.select();
+  // Set after the region is in the page, so that it is announced.
+  requestAnimationFrame(() => { text.textContent = message; });
+  wait();
+  return close;
+}
+
+export function showError(what, error) {
+  return showMessage(what ? `${what} ${error.message}` : error.message, { isError: true });
+}

@@ -1,0 +1,125 @@
+// From an output's element to what it belongs to: its model, its cell, its notebook and kernel.
+import { findPicture } from "./pictures.js";
+
+export const OUTPUT = ".jp-OutputArea-child";
+const AREAS = ["main", "right", "left"];
+
+/** A displayed figure. */
+export class Target {
+  constructor(area, index, path) {
+    this._area = area;
+    this._index = index;
+    this._path = path;
+  }
+
+  /** The element of the output. */
+  get node() {
+    return this._area.widgets[this._index].node;
+  }
+
+  /** What the output shows now, or null when it is no figure. */
+  get picture() {
+    return pictureAt(this._area, this._index);
+  }
+
+  /** The canvas that a library draws on in the browser, or its one SVG; null without either. */
+  get drawing() {
+    const drawings = [...this.node.querySelectorAll(":not(.figserve-button) > svg")];
+    return this.node.querySelector("canvas") ?? (drawings.length === 1 ? drawings[0] : null);
+  }
+
+  get kernel() {
+    return this._session?.session?.kernel?.id ?? null;
+  }
+
+  /** The notebook's path, or null outside a notebook. */
+  get notebook() {
+    const main = this._path[0];
+    const path = main.context?.path ?? main.content?.path ?? "";
+    return path.endsWith(".ipynb") ? path : null;
+  }
+
+  /** The number in the cell's brackets, or null. */
+  get count() {
+    const cell = this._path.find((widget) => widget.model?.type === "code");
+    const output = this._area.model.get(this._index);
+    return cell?.model.executionCount ?? output?.executionCount ?? null;
+  }
+
+  /** The place among the figures of the cell, from 1. */
+  get position() {
+    let position = 1;
+    for (let index = 0; index < this._index; index++) if (pictureAt(this._area, index)) position += 1;
+    return position;
+  }
+
+  get _session() {
+    const main = this._path[0];
+    return main.sessionContext ?? main.context?.sessionContext ?? main.content?.sessionContext;
+  }
+}
+
+/** Return the figure that the element of an output shows, or null. */
+export function findTarget(app, child) {
+  const path = [];
+  for (const widget of widgetsAround(app, child)) {
+    path.push(widget);
+    const index = isOutputArea(widget) ? widget.widgets.findIndex((one) => one.node === child) : -1;
+    if (index >= 0) return pictureAt(widget, index) ? new Target(widget, index, path) : null;
+  }
+  return null;
+}
+
+/** Return the Markdown cell with this element, or null. */
+export function findCell(app, node) {
+  for (const widget of widgetsAround(app, node)) {
+    if (widget.node === node && widget.model?.type === "markdown") return widget;
+  }
+  return null;
+}
+
+/** Yield the widgets that contain an element, from the outermost inwards. */
+function* widgetsAround(app, element) {
+  let widget = [...mainWidgets(app)].find((one) => one.node.contains(element));
+  while (widget) {
+    yield widget;
+    widget = children(widget).find((one) => one.node.contains(element));
+  }
+}
+
+/** Return the last figure of a cell, or null. */
+export function lastFigureOf(app, cell) {
+  const outputs = [...(cell?.outputArea?.widgets ?? [])].reverse();
+  for (const { node } of outputs) {
+    const found = findTarget(app, node);
+    if (found) return found;
+  }
+  return null;
+}
+
+function pictureAt(area, index) {
+  const model = index < area.model.length ? area.model.get(index) : null;
+  if (!model || !["display_data", "execute_result", "update_display_data"].includes(model.type)) return null;
+  return findPicture(model.data, model.metadata);
+}
+
+function* mainWidgets(app) {
+  for (const area of AREAS) yield* app.shell.widgets(area);
+  // Notebook has no such area, and says so in the console.
+  if (app.name !== "JupyterLab") return;
+  try {
+    yield* app.shell.widgets("down");
+  } catch {
+    // JupyterLab 4.2 does not list it.
+  }
+}
+
+function isOutputArea(widget) {
+  return widget.node.classList.contains("jp-OutputArea") && typeof widget.model?.get === "function";
+}
+
+function children(widget) {
+  // A notebook lists its cells, also those that are not in the window.
+  const listed = widget.widgets;
+  return listed && typeof listed[Symbol.iterator] === "function" ? [...listed] : [...widget.children()];
+}

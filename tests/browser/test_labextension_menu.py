@@ -1,0 +1,295 @@
+"""The menu of displayed figures and the figures panel in JupyterLab and Notebook, in Chromium."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from jupyter_figserve.demo.server_process import ServerProcess
+from jupyter_figserve.model.canonical_json import canonical_json
+from jupyter_figserve.model.html_content import parse_html
+from tests.security.actors import make_png
+from tests.waiting import PATIENCE
+
+from .lab import PLACES, application_server, notebook, run_all, wait_until_run
+
+pytestmark = pytest.mark.browser
+PNGS = [make_png(60, 40, shade=30), make_png(80, 40, shade=90)]
+SHOWN = [base64.b64encode(data).decode() for data in PNGS]
+CELLS = [
+    "import base64\nfrom IPython.display import HTML, Image, display\n"
+    + "\n".join(f"display(Image(base64.b64decode('{text}')))" for text in SHOWN),
+    "print('text'); display(HTML('<table><tr><td>1</td></tr></table>'))",
+]
+FIGURE, BUTTON, MESSAGE = ".figserve-figure", ".figserve-button", ".figserve-message"
+PLAIN_HTTP = """
+Object.defineProperty(navigator, "clipboard", {value: undefined});
+Object.defineProperty(crypto, "subtle", {value: undefined});
+delete window.ClipboardItem;
+"""
+READ_CLIPBOARD = "navigator.clipboard.readText()"
+
+
+@pytest.fixture(scope="module", params=PLACES, ids=[module for module, *_ in PLACES])
+def place(request) -> Iterator[tuple[ServerProcess, str]]:
+    """A server of the application, and the path of its notebooks."""
+    with application_server(*request.param) as server:
+        (server.root / "work.ipynb").write_text(notebook(*CELLS, markdown="# Notes"))
+        yield server, {"lab": "lab/tree", "tree": "notebooks"}[request.param[1]]
+
+
+def open_work(context, place: tuple[ServerProcess, str], name: str = "work.ipynb"):
+    server, path = place
+    page = context.new_page()
+    page.goto(f"{server.url}{path}/{name}?token={server.token}")
+    page.wait_for_function("() => window.jupyterapp?.commands.hasCommand('notebook:run-all-cells')")
+    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+    return page
+
+
+@pytest.fixture(scope="module")
+def work(chromium_process, place) -> Iterator:
+    """A notebook that has displayed two images in one cell, and text in another."""
+    context = chromium_process.new_context(viewport={"width": 1280, "height": 1000})
+    context.set_default_timeout(1_000 * PATIENCE)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = open_work(context, place)
+    run_all(page)
+    wait_until_run(page)
+    page.locator(BUTTON).nth(1).wait_for(state="attached")
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def opened(work) -> Iterator:
+    """The notebook without messages and dialogs of the tests before."""
+    yield work
+    work.keyboard.press("Escape")
+    work.evaluate("document.querySelectorAll('.figserve-message').forEach((one) => one.remove())")
+
+
+def choose(page, number: int, *labels: str) -> None:
+    """Open the menu of a figure by its button, and choose an entry."""
+    page.locator(FIGURE).nth(number).hover()
+    page.locator(BUTTON).nth(number).click()
+    for label in labels:
+        page.locator(".lm-Menu-item:visible").get_by_text(label, exact=True).click()
+
+
+def message(page, text: str):
+    found = page.locator(MESSAGE, has_text=text)
+    found.wait_for()
+    return found
+
+
+def select_cell(page, number: int) -> None:
+    """Select a cell, in command mode."""
+    page.locator(".jp-Notebook .jp-Cell").nth(number).locator(".jp-InputPrompt").click()
+    page.keyboard.press("Escape")
+
+
+def run_in_palette(page, label: str) -> None:
+    page.keyboard.press("Control+Shift+C")
+    page.locator(".lm-CommandPalette-input").fill(label)
+    page.locator(".lm-CommandPalette-item.lm-mod-active", has_text=label).wait_for()
+    page.keyboard.press("Enter")
+
+
+def shared_image(server: ServerProcess, url: str) -> bytes:
+    """Return what anybody with the link sees."""
+    return server.fetch(url + ".png", anonymous=True).body
+
+
+def test_each_figure_has_a_button_of_its_own(opened) -> None:
+    """Also several in one output; text and tables have none. It is invisible until it is hovered or focused."""
+    buttons = opened.locator(BUTTON)
+    assert buttons.count() == 2
+    assert buttons.first.get_attribute("aria-label").startswith("Figure menu")
+    opened.mouse.move(0, 0)
+    opened.wait_for_function("() => getComputedStyle(document.querySelector('.figserve-button')).opacity === '0'")
+    opened.locator(FIGURE).first.hover()
+    opened.wait_for_function("() => getComputedStyle(document.querySelector('.figserve-button')).opacity === '1'")
+
+
+def test_link_is_copied_and_revoked(opened, place) -> None:
+    """It shows the figure of that button to anybody; pressed again, the same link is copied."""
+    server, _ = place
+    opened.evaluate("navigator.clipboard.writeText('')")
+    choose(opened, 1, "Copy share link")
+    message(opened, "Link copied. It expires on")
+    url = opened.evaluate(READ_CLIPBOARD)
+    assert shared_image(server, url) == PNGS[1]
+    choose(opened, 1, "Copy share link")
+    message(opened, "Link copied.")
+    assert opened.evaluate(READ_CLIPBOARD) == url
+    opened.get_by_role("button", name="Revoke").click()
+    message(opened, "Link revoked.")
+    assert server.fetch(url, anonymous=True).status == 404
+
+
+def test_keyboard_shares_with_the_pages_dialog(opened, place) -> None:
+    """From the button through the menu and the dialog; the focus returns to the button, where shortcuts work."""
+    server, _ = place
+    opened.locator(BUTTON).first.focus()
+    opened.keyboard.press("Enter")
+    opened.locator(".lm-Menu-item.lm-mod-active", has_text="Copy share link").wait_for()
+    opened.keyboard.press("ArrowDown")
+    opened.keyboard.press("Enter")
+    dialog = opened.get_by_role("dialog", name="Share")
+    dialog.wait_for()
+    opened.keyboard.press("Tab")
+    opened.keyboard.type("for Ada")
+    opened.keyboard.press("Enter")
+    opened.get_by_role("heading", name="Link created").wait_for()
+    opened.keyboard.press("Enter")
+    dialog.get_by_text("Copied").first.wait_for(state="attached")
+    assert shared_image(server, opened.evaluate(READ_CLIPBOARD)) == PNGS[0]
+    opened.keyboard.press("Escape")
+    opened.wait_for_function("() => document.activeElement.classList.contains('figserve-button')")
+    opened.keyboard.press("Control+Shift+C")
+    opened.locator(".lm-CommandPalette-input:focus").wait_for()
+
+
+def test_link_is_changed(opened, place) -> None:
+    """The dialog has the link's fields."""
+    server, _ = place
+    choose(opened, 0, "Copy share link")
+    opened.get_by_role("button", name="Change…").click()
+    opened.get_by_role("dialog", name="Change link to").wait_for()
+    opened.get_by_label("Label").fill("changed here")
+    opened.get_by_label("Expires").select_option("never")
+    opened.get_by_label("View limit").fill("5")
+    opened.get_by_role("button", name="Save", exact=True).click()
+    message(opened, "Link changed. It never expires.")
+    links = server.fetch("figserve/api/links").json()["links"]
+    assert [(link["expires"], link["views"]) for link in links if link["label"] == "changed here"] == [(None, 5)]
+
+
+def test_palette_acts_on_the_selected_cells_last_figure(opened, place) -> None:
+    """Without one, a message says what to do."""
+    server, _ = place
+    select_cell(opened, 0)
+    run_in_palette(opened, "Copy share link")
+    message(opened, "Link copied.")
+    assert shared_image(server, opened.evaluate(READ_CLIPBOARD)) == PNGS[1]
+    select_cell(opened, 1)
+    run_in_palette(opened, "Copy share link")
+    message(opened, "The selected cell shows no figure.")
+
+
+def test_image_is_copied_and_downloaded(opened) -> None:
+    """As the bytes that were displayed; a format that does not exist is explained."""
+    with opened.expect_download() as saving:
+        choose(opened, 0, "Download as…", "PNG")
+    assert saving.value.path().read_bytes() == PNGS[0]
+    assert saving.value.suggested_filename.endswith(".png")
+    choose(opened, 0, "Copy image")
+    message(opened, "Image copied.")
+    assert opened.evaluate("navigator.clipboard.read().then((items) => items[0].types)") == ["image/png"]
+    choose(opened, 0, "Download as…", "SVG")
+    message(opened, "It was displayed as PNG only.")
+
+
+def test_context_menu_opens_the_figures_page(opened) -> None:
+    """In a new tab, which cannot reach back."""
+    opened.locator(FIGURE).first.locator("img").click(button="right")
+    with opened.context.expect_page() as opening:
+        opened.locator(".lm-Menu-item:visible").get_by_text("Open figure page").click()
+    opening.value.wait_for_url("**/figserve/figures/*")
+    opening.value.get_by_role("heading", name="Versions").wait_for()
+    assert opening.value.evaluate("window.opener") is None
+    opening.value.close()
+
+
+def test_panel_searches_and_drags_into_markdown(opened, place) -> None:
+    """A figure dropped on a Markdown cell becomes its image there; the keyboard inserts it below the selected cell."""
+    server, _ = place
+    server.fetch(
+        "figserve/api/figures?name=bears&alt=Bears+[1]",
+        method="POST",
+        body=PNGS[0],
+        headers={"Content-Type": "image/png"},
+    )
+    run_in_palette(opened, "Figures panel")
+    opened.get_by_role("searchbox", name="Search figures").fill("bear")
+    opened.wait_for_function("() => document.querySelectorAll('.figserve-cards li').length === 1")
+    card = opened.locator(".figserve-cards a")
+    assert "bears" in card.inner_text()
+    assert "/figserve/figures/" in card.get_attribute("href")
+    card.drag_to(opened.locator(".jp-MarkdownCell"))
+    shown = opened.locator(".jp-MarkdownCell img[alt='Bears [1]']")
+    shown.wait_for()
+    select_cell(opened, 1)
+    opened.get_by_role("button", name="Insert bears into the notebook").focus()
+    opened.keyboard.press("Enter")
+    shown.nth(1).wait_for()
+    assert "/figserve/figures/" in opened.locator(".jp-Cell").nth(2).locator("img").get_attribute("src")
+    opened.get_by_role("searchbox", name="Search figures").fill("wolf")
+    opened.get_by_text("No figures match your search.").wait_for()
+
+
+def test_server_without_the_extension_is_explained(opened) -> None:
+    """The message says what is missing, and what to do."""
+    opened.route("**/figserve/api/**", lambda route: route.fulfill(status=404, body="<html>", content_type="text/html"))
+    choose(opened, 0, "Copy share link")
+    message(opened, "No link was created. This server does not run the jupyter_figserve extension")
+    opened.unroute("**/figserve/api/**")
+
+
+def test_reopened_notebook_publishes_its_own_bytes(chromium, place) -> None:
+    """Nothing is captured there; on plain HTTP, which has neither a digest nor a clipboard API."""
+    server, _ = place
+    output = {"output_type": "display_data", "metadata": {}, "data": {"image/png": SHOWN[1]}}
+    file = json.loads(notebook("draw()"))
+    file["cells"][0] |= {"execution_count": 7, "outputs": [output]}
+    (server.root / "old.ipynb").write_text(json.dumps(file))
+    chromium.add_init_script(PLAIN_HTTP)
+    page = open_work(chromium, place, "old.ipynb")
+    page.locator(BUTTON).wait_for(state="attached")
+    choose(page, 0, "Copy share link")
+    message(page, "Link copied.")
+    (record,) = server.fetch("figserve/api/figures?notebook=old.ipynb").json()["figures"]
+    digest = hashlib.sha256(PNGS[1]).hexdigest()
+    assert (record["name"], record["representations"][0]["digest"]) == (f"cell-7-{digest[:8]}", digest)
+    page.evaluate("document.execCommand = () => false")
+    choose(page, 0, "Copy share link")
+    address = page.get_by_label("Address of the link")
+    assert shared_image(server, address.input_value()) == PNGS[1]
+    assert page.evaluate("document.activeElement.value") == address.input_value()
+
+
+HTML_OUTPUTS = [
+    "<p>text</p>", "<table><tr><td>1</td></tr></table>", "<svg></svg>", '<svg class="icon"></svg>', '<img src="x.png">',
+    "<table></table><canvas></canvas>", "<div></div><script>draw()</script>", "<script>draw()</script>", "<b>1</b>",
+    '<div></div><script type="application/json">{}</script>', "<iframe srcdoc='<p>'></iframe>", "x < y", "",
+]  # fmt: skip
+VALUES = [{"b": [1, 2.5, 1e21, 1e-7, -0.0], "a": {"ü": "\u2028\n", "é": None, "z": True}, "10": [], "2": {}}, [], 0.1]
+
+
+def test_helpers_compute_what_the_server_computes(work) -> None:
+    """Digests without crypto.subtle, canonical JSON, and whether HTML is a figure."""
+    sizes = [0, 1, 55, 56, 63, 64, 65, 119, 120, 1_000]
+    found = work.evaluate(
+        """async ([sizes, values, pages]) => {
+          const { baseUrl } = window.jupyterapp.serviceManager.serverSettings;
+          const folder = `${baseUrl}lab/extensions/jupyter_figserve/static/`;
+          const { sha256Bytes } = await import(folder + "sha256.js");
+          const { canonicalJson, chooseName, showsFigure } = await import(folder + "pictures.js");
+          const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+          return {
+            digests: sizes.map((size) => hex(sha256Bytes(Uint8Array.from({length: size}, (_, i) => i % 251)))),
+            texts: values.map(canonicalJson), figures: pages.map(showsFigure),
+            names: [chooseName(3, 1, "abcdefghij"), chooseName(3, 2, "abcdefghij"), chooseName(null, 1, "abcdefghij")],
+          };
+        }""",
+        [sizes, VALUES, HTML_OUTPUTS],
+    )
+    assert found["digests"] == [hashlib.sha256(bytes(i % 251 for i in range(size))).hexdigest() for size in sizes]
+    assert found["texts"] == [canonical_json(value).decode() for value in VALUES]
+    assert found["figures"] == [parse_html(text).is_figure for text in HTML_OUTPUTS]
+    assert found["names"] == ["cell-3-abcdefgh", "cell-3-2-abcdefgh", "plot-abcdefgh"]

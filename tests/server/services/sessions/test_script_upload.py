@@ -1,0 +1,52 @@
+"""Plotly and Vega figures that are published as JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from jupyter_figserve.errors import InvalidInput, UnsupportedType
+from jupyter_figserve.server.services.sessions import script_upload
+from jupyter_figserve.server.services.sessions.script_upload import is_script_type, make_document
+
+PLOTLY = "application/vnd.plotly.v1+json"
+VEGA_LITE = "application/vnd.vegalite.v5+json"
+
+
+@pytest.mark.parametrize("type", [PLOTLY, VEGA_LITE, "application/vnd.vega.v5+json", PLOTLY.upper()])
+def test_types_of_notebooks_are_known(type):
+    """In any case; other JSON is none."""
+    assert is_script_type(type)
+    assert not is_script_type("application/json")
+
+
+async def test_document_has_the_figure_and_its_library():
+    """It needs nothing from elsewhere."""
+    body = json.dumps({"data": [{"y": [1, 41, 2], "name": "</script>"}], "layout": {}}).encode()
+    document = (await make_document(body, PLOTLY)).decode()
+    assert document.startswith("<!doctype html>")
+    assert '"y": [1, 41, 2]' in document
+    assert len(document) > 1_000_000
+    assert "</script>" not in document.partition('"name": ')[2].partition("}")[0]
+
+
+@pytest.mark.parametrize("body", [b"", b"[1]", b"\xff", b"[" * 100_000, b'"text"'])
+async def test_other_bodies_are_rejected(body):
+    """With a sentence that names the type."""
+    with pytest.raises(InvalidInput, match="The body is not"):
+        await make_document(body, PLOTLY)
+
+
+async def test_data_from_elsewhere_is_rejected():
+    """A published figure loads nothing."""
+    body = json.dumps({"mark": "bar", "data": {"url": "https://example.org/data.csv"}}).encode()
+    with pytest.raises(UnsupportedType, match=r"loads its data from https://example.org/data.csv.*Put the data"):
+        await make_document(body, VEGA_LITE)
+
+
+async def test_missing_library_is_named(monkeypatch):
+    """With the name that pip knows."""
+    monkeypatch.setattr(script_upload, "find_spec", lambda name: None)
+    with pytest.raises(UnsupportedType, match="needs vl-convert-python in the server's environment"):
+        await make_document(b'{"mark": "bar"}', VEGA_LITE)
