@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import time
 from typing import Any
 
@@ -14,6 +16,9 @@ from .services.events.public_streams import PublicStreams
 from .services.memory import return_large_blocks
 from .services.send_budget import SendBudget
 from .services.traffic_limits import TrafficLimits
+from .web.http.templates import compile_templates
+
+_COMPILE_AFTER_SECONDS = 1.0
 
 
 class TrafficConfig(Configurable):
@@ -48,6 +53,8 @@ class TrafficConfig(Configurable):
     ).tag(config=True)
 
     serverapp: Any
+    settings: Any
+    on_stop: Any
 
     def make_traffic_limits(self) -> TrafficLimits:
         return TrafficLimits(SendBudget(self.send_bytes, time.monotonic), PublicStreams(self.link_streams))
@@ -55,7 +62,21 @@ class TrafficConfig(Configurable):
     def start_traffic_limits(self) -> None:
         """Apply the limits that concern the whole process; Jupyter makes its HTTP server after its extensions."""
         return_large_blocks()
-        IOLoop.current().add_callback(self.limit_idle_connections)
+        loop = IOLoop.current()
+        loop.add_callback(self.limit_idle_connections)
+        loop.add_callback(self._start_monitor)
+        loop.call_later(_COMPILE_AFTER_SECONDS, self._compile_templates)
+
+    def _start_monitor(self) -> None:
+        monitor = self.settings["figserve"].traffic.loop
+        monitor.start()
+        self.on_stop(monitor.close)
+
+    async def _compile_templates(self) -> None:
+        await asyncio.to_thread(compile_templates, self.settings["figserve"].templates)
+        if getattr(self.serverapp, "http_server", None) is not None:
+            # What exists now stays: without it, a full collection takes 5 ms instead of 70, on the event loop.
+            gc.freeze()
 
     def limit_idle_connections(self) -> None:
         """Limit the time of heads that trickle in, which hold a connection and its buffer."""

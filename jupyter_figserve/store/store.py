@@ -31,6 +31,7 @@ from .repositories.figures import FigureRepository
 from .repositories.keys import KeyRepository
 from .repositories.links import LinkRepository
 from .repositories.live_figures import LiveFigureRepository
+from .repositories.owners import OwnerRepository
 from .repositories.repository import Repository
 from .repositories.sessions import SessionRepository
 
@@ -88,6 +89,7 @@ class Store(Repository):
         self.dashboard_deletion = Deletion(dashboards, Trash(DASHBOARD, DashboardManifest), keep_deleted)
         self.figures = FigureRepository(catalog, blobs, figures, self.figure_deletion, limits, self._now)
         self.links = LinkRepository(catalog, self._write_manifest_of)
+        self.owners = OwnerRepository(catalog, self._write_manifest_of)
         self.live = LiveFigureRepository(catalog, blobs, live_figures, limits, self._now)
         self.dashboards = DashboardRepository(catalog, dashboards, self.dashboard_deletion, self._now)
         self.sessions = SessionRepository(catalog)

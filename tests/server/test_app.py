@@ -40,6 +40,9 @@ async def test_status_lists_the_facilities(owner, stranger, make_key):
     await owner.publish()
     assert set(before["counts"].values()) == {0}
     assert (await owner.get("/api/status")).json()["counts"]["figures"] == 1
+    assert set((await owner.get("/api/status")).json()["loop"]["lag_ms"]) == {"mean", "p99", "max"}
+    assert "loop" not in (await stranger.with_key(await make_key("read")).get("/api/status")).json()
+    assert "loop" not in (await stranger.get("/api/status")).json()
     assert (await stranger.with_key(await make_key("read")).get("/api/status")).json()["counts"]["figures"] == 1
     after = (await stranger.get("/api/status")).json()
     assert "counts" not in after

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..services.addresses import PREFIX
+from .admin import OwnersHandler, TransferHandler
 from .dashboards.handlers import DashboardHandler, DashboardRestoreHandler, DashboardsHandler
 from .dashboards.page_handlers import DashboardBytesHandler, DashboardEventsHandler, DashboardPageHandler
 from .figures.export_handler import ExportHandler
@@ -89,6 +90,8 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/api/sessions/{_SESSION}/figures", SessionFiguresHandler),
     (r"/api/links", LinksHandler),
     (r"/api/shared", SharedHandler),
+    (r"/api/admin/owners", OwnersHandler),
+    (r"/api/admin/transfer", TransferHandler),
     (r"/shared", SharedPageHandler),
     (r"/api/links/find", FindLinkHandler),
     (rf"/api/links/{_ID}", LinkHandler),

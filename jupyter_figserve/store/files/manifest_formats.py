@@ -134,6 +134,8 @@ def _version_as_json(version: Version) -> dict[str, Any]:
 
 
 def _read_version(data: dict[str, Any]) -> Version:
+    if not data["representations"]:
+        raise ValueError("a version has at least one representation")
     parts = {
         "representations": tuple(_from_known_fields(Representation, part) for part in data["representations"]),
         "thumbnail": _from_known_fields(Representation, data["thumbnail"]) if data["thumbnail"] else None,

@@ -239,6 +239,7 @@ def test_no_damage_ends_the_rebuild(store, manifests_of_each_kind):
     "change",
     [
         lambda manifest: manifest["versions"][0]["representations"][0].update(digest="../../x"),
+        lambda manifest: manifest["versions"][0].update(representations=[]),
         lambda manifest: manifest["versions"].append(manifest["versions"][0]),
         lambda manifest: manifest["links"].append(manifest["links"][0]),
         lambda manifest: manifest.update(updated=None),

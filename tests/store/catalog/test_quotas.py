@@ -85,7 +85,6 @@ TestBooks = Books.TestCase
 def test_nothing_is_used_at_first(store):
     """Usage is zero before a publish."""
     assert quotas.read(store.catalog.reader, "owner", "ann") == Usage()
-    assert quotas.total(store.catalog.reader) == Usage()
 
 
 def test_usage_of_owner_and_session(store):
@@ -100,7 +99,6 @@ def test_usage_of_owner_and_session(store):
     assert quotas.read(reader, "session", "k1") == Usage(1, 10)
     assert quotas.read(reader, "session", "k2") == Usage(2, 7)
     assert quotas.read(reader, "session", "k3") == Usage(1, 0)
-    assert quotas.total(reader) == Usage(2, 17)
 
 
 QUOTAS = [

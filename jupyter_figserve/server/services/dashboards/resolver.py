@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,7 @@ from ....model.parameters import Parameters
 from ....store.store import Store
 from ..live.registry import LiveTarget
 from ..live.service import LiveService
+from .texts import render_text
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class ResolvedPanel:
         Width and height in pixels of a live figure's last image, if known.
     form
         Form of the function's last result, see ``services.live.forms``; None when unknown.
+    html
+        The text of a Markdown panel as HTML.
     """
 
     name: str
@@ -39,6 +43,7 @@ class ResolvedPanel:
     target: LiveTarget | None = None
     size: tuple[int | None, int | None] = (None, None)
     form: str | None = None
+    html: str = ""
 
     @property
     def is_gone(self) -> bool:
@@ -151,6 +156,8 @@ async def resolve_dashboard(store: Store, live: LiveService, record: DashboardRe
 
     rows = []
     for number, row in enumerate(record.layout.rows, 1):
+        # Reads of SQLite never suspend, and a hundred panels are many reads.
+        await asyncio.sleep(0)
         names = [f"{number}-{column}" for column in range(1, len(row) + 1)]
         panels = [
             await _resolve_panel(store, live, record.owner, name, spec) for name, spec in zip(names, row, strict=True)
@@ -183,6 +190,8 @@ async def validate_layout(store: Store, live: LiveService, layout: Layout, owner
 
 async def _resolve_panel(store: Store, live: LiveService, owner: str, name: str, spec: PanelSpec) -> ResolvedPanel:
     """Resolve a panel; another owner's figure counts as missing, even for an admin."""
+    if spec.kind == TEXT:
+        return ResolvedPanel(name, spec, html=await render_text(spec.markdown))
     if spec.kind == FIGURE:
         figure = await store.figures.find(spec.target, spec.version)
         return ResolvedPanel(name, spec, figure if figure is not None and figure.owner == owner else None)

@@ -6,7 +6,6 @@ from typing import Any
 
 from ....model.dashboards import FIGURE, LIVE, TEXT
 from ....model.formats import get_live_format
-from ....model.markdown import render_markdown
 from ....model.times import rfc3339
 from ...services.addresses import PublicBase
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
@@ -44,7 +43,7 @@ def panel_json(panel: ResolvedPanel) -> dict[str, Any]:
         "alt": panel.alt,
         "width": panel.width,
         "height": panel.height,
-        "html": render_markdown(spec.markdown) if spec.kind == TEXT else None,
+        "html": panel.html if spec.kind == TEXT else None,
         "form": panel.form,
     }
 

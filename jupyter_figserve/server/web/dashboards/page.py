@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ....errors import InvalidInput
 from ....model.dashboards import TEXT, PanelSpec
-from ....model.markdown import render_markdown
 from ...services.addresses import hidpi_address
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
 from ..live.form import FormControl, frame_url, hidpi_url, is_raster, make_control
@@ -92,7 +90,7 @@ class PanelContext:
 
     @property
     def html(self) -> str:
-        return render_markdown(self.spec.markdown)
+        return self.panel.html
 
     @property
     def names_json(self) -> str:
@@ -149,13 +147,6 @@ class DashboardPage:
         for row in self.rows:
             for panel in row:
                 yield from panel.controls
-
-
-async def prepare_texts(dashboard: ResolvedDashboard) -> None:
-    """Render the dashboard's Markdown in a thread, where long texts hold up nobody; the page finds it cached."""
-    texts = [panel.spec.markdown for panel in dashboard.panels if panel.spec.kind == TEXT]
-    if texts:
-        await asyncio.get_running_loop().run_in_executor(None, lambda: [render_markdown(text) for text in texts])
 
 
 def build_page(state: ControlState, urls: PanelUrls, *, address: str, is_paused: bool = False) -> DashboardPage:

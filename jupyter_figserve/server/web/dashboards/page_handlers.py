@@ -14,7 +14,7 @@ from ..http import security_headers
 from ..http.watched_stream import send_watched_events
 from .control_state import ControlState
 from .handlers import DashboardBase
-from .page import PanelUrls, build_page, prepare_texts
+from .page import PanelUrls, build_page
 from .preview import PreviewCosts, send_preview
 
 _RESERVED_QUERY_NAMES = ("token",)
@@ -33,7 +33,6 @@ class DashboardPageHandler(DashboardBase):
         record, context = await self.get_owned_dashboard(dashboard_id), self.context
         state = ControlState(await self.resolve(record), self.query_values(_RESERVED_QUERY_NAMES))
         address = f"{self.relative_root}/dashboards/{record.id}"
-        await prepare_texts(state.dashboard)
         view = build_page(state, self._panel_urls(), address=address, is_paused=self.is_cross_site)
         await context.view_counter.flush()
         self.set_status(400 if view.error else 200)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 from tornado.httputil import HTTPHeaders
@@ -20,6 +22,7 @@ from ...services.figures.stored import find_stored
 from ...services.figures.stored_blob import StoredBlob
 from ...services.figures.upload import read_upload
 from ...services.sessions.script_upload import is_script_type, make_document
+from ..http.listing import list_in_parts
 from ..http.private_handler import AuthenticatedHandler
 from ..http.representation import RepresentationResponse
 from ..http.upload_handler import UploadHandler
@@ -41,9 +44,9 @@ class FiguresHandler(UploadHandler):
         query = await self._read_filter()
         limit = self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
         cursor = self.get_query_argument("cursor", None)
-        found, following = await self.context.store.figures.list_page(query, limit, cursor)
-        base = self.base
-        self.write_json({"figures": [figure_json(record, base) for record in found], "next": following})
+        list_page, base = partial(self.context.store.figures.list_page, query), self.base
+        found, following = await list_in_parts(list_page, lambda record: figure_json(record, base), limit, cursor)
+        self.write_json({"figures": found, "next": following})
 
     head = get
 
@@ -56,7 +59,7 @@ class FiguresHandler(UploadHandler):
         if is_script_type(content_type):
             body = await make_document(body, content_type)
             headers = HTTPHeaders({"Content-Type": FORMATS["html"].mimetype})
-        upload = read_upload(body, headers, self.raw_query(), *limits)
+        upload = await self.parse(read_upload, body, headers, self.raw_query(), *limits)
         identity = await self.make_identity(upload.name, upload.place)
         draft = NewVersion(
             identity,

@@ -6,12 +6,13 @@ from __future__ import annotations
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ....errors import InvalidInput
+from ....errors import InvalidInput, TooLarge
 from ....model.keys import PUBLISH
 from ....model.query_names import is_ignored
 from ....model.texts import validate_single_line
 from ...services.figures.upload import parse_image
 from ..http.query import parse_json_object
+from ..http.request_body import MAX_JSON_BYTES
 from ..http.upload_handler import UploadHandler
 
 _LIBRARY_LENGTH = 40
@@ -42,6 +43,8 @@ class SourceHandler(VersionUploadHandler):
             await figures.attach_source(record, int(number), "figure", body, query)
             self.context.source_checker.schedule(record.id, int(number))
         elif kind == "none":
+            if len(body) > MAX_JSON_BYTES:
+                raise TooLarge(f"The reason has more than {MAX_JSON_BYTES:,} bytes of JSON.")
             reason = validate_single_line(parse_json_object(body).get("reason"), "reason", _REASON_LENGTH)
             if record.version.source is None:
                 await figures.record_source_fault(record, int(number), reason)
@@ -64,7 +67,7 @@ class RepresentationsHandler(VersionUploadHandler):
         record = await self.get_owned_figure(figure_id, int(number))
         size = {name: _number(value) for name, value in self.read_query().items() if name in _SIZES}
         content_type, context = self.request.headers.get("Content-Type", ""), self.context
-        image = parse_image(self.read_body(), content_type, size, context.config.figure_pixels)
+        image = await self.parse(parse_image, self.read_body(), content_type, size, context.config.figure_pixels)
         await context.store.figures.add_representation(record, int(number), image)
         self.set_status(204)
         self.finish()

@@ -31,6 +31,12 @@ def make_templates() -> Environment:
     return environment
 
 
+def compile_templates(environment: Environment) -> None:
+    """Compile all templates, for a thread: the first request of each would do it on the event loop."""
+    for name in environment.list_templates():
+        environment.get_template(name)
+
+
 @cache
 def static_files() -> dict[str, tuple[bytes, str]]:
     """Return the bytes and the digest of every static file by name; folders on disk are not part of the URL."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from urllib.parse import urlencode
 
 from jupyter_server.auth.decorator import authorized
@@ -18,6 +19,7 @@ from ....model.queries import DEFAULT_LIMIT
 from ....model.snippets import Snippets
 from ...services.dashboards.resolver import resolve_dashboard
 from ...services.rendering.request import SIZE_FIELDS, get_render_format, parse_size, size_to_query
+from ..http.listing import list_in_parts
 from ..http.private_handler import AuthenticatedHandler
 from .json_views import address_json, created_link_json, link_json
 from .link_body import CHANGE_FIELDS, LinkParser
@@ -133,8 +135,9 @@ class LinksHandler(OwnedLinksHandler):
         figure, cursor = (self.get_query_argument(name, None) for name in ("figure", "cursor"))
         sees_all = Scope.ADMIN in self.principal.scopes and not self.principal.is_login
         owner = None if sees_all else self.principal.owner
-        found, next_cursor = await self.context.store.links.list_page(owner, figure, limit, cursor)
-        self.write_json({"links": [link_json(link) for link in found], "next": next_cursor})
+        list_page = partial(self.context.store.links.list_page, owner, figure)
+        found, next_cursor = await list_in_parts(list_page, link_json, limit, cursor)
+        self.write_json({"links": found, "next": next_cursor})
 
     head = get
 

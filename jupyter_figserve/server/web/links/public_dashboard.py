@@ -13,7 +13,7 @@ from ...services.dashboards.watchers import DashboardWatcher
 from ...services.links.resolver import LinkNotFound
 from ..dashboards.control_state import ControlState
 from ..dashboards.json_views import panel_json
-from ..dashboards.page import DashboardPage, PanelUrls, build_page, prepare_texts
+from ..dashboards.page import DashboardPage, PanelUrls, build_page
 from ..dashboards.preview import PreviewCosts, send_preview
 from ..http import security_headers
 from ..http.watched_stream import send_watched_events
@@ -41,7 +41,6 @@ class DashboardRenderer(LinkRenderer):
     async def send_page(self, *, embedded: bool) -> None:
         await self.use_view()
         state = self._make_state(self.handler.query_values())
-        await prepare_texts(self.dashboard)
         page = build_page(state, self._make_panel_urls(), address=self.address)
         self._write_page(page, embedded=embedded)
         self.count_view()

@@ -34,7 +34,7 @@ class LiveSourceHandler(UploadHandler, LiveHandler):
     @authorized(action="execute", resource="figserve")
     async def post(self, live_id: str) -> None:
         target, body = await self.get_owned_by_id(live_id), self.read_body()
-        fields, data = parse_source_form(body, self.request.headers.get("Content-Type", ""))
+        fields, data = await self.parse(parse_source_form, body, self.request.headers.get("Content-Type", ""))
         if len(data) > self.context.config.detach_bytes:
             raise self.too_large()
         declaration = LiveDeclaration.from_json(fields.get("declaration"))

@@ -7,6 +7,7 @@ from typing import Any
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from .... import __version__
+from ....model.keys import Scope
 from ...services.rendering.queue import RenderQueue
 from ...services.rendering.request import default_timeout
 from ..context import AppContext, HandlerConfig
@@ -25,7 +26,9 @@ class StatusHandler(OptionalCallerHandler):
         queue = self.context.rendering.queue
         await queue.report_within(_PROBE_SECONDS)
         caller = await self.find_caller()
-        counts = {} if caller is None else {"counts": await _count(self.context, caller.owner)}
+        counts: dict[str, Any] = {} if caller is None else {"counts": await _count(self.context, caller.owner)}
+        if caller is not None and Scope.ADMIN in caller.scopes:
+            counts |= {"loop": {"lag_ms": self.context.traffic.loop.report()}}
         self.write_json(
             {
                 "version": __version__,

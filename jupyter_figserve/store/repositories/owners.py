@@ -1,0 +1,81 @@
+"""Owners, for administrators: who has how much, and moving everything of one to another. Server process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Connection
+
+from ...model.links import DASHBOARD, FIGURE, LIVE, Target
+from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
+from ..catalog import ownership
+from ..catalog.database import Catalog
+from ..catalog.ownership import OwnerUsage
+from .repository import Repository
+
+_BATCH = 100
+_KINDS = (FIGURE, LIVE, DASHBOARD)
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Counts of what moved, by kind, and the ids of what stayed: its name was taken."""
+
+    moved: Mapping[str, int]
+    kept: tuple[str, ...]
+
+
+class OwnerRepository(Repository):
+    """Lists owners and transfers what they have.
+
+    Parameters
+    ----------
+    write_manifest
+        Brings the manifest of a record up to date, in a write transaction.
+    """
+
+    def __init__(self, catalog: Catalog, write_manifest: Callable[[Connection, Target], None]) -> None:
+        super().__init__(catalog)
+        self._write_manifest = write_manifest
+
+    async def list(self, limit: int = DEFAULT_LIMIT) -> Sequence[OwnerUsage]:
+        """Return owners with anything stored, those with the most bytes first."""
+        return await self._read_in_thread(ownership.list_owners, max(1, min(limit, MAX_LIMIT)))
+
+    async def transfer(self, old: str, new: str, *, is_renamed: bool) -> Transfer:
+        """Move everything of one owner to another, with links and versions; links keep their addresses.
+
+        It works in batches and can be repeated after a kill.
+
+        Parameters
+        ----------
+        is_renamed
+            Whether both are the same person: keys stay valid, and links of others for the old name are for the new one.
+            Else the keys of the old owner are revoked.
+        """
+        moved = dict.fromkeys(_KINDS, 0)
+        kept: tuple[str, ...] = ()
+        for kind in _KINDS:
+            while True:
+                done, stayed = await self._write(self._transfer_batch, kind, old, new, kept)
+                moved[kind] += len(done)
+                kept += tuple(stayed)
+                if not done and not stayed:
+                    break
+        await self._write(self._transfer_rest, old, new, is_renamed=is_renamed)
+        return Transfer(moved, kept)
+
+    def _transfer_batch(
+        self, connection: Connection, kind: str, old: str, new: str, kept: tuple[str, ...]
+    ) -> tuple[Sequence[str], Sequence[str]]:
+        moved, stayed = ownership.transfer(connection, kind, old, new, kept, _BATCH)
+        for record_id in moved:
+            self._write_manifest(connection, Target(kind, record_id))
+        return moved, stayed
+
+    def _transfer_rest(self, connection: Connection, old: str, new: str, *, is_renamed: bool) -> None:
+        targets = ownership.find_targets_for(connection, old) if is_renamed else []
+        ownership.transfer_rest(connection, old, new, is_renamed=is_renamed)
+        for kind, target in targets:
+            self._write_manifest(connection, Target(kind, target))
