@@ -33,8 +33,8 @@ REQUEST, REPLY = "figserve_request", "figserve_reply"
 _LIST_SECONDS = 1.5
 _MAX_MESSAGE_BYTES = 128 * 2**20
 _MAX_INVALID_MESSAGES = 100
-_SILENCE_SECONDS = 10.0
-"""Time for which a kernel that did not answer is not queried again."""
+_SILENCE_SECONDS, _MAX_SILENCE_SECONDS = 10.0, 600.0
+"""Time for which a kernel that did not answer is not asked again, doubled with each time that it does not."""
 
 
 class ControlChannelBackend:
@@ -183,6 +183,7 @@ class ControlChannels:
         self._clock = time.monotonic
         self._backends: dict[str, ControlChannelBackend] = {}
         self._silent_until: dict[str, float] = {}
+        self._silences: dict[str, float] = {}
 
     def open(self) -> None:
         """Make Jupyter ignore our messages when it determines whether a kernel is active or idle."""
@@ -199,12 +200,14 @@ class ControlChannels:
         if manager is None or kernel not in manager.list_kernel_ids():
             self.disconnect(kernel)
             return None
-        if self._clock() < self._silent_until.get(kernel, 0):
+        if self._clock() < self._silent_until.get(kernel, 0) or not _is_python(manager, kernel):
             return None
         is_known = kernel in self._backends
         try:
             backend = self._backends.get(kernel) or await self._open(manager, kernel)
-            return backend, await backend.list_offered()
+            offered = await backend.list_offered()
+            self._silences.pop(kernel, None)
+            return backend, offered
         except Exception as error:
             # Besides ours and TimeoutError, whatever a kernel's manager raises while the kernel starts or ends.
             self._pause(kernel, error)
@@ -215,7 +218,9 @@ class ControlChannels:
     def _pause(self, kernel: str, error: Exception) -> None:
         """Do not ask a kernel again for a while."""
         logger.debug("Kernel %s does not list its live figures on its control channel: %r", kernel, error)
-        self._silent_until[kernel] = self._clock() + _SILENCE_SECONDS
+        seconds = self._silences.get(kernel, _SILENCE_SECONDS)
+        self._silences[kernel] = min(2 * seconds, _MAX_SILENCE_SECONDS)
+        self._silent_until[kernel] = self._clock() + seconds
 
     def give_up(self, kernel: str, error: Exception) -> None:
         """Close a kernel's channel, and do not query the kernel again for a while."""
@@ -231,6 +236,7 @@ class ControlChannels:
     def forget(self, kernel: str) -> None:
         """Close the channel of a kernel that has ended or restarted, whose successor may answer at once."""
         self._silent_until.pop(kernel, None)
+        self._silences.pop(kernel, None)
         self.disconnect(kernel)
 
     def close(self) -> None:
@@ -261,3 +267,13 @@ class ControlChannels:
 
         self._backends[kernel] = backend = ControlChannelBackend(client, self._max_bytes, forget)
         return backend
+
+
+def _is_python(manager: Any, kernel: str) -> bool:
+    """Whether a kernel may have this package; one of another language logs each message that it does not know."""
+    try:
+        language = str(manager.get_kernel(kernel).kernel_spec.language)
+    except Exception:
+        # A kernel of a Gateway has no specification here.
+        return True
+    return language.lower() in ("", "python")

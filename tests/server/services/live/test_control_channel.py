@@ -178,3 +178,24 @@ async def test_restarted_kernel_is_asked_at_once(context, channels, client):
     assert await context.live.find("k1", "animal") is None
     context.live.on_kernel_restarted("k1")
     assert (await context.live.find("k1", "animal")).kernel == "k1"
+
+
+async def test_kernel_of_another_language_is_not_asked(context, channels, client):
+    """It cannot have the package, and would log the message as unknown."""
+    kernel = SimpleNamespace(client=lambda **_: client, kernel_spec=SimpleNamespace(language="R"))
+    channels._app.kernel_manager.get_kernel = lambda _: kernel
+    assert await channels.discover("k1") is None
+    assert client.asked == []
+
+
+async def test_silent_kernel_is_asked_less_and_less(context, channels, client, monkeypatch):
+    """Each time that it does not answer doubles the pause before the next message, up to a bound."""
+    monkeypatch.setattr(module, "_LIST_SECONDS", 0)
+    now, asked = 0.0, []
+    channels._clock = lambda: now
+    while now < 100:
+        before = client.started
+        await channels.discover("k1")
+        asked += [now] if client.started > before else []
+        now += 1
+    assert asked == [0, 10, 30, 70]
