@@ -6,6 +6,7 @@ all images are written.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
@@ -146,6 +147,9 @@ class ZipExport:
     def close(self) -> None:
         """Delete the temporary file; also for an archive that was not finished."""
         self._records.close()
+        # Otherwise the zip closes itself when it is collected, perhaps after its sink.
+        with contextlib.suppress(ValueError):
+            self._zip.close()
 
     def _unique_path(self, folder: str, name: str) -> str:
         return f"{folder}/{self._names.setdefault(folder, UniqueFilenames()).add(name)}"

@@ -113,7 +113,7 @@ async def test_fixed_value_of_a_panel_is_fixed_in_its_frame(owner, stranger, ani
     assert await shown(stranger, f"{link['url']}/1-1.html") == "since=2010&type=Wolf"
     assert (await stranger.get(f"{link['url']}/1-1.html", JSON, _frame=1, type="Bear")).status == 400
     page = await owner.get(f"/dashboards/{dashboard['id']}", HTML)
-    assert f'data-address="../live/f/{animal}" data-form="" data-alt="animal" data-fixed="type=Wolf"' in page.text
+    assert f'data-address="../live/f/{animal}" data-form="html" data-alt="animal" data-fixed="type=Wolf"' in page.text
 
 
 @pytest.mark.parametrize("how", ["revoke", "pause", "delete"])
