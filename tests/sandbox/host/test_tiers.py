@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import sys
+import tempfile
 import venv
 from dataclasses import replace
 from pathlib import Path
@@ -169,13 +170,13 @@ def test_a_sandbox_that_fails_its_self_test_is_not_used(monkeypatch: pytest.Monk
         sandbox.close()
 
 
-def test_actual_harm_fails_the_self_test(monkeypatch: pytest.MonkeyPatch):
+def test_actual_harm_fails_the_self_test(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Even if the attack reports that it was stopped."""
     monkeypatch.setattr(self_test, "_ATTACKS", "print('[]')")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with self_test._bait() as (_, harm):
         assert harm() == []
-        directory = next(Path("/tmp").glob("figserve-self-test-*"), None) or Path(os.environ.get("TMPDIR", "/tmp"))
-        canary = next(directory.glob("**/canary"))
+        canary = next(tmp_path.glob("**/canary"))
         canary.chmod(0o600)
         canary.write_text("changed", encoding="ascii")
         assert harm() == ["a file was changed"]
