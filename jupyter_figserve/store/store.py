@@ -12,7 +12,7 @@ from ..model.links import DASHBOARD, FIGURE, LIVE, Target
 from ..model.quotas import PublishLimits
 from ..model.times import Clock, system_clock
 from .catalog import sessions
-from .catalog.database import Catalog
+from .catalog.database import Catalog, DataVersion
 from .catalog.identities import rename_notebook
 from .files.blobs import BlobStore, LocalBlobStore
 from .files.filesystem import DirectoryLock
@@ -103,9 +103,9 @@ class Store(Repository):
         """Reason why the store is read-only, None when it can be written."""
         return self.catalog.read_only_because
 
-    async def data_version(self) -> int:
-        """Return a number that changes whenever any process changes the catalog."""
-        return self.catalog.data_version()
+    async def data_version(self) -> DataVersion:
+        """Return a value that changes whenever any process changes the catalog."""
+        return await self.catalog.data_version()
 
     async def rename_notebook(self, owner: str, scope: str, old: str, new: str) -> int:
         """Move the figures, live figures, dashboards and sessions of a notebook or directory to its new path.

@@ -9,7 +9,8 @@ from typing import Unpack
 import sqlalchemy as sa
 
 from ...errors import Conflict, FigServeError, ReadOnly
-from ..catalog.database import Catalog, CatalogBroken
+from ..catalog.database import Catalog
+from ..catalog.sqlite import CatalogBroken, SqliteCatalog
 from ..files.blobs import LocalBlobStore
 from ..files.filesystem import DirectoryLock, find_network_type, is_writable, make_private_directory
 from ..files.manifest_formats import Manifests
@@ -111,9 +112,9 @@ def _open_catalog(
     """Open the catalog, or rebuild it in memory when it is damaged; ``lock`` is None where nothing can be written."""
     try:
         if lock is None:
-            return Catalog(path, read_only=True)
+            return SqliteCatalog(path, read_only=True)
         with lock.opening():
-            return Catalog(path, shared_memory=shared_memory)
+            return SqliteCatalog(path, shared_memory=shared_memory)
     except CatalogBroken as error:
         reason = f"{error.message}; run 'jupyter figserve reindex' with the servers stopped"
     except ReadOnly as error:
@@ -125,7 +126,7 @@ def _open_catalog(
 
 def _rebuild_in_memory(manifests: Manifests, blobs: LocalBlobStore, reason: str) -> Catalog:
     """Rebuild a catalog from the manifests, for reading; the damaged file is left as it is."""
-    catalog = Catalog(None)
+    catalog = SqliteCatalog(None)
     catalog.write(lambda connection: restore(connection, manifests, blobs)).result()
     catalog.read_only_because = reason
     return catalog

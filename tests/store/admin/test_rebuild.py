@@ -15,7 +15,7 @@ from jupyter_figserve.model.links import DASHBOARD, LIVE, Target
 from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.store.admin.rebuild import RebuildReport, restore
 from jupyter_figserve.store.catalog import links, live_figures, quotas, sessions, tables
-from jupyter_figserve.store.catalog.database import Catalog
+from jupyter_figserve.store.catalog.sqlite import SqliteCatalog
 
 from ...tokens import new_token
 from ..making import START, assert_sound, link_to, publish, run, share
@@ -24,7 +24,7 @@ from ..making import START, assert_sound, link_to, publish, run, share
 @pytest.fixture
 def restored(store):
     """A fresh catalog from what ``store`` keeps beside its own: its reader, and what came back."""
-    catalog = Catalog(None)
+    catalog = SqliteCatalog(None)
 
     def run(progress=lambda _: None) -> tuple:
         done = catalog.write(lambda c: restore(c, store.manifests, store.blobs, progress)).result()
@@ -202,7 +202,7 @@ def manifests_of_each_kind(store):
 
 def test_no_damage_ends_the_rebuild(store, manifests_of_each_kind):
     """Whatever one value of a manifest becomes, the others are restored."""
-    catalog = Catalog(None)
+    catalog = SqliteCatalog(None)
     originals = {path: path.read_text() for path in manifests_of_each_kind}
 
     def rebuild(connection):

@@ -258,7 +258,7 @@ RACER = """
 import sys
 from pathlib import Path
 from jupyter_figserve.store.catalog import links
-from jupyter_figserve.store.catalog.database import opened
+from jupyter_figserve.store.catalog.sqlite import opened
 with opened(Path(sys.argv[1])) as catalog:
     print("ready", flush=True)
     sys.stdin.readline()

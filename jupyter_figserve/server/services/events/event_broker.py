@@ -13,6 +13,7 @@ from typing import Any
 from tornado.ioloop import IOLoop, PeriodicCallback
 
 from ....model.events import Event
+from ....store.catalog.database import DataVersion
 from ....store.store import Store
 from .subscriber import Subscriber
 
@@ -31,7 +32,7 @@ class EventBroker:
         self._subscribers: dict[Subscriber, str] = {}
         self._listeners: list[tuple[OnEvent, OnCommit]] = []
         self._last_id = 0
-        self._data_version = -1
+        self._data_version: DataVersion = -1
         self._timer: PeriodicCallback | None = None
         self._lock = asyncio.Lock()
 

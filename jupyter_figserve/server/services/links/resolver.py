@@ -10,6 +10,7 @@ from ....errors import NotFound
 from ....model.audiences import LINK, narrower
 from ....model.figures import FigureRecord
 from ....model.links import FIGURE, LIVE, Link
+from ....store.catalog.database import DataVersion
 from ....store.store import Store
 
 _MAX_CACHED = 4_096
@@ -58,7 +59,7 @@ class LinkResolver:
     def __init__(self, store: Store, max_audience: str = LINK) -> None:
         self._store = store
         self._max_audience = max_audience
-        self._data_version = -1
+        self._data_version: DataVersion = -1
         self._cached: LRUCache[str, ResolvedLink | None] = LRUCache(_MAX_CACHED)
 
     async def find(self, token: str) -> ResolvedLink:
