@@ -1,8 +1,8 @@
 """Live calls over the kernel's control channel, for kernels that cannot connect to this server (Gateway). Server.
 
 It is slower than the agent's connection, since each message makes the kernel report "busy" and "idle", and is used only
-when there is none. A kernel without this package never answers an unknown message (jupyter_client's protocol has no
-reply for it), so each request has a deadline.
+when there is none. A kernel without this package logs an unknown message as an error and never answers it, so the
+first request is one that all kernels know; those with the package announce it in the reply.
 """
 
 from __future__ import annotations
@@ -30,11 +30,20 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("jupyter_figserve")
 REQUEST, REPLY = "figserve_request", "figserve_reply"
+INFO_REQUEST, INFO_REPLY = "kernel_info_request", "kernel_info_reply"
+_REPLIES = (REPLY, INFO_REPLY)
+_ANNOUNCED = "figserve"
 _LIST_SECONDS = 1.5
 _MAX_MESSAGE_BYTES = 128 * 2**20
 _MAX_INVALID_MESSAGES = 100
 _SILENCE_SECONDS, _MAX_SILENCE_SECONDS = 10.0, 600.0
 """Time for which a kernel that did not answer is not asked again, doubled with each time that it does not."""
+_NOT_LOADED_SECONDS = 1.0
+"""Time for which a kernel that answered without this package is not asked again."""
+
+
+class _NotLoadedError(Exception):
+    """The kernel has not imported this package, or offers nothing."""
 
 
 class ControlChannelBackend:
@@ -60,6 +69,7 @@ class ControlChannelBackend:
         self._client = client
         self._max_bytes = max_bytes
         self._on_close = on_close
+        self._is_announced = False
         self._ids = itertools.count(1)
         self._waiting: dict[str, asyncio.Future[tuple[dict[str, Any], bytes]]] = {}
         self._listeners: dict[str, ProgressListener] = {}
@@ -71,13 +81,17 @@ class ControlChannelBackend:
         Raises
         ------
         TimeoutError
-            When it has not loaded this package, or is busy.
+            When it is busy, or does not answer for another reason.
         InvalidInput
             When its answer is not valid.
         KernelUnavailable
             When the channel is closed.
+        _NotLoadedError
+            When it has not loaded this package.
         """
-        content, _ = await asyncio.wait_for(self._ask({"op": "list"}), _LIST_SECONDS)
+        async with asyncio.timeout(_LIST_SECONDS):
+            await self._check_announcement()
+            content, _ = await self._ask({"op": "list"})
         rows = content.get("live")
         if not isinstance(rows, list):
             raise InvalidInput("The kernel's list of live figures is not a list.")
@@ -106,12 +120,19 @@ class ControlChannelBackend:
             logger.debug("A control channel did not close cleanly: %r", error)
         self._on_close(self)
 
+    async def _check_announcement(self) -> None:
+        if not self._is_announced:
+            info, _ = await self._ask({}, kind=INFO_REQUEST)
+            if _ANNOUNCED not in info:
+                raise _NotLoadedError
+            self._is_announced = True
+
     async def _ask(
-        self, content: dict[str, Any], on_progress: ProgressListener | None = None
+        self, content: dict[str, Any], on_progress: ProgressListener | None = None, *, kind: str = REQUEST
     ) -> tuple[dict[str, Any], bytes]:
         if self.is_closed:
             raise KernelUnavailable
-        message = self._client.session.msg(REQUEST, content)
+        message = self._client.session.msg(kind, content)
         question: str = message["header"]["msg_id"]
         if on_progress is not None:
             self._listeners[question] = on_progress
@@ -208,6 +229,11 @@ class ControlChannels:
             offered = await backend.list_offered()
             self._silences.pop(kernel, None)
             return backend, offered
+        except _NotLoadedError:
+            self._silences.pop(kernel, None)
+            self._silent_until[kernel] = self._clock() + _NOT_LOADED_SECONDS
+            self.disconnect(kernel)
+            return None
         except Exception as error:
             # Besides ours and TimeoutError, whatever a kernel's manager raises while the kernel starts or ends.
             self._pause(kernel, error)
@@ -248,7 +274,7 @@ class ControlChannels:
 
         settings: Any = getattr(self._app, "gateway_config", None)
         if settings is not None and settings.gateway_enabled:
-            return self._add(kernel, await gateway.connect(kernel, REPLY, self._max_message_bytes))
+            return self._add(kernel, await gateway.connect(kernel, _REPLIES, self._max_message_bytes))
         kernel_manager = manager.get_kernel(kernel)
         # The manager's own session also identifies its sockets: two clients with it would take each other's answers.
         options = {}
@@ -270,7 +296,7 @@ class ControlChannels:
 
 
 def _is_python(manager: Any, kernel: str) -> bool:
-    """Whether a kernel may have this package; one of another language logs each message that it does not know."""
+    """Whether a kernel may have this package."""
     try:
         language = str(manager.get_kernel(kernel).kernel_spec.language)
     except Exception:
