@@ -10,9 +10,9 @@ import pytest
 
 from jupyter_figserve.errors import TooLarge
 from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
-from jupyter_figserve.server.services.live import control_channel as module
+from jupyter_figserve.server.services.live import control_channel_backend as module
 from jupyter_figserve.server.services.live.backend import KernelUnavailable
-from jupyter_figserve.server.services.live.control_channel import ControlChannels
+from jupyter_figserve.server.services.live.control_channels import ControlChannels
 
 from ...making import FakeKernel
 from ...sample_images import png
