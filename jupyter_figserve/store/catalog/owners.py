@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 from ...model.owners import OwnQuota
 from ...model.quotas import Quota
 from . import tables
+from .dialects import lock_owners
 
 _O = tables.owners.c
 _QUOTA = sa.select(_O.max_figures, _O.max_bytes).where(_O.name == sa.bindparam("name"))
@@ -28,7 +29,8 @@ def set_quota(connection: Connection, owner: str, quota: OwnQuota) -> None:
 
 
 def put(connection: Connection, owner: str, **columns: object) -> None:
-    """Set columns of an owner, who becomes known. Only the writer's thread runs it."""
+    """Set columns of an owner, who becomes known."""
+    lock_owners(connection, owner)
     changed = connection.execute(tables.owners.update().where(_O.name == owner).values(columns))
     if changed.rowcount == 0:
         connection.execute(tables.owners.insert().values(name=owner, **columns))
