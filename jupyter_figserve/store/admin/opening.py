@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from ...errors import Conflict, FigServeError, ReadOnly
 from ..catalog.database import Catalog
+from ..catalog.postgres.catalog import PostgresCatalog, PostgresSettings
 from ..catalog.sqlite import CatalogBroken, SqliteCatalog
 from ..files.blobs import LocalBlobStore
 from ..files.filesystem import DirectoryLock, find_network_type, is_writable, make_private_directory
@@ -25,6 +26,7 @@ def open_store(
     directory: Path,
     *,
     catalog_path: Path | None = None,
+    postgres: PostgresSettings | None = None,
     network_type: str | None = None,
     **settings: Unpack[StoreSettings],
 ) -> Store:
@@ -36,7 +38,9 @@ def open_store(
     Parameters
     ----------
     catalog_path
-        Path of the catalog; None for the one in ``directory``.
+        Path of SQLite's catalog; None for the one in ``directory``.
+    postgres
+        The database of a catalog that several servers share, in place of SQLite.
     network_type
         Type of the network file system that holds the catalog; None to detect it.
     settings
@@ -46,7 +50,11 @@ def open_store(
     ------
     Conflict
         When the directory is on a network file system and another server uses it.
+    FigServeError
+        When the PostgreSQL database cannot be reached or used.
     """
+    if postgres is not None:
+        return _open_with_postgres(directory, postgres, settings)
     path = catalog_path or directory / CATALOG
     lock, manifests, blobs = DirectoryLock(path.parent), Manifests.below(directory), LocalBlobStore(directory / "blobs")
     writable = _make_directories(directory, path.parent)
@@ -54,7 +62,26 @@ def open_store(
     if writable:
         _lock(lock, path.parent, network_type)
     catalog = _open_catalog(path, manifests, blobs, lock if writable else None, shared_memory=network_type is None)
-    store = Store(catalog, blobs, manifests, lock, directory, **settings)
+    return _finish_opening(Store(catalog, blobs, manifests, lock, directory, **settings), blobs)
+
+
+def _open_with_postgres(directory: Path, postgres: PostgresSettings, settings: StoreSettings) -> Store:
+    """Open a store whose directory has the figures' bytes only, so that its file system may be any."""
+    lock, manifests, blobs = DirectoryLock(directory), Manifests.below(directory), LocalBlobStore(directory / "blobs")
+    is_writable = _make_directories(directory, directory)
+    if is_writable:
+        lock.acquire(exclusive=False)
+    try:
+        catalog = PostgresCatalog(postgres)
+    except BaseException:
+        lock.release()
+        raise
+    if not is_writable:
+        catalog.read_only_because = f"{directory} cannot be written"
+    return _finish_opening(Store(catalog, blobs, manifests, lock, directory, **settings), blobs)
+
+
+def _finish_opening(store: Store, blobs: LocalBlobStore) -> Store:
     if store.read_only_because is None:
         _recover(store, blobs)
     else:

@@ -109,6 +109,10 @@ class Catalog(ABC):
         """Run all deferred work now; called from a writer's thread."""
         self._writer.finish_deferred()
 
+    def has_changed_link(self, link_id: str) -> bool:
+        """Whether this process has changed or revoked a link lately, for caches that are used in an outage."""
+        return False
+
     def watch(self, on_change: Callable[[], Any]) -> Callable[[], None]:
         """Call ``on_change``, in any thread, soon after another process has added events, where the database tells so.
 

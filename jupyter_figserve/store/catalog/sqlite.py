@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from ...errors import FigServeError, QuotaExceeded, ReadOnly
-from . import events
+from . import events, transactions
 from .database import Catalog
 from .schema import find_schema, migrate, read_schema
 from .tables import SCHEMA
@@ -100,7 +100,7 @@ class SqliteCatalog(Catalog):
             self._write_connection = self._engine.connect()
         try:
             with self._write_connection.begin():
-                events.drop_pending(self._write_connection)
+                transactions.begin(self._write_connection)
                 done = work(self._write_connection, *args, **kwargs)
                 events.write_pending(self._write_connection)
                 return done

@@ -27,6 +27,8 @@ import sys
 from pathlib import Path
 from jupyter_figserve.errors import Conflict
 from jupyter_figserve.store.admin.opening import open_store
+
+pytestmark = pytest.mark.sqlite
 try:
     store = open_store(Path(sys.argv[1]), network_type=sys.argv[2] or None)
 except Conflict as error:

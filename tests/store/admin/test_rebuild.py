@@ -20,6 +20,8 @@ from jupyter_figserve.store.catalog.sqlite import SqliteCatalog
 from ...tokens import new_token
 from ..making import START, assert_sound, link_to, publish, run, share
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture
 def restored(store):

@@ -269,6 +269,7 @@ with opened(Path(sys.argv[1])) as catalog:
 """
 
 
+@pytest.mark.sqlite
 def test_views_are_atomic_over_processes(store, figure, directory):
     """Two servers on one directory never use the same view."""
     link = share(store, figure, views=20)

@@ -26,6 +26,8 @@ from jupyter_figserve.store.catalog.sqlite import CatalogBroken, SqliteCatalog, 
 from ...tokens import new_token
 from ..making import draft, hear, other_process, publish, run, say, share
 
+pytestmark = pytest.mark.sqlite
+
 MIGRATIONS = Path(module.__file__).parents[1] / "migrations"
 
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
+from cachetools import TTLCache
 from sqlalchemy.engine import Connection
 
 from ....errors import InvalidInput, Unavailable
-from .. import events
+from .. import events, transactions
 from ..database import Catalog, finish
 from ..dialects import SECONDS
 from ..writer import Writer
@@ -31,6 +32,7 @@ T = TypeVar("T")
 _MAX_READS = 1_000
 _ATTEMPTS = 6
 _PAUSE = 0.01
+_MAX_CHANGED_LINKS, _CHANGED_LINK_SECONDS = 65_536, 900.0
 _SNAPSHOT = sa.text("select cast(pg_current_snapshot() as text)")
 _TAKE_TURN = sa.text("select pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
 _TURN_SECONDS = sa.text("set local idle_in_transaction_session_timeout = '15min'")
@@ -88,6 +90,7 @@ class PostgresCatalog(Catalog):
         self._slow_reader = ThreadPoolExecutor(1, "figserve-slow-reader")
         self._reader: Connection | None = None
         self._listeners: list[Listener] = []
+        self._changed_links: TTLCache[str, bool] = TTLCache(_MAX_CHANGED_LINKS, _CHANGED_LINK_SECONDS)
         self._reads = 0
 
     @property
@@ -133,16 +136,20 @@ class PostgresCatalog(Catalog):
             is_committing = False
             try:
                 with self._engine.connect() as connection, connection.begin():
-                    events.drop_pending(connection)
+                    changes = transactions.begin(connection)
                     done = work(connection, *args, **kwargs)
                     events.write_pending(connection)
                     is_committing = True
+                self._changed_links.update(dict.fromkeys(changes.links, True))
                 return done
             except (sa.exc.DBAPIError, sa.exc.TimeoutError, UnicodeEncodeError) as error:
                 if attempt == _ATTEMPTS or not self._can_try_again(error, is_committing):
                     raise self._fail(error, is_committing) from error
             time.sleep(random.uniform(0, _PAUSE * 2**attempt))
         raise AssertionError
+
+    def has_changed_link(self, link_id: str) -> bool:
+        return link_id in self._changed_links
 
     def watch(self, on_change: Callable[[], Any]) -> Callable[[], None]:
         listener = Listener(self._engine, on_change)
