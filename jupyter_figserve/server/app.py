@@ -22,11 +22,13 @@ from .config import FigServeConfig, seconds_of
 from .guarded_start import GuardedStart
 from .hub import find_service, make_logins, stop_on_interrupt
 from .hub_config import HubConfig
+from .hub_directory import make_directory
 from .kernel_events import follow_own_kernels, follow_registered_kernels
 from .queue_config import QueueConfig
 from .render_config import RenderConfig
 from .services.addresses import ServerAddresses, prefix_of
 from .services.auth.credentials import Authenticator, FailedAttempts
+from .services.auth.owner_guard import OwnerGuard
 from .services.auth.preset_keys import VARIABLE, parse_preset_keys
 from .services.auth.rate_limits import RateLimiter
 from .services.auth.signing import FrameUrlSigner, QuerySigner
@@ -122,12 +124,18 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
         rendering, events, secrets = self._make_rendering(store), EventBroker(store), self._read_secrets(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
         live = self._make_live(store, kernels, detached, events)
+        directory = make_directory()
+        owner_guard = OwnerGuard(store, directory, is_trusting=self.trust_hub_names)
         return AppContext(
             config=self,
             store=store,
             blob_cache=blob_cache,
             addresses=addresses,
-            authenticator=Authenticator(store, make_logins(self.owner), failed_attempts, self._read_preset_keys()),
+            authenticator=Authenticator(
+                store, make_logins(self.owner), failed_attempts, self._read_preset_keys(), owner_guard
+            ),
+            directory=directory,
+            owner_guard=owner_guard,
             failed_attempts=failed_attempts,
             kernels=kernels,
             directories=directories,

@@ -15,6 +15,8 @@ from ...store.files.blob_cache import BlobCache
 from ...store.store import Store
 from ..services.addresses import ServerAddresses
 from ..services.auth.credentials import Authenticator, FailedAttempts
+from ..services.auth.directory import Directory
+from ..services.auth.owner_guard import OwnerGuard
 from ..services.auth.rate_limits import RateLimiter
 from ..services.auth.signing import FrameUrlSigner, QuerySigner
 from ..services.dashboards.watchers import DashboardWatchers
@@ -92,6 +94,8 @@ class AppContext:
     blob_cache: BlobCache
     addresses: ServerAddresses
     authenticator: Authenticator
+    directory: Directory
+    owner_guard: OwnerGuard
     failed_attempts: FailedAttempts
     kernels: KernelRegistry
     directories: SessionDirectories

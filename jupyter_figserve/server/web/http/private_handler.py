@@ -68,7 +68,7 @@ class AuthenticatedHandler(FigServeHandler):
             self._count_wrong_token()
             raise errors.Unauthorized(NO_KEY)
         self.current_user = self._jupyter_current_user = user
-        self.principal = self.context.authenticator.login(user, by_token=self.token_authenticated)
+        self.principal = await self.context.authenticator.login(user, by_token=self.token_authenticated)
 
     def check_xsrf_cookie(self) -> None:
         """Check nothing here: ``admit`` does, once the principal is known."""
