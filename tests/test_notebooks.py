@@ -99,7 +99,6 @@ def run(server, name: str, part: float = 1.0) -> str:
     return "".join(output["text"] for output in outputs if output["output_type"] == "stream")
 
 
-@pytest.mark.compat
 @pytest.mark.kernel
 def test_the_quick_start_leaves_a_working_link(make_server):
     """The link of the quick start works without login, even after the kernel has ended."""

@@ -138,7 +138,6 @@ print(outer.id)
     assert "NameError" in kernel.run("@figserve.live(detach=True)\ndef early():\n    later()").error
 
 
-@pytest.mark.compat
 @pytest.mark.parametrize(
     ("body", "message"),
     [

@@ -96,7 +96,6 @@ def check_answers(server, kernel) -> None:
     wait_until(lambda: server.fetch(cached).status == 200 and run_ok(kernel, "print(len(counted))") == "2")
 
 
-@pytest.mark.compat
 def test_kernel_without_a_connection_uses_the_control_channel(make_server, gateway):
     """Calls go through the gateway's WebSocket, since the kernel cannot reach the server."""
     server = start(make_server, gateway, kernel_url="http://127.0.0.1:9")
