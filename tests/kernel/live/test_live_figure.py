@@ -294,7 +294,7 @@ def test_mathtext_in_both_threads(kernel, get):
     code = r"""
 go = threading.Event()
 failures, n = [], 0
-while not go.is_set() or n < 20:
+while not go.is_set() or n < 8:
     n += 1
     fig, ax = plt.subplots(figsize=(3, 2))
     ax.set_title(rf"$\frac{{{n}}}{{\beta_{n}}}$")
@@ -302,9 +302,9 @@ while not go.is_set() or n < 20:
     plt.close(fig)
 """
     with running(kernel, code) as outcome:
-        answers = [get(f"mathematical.png?n={n}") for n in range(12)]
+        answers = [get(f"mathematical.png?n={n}") for n in range(6)]
         release(kernel, get)
-    assert [response.status for response in answers] == [200] * 12, [
+    assert [response.status for response in answers] == [200] * 6, [
         response.text for response in answers if response.status != 200
     ]
     assert outcome[0].error is None
