@@ -28,6 +28,8 @@ from ..services.links.tokens import LinkTokens
 from ..services.links.view_counter import ViewCounter
 from ..services.live.detached import DetachedFunctions
 from ..services.live.service import LiveService
+from ..services.monitoring.metrics import Metrics
+from ..services.monitoring.readiness import Readiness
 from ..services.rendering.request import RenderLimits
 from ..services.rendering.service import RenderService
 from ..services.sessions.capture import Capture
@@ -114,7 +116,9 @@ class AppContext:
     render_limiter: RateLimiter
     blob_handover: BlobHandover | None
     traffic: TrafficLimits
+    readiness: Readiness
     known_hosts: set[str] = field(default_factory=set)
+    metrics: Metrics = field(default_factory=Metrics)
 
     @property
     def audiences(self) -> AudiencePolicy:
