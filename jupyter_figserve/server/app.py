@@ -151,7 +151,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, Operati
             query_signer=QuerySigner(secrets),
             blob_handover=self._make_handover(store),
             traffic=self.make_traffic_limits(),
-            readiness=self.make_readiness(store, rendering.queue),
+            monitoring=self.make_monitoring(store, rendering.queue),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
 

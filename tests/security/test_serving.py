@@ -468,8 +468,10 @@ def test_a_foreign_host_name_is_rejected(live_server: ServerProcess, address: st
 
 
 async def test_the_host_is_checked_on_every_route(samples, owner) -> None:
-    """Every route in the table refuses it, including the public ones."""
+    """Every route in the table refuses it, including the public ones; only health, which says nothing, answers."""
     for sample in samples:
+        if sample.handler is HealthHandler:
+            continue
         answer = await owner.get(sample.path, {**sample.request_headers(), "Host": "evil.example", "Accept": "*/*"})
         assert answer.status == 403, sample.path
 

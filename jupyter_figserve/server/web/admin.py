@@ -48,6 +48,6 @@ class TransferHandler(AuthenticatedHandler):
         if not isinstance(is_renamed, bool):
             raise InvalidInput("renamed must be true or false.")
         done = await self.context.store.owners.transfer(old, new, is_renamed=is_renamed)
-        self.log.info("Audit: everything of %s was transferred to %s by %s.", old, new, self.principal.client)
+        self.audit("owner.transferred", old, target=new)
         await self.context.events.wake()
         self.write_json({"moved": dict(done.moved), "kept": list(done.kept)})

@@ -28,8 +28,7 @@ from ..services.links.tokens import LinkTokens
 from ..services.links.view_counter import ViewCounter
 from ..services.live.detached import DetachedFunctions
 from ..services.live.service import LiveService
-from ..services.monitoring.metrics import Metrics
-from ..services.monitoring.readiness import Readiness
+from ..services.monitoring.monitoring import Monitoring
 from ..services.rendering.request import RenderLimits
 from ..services.rendering.service import RenderService
 from ..services.sessions.capture import Capture
@@ -116,9 +115,8 @@ class AppContext:
     render_limiter: RateLimiter
     blob_handover: BlobHandover | None
     traffic: TrafficLimits
-    readiness: Readiness
+    monitoring: Monitoring
     known_hosts: set[str] = field(default_factory=set)
-    metrics: Metrics = field(default_factory=Metrics)
 
     @property
     def audiences(self) -> AudiencePolicy:

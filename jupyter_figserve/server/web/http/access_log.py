@@ -45,7 +45,9 @@ class AccessLogMixin(JupyterHandler):
         context, request = self.settings["figserve"], self.request
         config, status = context.config, self.get_status()
         seconds = None if self.is_stream else request.request_time()
-        context.metrics.record_request(type(self).__name__, request.method, status, seconds, self._sent_bytes)
+        context.monitoring.metrics.record_request(
+            type(self).__name__, request.method, status, seconds, self._sent_bytes
+        )
         if not config.access_log and (status >= 400 or config.logs_success):
             # Jupyter quotes the Referer of errors, which may be a link.
             if "Referer" in request.headers:

@@ -73,7 +73,7 @@ async def send_events(
     """
     handler.is_stream = True
     # A client that is too slow or has disconnected reconnects on its own with its last id.
-    with handler.context.metrics.open_stream(), contextlib.suppress(StreamClosedError):
+    with handler.context.monitoring.metrics.open_stream(), contextlib.suppress(StreamClosedError):
         await _send_until_closed(handler, subscriber, is_authorized, to_text, farewell)
 
 

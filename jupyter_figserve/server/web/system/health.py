@@ -19,7 +19,7 @@ class HealthHandler(PublicHandler):
 
     @allow_unauthenticated
     async def get(self, kind: str) -> None:
-        if kind == "ready" and not await self.context.readiness.is_ready():
+        if kind == "ready" and not await self.context.monitoring.readiness.is_ready():
             raise Unavailable("This server is not ready.", code="not_ready", retry_after=1)
         self.set_header("Cache-Control", "private, no-store")
         self.write_json({"status": "ok"})

@@ -20,7 +20,7 @@ class MetricsHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        body, content_type = self.context.metrics.expose(self.request.headers.get("Accept", ""))
+        body, content_type = self.context.monitoring.metrics.expose(self.request.headers.get("Accept", ""))
         self.set_header("Content-Type", content_type)
         self.set_header("Vary", "Accept")
         self.finish(body)
@@ -36,7 +36,7 @@ def connect_metrics(context: AppContext, routes: Mapping[str, str]) -> None:
     routes
         Labels of requests by the names of the handlers' classes.
     """
-    metrics, queue, live = context.metrics, context.rendering.queue, context.live
+    metrics, queue, live = context.monitoring.metrics, context.rendering.queue, context.live
     metrics.routes.update(routes)
     queue.meter.listener = metrics.record_render
     live.meter.listener = metrics.record_live_call

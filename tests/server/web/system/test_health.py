@@ -31,6 +31,6 @@ async def test_a_server_without_its_catalog_is_alive_and_not_ready(stranger, con
 
 async def test_a_server_that_stops_is_not_ready(stranger, context):
     """It still answers what it is asked."""
-    context.readiness.drain()
+    context.monitoring.readiness.drain()
     assert (await stranger.get("/api/health/ready")).status == 503
     assert (await stranger.get("/api/status")).status == 200
