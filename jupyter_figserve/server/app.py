@@ -40,7 +40,7 @@ from .services.links.allowed_sizes import AllowedSizes
 from .services.links.resolver import LinkResolver
 from .services.links.tokens import LinkTokens
 from .services.links.view_counter import ViewCounter
-from .services.live.control_channel import ControlChannels
+from .services.live.control_channels import ControlChannels
 from .services.live.detached import DetachedFunctions
 from .services.live.image_cache import StaleImageCache
 from .services.live.limits import LiveLimits

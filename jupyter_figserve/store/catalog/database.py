@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from ...errors import FigServeError, QuotaExceeded, ReadOnly
 from ..call_observer import CallObserver
+from . import events
 from .tables import SCHEMA
 from .writer import Writer
 
@@ -119,7 +120,10 @@ class Catalog:
             self._write_connection = self._engine.connect()
         try:
             with self._write_connection.begin():
-                return work(self._write_connection, *args, **kwargs)
+                events.drop_pending(self._write_connection)
+                done = work(self._write_connection, *args, **kwargs)
+                events.write_pending(self._write_connection)
+                return done
         except sa.exc.OperationalError as error:
             raise _translate(error) from error
 

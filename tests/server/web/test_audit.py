@@ -49,6 +49,7 @@ async def test_every_act_is_an_event(owner, make_key, events, caplog, jp_servera
     await owner.post(f"/api/figures/{figure['id']}/restore")
     other = await owner.publish("b", collection="nightly")
     await owner.delete("/api/figures", collection="nightly")
+    await owner.patch("/api/admin/owners/ann", {"quota": {"figures": 5, "bytes": None}})
     await owner.post("/api/admin/transfer", {"from": "local", "to": "ann"})
     await jp_serverapp.event_logger.gather_listeners()
     assert [(event["action"], event["id"]) for event in events] == [
@@ -68,14 +69,16 @@ async def test_every_act_is_an_event(owner, make_key, events, caplog, jp_servera
         ("figure.restored", figure["id"]),
         ("figure.published", other["id"]),
         ("figure.deleted", "*"),
+        ("owner.limited", "ann"),
         ("owner.transferred", "local"),
     ]
     key = split_key(text)
     assert key is not None
-    assert [event["key"] for event in events] == [key[0]] * 2 + [None] * 15
+    assert [event["key"] for event in events] == [key[0]] * 2 + [None] * 16
     assert events[1]["target"] == f"figure/{figure['id']}"
     assert events[3]["fields"] == ["label", "paused"]
-    assert events[-2]["ids"] == [other["id"]]
+    assert events[-3]["ids"] == [other["id"]]
+    assert events[-2]["quota"] == {"figures": 5, "bytes": None}
     assert events[-1]["target"] == "ann"
     told = json.dumps(events) + caplog.text
     for secret in (text, made["key"], link["url"].rpartition("/")[2]):

@@ -19,7 +19,7 @@ from ..monitoring.work_meter import WorkMeter
 from ..single_flight import SingleFlight
 from .backend import KernelBackend, KernelUnavailable, LiveBackend
 from .call_queue import CallQueue
-from .control_channel import ControlChannels
+from .control_channels import ControlChannels
 from .data_versions import DataVersions
 from .detached import SandboxBackend
 from .forms import LiveForms

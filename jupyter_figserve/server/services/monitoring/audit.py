@@ -55,9 +55,10 @@ class AuditLog:
             **details,
         }
         caller = f"key {principal.key.id}" if principal.key else "login"
+        what = f"{thing} of {details['owned_by']}" if "owned_by" in details else thing
         # What is published has a line of the access log; the other acts are found by this one.
         level = logging.DEBUG if action.endswith(".published") else logging.INFO
-        self._log.log(level, "Audit: %s %s by %s (%s) from %s.", action, thing, principal.person, caller, address)
+        self._log.log(level, "Audit: %s %s by %s (%s) from %s.", action, what, principal.person, caller, address)
         try:
             self._emit(event)
         except Exception:

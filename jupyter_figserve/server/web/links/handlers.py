@@ -65,6 +65,13 @@ class OwnedLinksHandler(AuthenticatedHandler):
             raise NotFound("There is no such link.")
         return link
 
+    async def audit_link(self, action: str, link: Link, **details: object) -> None:
+        """Record a change of a link, with its owner where that is somebody else."""
+        record = await self._find_record(link.target)
+        if record is not None and record.owner != self.principal.owner:
+            details["owned_by"] = record.owner
+        self.audit(action, link.id, **details)
+
     async def open_target(self, record: Record) -> LinkTarget:
         match record:
             case FigureRecord():
@@ -183,7 +190,7 @@ class LinkHandler(OwnedLinksHandler):
         assert record is not None, "it was just found"
         changes = self.make_parser().parse_changes(body, await self.open_target(record), link)
         changed = await self.context.store.links.change(link, changes)
-        self._audit_changes(link, changed, sorted(body))
+        await self._audit_changes(link, changed, sorted(body))
         await self.context.events.wake()
         self.write_json(link_json(changed))
 
@@ -192,16 +199,16 @@ class LinkHandler(OwnedLinksHandler):
     async def delete(self, link_id: str) -> None:
         link = await self.get_owned_link(link_id)
         await self.context.store.links.revoke(link)
-        self.audit("link.revoked", link.id)
+        await self.audit_link("link.revoked", link)
         await self.context.events.wake()
         self.set_status(204)
         self.finish()
 
-    def _audit_changes(self, link: Link, changed: Link, fields: list[str]) -> None:
+    async def _audit_changes(self, link: Link, changed: Link, fields: list[str]) -> None:
         action = "link.changed"
         if changed.paused != link.paused:
             action = "link.paused" if changed.paused else "link.resumed"
-        self.audit(action, link.id, fields=fields, audience=changed.audience)
+        await self.audit_link(action, link, fields=fields, audience=changed.audience)
 
 
 class LinkUrlHandler(OwnedLinksHandler):
