@@ -36,10 +36,6 @@ class AdminHandler(AuthenticatedHandler):
             raise InvalidInput(f"{what} must be the name of an owner.")
         return owner
 
-    def audit(self, what: str, *values: object) -> None:
-        """Log what an administrator did."""
-        self.log.info(f"Audit: {what} by %s from %s.", *values, self.principal.client, self.request.remote_ip)
-
 
 class OwnersHandler(AdminHandler):
     """``/api/admin/owners``."""
@@ -82,10 +78,10 @@ class OwnerHandler(AdminHandler):
         if "quota" in body:
             quota = OwnQuota.from_json(body["quota"])
             await self.context.store.owners.set_quota(owner, quota)
-            self.audit("the quota of %s was set to %s figures and %s bytes", owner, quota.figures, quota.bytes)
+            self.audit("owner.limited", owner, quota={"figures": quota.figures, "bytes": quota.bytes})
         if "same_person" in body:
             await self.context.owner_guard.confirm(owner)
-            self.audit("%s was confirmed to be the same person", owner)
+            self.audit("owner.confirmed", owner)
         await self._respond(owner)
 
     async def _respond(self, owner: str) -> None:
@@ -133,6 +129,6 @@ class TransferHandler(AdminHandler):
         done = await self.context.store.owners.transfer(old, new, is_renamed=is_renamed)
         for owner in (old, new):
             self.context.owner_guard.forget(owner)
-        self.audit("everything of %s was transferred to %s", old, new)
+        self.audit("owner.transferred", old, target=new)
         await self.context.events.wake()
         self.write_json({"moved": dict(done.moved), "kept": list(done.kept)})
