@@ -126,18 +126,12 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, Operati
         rendering, events, secrets = self._make_rendering(store), EventBroker(store), self._read_secrets(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
         live = self._make_live(store, kernels, detached, events)
-        directory = make_directory()
-        owner_guard = OwnerGuard(store, directory, is_trusting=self.trust_hub_names)
         return AppContext(
             config=self,
             store=store,
             blob_cache=blob_cache,
             addresses=addresses,
-            authenticator=Authenticator(
-                store, make_logins(self.owner), failed_attempts, self._read_preset_keys(), owner_guard
-            ),
-            directory=directory,
-            owner_guard=owner_guard,
+            authenticator=self._make_authenticator(store, failed_attempts),
             failed_attempts=failed_attempts,
             kernels=kernels,
             directories=directories,
@@ -162,6 +156,10 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, Operati
             monitoring=self.make_monitoring(store, rendering.queue),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
+
+    def _make_authenticator(self, store: Store, failed_attempts: FailedAttempts) -> Authenticator:
+        guard = OwnerGuard(store, make_directory(), is_trusting=self.trust_hub_names)
+        return Authenticator(store, make_logins(self.owner), failed_attempts, guard, self._read_preset_keys())
 
     def _make_plots(
         self, store: Store, blobs: BlobCache, capture: Capture, directories: SessionDirectories

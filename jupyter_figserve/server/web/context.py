@@ -95,8 +95,6 @@ class AppContext:
     blob_cache: BlobCache
     addresses: ServerAddresses
     authenticator: Authenticator
-    directory: Directory
-    owner_guard: OwnerGuard
     failed_attempts: FailedAttempts
     kernels: KernelRegistry
     directories: SessionDirectories
@@ -126,6 +124,16 @@ class AppContext:
     def audiences(self) -> AudiencePolicy:
         """The audiences that links of this server may have."""
         return AudiencePolicy(self.config.max_audience, self.authenticator.logins.knows_people)
+
+    @property
+    def owner_guard(self) -> OwnerGuard:
+        """Whether owners' names still mean the same people."""
+        return self.authenticator.guard
+
+    @property
+    def directory(self) -> Directory:
+        """The users and groups of a JupyterHub."""
+        return self.authenticator.guard.directory
 
     @property
     def registered_kernels(self) -> RegisteredKernels | None:

@@ -34,10 +34,10 @@ class Authenticator:
 
     Parameters
     ----------
+    guard
+        Checks that owners are still the same people.
     preset_keys
         Valid without being stored.
-    guard
-        Checks that owners are still the same people; None where nobody else could have their names.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class Authenticator:
         store: Store,
         logins: Logins,
         failed_attempts: FailedAttempts,
+        guard: OwnerGuard,
         preset_keys: tuple[Key, ...] = (),
-        guard: OwnerGuard | None = None,
     ) -> None:
         self._store = store
         self._preset_keys = preset_keys
         self.logins = logins
         self._failed_attempts = failed_attempts
-        self._guard = guard
+        self.guard = guard
         self._last_recorded: dict[str, float] = {}
 
     async def login(self, user: Any, *, by_token: bool = False) -> Principal:
@@ -64,8 +64,8 @@ class Authenticator:
             When the person may not do anything here, or has the name of an earlier person.
         """
         principal = self.logins.identify(user, by_token=by_token)
-        if self._guard is not None and not principal.is_guest:
-            await self._guard.check_login(principal.owner)
+        if not principal.is_guest:
+            await self.guard.check_login(principal.owner)
         return principal
 
     async def key(self, text: str, address: str) -> Principal:
@@ -85,8 +85,7 @@ class Authenticator:
         if key is None:
             self._failed_attempts.count(address)
             raise Unauthorized(BAD_KEY, code="bad_key")
-        if self._guard is not None:
-            await self._guard.check_key(key.owner)
+        await self.guard.check_key(key.owner)
         self._record_use(key)
         return Principal(key.owner, key.scopes, key)
 

@@ -57,7 +57,7 @@ class OwnerGuard:
 
     def __init__(self, store: Store, directory: Directory, *, is_trusting: bool = False) -> None:
         self._store = store
-        self._directory = directory
+        self.directory = directory
         self._is_trusting = is_trusting
         self._remembered: dict[str, _Remembered] = {}
 
@@ -88,7 +88,7 @@ class OwnerGuard:
         known = self._remembered.get(owner)
         if known is not None and now < known.until <= now + CHECK_SECONDS:
             return known.standing
-        found = await self._directory.find_user(owner)
+        found = await self.directory.find_user(owner)
         standing = Standing.SAME if found.is_known is None else await self._compare(owner, found, now)
         if len(self._remembered) >= _MAX_REMEMBERED:
             self._remembered.clear()
@@ -97,7 +97,7 @@ class OwnerGuard:
 
     async def confirm(self, owner: str) -> None:
         """Let whoever has the name now be the same person as before."""
-        found = await self._directory.find_user(owner)
+        found = await self.directory.find_user(owner)
         await self._store.owners.adopt(owner, found.created)
         self.forget(owner)
 

@@ -137,8 +137,7 @@ async def test_name_that_was_given_anew(stranger, viewers, make_key, context, mo
     caplog.set_level("INFO")
     people, directory = await viewers(), FakeDirectory({"bob": "first", "root": "0"})
     guard = OwnerGuard(context.store, directory)
-    object.__setattr__(context, "owner_guard", guard)
-    monkeypatch.setattr(context.authenticator, "_guard", guard)
+    monkeypatch.setattr(context.authenticator, "guard", guard)
     admin = stranger.with_key(await make_key("admin", owner="root"))
     bob, by_key = people["named"], stranger.with_key(await make_key("publish", "read", owner="bob"))
     assert (await bob.get("/api/figures")).status == 200

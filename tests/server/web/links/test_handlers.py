@@ -297,10 +297,10 @@ class TestFind:
         assert (await stranger.with_key(await make_key("read")).post("/api/links/find", body)).status == 403
 
 
-async def test_unknown_people_are_no_audience(publisher, context):
+async def test_unknown_people_are_no_audience(publisher, context, monkeypatch):
     """400 names them, in a new link and in a changed one; those who were named before may stay."""
     owner, directory = await publisher(), FakeDirectory({"ada": "", "bob": ""}, ("lab",))
-    object.__setattr__(context, "directory", directory)
+    monkeypatch.setattr(context.owner_guard, "directory", directory)
     figure = await owner.publish()
     link = await owner.share(figure, users=["ada", "bob"], groups=["lab"])
     for answer in (
