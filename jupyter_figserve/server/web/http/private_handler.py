@@ -42,6 +42,11 @@ class AuthenticatedHandler(FigServeHandler):
         """Count a render against the principal's rate limit."""
         self.context.render_limiter.count(self.principal.client)
 
+    async def may_run(self) -> bool:
+        """Whether a GET may call functions: not from another site, and not by a principal that may only read."""
+        may_run = self.authorizer.is_authorized(self, self.current_user, "execute", "figserve")
+        return not self.is_cross_site and bool(await ensure_async(may_run))
+
     async def admit(self) -> None:
         self.current_user = self._jupyter_current_user = None
         if not self.check_host():
