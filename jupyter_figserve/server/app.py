@@ -23,6 +23,7 @@ from .guarded_start import GuardedStart
 from .hub import find_service, make_logins, stop_on_interrupt
 from .hub_config import HubConfig
 from .kernel_events import follow_own_kernels, follow_registered_kernels
+from .operations_config import OperationsConfig
 from .queue_config import QueueConfig
 from .render_config import RenderConfig
 from .services.addresses import ServerAddresses, prefix_of
@@ -39,7 +40,7 @@ from .services.links.allowed_sizes import AllowedSizes
 from .services.links.resolver import LinkResolver
 from .services.links.tokens import LinkTokens
 from .services.links.view_counter import ViewCounter
-from .services.live.control_channel import ControlChannels
+from .services.live.control_channels import ControlChannels
 from .services.live.detached import DetachedFunctions
 from .services.live.image_cache import StaleImageCache
 from .services.live.limits import LiveLimits
@@ -59,12 +60,13 @@ from .services.sessions.session_plots import SessionPlots
 from .traffic_config import TrafficConfig
 from .web.context import AppContext
 from .web.http.templates import make_templates
-from .web.routes import make_routes
+from .web.routes import label_routes, make_routes
+from .web.system.metrics import connect_metrics
 
 _CLEAN_MILLISECONDS = 600_000
 
 
-class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConfig, GuardedStart):
+class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, OperationsConfig, HubConfig, GuardedStart):
     """The server extension: every figure gets a URL."""
 
     name = "jupyter_figserve"
@@ -96,6 +98,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
 
     def initialize_handlers(self) -> None:
         self.handlers.extend(make_routes(prefix_of(self.serverapp), render_only=self.is_render_only))
+        connect_metrics(self.context, label_routes())
 
     @property
     def is_render_only(self) -> bool:
@@ -116,8 +119,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
         store = self._open_store()
         addresses = ServerAddresses(self.serverapp, self.public_url, self.kernel_url)
         directories = SessionDirectories(Path(jupyter_runtime_dir()) / "figserve", self.log)
-        capture = self._make_capture(directories, store)
-        kernels = self._make_kernels(store, addresses, directories)
+        capture, kernels = self._make_capture(directories, store), self._make_kernels(store, addresses, directories)
         blob_cache, failed_attempts = BlobCache(store.blobs, self.cache_bytes), FailedAttempts(self.failed_secret_rate)
         rendering, events, secrets = self._make_rendering(store), EventBroker(store), self._read_secrets(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
@@ -149,6 +151,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
             query_signer=QuerySigner(secrets),
             blob_handover=self._make_handover(store),
             traffic=self.make_traffic_limits(),
+            monitoring=self.make_monitoring(store, rendering.queue),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
 

@@ -28,6 +28,7 @@ from ..services.links.tokens import LinkTokens
 from ..services.links.view_counter import ViewCounter
 from ..services.live.detached import DetachedFunctions
 from ..services.live.service import LiveService
+from ..services.monitoring.monitoring import Monitoring
 from ..services.rendering.request import RenderLimits
 from ..services.rendering.service import RenderService
 from ..services.sessions.capture import Capture
@@ -114,6 +115,7 @@ class AppContext:
     render_limiter: RateLimiter
     blob_handover: BlobHandover | None
     traffic: TrafficLimits
+    monitoring: Monitoring
     known_hosts: set[str] = field(default_factory=set)
 
     @property

@@ -47,6 +47,11 @@ class AuthenticatedHandler(FigServeHandler):
         may_run = self.authorizer.is_authorized(self, self.current_user, "execute", "figserve")
         return not self.is_cross_site and bool(await ensure_async(may_run))
 
+    def audit(self, action: str, thing: str, **details: object) -> None:
+        """Record what this request has done; see the schema of audit events."""
+        audit, address = self.context.monitoring.audit, self.request.remote_ip or ""
+        audit.record(action, thing, self.principal, address, **details)
+
     async def admit(self) -> None:
         self.current_user = self._jupyter_current_user = None
         if not self.check_host():
