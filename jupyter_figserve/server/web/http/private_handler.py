@@ -42,6 +42,11 @@ class AuthenticatedHandler(FigServeHandler):
         """Count a render against the principal's rate limit."""
         self.context.render_limiter.count(self.principal.client)
 
+    async def may_run(self) -> bool:
+        """Whether a GET may call functions: not from another site, and not by a principal that may only read."""
+        may_run = self.authorizer.is_authorized(self, self.current_user, "execute", "figserve")
+        return not self.is_cross_site and bool(await ensure_async(may_run))
+
     def audit(self, action: str, thing: str, **details: object) -> None:
         """Record what this request has done; see the schema of audit events."""
         audit, address = self.context.monitoring.audit, self.request.remote_ip or ""
