@@ -25,6 +25,7 @@ from .hub_config import HubConfig
 from .kernel_events import follow_own_kernels, follow_registered_kernels
 from .queue_config import QueueConfig
 from .render_config import RenderConfig
+from .replica_config import ReplicaConfig
 from .services.addresses import ServerAddresses, prefix_of
 from .services.auth.credentials import Authenticator, FailedAttempts
 from .services.auth.preset_keys import VARIABLE, parse_preset_keys
@@ -64,7 +65,7 @@ from .web.routes import make_routes
 _CLEAN_MILLISECONDS = 600_000
 
 
-class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConfig, GuardedStart):
+class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConfig, ReplicaConfig, GuardedStart):
     """The server extension: every figure gets a URL."""
 
     name = "jupyter_figserve"
@@ -118,7 +119,8 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
         directories = SessionDirectories(Path(jupyter_runtime_dir()) / "figserve", self.log)
         capture = self._make_capture(directories, store)
         kernels = self._make_kernels(store, addresses, directories)
-        blob_cache, failed_attempts = BlobCache(store.blobs, self.cache_bytes), FailedAttempts(self.failed_secret_rate)
+        blob_cache, rates = BlobCache(store.blobs, self.cache_bytes), self.make_rate_storage()
+        failed_attempts = FailedAttempts(self.failed_secret_rate, rates)
         rendering, events, secrets = self._make_rendering(store), EventBroker(store), self._read_secrets(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
         live = self._make_live(store, kernels, detached, events)
@@ -137,7 +139,9 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
             dashboards=DashboardWatchers(store, live, events),
             live=live,
             detached=detached,
-            live_limiter=RateLimiter(self.live_link_rate, "This link has reached its rate limit", "live_link_rate"),
+            live_limiter=RateLimiter(
+                self.live_link_rate, "This link has reached its rate limit", "live_link_rate", rates
+            ),
             links=LinkResolver(store, self.max_audience),
             link_tokens=LinkTokens(secrets),
             link_sizes=AllowedSizes.parse(self.link_sizes),
@@ -149,7 +153,9 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
             query_signer=QuerySigner(secrets),
             blob_handover=self._make_handover(store),
             traffic=self.make_traffic_limits(),
-            render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
+            render_limiter=RateLimiter(
+                self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders", rates
+            ),
         )
 
     def _make_plots(

@@ -14,7 +14,7 @@ from ....store.store import Store
 from .logins import Logins
 from .preset_keys import find_preset_key
 from .principal import Principal
-from .rate_limits import RateLimiter
+from .rate_limits import RateLimiter, RateStorage
 
 _RECORD_SECONDS = 60
 BAD_KEY = "Invalid, expired or revoked API key. Create one with `jupyter figserve keys create`."
@@ -24,8 +24,8 @@ NO_KEY = "Log in, or send a key in the X-API-Key header."
 class FailedAttempts(RateLimiter):
     """Limits the rate of wrong keys and tokens from one IP address; valid ones are never rejected."""
 
-    def __init__(self, rate: str) -> None:
-        super().__init__(rate, "Too many wrong keys or links from this address", "too_many_wrong_secrets")
+    def __init__(self, rate: str, storage: RateStorage | None = None) -> None:
+        super().__init__(rate, "Too many wrong keys or links from this address", "too_many_wrong_secrets", storage)
 
 
 class Authenticator:
