@@ -123,7 +123,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
         failed_attempts = FailedAttempts(self.failed_secret_rate, rates)
         rendering, events, secrets = self._make_rendering(store), EventBroker(store), self._read_secrets(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
-        live = self._make_live(store, kernels, detached, events)
+        live, signer = self._make_live(store, kernels, detached, events), QuerySigner(secrets)
         return AppContext(
             config=self,
             store=store,
@@ -150,9 +150,10 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
             templates=make_templates(),
             rendering=rendering,
             source_checker=SourceChecker(store, rendering, self.preserve_bytes),
-            query_signer=QuerySigner(secrets),
+            query_signer=signer,
             blob_handover=self._make_handover(store),
             traffic=self.make_traffic_limits(),
+            replicas=self.make_replicas(store, live, events, signer),
             render_limiter=RateLimiter(
                 self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders", rates
             ),

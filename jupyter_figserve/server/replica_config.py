@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from traitlets import Unicode
+from typing import Any
+from urllib.parse import urlsplit
+
+from tornado.ioloop import IOLoop
+from traitlets import TraitError, Unicode, validate
 from traitlets.config import Configurable
 
+from ..store.store import Store
 from .services.auth.rate_limits import RateStorage
+from .services.auth.signing import QuerySigner
+from .services.events.event_broker import EventBroker
+from .services.live.replica_signer import ReplicaSigner
+from .services.live.replicas import Replicas
+from .services.live.service import LiveService
 
 
 class ReplicaConfig(Configurable):
@@ -17,6 +27,36 @@ class ReplicaConfig(Configurable):
         " together (pip install jupyter_figserve[redis]). Empty: each server counts on its own, so that N servers allow"
         " N times the rate.",
     ).tag(config=True)
+
+    replica_url = Unicode(
+        "",
+        help="Address at which the other servers on the same catalog reach this one, such as"
+        " http://10.0.0.5:8890/services/figserve; they pass on requests for live figures whose kernels are connected"
+        " here. Empty: this is the only server.",
+    ).tag(config=True)
+
+    live_bytes: int
+    on_stop: Any
+
+    @validate("replica_url")
+    def _check_replica_url(self, proposal: Any) -> str:
+        url = str(proposal["value"]).rstrip("/")
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query):
+            raise TraitError(f"FigServe.replica_url must be an http or https URL, not {url!r}.")
+        return url
+
+    def make_replicas(
+        self, store: Store, live: LiveService, events: EventBroker, signer: QuerySigner
+    ) -> Replicas | None:
+        """Return what shares the kernels' lines with the other servers; None where there are none."""
+        if not self.replica_url:
+            return None
+        url = self.replica_url
+        replicas = Replicas(store, live, events, ReplicaSigner(signer, lambda: store.clock()), url, self.live_bytes)
+        IOLoop.current().add_callback(replicas.open)
+        self.on_stop(replicas.close)
+        return replicas
 
     def make_rate_storage(self) -> RateStorage:
         return RateStorage(self.rate_storage)

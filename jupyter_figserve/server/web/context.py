@@ -27,6 +27,7 @@ from ..services.links.resolver import LinkResolver
 from ..services.links.tokens import LinkTokens
 from ..services.links.view_counter import ViewCounter
 from ..services.live.detached import DetachedFunctions
+from ..services.live.replicas import Replicas
 from ..services.live.service import LiveService
 from ..services.rendering.request import RenderLimits
 from ..services.rendering.service import RenderService
@@ -114,6 +115,7 @@ class AppContext:
     render_limiter: RateLimiter
     blob_handover: BlobHandover | None
     traffic: TrafficLimits
+    replicas: Replicas | None
     known_hosts: set[str] = field(default_factory=set)
 
     @property

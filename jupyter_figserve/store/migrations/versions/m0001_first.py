@@ -13,6 +13,7 @@ _IDENTITY = ("owner", "scope", "notebook", "maker", "name", "collection")
 def upgrade() -> None:
     _create_figures()
     _create_live_figures()
+    _create_kernel_lines()
     _create_live_results()
     _create_dashboards()
     _create_links()
@@ -100,6 +101,19 @@ def _create_live_figures() -> None:
         sa.Column("live", sa.String, nullable=False),
     )
     op.create_index("live_sessions_live", "live_sessions", ["live"])
+
+
+def _create_kernel_lines() -> None:
+    op.create_table(
+        "kernel_lines",
+        sa.Column("kernel", sa.String, primary_key=True),
+        sa.Column("owner", sa.String, nullable=False),
+        sa.Column("server", sa.String, nullable=False),
+        sa.Column("opened", sa.Float, nullable=False),
+        sa.Column("seen", sa.Float, nullable=False),
+        sa.Column("revision", sa.String, nullable=False),
+        sa.Column("offers", sa.Text, nullable=False),
+    )
 
 
 def _create_live_results() -> None:
