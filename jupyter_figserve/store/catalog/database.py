@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from ...errors import FigServeError, QuotaExceeded, ReadOnly
+from . import events
 from .tables import SCHEMA
 from .writer import Writer
 
@@ -117,7 +118,10 @@ class Catalog:
             self._write_connection = self._engine.connect()
         try:
             with self._write_connection.begin():
-                return work(self._write_connection, *args, **kwargs)
+                events.drop_pending(self._write_connection)
+                done = work(self._write_connection, *args, **kwargs)
+                events.write_pending(self._write_connection)
+                return done
         except sa.exc.OperationalError as error:
             raise _translate(error) from error
 

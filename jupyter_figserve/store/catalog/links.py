@@ -8,16 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection, Row
 
 from ...errors import NotFound
 from ...model.audiences import GROUP, PEOPLE, USER
 from ...model.links import DASHBOARD, FIGURE, LIVE, VIEW_SECONDS, Link, Target, hash_secret
 from . import tables
+from .dialects import Upsert
 from .pagination import decode_cursor
 
 _L, _V, _P = tables.links.c, tables.viewers.c, tables.link_people.c
+_SEEN = Upsert(tables.viewers, ["link", "client"], lambda new: {"seen": new.seen})
 _PEOPLE_FIELDS = {"users": USER, "groups": GROUP}
 _TARGETS = {FIGURE: tables.figures, LIVE: tables.live_figures, DASHBOARD: tables.dashboards}
 _NEWEST_FIRST = (_L.created.desc(), _L.id.desc())
@@ -164,6 +165,7 @@ def count_view(connection: Connection, link_id: str, client: str, now: float) ->
 
     Runs in a write transaction, so that two racing requests cannot use the same view.
     """
+    connection.execute(sa.select(_L.id).where(_L.id == link_id).with_for_update())
     if is_known_viewer(connection, link_id, client, now):
         return True
     counted = connection.execute(
@@ -173,14 +175,13 @@ def count_view(connection: Connection, link_id: str, client: str, now: float) ->
     )
     if counted.rowcount != 1:
         return False
-    statement = insert(tables.viewers).values(link=link_id, client=client, seen=now)
-    connection.execute(statement.on_conflict_do_update(index_elements=["link", "client"], set_={"seen": now}))
+    _SEEN(connection, {"link": link_id, "client": client, "seen": now})
     return True
 
 
 def add_views(connection: Connection, counts: dict[str, int], now: float) -> None:
     """Add views that were counted in memory, by link id."""
-    for link_id, count in counts.items():
+    for link_id, count in sorted(counts.items()):
         connection.execute(tables.links.update().where(_L.id == link_id).values(seen=_L.seen + count, last_seen=now))
 
 

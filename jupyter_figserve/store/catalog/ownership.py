@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from ...model.audiences import USER
 from ...model.links import DASHBOARD, FIGURE, LIVE
 from . import figures, quotas, tables
+from .dialects import lock_owners
 
 _U, _T = tables.usage.c, tables.trash.c
 _SOURCE = tables.live_sources.c
@@ -55,6 +56,7 @@ def transfer(
     moved, kept
         Their ids; a record stays where the new owner has one of the same name in the same place.
     """
+    lock_owners(connection, old, new)
     table = {FIGURE: tables.figures, LIVE: tables.live_figures, DASHBOARD: tables.dashboards}[kind]
     query = (
         sa.select(table.c.id).where(table.c.owner == old, table.c.id.not_in(skipped)).order_by(table.c.id).limit(limit)
@@ -80,6 +82,7 @@ def transfer_rest(connection: Connection, old: str, new: str, *, is_renamed: boo
 
     The keys of somebody else are revoked, as they would act for the new owner.
     """
+    lock_owners(connection, old, new)
     connection.execute(tables.sessions.update().where(tables.sessions.c.owner == old).values(owner=new))
     for row in connection.execute(sa.select(_T.kind, _T.id, _T.manifest).where(_T.owner == old)).all():
         manifest = json.loads(row.manifest)
