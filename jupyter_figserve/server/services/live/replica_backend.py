@@ -94,7 +94,8 @@ class ReplicaBackend:
         Upper limit of one image.
     """
 
-    is_stand_in = False
+    is_stand_in = True
+    """A connection of the kernel to this server is always the better one."""
 
     def __init__(self, http: AsyncHTTPClient, signer: ReplicaSigner, server: str, kernel: str, max_bytes: int) -> None:
         self.generation = next_generation()

@@ -179,7 +179,8 @@ class Replicas:
     async def _call_own(self, call: ReplicaCall) -> CachedImage:
         target = await self._registry.find(call.kernel, call.name)
         # Never passed on once more: two servers that hold each other for the right one would do so for ever.
-        if target is None or isinstance(target.backend, ReplicaBackend) or call.kernel not in self._own:
+        is_elsewhere = isinstance(self._registry.find_backend(call.kernel), ReplicaBackend)
+        if target is None or is_elsewhere or call.kernel not in self._own:
             raise KernelUnavailable
         return await self._live.call(target, call.request, call.caller, is_fresh=call.is_fresh)
 
