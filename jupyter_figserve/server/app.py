@@ -23,13 +23,13 @@ from .guarded_start import GuardedStart
 from .hub import find_service, make_logins, stop_on_interrupt
 from .hub_config import HubConfig
 from .kernel_events import follow_own_kernels, follow_registered_kernels
+from .operations_config import OperationsConfig
 from .queue_config import QueueConfig
 from .render_config import RenderConfig
 from .replica_config import ReplicaConfig
 from .services.addresses import ServerAddresses, prefix_of
-from .services.auth.credentials import Authenticator, FailedAttempts
+from .services.auth.credentials import Authenticator
 from .services.auth.preset_keys import VARIABLE, parse_preset_keys
-from .services.auth.rate_limits import RateLimiter
 from .services.auth.signing import FrameUrlSigner, QuerySigner
 from .services.auth.signing_secrets import MIN_LENGTH, read_secrets
 from .services.dashboards.watchers import DashboardWatchers
@@ -40,7 +40,7 @@ from .services.links.allowed_sizes import AllowedSizes
 from .services.links.resolver import LinkResolver
 from .services.links.tokens import LinkTokens
 from .services.links.view_counter import ViewCounter
-from .services.live.control_channel import ControlChannels
+from .services.live.control_channels import ControlChannels
 from .services.live.detached import DetachedFunctions
 from .services.live.image_cache import StaleImageCache
 from .services.live.limits import LiveLimits
@@ -60,12 +60,15 @@ from .services.sessions.session_plots import SessionPlots
 from .traffic_config import TrafficConfig
 from .web.context import AppContext
 from .web.http.templates import make_templates
-from .web.routes import make_routes
+from .web.routes import label_routes, make_routes
+from .web.system.metrics import connect_metrics
 
 _CLEAN_MILLISECONDS = 600_000
 
 
-class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConfig, ReplicaConfig, GuardedStart):
+class FigServe(
+    FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, OperationsConfig, HubConfig, ReplicaConfig, GuardedStart
+):
     """The server extension: every figure gets a URL."""
 
     name = "jupyter_figserve"
@@ -97,6 +100,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
 
     def initialize_handlers(self) -> None:
         self.handlers.extend(make_routes(prefix_of(self.serverapp), render_only=self.is_render_only))
+        connect_metrics(self.context, label_routes())
 
     @property
     def is_render_only(self) -> bool:
@@ -117,10 +121,8 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
         store = self._open_store()
         addresses = ServerAddresses(self.serverapp, self.public_url, self.kernel_url)
         directories = SessionDirectories(Path(jupyter_runtime_dir()) / "figserve", self.log)
-        capture = self._make_capture(directories, store)
-        kernels = self._make_kernels(store, addresses, directories)
-        blob_cache, rates = BlobCache(store.blobs, self.cache_bytes), self.make_rate_storage()
-        failed_attempts = FailedAttempts(self.failed_secret_rate, rates)
+        capture, kernels = self._make_capture(directories, store), self._make_kernels(store, addresses, directories)
+        blob_cache, rates = BlobCache(store.blobs, self.cache_bytes), self.make_rate_limiters()
         rendering, events, secrets = self._make_rendering(store), EventBroker(store), self._read_secrets(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
         live, signer = self._make_live(store, kernels, detached, events), QuerySigner(secrets)
@@ -129,8 +131,10 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
             store=store,
             blob_cache=blob_cache,
             addresses=addresses,
-            authenticator=Authenticator(store, make_logins(self.owner), failed_attempts, self._read_preset_keys()),
-            failed_attempts=failed_attempts,
+            authenticator=Authenticator(
+                store, make_logins(self.owner), rates.failed_attempts, self._read_preset_keys()
+            ),
+            failed_attempts=rates.failed_attempts,
             kernels=kernels,
             directories=directories,
             capture=capture,
@@ -139,9 +143,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
             dashboards=DashboardWatchers(store, live, events),
             live=live,
             detached=detached,
-            live_limiter=RateLimiter(
-                self.live_link_rate, "This link has reached its rate limit", "live_link_rate", rates
-            ),
+            live_limiter=rates.live_links,
             links=LinkResolver(store, self.max_audience),
             link_tokens=LinkTokens(secrets),
             link_sizes=AllowedSizes.parse(self.link_sizes),
@@ -153,10 +155,9 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
             query_signer=signer,
             blob_handover=self._make_handover(store),
             traffic=self.make_traffic_limits(),
+            monitoring=self.make_monitoring(store, rendering.queue),
             replicas=self.make_replicas(store, live, events, signer),
-            render_limiter=RateLimiter(
-                self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders", rates
-            ),
+            render_limiter=rates.renders,
         )
 
     def _make_plots(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from tornado.ioloop import IOLoop
@@ -10,12 +10,21 @@ from traitlets import TraitError, Unicode, validate
 from traitlets.config import Configurable
 
 from ..store.store import Store
-from .services.auth.rate_limits import RateStorage
+from .services.auth.credentials import FailedAttempts
+from .services.auth.rate_limits import RateLimiter, RateStorage
 from .services.auth.signing import QuerySigner
 from .services.events.event_broker import EventBroker
 from .services.live.replica_signer import ReplicaSigner
 from .services.live.replicas import Replicas
 from .services.live.service import LiveService
+
+
+class RateLimiters(NamedTuple):
+    """The limits on rates that all requests share."""
+
+    failed_attempts: FailedAttempts
+    live_links: RateLimiter
+    renders: RateLimiter
 
 
 class ReplicaConfig(Configurable):
@@ -36,6 +45,9 @@ class ReplicaConfig(Configurable):
     ).tag(config=True)
 
     live_bytes: int
+    failed_secret_rate: str
+    live_link_rate: str
+    rate_limit: str
     on_stop: Any
 
     @validate("replica_url")
@@ -58,5 +70,10 @@ class ReplicaConfig(Configurable):
         self.on_stop(replicas.close)
         return replicas
 
-    def make_rate_storage(self) -> RateStorage:
-        return RateStorage(self.rate_storage)
+    def make_rate_limiters(self) -> RateLimiters:
+        storage = RateStorage(self.rate_storage)
+        return RateLimiters(
+            FailedAttempts(self.failed_secret_rate, storage),
+            RateLimiter(self.live_link_rate, "This link has reached its rate limit", "live_link_rate", storage),
+            RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders", storage),
+        )

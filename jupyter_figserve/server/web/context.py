@@ -29,6 +29,7 @@ from ..services.links.view_counter import ViewCounter
 from ..services.live.detached import DetachedFunctions
 from ..services.live.replicas import Replicas
 from ..services.live.service import LiveService
+from ..services.monitoring.monitoring import Monitoring
 from ..services.rendering.request import RenderLimits
 from ..services.rendering.service import RenderService
 from ..services.sessions.capture import Capture
@@ -115,6 +116,7 @@ class AppContext:
     render_limiter: RateLimiter
     blob_handover: BlobHandover | None
     traffic: TrafficLimits
+    monitoring: Monitoring
     replicas: Replicas | None
     known_hosts: set[str] = field(default_factory=set)
 

@@ -53,9 +53,15 @@ def for_target(connection: Connection, target: Target) -> list[Link]:
 
 
 def list_for_owner(
-    connection: Connection, owner: str | None, figure: str | None, limit: int, cursor: str | None = None
+    connection: Connection,
+    owner: str | None,
+    figure: str | None,
+    limit: int,
+    cursor: str | None = None,
+    *,
+    by_views: bool = False,
 ) -> list[Link]:
-    """Return one page of the links, newest first.
+    """Return one page of the links, newest or (``by_views``) most viewed first.
 
     Parameters
     ----------
@@ -64,13 +70,14 @@ def list_for_owner(
     cursor
         ``encode_cursor`` of the last link on the previous page.
     """
-    query = sa.select(tables.links).order_by(*_NEWEST_FIRST).limit(limit)
+    order = _L.seen if by_views else _L.created
+    query = sa.select(tables.links).order_by(order.desc(), _L.id.desc()).limit(limit)
     if figure is not None:
         query = query.where(_L.kind == FIGURE, _L.target == figure)
     if owner is not None:
         is_owned = (sa.and_(_L.kind == kind, _is_owned(table, owner)) for kind, table in _TARGETS.items())
         query = query.where(sa.or_(*is_owned))
-    return _links(connection, connection.execute(_after(query, cursor)))
+    return _links(connection, connection.execute(_after(query, cursor, order)))
 
 
 def list_shared(
@@ -107,11 +114,11 @@ def list_shared(
     return _links(connection, connection.execute(_after(query, cursor)))
 
 
-def _after(query: sa.Select[Any], cursor: str | None) -> sa.Select[Any]:
+def _after(query: sa.Select[Any], cursor: str | None, order: sa.Column[Any] = _L.created) -> sa.Select[Any]:
     if cursor is None:
         return query
-    created, link_id = decode_cursor(cursor)
-    return query.where(sa.tuple_(_L.created, _L.id) < sa.tuple_(sa.literal(created), sa.literal(link_id)))
+    position, link_id = decode_cursor(cursor)
+    return query.where(sa.tuple_(order, _L.id) < sa.tuple_(sa.literal(position), sa.literal(link_id)))
 
 
 def _is_owned(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from ...errors import QuotaExceeded
 from ...model.quotas import UNLIMITED, Quota, Usage
-from . import tables
+from . import owners, tables
 from .dialects import Upsert
 
 _U = tables.usage.c
@@ -66,7 +66,7 @@ def check(
         When they do not; the message names the quota, its usage and what to do.
     """
     for kind, key in places.items():
-        quota = quotas[kind]
+        quota = owners.find_quota(connection, key, quotas[kind]) if kind == "owner" else quotas[kind]
         if quota == UNLIMITED:
             continue
         max_figures = quota.figures if kind in new_to else None

@@ -190,6 +190,16 @@ usage = Table(
     Column("bytes", BigInteger, nullable=False),
 )
 
+owners = Table(
+    "owners",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("max_figures", Integer),
+    Column("max_bytes", BigInteger),
+    Column("hub_created", String),
+    Column("departed", Float),
+)
+
 events = Table(
     "events",
     metadata,

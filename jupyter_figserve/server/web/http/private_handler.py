@@ -42,6 +42,11 @@ class AuthenticatedHandler(FigServeHandler):
         """Count a render against the principal's rate limit."""
         self.context.render_limiter.count(self.principal.client)
 
+    def audit(self, action: str, thing: str, **details: object) -> None:
+        """Record what this request has done; see the schema of audit events."""
+        audit, address = self.context.monitoring.audit, self.request.remote_ip or ""
+        audit.record(action, thing, self.principal, address, **details)
+
     async def admit(self) -> None:
         self.current_user = self._jupyter_current_user = None
         if not self.check_host():

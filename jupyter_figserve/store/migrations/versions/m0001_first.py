@@ -282,6 +282,14 @@ def _create_bookkeeping() -> None:
         sa.Column("figures", sa.BigInteger, nullable=False),
         sa.Column("bytes", sa.BigInteger, nullable=False),
     )
+    op.create_table(
+        "owners",
+        sa.Column("name", sa.String, primary_key=True),
+        sa.Column("max_figures", sa.Integer),
+        sa.Column("max_bytes", sa.BigInteger),
+        sa.Column("hub_created", sa.String),
+        sa.Column("departed", sa.Float),
+    )
 
 
 def _create_events() -> None:

@@ -89,8 +89,8 @@ async def test_form_is_in_the_record(owner, stranger, animal):
     assert animal not in str(first)
     await owner.get(f"/live/f/{animal}.png")
     assert (await stranger.get(f"{link['url']}/1-1.json")).json()["form"] == "html"
-    for told in (await stranger.get(f"{link['url']}.json"), await owner.get(f"/api/dashboards/{dashboard['id']}")):
-        assert [panel["form"] for panel in told.json()["rows"][0]] == ["html", None]
+    for described in (await stranger.get(f"{link['url']}.json"), await owner.get(f"/api/dashboards/{dashboard['id']}")):
+        assert [panel["form"] for panel in described.json()["rows"][0]] == ["html", None]
 
 
 async def test_frame_applies_the_grant_of_the_link(owner, stranger, animal, kernel):
