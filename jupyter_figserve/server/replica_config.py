@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 from tornado.ioloop import IOLoop
@@ -10,21 +10,13 @@ from traitlets import TraitError, Unicode, validate
 from traitlets.config import Configurable
 
 from ..store.store import Store
-from .services.auth.credentials import FailedAttempts
-from .services.auth.rate_limits import RateLimiter, RateStorage
+from .services.auth.rate_limits import FailedAttempts, RateLimiter, RateLimiters, RateStorage
 from .services.auth.signing import QuerySigner
+from .services.auth.signing_secrets import MIN_LENGTH, read_secrets
 from .services.events.event_broker import EventBroker
 from .services.live.replica_signer import ReplicaSigner
 from .services.live.replicas import Replicas
 from .services.live.service import LiveService
-
-
-class RateLimiters(NamedTuple):
-    """The limits on rates that all requests share."""
-
-    failed_attempts: FailedAttempts
-    live_links: RateLimiter
-    renders: RateLimiter
 
 
 class ReplicaConfig(Configurable):
@@ -49,6 +41,7 @@ class ReplicaConfig(Configurable):
     live_link_rate: str
     rate_limit: str
     on_stop: Any
+    log: Any
 
     @validate("replica_url")
     def _check_replica_url(self, proposal: Any) -> str:
@@ -57,6 +50,17 @@ class ReplicaConfig(Configurable):
         if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query):
             raise TraitError(f"FigServe.replica_url must be an http or https URL, not {url!r}.")
         return url
+
+    def read_signing_secrets(self, store: Store) -> list[str]:
+        """Return the secrets, newest first, with a warning where one may be guessed."""
+        found = read_secrets(store.directory)
+        if min(map(len, found)) < MIN_LENGTH:
+            self.log.warning(
+                "A signing secret of figserve has fewer than %d characters and may be guessed. Make one with"
+                " `openssl rand -hex 32`.",
+                MIN_LENGTH,
+            )
+        return found
 
     def make_replicas(
         self, store: Store, live: LiveService, events: EventBroker, signer: QuerySigner

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import limits
 
@@ -118,3 +118,28 @@ class RateLimiter:
         if reset is not None:
             wait = max(1, int(reset - time.time()) + 1)
             raise TooManyRequests(f"{self._message}. Try again in {wait} seconds.", code=self._code, retry_after=wait)
+
+
+class FailedAttempts(RateLimiter):
+    """Limits the rate of wrong keys and tokens from one IP address; valid ones are never rejected."""
+
+    def __init__(self, rate: str, storage: RateStorage | None = None) -> None:
+        super().__init__(rate, "Too many wrong keys or links from this address", "too_many_wrong_secrets", storage)
+
+
+class RateLimiters(NamedTuple):
+    """The limits of a server.
+
+    Parameters
+    ----------
+    failed_attempts
+        By IP address.
+    live_links
+        Calls of live figures, by link.
+    renders
+        By key, login or link.
+    """
+
+    failed_attempts: FailedAttempts
+    live_links: RateLimiter
+    renders: RateLimiter
