@@ -22,12 +22,14 @@ from .config import FigServeConfig, seconds_of
 from .guarded_start import GuardedStart
 from .hub import find_service, make_logins, stop_on_interrupt
 from .hub_config import HubConfig
+from .hub_directory import make_directory
 from .kernel_events import follow_own_kernels, follow_registered_kernels
 from .operations_config import OperationsConfig
 from .queue_config import QueueConfig
 from .render_config import RenderConfig
 from .services.addresses import ServerAddresses, prefix_of
 from .services.auth.credentials import Authenticator, FailedAttempts
+from .services.auth.owner_guard import OwnerGuard
 from .services.auth.preset_keys import VARIABLE, parse_preset_keys
 from .services.auth.rate_limits import RateLimiter
 from .services.auth.signing import FrameUrlSigner, QuerySigner
@@ -130,7 +132,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, Operati
             store=store,
             blob_cache=blob_cache,
             addresses=addresses,
-            authenticator=Authenticator(store, make_logins(self.owner), failed_attempts, self._read_preset_keys()),
+            authenticator=self._make_authenticator(store, failed_attempts),
             failed_attempts=failed_attempts,
             kernels=kernels,
             directories=directories,
@@ -155,6 +157,10 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, Operati
             monitoring=self.make_monitoring(store, rendering.queue),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
+
+    def _make_authenticator(self, store: Store, failed_attempts: FailedAttempts) -> Authenticator:
+        guard = OwnerGuard(store, make_directory(), is_trusting=self.trust_hub_names)
+        return Authenticator(store, make_logins(self.owner), failed_attempts, guard, self._read_preset_keys())
 
     def _make_plots(
         self, store: Store, blobs: BlobCache, capture: Capture, directories: SessionDirectories
