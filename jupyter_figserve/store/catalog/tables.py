@@ -235,9 +235,9 @@ kernel_lines = Table(
     Column("kernel", String, primary_key=True),
     Column("owner", String, nullable=False),
     Column("server", String, nullable=False),
+    Column("revision", String, nullable=False),
     Column("opened", Float, nullable=False),
     Column("seen", Float, nullable=False),
-    Column("revision", String, nullable=False),
     Column("offers", Text, nullable=False),
 )
 

@@ -109,11 +109,8 @@ def _create_kernel_lines() -> None:
     op.create_table(
         "kernel_lines",
         sa.Column("kernel", sa.String, primary_key=True),
-        sa.Column("owner", sa.String, nullable=False),
-        sa.Column("server", sa.String, nullable=False),
-        sa.Column("opened", sa.Float, nullable=False),
-        sa.Column("seen", sa.Float, nullable=False),
-        sa.Column("revision", sa.String, nullable=False),
+        *[sa.Column(name, sa.String, nullable=False) for name in ("owner", "server", "revision")],
+        *[sa.Column(name, sa.Float, nullable=False) for name in ("opened", "seen")],
         sa.Column("offers", sa.Text, nullable=False),
     )
 
