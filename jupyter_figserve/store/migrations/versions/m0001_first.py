@@ -108,10 +108,10 @@ def _create_live_figures() -> None:
 def _create_kernel_lines() -> None:
     op.create_table(
         "kernel_lines",
-        sa.Column("kernel", sa.String, primary_key=True),
-        *[sa.Column(name, sa.String, nullable=False) for name in ("owner", "server", "revision")],
+        sa.Column("kernel", _STRING, primary_key=True),
+        *[sa.Column(name, _STRING, nullable=False) for name in ("owner", "server", "revision")],
         *[sa.Column(name, sa.Float, nullable=False) for name in ("opened", "seen")],
-        sa.Column("offers", sa.Text, nullable=False),
+        sa.Column("offers", _TEXT, nullable=False),
     )
 
 
@@ -256,11 +256,7 @@ def _create_sessions() -> None:
 
 
 def _create_bookkeeping() -> None:
-    op.create_table(
-        "meta",
-        sa.Column("key", _STRING, primary_key=True),
-        sa.Column("value", _STRING, nullable=False),
-    )
+    op.create_table("meta", sa.Column("key", _STRING, primary_key=True), sa.Column("value", _STRING, nullable=False))
     op.create_table(
         "blobs",
         sa.Column("digest", _STRING, primary_key=True),
