@@ -58,6 +58,7 @@ from jupyter_figserve.server.web.live.handlers import (
     LiveListHandler,
     LivePageHandler,
 )
+from jupyter_figserve.server.web.live.replica_handler import ReplicaCallHandler
 from jupyter_figserve.server.web.live.source_handlers import LiveSourceHandler
 from jupyter_figserve.server.web.rendering.handlers import RendersHandler, SimpleRenderHandler
 from jupyter_figserve.server.web.rendering.signed_urls import RenderUrlHandler, SignedRenderHandler
@@ -294,6 +295,7 @@ WITHOUT_GET = {
     LiveSourceHandler,
     KernelHandler,
     MoveHandler,
+    ReplicaCallHandler,
     TransferHandler,
     RendersHandler,
     SimpleRenderHandler,
