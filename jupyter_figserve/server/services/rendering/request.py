@@ -213,11 +213,17 @@ def size_to_query(options: DrawOptions) -> list[tuple[str, str]]:
     return [(name, query[name]) for name in SIZE_FIELDS if name in query]
 
 
-def cache_key(job: RenderJob, libraries: Mapping[str, str]) -> str:
-    """Return a text that is equal for jobs with equal images: the job's parts and the versions of the libraries."""
+def cache_key(job: RenderJob, libraries: Mapping[str, str], source_digest: str | None = None) -> str:
+    """Return a text that is equal for jobs with equal images: the job's parts and the versions of the libraries.
+
+    Parameters
+    ----------
+    source_digest
+        Where it is known; the job's source is not read then.
+    """
     parts = {
         "kind": job.kind,
-        "source": sha256_hex(job.source),
+        "source": source_digest or sha256_hex(job.source),
         "options": job.options.__dict__,
         "figure": job.figure,
         "seed": job.seed,
