@@ -50,7 +50,9 @@ def layer(ours: str = "", libraries: str = "", inside: str = "", ours_inside: st
 
 
 _SERVICES = "model store sandbox.renderer sandbox.host"
-_SERVICE_LIBRARIES = "cachetools itsdangerous jupyter_client jupyter_core jupyter_server limits tornado"
+_SERVICE_LIBRARIES = (
+    "cachetools itsdangerous jupyter_client jupyter_core jupyter_server limits prometheus_client tornado"
+)
 LAYERS = {
     # Lazy: the names of the notebook's interface, and the extension's class when a server asks.
     "": layer(ours_inside="kernel model server"),

@@ -22,11 +22,14 @@ from .config import FigServeConfig, seconds_of
 from .guarded_start import GuardedStart
 from .hub import find_service, make_logins, stop_on_interrupt
 from .hub_config import HubConfig
+from .hub_directory import make_directory
 from .kernel_events import follow_own_kernels, follow_registered_kernels
+from .operations_config import OperationsConfig
 from .queue_config import QueueConfig
 from .render_config import RenderConfig
 from .services.addresses import ServerAddresses, prefix_of
 from .services.auth.credentials import Authenticator, FailedAttempts
+from .services.auth.owner_guard import OwnerGuard
 from .services.auth.preset_keys import VARIABLE, parse_preset_keys
 from .services.auth.rate_limits import RateLimiter
 from .services.auth.signing import FrameUrlSigner, QuerySigner
@@ -59,12 +62,13 @@ from .services.sessions.session_plots import SessionPlots
 from .traffic_config import TrafficConfig
 from .web.context import AppContext
 from .web.http.templates import make_templates
-from .web.routes import make_routes
+from .web.routes import label_routes, make_routes
+from .web.system.metrics import connect_metrics
 
 _CLEAN_MILLISECONDS = 600_000
 
 
-class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConfig, GuardedStart):
+class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, OperationsConfig, HubConfig, GuardedStart):
     """The server extension: every figure gets a URL."""
 
     name = "jupyter_figserve"
@@ -96,6 +100,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
 
     def initialize_handlers(self) -> None:
         self.handlers.extend(make_routes(prefix_of(self.serverapp), render_only=self.is_render_only))
+        connect_metrics(self.context, label_routes())
 
     @property
     def is_render_only(self) -> bool:
@@ -116,8 +121,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
         store = self._open_store()
         addresses = ServerAddresses(self.serverapp, self.public_url, self.kernel_url)
         directories = SessionDirectories(Path(jupyter_runtime_dir()) / "figserve", self.log)
-        capture = self._make_capture(directories, store)
-        kernels = self._make_kernels(store, addresses, directories)
+        capture, kernels = self._make_capture(directories, store), self._make_kernels(store, addresses, directories)
         blob_cache, failed_attempts = BlobCache(store.blobs, self.cache_bytes), FailedAttempts(self.failed_secret_rate)
         rendering, events, secrets = self._make_rendering(store), EventBroker(store), self._read_secrets(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
@@ -127,7 +131,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
             store=store,
             blob_cache=blob_cache,
             addresses=addresses,
-            authenticator=Authenticator(store, make_logins(self.owner), failed_attempts, self._read_preset_keys()),
+            authenticator=self._make_authenticator(store, failed_attempts),
             failed_attempts=failed_attempts,
             kernels=kernels,
             directories=directories,
@@ -149,8 +153,13 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
             query_signer=QuerySigner(secrets),
             blob_handover=self._make_handover(store),
             traffic=self.make_traffic_limits(),
+            monitoring=self.make_monitoring(store, rendering.queue),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
+
+    def _make_authenticator(self, store: Store, failed_attempts: FailedAttempts) -> Authenticator:
+        guard = OwnerGuard(store, make_directory(), is_trusting=self.trust_hub_names)
+        return Authenticator(store, make_logins(self.owner), failed_attempts, guard, self._read_preset_keys())
 
     def _make_plots(
         self, store: Store, blobs: BlobCache, capture: Capture, directories: SessionDirectories

@@ -1,6 +1,6 @@
 """JupyterHub: the environment that it gives to servers and services, and who its users are. Server process.
 
-The one module that knows JupyterHub.
+With ``hub_directory``, the modules that know JupyterHub.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from .services.sessions.service_client import ServiceClient
 
 CACHE_SECONDS = 30
 """How long a login, with its groups and scopes, is remembered without asking the Hub."""
+SERVICE_PERSON = "service "
+"""Precedes the name of a service."""
 _ADVICE = "Ask the JupyterHub's administrator for {line} (jupyter_figserve.hub.configure(c, url=...) sets it)."
 _TOKEN_LINE = f'c.Spawner.server_token_scopes = [..., "access:services!service={{service}}", "{PUBLISH_SCOPE}"]'
 _LOGIN_LINE = (
@@ -112,7 +114,7 @@ def _has(given: set[str], scope: str, name: str) -> bool:
 def person_of(hub_user: Mapping[str, Any]) -> str:
     """Return the name of a user, or of a service, which never is that of a user."""
     name = str(hub_user["name"])
-    return name if hub_user.get("kind", "user") == "user" else f"service {name}"
+    return name if hub_user.get("kind", "user") == "user" else SERVICE_PERSON + name
 
 
 def make_logins(owner: str, environment: Mapping[str, str] = os.environ) -> Logins:

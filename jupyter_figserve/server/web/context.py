@@ -15,6 +15,8 @@ from ...store.files.blob_cache import BlobCache
 from ...store.store import Store
 from ..services.addresses import ServerAddresses
 from ..services.auth.credentials import Authenticator, FailedAttempts
+from ..services.auth.directory import Directory
+from ..services.auth.owner_guard import OwnerGuard
 from ..services.auth.rate_limits import RateLimiter
 from ..services.auth.signing import FrameUrlSigner, QuerySigner
 from ..services.dashboards.watchers import DashboardWatchers
@@ -28,6 +30,7 @@ from ..services.links.tokens import LinkTokens
 from ..services.links.view_counter import ViewCounter
 from ..services.live.detached import DetachedFunctions
 from ..services.live.service import LiveService
+from ..services.monitoring.monitoring import Monitoring
 from ..services.rendering.request import RenderLimits
 from ..services.rendering.service import RenderService
 from ..services.sessions.capture import Capture
@@ -114,12 +117,23 @@ class AppContext:
     render_limiter: RateLimiter
     blob_handover: BlobHandover | None
     traffic: TrafficLimits
+    monitoring: Monitoring
     known_hosts: set[str] = field(default_factory=set)
 
     @property
     def audiences(self) -> AudiencePolicy:
         """The audiences that links of this server may have."""
         return AudiencePolicy(self.config.max_audience, self.authenticator.logins.knows_people)
+
+    @property
+    def owner_guard(self) -> OwnerGuard:
+        """Whether owners' names still mean the same people."""
+        return self.authenticator.guard
+
+    @property
+    def directory(self) -> Directory:
+        """The users and groups of a JupyterHub."""
+        return self.authenticator.guard.directory
 
     @property
     def registered_kernels(self) -> RegisteredKernels | None:

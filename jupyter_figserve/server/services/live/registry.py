@@ -123,6 +123,11 @@ class LiveRegistry:
             self.notify(GONE, kernel, target.record)
         return True
 
+    @property
+    def connected(self) -> int:
+        """Number of kernels that are reached by their agents."""
+        return sum(not backend.is_closed and not backend.is_stand_in for backend in self._backends.values())
+
     def find_backend(self, kernel: str) -> KernelBackend | None:
         """Return the open backend of a kernel."""
         backend = self._backends.get(kernel)

@@ -15,6 +15,7 @@ from ....errors import OutputInvalid, TooManyRequests, Unavailable, UnsupportedT
 from ....model.live import LiveRequest
 from ....model.times import Clock
 from ..callers import OWNER, Caller
+from ..monitoring.work_meter import WorkMeter
 from ..single_flight import SingleFlight
 from .backend import KernelBackend, KernelUnavailable, LiveBackend
 from .call_queue import CallQueue
@@ -58,6 +59,8 @@ class LiveService:
         self.images = images
         self.watchers = watchers
         self.limits = limits
+        self.meter = WorkMeter()
+        self.hits = self.misses = 0
         self._owner = owner
         self._clock = clock
         self._control_channels = control_channels
@@ -121,6 +124,7 @@ class LiveService:
         asked = self._clock()
         cached = None if no_cache else self._find_cached(target, request)
         if not no_cache and (fresh := self._find_fresh(target, request, cached, known_etags)) is not None:
+            self.hits += 1
             return fresh
         try:
             if before_call is not None and self._makes_call(target, request):
@@ -203,6 +207,7 @@ class LiveService:
         *,
         no_cache: bool,
     ) -> CachedImage:
+        self.misses += 1
         if isinstance(target.backend, SandboxBackend):
             target = replace(target, backend=target.backend.on_behalf_of(caller))
         if target.backend is None:
@@ -214,7 +219,9 @@ class LiveService:
             return await self._call_backend(target, request, cached)
 
         timeout = min(target.declaration.timeout, self.limits.max_seconds)
-        return await self._get_queue(target).run(_call_key(target, request), call, timeout, caller, is_fresh=no_cache)
+        with self.meter.measure():
+            key = _call_key(target, request)
+            return await self._get_queue(target).run(key, call, timeout, caller, is_fresh=no_cache)
 
     def _get_queue(self, target: LiveTarget) -> CallQueue[CachedImage]:
         key, limits = target.queue_key, self.limits

@@ -8,10 +8,11 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from ....errors import Unavailable
+from ....errors import SandboxUnavailable, Unavailable
 from ....model.rendering import RenderJob, RenderResult
 from ....sandbox.renderer import Renderer, RendererStatus
 from ..bounded_queue import BoundedQueue, Claim
+from ..monitoring.work_meter import WorkMeter
 
 _FIRST_ESTIMATE = 1.0
 _SMOOTHING = 0.2
@@ -48,6 +49,7 @@ class RenderQueue:
         max_share: int | None = None,
     ) -> None:
         self.renderer = renderer
+        self.meter = WorkMeter()
         self._turns = BoundedQueue(max_running, max_waiting, self._make_refusal, reserved=reserved, max_share=max_share)
         self._max_seconds = max_seconds
         self._mean_seconds = _FIRST_ESTIMATE
@@ -90,6 +92,17 @@ class RenderQueue:
             await asyncio.wait([under_way], timeout=seconds)
         return self.report
 
+    async def check(self) -> None:
+        """Raise when it is known that this host cannot render.
+
+        Raises
+        ------
+        SandboxUnavailable
+            With the reasons.
+        """
+        if not self.maybe_available:
+            raise SandboxUnavailable(" ".join(self.report.reasons))
+
     async def start(self) -> None:
         """Wait until the renderer is ready; the first call starts it."""
         if self._starting is None:
@@ -125,15 +138,17 @@ class RenderQueue:
         self, compose: Callable[[], Awaitable[RenderJob]], claim: Claim | None = None
     ) -> RenderResult:
         """Do the same for a job that is composed when its turn has come, so that none waits in memory."""
-        await self.start()
         claim = Claim() if claim is None else claim
-        async with self._turns.turn(claim):
-            began = time.monotonic()
-            job = await compose()
-            niceness = 0 if claim.caller.uses_reserved else _STRANGER_NICENESS
-            rendered = await self.renderer.render(replace(job, timeout=self.get_limit(job), niceness=niceness))
-            self._mean_seconds += _SMOOTHING * (time.monotonic() - began - self._mean_seconds)
-            return rendered
+        with self.meter.measure() as work:
+            await self.start()
+            async with self._turns.turn(claim):
+                work.begin()
+                began = time.monotonic()
+                job = await compose()
+                niceness = 0 if claim.caller.uses_reserved else _STRANGER_NICENESS
+                rendered = await self.renderer.render(replace(job, timeout=self.get_limit(job), niceness=niceness))
+                self._mean_seconds += _SMOOTHING * (time.monotonic() - began - self._mean_seconds)
+                return rendered
 
     def _make_refusal(self) -> Unavailable:
         turns = self._turns

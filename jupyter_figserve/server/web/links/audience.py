@@ -65,6 +65,6 @@ class AudienceHandler(OptionalCallerHandler):
                 if "Authorization" in self.request.headers:
                     self.context.failed_attempts.count(self.request.remote_ip or "")
                 return None
-            viewer = self.context.authenticator.login(user, by_token=self.token_authenticated)
+            viewer = await self.context.authenticator.login(user, by_token=self.token_authenticated)
         viewer.check(READ)
         return viewer
