@@ -82,6 +82,7 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, Operati
     def start_services(self) -> None:
         self.check_replaced()
         self.start_traffic_limits()
+        self.start_log()
         self.context = context = self._make_services()
         self.settings["figserve"] = context
         queue = context.rendering.queue
