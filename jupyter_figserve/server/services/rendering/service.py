@@ -17,8 +17,8 @@ from ..bounded_queue import Claim
 from ..callers import OWNER, Caller
 from ..known_failures import KnownFailures
 from ..single_flight import SingleFlight
+from .cache_keys import cache_key
 from .queue import RenderQueue
-from .request import cache_key
 
 T = TypeVar("T")
 _FAILURE_SECONDS = 60.0
