@@ -58,6 +58,7 @@ from jupyter_figserve.server.web.live.handlers import (
     LiveListHandler,
     LivePageHandler,
 )
+from jupyter_figserve.server.web.live.replica_handler import ReplicaCallHandler
 from jupyter_figserve.server.web.live.source_handlers import LiveSourceHandler
 from jupyter_figserve.server.web.rendering.handlers import RendersHandler, SimpleRenderHandler
 from jupyter_figserve.server.web.rendering.signed_urls import RenderUrlHandler, SignedRenderHandler
@@ -293,6 +294,7 @@ WITHOUT_GET = {
     FrozenHandler,
     LiveSourceHandler,
     KernelHandler,
+    ReplicaCallHandler,
     TransferHandler,
     RendersHandler,
     SimpleRenderHandler,

@@ -44,6 +44,7 @@ from .live.handlers import (
     LiveListHandler,
     LivePageHandler,
 )
+from .live.replica_handler import ReplicaCallHandler
 from .live.source_handlers import LiveSourceHandler
 from .rendering.handlers import RendersHandler, SimpleRenderHandler
 from .rendering.signed_urls import RenderUrlHandler, SignedRenderHandler
@@ -114,6 +115,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/plots/{_SESSION}/(.*)", PlotHandler),
     (r"/api/agent", AgentHandler),
     (rf"/api/kernels/{_SESSION}", KernelHandler),
+    (r"/api/replicas/calls", ReplicaCallHandler),
     (r"/api/live", LiveListHandler),
     (rf"/api/live/{_ID}/frozen", FrozenHandler),
     (rf"/api/live/{_ID}/source", LiveSourceHandler),

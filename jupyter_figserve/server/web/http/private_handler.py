@@ -40,7 +40,7 @@ class AuthenticatedHandler(FigServeHandler):
 
     def count_render(self) -> None:
         """Count a render against the principal's rate limit."""
-        self.context.render_limiter.count(self.principal.client)
+        self.context.rates.renders.count(self.principal.client)
 
     async def may_run(self) -> bool:
         """Whether a GET may call functions: not from another site, and not by a principal that may only read."""
@@ -118,7 +118,7 @@ class AuthenticatedHandler(FigServeHandler):
 
     def _count_wrong_token(self) -> None:
         if "Authorization" in self.request.headers or "token" in self.request.query_arguments:
-            self.context.failed_attempts.count(self.request.remote_ip or "")
+            self.context.rates.failed_attempts.count(self.request.remote_ip or "")
 
     def set_xsrf_cookie(self) -> None:
         """Set the _xsrf cookie for a page whose scripts will post; it ends with the browser session."""

@@ -9,8 +9,9 @@ import pytest
 
 from jupyter_figserve.errors import Forbidden, TooManyRequests
 from jupyter_figserve.model.keys import SCOPES, Key, split_key
-from jupyter_figserve.server.services.auth.credentials import FailedAttempts, find_key
+from jupyter_figserve.server.services.auth.credentials import find_key
 from jupyter_figserve.server.services.auth.principal import Principal
+from jupyter_figserve.server.services.auth.rate_limits import FailedAttempts
 from jupyter_figserve.server.web.rendering.signed_urls import pack
 from jupyter_figserve.store.catalog import keys
 
