@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 from sqlalchemy.engine import Connection
 
 from ...errors import ReadOnly
+from ..call_observer import CallObserver
 from .writer import Writer
 
 P = ParamSpec("P")
@@ -40,6 +41,9 @@ class Catalog(ABC):
     read_only_because: str | None = None
     poll_seconds: ClassVar[float] = 0.2
     _writer: Writer
+
+    def __init__(self) -> None:
+        self.calls = CallObserver()
 
     @property
     @abstractmethod

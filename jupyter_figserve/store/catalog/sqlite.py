@@ -45,8 +45,8 @@ class SqliteCatalog(Catalog):
     """
 
     def __init__(self, path: Path | None, *, shared_memory: bool = True, read_only: bool = False) -> None:
+        super().__init__()
         self.path = path
-        self.read_only_because: str | None = None
         self._engine = _make_engine(path, shared_memory=shared_memory, read_only=read_only)
         with contextlib.ExitStack() as undo:
             undo.callback(self._engine.dispose)

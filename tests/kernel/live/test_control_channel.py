@@ -61,7 +61,6 @@ def execution_state(server, kernel) -> dict:
     return server.fetch(f"api/kernels/{kernel.kernel_id}").json()
 
 
-@pytest.mark.compat
 def test_kernel_without_our_helper_is_404(unreachable_server):
     """It gets no message that it does not know, which it would log as an error, and the request does not hang."""
     with unreachable_server.kernel("other.ipynb") as kernel:

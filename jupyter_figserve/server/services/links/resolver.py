@@ -65,6 +65,7 @@ class LinkResolver:
         self._cached: LRUCache[str, ResolvedLink | None] = LRUCache(_MAX_CACHED)
         self._outage_seconds = outage_seconds
         self._checked: LRUCache[str, tuple[float, ResolvedLink]] = LRUCache(_MAX_CACHED)
+        self.hits = self.misses = 0
 
     async def find(self, token: str) -> ResolvedLink:
         """Return the open link of this token.
@@ -91,7 +92,9 @@ class LinkResolver:
             self._data_version = data_version
         if token in self._cached:
             found = self._cached[token]
+            self.hits += 1
         else:
+            self.misses += 1
             found = await self._read(token)
             if self._data_version == data_version:
                 self._cached[token] = found

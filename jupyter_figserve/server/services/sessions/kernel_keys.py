@@ -9,6 +9,7 @@ from ....model.keys import KERNEL_SCOPES, Key, new_key
 from ....model.links import hash_secret
 from ....model.sessions import Session
 from ....store.store import Store
+from .kernel_start import STARTING
 
 logger = logging.getLogger("jupyter_figserve")
 KERNEL_KEY_TTL = 2 * 86_400.0
@@ -27,7 +28,7 @@ def make_kernel_key(owner: str, now: float) -> tuple[Key, str]:
         expires=now + KERNEL_KEY_TTL,
         label="kernel",
         # Usable only once the kernel has an id: nobody has the secret before.
-        kernel="starting",
+        kernel=STARTING,
     )
     return key, text
 

@@ -66,6 +66,8 @@ class KernelTracker:
         """Called with the id of a kernel that was restarted, by the user or after a crash."""
         self.on_rename: list[Callable[[str, str, str], None]] = []
         """Called with a kernel's id and the old and the new path of its notebook."""
+        self.on_move: list[Callable[[str, str], None]] = []
+        """Called with the old and the new path of a notebook or directory, whether a kernel has it or not."""
         self.on_notebook: list[Callable[[str, str], None]] = []
         """Called with a kernel's id and the path of its notebook, when that is known or has changed."""
         self.on_end: list[Callable[[str, str], None]] = []
@@ -166,17 +168,12 @@ class KernelTracker:
             listener(alive)
         if self._store.read_only_because is not None:
             return
-        now = self._store.clock()
         here = sorted(alive & self._notebooks.keys())
-        try:
-            await self._report_alive(here, now)
-        except Unavailable as error:
-            self._app.log.debug("figserve reports its kernels later: %s", error)
-
-    async def _report_alive(self, here: list[str], now: float) -> None:
-        await self.follow_all()
-        if here:
-            await self._store.sessions.keep_alive(here, now, KERNEL_KEY_TTL)
+        # While the database does not answer, they are reported later.
+        with contextlib.suppress(Unavailable):
+            await self.follow_all()
+            if here:
+                await self._store.sessions.keep_alive(here, self._store.clock(), KERNEL_KEY_TTL)
 
     async def _start_kernel(self, *args: Any, **kwargs: Any) -> str:
         assert self._start is not None
@@ -296,5 +293,7 @@ class KernelTracker:
         moved = {k: path for k, path in self._notebooks.items() if path == old or path.startswith(old + "/")}
         self._notebooks |= {kernel: new + path[len(old) :] for kernel, path in moved.items()}
         await self._store.rename_notebook(self._owner, self._scope, old, new)
+        for announce in self.on_move:
+            announce(old, new)
         for kernel, path in moved.items():
             self._notify_renamed(kernel, path, new + path[len(old) :])

@@ -72,6 +72,7 @@ class PostgresCatalog(Catalog):
     poll_seconds: ClassVar[float] = 2.0
 
     def __init__(self, settings: PostgresSettings) -> None:
+        super().__init__()
         url = parse_url(settings.url)
         self._name = describe_url(url)
         self._timeout = settings.timeout
