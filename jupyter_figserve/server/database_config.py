@@ -8,8 +8,7 @@ from traitlets import Float, Integer, TraitError, Unicode, validate
 from traitlets.config import Configurable
 
 from ..errors import InvalidInput
-from ..store.catalog.postgres.catalog import PostgresSettings
-from ..store.catalog.postgres.url import is_postgresql_url, parse_url
+from ..store.databases import PostgresSettings, is_postgresql_url, parse_url
 
 _SQLITE = "sqlite:////"
 

@@ -14,8 +14,9 @@ from ..model.links import DASHBOARD, FIGURE, LIVE, Target
 from ..model.quotas import PublishLimits
 from ..model.times import Clock, system_clock
 from .catalog import sessions
-from .catalog.database import Catalog, DataVersion
+from .catalog.database import Catalog
 from .catalog.identities import rename_notebook
+from .databases import DataVersion
 from .files.blobs import BlobStore, LocalBlobStore
 from .files.filesystem import DirectoryLock
 from .files.manifest_formats import DashboardManifest, FigureManifest, Manifests

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from jupyter_figserve.store.admin.opening import open_store
-from jupyter_figserve.store.catalog.postgres.catalog import PostgresCatalog, PostgresSettings
+from jupyter_figserve.store.catalog.postgres.catalog import PostgresCatalog
+from jupyter_figserve.store.databases import PostgresSettings
 from jupyter_figserve.store.store import Store
 
 from ..catalogs import make_data_directory

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from ...errors import Conflict, FigServeError, ReadOnly
 from ..catalog.database import Catalog
-from ..catalog.postgres.catalog import PostgresCatalog, PostgresSettings
+from ..catalog.postgres.catalog import PostgresCatalog
 from ..catalog.sqlite import CatalogBroken, SqliteCatalog
+from ..databases import PostgresSettings
 from ..files.blobs import LocalBlobStore
 from ..files.filesystem import DirectoryLock, find_network_type, is_writable, make_private_directory
 from ..files.manifest_formats import Manifests

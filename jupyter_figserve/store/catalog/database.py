@@ -14,12 +14,11 @@ from sqlalchemy.engine import Connection
 
 from ...errors import ReadOnly
 from ..call_observer import CallObserver
+from ..databases import DataVersion
 from .writer import Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
-DataVersion = int | str
-"""Changes whenever any process commits a change of the catalog."""
 
 
 class Catalog(ABC):

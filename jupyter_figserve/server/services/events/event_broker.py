@@ -15,7 +15,7 @@ from tornado.ioloop import IOLoop, PeriodicCallback
 
 from ....errors import Unavailable
 from ....model.events import Event
-from ....store.catalog.database import DataVersion
+from ....store.databases import DataVersion
 from ....store.store import Store
 from .subscriber import Subscriber
 

@@ -10,7 +10,7 @@ from ....errors import NotFound, Unavailable
 from ....model.audiences import LINK, narrower
 from ....model.figures import FigureRecord
 from ....model.links import FIGURE, LIVE, Link
-from ....store.catalog.database import DataVersion
+from ....store.databases import DataVersion
 from ....store.store import Store
 
 _MAX_CACHED = 4_096

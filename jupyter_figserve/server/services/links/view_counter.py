@@ -30,12 +30,15 @@ def is_robot(request: HTTPServerRequest) -> bool:
 
 
 class ViewCounter:
-    """Counts the views of links: those with a limit durably at once, the others in memory until the next flush."""
+    """Counts the views of links: those with a limit durably at once, the others in memory until the next flush.
+
+    A client whose view another server has counted does not count again.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._recent: TTLCache[str, float] = TTLCache(_MAX_REMEMBERED, VIEW_SECONDS, timer=lambda: store.clock())
-        self._pending: dict[str, int] = {}
+        self._pending: list[tuple[str, str, float]] = []
         self._flush_call: Any = None
 
     def count(self, link: Link, request: HTTPServerRequest) -> None:
@@ -45,7 +48,7 @@ class ViewCounter:
         if (last is not None and last <= now) or is_robot(request):
             return
         self._recent[client] = now
-        self._pending[link.id] = self._pending.get(link.id, 0) + 1
+        self._pending.append((link.id, client, now))
         if self._store.read_only_because is None:
             self._flush_in(_FLUSH_SECONDS)
 
@@ -64,14 +67,13 @@ class ViewCounter:
         if self._flush_call is not None:
             IOLoop.current().remove_timeout(self._flush_call)
             self._flush_call = None
-        counts, self._pending = self._pending, {}
-        if counts and self._store.read_only_because is None:
+        views, self._pending = self._pending, []
+        if views and self._store.read_only_because is None:
             try:
-                await self._store.links.add_views(counts, self._store.clock())
+                await self._store.links.add_views(views)
             except Unavailable:
                 # The database does not answer.
-                for link, count in counts.items():
-                    self._pending[link] = self._pending.get(link, 0) + count
+                self._pending = (views + self._pending)[-_MAX_REMEMBERED:]
                 self._flush_in(_RETRY_SECONDS)
 
     def _flush_in(self, seconds: float) -> None:

@@ -8,7 +8,6 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ from cachetools import TTLCache
 from sqlalchemy.engine import Connection
 
 from ....errors import InvalidInput, Unavailable
+from ...databases import PostgresSettings, describe_url, parse_url
 from .. import events, transactions
 from ..database import Catalog, finish
 from ..dialects import SECONDS
@@ -25,7 +25,6 @@ from .errors import down, is_disconnect, is_interference, translate
 from .listener import Listener
 from .liveness import Liveness
 from .preparing import describe_server, prepare
-from .url import describe_url, parse_url
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,28 +35,6 @@ _MAX_CHANGED_LINKS, _CHANGED_LINK_SECONDS = 65_536, 900.0
 _SNAPSHOT = sa.text("select cast(pg_current_snapshot() as text)")
 _TAKE_TURN = sa.text("select pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
 _TURN_SECONDS = sa.text("set local idle_in_transaction_session_timeout = '15min'")
-
-
-@dataclass(frozen=True)
-class PostgresSettings:
-    """Which database, and how to use it.
-
-    Parameters
-    ----------
-    url
-        Its address, as ``postgresql://user:password@host/name``; it does not appear in messages.
-    timeout
-        Time in seconds within which the database must answer.
-    connections
-        Maximum number of connections that answer requests at the same time, at least 3.
-    """
-
-    url: str
-    timeout: float = 1.0
-    connections: int = 8
-
-    def __repr__(self) -> str:
-        return f"PostgresSettings({describe_url(parse_url(self.url))!r})"
 
 
 class PostgresCatalog(Catalog):

@@ -1,11 +1,15 @@
-"""Addresses of databases, which may contain passwords. Server process, and the command line."""
+"""Which database has the catalog; its address may contain a password. Server process, and the command line."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import sqlalchemy as sa
 
-from ....errors import InvalidInput
+from ..errors import InvalidInput
 
+DataVersion = int | str
+"""Changes whenever any process commits a change of the catalog."""
 _DRIVERS = frozenset({"postgresql", "postgresql+psycopg", "postgres"})
 _EXAMPLE = "postgresql://user@db.example.org/figserve"
 
@@ -42,3 +46,25 @@ def describe_url(url: sa.URL) -> str:
     if isinstance(ports, str) and ports and len(names) == 1 and not where.startswith("/"):
         where += f":{ports}"
     return f"{where}/{url.database}" if url.database else where
+
+
+@dataclass(frozen=True)
+class PostgresSettings:
+    """Which database, and how to use it.
+
+    Parameters
+    ----------
+    url
+        Its address, as ``postgresql://user:password@host/name``; it does not appear in messages.
+    timeout
+        Time in seconds within which the database must answer.
+    connections
+        Maximum number of connections that answer requests at the same time, at least 3.
+    """
+
+    url: str
+    timeout: float = 1.0
+    connections: int = 8
+
+    def __repr__(self) -> str:
+        return f"PostgresSettings({describe_url(parse_url(self.url))!r})"
