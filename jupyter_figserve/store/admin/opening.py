@@ -41,7 +41,7 @@ def open_store(
     catalog_path
         Path of SQLite's catalog; None for the one in ``directory``.
     postgres
-        The database of a catalog that several servers share, in place of SQLite.
+        Database of the catalog in place of SQLite.
     network_type
         Type of the network file system that holds the catalog; None to detect it.
     settings
