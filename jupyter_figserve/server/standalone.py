@@ -21,6 +21,7 @@ from .app import FigServe
 from .hub import is_service, make_service_config
 from .json_log import JSON, use_json
 from .services.addresses import PREFIX
+from .services.auth.signing_secrets import derive_cookie_secret
 
 _SCOPES = frozenset({"read", "publish", "render"})
 _KEY_LIFE = 30 * 86_400.0
@@ -66,6 +67,11 @@ class FigServeHost(ServerApp):
     @default("contents_manager_class")
     def _default_contents_manager_class(self) -> type[AsyncContentsManager]:
         return NoContents
+
+    @default("cookie_secret")
+    def _default_cookie_secret(self) -> bytes:
+        """Return the secret that all servers behind one address share, so that a login is one on each of them."""
+        return derive_cookie_secret() or super()._default_cookie_secret()
 
     @default("allow_root")
     def _default_allow_root(self) -> bool:

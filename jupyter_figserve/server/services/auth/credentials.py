@@ -15,18 +15,11 @@ from .logins import Logins
 from .owner_guard import OwnerGuard
 from .preset_keys import find_preset_key
 from .principal import Principal
-from .rate_limits import RateLimiter
+from .rate_limits import FailedAttempts
 
 _RECORD_SECONDS = 60
 BAD_KEY = "Invalid, expired or revoked API key. Create one with `jupyter figserve keys create`."
 NO_KEY = "Log in, or send a key in the X-API-Key header."
-
-
-class FailedAttempts(RateLimiter):
-    """Limits the rate of wrong keys and tokens from one IP address; valid ones are never rejected."""
-
-    def __init__(self, rate: str) -> None:
-        super().__init__(rate, "Too many wrong keys or links from this address", "too_many_wrong_secrets")
 
 
 class Authenticator:

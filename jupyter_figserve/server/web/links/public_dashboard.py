@@ -63,8 +63,8 @@ class DashboardRenderer(LinkRenderer):
         link_id = self.link.id
         costs = PreviewCosts(
             stranger(link_id),
-            lambda: self.context.render_limiter.count(f"link {link_id}"),
-            lambda: self.context.live_limiter.count(link_id),
+            lambda: self.context.rates.renders.count(f"link {link_id}"),
+            lambda: self.context.rates.live_links.count(link_id),
         )
         state = self._make_state()
         await send_preview(

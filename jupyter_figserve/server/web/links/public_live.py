@@ -120,7 +120,7 @@ class PublicLiveFigure:
             raise OutputInvalid(message, code=error.code) from error
 
     def _count_call(self) -> None:
-        self.handler.context.live_limiter.count(self.resolved.link.id)
+        self.handler.context.rates.live_links.count(self.resolved.link.id)
 
 
 def parse_public_request(
