@@ -49,10 +49,8 @@ def open_store(
 
     Raises
     ------
-    Conflict
-        When the directory is on a network file system and another server uses it.
     FigServeError
-        When the PostgreSQL database cannot be reached or used.
+        When another server uses a directory on a network file system, or the database cannot be reached or used.
     """
     if postgres is not None:
         return _open_with_postgres(directory, postgres, settings)
