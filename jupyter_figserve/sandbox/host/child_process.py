@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import pickle
 import signal
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from ...errors import DeadlineExceeded, OutputInvalid, SandboxUnavailable
-from ...model.rendering import RenderJob
 from .. import wire
 
 _CHUNK_BYTES = 1 << 18
@@ -90,26 +87,26 @@ class ChildProcess:
         with contextlib.suppress(OSError):
             os.write(self._job_pipe, b"".join(wire.pack_frame({"kind": wire.WARM_UP})))
 
-    async def run(self, job: RenderJob) -> bytes | None:
-        """Send the job and return the frame of the result, or None if the child ended without one.
+    async def run(self, job: Sequence[bytes], timeout: float) -> bytes | None:
+        """Send the pieces of a job's frame; return the frame of the result, or None if the child ended without one.
 
         Raises
         ------
         DeadlineExceeded
-            The job's timeout has passed.
+            ``timeout`` seconds have passed.
         OutputInvalid
             The result or the output is too large.
         """
         assert self.state == "ready"
         self.state = "working"
-        self._unsent = [memoryview(piece) for piece in _pack_job(job)]
+        self._unsent = [memoryview(piece) for piece in job]
         self._write_job()
         try:
-            async with asyncio.timeout(job.timeout):
+            async with asyncio.timeout(timeout):
                 await asyncio.shield(self.is_answered)
         except TimeoutError:
             raise DeadlineExceeded(
-                f"The code took longer than {job.timeout:g} seconds; reduce its work or raise the timeout.",
+                f"The code took longer than {timeout:g} seconds; reduce its work or raise the timeout.",
                 retry_after=5,
             ) from None
         self._read_output()
@@ -252,17 +249,3 @@ class ChildProcess:
             self._loop.remove_reader(pipe)
             self._loop.remove_writer(pipe)
             os.close(pipe)
-
-
-def _pack_job(job: RenderJob) -> list[bytes]:
-    header = {
-        "kind": job.kind,
-        "options": asdict(job.options),
-        "figure": job.figure,
-        "seed": job.seed,
-        "with_thumbnail": job.with_thumbnail,
-        "libraries": dict(job.libraries),
-        "device_pixel_ratio": job.device_pixel_ratio,
-    }
-    arguments = [pickle.dumps(dict(job.arguments))] if job.kind == "function" else []
-    return wire.pack_frame(header, [job.source, *arguments])

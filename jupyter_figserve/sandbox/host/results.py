@@ -19,6 +19,7 @@ from ...model.rendering import ALL, DrawOptions, RenderJob, RenderResult
 from ...model.responses import is_status
 from ...model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH
 from .. import wire
+from .job_frames import ChildAnswer
 from .job_limits import JobLimits, check_pixels
 
 _MAX_MESSAGE_LENGTH = 2_500
@@ -31,31 +32,20 @@ _CODE = re.compile(r"[a-z_]{1,40}")
 _NOT_AN_IMAGE = "The code wrote into the result channel; the result is not an image."
 
 
-def parse_result(
-    job: RenderJob, frame: bytes | None, output: str, status: int | None, limits: JobLimits
-) -> RenderResult:
-    """Parse the frame that a child sent.
-
-    Parameters
-    ----------
-    frame
-        All bytes after ``wire.READY``; None if the frame is incomplete.
-    output
-        The printed output, truncated.
-    status
-        Exit status of the child, negative for a signal; None while it runs.
+def parse_result(job: RenderJob, answer: ChildAnswer, limits: JobLimits) -> RenderResult:
+    """Parse what a child answered.
 
     Raises
     ------
     CodeFailed, NoFigure, OutputInvalid, TooLarge, InvalidInput
         The child reports an error, or the result is malformed.
     """
-    if frame is None:
-        _raise_for_exit(status)
-    header, parts = _parse_frame(frame)
+    if answer.frame is None:
+        _raise_for_exit(answer.status)
+    header, parts = _parse_frame(answer.frame)
     if header.get("status") == "rendered":
-        return _parse_images(job, header, parts, output, limits)
-    _raise_for_error(header, output)
+        return _parse_images(job, header, parts, answer.output, limits)
+    _raise_for_error(header, answer.output)
 
 
 def _raise_for_exit(status: int | None) -> NoReturn:
