@@ -24,7 +24,7 @@ from .hub import find_service, make_logins, stop_on_interrupt
 from .hub_config import HubConfig
 from .kernel_events import follow_own_kernels, follow_registered_kernels
 from .queue_config import QueueConfig
-from .render_config import RenderConfig
+from .renderer_config import RendererConfig
 from .services.addresses import ServerAddresses, prefix_of
 from .services.auth.credentials import Authenticator, FailedAttempts
 from .services.auth.preset_keys import VARIABLE, parse_preset_keys
@@ -64,7 +64,7 @@ from .web.routes import make_routes
 _CLEAN_MILLISECONDS = 600_000
 
 
-class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConfig, GuardedStart):
+class FigServe(FigServeConfig, RendererConfig, QueueConfig, TrafficConfig, HubConfig, GuardedStart):
     """The server extension: every figure gets a URL."""
 
     name = "jupyter_figserve"
@@ -230,7 +230,8 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
                 self.live_queue,
                 self.live_timeout,
                 seconds_of(self.keep_live_pictures),
-                self.render_jobs,
+                # Workers have more slots than this machine; the render queue bounds them.
+                self.live_queue if self.renders_remotely else self.render_jobs,
                 self.live_link_queue,
             ),
             self.owner,

@@ -72,5 +72,5 @@ def read_job_frame(frame: bytes) -> tuple[str, bytes]:
         if len(parts) != 1 + (header["kind"] == "function"):
             raise ValueError("it has another number of parts")
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"The body is not a job: {error:.100}.".replace("..", "."), code="not_a_job") from error
+        raise InvalidInput(f"The body is not a job: {str(error)[:100]}.", code="not_a_job") from error
     return header["kind"], parts[0]

@@ -23,7 +23,7 @@ class RenderQueue:
     Parameters
     ----------
     max_running
-        Jobs under way at once.
+        Jobs under way at once, unless the renderer tells how many slots it has.
     max_waiting
         Jobs that may wait; further ones are refused.
     max_seconds
@@ -50,6 +50,7 @@ class RenderQueue:
         self._mean_seconds = _FIRST_ESTIMATE
         self._probing: asyncio.Task[None] | None = None
         self._starting: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
 
     @property
     def report(self) -> RendererStatus:
@@ -68,6 +69,11 @@ class RenderQueue:
         )
 
     @property
+    def width(self) -> int:
+        """Number of jobs that run at once."""
+        return self._turns.max_running
+
+    @property
     def running(self) -> int:
         return self._turns.running
 
@@ -83,9 +89,19 @@ class RenderQueue:
     async def report_within(self, seconds: float) -> RendererStatus:
         """Return the renderer's status, waiting at most ``seconds`` for a probe or a start that is under way."""
         under_way = self._probing or self._starting
+        if under_way is not None and under_way.done() and self.report.slots is not None:
+            # Workers come and go.
+            under_way = self._asking = asyncio.ensure_future(self.renderer.probe())
         if under_way is not None:
             await asyncio.wait([under_way], timeout=seconds)
+        self._fit()
         return self.report
+
+    def _fit(self) -> None:
+        """Run as many jobs at once as the renderer has slots; without any, one at a time learns whether there are."""
+        slots = self.report.slots
+        if slots is not None and max(1, slots) != self._turns.max_running:
+            self._turns.resize(max(1, slots))
 
     async def start(self) -> None:
         """Wait until the renderer is ready; the first call starts it."""
@@ -95,7 +111,7 @@ class RenderQueue:
 
     async def close(self) -> None:
         # A probe or a start has to end first, or nobody would close the processes that it makes.
-        under_way = [task for task in (self._probing, self._starting) if task is not None]
+        under_way = [task for task in (self._probing, self._starting, self._asking) if task is not None]
         await asyncio.gather(*under_way, return_exceptions=True)
         if self._starting is not None:
             await self.renderer.close()
@@ -113,11 +129,15 @@ class RenderQueue:
             When the queue is full.
         """
         await self.start()
-        async with self._turns.turn(claim):
-            began = time.monotonic()
-            rendered = await self.renderer.render(replace(job, timeout=self.get_limit(job)))
-            self._mean_seconds += _SMOOTHING * (time.monotonic() - began - self._mean_seconds)
-            return rendered
+        self._fit()
+        try:
+            async with self._turns.turn(claim):
+                began = time.monotonic()
+                rendered = await self.renderer.render(replace(job, timeout=self.get_limit(job)))
+                self._mean_seconds += _SMOOTHING * (time.monotonic() - began - self._mean_seconds)
+                return rendered
+        finally:
+            self._fit()
 
     def _make_refusal(self) -> Unavailable:
         turns = self._turns
