@@ -219,8 +219,8 @@ class FigServeWorker(JupyterApp):
         )
         sockets = bind_sockets(self.port, self.ip)
         server.add_sockets(sockets)
-        self._announce(sockets[0].getsockname()[1])
         stopping = _catch_signals()
+        self._announce(sockets[0].getsockname()[1])
         await runner.start()
         report = runner.report()
         self.log.info(
@@ -249,7 +249,7 @@ class FigServeWorker(JupyterApp):
     def _announce(self, port: int) -> None:
         host = f"[{self.ip}]" if ":" in self.ip else self.ip
         url = f"{'https' if self.certfile else 'http'}://{host}:{port}"
-        self.log.info("Render worker %s at %s", __version__, url)
+        self.log.info("Render worker %s at %s (Use Control-C to stop it.)", __version__, url)
         if self.ready_fd >= 0:
             with os.fdopen(self.ready_fd, "w") as ready:
                 ready.write(json.dumps({"url": url, "pid": os.getpid()}) + "\n")

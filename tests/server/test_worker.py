@@ -33,8 +33,12 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     made.stop()
 
 
+def frame_of(code: bytes) -> bytes:
+    return b"".join(pack_job(RenderJob("code", code)).frame)
+
+
 def post(worker: Worker, code: str = LINE, body: bytes | None = None, **headers: str) -> Response:
-    frame = b"".join(pack_job(RenderJob("code", code.encode()))) if body is None else body
+    frame = frame_of(code.encode()) if body is None else body
     given = HEADERS | {name.replace("_", "-"): value for name, value in headers.items()}
     return fetch(f"{worker.url}/jobs", method="POST", body=frame, headers=given)
 
@@ -80,7 +84,7 @@ def test_timeouts(worker: Worker, timeout: str):
 def test_a_full_worker_refuses_at_once(worker: Worker):
     """503 with Retry-After; when the client of the running job leaves, its slot is free again."""
     connection = http.client.HTTPConnection("127.0.0.1", worker.port)
-    connection.request("POST", "/jobs", b"".join(pack_job(RenderJob("code", b"while True: pass"))), HEADERS)
+    connection.request("POST", "/jobs", frame_of(b"while True: pass"), HEADERS)
     wait_until(lambda: worker.report()["running"] == 1)
     refused = post(worker)
     assert (refused.status, refused.json()["code"], refused.headers["Retry-After"]) == (503, "worker_busy", "1")

@@ -25,7 +25,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
 @command(
     "worker",
     "jupyter figserve worker --port 8751",
-    "jupyter figserve worker --ip 0.0.0.0 --port 8751 --slots 2 --key-file /etc/figserve/worker.key",
+    "jupyter figserve worker --ip 0.0.0.0 --port 8751 --slots 2 --key-file worker.key",
     options=_options,
     takes_traits=True,
 )

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 from ...errors import DeadlineExceeded, OutputInvalid, SandboxUnavailable
 from .. import wire
+from .job_frames import PackedJob
 
 _CHUNK_BYTES = 1 << 18
 # Output beyond the limit is discarded; beyond this multiple of the limit the child is killed.
@@ -47,6 +49,7 @@ class ChildProcess:
         self._printed_bytes = 0
         self._pidfd: int | None = None
         self._is_killed = False
+        self._niceness = 0
         self._unsent: list[memoryview] = []
         self.is_ready: asyncio.Future[None] = self._loop.create_future()
         self.is_answered: asyncio.Future[None] = self._loop.create_future()
@@ -75,6 +78,8 @@ class ChildProcess:
     def on_forked(self, pidfd: int) -> None:
         """Record the pidfd of the forked process."""
         self._pidfd = pidfd
+        # The job may have come before this message.
+        self._lower_priority()
         if self._is_killed:
             self.kill()
 
@@ -87,26 +92,28 @@ class ChildProcess:
         with contextlib.suppress(OSError):
             os.write(self._job_pipe, b"".join(wire.pack_frame({"kind": wire.WARM_UP})))
 
-    async def run(self, job: Sequence[bytes], timeout: float) -> bytes | None:
-        """Send the pieces of a job's frame; return the frame of the result, or None if the child ended without one.
+    async def run(self, job: PackedJob) -> bytes | None:
+        """Send the job and return the frame of the result, or None if the child ended without one.
 
         Raises
         ------
         DeadlineExceeded
-            ``timeout`` seconds have passed.
+            The job's timeout has passed.
         OutputInvalid
             The result or the output is too large.
         """
         assert self.state == "ready"
         self.state = "working"
-        self._unsent = [memoryview(piece) for piece in job]
+        self._niceness = job.niceness
+        self._lower_priority()
+        self._unsent = [memoryview(piece) for piece in job.frame]
         self._write_job()
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(job.timeout):
                 await asyncio.shield(self.is_answered)
         except TimeoutError:
             raise DeadlineExceeded(
-                f"The code took longer than {timeout:g} seconds; reduce its work or raise the timeout.",
+                f"The code took longer than {job.timeout:g} seconds; reduce its work or raise the timeout.",
                 retry_after=5,
             ) from None
         self._read_output()
@@ -154,6 +161,16 @@ class ChildProcess:
         for future in (self.is_answered, self.is_ready):
             if not future.done():
                 future.set_result(None)
+
+    def _lower_priority(self) -> None:
+        if not self._niceness or self._pidfd is None:
+            return
+        # The pid in this process's namespace; -1 when it has ended. Another user's process may not be changed.
+        with contextlib.suppress(OSError, StopIteration):
+            lines = Path(f"/proc/self/fdinfo/{self._pidfd}").read_text().splitlines()
+            pid = next(int(line.partition(":")[2]) for line in lines if line.startswith("Pid:"))
+            if pid > 0:
+                os.setpriority(os.PRIO_PROCESS, pid, self._niceness)
 
     def _write_job(self) -> None:
         try:

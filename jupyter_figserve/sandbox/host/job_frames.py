@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
@@ -11,7 +12,8 @@ from ...errors import InvalidInput
 from ...model.rendering import Kind, RenderJob
 from .. import wire
 
-_FIELDS = ("kind", "options", "figure", "seed", "with_thumbnail", "libraries", "device_pixel_ratio")
+_FIELDS = ("kind", "options", "figure", "seed", "with_thumbnail", "libraries", "device_pixel_ratio", "niceness")
+_MAX_NICENESS = 19
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,25 @@ class ChildAnswer:
     status: int | None
 
 
-def pack_job(job: RenderJob) -> list[bytes]:
-    """Return a job as the pieces of a frame. Only a child unpickles what is in it."""
+@dataclass(frozen=True)
+class PackedJob:
+    """A job on its way to a child.
+
+    Parameters
+    ----------
+    frame
+        The pieces of its frame.
+    timeout, niceness
+        As the job has them.
+    """
+
+    frame: Sequence[bytes]
+    timeout: float
+    niceness: int = 0
+
+
+def pack_job(job: RenderJob) -> PackedJob:
+    """Return a job with its frame. Only a child unpickles what is in it."""
     header = {
         "kind": job.kind,
         "options": asdict(job.options),
@@ -43,13 +62,23 @@ def pack_job(job: RenderJob) -> list[bytes]:
         "with_thumbnail": job.with_thumbnail,
         "libraries": dict(job.libraries),
         "device_pixel_ratio": job.device_pixel_ratio,
+        "niceness": job.niceness,
     }
     arguments = [pickle.dumps(dict(job.arguments))] if job.kind == "function" else []
-    return wire.pack_frame(header, [job.source, *arguments])
+    return PackedJob(wire.pack_frame(header, [job.source, *arguments]), job.timeout, job.niceness)
 
 
-def read_job_frame(frame: bytes) -> tuple[str, bytes]:
-    """Return the kind and the source of the job in a frame that another process made.
+@dataclass(frozen=True)
+class ReceivedJob:
+    """A job whose frame another process made; the source is not opened."""
+
+    kind: str
+    source: bytes
+    packed: PackedJob
+
+
+def read_job_frame(frame: bytes, timeout: float) -> ReceivedJob:
+    """Return the job in a frame that another process made.
 
     Raises
     ------
@@ -66,11 +95,12 @@ def read_job_frame(frame: bytes) -> tuple[str, bytes]:
         header: Any = json.loads(frame[wire.PREFIX_BYTES : end])
         if not isinstance(header, dict) or not all(name in header for name in _FIELDS):
             raise ValueError("fields are missing")
-        if header["kind"] not in get_args(Kind):
-            raise ValueError(f"it is of no known kind: {header['kind']!r:.40}")
+        kind, niceness = header["kind"], header["niceness"]
+        if kind not in get_args(Kind) or type(niceness) is not int or not 0 <= niceness <= _MAX_NICENESS:
+            raise ValueError("its kind or its niceness is unknown")
         parts = wire.split_parts(header, memoryview(frame)[end:])
-        if len(parts) != 1 + (header["kind"] == "function"):
+        if len(parts) != 1 + (kind == "function"):
             raise ValueError("it has another number of parts")
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise InvalidInput(f"The body is not a job: {str(error)[:100]}.", code="not_a_job") from error
-    return header["kind"], parts[0]
+    return ReceivedJob(kind, parts[0], PackedJob([frame], timeout, niceness))

@@ -13,7 +13,7 @@ from ...errors import SandboxUnavailable, Unavailable
 from ...model.rendering import RenderJob, RenderResult
 from ..renderer import RendererStatus
 from .child_process import ChildProcess
-from .job_frames import ChildAnswer, pack_job
+from .job_frames import ChildAnswer, PackedJob, pack_job
 from .job_limits import JobLimits, check_job
 from .learned_preload import LearnedPreload
 from .results import parse_result
@@ -149,15 +149,13 @@ class LocalRenderer:
 
     async def render(self, job: RenderJob) -> RenderResult:
         check_job(job, self.limits)
-        answer = await self.run_frame(pack_job(job), job.timeout)
+        answer = await self.run_packed(pack_job(job))
         result = parse_result(job, answer, self.limits)
         self.learn(job.kind, job.source)
         return result
 
-    async def run_frame(
-        self, job: Sequence[bytes], timeout: float, on_begin: Callable[[], None] | None = None
-    ) -> ChildAnswer:
-        """Run the job of a frame, and return what its child answered, which nobody has looked at yet.
+    async def run_packed(self, job: PackedJob, on_begin: Callable[[], None] | None = None) -> ChildAnswer:
+        """Run a packed job, and return what its child answered, which nobody has looked at yet.
 
         Parameters
         ----------
@@ -176,7 +174,7 @@ class LocalRenderer:
             for _ in range(_MAX_ATTEMPTS):
                 self._running.add(child)
                 self._schedule_refill(_WARM_DELAY)
-                frame = await child.run(job, timeout)
+                frame = await child.run(job)
                 if not child.died_before_job:
                     break
                 self._running.discard(child)

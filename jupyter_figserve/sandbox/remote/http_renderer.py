@@ -107,7 +107,7 @@ class HttpRenderer:
             self._check_available()
         elif self._is_due:
             self._begin_sweep()
-        frame = b"".join(pack_job(job))
+        frame = b"".join(pack_job(job).frame)
         try:
             data = await self._get_answer(frame, job)
         except Unavailable as error:

@@ -7,11 +7,12 @@ import secrets
 from collections.abc import Callable
 from typing import Any, Literal
 
-from ...errors import FigServeError, InvalidInput, SandboxUnavailable
+from ...errors import FigServeError, InvalidInput, SandboxUnavailable, TooLarge
 from ..host.job_frames import read_job_frame
 from ..host.pool import LocalRenderer
 from .answers import PROTOCOL, WorkerBusy, is_rendered, pack_answer, pack_error
 
+_MAX_SECONDS = 86_400.0
 State = Literal["starting", "ready", "draining", "unavailable"]
 
 
@@ -117,12 +118,12 @@ class JobRunner:
         FigServeError
             The job did not begin.
         """
-        kind, source = read_job_frame(frame)
         limits, has_begun = self._pool.limits, False
-        if len(source) > limits.source_bytes:
-            raise InvalidInput(f"The source has more than {limits.source_bytes:,} bytes, the limit of this worker.")
-        if not 0 < timeout <= 1e6:
+        if not 0 < timeout <= _MAX_SECONDS:
             raise InvalidInput("The timeout of the job must be a positive number of seconds.", code="not_a_job")
+        job = read_job_frame(frame, min(timeout, limits.timeout))
+        if len(job.source) > limits.source_bytes:
+            raise TooLarge(f"The source has more than {limits.source_bytes:,} bytes, the limit of this worker.")
 
         def begin() -> None:
             nonlocal has_begun
@@ -131,13 +132,13 @@ class JobRunner:
                 on_begin()
 
         try:
-            answer = await self._pool.run_frame([frame], min(timeout, limits.timeout), begin)
+            answer = await self._pool.run_packed(job.packed, begin)
         except FigServeError as error:
             if not has_begun:
                 raise
             return pack_error(error)
         if is_rendered(answer):
-            self._pool.learn(kind, source)
+            self._pool.learn(job.kind, job.source)
         return pack_answer(answer)
 
     def drain(self) -> None:

@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from ...errors import FigServeError, QuotaExceeded, ReadOnly
+from ..call_observer import CallObserver
+from . import events
 from .tables import SCHEMA
 from .writer import Writer
 
@@ -44,6 +46,7 @@ class Catalog:
     def __init__(self, path: Path | None, *, shared_memory: bool = True, read_only: bool = False) -> None:
         self.path = path
         self.read_only_because: str | None = None
+        self.calls = CallObserver()
         self._engine = _make_engine(path, shared_memory=shared_memory, read_only=read_only)
         with contextlib.ExitStack() as undo:
             undo.callback(self._engine.dispose)
@@ -117,7 +120,10 @@ class Catalog:
             self._write_connection = self._engine.connect()
         try:
             with self._write_connection.begin():
-                return work(self._write_connection, *args, **kwargs)
+                events.drop_pending(self._write_connection)
+                done = work(self._write_connection, *args, **kwargs)
+                events.write_pending(self._write_connection)
+                return done
         except sa.exc.OperationalError as error:
             raise _translate(error) from error
 

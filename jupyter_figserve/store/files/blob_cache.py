@@ -22,6 +22,7 @@ class BlobCache:
     def __init__(self, blobs: BlobStore, limit: int) -> None:
         self._blobs = blobs
         self._cached: LRUCache[str, bytes] = LRUCache(limit, getsizeof=len)
+        self.hits = self.misses = 0
 
     def get(self, digest: str) -> bytes:
         """Return the bytes.
@@ -33,7 +34,9 @@ class BlobCache:
         """
         cached = self._cached.get(digest)
         if cached is not None:
+            self.hits += 1
             return cached
+        self.misses += 1
         data = _found(self._blobs.find(digest))
         if self.is_cacheable(len(data)):
             self._cached[digest] = data

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...model.figures import Identity
+from ..catalog.dialects import lock_files
 from ..files.manifests import Manifest, ManifestStore, Record
 
 M = TypeVar("M", bound=Manifest)
@@ -39,6 +40,7 @@ class Aggregate(ABC, Generic[M]):
 
     def write_manifest(self, connection: Connection, record_id: str) -> M | None:
         """Bring a record's manifest up to date and return it; None when there is no such record."""
+        lock_files(connection)
         manifest = self.describe(connection, record_id)
         if manifest is not None:
             self.manifests.write(manifest)

@@ -14,8 +14,9 @@ from ...model.queries import DEFAULT_LIMIT, Collection, FigureQuery, Neighbour
 from ...model.quotas import PublishLimits, Usage
 from ...model.source_check import SourceCheck
 from ...model.times import Clock
-from ..catalog import figures, gallery_queries, publishing, quotas
+from ..catalog import figures, gallery_queries, publishing, quotas, tables
 from ..catalog.database import Catalog
+from ..catalog.dialects import lock_owner_of
 from ..files.blobs import BlobStore
 from ..files.manifest_formats import FigureManifest
 from ..lifecycle.deletion import Deletion
@@ -245,6 +246,7 @@ class FigureRepository(Repository):
         return is_inserted
 
     def _change_text(self, connection: Connection, figure_id: str, changes: dict[str, str]) -> FigureRecord:
+        lock_owner_of(connection, tables.figures, figure_id)
         newest = figures.find(connection, figure_id)
         if newest is None:
             raise NotFound("There is no such figure.")

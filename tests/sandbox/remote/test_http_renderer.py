@@ -112,7 +112,8 @@ def test_the_childs_frame_travels_unchanged():
         async with scripted(http(b"\n\n" + RENDERED)) as (renderer, worker):
             result = await renderer.render(JOB)
             ((headers, body),) = worker.jobs
-            assert read_job_frame(body) == ("code", b"draw")
+            job = read_job_frame(body, 5.0)
+            assert (job.kind, job.source, job.packed.niceness) == ("code", b"draw", 0)
             assert headers["authorization"] == f"Bearer {KEY}"
             assert (headers["x-figserve-timeout"], headers["x-figserve-protocol"]) == ("5.0", str(PROTOCOL))
             assert headers["x-figserve-allow-unsandboxed"] == "0"

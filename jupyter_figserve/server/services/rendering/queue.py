@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from ....errors import Unavailable
+from ....errors import SandboxUnavailable, Unavailable
 from ....model.rendering import RenderJob, RenderResult
 from ....sandbox.renderer import Renderer, RendererStatus
 from ..bounded_queue import BoundedQueue, Claim
+from ..monitoring.work_meter import WorkMeter
 
 _FIRST_ESTIMATE = 1.0
 _SMOOTHING = 0.2
 _MAX_RETRY_SECONDS = 600
+_STRANGER_NICENESS = 10
+"""The owner's renders, cells and requests get the processor before visitors' renders do."""
 
 
 class RenderQueue:
@@ -45,6 +49,7 @@ class RenderQueue:
         max_share: int | None = None,
     ) -> None:
         self.renderer = renderer
+        self.meter = WorkMeter()
         self._turns = BoundedQueue(max_running, max_waiting, self._make_refusal, reserved=reserved, max_share=max_share)
         self._max_seconds = max_seconds
         self._mean_seconds = _FIRST_ESTIMATE
@@ -103,6 +108,17 @@ class RenderQueue:
         if slots is not None and max(1, slots) != self._turns.max_running:
             self._turns.resize(max(1, slots))
 
+    async def check(self) -> None:
+        """Raise when it is known that this host cannot render.
+
+        Raises
+        ------
+        SandboxUnavailable
+            With the reasons.
+        """
+        if not self.maybe_available:
+            raise SandboxUnavailable(" ".join(self.report.reasons))
+
     async def start(self) -> None:
         """Wait until the renderer is ready; the first call starts it."""
         if self._starting is None:
@@ -128,16 +144,29 @@ class RenderQueue:
         Unavailable
             When the queue is full.
         """
-        await self.start()
-        self._fit()
-        try:
-            async with self._turns.turn(claim):
-                began = time.monotonic()
-                rendered = await self.renderer.render(replace(job, timeout=self.get_limit(job)))
-                self._mean_seconds += _SMOOTHING * (time.monotonic() - began - self._mean_seconds)
-                return rendered
-        finally:
+
+        async def compose() -> RenderJob:
+            return job
+
+        return await self.render_composed(compose, claim)
+
+    async def render_composed(
+        self, compose: Callable[[], Awaitable[RenderJob]], claim: Claim | None = None
+    ) -> RenderResult:
+        """Do the same for a job that is composed when its turn has come, so that none waits in memory."""
+        claim = Claim() if claim is None else claim
+        with self.meter.measure() as work:
+            await self.start()
             self._fit()
+            async with self._turns.turn(claim):
+                work.begin()
+                began = time.monotonic()
+                job = await compose()
+                niceness = 0 if claim.caller.uses_reserved else _STRANGER_NICENESS
+                rendered = await self.renderer.render(replace(job, timeout=self.get_limit(job), niceness=niceness))
+                self._mean_seconds += _SMOOTHING * (time.monotonic() - began - self._mean_seconds)
+                self._fit()
+                return rendered
 
     def _make_refusal(self) -> Unavailable:
         turns = self._turns
