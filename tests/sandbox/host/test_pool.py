@@ -16,6 +16,7 @@ from jupyter_figserve.errors import FigServeError, InvalidInput, TooLarge, Unava
 from jupyter_figserve.model.rendering import RenderJob, RenderResult
 from jupyter_figserve.sandbox.host.pool import LocalRenderer
 
+from ..conftest import one_tier
 from ..harness import LINE, Sandbox
 
 QUICK = "import matplotlib.pyplot as plt\nplt.figure(figsize=(1, 1))\n"
@@ -111,6 +112,7 @@ def test_children_wait_warm(full_sandbox: Sandbox):
     full_sandbox.run(scene())
 
 
+@one_tier
 def test_the_zygote_is_restarted_after_each_death(sandbox: Sandbox):
     """Each death starts a new zygote, and nothing of the old ones remains."""
     for _ in range(2):
