@@ -209,7 +209,7 @@ def test_no_damage_ends_the_rebuild(store, manifests_of_each_kind):
         report = restore(connection, store.manifests, store.blobs)
         raise _Undo(report)
 
-    @settings(max_examples=80, deadline=None)
+    @settings(deadline=None)
     @given(given_data=data())
     def check(given_data):
         path = given_data.draw(sampled_from(manifests_of_each_kind))
