@@ -87,7 +87,9 @@ LAYERS = {
         libraries=f"{_SERVICE_LIBRARIES} jinja2 jupyter_server traitlets",
     ),
     "hub": layer(inside="jupyterhub traitlets"),
-    "server.hub": layer(f"{_SERVICES} server.services hub", libraries="tornado", inside="jupyterhub"),
+    "server.hub": layer(
+        f"{_SERVICES} server.services hub", libraries="tornado traitlets", inside="cryptography jupyterhub"
+    ),
     "cli": layer(inside="*", ours_inside="demo hub kernel model plotting sandbox server store"),
     "demo": layer(inside="*", ours_inside="kernel model server"),
 }

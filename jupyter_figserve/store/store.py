@@ -29,6 +29,7 @@ from .lifecycle.trash import Trash
 from .repositories.dashboards import DashboardRepository
 from .repositories.events import EventRepository
 from .repositories.figures import FigureRepository
+from .repositories.kernel_lines import KernelLineRepository
 from .repositories.keys import KeyRepository
 from .repositories.links import LinkRepository
 from .repositories.live_figures import LiveFigureRepository
@@ -97,6 +98,7 @@ class Store(Repository):
         self.dashboards = DashboardRepository(catalog, dashboards, self.dashboard_deletion, self._now)
         self.sessions = SessionRepository(catalog)
         self.keys = KeyRepository(catalog)
+        self.kernel_lines = KernelLineRepository(catalog)
         self.events = EventRepository(catalog)
         self._lock = lock
         self._shard = 0

@@ -58,6 +58,7 @@ from jupyter_figserve.server.web.live.handlers import (
     LiveListHandler,
     LivePageHandler,
 )
+from jupyter_figserve.server.web.live.replica_handler import ReplicaCallHandler
 from jupyter_figserve.server.web.live.source_handlers import LiveSourceHandler
 from jupyter_figserve.server.web.rendering.handlers import RendersHandler, SimpleRenderHandler
 from jupyter_figserve.server.web.rendering.signed_urls import RenderUrlHandler, SignedRenderHandler
@@ -69,7 +70,7 @@ from jupyter_figserve.server.web.sessions.handlers import (
     SessionFiguresHandler,
     SessionsHandler,
 )
-from jupyter_figserve.server.web.sessions.kernel_handlers import KernelHandler
+from jupyter_figserve.server.web.sessions.kernel_handlers import KernelHandler, MoveHandler
 from jupyter_figserve.server.web.system.diagnosis import DiagnosisHandler
 from jupyter_figserve.server.web.system.event_stream import EventsHandler
 from jupyter_figserve.server.web.system.health import HealthHandler
@@ -293,6 +294,8 @@ WITHOUT_GET = {
     FrozenHandler,
     LiveSourceHandler,
     KernelHandler,
+    MoveHandler,
+    ReplicaCallHandler,
     TransferHandler,
     RendersHandler,
     SimpleRenderHandler,

@@ -9,6 +9,7 @@ import pickle
 import signal
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Literal
 
 from ...errors import DeadlineExceeded, OutputInvalid, SandboxUnavailable
@@ -50,6 +51,7 @@ class ChildProcess:
         self._printed_bytes = 0
         self._pidfd: int | None = None
         self._is_killed = False
+        self._niceness = 0
         self._unsent: list[memoryview] = []
         self.is_ready: asyncio.Future[None] = self._loop.create_future()
         self.is_answered: asyncio.Future[None] = self._loop.create_future()
@@ -78,6 +80,8 @@ class ChildProcess:
     def on_forked(self, pidfd: int) -> None:
         """Record the pidfd of the forked process."""
         self._pidfd = pidfd
+        # The job may have come before this message.
+        self._lower_priority()
         if self._is_killed:
             self.kill()
 
@@ -102,6 +106,8 @@ class ChildProcess:
         """
         assert self.state == "ready"
         self.state = "working"
+        self._niceness = job.niceness
+        self._lower_priority()
         self._unsent = [memoryview(piece) for piece in _pack_job(job)]
         self._write_job()
         try:
@@ -157,6 +163,16 @@ class ChildProcess:
         for future in (self.is_answered, self.is_ready):
             if not future.done():
                 future.set_result(None)
+
+    def _lower_priority(self) -> None:
+        if not self._niceness or self._pidfd is None:
+            return
+        # The pid in this process's namespace; -1 when it has ended. Another user's process may not be changed.
+        with contextlib.suppress(OSError, StopIteration):
+            lines = Path(f"/proc/self/fdinfo/{self._pidfd}").read_text().splitlines()
+            pid = next(int(line.partition(":")[2]) for line in lines if line.startswith("Pid:"))
+            if pid > 0:
+                os.setpriority(os.PRIO_PROCESS, pid, self._niceness)
 
     def _write_job(self) -> None:
         try:

@@ -128,6 +128,7 @@ class BoundedQueue:
         """
         if caller.priority is Priority.BACKGROUND:
             return
+        self._forget_cancelled()
         own = len(self._waiting.get(caller, ()))
         peers = {other: len(claims) for other, claims in self._waiting.items() if other.priority is caller.priority}
         if caller.is_stranger and own >= self._max_share:
@@ -153,7 +154,16 @@ class BoundedQueue:
         claim.queue = None
         self._start_next()
 
+    def _forget_cancelled(self) -> None:
+        """Remove the claims of callers that are leaving, but have not run since they were cancelled."""
+        for caller, claims in list(self._waiting.items()):
+            for claim in [each for each in claims if each.turn is not None and each.turn.done()]:
+                claims.remove(claim)
+            if not claims:
+                del self._waiting[caller]
+
     def _start_next(self) -> None:
+        self._forget_cancelled()
         while (candidates := [caller for caller in self._waiting if self._has_room(caller)]) != []:
             caller = min(candidates, key=lambda each: each.priority)
             claims = self._waiting.pop(caller)

@@ -229,6 +229,18 @@ live_sessions = Table(
     Index("live_sessions_live", "live"),
 )
 
+kernel_lines = Table(
+    "kernel_lines",
+    metadata,
+    Column("kernel", String, primary_key=True),
+    Column("owner", String, nullable=False),
+    Column("server", String, nullable=False),
+    Column("revision", String, nullable=False),
+    Column("opened", Float, nullable=False),
+    Column("seen", Float, nullable=False),
+    Column("offers", Text, nullable=False),
+)
+
 live_images = Table(
     "live_images",
     metadata,

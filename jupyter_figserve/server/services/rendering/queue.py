@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from ....errors import SandboxUnavailable, Unavailable
@@ -16,6 +17,8 @@ from ..monitoring.work_meter import WorkMeter
 _FIRST_ESTIMATE = 1.0
 _SMOOTHING = 0.2
 _MAX_RETRY_SECONDS = 600
+_STRANGER_NICENESS = 10
+"""The owner's renders, cells and requests get the processor before visitors' renders do."""
 
 
 class RenderQueue:
@@ -125,12 +128,25 @@ class RenderQueue:
         Unavailable
             When the queue is full.
         """
+
+        async def compose() -> RenderJob:
+            return job
+
+        return await self.render_composed(compose, claim)
+
+    async def render_composed(
+        self, compose: Callable[[], Awaitable[RenderJob]], claim: Claim | None = None
+    ) -> RenderResult:
+        """Do the same for a job that is composed when its turn has come, so that none waits in memory."""
+        claim = Claim() if claim is None else claim
         with self.meter.measure() as work:
             await self.start()
             async with self._turns.turn(claim):
                 work.begin()
                 began = time.monotonic()
-                rendered = await self.renderer.render(replace(job, timeout=self.get_limit(job)))
+                job = await compose()
+                niceness = 0 if claim.caller.uses_reserved else _STRANGER_NICENESS
+                rendered = await self.renderer.render(replace(job, timeout=self.get_limit(job), niceness=niceness))
                 self._mean_seconds += _SMOOTHING * (time.monotonic() - began - self._mean_seconds)
                 return rendered
 

@@ -10,6 +10,7 @@ from ....model.keys import KERNEL_SCOPES, Key, new_key
 from ....model.links import hash_secret
 from ..addresses import ServerAddresses
 from ..auth.signing_secrets import VARIABLE
+from .kernel_start import STARTING
 from .service_client import ServicePair
 
 KERNEL_KEY_TTL = 2 * 86_400.0
@@ -28,7 +29,7 @@ def make_kernel_key(owner: str, now: float) -> tuple[Key, str]:
         expires=now + KERNEL_KEY_TTL,
         label="kernel",
         # Usable only once the kernel has an id: nobody has the secret before.
-        kernel="starting",
+        kernel=STARTING,
     )
     return key, text
 

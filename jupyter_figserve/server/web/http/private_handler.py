@@ -16,6 +16,7 @@ from ....model.places import DEFAULT_COLLECTION, NO_PLACE, Place
 from ...services.auth.credentials import NO_KEY, find_key
 from ...services.auth.principal import Principal
 from ...services.callers import Caller
+from ...services.sessions.kernel_start import check_started
 from .handler import SAFE_METHODS, FigServeHandler
 
 
@@ -40,7 +41,12 @@ class AuthenticatedHandler(FigServeHandler):
 
     def count_render(self) -> None:
         """Count a render against the principal's rate limit."""
-        self.context.render_limiter.count(self.principal.client)
+        self.context.rates.renders.count(self.principal.client)
+
+    async def may_run(self) -> bool:
+        """Whether a GET may call functions: not from another site, and not by a principal that may only read."""
+        may_run = self.authorizer.is_authorized(self, self.current_user, "execute", "figserve")
+        return not self.is_cross_site and bool(await ensure_async(may_run))
 
     def audit(self, action: str, thing: str, **details: object) -> None:
         """Record what this request has done; see the schema of audit events."""
@@ -73,7 +79,7 @@ class AuthenticatedHandler(FigServeHandler):
             self._count_wrong_token()
             raise errors.Unauthorized(NO_KEY)
         self.current_user = self._jupyter_current_user = user
-        self.principal = self.context.authenticator.login(user, by_token=self.token_authenticated)
+        self.principal = await self.context.authenticator.login(user, by_token=self.token_authenticated)
 
     def check_xsrf_cookie(self) -> None:
         """Check nothing here: ``admit`` does, once the principal is known."""
@@ -113,7 +119,7 @@ class AuthenticatedHandler(FigServeHandler):
 
     def _count_wrong_token(self) -> None:
         if "Authorization" in self.request.headers or "token" in self.request.query_arguments:
-            self.context.failed_attempts.count(self.request.remote_ip or "")
+            self.context.rates.failed_attempts.count(self.request.remote_ip or "")
 
     def set_xsrf_cookie(self) -> None:
         """Set the _xsrf cookie for a page whose scripts will post; it ends with the browser session."""
@@ -147,10 +153,17 @@ class AuthenticatedHandler(FigServeHandler):
 
         Its place is the collection or notebook that the request names, else the notebook of the kernel, else the kernel
         itself, else the default collection. It never depends on the key, so that a new key updates the same figures.
+
+        Raises
+        ------
+        Unavailable
+            When the kernel has just started, so that its notebook is not known yet.
         """
         principal, context = self.principal, self.context
         collection, notebook = place.collection, place.notebook
         if not collection and not notebook and principal.kernel:
+            is_registered = context.registered_kernels is not None
+            await check_started(context.store, principal.kernel, is_registered=is_registered)
             notebook = await context.kernels.follow_notebook(principal.kernel)
             if not notebook:
                 return Identity(principal.owner, "", "", principal.kernel, name)

@@ -18,6 +18,7 @@ from ....model.live import LiveFigureRecord
 from ....model.queries import DEFAULT_LIMIT
 from ....model.snippets import Snippets
 from ...services.dashboards.resolver import resolve_dashboard
+from ...services.links.names import check_names
 from ...services.rendering.request import SIZE_FIELDS, get_render_format, parse_size, size_to_query
 from ..http.listing import list_in_parts
 from ..http.private_handler import AuthenticatedHandler
@@ -123,6 +124,7 @@ class TargetLinksHandler(OwnedLinksHandler):
         target = Target(_KINDS[folder], target_id)
         link_target = await self.open_target(await self.get_owned_record(target))
         link = self.make_parser().parse_new(self.json_body(link_target.fields), link_target, target)
+        await check_names(self.context.directory, link.users, link.groups)
         link, token = self.context.link_tokens.issue(link)
         snippets = await self.make_snippets(link, link_target, token)
         await self.context.store.links.add(link)
@@ -189,6 +191,8 @@ class LinkHandler(OwnedLinksHandler):
         record = await self._find_record(link.target)
         assert record is not None, "it was just found"
         changes = self.make_parser().parse_changes(body, await self.open_target(record), link)
+        users, groups = (set(changes.get(name, ())) - set(getattr(link, name)) for name in ("users", "groups"))
+        await check_names(self.context.directory, sorted(users), sorted(groups))
         changed = await self.context.store.links.change(link, changes)
         await self._audit_changes(link, changed, sorted(body))
         await self.context.events.wake()

@@ -15,6 +15,7 @@ _IDENTITY = ("owner", "scope", "notebook", "maker", "name", "collection")
 def upgrade() -> None:
     _create_figures()
     _create_live_figures()
+    _create_kernel_lines()
     _create_live_results()
     _create_dashboards()
     _create_links()
@@ -102,6 +103,16 @@ def _create_live_figures() -> None:
         sa.Column("live", _STRING, nullable=False),
     )
     op.create_index("live_sessions_live", "live_sessions", ["live"])
+
+
+def _create_kernel_lines() -> None:
+    op.create_table(
+        "kernel_lines",
+        sa.Column("kernel", _STRING, primary_key=True),
+        *[sa.Column(name, _STRING, nullable=False) for name in ("owner", "server", "revision")],
+        *[sa.Column(name, sa.Float, nullable=False) for name in ("opened", "seen")],
+        sa.Column("offers", _TEXT, nullable=False),
+    )
 
 
 def _create_live_results() -> None:
@@ -245,11 +256,7 @@ def _create_sessions() -> None:
 
 
 def _create_bookkeeping() -> None:
-    op.create_table(
-        "meta",
-        sa.Column("key", _STRING, primary_key=True),
-        sa.Column("value", _STRING, nullable=False),
-    )
+    op.create_table("meta", sa.Column("key", _STRING, primary_key=True), sa.Column("value", _STRING, nullable=False))
     op.create_table(
         "blobs",
         sa.Column("digest", _STRING, primary_key=True),

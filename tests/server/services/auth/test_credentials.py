@@ -9,8 +9,9 @@ import pytest
 
 from jupyter_figserve.errors import Forbidden, TooManyRequests
 from jupyter_figserve.model.keys import SCOPES, Key, split_key
-from jupyter_figserve.server.services.auth.credentials import FailedAttempts, find_key
+from jupyter_figserve.server.services.auth.credentials import find_key
 from jupyter_figserve.server.services.auth.principal import Principal
+from jupyter_figserve.server.services.auth.rate_limits import FailedAttempts
 from jupyter_figserve.server.web.rendering.signed_urls import pack
 from jupyter_figserve.store.catalog import keys
 
@@ -78,6 +79,7 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/api/agent"): (403, PUBLISH),
     ("PUT", "/api/kernels/{id}"): (404, PUBLISH),
     ("DELETE", "/api/kernels/{id}"): (404, PUBLISH),
+    ("POST", "/api/notebooks/move"): (200, PUBLISH),
     ("GET", "/api/live"): (200, READ),
     ("HEAD", "/api/live"): (200, READ),
     ("GET", "/api/live/{live}/links"): (200, EITHER),
@@ -172,6 +174,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/keys"): {"scopes": ["read"]},
     ("PUT", "/api/kernels/{id}"): {"notebook": "a.ipynb"},
     ("PATCH", "/api/admin/owners/{owner}"): {"quota": None},
+    ("POST", "/api/notebooks/move"): {"from": "none.ipynb", "to": "other.ipynb"},
     ("POST", "/api/admin/transfer"): {"from": "nobody", "to": "somebody"},
     ("POST", "/api/sessions/{session}/figures"): {"path": PLOT},
     ("POST", "/api/renders"): {"code": "1"},
