@@ -318,13 +318,14 @@ NOT_CODE = [
 ]
 
 
+@one_tier
 @pytest.mark.parametrize("source", NOT_CODE)
-def test_source_that_is_not_code(full_sandbox: Sandbox, source: bytes):
+def test_source_that_is_not_code(sandbox: Sandbox, source: bytes):
     """It is an error of the code, or a crash of its process, and nothing else; no tier compiles differently."""
-    answer = full_sandbox.attack(source)
+    answer = sandbox.attack(source)
     assert isinstance(answer, OutputInvalid), answer
     assert not isinstance(answer, NoFigure)
-    full_sandbox.assert_well()
+    sandbox.assert_well()
 
 
 @one_tier
@@ -693,9 +694,10 @@ def test_a_cancelled_job_leaves_the_queue(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_jobs_over_the_queue_limit_are_rejected(full_sandbox: Sandbox):
+@one_tier
+def test_jobs_over_the_queue_limit_are_rejected(sandbox: Sandbox):
     """Queued jobs run or time out; the others are refused at once with a time to retry."""
-    renderer = full_sandbox.renderer
+    renderer = sandbox.renderer
     queue = RenderQueue(renderer, renderer.jobs, 4, 60)
 
     async def scene() -> list[object]:
@@ -704,13 +706,13 @@ def test_jobs_over_the_queue_limit_are_rejected(full_sandbox: Sandbox):
         jobs = [RenderJob("code", b"while True: pass", timeout=0.3) for _ in range(50)]
         return await asyncio.gather(*(queue.render(job) for job in jobs), return_exceptions=True)
 
-    answers = full_sandbox.run(scene())
+    answers = sandbox.run(scene())
     served = [answer for answer in answers if isinstance(answer, DeadlineExceeded)]
     refused = [answer for answer in answers if isinstance(answer, Unavailable) and answer.code == "queue_full"]
     assert len(served) == renderer.jobs + 4
     assert len(refused) == 50 - len(served)
     assert all(error.retry_after for error in refused)
-    full_sandbox.assert_well()
+    sandbox.assert_well()
 
 
 def test_parallel_jobs_are_isolated(sandbox: Sandbox):
