@@ -16,6 +16,7 @@ from jupyter_figserve.errors import FigServeError, InvalidInput, TooLarge, Unava
 from jupyter_figserve.model.rendering import RenderJob, RenderResult
 from jupyter_figserve.sandbox.host.pool import LocalRenderer
 
+from ...waiting import until
 from ..harness import LINE, Sandbox
 
 QUICK = "import matplotlib.pyplot as plt\nplt.figure(figsize=(1, 1))\n"
@@ -101,9 +102,7 @@ def test_children_wait_warm(full_sandbox: Sandbox):
 
     async def scene() -> None:
         renderer = full_sandbox.renderer
-        async with asyncio.timeout(20):
-            while sum(child.state == "ready" and child.is_warm for child in renderer._idle) < renderer.warm:
-                await asyncio.sleep(0.01)
+        await until(lambda: sum(one.state == "ready" and one.is_warm for one in renderer._idle) == renderer.warm)
         before = {child.number for child in renderer._idle}
         await renderer.render(RenderJob("code", QUICK.encode()))
         assert len(before & {child.number for child in renderer._idle}) == renderer.warm - 1
