@@ -44,6 +44,15 @@ async def test_answer_is_remembered_for_half_a_minute(guard, clock, directory):
     assert directory.asked == ["ada", "ada"]
 
 
+async def test_another_login_is_checked_anew(guard, clock, directory, ada):
+    """A new user of the name is not taken for the earlier one, whose login is remembered."""
+    await (await ada()).publish()
+    await guard.check_login("ada", "first token")
+    directory.users["ada"] = "2026-09-09T00:00:00Z"
+    with pytest.raises(Forbidden):
+        await guard.check_login("ada", "second token")
+
+
 async def test_deleted_users_keys_end(guard, clock, directory, ada):
     """They name the reason; figures and links stay."""
     client = await ada()
