@@ -118,18 +118,22 @@ class OwnerGuard:
             # Owners whom the Hub never knew are names that an administrator gave to keys.
             if record.created is None:
                 return Standing.SAME
-            if record.departed is None and not self._is_read_only:
-                await owners.mark_departed(owner, now)
+            await self._note_departure(owner, record, now)
             return Standing.DEPARTED
         if record.is_same(found.created):
             if record != OwnerPerson(found.created) and not self._is_read_only:
                 await owners.adopt(owner, found.created)
             return Standing.SAME
         if not self._is_trusting and await owners.has_anything(owner):
+            await self._note_departure(owner, record, now)
             return Standing.REPLACED
         if not self._is_read_only:
             await owners.adopt(owner, found.created)
         return Standing.SAME
+
+    async def _note_departure(self, owner: str, record: OwnerPerson, now: float) -> None:
+        if record.departed is None and not self._is_read_only:
+            await self._store.owners.mark_departed(owner, now)
 
     @property
     def _is_read_only(self) -> bool:
