@@ -98,9 +98,11 @@ def _panel_title(panel: _Panel) -> str:
 
 
 def _figure_sentence(figure: Figure, panels: list[_Panel], title: str, labels: tuple[str, str]) -> str:
-    if not panels:
-        words = _join(filter(None, (_text(text.get_text()) for text in figure.texts)))
-        return sentence("Text", title, words) if words else ""
+    if not panels or not any(panel.kind or _panel_title(panel) for panel in panels):
+        texts = [*figure.texts, *(text for axes in figure.get_axes() for text in axes.texts)]
+        words = _join(filter(None, (_text(text.get_text()) for text in texts)))
+        if words or not panels:
+            return sentence("Text", title, words) if words else ""
     if len(panels) == 1:
         return _panel_sentence(figure, panels[0], title, labels)
     kinds = Counter(kind[0].lower() + kind[1:] for panel in panels if (kind := panel.kind))
