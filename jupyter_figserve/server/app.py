@@ -12,6 +12,7 @@ from jupyter_core.paths import jupyter_runtime_dir
 from tornado.ioloop import IOLoop, PeriodicCallback
 
 from .. import __version__
+from ..errors import Unavailable
 from ..model.keys import Key
 from ..model.quotas import PublishLimits, Quota
 from ..store.admin.opening import open_store
@@ -26,7 +27,7 @@ from .hub_directory import make_directory
 from .kernel_events import follow_own_kernels, follow_registered_kernels
 from .operations_config import OperationsConfig
 from .queue_config import QueueConfig
-from .render_config import RenderConfig
+from .renderer_config import RendererConfig
 from .replica_config import ReplicaConfig
 from .services.addresses import ServerAddresses, prefix_of
 from .services.auth.credentials import Authenticator
@@ -69,7 +70,7 @@ _CLEAN_MILLISECONDS = 600_000
 
 
 class FigServe(
-    FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, OperationsConfig, HubConfig, ReplicaConfig, GuardedStart
+    FigServeConfig, RendererConfig, QueueConfig, TrafficConfig, OperationsConfig, HubConfig, ReplicaConfig, GuardedStart
 ):
     """The server extension: every figure gets a URL."""
 
@@ -143,7 +144,7 @@ class FigServe(
             dashboards=DashboardWatchers(store, live, events),
             live=live,
             detached=detached,
-            links=LinkResolver(store, self.max_audience),
+            links=LinkResolver(store, self.max_audience, self.database_outage_links),
             link_tokens=LinkTokens(secrets),
             link_sizes=AllowedSizes.parse(self.link_sizes),
             view_counter=ViewCounter(store),
@@ -182,7 +183,8 @@ class FigServe(
     def _open_store(self) -> Store:
         store = open_store(
             Path(self.data_dir),
-            catalog_path=Path(self.database_url.removeprefix("sqlite:///")) if self.database_url else None,
+            catalog_path=Path(self.sqlite_path) if self.sqlite_path else None,
+            postgres=self.postgres,
             limits=PublishLimits(
                 Quota.from_mapping(self.owner_quota), Quota.from_mapping(self.session_quota), self.keep_versions
             ),
@@ -231,7 +233,8 @@ class FigServe(
                 self.live_queue,
                 self.live_timeout,
                 seconds_of(self.keep_live_pictures),
-                self.render_jobs,
+                # Workers have more slots than this machine; the render queue bounds them.
+                self.live_queue if self.renders_remotely else self.render_jobs,
                 self.live_link_queue,
             ),
             self.owner,
@@ -279,6 +282,10 @@ class FigServe(
         await asyncio.to_thread(self.context.directories.sweep)
         if self.context.store.read_only_because is not None:
             return
-        removed = await self.context.store.collect_garbage()
+        try:
+            removed = await self.context.store.collect_garbage()
+        except Unavailable as error:
+            self.log.warning("figserve cleans up later: %s", error)
+            return
         if removed:
             self.log.info("figserve cleaned up: %s.", removed)

@@ -1,4 +1,4 @@
-"""The key and the environment that a kernel is started with. Server process."""
+"""The environment that a kernel is started with. Server process."""
 
 from __future__ import annotations
 
@@ -6,32 +6,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ....model.keys import KERNEL_SCOPES, Key, new_key
-from ....model.links import hash_secret
+from ....model.keys import WORKER_KEY_VARIABLE
 from ..addresses import ServerAddresses
 from ..auth.signing_secrets import VARIABLE
-from .kernel_start import STARTING
 from .service_client import ServicePair
-
-KERNEL_KEY_TTL = 2 * 86_400.0
-"""Lifetime of a kernel's key, in seconds after its server last reported the kernel alive."""
-
-
-def make_kernel_key(owner: str, now: float) -> tuple[Key, str]:
-    """Return a new key for a kernel that has no id yet, and the key's text."""
-    key_id, secret, text = new_key()
-    key = Key(
-        id=key_id,
-        secret_hash=hash_secret(secret),
-        owner=owner,
-        scopes=KERNEL_SCOPES,
-        created=now,
-        expires=now + KERNEL_KEY_TTL,
-        label="kernel",
-        # Usable only once the kernel has an id: nobody has the secret before.
-        kernel=STARTING,
-    )
-    return key, text
 
 
 def _find_own_authority(base: Mapping[str, str]) -> str | None:
@@ -82,9 +60,9 @@ def make_environment(
         ours["KERNEL_FIGSERVE_LOCAL_CA" if is_own else "KERNEL_FIGSERVE_CA"] = certificate
     if directory is not None:
         ours["KERNEL_FIGSERVE_PLOTS"] = str(directory)
-    # Without the variables of a server in whose kernel this one was started, and without the signing secret.
-    kept = {name: value for name, value in base.items() if not name.startswith("KERNEL_FIGSERVE_") and name != VARIABLE}
-    return kept | ours
+    # Without the variables of a server in whose kernel this one was started, and without this server's secrets.
+    withheld = ("KERNEL_FIGSERVE_", VARIABLE, WORKER_KEY_VARIABLE)
+    return {name: value for name, value in base.items() if not name.startswith(withheld)} | ours
 
 
 def _make_pairs(key: str, addresses: ServerAddresses, service: ServicePair | None) -> dict[str, str]:
