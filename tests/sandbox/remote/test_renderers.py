@@ -19,7 +19,7 @@ from .fleets import RESULT_BYTES, http_fleet, local_pool
 MAKERS = {"local": local_pool, "http": http_fleet}
 
 
-@pytest.fixture(scope="module", params=MAKERS)
+@pytest.fixture(scope="module", params=["local", pytest.param("http", marks=pytest.mark.haproxy)])
 def renderer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     with MAKERS[request.param](tmp_path_factory.mktemp(request.param)) as made:
         yield made
