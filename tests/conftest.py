@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from jupyter_figserve.demo.kernel_session import ExecutionResult
 from jupyter_figserve.demo.server_process import ServerProcess
 
 from .catalogs import make_data_directory
+from .postgres import Cluster, Databases, find_binary, private_cluster
 
 PROGRAMS = {"chromium": "/usr/bin/chromium", "nginx": "/usr/sbin/nginx", "haproxy": "/usr/sbin/haproxy"}
 """Debian's paths of programs that may be missing from a user's PATH."""
@@ -30,6 +32,8 @@ WITHOUT_FRONT_ENDS = Path(__file__).resolve().parent / "jupyter_config"
 """Configuration that turns JupyterLab and Notebook off. They cost each server 1.3 s of CPU time, and a Node.js."""
 WITH_FRONT_ENDS: dict[str, str | None] = {"JUPYTER_CONFIG_PATH": None}
 """Environment of a server that has them, as it would have outside the tests."""
+EXAMPLES = {False: 30, True: 300}
+"""Examples of each property that Hypothesis tests: in every run, and every night."""
 MAX_RERUNS = 5
 """Reruns above which a run on CI fails. A machine that stalls disturbs a few tests; more than that is a defect."""
 
@@ -47,13 +51,30 @@ def require_package(name: str) -> Any:
     return pytest.importorskip(name, reason=f"{name} is missing: {GET_PACKAGES}", exc_type=ImportError)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Make Ctrl-C reach the processes that tests start, also in a shell's background job, which ignores it.
 
-    They start without JupyterLab and Notebook.
+    They start without JupyterLab and Notebook. Properties are tested with more examples every night.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["JUPYTER_CONFIG_PATH"] = str(WITHOUT_FRONT_ENDS)
+    if config.pluginmanager.hasplugin("hypothesispytest"):
+        from hypothesis import settings
+
+        is_nightly = "not nightly" not in config.option.markexpr
+        settings.register_profile("tests", settings.default, max_examples=EXAMPLES[is_nightly])
+        settings.load_profile("tests")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Collect thousands of tests without garbage collections, which then leave them alone."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -137,6 +158,21 @@ def _reason(report) -> str:
 def _new_home() -> Path:
     """Return a new directory with a short path: a Unix socket's path has at most 107 bytes."""
     return Path(tempfile.mkdtemp(prefix="figserve-")).resolve()
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[Cluster]:
+    """A private PostgreSQL for all tests that do not stop it."""
+    if find_binary("initdb") is None:
+        pytest.skip(f"PostgreSQL is missing: {GET_PROGRAMS}")
+    require_package("psycopg")
+    with private_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def databases(postgres_cluster: Cluster) -> Databases:
+    return Databases(postgres_cluster)
 
 
 @pytest.fixture(scope="module")

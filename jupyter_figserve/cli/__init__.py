@@ -8,13 +8,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .commands import doctor, export, keys, links, maintain, publish, serve, show, worker
+from .commands import doctor, export, keys, links, maintain, publish, restore, serve, show, worker
 from .output import clean
 from .parser import make_parser, parse
 from .registry import COMMANDS, FAILED, INTERRUPTED, OK, PIPE_CLOSED, USAGE, Command
 
 __all__ = ["COMMANDS", "FAILED", "INTERRUPTED", "OK", "PIPE_CLOSED", "USAGE", "main", "make_parser", "parse"]
-MODULES = (doctor, export, keys, links, show, maintain, publish, serve, worker)
+MODULES = (doctor, export, keys, links, show, maintain, publish, restore, serve, worker)
 """Importing them registers their commands."""
 
 
@@ -77,4 +77,6 @@ def _message(error: Exception) -> str:
         return f"{error}{create} Pass the key in FIGSERVE_API_KEY or with --key-file."
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"Nothing more can be written to {error.filename or 'the output'}: {error.strerror}."
+    if isinstance(error, PermissionError) and str(error.filename) == os.path.expanduser("~"):
+        return f"The home directory {error.filename} is missing, where Jupyter keeps its runtime files. Create it."
     return str(error)

@@ -21,6 +21,7 @@ from ..files.blobs import BlobStore
 from ..files.manifest_formats import FigureManifest
 from ..lifecycle.deletion import Deletion
 from ..lifecycle.figures import FigureAggregate
+from ..lifecycle.trash import TrashEntry
 from .blob_writer import BlobWriter
 from .repository import Repository
 
@@ -146,11 +147,11 @@ class FigureRepository(Repository):
 
         return await self._run(lambda: self._extend_version(record, (part.digest, image.data), insert))
 
-    async def record_source_fault(self, record: FigureRecord, number: int, reason: str) -> None:
+    async def record_source_problem(self, record: FigureRecord, number: int, reason: str) -> None:
         """Record why a version has no source."""
 
         def change(connection: Connection) -> None:
-            publishing.record_source_fault(connection, record.id, number, reason)
+            publishing.record_source_problem(connection, record.id, number, reason)
             self._aggregate.write_manifest(connection, record.id)
 
         await self._write(change)
@@ -182,6 +183,10 @@ class FigureRepository(Repository):
         """Return the figure as it was when it was deleted, None when none can be restored."""
         manifest = await self._read(self._deletion.trash.find, figure_id, self._clock())
         return manifest.record if manifest else None
+
+    async def list_deleted(self, owner: str, limit: int) -> Sequence[TrashEntry[FigureManifest]]:
+        """Return the owner's deletions that can be undone, the newest first."""
+        return await self._read(self._deletion.trash.list, self._clock(), owner, limit)
 
     async def restore(self, figure_id: str) -> FigureRecord:
         """Undo a deletion, with versions and links; a figure that exists is left alone.
