@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypedDict
@@ -14,7 +15,7 @@ from ..model.times import Clock, system_clock
 from .catalog import sessions
 from .catalog.database import Catalog
 from .catalog.identities import rename_notebook
-from .files.blobs import BlobStore, LocalBlobStore
+from .files.blobs import BlobStore
 from .files.filesystem import DirectoryLock
 from .files.manifest_formats import DashboardManifest, FigureManifest, Manifests
 from .lifecycle import garbage_collection
@@ -24,7 +25,9 @@ from .lifecycle.deletion import Deletion
 from .lifecycle.figures import FigureAggregate
 from .lifecycle.garbage_collection import GcReport
 from .lifecycle.live_figures import LiveFigureAggregate
+from .lifecycle.manifest_writer import ManifestWriter
 from .lifecycle.trash import Trash
+from .repositories.blob_writer import BlobWriter
 from .repositories.dashboards import DashboardRepository
 from .repositories.events import EventRepository
 from .repositories.figures import FigureRepository
@@ -81,20 +84,22 @@ class Store(Repository):
         self.limits = limits = limits or PublishLimits()
         self.keep_session_plots = keep_session_plots
         self.clock = clock
-        figures = FigureAggregate(manifests.figures, blobs, limits)
+        figures = FigureAggregate(manifests.figures, limits)
         live_figures = LiveFigureAggregate(manifests.live_figures)
         dashboards = DashboardAggregate(manifests.dashboards)
         self._aggregates: dict[str, Aggregate[Any]] = {FIGURE: figures, LIVE: live_figures, DASHBOARD: dashboards}
         self.figure_deletion = Deletion(figures, Trash(FIGURE, FigureManifest), keep_deleted)
         self.dashboard_deletion = Deletion(dashboards, Trash(DASHBOARD, DashboardManifest), keep_deleted)
-        self.figures = FigureRepository(catalog, blobs, figures, self.figure_deletion, limits, self._now)
+        writer = BlobWriter(catalog, blobs, self._now)
+        self.figures = FigureRepository(catalog, blobs, writer, figures, self.figure_deletion, limits, self._now)
         self.links = LinkRepository(catalog, self._write_manifest_of)
         self.owners = OwnerRepository(catalog, self._write_manifest_of)
-        self.live = LiveFigureRepository(catalog, blobs, live_figures, limits, self._now)
+        self.live = LiveFigureRepository(catalog, writer, live_figures, limits, self._now)
         self.dashboards = DashboardRepository(catalog, dashboards, self.dashboard_deletion, self._now)
         self.sessions = SessionRepository(catalog)
         self.keys = KeyRepository(catalog)
         self.events = EventRepository(catalog)
+        self.manifest_writer = ManifestWriter(catalog, self._aggregates, self._now)
         self._lock = lock
         self._shard = 0
 
@@ -117,17 +122,51 @@ class Store(Repository):
         """
         return await self._write(self._rename_notebook, owner, scope, old, new)
 
+    async def read_blob(self, digest: str) -> bytes | None:
+        """Return the bytes of a blob, None when there are none.
+
+        Raises
+        ------
+        Unavailable
+            When their store does not answer.
+        """
+        return await asyncio.wrap_future(self.blobs.start_find(digest))
+
     async def collect_garbage(self) -> GcReport:
-        """Run one bounded round of garbage collection."""
-        return await self._run(self._collect_garbage)
+        """Run one bounded round of garbage collection.
+
+        Raises
+        ------
+        Unavailable
+            When the store of the blobs does not answer.
+        """
+        now, shard = self._now(), self._shard
+        self._shard += 1
+        delete_manifest = self._aggregates[FIGURE].delete_manifest
+        report = await self._write(garbage_collection.clean_rows, delete_manifest, now, self.keep_session_plots)
+        await self._write(self.figure_deletion.clean, now)
+        await self._write(self.dashboard_deletion.clean, now)
+        # A list shows that the blobs can be reached, before a transaction waits for their deletion.
+        old = await asyncio.to_thread(garbage_collection.find_old_blobs, self.blobs, now, shard)
+        await self._write(garbage_collection.adopt_blobs, old)
+        trash = self.figure_deletion.trash
+        report += await self._write(garbage_collection.clean_blobs, self.blobs, trash, now)
+        await asyncio.to_thread(self.blobs.sweep, now - garbage_collection.BLOB_GRACE)
+        return report
+
+    async def flush(self) -> None:
+        """Write the manifests of all changes that were acknowledged."""
+        await self._run(self.catalog.finish_deferred)
+        await asyncio.to_thread(self.manifest_writer.flush)
 
     def recover(self) -> Future[None]:
         """Remove the files that a killed server was writing, and write the manifests that it left unwritten."""
         return self._start_write(self._recover)
 
     def close(self) -> None:
+        self.manifest_writer.close()
         self.catalog.close()
-        self.figures.close()
+        self.blobs.close()
         self._lock.release()
 
     def _now(self) -> float:
@@ -142,19 +181,6 @@ class Store(Repository):
                 aggregate.write_manifest(connection, record_id)
             counts[kind] = len(moved)
         return counts[FIGURE]
-
-    def _collect_garbage(self) -> GcReport:
-        now, shard, transact = self._now(), self._shard, self.catalog.transact
-        self._shard += 1
-        trash = self.figure_deletion.trash
-        report = transact(garbage_collection.clean_rows, self.manifests.figures, now, self.keep_session_plots)
-        transact(self.figure_deletion.clean, now)
-        transact(self.dashboard_deletion.clean, now)
-        report += transact(garbage_collection.clean_blobs, self.blobs, trash, now)
-        report += transact(garbage_collection.clean_shard, self.blobs, now, shard)
-        if isinstance(self.blobs, LocalBlobStore):
-            self.blobs.sweep(now - garbage_collection.BLOB_GRACE)
-        return report
 
     def _recover(self, connection: Connection) -> None:
         for aggregate in self._aggregates.values():

@@ -88,7 +88,7 @@ def test_publishes_in_a_row_write_one_manifest(store, monkeypatch):
     monkeypatch.setattr(store.manifests.figures, "write", lambda manifest: (written.append(1), really_write(manifest)))
     held = store.catalog.submit(lambda: [store.figures._publish(draft(data=b"%d" % n)) for n in range(5)])
     held.result()
-    run(store.figures.flush())
+    run(store.flush())
     assert len(written) == 1
     [told] = store.manifests.figures.read_all()
     assert [version.number for version in told.versions] == [5, 4, 3, 2, 1]

@@ -8,11 +8,12 @@ from typing import Unpack
 
 import sqlalchemy as sa
 
-from ...errors import Conflict, FigServeError, ReadOnly
+from ...errors import Conflict, FigServeError, ReadOnly, Unavailable
 from ..catalog.database import Catalog, CatalogBroken
-from ..files.blobs import LocalBlobStore
+from ..files.blobs import BlobStore
 from ..files.filesystem import DirectoryLock, find_network_type, is_writable, make_private_directory
 from ..files.manifest_formats import Manifests
+from ..files.places import BLOB_TIMEOUT, open_files
 from ..store import Store, StoreSettings
 from .rebuild import restore
 
@@ -25,6 +26,8 @@ def open_store(
     *,
     catalog_path: Path | None = None,
     network_type: str | None = None,
+    blob_url: str = "",
+    blob_timeout: float = BLOB_TIMEOUT,
     **settings: Unpack[StoreSettings],
 ) -> Store:
     """Open the store in ``directory``, which is created when missing.
@@ -38,17 +41,23 @@ def open_store(
         Path of the catalog; None for the one in ``directory``.
     network_type
         Type of the network file system that holds the catalog; None to detect it.
+    blob_url
+        URL of a bucket for blobs and manifests, such as ``s3://bucket/prefix``; empty for the directory.
+    blob_timeout
+        Seconds for one request to the bucket.
     settings
         See ``StoreSettings``.
 
     Raises
     ------
     Conflict
-        When the directory is on a network file system and another server uses it.
+        When the directory is on a network file system and another server uses it, or the bucket must not be used.
+    InvalidInput
+        When the bucket cannot be opened.
     """
     path = catalog_path or directory / CATALOG
-    lock, manifests, blobs = DirectoryLock(path.parent), Manifests.below(directory), LocalBlobStore(directory / "blobs")
-    writable = _make_directories(directory, path.parent)
+    lock, (blobs, manifests) = DirectoryLock(path.parent), open_files(directory, blob_url, blob_timeout)
+    writable = _make_directories(directory, path.parent, has_files=not blob_url)
     network_type = network_type or find_network_type(path.parent)
     if writable:
         _lock(lock, path.parent, network_type)
@@ -61,20 +70,36 @@ def open_store(
     return store
 
 
-def _recover(store: Store, blobs: LocalBlobStore) -> None:
-    """Finish the work of a killed server; a failure, such as a full disk, does not keep figures from being served."""
+def _recover(store: Store, blobs: BlobStore) -> None:
+    """Finish the work of a killed server; a failure, such as a full disk, does not keep figures from being served.
+
+    Raises
+    ------
+    Conflict
+        When the store of the blobs must not be used.
+    """
     try:
-        blobs.make_directories()
+        blobs.prepare()
+    except Unavailable as error:
+        # The first put checks again.
+        logger.warning("figserve starts without the images in %s: %s", blobs.location, error)
+    except Conflict:
+        store.close()
+        raise
+    except OSError as error:
+        logger.warning("figserve could not write to %s when it started: %s", blobs.location, error.strerror)
+    try:
         store.recover().result()
+        store.manifest_writer.open()
     except (OSError, FigServeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         logger.warning("figserve could not write to %s when it started: %s", store.directory, reason)
 
 
-def _make_directories(directory: Path, catalog_directory: Path) -> bool:
+def _make_directories(directory: Path, catalog_directory: Path, *, has_files: bool) -> bool:
     """Create the directories with private modes, regardless of the umask; return whether they can be written."""
     try:
-        for part in (directory, directory / "blobs", directory / "figures"):
+        for part in (directory, *([directory / "blobs", directory / "figures"] if has_files else [])):
             make_private_directory(part)
         if not catalog_directory.exists():
             # An existing one keeps its mode: the setting may name a directory that other programs use too.
@@ -106,7 +131,7 @@ def _lock(lock: DirectoryLock, directory: Path, network_type: str | None) -> Non
 
 
 def _open_catalog(
-    path: Path, manifests: Manifests, blobs: LocalBlobStore, lock: DirectoryLock | None, *, shared_memory: bool
+    path: Path, manifests: Manifests, blobs: BlobStore, lock: DirectoryLock | None, *, shared_memory: bool
 ) -> Catalog:
     """Open the catalog, or rebuild it in memory when it is damaged; ``lock`` is None where nothing can be written."""
     try:
@@ -123,7 +148,7 @@ def _open_catalog(
     return _rebuild_in_memory(manifests, blobs, reason)
 
 
-def _rebuild_in_memory(manifests: Manifests, blobs: LocalBlobStore, reason: str) -> Catalog:
+def _rebuild_in_memory(manifests: Manifests, blobs: BlobStore, reason: str) -> Catalog:
     """Rebuild a catalog from the manifests, for reading; the damaged file is left as it is."""
     catalog = Catalog(None)
     catalog.write(lambda connection: restore(connection, manifests, blobs)).result()

@@ -64,6 +64,13 @@ def check_quota(
     usage.check(connection, quotas, places, size, new_to)
 
 
+def check_room(connection: Connection, limits: PublishLimits, draft: NewVersion, version: Version) -> None:
+    """Raise ``QuotaExceeded`` where ``publish`` would."""
+    known = figures.find_by_identity(connection, draft.identity)
+    if known is None or not version.is_duplicate_of(known.version):
+        check_quota(connection, limits, draft.identity, known.id if known else None, version.session, version.size)
+
+
 def publish(connection: Connection, limits: PublishLimits, draft: NewVersion, version: Version) -> FigureRecord:
     """Add ``version`` of ``draft`` to its figure, unless it is a duplicate of the newest one.
 
@@ -251,9 +258,26 @@ def _remove_version(connection: Connection, record: FigureRecord, version: Versi
     usage.add(connection, record.owner, version.session, figures=0, size=-version.size)
 
 
-def track_unreferenced(connection: Connection, parts: Sequence[Representation | Source], now: float) -> None:
-    """Record blobs to which nothing has referred since ``now``."""
-    connection.execute(_TRACK, [{"digest": p.digest, "size": p.size, "refs": 0, "touched": now} for p in parts])
+def track_unreferenced(connection: Connection, sizes: Mapping[str, int], now: float) -> None:
+    """Record blobs to which nothing has referred since ``now``; ``sizes`` has the size of each by its digest."""
+    rows = [{"digest": digest, "size": size, "refs": 0, "touched": now} for digest, size in sorted(sizes.items())]
+    if rows:
+        connection.execute(_TRACK, rows)
+
+
+def touch_unreferenced(connection: Connection, sizes: Mapping[str, int], now: float) -> set[str]:
+    """Keep blobs to which nothing refers yet from garbage collection for a while; return their digests.
+
+    Parameters
+    ----------
+    sizes
+        Size of each blob by its digest, also of those to which something refers.
+    """
+    columns = tables.blobs.c
+    referenced = sa.select(columns.digest).where(columns.digest.in_(sizes), columns.refs > 0)
+    unreferenced = set(sizes) - set(connection.execute(referenced).scalars())
+    track_unreferenced(connection, {digest: sizes[digest] for digest in unreferenced}, now)
+    return unreferenced
 
 
 def retain_blob(connection: Connection, digest: str, size: int, now: float) -> None:

@@ -133,6 +133,15 @@ trash = Table(
     Index("trash_of_owner", "owner", "deleted"),
 )
 
+manifest_queue = Table(
+    "manifest_queue",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("generation", Integer, nullable=False),
+    Column("claimed_until", Float, nullable=False),
+)
+
 viewers = Table(
     "viewers",
     metadata,

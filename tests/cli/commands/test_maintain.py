@@ -49,7 +49,7 @@ def test_default_directory_is_jupyters(monkeypatch, tmp_path, capsys):
 
 def test_reindex_lists_unrestored_figures(monkeypatch, data_dir, capsys):
     """The exit code is 1, with counts and a line for each failure."""
-    lost = RebuildReport(figures=2, versions=5, links=1, unreadable=(Path("a.json"),), incomplete=("F123",))
+    lost = RebuildReport(figures=2, versions=5, links=1, unreadable=("a.json",), incomplete=("F123",))
     monkeypatch.setattr("jupyter_figserve.store.admin.offline.reindex", lambda *_: lost)
     assert cli.main(["reindex", "--data-dir", str(data_dir)]) == cli.FAILED
     output = capsys.readouterr()

@@ -108,7 +108,7 @@ class LiveHandler(AuthenticatedHandler):
         if is_framed:
             responder.send_frame(result, None)
         else:
-            responder.send_image(result, cache_control="private, no-cache", is_public=False)
+            await responder.send_image(result, cache_control="private, no-cache", is_public=False)
 
     async def send_page_or_image(self, target: LiveTarget, address: str) -> None:
         """Write the page at ``address``, or send the format that ``Accept`` prefers to it.

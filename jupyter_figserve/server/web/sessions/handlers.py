@@ -197,7 +197,7 @@ class PlotHandler(SessionHandler):
             data,
             is_public=False,
         )
-        self.send_representation(response)
+        await self.send_representation(response)
 
     head = get
 

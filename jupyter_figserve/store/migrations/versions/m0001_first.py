@@ -203,6 +203,13 @@ def _create_trash() -> None:
     )
     op.create_index("trash_expiry", "trash", ["kind", "expires"])
     op.create_index("trash_of_owner", "trash", ["owner", "deleted"])
+    op.create_table(
+        "manifest_queue",
+        sa.Column("kind", sa.String, primary_key=True),
+        sa.Column("id", sa.String, primary_key=True),
+        sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("claimed_until", sa.Float, nullable=False),
+    )
 
 
 def _create_keys() -> None:
