@@ -15,7 +15,8 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from jupyter_figserve.model.figures import EncodedImage
 from jupyter_figserve.model.live import LiveRequest
 from jupyter_figserve.server.services.live.image_cache import CachedImage
-from jupyter_figserve.server.web.admin import OwnersHandler, TransferHandler
+from jupyter_figserve.server.web.admin.handlers import AdminLinksHandler, OwnerHandler, OwnersHandler, TransferHandler
+from jupyter_figserve.server.web.admin.page_handlers import AdminPageHandler
 from jupyter_figserve.server.web.dashboards.handlers import DashboardHandler, DashboardRestoreHandler, DashboardsHandler
 from jupyter_figserve.server.web.dashboards.page_handlers import (
     DashboardBytesHandler,
@@ -199,6 +200,9 @@ async def make_samples(owner, context) -> list[Sample]:
     made.append(Sample(DiagnosisHandler, "/api/diagnosis", JSON, True, breaks=False))
     # It reads through a connection of its own, in a thread.
     made.append(Sample(OwnersHandler, "/api/admin/owners", JSON, True, breaks=False))
+    made.append(Sample(OwnerHandler, "/api/admin/owners/local", JSON, True, breaks=False))
+    made.append(Sample(AdminLinksHandler, "/api/admin/links", JSON, True, breaks=False))
+    made.append(Sample(AdminPageHandler, "/admin", PAGE, True, "text/html; charset=utf-8", breaks=False))
     dashboard_link = (await owner.post(f"/api/dashboards/{framed_dashboard}/links")).json()["url"].rpartition("/")[2]
     live_dashboard_link = (await owner.post(f"/api/dashboards/{live_dashboard}/links")).json()["url"].rpartition("/")[2]
     live_link = (await owner.post(f"/api/live/{animal}/links")).json()["url"].rpartition("/")[2]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..services.addresses import PREFIX
-from .admin import OwnersHandler, TransferHandler
+from .admin.handlers import AdminLinksHandler, OwnerHandler, OwnersHandler, TransferHandler
+from .admin.page_handlers import AdminPageHandler
 from .dashboards.handlers import DashboardHandler, DashboardRestoreHandler, DashboardsHandler
 from .dashboards.page_handlers import DashboardBytesHandler, DashboardEventsHandler, DashboardPageHandler
 from .figures.export_handler import ExportHandler
@@ -90,7 +91,10 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/api/sessions/{_SESSION}/figures", SessionFiguresHandler),
     (r"/api/links", LinksHandler),
     (r"/api/shared", SharedHandler),
+    (r"/admin", AdminPageHandler),
     (r"/api/admin/owners", OwnersHandler),
+    (r"/api/admin/owners/([^/]{1,1200})", OwnerHandler),
+    (r"/api/admin/links", AdminLinksHandler),
     (r"/api/admin/transfer", TransferHandler),
     (r"/shared", SharedPageHandler),
     (r"/api/links/find", FindLinkHandler),

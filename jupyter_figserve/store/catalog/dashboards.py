@@ -16,6 +16,7 @@ from ...model.figures import Identity, new_id
 from ...model.links import DASHBOARD, Target
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT, DashboardQuery
 from . import events, links, tables
+from .dialects import lock_owners
 from .identities import has_identity, read_identity
 from .pagination import decode_cursor, encode_cursor
 
@@ -26,6 +27,7 @@ def publish(
     connection: Connection, identity: Identity, layout: Layout, session: str | None, now: float
 ) -> DashboardRecord:
     """Add ``layout`` as the newest version of the dashboard of this identity, unless it equals the current one."""
+    lock_owners(connection, identity.owner)
     known = find_by_identity(connection, identity)
     if known is not None and known.layout == layout:
         return known

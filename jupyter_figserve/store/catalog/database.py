@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from ...errors import FigServeError, QuotaExceeded, ReadOnly
+from . import events
 from .tables import SCHEMA
 from .writer import Writer
 
@@ -95,9 +96,14 @@ class Catalog:
         ReadOnly
             When the catalog cannot be written; the message says why.
         """
+        self.check_writable()
+        return self._writer.submit(work)
+
+    def check_writable(self) -> None:
+        """Raise ``ReadOnly`` with the reason when the catalog cannot be written, ``Unavailable`` when it is closed."""
         if self.read_only_because is not None:
             raise ReadOnly(f"The store is read-only: {self.read_only_because}.")
-        return self._writer.submit(work)
+        self._writer.check_open()
 
     def write(self, work: Callable[[Connection], T]) -> Future[T]:
         """Run ``work`` in a transaction of the writer's thread; the future is done after the fsync."""
@@ -117,7 +123,10 @@ class Catalog:
             self._write_connection = self._engine.connect()
         try:
             with self._write_connection.begin():
-                return work(self._write_connection, *args, **kwargs)
+                events.drop_pending(self._write_connection)
+                done = work(self._write_connection, *args, **kwargs)
+                events.write_pending(self._write_connection)
+                return done
         except sa.exc.OperationalError as error:
             raise _translate(error) from error
 

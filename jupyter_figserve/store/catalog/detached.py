@@ -9,7 +9,6 @@ import json
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection, Row
 
 from ...model.detached import Detached
@@ -18,9 +17,12 @@ from ...model.live import LiveDeclaration, LiveFigureRecord
 from ...model.quotas import PublishLimits
 from . import live_figures as live
 from . import quotas, tables
+from .dialects import Upsert, lock_owner_of
 from .publishing import release_blobs, retain_blob
 
 _S, _OFFERED = tables.live_sources.c, tables.live_sessions.c
+_CHANGED = ("kind", "digest", "size", "libraries", "declaration", "created")
+_PUT = Upsert(tables.live_sources, ["live"], lambda new: {name: new[name] for name in _CHANGED})
 
 
 def put(
@@ -33,6 +35,7 @@ def put(
     QuotaExceeded
         When the owner has no room for it; the earlier one stays.
     """
+    lock_owner_of(connection, tables.live_figures, record.id)
     source, before = function.source, find(connection, record.id)
     added = source.size - (before.source.size if before else 0)
     quotas.check(connection, {"owner": limits.owner_quota}, {"owner": record.owner}, added, ())
@@ -48,6 +51,7 @@ def insert(connection: Connection, record: LiveFigureRecord, function: Detached,
     retain_blob(connection, source.digest, source.size, now)
     quotas.add(connection, record.owner, None, figures=0, size=source.size)
     row = {
+        "live": record.id,
         "kind": source.kind,
         "digest": source.digest,
         "size": source.size,
@@ -55,12 +59,12 @@ def insert(connection: Connection, record: LiveFigureRecord, function: Detached,
         "declaration": json.dumps(function.declaration.as_json(), ensure_ascii=False),
         "created": now,
     }
-    statement = sqlite.insert(tables.live_sources).values(row | {"live": record.id})
-    connection.execute(statement.on_conflict_do_update(index_elements=["live"], set_=row))
+    _PUT(connection, row)
 
 
 def remove(connection: Connection, record: LiveFigureRecord, now: float) -> bool:
     """Remove the function; return False when there is none."""
+    lock_owner_of(connection, tables.live_figures, record.id)
     before = find(connection, record.id)
     if before is None:
         return False

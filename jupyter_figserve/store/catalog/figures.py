@@ -139,7 +139,7 @@ def measure(
     )
     count, size = sa.func.count(part.c.id.distinct()), sa.func.coalesce(sa.func.sum(_R.size), 0)
     row = connection.execute(sa.select(count, size, sa.func.max(part.c.id)).select_from(joined)).one()
-    return Usage(row[0], row[1]), row[2] if after is not None and row[0] == limit else None
+    return Usage(row[0], int(row[1])), row[2] if after is not None and row[0] == limit else None
 
 
 def ids(connection: Connection, query: FigureQuery) -> Sequence[str]:

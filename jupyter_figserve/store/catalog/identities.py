@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from ...model.figures import Identity
+from .dialects import lock_owners
 
 
 def read_identity(row: Row[Any]) -> Identity:
@@ -29,6 +30,7 @@ def rename_notebook(connection: Connection, table: sa.Table, owner: str, scope: 
     list of str
         Ids of the rows that moved.
     """
+    lock_owners(connection, owner)
     row = table.c
     below = row.notebook.startswith(old.rstrip("/") + "/", autoescape=True)
     affected = sa.and_(row.owner == owner, row.scope == scope, sa.or_(row.notebook == old, below))

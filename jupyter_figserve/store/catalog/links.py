@@ -8,16 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection, Row
 
 from ...errors import NotFound
 from ...model.audiences import GROUP, PEOPLE, USER
 from ...model.links import DASHBOARD, FIGURE, LIVE, VIEW_SECONDS, Link, Target, hash_secret
 from . import tables
+from .dialects import Upsert
 from .pagination import decode_cursor
 
 _L, _V, _P = tables.links.c, tables.viewers.c, tables.link_people.c
+_SEEN = Upsert(tables.viewers, ["link", "client"], lambda new: {"seen": new.seen})
 _PEOPLE_FIELDS = {"users": USER, "groups": GROUP}
 _TARGETS = {FIGURE: tables.figures, LIVE: tables.live_figures, DASHBOARD: tables.dashboards}
 _NEWEST_FIRST = (_L.created.desc(), _L.id.desc())
@@ -52,9 +53,15 @@ def for_target(connection: Connection, target: Target) -> list[Link]:
 
 
 def list_for_owner(
-    connection: Connection, owner: str | None, figure: str | None, limit: int, cursor: str | None = None
+    connection: Connection,
+    owner: str | None,
+    figure: str | None,
+    limit: int,
+    cursor: str | None = None,
+    *,
+    by_views: bool = False,
 ) -> list[Link]:
-    """Return one page of the links, newest first.
+    """Return one page of the links, newest or (``by_views``) most viewed first.
 
     Parameters
     ----------
@@ -63,13 +70,14 @@ def list_for_owner(
     cursor
         ``encode_cursor`` of the last link on the previous page.
     """
-    query = sa.select(tables.links).order_by(*_NEWEST_FIRST).limit(limit)
+    order = _L.seen if by_views else _L.created
+    query = sa.select(tables.links).order_by(order.desc(), _L.id.desc()).limit(limit)
     if figure is not None:
         query = query.where(_L.kind == FIGURE, _L.target == figure)
     if owner is not None:
         is_owned = (sa.and_(_L.kind == kind, _is_owned(table, owner)) for kind, table in _TARGETS.items())
         query = query.where(sa.or_(*is_owned))
-    return _links(connection, connection.execute(_after(query, cursor)))
+    return _links(connection, connection.execute(_after(query, cursor, order)))
 
 
 def list_shared(
@@ -106,11 +114,11 @@ def list_shared(
     return _links(connection, connection.execute(_after(query, cursor)))
 
 
-def _after(query: sa.Select[Any], cursor: str | None) -> sa.Select[Any]:
+def _after(query: sa.Select[Any], cursor: str | None, order: sa.Column[Any] = _L.created) -> sa.Select[Any]:
     if cursor is None:
         return query
-    created, link_id = decode_cursor(cursor)
-    return query.where(sa.tuple_(_L.created, _L.id) < sa.tuple_(sa.literal(created), sa.literal(link_id)))
+    position, link_id = decode_cursor(cursor)
+    return query.where(sa.tuple_(order, _L.id) < sa.tuple_(sa.literal(position), sa.literal(link_id)))
 
 
 def _is_owned(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
@@ -164,6 +172,7 @@ def count_view(connection: Connection, link_id: str, client: str, now: float) ->
 
     Runs in a write transaction, so that two racing requests cannot use the same view.
     """
+    connection.execute(sa.select(_L.id).where(_L.id == link_id).with_for_update())
     if is_known_viewer(connection, link_id, client, now):
         return True
     counted = connection.execute(
@@ -173,14 +182,13 @@ def count_view(connection: Connection, link_id: str, client: str, now: float) ->
     )
     if counted.rowcount != 1:
         return False
-    statement = insert(tables.viewers).values(link=link_id, client=client, seen=now)
-    connection.execute(statement.on_conflict_do_update(index_elements=["link", "client"], set_={"seen": now}))
+    _SEEN(connection, {"link": link_id, "client": client, "seen": now})
     return True
 
 
 def add_views(connection: Connection, counts: dict[str, int], now: float) -> None:
     """Add views that were counted in memory, by link id."""
-    for link_id, count in counts.items():
+    for link_id, count in sorted(counts.items()):
         connection.execute(tables.links.update().where(_L.id == link_id).values(seen=_L.seen + count, last_seen=now))
 
 

@@ -7,17 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection, Row
 
 from ...model.figures import Identity, new_id
 from ...model.live import LiveDeclaration, LiveFigureRecord
 from ...model.live_images import MAX_LIVE_IMAGES, LiveImage
 from . import tables
+from .dialects import Upsert, lock_owner_of, lock_owners
 from .identities import has_identity, read_identity
 from .publishing import release_blobs, retain_blob
 
 _F, _P, _S = tables.live_figures.c, tables.live_images.c, tables.live_sessions.c
+_OFFER = Upsert(tables.live_sessions, ["session", "name"], lambda new: {"live": new.live})
 
 
 def upsert(
@@ -25,6 +26,7 @@ def upsert(
 ) -> LiveFigureRecord:
     """Record a live figure that a kernel offers, or its new declaration."""
     text = json.dumps(declaration.as_json(), ensure_ascii=False)
+    lock_owners(connection, identity.owner)
     known = _find_by_identity(connection, identity)
     if known is None:
         record = LiveFigureRecord(new_id(), identity, declaration, now, now)
@@ -36,8 +38,7 @@ def upsert(
     else:
         record = replace(known, declaration=declaration, updated=now)
         connection.execute(tables.live_figures.update().where(_F.id == record.id).values(updated=now, declaration=text))
-    session_row = sqlite.insert(tables.live_sessions).values(session=session, name=declaration.name, live=record.id)
-    connection.execute(session_row.on_conflict_do_update(index_elements=["session", "name"], set_={"live": record.id}))
+    _OFFER(connection, {"session": session, "name": declaration.name, "live": record.id})
     return record
 
 
@@ -68,6 +69,7 @@ def list_for_owner(connection: Connection, owner: str, limit: int = 1_000) -> li
 
 def keep_image(connection: Connection, image: LiveImage) -> None:
     """Add the newest image of a request, whose blob is stored, and remove all but the newest few of the others."""
+    lock_owner_of(connection, tables.live_figures, image.live)
     same = sa.and_(_P.live == image.live, _P.key == image.key)
     before = connection.execute(sa.select(_P.digest, _P.is_frozen).where(same)).first()
     if before is None or before.digest != image.digest:

@@ -12,8 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from . import tables
+from .dialects import Upsert
 
 _Q = tables.manifest_queue.c
+_ADD = Upsert(tables.manifest_queue, ["kind", "id"], lambda new: {"generation": _Q.generation + 1})
 _CLAIM_SECONDS = 60.0
 """Time after which another server takes over from one that was killed."""
 _BATCH = 32
@@ -30,11 +32,7 @@ class QueuedManifest:
 
 def add(connection: Connection, kind: str, record_id: str) -> None:
     """Add a record that changes in the same transaction."""
-    which = sa.and_(_Q.kind == kind, _Q.id == record_id)
-    again = tables.manifest_queue.update().where(which).values(generation=_Q.generation + 1)
-    if connection.execute(again).rowcount == 0:
-        row = {"kind": kind, "id": record_id, "generation": 1, "claimed_until": 0.0}
-        connection.execute(tables.manifest_queue.insert().values(row))
+    _ADD(connection, {"kind": kind, "id": record_id, "generation": 1, "claimed_until": 0.0})
 
 
 def count(connection: Connection) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,37 +12,78 @@ from sqlalchemy.engine import Connection
 
 from ...model.audiences import USER
 from ...model.links import DASHBOARD, FIGURE, LIVE
-from . import figures, quotas, tables
+from ...model.owners import OwnerUsage, OwnQuota
+from ...model.quotas import Usage
+from . import figures, owners, quotas, tables
+from .dialects import lock_owners
+from .pagination import decode_cursor
 
-_U, _T = tables.usage.c, tables.trash.c
+_U, _T, _O = tables.usage.c, tables.trash.c, tables.owners.c
+_NAME = re.compile(r"[^\x00-\x1f]{1,255}")
 _SOURCE = tables.live_sources.c
 
 
-@dataclass(frozen=True)
-class OwnerUsage:
-    """What one owner has; ``bytes`` counts all versions of the figures, and detached functions."""
+def list_owners(
+    connection: Connection, limit: int, cursor: str | None = None, text: str | None = None
+) -> list[OwnerUsage]:
+    """Return one page of the owners with anything stored or set, those with the most bytes first.
 
-    owner: str
-    figures: int
-    bytes: int
-    dashboards: int
-    links: int
-
-
-def list_owners(connection: Connection, limit: int) -> list[OwnerUsage]:
-    """Return owners with anything stored, those with the most bytes first."""
+    Parameters
+    ----------
+    cursor
+        ``encode_cursor`` of bytes and name of the last owner on the previous page.
+    text
+        Part of the name, without regard to case; None for any.
+    """
+    names = _known_names().subquery()
+    size = sa.func.coalesce(_U.bytes, 0)
     query = (
-        sa.select(_U.key, _U.figures, _U.bytes)
-        .where(_U.kind == "owner", sa.or_(_U.figures > 0, _U.bytes > 0))
-        .order_by(_U.bytes.desc(), _U.key)
+        sa.select(names.c.name, sa.func.coalesce(_U.figures, 0).label("figures"), size.label("bytes"))
+        .select_from(names.outerjoin(tables.usage, sa.and_(_U.kind == "owner", _U.key == names.c.name)))
+        .order_by(size.desc(), names.c.name)
         .limit(limit)
     )
-    return [
-        OwnerUsage(
-            row.key, row.figures, row.bytes, _count_dashboards(connection, row.key), _count_links(connection, row.key)
-        )
-        for row in connection.execute(query).all()
-    ]
+    if text:
+        query = query.where(sa.func.lower(names.c.name).contains(text.lower(), autoescape=True))
+    if cursor is not None:
+        last_size, last_name = decode_cursor(cursor, _NAME)
+        query = query.where(sa.or_(size < last_size, sa.and_(size == last_size, names.c.name > last_name)))
+    rows = connection.execute(query).all()
+    return [_describe(connection, row.name, Usage(row.figures, row.bytes)) for row in rows]
+
+
+def describe(connection: Connection, owner: str) -> OwnerUsage:
+    """Return what one owner has, who may have nothing."""
+    return _describe(connection, owner, quotas.read(connection, "owner", owner))
+
+
+def _describe(connection: Connection, owner: str, used: Usage) -> OwnerUsage:
+    return OwnerUsage(
+        owner,
+        used.figures,
+        used.bytes,
+        _count_dashboards(connection, owner),
+        _count_links(connection, owner),
+        _find_activity(connection, owner),
+        owners.own_quota(connection, owner),
+    )
+
+
+def _known_names() -> sa.CompoundSelect[Any]:
+    has_quota = sa.or_(_O.max_figures.is_not(None), _O.max_bytes.is_not(None))
+    return sa.union(
+        sa.select(_U.key.label("name")).where(_U.kind == "owner", sa.or_(_U.figures > 0, _U.bytes > 0)),
+        sa.select(tables.dashboards.c.owner),
+        sa.select(tables.live_figures.c.owner),
+        sa.select(_O.name).where(has_quota),
+    )
+
+
+def _find_activity(connection: Connection, owner: str) -> float | None:
+    times = ((tables.figures, "updated"), (tables.dashboards, "updated"), (tables.sessions, "seen"))
+    newest = (sa.select(sa.func.max(table.c[name])).where(table.c.owner == owner) for table, name in times)
+    found = [moment for query in newest if (moment := connection.execute(query).scalar()) is not None]
+    return max(found, default=None)
 
 
 def transfer(
@@ -55,6 +96,7 @@ def transfer(
     moved, kept
         Their ids; a record stays where the new owner has one of the same name in the same place.
     """
+    lock_owners(connection, old, new)
     table = {FIGURE: tables.figures, LIVE: tables.live_figures, DASHBOARD: tables.dashboards}[kind]
     query = (
         sa.select(table.c.id).where(table.c.owner == old, table.c.id.not_in(skipped)).order_by(table.c.id).limit(limit)
@@ -80,6 +122,7 @@ def transfer_rest(connection: Connection, old: str, new: str, *, is_renamed: boo
 
     The keys of somebody else are revoked, as they would act for the new owner.
     """
+    lock_owners(connection, old, new)
     connection.execute(tables.sessions.update().where(tables.sessions.c.owner == old).values(owner=new))
     for row in connection.execute(sa.select(_T.kind, _T.id, _T.manifest).where(_T.owner == old)).all():
         manifest = json.loads(row.manifest)
@@ -88,6 +131,10 @@ def transfer_rest(connection: Connection, old: str, new: str, *, is_renamed: boo
         statement = tables.trash.update().where(_T.kind == row.kind, _T.id == row.id)
         connection.execute(statement.values(owner=new, manifest=text))
     key, person = tables.keys.c, tables.link_people.c
+    if is_renamed and owners.own_quota(connection, new) == OwnQuota():
+        owners.set_quota(connection, new, owners.own_quota(connection, old))
+    # Whoever gets the name next starts anew.
+    owners.forget(connection, old)
     if not is_renamed:
         connection.execute(tables.keys.delete().where(key.owner == old))
         return

@@ -18,13 +18,13 @@ Page = tuple[list[FigureRecord], str | None]
 
 
 def encode_cursor(time: float, row_id: str) -> str:
-    """Encode the position of the last row of a page, which is ordered by time and id."""
+    """Encode the position of the last row of a page, which is ordered by time, or another number, and id."""
     text = json.dumps([time, row_id])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str) -> tuple[float, str]:
-    """Return time and id of a cursor.
+def decode_cursor(cursor: str, row_id_pattern: re.Pattern[str] = _ROW_ID) -> tuple[float, str]:
+    """Return time, or another number, and id of a cursor.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def decode_cursor(cursor: str) -> tuple[float, str]:
     """
     try:
         time, row_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not math.isfinite(time) or not _ROW_ID.fullmatch(row_id):
+        if not math.isfinite(time) or not row_id_pattern.fullmatch(row_id):
             raise ValueError(cursor)
         return float(time), row_id
     except (ValueError, TypeError, OverflowError, RecursionError) as error:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
 from ...model.figures import FigureRecord, Identity, Representation, Source, Version, new_id
@@ -17,6 +16,7 @@ from ...model.quotas import PublishLimits, Quota
 from ...model.source_check import SourceCheck
 from . import events, figures, links, sessions, tables
 from . import quotas as usage
+from .dialects import Upsert, lock_owner_of, lock_owners
 
 # The statements of every publish are built once: building one costs more than running it.
 _figure: sa.BindParameter[str] = sa.bindparam("figure")
@@ -30,12 +30,12 @@ _DELETE_VERSION = tables.versions.delete().where(
 _DELETE_REPRESENTATIONS = tables.representations.delete().where(
     tables.representations.c.figure == _figure, tables.representations.c.version == _number
 )
-_insert_blob = insert(tables.blobs)
-_RETAIN = _insert_blob.on_conflict_do_update(
-    index_elements=["digest"], set_={"refs": tables.blobs.c.refs + 1, "touched": _insert_blob.excluded.touched}
-)
-_TRACK = _insert_blob.on_conflict_do_update(
-    index_elements=["digest"], set_={"touched": sa.func.max(tables.blobs.c.touched, _insert_blob.excluded.touched)}
+_B = tables.blobs.c
+_RETAIN = Upsert(tables.blobs, ["digest"], lambda new: {"refs": _B.refs + 1, "touched": new.touched})
+_TRACK = Upsert(
+    tables.blobs,
+    ["digest"],
+    lambda new: {"touched": sa.case((_B.touched > new.touched, _B.touched), else_=new.touched)},
 )
 _RELEASE = (
     tables.blobs.update()
@@ -77,6 +77,7 @@ def publish(connection: Connection, limits: PublishLimits, draft: NewVersion, ve
     ``version.number`` is ignored; the next number is assigned.
     """
     identity, origin = draft.identity, draft.origin
+    lock_owners(connection, identity.owner)
     known = figures.find_by_identity(connection, identity)
     if known is not None and draft.caption is None:
         version = replace(version, caption=known.version.caption)
@@ -118,12 +119,13 @@ def attach_source(
     connection: Connection, limits: PublishLimits, record: FigureRecord, number: int, source: Source, now: float
 ) -> bool:
     """Add the source to a version; return False when it has one that did not fail, or is gone."""
+    lock_owner_of(connection, tables.figures, record.id)
     existing = figures.find(connection, record.id, number)
     if existing is None or (existing.version.source is not None and not existing.version.has_failed_source):
         return False
     old, session = existing.version.source, existing.version.session
     if old is not None:
-        connection.execute(_RELEASE, [{"blob": old.digest, "now": now}])
+        release_blobs(connection, [old.digest], now)
         usage.add(connection, record.owner, session, figures=0, size=-old.size)
     check_quota(connection, limits, record.identity, record.id, session, source.size)
     _change_version(
@@ -153,6 +155,7 @@ def add_representation(
     connection: Connection, limits: PublishLimits, record: FigureRecord, number: int, part: Representation, now: float
 ) -> bool:
     """Add an encoding to a version; return False when it has one of this type and width, or is gone."""
+    lock_owner_of(connection, tables.figures, record.id)
     existing, is_vector = figures.find(connection, record.id, number), not part.format.is_raster
     if existing is None or any(
         known.mimetype == part.mimetype and (is_vector or known.width == part.width)
@@ -254,15 +257,13 @@ def _remove_version(connection: Connection, record: FigureRecord, version: Versi
     which = {"figure": record.id, "number": version.number}
     connection.execute(_DELETE_REPRESENTATIONS, which)
     connection.execute(_DELETE_VERSION, which)
-    connection.execute(_RELEASE, [{"blob": part.digest, "now": now} for part in version.parts])
+    release_blobs(connection, [part.digest for part in version.parts], now)
     usage.add(connection, record.owner, version.session, figures=0, size=-version.size)
 
 
 def track_unreferenced(connection: Connection, sizes: Mapping[str, int], now: float) -> None:
     """Record blobs to which nothing has referred since ``now``; ``sizes`` has the size of each by its digest."""
-    rows = [{"digest": digest, "size": size, "refs": 0, "touched": now} for digest, size in sorted(sizes.items())]
-    if rows:
-        connection.execute(_TRACK, rows)
+    _TRACK(connection, *({"digest": name, "size": size, "refs": 0, "touched": now} for name, size in sizes.items()))
 
 
 def touch_unreferenced(connection: Connection, sizes: Mapping[str, int], now: float) -> set[str]:
@@ -282,17 +283,17 @@ def touch_unreferenced(connection: Connection, sizes: Mapping[str, int], now: fl
 
 def retain_blob(connection: Connection, digest: str, size: int, now: float) -> None:
     """Add a reference to a blob that does not belong to a version of a figure."""
-    connection.execute(_RETAIN, [{"digest": digest, "size": size, "refs": 1, "touched": now}])
+    _RETAIN(connection, {"digest": digest, "size": size, "refs": 1, "touched": now})
 
 
 def release_blobs(connection: Connection, digests: Sequence[str], now: float) -> None:
     """Remove a reference to each blob; garbage collection removes those without any."""
-    connection.execute(_RELEASE, [{"blob": digest, "now": now} for digest in digests])
+    connection.execute(_RELEASE, [{"blob": digest, "now": now} for digest in sorted(digests)])
 
 
 def _retain(connection: Connection, parts: Sequence[Representation | Source], now: float) -> None:
     """Add a reference to the blob of each part."""
-    connection.execute(_RETAIN, [{"digest": p.digest, "size": p.size, "refs": 1, "touched": now} for p in parts])
+    _RETAIN(connection, *({"digest": p.digest, "size": p.size, "refs": 1, "touched": now} for p in parts))
 
 
 def _source_columns(source: Source | None) -> dict[str, object]:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
 from ...errors import QuotaExceeded
 from ...model.quotas import UNLIMITED, Quota, Usage
-from . import tables
+from . import owners, tables
+from .dialects import Upsert
 
-_add = insert(tables.usage)
-_ADD = _add.on_conflict_do_update(
-    index_elements=["kind", "key"],
-    set_={
-        "figures": tables.usage.c.figures + _add.excluded.figures,
-        "bytes": tables.usage.c.bytes + _add.excluded.bytes,
-    },
+_U = tables.usage.c
+_ADD = Upsert(
+    tables.usage,
+    ["kind", "key"],
+    lambda new: {"figures": _U.figures + new.figures, "bytes": _U.bytes + new.bytes},
 )
 _READ = sa.select(tables.usage.c.figures, tables.usage.c.bytes).where(
     tables.usage.c.kind == sa.bindparam("kind"), tables.usage.c.key == sa.bindparam("key")
@@ -47,7 +45,7 @@ def _read_stored(connection: Connection, kind: str, key: str) -> Usage:
 def add(connection: Connection, owner: str, session: str | None, *, figures: int, size: int) -> None:
     """Add to the usage of an owner and a session; negative numbers subtract. ``size`` is in bytes."""
     places = [("owner", owner, figures)] + ([("session", session, 0)] if session else [])
-    connection.execute(_ADD, [{"kind": kind, "key": key, "figures": n, "bytes": size} for kind, key, n in places])
+    _ADD(connection, *({"kind": kind, "key": key, "figures": n, "bytes": size} for kind, key, n in places))
 
 
 def check(
@@ -68,7 +66,7 @@ def check(
         When they do not; the message names the quota, its usage and what to do.
     """
     for kind, key in places.items():
-        quota = quotas[kind]
+        quota = owners.find_quota(connection, key, quotas[kind]) if kind == "owner" else quotas[kind]
         if quota == UNLIMITED:
             continue
         max_figures = quota.figures if kind in new_to else None

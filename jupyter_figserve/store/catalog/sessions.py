@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
 from ...model.sessions import Session
 from . import pagination, tables
+from .dialects import Upsert
 
 _S = tables.sessions.c
-_made = insert(tables.session_figures)
-_MADE = _made.on_conflict_do_update(index_elements=["session", "figure"], set_={"version": _made.excluded.version})
+_RECORD = Upsert(tables.sessions, ["id"], lambda new: {"seen": new.seen, "notebook": new.notebook, "ended": new.ended})
+_MADE = Upsert(tables.session_figures, ["session", "figure"], lambda new: {"version": new.version})
 _HAS_MADE = sa.select(tables.session_figures.c.version).where(
     tables.session_figures.c.session == sa.bindparam("session"),
     tables.session_figures.c.figure == sa.bindparam("figure"),
@@ -21,12 +21,7 @@ _HAS_MADE = sa.select(tables.session_figures.c.version).where(
 
 def record(connection: Connection, session: Session) -> None:
     """Add a session, or record that it was seen again and with which notebook."""
-    statement = insert(tables.sessions).values(session.__dict__)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["id"], set_={"seen": session.seen, "notebook": session.notebook, "ended": session.ended}
-        )
-    )
+    _RECORD(connection, session.__dict__)
 
 
 def rename_notebook(connection: Connection, owner: str, scope: str, old: str, new: str) -> None:
@@ -116,7 +111,7 @@ def remove_empty(connection: Connection, before: float, limit: int) -> int:
 
 def record_version(connection: Connection, session_id: str, figure: str, version: int) -> None:
     """Record that a session made a version of a figure, or published the same bytes again."""
-    connection.execute(_MADE, {"session": session_id, "figure": figure, "version": version})
+    _MADE(connection, {"session": session_id, "figure": figure, "version": version})
 
 
 def find_versions(connection: Connection, session_id: str) -> dict[str, int]:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    text,
-)
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, text
 from sqlalchemy.schema import SchemaItem
 
 SCHEMA = 1
 """Number of the newest migration in this package."""
 WORKS_FROM = 1
 """Oldest schema whose servers can still read and write a catalog of this one."""
+
+# Compared by bytes, as SQLite does, not by the rules of a language: lists have one order on every database, and an
+# upgrade of the system's C library cannot damage PostgreSQL's indexes.
+String = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 metadata = MetaData()
 
@@ -43,7 +36,7 @@ figures = Table(
     Column("origin", String, nullable=False),
     Column("created", Float, nullable=False),
     Column("updated", Float, nullable=False),
-    Column("latest", Integer, nullable=False),
+    Column("latest", BigInteger, nullable=False),
     Index("figures_newest", "owner", "updated", "id"),
     Index("figures_of_notebook", "owner", "notebook", "updated", "id"),
     Index("figures_of_collection", "owner", "collection", "updated", "id"),
@@ -54,7 +47,7 @@ versions = Table(
     "versions",
     metadata,
     Column("figure", ForeignKey("figures.id"), primary_key=True),
-    Column("number", Integer, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
     Column("created", Float, nullable=False),
     Column("session", String),
     Column("title", String, nullable=False),
@@ -73,19 +66,19 @@ representations = Table(
     "representations",
     metadata,
     Column("figure", String, primary_key=True),
-    Column("version", Integer, primary_key=True),
-    Column("position", Integer, primary_key=True),
+    Column("version", BigInteger, primary_key=True),
+    Column("position", BigInteger, primary_key=True),
     Column("is_thumbnail", Boolean, nullable=False),
     Column("mimetype", String, nullable=False),
     Column("digest", String, nullable=False),
     Column("size", BigInteger, nullable=False),
-    Column("width", Integer),
-    Column("height", Integer),
+    Column("width", BigInteger),
+    Column("height", BigInteger),
     Column("dpi", Float),
-    Column("frames", Integer),
+    Column("frames", BigInteger),
     Column("duration", Float),
-    Column("display_width", Integer),
-    Column("display_height", Integer),
+    Column("display_width", BigInteger),
+    Column("display_height", BigInteger),
 )
 
 links = Table(
@@ -95,16 +88,16 @@ links = Table(
     Column("token_hash", String, nullable=False, unique=True),
     Column("kind", String, nullable=False),
     Column("target", String, nullable=False),
-    Column("version", Integer),
+    Column("version", BigInteger),
     Column("created", Float, nullable=False),
     Column("expires", Float),
     Column("label", String, nullable=False),
-    Column("views", Integer),
+    Column("views", BigInteger),
     Column("paused", Boolean, nullable=False),
     Column("audience", String, nullable=False),
     Column("locked", Text, nullable=False),
     Column("allowed", Text, nullable=False),
-    Column("seen", Integer, nullable=False),
+    Column("seen", BigInteger, nullable=False),
     Column("last_seen", Float),
     Column("nonce", String, nullable=False),
     Index("links_of_target", "kind", "target"),
@@ -183,7 +176,7 @@ session_figures = Table(
     metadata,
     Column("session", String, primary_key=True),
     Column("figure", String, primary_key=True),
-    Column("version", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False),
     Index("session_figures_figure", "figure"),
 )
 
@@ -192,7 +185,7 @@ blobs = Table(
     metadata,
     Column("digest", String, primary_key=True),
     Column("size", BigInteger, nullable=False),
-    Column("refs", Integer, nullable=False),
+    Column("refs", BigInteger, nullable=False),
     Column("touched", Float, nullable=False),
     Index("blobs_unreferenced", "touched", sqlite_where=text("refs = 0"), postgresql_where=text("refs = 0")),
 )
@@ -202,8 +195,18 @@ usage = Table(
     metadata,
     Column("kind", String, primary_key=True),
     Column("key", String, primary_key=True),
-    Column("figures", Integer, nullable=False),
+    Column("figures", BigInteger, nullable=False),
     Column("bytes", BigInteger, nullable=False),
+)
+
+owners = Table(
+    "owners",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("max_figures", Integer),
+    Column("max_bytes", BigInteger),
+    Column("hub_created", String),
+    Column("departed", Float),
 )
 
 events = Table(
@@ -243,8 +246,8 @@ live_images = Table(
     Column("mimetype", String, nullable=False),
     Column("digest", String, nullable=False),
     Column("size", BigInteger, nullable=False),
-    Column("width", Integer),
-    Column("height", Integer),
+    Column("width", BigInteger),
+    Column("height", BigInteger),
     Column("dpi", Float),
     Column("alt", String, nullable=False),
     Column("rendered", Float, nullable=False),
@@ -270,7 +273,7 @@ dashboards = Table(
     *_identity("dashboards"),
     Column("title", String, nullable=False),
     Column("layout", Text, nullable=False),
-    Column("version", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False),
     Column("session", String),
     Column("created", Float, nullable=False),
     Column("updated", Float, nullable=False),
@@ -283,6 +286,6 @@ dashboard_figures = Table(
     Column("dashboard", String, primary_key=True),
     Column("place", String, primary_key=True),
     Column("figure", String, nullable=False),
-    Column("version", Integer),
+    Column("version", BigInteger),
     Index("dashboard_figures_figure", "figure"),
 )

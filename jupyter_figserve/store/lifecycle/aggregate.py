@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from ...model.figures import Identity
 from ..catalog import manifest_queue
+from ..catalog.dialects import lock_files
 from ..files.manifests import Manifest, ManifestStore, Record
 
 M = TypeVar("M", bound=Manifest)
@@ -49,6 +50,7 @@ class Aggregate(ABC, Generic[M]):
         if self.is_queued:
             manifest_queue.add(connection, self.kind, record_id)
             return
+        lock_files(connection)
         manifest = self.describe(connection, record_id)
         if manifest is not None:
             self.manifests.write(manifest)

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from ...errors import Conflict, NotFound
 from ..catalog.database import Catalog
+from ..catalog.dialects import lock_files, lock_owner_of, lock_owners
 from ..files.manifests import Manifest
 from .aggregate import DeletableAggregate
 from .trash import Trash
@@ -67,6 +68,7 @@ class Deletion(Generic[M]):
     def _delete(self, connection: Connection, record_ids: Sequence[str], now: float) -> list[str]:
         deleted = []
         for record_id in record_ids:
+            lock_owner_of(connection, self._aggregate.table, record_id)
             # Not the manifest on disk: views are counted in the catalog alone, and a restored link must keep its count.
             manifest = self._aggregate.describe(connection, record_id)
             if manifest is None:
@@ -80,6 +82,7 @@ class Deletion(Generic[M]):
 
     def _delete_manifests(self, connection: Connection, record_ids: Sequence[str]) -> None:
         """Delete the manifests of records that no server has restored; the caller holds the write lock."""
+        lock_files(connection)
         column = self._aggregate.table.c.id
         existing = set(connection.execute(sa.select(column).where(column.in_(record_ids))).scalars())
         for record_id in record_ids:
@@ -94,6 +97,7 @@ class Deletion(Generic[M]):
         if manifest is None:
             raise NotFound(f"There is no deleted {noun} with this id to restore.")
         identity = manifest.record.identity
+        lock_owners(connection, identity.owner)
         if self._aggregate.find_by_identity(connection, identity) is not None:
             raise Conflict(f"There is a new {noun} named {identity.name!r}; delete that one first, then undo.")
         self._aggregate.restore(connection, manifest, now, missing)

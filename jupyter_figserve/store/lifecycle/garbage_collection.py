@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from ...model.links import FIGURE, VIEW_SECONDS
 from ..catalog import events, figures, keys, links, publishing, sessions, tables
+from ..catalog.dialects import is_postgresql, lock_owners
 from ..files.blobs import BlobStore
 from .trash import Trash
 
@@ -66,7 +67,7 @@ def clean_rows(
     deleted = removed_sessions = 0
     if keep_session_plots is not None:
         removed_sessions = sessions.remove_empty(connection, now - keep_session_plots, BATCH)
-        for figure_id in _expired_figures(connection, now - keep_session_plots):
+        for figure_id in _lock_expired_figures(connection, now - keep_session_plots):
             record = figures.find(connection, figure_id)
             if record is not None:
                 publishing.delete(connection, record, now)
@@ -122,6 +123,18 @@ def delete_unreferenced(connection: Connection, blobs: BlobStore, digests: Colle
     """Delete at once the blobs of a rejected publish that are not in the catalog."""
     held = connection.execute(sa.select(tables.blobs.c.digest).where(tables.blobs.c.digest.in_(digests))).scalars()
     blobs.delete(*(set(digests) - set(held)))
+
+
+def _lock_expired_figures(connection: Connection, before: float) -> list[str]:
+    """Return one batch of expired figures, which nobody can change or share until the transaction ends."""
+    found = _expired_figures(connection, before)
+    if not is_postgresql(connection):
+        return found
+    figure = tables.figures.c
+    owners = connection.execute(sa.select(figure.owner).where(figure.id.in_(found)).distinct()).scalars()
+    lock_owners(connection, *owners)
+    still = set(_expired_figures(connection, before))
+    return [figure_id for figure_id in found if figure_id in still]
 
 
 def _expired_figures(connection: Connection, before: float) -> list[str]:

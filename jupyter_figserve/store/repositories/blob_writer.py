@@ -36,11 +36,14 @@ class BlobWriter(Repository):
 
         Raises
         ------
+        ReadOnly
+            When the catalog cannot be written.
         QuotaExceeded
             When the disk is full.
         Unavailable
             When the blobs cannot be stored.
         """
+        self._catalog.check_writable()
         new: list[str] = []
         try:
             existing = await self._put(blobs, new)

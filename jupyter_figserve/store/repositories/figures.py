@@ -15,8 +15,9 @@ from ...model.queries import DEFAULT_LIMIT, Collection, FigureQuery, Neighbour
 from ...model.quotas import PublishLimits, Usage
 from ...model.source_check import SourceCheck
 from ...model.times import Clock
-from ..catalog import figures, gallery_queries, publishing, quotas
+from ..catalog import figures, gallery_queries, publishing, quotas, tables
 from ..catalog.database import Catalog
+from ..catalog.dialects import lock_owner_of
 from ..files.blobs import BlobStore
 from ..files.manifest_formats import FigureManifest
 from ..lifecycle.deletion import Deletion
@@ -123,6 +124,7 @@ class FigureRepository(Repository):
         QuotaExceeded
             When there is no room for it; nothing has changed.
         """
+        self._catalog.check_writable()
         version, blobs = draft.described(self._clock())
         # Before they are stored, which may take long; the transaction checks again.
         await self._read(publishing.check_room, self.limits, draft, version)
@@ -236,6 +238,7 @@ class FigureRepository(Repository):
         return True
 
     def _change_text(self, connection: Connection, figure_id: str, changes: dict[str, str]) -> FigureRecord:
+        lock_owner_of(connection, tables.figures, figure_id)
         newest = figures.find(connection, figure_id)
         if newest is None:
             raise NotFound("There is no such figure.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -56,6 +57,16 @@ class LinkRepository(Repository):
         """
         limit = max(1, min(limit, MAX_LIMIT))
         return _page(await self._read(links.list_for_owner, owner, figure, limit + 1, cursor), limit)
+
+    async def list_by_views(
+        self, owner: str | None, limit: int = DEFAULT_LIMIT, cursor: str | None = None
+    ) -> tuple[Sequence[Link], str | None]:
+        """Return one page of links, the most viewed first, as ``list_page``."""
+        limit = max(1, min(limit, MAX_LIMIT))
+        query = partial(links.list_for_owner, by_views=True)
+        found = await self._read_in_thread(query, owner, None, limit + 1, cursor)
+        last = found[limit - 1] if len(found) > limit else None
+        return found[:limit], encode_cursor(last.seen, last.id) if last else None
 
     async def list_shared(
         self,

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Connection
 
 from ...model.links import DASHBOARD, FIGURE, LIVE, Target
+from ...model.owners import OwnerUsage, OwnQuota
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
-from ..catalog import ownership
+from ..catalog import owners, ownership
 from ..catalog.database import Catalog
-from ..catalog.ownership import OwnerUsage
+from ..catalog.pagination import encode_cursor
 from .repository import Repository
 
 _BATCH = 100
@@ -39,9 +40,35 @@ class OwnerRepository(Repository):
         super().__init__(catalog)
         self._write_manifest = write_manifest
 
-    async def list(self, limit: int = DEFAULT_LIMIT) -> Sequence[OwnerUsage]:
-        """Return owners with anything stored, those with the most bytes first."""
-        return await self._read_in_thread(ownership.list_owners, max(1, min(limit, MAX_LIMIT)))
+    async def list_page(
+        self, limit: int = DEFAULT_LIMIT, cursor: str | None = None, text: str | None = None
+    ) -> tuple[Sequence[OwnerUsage], str | None]:
+        """Return one page of owners with anything stored or set, and the cursor of the next (None at the end).
+
+        Those with the most bytes are first.
+
+        Parameters
+        ----------
+        text
+            Part of their names; None for all.
+
+        Raises
+        ------
+        InvalidInput
+            When the cursor is not valid.
+        """
+        limit = max(1, min(limit, MAX_LIMIT))
+        found = await self._read_in_thread(ownership.list_owners, limit + 1, cursor, text)
+        last = found[limit - 1] if len(found) > limit else None
+        return found[:limit], encode_cursor(last.bytes, last.owner) if last else None
+
+    async def describe(self, owner: str) -> OwnerUsage:
+        """Return what one owner has, who may have nothing."""
+        return await self._read_in_thread(ownership.describe, owner)
+
+    async def set_quota(self, owner: str, quota: OwnQuota) -> None:
+        """Set the quota of one owner, which the next publish obeys."""
+        await self._write(owners.set_quota, owner, quota)
 
     async def transfer(self, old: str, new: str, *, is_renamed: bool) -> Transfer:
         """Move everything of one owner to another, with links and versions; links keep their addresses.

@@ -11,6 +11,7 @@ from ...model.keys import Key
 from ...model.queries import DEFAULT_LIMIT
 from ...model.sessions import Session
 from ..catalog import gallery_queries, keys, sessions
+from ..catalog.dialects import lock_owners
 from .repository import Repository
 
 
@@ -89,6 +90,7 @@ class SessionRepository(Repository):
         """
 
         def change(connection: Connection) -> Session | None:
+            lock_owners(connection, session.owner)
             known = sessions.find(connection, session.id)
             if known is not None and known.owner != session.owner:
                 raise Conflict("This kernel is another owner's.", code="kernel_taken")

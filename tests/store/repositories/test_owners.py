@@ -26,9 +26,9 @@ def test_usage_is_listed(store):
     """Those with the most bytes first."""
     publish(store, data=b"1")
     share(store, publish(store, "big", b"12345", owner="bob").id)
-    found = run(store.owners.list())
+    found = run(store.owners.list_page())[0]
     assert [(one.owner, one.figures, one.bytes, one.links) for one in found] == [("bob", 1, 5, 1), ("ann", 1, 1, 0)]
-    assert [one.owner for one in run(store.owners.list(1))] == ["bob"]
+    assert [one.owner for one in run(store.owners.list_page(1))[0]] == ["bob"]
 
 
 def test_everything_moves(store, open_here, directory):

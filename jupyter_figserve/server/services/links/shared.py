@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from ....errors import Conflict
 from ....model.audiences import AUDIENCES, HUB, PEOPLE, is_wider
-from ....model.links import DASHBOARD, FIGURE, Link
+from ....model.links import Link
 from ....store.store import Store
 from ..auth.principal import Principal
+from .titles import find_title_and_owner
 from .tokens import LinkTokens
 
 
@@ -60,22 +61,10 @@ async def list_shared(
 
 
 async def _describe(store: Store, tokens: LinkTokens, link: Link) -> SharedItem | None:
-    described = await _find_title_and_owner(store, link)
+    described = await find_title_and_owner(store, link)
     if described is None:
         return None
     try:
         return SharedItem(link, *described, tokens.get(link))
     except Conflict:
         return SharedItem(link, *described, None)
-
-
-async def _find_title_and_owner(store: Store, link: Link) -> tuple[str, str] | None:
-    target = link.target.id
-    if link.target.kind == FIGURE:
-        figure = await store.figures.find(target, link.version)
-        return (figure.heading, figure.owner) if figure else None
-    if link.target.kind == DASHBOARD:
-        dashboard = await store.dashboards.find(target)
-        return (dashboard.layout.title, dashboard.owner) if dashboard else None
-    live = await store.live.find(target)
-    return (live.declaration.heading, live.owner) if live else None

@@ -176,6 +176,7 @@ class GalleryHandler(AuthenticatedHandler):
             query=query,
             following=following,
             scope=config.scope,
+            is_admin=self.principal.is_admin and config.host_kind != "extension",
             can_embed=bool(config.embed_origins),
             now=store.clock(),
             dashboards=await _make_dashboards(self.context, self.principal.owner, query),

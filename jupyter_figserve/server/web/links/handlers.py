@@ -65,6 +65,14 @@ class OwnedLinksHandler(AuthenticatedHandler):
             raise NotFound("There is no such link.")
         return link
 
+    async def audit(self, link: Link, action: str) -> None:
+        """Log a change of somebody else's link by an administrator."""
+        record = await self._find_record(link.target)
+        owner = record.owner if record is not None else "nobody"
+        if owner != self.principal.owner:
+            client, ip = self.principal.client, self.request.remote_ip
+            self.log.info("Audit: link %s of %s was %s by %s from %s.", link.id, owner, action, client, ip)
+
     async def open_target(self, record: Record) -> LinkTarget:
         match record:
             case FigureRecord():
@@ -182,13 +190,16 @@ class LinkHandler(OwnedLinksHandler):
         assert record is not None, "it was just found"
         changes = self.make_parser().parse_changes(body, await self.open_target(record), link)
         changed = await self.context.store.links.change(link, changes)
+        await self.audit(link, f"changed ({', '.join(sorted(body))})")
         await self.context.events.wake()
         self.write_json(link_json(changed))
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self, link_id: str) -> None:
-        await self.context.store.links.revoke(await self.get_owned_link(link_id))
+        link = await self.get_owned_link(link_id)
+        await self.context.store.links.revoke(link)
+        await self.audit(link, "revoked")
         await self.context.events.wake()
         self.set_status(204)
         self.finish()

@@ -7,6 +7,8 @@ from alembic import op
 
 revision = "1"
 down_revision = None
+_STRING = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _IDENTITY = ("owner", "scope", "notebook", "maker", "name", "collection")
 
 
@@ -24,19 +26,19 @@ def upgrade() -> None:
 
 
 def _identity_columns() -> list[sa.Column[str]]:
-    return [sa.Column(name, sa.String, nullable=False) for name in _IDENTITY]
+    return [sa.Column(name, _STRING, nullable=False) for name in _IDENTITY]
 
 
 def _create_figures() -> None:
     op.create_table(
         "figures",
-        sa.Column("id", sa.String, primary_key=True),
+        sa.Column("id", _STRING, primary_key=True),
         *_identity_columns(),
-        sa.Column("title", sa.String, nullable=False, server_default=""),
-        sa.Column("origin", sa.String, nullable=False),
+        sa.Column("title", _STRING, nullable=False, server_default=""),
+        sa.Column("origin", _STRING, nullable=False),
         sa.Column("created", sa.Float, nullable=False),
         sa.Column("updated", sa.Float, nullable=False),
-        sa.Column("latest", sa.Integer, nullable=False),
+        sa.Column("latest", sa.BigInteger, nullable=False),
     )
     op.create_index("figures_identity", "figures", _IDENTITY, unique=True)
     op.create_index("figures_newest", "figures", ["owner", "updated", "id"])
@@ -49,55 +51,55 @@ def _create_figures() -> None:
 def _create_versions() -> None:
     op.create_table(
         "versions",
-        sa.Column("figure", sa.String, sa.ForeignKey("figures.id"), primary_key=True),
-        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("figure", _STRING, sa.ForeignKey("figures.id"), primary_key=True),
+        sa.Column("number", sa.BigInteger, primary_key=True),
         sa.Column("created", sa.Float, nullable=False),
-        sa.Column("session", sa.String),
-        sa.Column("title", sa.String, nullable=False),
-        sa.Column("alt", sa.String, nullable=False),
-        sa.Column("caption", sa.String, nullable=False),
-        sa.Column("source_kind", sa.String),
-        sa.Column("source_digest", sa.String),
+        sa.Column("session", _STRING),
+        sa.Column("title", _STRING, nullable=False),
+        sa.Column("alt", _STRING, nullable=False),
+        sa.Column("caption", _STRING, nullable=False),
+        sa.Column("source_kind", _STRING),
+        sa.Column("source_digest", _STRING),
         sa.Column("source_size", sa.BigInteger),
-        sa.Column("source_libraries", sa.Text),
-        sa.Column("source_fault", sa.Text, nullable=False, server_default=""),
-        sa.Column("source_check", sa.Text),
-        sa.Column("provenance", sa.Text, nullable=False),
+        sa.Column("source_libraries", _TEXT),
+        sa.Column("source_fault", _TEXT, nullable=False, server_default=""),
+        sa.Column("source_check", _TEXT),
+        sa.Column("provenance", _TEXT, nullable=False),
     )
     op.create_table(
         "representations",
-        sa.Column("figure", sa.String, primary_key=True),
-        sa.Column("version", sa.Integer, primary_key=True),
-        sa.Column("position", sa.Integer, primary_key=True),
+        sa.Column("figure", _STRING, primary_key=True),
+        sa.Column("version", sa.BigInteger, primary_key=True),
+        sa.Column("position", sa.BigInteger, primary_key=True),
         sa.Column("is_thumbnail", sa.Boolean, nullable=False),
-        sa.Column("mimetype", sa.String, nullable=False),
-        sa.Column("digest", sa.String, nullable=False),
+        sa.Column("mimetype", _STRING, nullable=False),
+        sa.Column("digest", _STRING, nullable=False),
         sa.Column("size", sa.BigInteger, nullable=False),
-        sa.Column("width", sa.Integer),
-        sa.Column("height", sa.Integer),
+        sa.Column("width", sa.BigInteger),
+        sa.Column("height", sa.BigInteger),
         sa.Column("dpi", sa.Float),
-        sa.Column("frames", sa.Integer),
+        sa.Column("frames", sa.BigInteger),
         sa.Column("duration", sa.Float),
-        sa.Column("display_width", sa.Integer),
-        sa.Column("display_height", sa.Integer),
+        sa.Column("display_width", sa.BigInteger),
+        sa.Column("display_height", sa.BigInteger),
     )
 
 
 def _create_live_figures() -> None:
     op.create_table(
         "live_figures",
-        sa.Column("id", sa.String, primary_key=True),
+        sa.Column("id", _STRING, primary_key=True),
         *_identity_columns(),
-        sa.Column("declaration", sa.Text, nullable=False),
+        sa.Column("declaration", _TEXT, nullable=False),
         sa.Column("created", sa.Float, nullable=False),
         sa.Column("updated", sa.Float, nullable=False),
     )
     op.create_index("live_figures_identity", "live_figures", _IDENTITY, unique=True)
     op.create_table(
         "live_sessions",
-        sa.Column("session", sa.String, primary_key=True),
-        sa.Column("name", sa.String, primary_key=True),
-        sa.Column("live", sa.String, nullable=False),
+        sa.Column("session", _STRING, primary_key=True),
+        sa.Column("name", _STRING, primary_key=True),
+        sa.Column("live", _STRING, nullable=False),
     )
     op.create_index("live_sessions_live", "live_sessions", ["live"])
 
@@ -105,27 +107,27 @@ def _create_live_figures() -> None:
 def _create_live_results() -> None:
     op.create_table(
         "live_images",
-        sa.Column("live", sa.String, primary_key=True),
-        sa.Column("key", sa.String, primary_key=True),
-        sa.Column("mimetype", sa.String, nullable=False),
-        sa.Column("digest", sa.String, nullable=False),
+        sa.Column("live", _STRING, primary_key=True),
+        sa.Column("key", _STRING, primary_key=True),
+        sa.Column("mimetype", _STRING, nullable=False),
+        sa.Column("digest", _STRING, nullable=False),
         sa.Column("size", sa.BigInteger, nullable=False),
-        sa.Column("width", sa.Integer),
-        sa.Column("height", sa.Integer),
+        sa.Column("width", sa.BigInteger),
+        sa.Column("height", sa.BigInteger),
         sa.Column("dpi", sa.Float),
-        sa.Column("alt", sa.String, nullable=False),
+        sa.Column("alt", _STRING, nullable=False),
         sa.Column("rendered", sa.Float, nullable=False),
         sa.Column("is_frozen", sa.Boolean, nullable=False),
     )
     op.create_index("live_images_newest", "live_images", ["live", "is_frozen", "rendered"])
     op.create_table(
         "live_sources",
-        sa.Column("live", sa.String, primary_key=True),
-        sa.Column("kind", sa.String, nullable=False),
-        sa.Column("digest", sa.String, nullable=False),
+        sa.Column("live", _STRING, primary_key=True),
+        sa.Column("kind", _STRING, nullable=False),
+        sa.Column("digest", _STRING, nullable=False),
         sa.Column("size", sa.BigInteger, nullable=False),
-        sa.Column("libraries", sa.Text, nullable=False),
-        sa.Column("declaration", sa.Text, nullable=False),
+        sa.Column("libraries", _TEXT, nullable=False),
+        sa.Column("declaration", _TEXT, nullable=False),
         sa.Column("created", sa.Float, nullable=False),
     )
 
@@ -133,12 +135,12 @@ def _create_live_results() -> None:
 def _create_dashboards() -> None:
     op.create_table(
         "dashboards",
-        sa.Column("id", sa.String, primary_key=True),
+        sa.Column("id", _STRING, primary_key=True),
         *_identity_columns(),
-        sa.Column("title", sa.String, nullable=False),
-        sa.Column("layout", sa.Text, nullable=False),
-        sa.Column("version", sa.Integer, nullable=False),
-        sa.Column("session", sa.String),
+        sa.Column("title", _STRING, nullable=False),
+        sa.Column("layout", _TEXT, nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("session", _STRING),
         sa.Column("created", sa.Float, nullable=False),
         sa.Column("updated", sa.Float, nullable=False),
     )
@@ -146,10 +148,10 @@ def _create_dashboards() -> None:
     op.create_index("dashboards_newest", "dashboards", ["owner", "updated", "id"])
     op.create_table(
         "dashboard_figures",
-        sa.Column("dashboard", sa.String, primary_key=True),
-        sa.Column("place", sa.String, primary_key=True),
-        sa.Column("figure", sa.String, nullable=False),
-        sa.Column("version", sa.Integer),
+        sa.Column("dashboard", _STRING, primary_key=True),
+        sa.Column("place", _STRING, primary_key=True),
+        sa.Column("figure", _STRING, nullable=False),
+        sa.Column("version", sa.BigInteger),
     )
     op.create_index("dashboard_figures_figure", "dashboard_figures", ["figure"])
 
@@ -157,36 +159,36 @@ def _create_dashboards() -> None:
 def _create_links() -> None:
     op.create_table(
         "links",
-        sa.Column("id", sa.String, primary_key=True),
-        sa.Column("token_hash", sa.String, nullable=False, unique=True),
-        sa.Column("kind", sa.String, nullable=False),
-        sa.Column("target", sa.String, nullable=False),
-        sa.Column("version", sa.Integer),
+        sa.Column("id", _STRING, primary_key=True),
+        sa.Column("token_hash", _STRING, nullable=False, unique=True),
+        sa.Column("kind", _STRING, nullable=False),
+        sa.Column("target", _STRING, nullable=False),
+        sa.Column("version", sa.BigInteger),
         sa.Column("created", sa.Float, nullable=False),
         sa.Column("expires", sa.Float),
-        sa.Column("label", sa.String, nullable=False),
-        sa.Column("views", sa.Integer),
+        sa.Column("label", _STRING, nullable=False),
+        sa.Column("views", sa.BigInteger),
         sa.Column("paused", sa.Boolean, nullable=False),
-        sa.Column("audience", sa.String, nullable=False),
-        sa.Column("locked", sa.Text, nullable=False),
-        sa.Column("allowed", sa.Text, nullable=False),
-        sa.Column("seen", sa.Integer, nullable=False),
+        sa.Column("audience", _STRING, nullable=False),
+        sa.Column("locked", _TEXT, nullable=False),
+        sa.Column("allowed", _TEXT, nullable=False),
+        sa.Column("seen", sa.BigInteger, nullable=False),
         sa.Column("last_seen", sa.Float),
-        sa.Column("nonce", sa.String, nullable=False),
+        sa.Column("nonce", _STRING, nullable=False),
     )
     op.create_index("links_of_target", "links", ["kind", "target"])
     op.create_index("links_of_audience", "links", ["audience", "created", "id"])
     op.create_table(
         "link_people",
-        sa.Column("link", sa.String, primary_key=True),
-        sa.Column("kind", sa.String, primary_key=True),
-        sa.Column("name", sa.String, primary_key=True),
+        sa.Column("link", _STRING, primary_key=True),
+        sa.Column("kind", _STRING, primary_key=True),
+        sa.Column("name", _STRING, primary_key=True),
     )
     op.create_index("link_people_name", "link_people", ["kind", "name"])
     op.create_table(
         "viewers",
-        sa.Column("link", sa.String, primary_key=True),
-        sa.Column("client", sa.String, primary_key=True),
+        sa.Column("link", _STRING, primary_key=True),
+        sa.Column("client", _STRING, primary_key=True),
         sa.Column("seen", sa.Float, nullable=False),
     )
 
@@ -194,12 +196,12 @@ def _create_links() -> None:
 def _create_trash() -> None:
     op.create_table(
         "trash",
-        sa.Column("kind", sa.String, primary_key=True),
-        sa.Column("id", sa.String, primary_key=True),
-        sa.Column("owner", sa.String, nullable=False),
+        sa.Column("kind", _STRING, primary_key=True),
+        sa.Column("id", _STRING, primary_key=True),
+        sa.Column("owner", _STRING, nullable=False),
         sa.Column("deleted", sa.Float, nullable=False),
         sa.Column("expires", sa.Float, nullable=False),
-        sa.Column("manifest", sa.Text, nullable=False),
+        sa.Column("manifest", _TEXT, nullable=False),
     )
     op.create_index("trash_expiry", "trash", ["kind", "expires"])
     op.create_index("trash_of_owner", "trash", ["owner", "deleted"])
@@ -215,26 +217,26 @@ def _create_trash() -> None:
 def _create_keys() -> None:
     op.create_table(
         "keys",
-        sa.Column("id", sa.String, primary_key=True),
-        sa.Column("secret_hash", sa.String, nullable=False),
-        sa.Column("owner", sa.String, nullable=False),
-        sa.Column("scopes", sa.String, nullable=False),
+        sa.Column("id", _STRING, primary_key=True),
+        sa.Column("secret_hash", _STRING, nullable=False),
+        sa.Column("owner", _STRING, nullable=False),
+        sa.Column("scopes", _STRING, nullable=False),
         sa.Column("created", sa.Float, nullable=False),
         sa.Column("expires", sa.Float),
-        sa.Column("label", sa.String, nullable=False),
-        sa.Column("kernel", sa.String, index=True),
+        sa.Column("label", _STRING, nullable=False),
+        sa.Column("kernel", _STRING, index=True),
         sa.Column("last_used", sa.Float),
-        sa.Column("maker", sa.String, nullable=False, server_default=""),
+        sa.Column("maker", _STRING, nullable=False, server_default=""),
     )
 
 
 def _create_sessions() -> None:
     op.create_table(
         "sessions",
-        sa.Column("id", sa.String, primary_key=True),
-        sa.Column("owner", sa.String, nullable=False),
-        sa.Column("scope", sa.String, nullable=False),
-        sa.Column("notebook", sa.String, nullable=False),
+        sa.Column("id", _STRING, primary_key=True),
+        sa.Column("owner", _STRING, nullable=False),
+        sa.Column("scope", _STRING, nullable=False),
+        sa.Column("notebook", _STRING, nullable=False),
         sa.Column("started", sa.Float, nullable=False),
         sa.Column("seen", sa.Float, nullable=False),
         sa.Column("ended", sa.Float, index=True),
@@ -242,9 +244,9 @@ def _create_sessions() -> None:
     op.create_index("sessions_newest", "sessions", ["owner", "started", "id"])
     op.create_table(
         "session_figures",
-        sa.Column("session", sa.String, primary_key=True),
-        sa.Column("figure", sa.String, primary_key=True),
-        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("session", _STRING, primary_key=True),
+        sa.Column("figure", _STRING, primary_key=True),
+        sa.Column("version", sa.BigInteger, nullable=False),
     )
     op.create_index("session_figures_figure", "session_figures", ["figure"])
 
@@ -252,14 +254,14 @@ def _create_sessions() -> None:
 def _create_bookkeeping() -> None:
     op.create_table(
         "meta",
-        sa.Column("key", sa.String, primary_key=True),
-        sa.Column("value", sa.String, nullable=False),
+        sa.Column("key", _STRING, primary_key=True),
+        sa.Column("value", _STRING, nullable=False),
     )
     op.create_table(
         "blobs",
-        sa.Column("digest", sa.String, primary_key=True),
+        sa.Column("digest", _STRING, primary_key=True),
         sa.Column("size", sa.BigInteger, nullable=False),
-        sa.Column("refs", sa.Integer, nullable=False),
+        sa.Column("refs", sa.BigInteger, nullable=False),
         sa.Column("touched", sa.Float, nullable=False),
     )
     unreferenced = sa.text("refs = 0")
@@ -268,10 +270,18 @@ def _create_bookkeeping() -> None:
     )
     op.create_table(
         "usage",
-        sa.Column("kind", sa.String, primary_key=True),
-        sa.Column("key", sa.String, primary_key=True),
-        sa.Column("figures", sa.Integer, nullable=False),
+        sa.Column("kind", _STRING, primary_key=True),
+        sa.Column("key", _STRING, primary_key=True),
+        sa.Column("figures", sa.BigInteger, nullable=False),
         sa.Column("bytes", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "owners",
+        sa.Column("name", sa.String, primary_key=True),
+        sa.Column("max_figures", sa.Integer),
+        sa.Column("max_bytes", sa.BigInteger),
+        sa.Column("hub_created", sa.String),
+        sa.Column("departed", sa.Float),
     )
 
 
@@ -280,8 +290,8 @@ def _create_events() -> None:
         "events",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
         sa.Column("created", sa.Float, nullable=False),
-        sa.Column("owner", sa.String, nullable=False),
-        sa.Column("kind", sa.String, nullable=False),
-        sa.Column("data", sa.Text, nullable=False),
+        sa.Column("owner", _STRING, nullable=False),
+        sa.Column("kind", _STRING, nullable=False),
+        sa.Column("data", _TEXT, nullable=False),
         sqlite_autoincrement=True,
     )

@@ -124,6 +124,13 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/api/admin/owners"): (200, ADMIN),
     ("HEAD", "/api/admin/owners"): (200, ADMIN),
     ("POST", "/api/admin/transfer"): (200, ADMIN),
+    ("GET", "/api/admin/owners/{owner}"): (200, ADMIN),
+    ("HEAD", "/api/admin/owners/{owner}"): (200, ADMIN),
+    ("PATCH", "/api/admin/owners/{owner}"): (200, ADMIN),
+    ("GET", "/api/admin/links"): (200, ADMIN),
+    ("HEAD", "/api/admin/links"): (200, ADMIN),
+    ("GET", "/admin"): (200, ADMIN),
+    ("HEAD", "/admin"): (200, ADMIN),
     ("GET", "/api/diagnosis"): (200, ADMIN),
     ("HEAD", "/api/diagnosis"): (200, ADMIN),
     ("GET", "/export.zip"): (200, READ),
@@ -158,6 +165,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/api/links/{id}"): {"paused": True},
     ("POST", "/api/keys"): {"scopes": ["read"]},
     ("PUT", "/api/kernels/{id}"): {"notebook": "a.ipynb"},
+    ("PATCH", "/api/admin/owners/{owner}"): {"quota": None},
     ("POST", "/api/admin/transfer"): {"from": "nobody", "to": "somebody"},
     ("POST", "/api/sessions/{session}/figures"): {"path": PLOT},
     ("POST", "/api/renders"): {"code": "1"},
@@ -252,7 +260,7 @@ async def test_each_cell_of_the_table(credential, owner, stranger, context, make
             things = {"/api/links": link["id"], "/api/keys": key_id, "/api/links/{id}": link["id"]}
             thing = things.get(path.rpartition("/")[0], figure["id"])
             values = {"id": thing, "token": token, "ext": "png", "number": "1", "file": "copy.js", "digest": "0" * 16}
-            values |= {"session": session.id, "path": PLOT}
+            values |= {"session": session.id, "path": PLOT, "owner": "ann"}
         if "/dashboards/{id}" in path or "{place}" in path or path == "/f/{token}/events":
             board = await owner.post(
                 "/api/dashboards", BOARD | {"rows": [[{"kind": "figure", "figure": figure["id"]}]]}

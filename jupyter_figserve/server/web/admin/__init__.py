@@ -1,0 +1,1 @@
+"""What administrators see of all owners, and what they may do."""
