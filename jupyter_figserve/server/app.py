@@ -12,12 +12,14 @@ from jupyter_core.paths import jupyter_runtime_dir
 from tornado.ioloop import IOLoop, PeriodicCallback
 
 from .. import __version__
+from ..errors import FigServeError
 from ..model.keys import Key
 from ..model.quotas import PublishLimits, Quota
 from ..store.admin.opening import open_store
 from ..store.files.blob_cache import BlobCache
 from ..store.files.render_cache import RenderCache
 from ..store.store import Store
+from .blob_config import BlobConfig
 from .config import FigServeConfig, seconds_of
 from .guarded_start import GuardedStart
 from .hub import find_service, make_logins, stop_on_interrupt
@@ -64,7 +66,7 @@ from .web.routes import make_routes
 _CLEAN_MILLISECONDS = 600_000
 
 
-class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConfig, GuardedStart):
+class FigServe(FigServeConfig, BlobConfig, RenderConfig, QueueConfig, TrafficConfig, HubConfig, GuardedStart):
     """The server extension: every figure gets a URL."""
 
     name = "jupyter_figserve"
@@ -161,6 +163,8 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
 
     def _make_handover(self, store: Store) -> BlobHandover | None:
         find_path = getattr(store.blobs, "find_path", None)
+        if self.sendfile and find_path is None:
+            self.log.warning("FigServe.sendfile has no effect with FigServe.blob_url: there are no files to send.")
         return BlobHandover(self.sendfile, find_path) if self.sendfile and find_path is not None else None
 
     def _read_preset_keys(self) -> tuple[Key, ...]:
@@ -187,6 +191,8 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
             ),
             keep_session_plots=seconds_of(self.keep_session_plots),
             keep_deleted=seconds_of(self.keep_deleted),
+            blob_url=self.blob_url,
+            blob_timeout=self.blob_timeout,
         )
         self.on_stop(store.close)
         return store
@@ -278,6 +284,10 @@ class FigServe(FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, HubConf
         await asyncio.to_thread(self.context.directories.sweep)
         if self.context.store.read_only_because is not None:
             return
-        removed = await self.context.store.collect_garbage()
+        try:
+            removed = await self.context.store.collect_garbage()
+        except FigServeError as error:
+            self.log.warning("figserve could not clean up: %s", error)
+            return
         if removed:
             self.log.info("figserve cleaned up: %s.", removed)

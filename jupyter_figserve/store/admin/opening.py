@@ -32,8 +32,8 @@ def open_store(
 ) -> Store:
     """Open the store in ``directory``, which is created when missing.
 
-    A directory that cannot be written, a damaged catalog, and one whose schema is too new for this package are opened
-    for reading; ``store.read_only_because`` says why, and every change raises ``ReadOnly`` with that reason.
+    Where nothing can be written, or the catalog is damaged or too new for this package, it is opened for reading:
+    ``store.read_only_because`` says why.
 
     Parameters
     ----------
@@ -41,19 +41,13 @@ def open_store(
         Path of the catalog; None for the one in ``directory``.
     network_type
         Type of the network file system that holds the catalog; None to detect it.
-    blob_url
-        URL of a bucket for blobs and manifests, such as ``s3://bucket/prefix``; empty for the directory.
-    blob_timeout
-        Seconds for one request to the bucket.
-    settings
-        See ``StoreSettings``.
+    blob_url, blob_timeout
+        URL of a bucket for blobs and manifests, empty for the directory; seconds for one request to it.
 
     Raises
     ------
     Conflict
         When the directory is on a network file system and another server uses it, or the bucket must not be used.
-    InvalidInput
-        When the bucket cannot be opened.
     """
     path = catalog_path or directory / CATALOG
     lock, (blobs, manifests) = DirectoryLock(path.parent), open_files(directory, blob_url, blob_timeout)

@@ -18,7 +18,7 @@ from ...model.quotas import PublishLimits
 from . import live_figures as live
 from . import quotas, tables
 from .dialects import Upsert, lock_owner_of
-from .publishing import release_blobs, retain_blob
+from .references import release_blobs, retain_blob
 
 _S, _OFFERED = tables.live_sources.c, tables.live_sessions.c
 _CHANGED = ("kind", "digest", "size", "libraries", "declaration", "created")

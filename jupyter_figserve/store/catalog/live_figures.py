@@ -15,7 +15,7 @@ from ...model.live_images import MAX_LIVE_IMAGES, LiveImage
 from . import tables
 from .dialects import Upsert, lock_owner_of, lock_owners
 from .identities import has_identity, read_identity
-from .publishing import release_blobs, retain_blob
+from .references import release_blobs, retain_blob
 
 _F, _P, _S = tables.live_figures.c, tables.live_images.c, tables.live_sessions.c
 _OFFER = Upsert(tables.live_sessions, ["session", "name"], lambda new: {"live": new.live})

@@ -126,9 +126,10 @@ class LocalBlobStore(BlobStore):
                 self._path(digest).unlink()
 
     def list_shard(self, shard: int) -> Iterator[tuple[str, float]]:
-        with contextlib.suppress(FileNotFoundError), os.scandir(self.root / f"{shard % SHARDS:02x}") as entries:
+        directory = self.root / f"{shard % SHARDS:02x}"
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(directory) as entries:
             for entry in entries:
-                if DIGEST.fullmatch(entry.name):
+                if DIGEST.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                     with contextlib.suppress(FileNotFoundError):
                         yield entry.name, entry.stat(follow_symlinks=False).st_mtime
 

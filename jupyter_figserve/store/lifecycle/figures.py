@@ -13,7 +13,7 @@ from ...model.figures import FigureRecord, Identity, Version
 from ...model.links import FIGURE, Target
 from ...model.quotas import PublishLimits
 from ...model.sessions import Session
-from ..catalog import events, figures, links, publishing, quotas, sessions, tables
+from ..catalog import events, figures, links, publishing, quotas, references, sessions, tables
 from ..files.manifest_formats import FigureManifest
 from ..files.manifests import ManifestStore
 from .aggregate import MAX_UNWRITTEN, DeletableAggregate
@@ -83,7 +83,7 @@ def track_deleted_blobs(connection: Connection, trash: Trash[FigureManifest], no
     """Add the blobs of figures that can be restored to a rebuilt catalog, so that garbage collection keeps them."""
     for entry in trash.list(connection, now):
         for version in entry.manifest.versions if entry.manifest else ():
-            publishing.track_unreferenced(connection, {part.digest: part.size for part in version.parts}, entry.deleted)
+            references.track_unreferenced(connection, {part.digest: part.size for part in version.parts}, entry.deleted)
 
 
 def _record_session(connection: Connection, identity: Identity, session_id: str, seen: float) -> None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...model.links import FIGURE, VIEW_SECONDS
-from ..catalog import events, figures, keys, links, publishing, sessions, tables
+from ..catalog import events, figures, keys, links, publishing, references, sessions, tables
 from ..catalog.dialects import is_postgresql, lock_owners
 from ..files.blobs import BlobStore
 from .trash import Trash
@@ -111,7 +111,7 @@ def adopt_blobs(connection: Connection, digests: Mapping[str, float]) -> None:
         known = sa.select(tables.blobs.c.digest).where(tables.blobs.c.digest.in_(batch))
         for digest in sorted(set(batch) - set(connection.execute(known).scalars())):
             # Its size counts nowhere before something refers to it.
-            publishing.track_unreferenced(connection, {digest: 0}, batch[digest])
+            references.track_unreferenced(connection, {digest: 0}, batch[digest])
 
 
 def find_old_blobs(blobs: BlobStore, now: float, shard: int) -> dict[str, float]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from ...errors import FigServeError
 from ...model.times import Clock
-from ..catalog import publishing
+from ..catalog import references
 from ..catalog.database import Catalog
 from ..files.blobs import BlobStore
 from ..lifecycle import garbage_collection
@@ -69,7 +69,7 @@ class BlobWriter(Repository):
     async def _touch(self, blobs: Sequence[NamedBytes]) -> list[NamedBytes]:
         """Touch the rows of those to which nothing refers, and return them."""
         sizes = {digest: len(data) for digest, data in blobs}
-        touched = await self._write(publishing.touch_unreferenced, sizes, self._clock())
+        touched = await self._write(references.touch_unreferenced, sizes, self._clock())
         return [blob for blob in blobs if blob[0] in touched]
 
     async def _drop(self, digests: Sequence[str]) -> None:
