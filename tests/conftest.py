@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from .catalogs import make_data_directory
 
 PROGRAMS = {"chromium": "/usr/bin/chromium", "nginx": "/usr/sbin/nginx"}
 """Debian's paths of programs that may be missing from a user's PATH."""
+WITH_PYTHON = str(Path(sys.executable).parent)
+"""Directory of the programs that packages of this environment install."""
 GET_PROGRAMS = "make deps"
 GET_PACKAGES = 'pip install -e ".[dev]"'
 ELSEWHERE = "not on this machine: "
@@ -36,7 +39,7 @@ MAX_RERUNS = 5
 
 def require_program(name: str) -> str:
     """Return the path of a program, or skip the test (which fails with FIGSERVE_REQUIRE_ALL=1)."""
-    found = shutil.which(name) or PROGRAMS.get(name, "")
+    found = shutil.which(name) or shutil.which(name, path=WITH_PYTHON) or PROGRAMS.get(name, "")
     if not os.access(found, os.X_OK):
         pytest.skip(f"{name} is missing: {GET_PROGRAMS}")
     return found

@@ -32,8 +32,7 @@ def open_store(
 ) -> Store:
     """Open the store in ``directory``, which is created when missing.
 
-    Where nothing can be written, or the catalog is damaged or too new for this package, it is opened for reading:
-    ``store.read_only_because`` says why.
+    Where nothing can be written, or the catalog is damaged or too new, ``store.read_only_because`` says why.
 
     Parameters
     ----------
