@@ -158,8 +158,8 @@ def test_unreferenced_blobs_go_after_a_grace(store, clock, monkeypatch):
         return removed
 
     assert clean() == 1, "an orphan is as old as the server says, which does not know the test's clock"
-    clock.turn(BLOB_GRACE + 3_600.0)
-    assert clean() == 0, "a deletion can be undone"
+    clock.turn(BLOB_GRACE)
+    assert clean() == 0
     clock.turn(1)
     assert clean() == 1
     assert {*store.blobs.list_digests()} == {TWO}
