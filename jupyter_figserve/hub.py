@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 NAME = "figserve"
 READ_SCOPE, PUBLISH_SCOPE = "custom:figserve:read", "custom:figserve:publish"
+SERVICE_SCOPES = ["read:users", "list:groups"]
+"""Of the service itself: names are checked when a link is shared, and a name given to another user is noticed."""
 ACCESS_SCOPE = f"access:services!service={NAME}"
 SERVICE_VARIABLE = "FIGSERVE_SERVICE"
 """Tells a user's server the address of the service."""
@@ -60,6 +62,7 @@ def configure(
     """
     base_url = _find_base_url(c.JupyterHub)
     _grant_scopes(c)
+    _grant_to_service(c.JupyterHub)
     service_url = f"{_find_proxy_url(c, base_url)}{base_url}services/{NAME}"
     c.Spawner.environment = {SERVICE_VARIABLE: service_url} | _get(c.Spawner, "environment", {})
     if managed:
@@ -132,6 +135,18 @@ def _grant_to_users(hub: Any, scopes: list[str], major: int) -> None:
             roles.append(role)
         role["scopes"] = ["self"]
     role["scopes"] = _union(role["scopes"], scopes)
+    hub.load_roles = roles
+
+
+def _grant_to_service(hub: Any) -> None:
+    """Let the service look up users and groups, by a role of its own."""
+    roles = [dict(role) for role in _get(hub, "load_roles", [])]
+    role = next((one for one in roles if one.get("name") == NAME), None)
+    if role is None:
+        role = {"name": NAME, "description": "Look up the names of users and groups."}
+        roles.append(role)
+    role["scopes"] = _union(role.get("scopes", []), SERVICE_SCOPES)
+    role["services"] = _union(role.get("services", []), [NAME])
     hub.load_roles = roles
 
 

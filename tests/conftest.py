@@ -234,11 +234,20 @@ def playwright_session() -> Iterator[Any]:
         yield playwright
 
 
+def require_chromium() -> str:
+    """Return the path of Chromium: of its headless shell where that is installed, unless FIGSERVE_CHROMIUM names one.
+
+    The shell is the same engine without the windows of a desktop, which cost each page 0.7 s of CPU time.
+    """
+    named = os.environ.get("FIGSERVE_CHROMIUM")
+    return named or shutil.which("chromium-headless-shell") or require_program("chromium")
+
+
 @contextmanager
 def launch_chromium(playwright: Any, *arguments: str) -> Iterator[Any]:
     """Headless Chromium without pages; each of its contexts has an empty profile."""
     browser = playwright.chromium.launch(
-        executable_path=require_program("chromium"), args=[*CHROMIUM_ARGUMENTS, *arguments], headless=True
+        executable_path=require_chromium(), args=[*CHROMIUM_ARGUMENTS, *arguments], headless=True
     )
     yield browser
     browser.close()

@@ -51,6 +51,8 @@ def test_an_empty_configuration_is_complete(c, major):
     assert set(c.JupyterHub.custom_scopes) == {READ_SCOPE, PUBLISH_SCOPE}
     assert set(granted(c, major)) == {"self", *OWN}
     assert c.Spawner.server_token_scopes == SERVER + OWN
+    (role,) = [role for role in c.JupyterHub.load_roles if role["name"] == "figserve"]
+    assert (role["services"], role["scopes"]) == (["figserve"], ["read:users", "list:groups"])
     assert c.Spawner.environment == {"FIGSERVE_SERVICE": "http://127.0.0.1:8000/services/figserve"}
     (service,) = c.JupyterHub.services
     assert (service["name"], service["url"], service["user"]) == ("figserve", "http://127.0.0.1:8690", "figserve")
@@ -74,7 +76,7 @@ def test_what_is_there_stays(c, major):
         configure(c)
     assert [one["name"] for one in c.JupyterHub.services] == ["cull", "figserve"]
     assert granted(c, major) == ["self", "read:users:name", *OWN]
-    assert [role["name"] for role in c.JupyterHub.load_roles] == ["user", "cull"]
+    assert [role["name"] for role in c.JupyterHub.load_roles] == ["user", "cull", "figserve"]
     assert set(c.JupyterHub.custom_scopes) == {"custom:other:read", READ_SCOPE, PUBLISH_SCOPE}
     assert set(c.Spawner.environment) == {"A", "FIGSERVE_SERVICE"}
     assert c.Spawner.server_token_scopes == [*SERVER, "shares!user", *OWN]

@@ -50,7 +50,9 @@ def layer(ours: str = "", libraries: str = "", inside: str = "", ours_inside: st
 
 
 _SERVICES = "model store sandbox.renderer sandbox.host"
-_SERVICE_LIBRARIES = "cachetools itsdangerous jupyter_client jupyter_core jupyter_server limits tornado"
+_SERVICE_LIBRARIES = (
+    "cachetools itsdangerous jupyter_client jupyter_core jupyter_server limits prometheus_client tornado"
+)
 LAYERS = {
     # Lazy: the names of the notebook's interface, and the extension's class when a server asks.
     "": layer(ours_inside="kernel model server"),
@@ -85,7 +87,9 @@ LAYERS = {
         libraries=f"{_SERVICE_LIBRARIES} jinja2 jupyter_server traitlets",
     ),
     "hub": layer(inside="jupyterhub traitlets"),
-    "server.hub": layer(f"{_SERVICES} server.services hub", libraries="tornado", inside="jupyterhub"),
+    "server.hub": layer(
+        f"{_SERVICES} server.services hub", libraries="tornado traitlets", inside="cryptography jupyterhub"
+    ),
     "cli": layer(inside="*", ours_inside="demo hub kernel model plotting sandbox server store"),
     "demo": layer(inside="*", ours_inside="kernel model server"),
 }

@@ -122,10 +122,10 @@ def test_an_installed_wheel_is_enabled_and_loads(environment, tmp_path):
     """``jupyter server extension list`` in a clean environment reports enabled and OK, without configuration."""
     home = {"HOME": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "JUPYTER_NO_CONFIG": ""}
     python = str(environment / "bin" / "python")
-    said = run(python, "-m", "jupyter_server", "extension", "list", cwd=tmp_path, **home)
-    lines = [line for line in said.splitlines() if "jupyter_figserve" in line]
-    assert any("enabled" in line for line in lines), said
-    assert any(jupyter_figserve.__version__ in line and "OK" in line for line in lines), said
+    output = run(python, "-m", "jupyter_server", "extension", "list", cwd=tmp_path, **home)
+    lines = [line for line in output.splitlines() if "jupyter_figserve" in line]
+    assert any("enabled" in line for line in lines), output
+    assert any(jupyter_figserve.__version__ in line and "OK" in line for line in lines), output
 
 
 def test_the_installed_package_comes_from_the_wheel(environment, tmp_path):
@@ -138,5 +138,5 @@ def test_the_installed_package_comes_from_the_wheel(environment, tmp_path):
 
 def test_the_command_is_installed(environment, tmp_path):
     """``jupyter-figserve`` is a program, which provides ``jupyter figserve``."""
-    said = run(str(environment / "bin" / "jupyter-figserve"), "--version", cwd=tmp_path)
-    assert said.strip() == jupyter_figserve.__version__
+    output = run(str(environment / "bin" / "jupyter-figserve"), "--version", cwd=tmp_path)
+    assert output.strip() == jupyter_figserve.__version__

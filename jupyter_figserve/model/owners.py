@@ -61,6 +61,8 @@ class OwnerUsage:
         Of all versions of the figures, and of detached functions.
     updated
         When the owner last published, or ran a kernel; None when unknown.
+    departed
+        When the JupyterHub was found not to know the owner any more; None when it does.
     """
 
     owner: str
@@ -70,6 +72,32 @@ class OwnerUsage:
     links: int
     updated: float | None = None
     own_quota: OwnQuota = OwnQuota()
+    departed: float | None = None
+
+
+@dataclass(frozen=True)
+class OwnerPerson:
+    """Who an owner is to a JupyterHub.
+
+    Parameters
+    ----------
+    created
+        When the Hub created the user, as it writes the time; "" when it did not say, and None for an owner whom it
+        was never seen to know.
+    departed
+        When the Hub was found not to know the user any more; None when it does.
+    """
+
+    created: str | None = None
+    departed: float | None = None
+
+    def is_same(self, created: str) -> bool:
+        """Whether a user of this name, whom the Hub created then, is this person, as far as can be told."""
+        if self.created is None:
+            return True
+        if self.created and created:
+            return self.created == created
+        return self.departed is None
 
 
 def _choose(own: int | None, default: int | None) -> int | None:

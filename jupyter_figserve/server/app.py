@@ -24,24 +24,26 @@ from .config import FigServeConfig, seconds_of
 from .guarded_start import GuardedStart
 from .hub import find_service, make_logins, stop_on_interrupt
 from .hub_config import HubConfig
+from .hub_directory import make_directory
 from .kernel_events import follow_own_kernels, follow_registered_kernels
+from .operations_config import OperationsConfig
 from .queue_config import QueueConfig
 from .render_config import RenderConfig
+from .replica_config import ReplicaConfig
 from .services.addresses import ServerAddresses, prefix_of
-from .services.auth.credentials import Authenticator, FailedAttempts
+from .services.auth.credentials import Authenticator
+from .services.auth.owner_guard import OwnerGuard
 from .services.auth.preset_keys import VARIABLE, parse_preset_keys
-from .services.auth.rate_limits import RateLimiter
+from .services.auth.rate_limits import RateLimiters
 from .services.auth.signing import FrameUrlSigner, QuerySigner
-from .services.auth.signing_secrets import MIN_LENGTH, read_secrets
 from .services.dashboards.watchers import DashboardWatchers
 from .services.events.event_broker import PLOT_CAPTURED, EventBroker
-from .services.figures.blob_handover import BlobHandover
 from .services.figures.source_checker import SourceChecker
 from .services.links.allowed_sizes import AllowedSizes
 from .services.links.resolver import LinkResolver
 from .services.links.tokens import LinkTokens
 from .services.links.view_counter import ViewCounter
-from .services.live.control_channel import ControlChannels
+from .services.live.control_channels import ControlChannels
 from .services.live.detached import DetachedFunctions
 from .services.live.image_cache import StaleImageCache
 from .services.live.limits import LiveLimits
@@ -61,12 +63,23 @@ from .services.sessions.session_plots import SessionPlots
 from .traffic_config import TrafficConfig
 from .web.context import AppContext
 from .web.http.templates import make_templates
-from .web.routes import make_routes
+from .web.routes import label_routes, make_routes
+from .web.system.metrics import connect_metrics
 
 _CLEAN_MILLISECONDS = 600_000
 
 
-class FigServe(FigServeConfig, BlobConfig, RenderConfig, QueueConfig, TrafficConfig, HubConfig, GuardedStart):
+class FigServe(
+    FigServeConfig,
+    BlobConfig,
+    RenderConfig,
+    QueueConfig,
+    TrafficConfig,
+    OperationsConfig,
+    HubConfig,
+    ReplicaConfig,
+    GuardedStart,
+):
     """The server extension: every figure gets a URL."""
 
     name = "jupyter_figserve"
@@ -80,6 +93,7 @@ class FigServe(FigServeConfig, BlobConfig, RenderConfig, QueueConfig, TrafficCon
     def start_services(self) -> None:
         self.check_replaced()
         self.start_traffic_limits()
+        self.start_log()
         self.context = context = self._make_services()
         self.settings["figserve"] = context
         queue = context.rendering.queue
@@ -98,6 +112,7 @@ class FigServe(FigServeConfig, BlobConfig, RenderConfig, QueueConfig, TrafficCon
 
     def initialize_handlers(self) -> None:
         self.handlers.extend(make_routes(prefix_of(self.serverapp), render_only=self.is_render_only))
+        connect_metrics(self.context, label_routes())
 
     @property
     def is_render_only(self) -> bool:
@@ -118,19 +133,17 @@ class FigServe(FigServeConfig, BlobConfig, RenderConfig, QueueConfig, TrafficCon
         store = self._open_store()
         addresses = ServerAddresses(self.serverapp, self.public_url, self.kernel_url)
         directories = SessionDirectories(Path(jupyter_runtime_dir()) / "figserve", self.log)
-        capture = self._make_capture(directories, store)
-        kernels = self._make_kernels(store, addresses, directories)
-        blob_cache, failed_attempts = BlobCache(store.blobs, self.cache_bytes), FailedAttempts(self.failed_secret_rate)
-        rendering, events, secrets = self._make_rendering(store), EventBroker(store), self._read_secrets(store)
+        capture, kernels = self._make_capture(directories, store), self._make_kernels(store, addresses, directories)
+        blob_cache, rates = BlobCache(store.blobs, self.cache_bytes), self.make_rate_limiters()
+        rendering, events, secrets = self._make_rendering(store), EventBroker(store), self.read_signing_secrets(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
-        live = self._make_live(store, kernels, detached, events)
+        live, signer = self._make_live(store, kernels, detached, events), QuerySigner(secrets)
         return AppContext(
             config=self,
             store=store,
             blob_cache=blob_cache,
             addresses=addresses,
-            authenticator=Authenticator(store, make_logins(self.owner), failed_attempts, self._read_preset_keys()),
-            failed_attempts=failed_attempts,
+            authenticator=self._make_authenticator(store, rates),
             kernels=kernels,
             directories=directories,
             capture=capture,
@@ -139,7 +152,6 @@ class FigServe(FigServeConfig, BlobConfig, RenderConfig, QueueConfig, TrafficCon
             dashboards=DashboardWatchers(store, live, events),
             live=live,
             detached=detached,
-            live_limiter=RateLimiter(self.live_link_rate, "This link has reached its rate limit", "live_link_rate"),
             links=LinkResolver(store, self.max_audience),
             link_tokens=LinkTokens(secrets),
             link_sizes=AllowedSizes.parse(self.link_sizes),
@@ -148,11 +160,17 @@ class FigServe(FigServeConfig, BlobConfig, RenderConfig, QueueConfig, TrafficCon
             templates=make_templates(),
             rendering=rendering,
             source_checker=SourceChecker(store, rendering, self.preserve_bytes),
-            query_signer=QuerySigner(secrets),
-            blob_handover=self._make_handover(store),
+            query_signer=signer,
+            blob_handover=self.make_handover(store.blobs),
             traffic=self.make_traffic_limits(),
-            render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
+            monitoring=self.make_monitoring(store, rendering.queue),
+            replicas=self.make_replicas(store, live, events, signer),
+            rates=rates,
         )
+
+    def _make_authenticator(self, store: Store, rates: RateLimiters) -> Authenticator:
+        guard = OwnerGuard(store, make_directory(), is_trusting=self.trust_hub_names)
+        return Authenticator(store, make_logins(self.owner), rates.failed_attempts, guard, self._read_preset_keys())
 
     def _make_plots(
         self, store: Store, blobs: BlobCache, capture: Capture, directories: SessionDirectories
@@ -161,26 +179,10 @@ class FigServe(FigServeConfig, BlobConfig, RenderConfig, QueueConfig, TrafficCon
         publishes_elsewhere = service.has if service is not None else lambda kernel: False
         return SessionPlots(self.serverapp, store, blobs, capture, directories, self.figure_bytes, publishes_elsewhere)
 
-    def _make_handover(self, store: Store) -> BlobHandover | None:
-        find_path = getattr(store.blobs, "find_path", None)
-        if self.sendfile and find_path is None:
-            self.log.warning("FigServe.sendfile has no effect with FigServe.blob_url: there are no files to send.")
-        return BlobHandover(self.sendfile, find_path) if self.sendfile and find_path is not None else None
-
     def _read_preset_keys(self) -> tuple[Key, ...]:
         """Return the keys that the environment presets; elsewhere the variable is that of a client."""
         text = os.environ.get(VARIABLE, "") if self.is_render_only else ""
         return parse_preset_keys(text, self.owner, time.time())
-
-    def _read_secrets(self, store: Store) -> list[str]:
-        found = read_secrets(store.directory)
-        if min(map(len, found)) < MIN_LENGTH:
-            self.log.warning(
-                "A signing secret of figserve has fewer than %d characters and may be guessed. Make one with"
-                " `openssl rand -hex 32`.",
-                MIN_LENGTH,
-            )
-        return found
 
     def _open_store(self) -> Store:
         store = open_store(

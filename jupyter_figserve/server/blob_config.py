@@ -9,8 +9,10 @@ from traitlets import Float as FloatTrait
 from traitlets import TraitError, Unicode, validate
 from traitlets.config import Configurable
 
+from ..store.files.blobs import BlobStore, LocalBlobStore
 from ..store.files.object_storage import SCHEMES
 from ..store.files.places import BLOB_TIMEOUT
+from .services.figures.blob_handover import BlobHandover
 
 _URL = re.compile(r"([a-z0-9]+)://[^\s/@:?#]+(?:@[^\s/@:?#]+)?(?:/[^\s?#]*)?")
 
@@ -30,6 +32,18 @@ class BlobConfig(Configurable):
         help="Seconds within which the bucket of blob_url must answer; each megabyte of a request adds one more. Then"
         " the response is 503.",
     ).tag(config=True)
+
+    sendfile: str
+    log: Any
+
+    def make_handover(self, blobs: BlobStore) -> BlobHandover | None:
+        """Return the way in which the web server in front sends images; None where it has to come from here."""
+        if not self.sendfile:
+            return None
+        if not isinstance(blobs, LocalBlobStore):
+            self.log.warning("FigServe.sendfile has no effect with FigServe.blob_url: there are no files to send.")
+            return None
+        return BlobHandover(self.sendfile, blobs.find_path)
 
     @validate("blob_url")
     def _check_blob_url(self, proposal: Any) -> str:

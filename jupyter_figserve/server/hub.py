@@ -1,30 +1,38 @@
 """JupyterHub: the environment that it gives to servers and services, and who its users are. Server process.
 
-The one module that knows JupyterHub.
+With ``hub_directory``, the modules that know JupyterHub.
 """
 
 from __future__ import annotations
 
 import base64
+import hmac
 import ipaddress
 import json
 import os
 import signal
 from collections.abc import Mapping
+from secrets import token_hex
 from typing import Any
 from urllib.parse import urlsplit
 
 from tornado.ioloop import IOLoop
+from traitlets import default
 
 from ..errors import FigServeError, Forbidden, Unavailable
 from ..hub import PUBLISH_SCOPE, READ_SCOPE, SERVICE_VARIABLE, SETTINGS_VARIABLE
 from ..model.keys import SCOPES, Scope
 from .services.auth.logins import Logins, SingleOwner
 from .services.auth.principal import Principal
+from .services.auth.signing_secrets import read_given
 from .services.sessions.service_client import ServiceClient
 
 CACHE_SECONDS = 30
 """How long a login, with its groups and scopes, is remembered without asking the Hub."""
+_MAX_NEXT_URL = 1_200
+"""Length above which the address to return to loses its query: a cookie has 4,096 bytes, and holds it twice encoded."""
+SERVICE_PERSON = "service "
+"""Precedes the name of a service."""
 _ADVICE = "Ask the JupyterHub's administrator for {line} (jupyter_figserve.hub.configure(c, url=...) sets it)."
 _TOKEN_LINE = f'c.Spawner.server_token_scopes = [..., "access:services!service={{service}}", "{PUBLISH_SCOPE}"]'
 _LOGIN_LINE = (
@@ -112,7 +120,7 @@ def _has(given: set[str], scope: str, name: str) -> bool:
 def person_of(hub_user: Mapping[str, Any]) -> str:
     """Return the name of a user, or of a service, which never is that of a user."""
     name = str(hub_user["name"])
-    return name if hub_user.get("kind", "user") == "user" else f"service {name}"
+    return name if hub_user.get("kind", "user") == "user" else SERVICE_PERSON + name
 
 
 def make_logins(owner: str, environment: Mapping[str, str] = os.environ) -> Logins:
@@ -242,4 +250,39 @@ def _make_identity_provider_class(service: str) -> type[Any]:
                 )
             return user
 
+        @default("hub_auth")
+        def _default_hub_auth(self) -> Any:
+            return _make_oauth_class()(parent=self)
+
     return ServiceIdentityProvider
+
+
+def _make_oauth_class() -> type[Any]:
+    from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+    from jupyterhub.services.auth import HubOAuth
+
+    secrets = read_given() or [token_hex(32)]
+    keys = [hmac.digest(secret.encode(), b"figserve OAuth state v1", "sha256") for secret in secrets]
+    box = MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
+
+    class StatelessHubOAuth(HubOAuth):  # type: ignore[misc]
+        """JupyterHub's own, with the state of a login under way in the state itself, encrypted, and not in memory.
+
+        So another server with the same secret, or this one after a restart, completes the login.
+        """
+
+        def generate_state(self, next_url: str | None = None, **extra: Any) -> str:
+            if next_url and len(next_url) > _MAX_NEXT_URL:
+                next_url = next_url.partition("?")[0][:_MAX_NEXT_URL]
+            return str(box.encrypt(json.dumps({"next_url": next_url, **extra}).encode()).decode())
+
+        def clear_oauth_state(self, state_id: str) -> None:
+            """Do nothing: the cookie, which a login needs too, is removed by the caller."""
+
+        def _decode_state(self, state_id: str, /) -> dict[str, Any]:
+            try:
+                return dict(json.loads(box.decrypt(state_id, ttl=self.oauth_state_max_age)))
+            except (InvalidToken, ValueError):
+                return {}
+
+    return StatelessHubOAuth

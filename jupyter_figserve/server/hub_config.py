@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from traitlets import Integer, default
+from traitlets import Bool, Integer, default
 from traitlets.config import Configurable
 
 from .hub import find_public_url
@@ -21,6 +21,13 @@ class HubConfig(Configurable):
         min=1,
         help="Maximum number of running kernels of one user that a JupyterHub's service registers; further ones publish"
         " to the user's own server.",
+    ).tag(config=True)
+
+    trust_hub_names = Bool(
+        False,
+        help="Whether a name of the JupyterHub always means the same person. Set it to True where the Hub's database"
+        " does not last, or where its names are never given to somebody else. Otherwise, whoever logs in under a name"
+        " that the Hub has created anew gets nothing of its earlier user until an administrator has decided.",
     ).tag(config=True)
 
     @default("public_url")

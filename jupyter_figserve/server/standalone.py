@@ -11,6 +11,7 @@ from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.contents.manager import AsyncContentsManager
 from tornado.ioloop import IOLoop
 from traitlets import Bool, Integer, default
+from traitlets import Float as FloatTrait
 from traitlets.config import Config
 
 from ..errors import FigServeError
@@ -18,7 +19,9 @@ from ..model.keys import Key, new_key
 from ..model.links import hash_secret
 from .app import FigServe
 from .hub import is_service, make_service_config
+from .json_log import JSON, use_json
 from .services.addresses import PREFIX
+from .services.auth.signing_secrets import derive_cookie_secret
 
 _SCOPES = frozenset({"read", "publish", "render"})
 _KEY_LIFE = 30 * 86_400.0
@@ -41,6 +44,7 @@ class FigServeHost(ServerApp):
 
     default_services = ()  # type: ignore[assignment]
     open_browser = False
+    _is_draining = False
 
     ready_fd = Integer(
         -1,
@@ -50,6 +54,12 @@ class FigServeHost(ServerApp):
         False, help="Whether to stop when standard input closes, as it does when the parent process ends."
     ).tag(config=True)
 
+    drain_seconds = FloatTrait(
+        0.0,
+        min=0,
+        help="Seconds for which a server that is told to stop still answers, while /api/health/ready says 503, so that"
+        " load balancers send no further requests; a second signal stops it at once. 0 stops at once.",
+    ).tag(config=True)
     render_only = Bool(False, help="Whether this server only renders posted code and stores no figures.").tag(
         config=True
     )
@@ -57,6 +67,11 @@ class FigServeHost(ServerApp):
     @default("contents_manager_class")
     def _default_contents_manager_class(self) -> type[AsyncContentsManager]:
         return NoContents
+
+    @default("cookie_secret")
+    def _default_cookie_secret(self) -> bytes:
+        """Return the secret that all servers behind one address share, so that a login is one on each of them."""
+        return derive_cookie_secret() or super()._default_cookie_secret()
 
     @default("allow_root")
     def _default_allow_root(self) -> bool:
@@ -77,6 +92,16 @@ class FigServeHost(ServerApp):
         except FigServeError as error:
             self.log.critical(error.message)
             self.exit(1)
+
+    def get_default_logging_config(self) -> dict[str, Any]:
+        """Return the configuration of the console, in the format that ``FigServe.log_format`` names."""
+        made: dict[str, Any] = super().get_default_logging_config()
+        return use_json(made) if self.config.get("FigServe", {}).get("log_format") == JSON else made
+
+    def init_logging(self) -> None:
+        """Apply the format of the log, which is known once the settings are read."""
+        self._configure_logging()
+        super().init_logging()
 
     def _be_a_service(self) -> None:
         """Serve the users of a JupyterHub, at the address that it gives to this service."""
@@ -114,15 +139,29 @@ class FigServeHost(ServerApp):
         server never stops.
         """
         if from_signal:
-            IOLoop.current().add_callback_from_signal(super().stop)
+            IOLoop.current().add_callback_from_signal(self._drain)
         else:
             super().stop()
+
+    def _drain(self) -> None:
+        """Stop after ``drain_seconds``; now when told so again."""
+        if self._is_draining or not self.drain_seconds:
+            self.stop()
+            return
+        self._is_draining = True
+        self._figserve.context.monitoring.readiness.drain()
+        self.log.info("Stopping in %g seconds; another signal stops now.", self.drain_seconds)
+        IOLoop.current().call_later(self.drain_seconds, self.stop)
+
+    @property
+    def _figserve(self) -> FigServe:
+        figserve: FigServe = next(iter(self.extension_manager.extension_apps["jupyter_figserve"]))
+        return figserve
 
     async def _announce(self) -> None:
         if self.ready_fd < 0:
             return
-        app = self.extension_manager.extension_apps["jupyter_figserve"]
-        figserve: FigServe = next(iter(app))
+        figserve = self._figserve
         store = figserve.context.store
         key_id, secret, text = new_key()
         now = store.clock()

@@ -31,12 +31,15 @@ from .repositories.blob_writer import BlobWriter
 from .repositories.dashboards import DashboardRepository
 from .repositories.events import EventRepository
 from .repositories.figures import FigureRepository
+from .repositories.kernel_lines import KernelLineRepository
 from .repositories.keys import KeyRepository
 from .repositories.links import LinkRepository
 from .repositories.live_figures import LiveFigureRepository
 from .repositories.owners import OwnerRepository
 from .repositories.repository import Repository
 from .repositories.sessions import SessionRepository
+
+_NO_DIGEST = 64 * "0"
 
 
 class StoreSettings(TypedDict, total=False):
@@ -98,6 +101,7 @@ class Store(Repository):
         self.dashboards = DashboardRepository(catalog, dashboards, self.dashboard_deletion, self._now)
         self.sessions = SessionRepository(catalog)
         self.keys = KeyRepository(catalog)
+        self.kernel_lines = KernelLineRepository(catalog)
         self.events = EventRepository(catalog)
         self.manifest_writer = ManifestWriter(catalog, self._aggregates, self._now)
         self._lock = lock
@@ -111,6 +115,14 @@ class Store(Repository):
     async def data_version(self) -> int:
         """Return a number that changes whenever any process changes the catalog."""
         return self.catalog.data_version()
+
+    async def check_catalog(self) -> None:
+        """Raise when the catalog does not answer."""
+        await self.data_version()
+
+    async def check_blobs(self) -> None:
+        """Raise when the blob store does not answer."""
+        await asyncio.to_thread(self.blobs.has, _NO_DIGEST)
 
     async def rename_notebook(self, owner: str, scope: str, old: str, new: str) -> int:
         """Move the figures, live figures, dashboards and sessions of a notebook or directory to its new path.

@@ -27,6 +27,7 @@ from . import (
     sandbox,
     slow_readers,
     store_publish,
+    strangers,
 )
 from .machine import describe_machine
 from .report import print_header, print_row
@@ -39,6 +40,7 @@ BENCHMARKS = {
     "gallery": gallery.measure,
     "event-streams": event_streams.measure,
     "slow-readers": slow_readers.measure,
+    "strangers": strangers.measure,
     "dashboard": dashboard.measure,
     "idle": idle.measure,
     "capture": capture.measure,

@@ -41,6 +41,8 @@ class Scale:
         Calls of a live function in each state of its kernel.
     viewers
         Simultaneous viewers of one live figure.
+    strangers, stranger_rounds
+        Strangers who attack at once, and how often the owner does each thing meanwhile.
     """
 
     publish_rounds: int
@@ -59,6 +61,8 @@ class Scale:
     renders: int
     live_rounds: int
     viewers: int
+    strangers: int
+    stranger_rounds: int
 
 
 FULL = Scale(
@@ -78,6 +82,8 @@ FULL = Scale(
     renders=40,
     live_rounds=25,
     viewers=500,
+    strangers=100,
+    stranger_rounds=9,
 )
 QUICK = Scale(
     publish_rounds=1,
@@ -96,4 +102,6 @@ QUICK = Scale(
     renders=2,
     live_rounds=2,
     viewers=20,
+    strangers=5,
+    stranger_rounds=1,
 )

@@ -142,14 +142,14 @@ def test_first_state_without_javascript(chromium, live_server, dashboard, who):
 
 
 @pytest.mark.nightly
-def test_failure_without_javascript_links_to_the_reason(chromium, dashboard):
-    """A link next to the frame leads to the reason, which the frame cannot show."""
+def test_failure_without_javascript_is_on_the_page(chromium, dashboard):
+    """The reason is in the panel, in place of a frame."""
     _, link = dashboard
     with chromium.browser.new_context(java_script_enabled=False) as bare:
         page = bare.new_page()
         page.goto(f"{link['url']}?since=2013")
-        page.locator("[data-place='1-1'] .why a").click()
-        page.get_by_text("an unlucky year").wait_for()
+        page.locator("[data-place='1-1'] .error").get_by_text("an unlucky year").wait_for()
+        assert page.locator("[data-place='1-1'] iframe").count() == 0
 
 
 @pytest.mark.nightly

@@ -33,8 +33,17 @@ delete window.ClipboardItem;
 """
 READ_CLIPBOARD = "navigator.clipboard.readText()"
 
+IDS = [module for module, *_ in PLACES]
+notebook_nightly = pytest.mark.parametrize(
+    "place",
+    [pytest.param(one, id=one[0], marks=[pytest.mark.nightly] * (one[0] == "notebook")) for one in PLACES],
+    indirect=True,
+    scope="module",
+)
+"""In JupyterLab in every run, and in Notebook, which runs the same code, every night."""
 
-@pytest.fixture(scope="module", params=PLACES, ids=[module for module, *_ in PLACES])
+
+@pytest.fixture(scope="module", params=PLACES, ids=IDS)
 def place(request) -> Iterator[tuple[ServerProcess, str]]:
     """A server of the application, and the path of its notebooks."""
     with application_server(*request.param) as server:
@@ -132,6 +141,7 @@ def test_link_is_copied_and_revoked(opened, place) -> None:
     assert server.fetch(url, anonymous=True).status == 404
 
 
+@notebook_nightly
 def test_keyboard_shares_with_the_pages_dialog(opened, place) -> None:
     """From the button through the menu and the dialog; the focus returns to the button, where shortcuts work."""
     server, _ = place
@@ -155,6 +165,7 @@ def test_keyboard_shares_with_the_pages_dialog(opened, place) -> None:
     opened.locator(".lm-CommandPalette-input:focus").wait_for()
 
 
+@notebook_nightly
 def test_link_is_changed(opened, place) -> None:
     """The dialog has the link's fields."""
     server, _ = place
@@ -170,6 +181,7 @@ def test_link_is_changed(opened, place) -> None:
     assert [(link["expires"], link["views"]) for link in links if link["label"] == "changed here"] == [(None, 5)]
 
 
+@notebook_nightly
 def test_palette_acts_on_the_selected_cells_last_figure(opened, place) -> None:
     """Without one, a message says what to do."""
     server, _ = place
@@ -182,7 +194,8 @@ def test_palette_acts_on_the_selected_cells_last_figure(opened, place) -> None:
     message(opened, "The selected cell shows no figure.")
 
 
-def test_image_is_copied_and_downloaded(opened) -> None:
+@notebook_nightly
+def test_image_is_copied_and_downloaded(opened, place) -> None:
     """As the bytes that were displayed; a format that does not exist is explained."""
     with opened.expect_download() as saving:
         choose(opened, 0, "Download as…", "PNG")
@@ -206,6 +219,7 @@ def test_context_menu_opens_the_figures_page(opened) -> None:
     opening.value.close()
 
 
+@notebook_nightly
 def test_panel_searches_and_drags_into_markdown(opened, place) -> None:
     """A figure dropped on a Markdown cell becomes its image there; the keyboard inserts it below the selected cell."""
     server, _ = place
@@ -233,7 +247,8 @@ def test_panel_searches_and_drags_into_markdown(opened, place) -> None:
     opened.get_by_text("No figures match your search.").wait_for()
 
 
-def test_server_without_the_extension_is_explained(opened) -> None:
+@notebook_nightly
+def test_server_without_the_extension_is_explained(opened, place) -> None:
     """The message says what is missing, and what to do."""
     opened.route("**/figserve/api/**", lambda route: route.fulfill(status=404, body="<html>", content_type="text/html"))
     choose(opened, 0, "Copy share link")
@@ -241,6 +256,7 @@ def test_server_without_the_extension_is_explained(opened) -> None:
     opened.unroute("**/figserve/api/**")
 
 
+@notebook_nightly
 def test_reopened_notebook_publishes_its_own_bytes(chromium, place) -> None:
     """Nothing is captured there; on plain HTTP, which has neither a digest nor a clipboard API."""
     server, _ = place
@@ -271,7 +287,8 @@ HTML_OUTPUTS = [
 VALUES = [{"b": [1, 2.5, 1e21, 1e-7, -0.0], "a": {"ü": "\u2028\n", "é": None, "z": True}, "10": [], "2": {}}, [], 0.1]
 
 
-def test_helpers_compute_what_the_server_computes(work) -> None:
+@notebook_nightly
+def test_helpers_compute_what_the_server_computes(work, place) -> None:
     """Digests without crypto.subtle, canonical JSON, and whether HTML is a figure."""
     sizes = [0, 1, 55, 56, 63, 64, 65, 119, 120, 1_000]
     found = work.evaluate(

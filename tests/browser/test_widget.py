@@ -29,8 +29,8 @@ async (text) => {
   const { default: widget } = await import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
   const values = { controls: [], rows: [], params: {}, declared: {}, heading: "x" };
   const listeners = new Set();
-  const on = (kind, heard) => listeners.add(`${kind} ${heard}`);
-  const off = (kind, heard) => listeners.delete(`${kind} ${heard}`);
+  const on = (kind, listener) => listeners.add(`${kind} ${listener}`);
+  const off = (kind, listener) => listeners.delete(`${kind} ${listener}`);
   const model = { get: (name) => values[name] ?? "", set() {}, send() {}, save_changes() {}, on, off };
   const end = widget.render({ model, el: document.createElement("div") });
   const before = listeners.size;

@@ -18,6 +18,17 @@ from .conftest import DEADLINE, Shell
 
 SERVERS = ("demo", "serve")
 EXAMPLES = [example for name in ORDER if name not in SERVERS for example in cli.COMMANDS[name].examples]
+SHELL_SYNTAX = set("|<>*")
+
+
+def one_of_each(examples: list[str]) -> list[str]:
+    """Return the first example of each command, and all that use the shell's pipes, redirections and patterns."""
+    commands = [tuple(example.partition("figserve ")[2].split()[: 1 + ("keys" in example)]) for example in examples]
+    return [
+        example
+        for number, (example, command) in enumerate(zip(examples, commands, strict=True))
+        if command not in commands[:number] or SHELL_SYNTAX & set(example)
+    ]
 
 
 @pytest.fixture
@@ -36,13 +47,21 @@ def prepared_shell(shell: Shell) -> Shell:
 
 
 @pytest.mark.kernel
-def test_every_example_runs(prepared_shell, live_server):
+@pytest.mark.parametrize(
+    "examples",
+    [
+        pytest.param(one_of_each(EXAMPLES), id="one of each"),
+        pytest.param(EXAMPLES, id="all", marks=pytest.mark.nightly),
+    ],
+)
+def test_every_example_runs(prepared_shell, live_server, examples):
     """In the order of the help, each example exits with 0 and may use earlier results."""
     with live_server.kernel("plots.ipynb") as kernel:
         made = kernel.run("import jupyter_figserve as f, matplotlib.pyplot as p; p.plot([1]); f.publish(name='drawn')")
         assert made.error is None
     assert len(EXAMPLES) > 25
-    for example in EXAMPLES:
+    assert len(one_of_each(EXAMPLES)) > 10
+    for example in examples:
         done = subprocess.run(
             ["sh", "-c", example],
             cwd=prepared_shell.home,

@@ -17,7 +17,7 @@ from tests.waiting import wait_until
 
 from .hub_process import HubProcess, service_configuration
 
-pytestmark = [pytest.mark.hub, pytest.mark.compat]
+pytestmark = pytest.mark.hub
 
 NOTEBOOK = Path(__file__).parent.parent.parent / "notebooks" / "60_jupyterhub.ipynb"
 NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Accept": "text/html"}

@@ -7,7 +7,7 @@ import requests
 
 from .hub_process import HubProcess
 
-pytestmark = [pytest.mark.hub, pytest.mark.compat, pytest.mark.kernel]
+pytestmark = [pytest.mark.hub, pytest.mark.kernel]
 
 PUBLISH = "import jupyter_figserve as figserve, matplotlib.pyplot as plt\nfigure = plt.figure(); plt.plot([1, 3, 2])\n"
 
@@ -37,6 +37,7 @@ def test_figures_are_published_to_the_users_own_server(alice):
 NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Accept": "text/html"}
 
 
+@pytest.mark.compat
 def test_login_leads_back_to_the_page(alice):
     """A page that is opened without a login is shown after it, with its query."""
     browser = alice.login("alice")
@@ -45,6 +46,7 @@ def test_login_leads_back_to_the_page(alice):
     assert "sales" in page.text
 
 
+@pytest.mark.compat
 def test_only_navigation_leads_to_the_login(alice):
     """Images and programs get 401."""
     for headers in ({"Sec-Fetch-Mode": "no-cors", "Accept": "image/*"}, {"Accept": "application/json"}):
@@ -54,6 +56,7 @@ def test_only_navigation_leads_to_the_login(alice):
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
 
 
+@pytest.mark.compat
 def test_guest_of_a_share_only_looks(alice: HubProcess):
     """Who may open alice's server reads her figures; keys and figures stay hers to make."""
     alice.api("POST", "users", {"usernames": ["bob"]}) if "bob" not in str(alice.api("GET", "users")) else None

@@ -11,7 +11,7 @@ from tests.waiting import wait_until
 
 from .hub_process import HubProcess, free_port
 
-pytestmark = [pytest.mark.hub, pytest.mark.kernel, pytest.mark.compat]
+pytestmark = [pytest.mark.hub, pytest.mark.kernel]
 
 PUBLISH = "import jupyter_figserve as figserve, matplotlib.pyplot as plt\nfigure = plt.figure(); plt.plot([1, 3, 2])\n"
 NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Accept": "text/html"}
@@ -49,6 +49,7 @@ def publish(hub: HubProcess, user: str, name: str) -> dict:
     return answer.json()
 
 
+@pytest.mark.compat
 def test_everybody_owns_what_they_publish(hub):
     """Each sees only their own, in lists, by id, in counts and in keys; the record's address is the public one."""
     figure = publish(hub, "alice", "sales")
@@ -65,6 +66,7 @@ def test_everybody_owns_what_they_publish(hub):
     assert send(hub, "bob", "DELETE", f"/api/keys/{key['id']}").status_code == 404
 
 
+@pytest.mark.compat
 def test_login_leads_back_to_the_page(hub):
     """A page opened without a login is shown after it; images and programs get 401."""
     figure = publish(hub, "alice", "deep")
@@ -81,6 +83,7 @@ def test_login_leads_back_to_the_page(hub):
         assert "Set-Cookie" not in answer.headers
 
 
+@pytest.mark.compat
 def test_browser_changes_only_with_its_xsrf_token(hub):
     """403 without, and the deletion works with it."""
     figure = publish(hub, "carol", "mine")
@@ -93,6 +96,7 @@ def test_browser_changes_only_with_its_xsrf_token(hub):
     assert browser.delete(address, headers={**same, "X-XSRFToken": token}, timeout=60).status_code == 204
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize("audience", [{"audience": "hub"}, {"users": ["bob"]}, {"groups": ["lab"]}])
 def test_links_are_for_their_audience(hub, audience):
     """Whoever belongs to it logs in and comes back to the link; others get 403; strangers are told to log in."""
@@ -110,6 +114,7 @@ def test_links_are_for_their_audience(hub, audience):
     assert url.rpartition("/")[2] not in hub.log
 
 
+@pytest.mark.compat
 def test_missing_scope_names_the_line(hub):
     """A token without the scope to publish, or without access to the service."""
     access = "access:services!service=figserve"

@@ -197,7 +197,6 @@ def test_publishing_again_keeps_the_url(kernel, live_server):
     assert first[3] in output_of(kernel, "print(repr(dashboard))")
 
 
-@pytest.mark.compat
 @pytest.mark.kernel
 def test_share_publishes_and_makes_a_link(kernel, live_server):
     """Locks are Python values; links are listed; an invalid lock is rejected in the notebook."""
@@ -246,7 +245,6 @@ def test_captured_plots_become_figures(kernel, live_server):
     assert panel["kind"] == "figure"
 
 
-@pytest.mark.compat
 @pytest.mark.kernel
 def test_display_has_images_and_a_widget(kernel):
     """There are two outputs, so that a saved notebook has the images; the widget hides them while it runs."""
@@ -258,7 +256,6 @@ def test_display_has_images_and_a_widget(kernel):
     assert VIEW in kernel.run("import ipywidgets; ipywidgets.VBox([dashboard.widget()])").bundles[-1]
 
 
-@pytest.mark.compat
 @pytest.mark.kernel
 def test_image_and_page_by_message(kernel):
     """Without a server on the page's site, images and HTML are sent as widget messages."""

@@ -24,17 +24,16 @@ def count_images(execution):
     )
 
 
-@pytest.mark.compat
 @pytest.mark.parametrize(
     ("code", "count"),
     [
         ("figserve.publish()", 1),
         ("figserve.publish(ax, 'a')", 1),
         ("pub = figserve.publish(fig, 'a')", 1),
-        ("pub = figserve.publish(fig, 'a')\nplt.show()", 1),
+        pytest.param("pub = figserve.publish(fig, 'a')\nplt.show()", 1, marks=pytest.mark.compat),
         ("pub = figserve.publish(fig, 'a')\nplt.close(fig)\npub", 1),
         ("for title in 'ab':\n    plt.close('all')\n    plt.plot([1])\n    display(figserve.publish(title=title))", 2),
-        ("plt.figure()\nplt.plot([1])\nfigserve.publish(fig, 'a')", 2),
+        pytest.param("plt.figure()\nplt.plot([1])\nfigserve.publish(fig, 'a')", 2, marks=pytest.mark.compat),
         ("%config InlineBackend.close_figures = True\nplt.show()\nfigserve.publish(fig, 'a')", 2),
     ],
 )
@@ -45,15 +44,14 @@ def test_image_is_displayed_once(kernel, code, count):
     assert count_images(execution) == count
 
 
-@pytest.mark.compat
 @pytest.mark.parametrize(
     ("line", "code", "count", "links"),
     [
-        ("shown", "plt.show()", 1, 1),
+        pytest.param("shown", "plt.show()", 1, 1, marks=pytest.mark.compat),
         ("shown --quiet", "plt.show()", 1, 0),
         ("shown", "plt.show()\nplt.figure()\nplt.plot([9])\nplt.show()", 2, 1),
         ("shown", "plt.show()\n1 / 0", 1, 0),
-        ("shown", "handle = display(fig, display_id='mine')", 2, 1),
+        pytest.param("shown", "handle = display(fig, display_id='mine')", 2, 1, marks=pytest.mark.compat),
     ],
 )
 def test_magic_displays_what_the_cell_has_shown_once(kernel, line, code, count, links):
@@ -73,7 +71,6 @@ def test_quiet_magic_shows_only_the_image(kernel):
     assert "http://" not in str(execution.outputs)
 
 
-@pytest.mark.compat
 def test_the_outputs_hold_no_secret(kernel):
     """The key is in no output, and the link is a path that works on any host of the notebook."""
     key = kernel.run("import os; print(os.environ['KERNEL_FIGSERVE_KEY'])").stdout.strip()

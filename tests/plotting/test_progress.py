@@ -15,28 +15,28 @@ from jupyter_figserve.plotting.progress import ProgressReporter, reporting
 
 def test_reports_of_the_call_alone():
     """Outside of a call, after it, and in other threads nothing is reported."""
-    heard: list[tuple[float, float]] = []
+    reported: list[tuple[float, float]] = []
     progress(1, 2)
-    with reporting(lambda *numbers: heard.append(numbers)), isolated_call():
+    with reporting(lambda *numbers: reported.append(numbers)), isolated_call():
         thread = threading.Thread(target=progress, args=(1, 2))
         thread.start()
         thread.join()
-        assert heard == []
+        assert reported == []
         progress(np.int64(1), 2)
         progress(5, 2)
         progress(0, 0)
     progress(2, 2)
-    assert heard == [(1.0, 2.0), (2.0, 2.0)]
+    assert reported == [(1.0, 2.0), (2.0, 2.0)]
 
 
 def test_few_reports_a_second():
     """Reports in between are dropped, except the one that finishes."""
-    heard: list[tuple[float, float]] = []
+    reported: list[tuple[float, float]] = []
     now = iter([0.0, 0.05, 0.1, 0.11, 0.12])
-    reporter = ProgressReporter(lambda *numbers: heard.append(numbers), lambda: next(now))
+    reporter = ProgressReporter(lambda *numbers: reported.append(numbers), lambda: next(now))
     for done in (1, 2, 3, 4, 5):
         reporter.report(done, 5)
-    assert [done for done, _ in heard] == [1, 3, 5]
+    assert [done for done, _ in reported] == [1, 3, 5]
 
 
 @pytest.mark.parametrize(

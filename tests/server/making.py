@@ -16,6 +16,7 @@ from jupyter_figserve.model.figures import EncodedImage, Identity
 from jupyter_figserve.model.formats import FORMATS
 from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
 from jupyter_figserve.model.quotas import Quota
+from jupyter_figserve.server.services.auth.directory import CANNOT_TELL, Lookup
 from jupyter_figserve.server.services.live.backend import KernelUnavailable, next_generation
 from jupyter_figserve.server.services.live.image_cache import CachedImage
 from jupyter_figserve.server.services.sessions.captured_display import CapturedDisplay
@@ -191,3 +192,25 @@ async def offer_live(context) -> str:
         lambda c: live_figures.upsert(c, identity, "k1", LiveDeclaration("animal"), now)
     )
     return (await asyncio.wrap_future(offering)).id
+
+
+class FakeDirectory:
+    """A Hub's users, with the times at which they were created, and groups."""
+
+    def __init__(self, users: dict[str, str], groups: tuple[str, ...] = ()) -> None:
+        self.users = users
+        self.groups = groups
+        self.asked: list[str] = []
+        self.is_silent = False
+
+    async def find_user(self, name: str) -> Lookup:
+        self.asked.append(name)
+        if self.is_silent:
+            return CANNOT_TELL
+        return Lookup(True, self.users[name]) if name in self.users else Lookup(False)
+
+    async def find_group(self, name: str) -> Lookup:
+        return CANNOT_TELL if self.is_silent else Lookup(name in self.groups)
+
+    async def find_abilities(self) -> dict[str, bool]:
+        return dict.fromkeys(("users", "groups", "created"), not self.is_silent)

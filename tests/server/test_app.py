@@ -76,9 +76,9 @@ class TestNoOpenAccess:
         assert (await stranger.get(link["url"])).status == 200
         assert (await stranger.get("/api/status")).status == 200
         assert (await stranger.get("/nothing")).status == 404
-        said = [str(warning.message) for warning in recwarn] + [record.getMessage() for record in caplog.records]
+        messages = [str(warning.message) for warning in recwarn] + [record.getMessage() for record in caplog.records]
         for name in {handler.__name__ for _, handler in make_routes()}:
-            assert not [text for text in said if name in text and "authentic" in text.lower()]
+            assert not [text for text in messages if name in text and "authentic" in text.lower()]
 
 
 class TestStop:

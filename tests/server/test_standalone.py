@@ -19,6 +19,7 @@ from jupyter_figserve.demo.server_process import Response, fetch
 
 from .. import contract
 from ..conftest import WITH_FRONT_ENDS
+from ..waiting import wait_until
 from .sample_images import png
 
 START = "from jupyter_figserve.server.standalone import FigServeHost; FigServeHost.launch_instance()"
@@ -193,8 +194,12 @@ def test_it_does_not_start_with_a_wrong_setting(setting, tmp_path):
 
 
 def test_a_server_that_only_renders(tmp_path):
-    """It serves renders, keys and its status, but no figures, links or pages."""
-    with started(tmp_path, "--FigServeHost.render_only=True", FIGSERVE_API_KEY=", ".join(PRESET)) as host:
+    """It serves renders, keys and its status, but no figures, links or pages.
+
+    It also logs in JSON, and has time to drain.
+    """
+    traits = ("--FigServeHost.render_only=True", "--FigServe.log_format=json", "--FigServeHost.drain_seconds=3600")
+    with started(tmp_path, *traits, FIGSERVE_API_KEY=", ".join(PRESET)) as host:
         check_root(host)
         code = b"import matplotlib.pyplot as plt; plt.plot([1, 2])"
         answer = host.ask("/api/renders?format=svg", "POST", code, X_API_Key=host.key, Content_Type="text/x-python")
@@ -208,8 +213,29 @@ def test_a_server_that_only_renders(tmp_path):
             assert fetch(host.url + path, headers={"X-API-Key": host.key}).status == 404, path
         post = fetch(host.url + "/api/figures?name=x", method="POST", body=png(), headers={"X-API-Key": host.key})
         assert post.status == 404
+        check_drain(host)
     log = (tmp_path / "log").read_text()
     assert not [key for key in PRESET if key in log]
+    check_log([json.loads(line) for line in log.splitlines()])
+
+
+def check_drain(host: Host) -> None:
+    """Told to stop, it still answers but is not ready; told again, it ends."""
+    assert host.ask("/api/health/ready").status == 200
+    host.process.terminate()
+    wait_until(lambda: host.ask("/api/health/ready").status == 503)
+    assert host.ask("/api/health/live").status == host.ask("/api/status").status == 200
+    host.process.terminate()
+    assert host.process.wait(DEADLINE) == 0
+
+
+def check_log(lines: list[dict[str, object]]) -> None:
+    """Each message is an object with its time, and a request has its fields."""
+    assert {"time", "level", "logger", "message"} <= set.intersection(*map(set, lines))
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", str(line["time"])) for line in lines)
+    refused = [line for line in lines if line.get("status") == 401]
+    assert refused
+    assert {(line["message"], line["level"], line["method"]) for line in refused} == {("access", "warning", "POST")}
 
 
 PRESET = ("first-key-0123456789abcdef", "second-key-fedcba9876543210")

@@ -26,7 +26,7 @@ from jupyter_figserve.store.catalog.database import Catalog
 from jupyter_figserve.store.files.manifest_formats import FigureManifest
 from jupyter_figserve.store.store import Store
 from tests.server.sample_images import png
-from tests.store.making import assert_sound, hear, other_process, run, stored_files
+from tests.store.making import assert_sound, other_process, read_line, run, stored_files
 
 ALL_VERSIONS = PublishLimits(keep_versions=0)
 
@@ -69,7 +69,7 @@ def kill_publisher(directory: Path, promised: Promised, chance: random.Random) -
     """Let a process publish, kill it at a random moment, and return what it had acknowledged."""
     with other_process(_PUBLISHER, directory, f"run-{chance.getrandbits(32):08x}") as process:
         for _ in range(chance.randrange(1, 25)):
-            promised.note(hear(process))
+            promised.note(read_line(process))
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(chance.uniform(0, 0.02))
         process.kill()
@@ -102,9 +102,9 @@ def assert_kept(directory: Path, promised: Promised) -> None:
 
 def _assert_manifests_agree(store: Store) -> None:
     """Each figure's has the catalog's versions and links, and at most one unacknowledged change more."""
-    told = list(store.manifests.figures.read_all())
-    assert all(isinstance(manifest, FigureManifest) for manifest in told)
-    by_id = {manifest.record.id: manifest for manifest in told}
+    manifests = list(store.manifests.figures.read_all())
+    assert all(isinstance(manifest, FigureManifest) for manifest in manifests)
+    by_id = {manifest.record.id: manifest for manifest in manifests}
     reader = store.catalog.reader
     for figure in reader.execute(sa.select(tables.figures.c.id)).scalars():
         known, manifest = figures.versions(reader, figure), by_id[figure]
@@ -117,7 +117,7 @@ def _assert_manifests_agree(store: Store) -> None:
     finally:
         catalog.close()
     assert (done.unreadable, done.incomplete) == ((), ())
-    assert done.figures + len(done.duplicates) == len(told)
+    assert done.figures + len(done.duplicates) == len(manifests)
 
 
 def kill_server(server: ServerProcess, promised: Promised, chance: random.Random) -> None:

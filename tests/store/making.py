@@ -151,13 +151,13 @@ def other_process(code: str, *arguments: object) -> Iterator[subprocess.Popen[st
         process.communicate()
 
 
-def say(process: subprocess.Popen[str], line: str = "") -> None:
+def write_line(process: subprocess.Popen[str], line: str = "") -> None:
     assert process.stdin is not None
     process.stdin.write(f"{line}\n")
     process.stdin.flush()
 
 
-def hear(process: subprocess.Popen[str]) -> str:
+def read_line(process: subprocess.Popen[str]) -> str:
     """Its next line; an empty one when it has ended."""
     assert process.stdout is not None
     return process.stdout.readline().strip()

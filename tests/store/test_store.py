@@ -83,9 +83,9 @@ def test_manifest_that_was_not_written_is_written_at_the_next_opening(store, ope
     assert run(store.figures.get(record.id)) == second
     store.close()
     again = open_here()
-    [told] = again.manifests.figures.read_all()
-    assert told.record == second
-    assert [version.number for version in told.versions] == [2, 1]
+    [manifest] = again.manifests.figures.read_all()
+    assert manifest.record == second
+    assert [version.number for version in manifest.versions] == [2, 1]
 
 
 def test_publishes_in_a_row_write_one_manifest(store, monkeypatch):
@@ -97,8 +97,8 @@ def test_publishes_in_a_row_write_one_manifest(store, monkeypatch):
     held.result()
     run(store.flush())
     assert len(written) == 1
-    [told] = store.manifests.figures.read_all()
-    assert [version.number for version in told.versions] == [5, 4, 3, 2, 1]
+    [manifest] = store.manifests.figures.read_all()
+    assert [version.number for version in manifest.versions] == [5, 4, 3, 2, 1]
 
 
 def test_sharing_tells_the_truth_about_the_disk(store, monkeypatch):

@@ -30,6 +30,8 @@ def check_hub(environment: Mapping[str, str] = os.environ) -> Iterator[Result]:
     yield _check_scopes(environment)
     status, found = _check_service(service)
     yield found
+    if status is not None:
+        yield from _check_directory(service, status)
     if public and status is not None:
         yield _check_public_url(public, service, status)
 
@@ -72,6 +74,29 @@ def _check_service(service: str) -> tuple[dict[str, Any] | None, Result]:
     except FigServeError as error:
         return None, wrong("hub_service", service, f"The service of figserve does not respond: {error}", mend)
     return status, ok("hub_service", service, "The service of figserve responds.")
+
+
+def _check_directory(service: str, status: Mapping[str, Any]) -> Iterator[Result]:
+    """Check that the service may look up names; it works without."""
+    from ...hub import NAME, SERVICE_SCOPES
+
+    can = status.get("directory", {})
+    scopes = ", ".join(f'"{scope}"' for scope in SERVICE_SCOPES)
+    mend = f'{{"name": "{NAME}", "services": ["{NAME}"], "scopes": [{scopes}]}} in c.JupyterHub.load_roles'
+    lacks = [
+        what
+        for ability, what in (
+            ("users", "the names of users are not checked when a link is shared"),
+            ("groups", "the names of groups are not checked when a link is shared"),
+            ("created", "a new user who gets the name of a deleted one gets that one's figures too"),
+        )
+        if can.get(ability) is False
+    ]
+    if lacks:
+        says = f"The service may not look up everything in the Hub: {'; '.join(lacks)}."
+        yield note("hub_directory", service, says, f"{mend}  # or {_CONFIGURE}")
+    elif can:
+        yield ok("hub_directory", service, "The service checks the names of users and groups.")
 
 
 def _check_public_url(public: str, service: str, status: Mapping[str, Any]) -> Result:

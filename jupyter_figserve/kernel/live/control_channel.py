@@ -2,6 +2,9 @@
 
 The reply to a ``figserve_request`` message is a ``figserve_reply`` with the image as its buffer. The handler returns
 immediately, since the channel also carries interrupt and shutdown requests; the worker thread renders.
+
+A kernel logs an error for each type of message that it does not know, so the server first sends what every kernel
+answers, ``kernel_info_request``; the handler is announced in the reply.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from ..client.front_end import find_shell
 from .registry import worker
 
 REQUEST, REPLY = "figserve_request", "figserve_reply"
+INFO_REQUEST, INFO_REPLY = "kernel_info_request", "kernel_info_reply"
+ANNOUNCEMENT = {"figserve": {"control": 1}}
 
 
 def install_handler() -> None:
@@ -22,6 +27,17 @@ def install_handler() -> None:
     handlers = getattr(kernel, "control_handlers", None)
     if isinstance(handlers, dict) and "ipykernel" in sys.modules:
         handlers[REQUEST] = _RequestHandler(kernel)
+        handlers[INFO_REQUEST] = _InfoHandler(kernel)
+
+
+class _InfoHandler:
+    def __init__(self, kernel: Any) -> None:
+        self._kernel = kernel
+
+    async def __call__(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        """Answer like ipykernel, and announce the other handler."""
+        content = {"status": "ok", **self._kernel.kernel_info, **ANNOUNCEMENT}
+        self._kernel.session.send(stream, INFO_REPLY, content, parent=parent, ident=ident)
 
 
 class _RequestHandler:

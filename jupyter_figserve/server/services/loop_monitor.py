@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 _INTERVAL_SECONDS = 0.25
 _SAMPLES = int(60 / _INTERVAL_SECONDS)
@@ -16,6 +16,8 @@ class LoopMonitor:
     def __init__(self) -> None:
         self._lags: deque[float] = deque(maxlen=_SAMPLES)
         self._timer: asyncio.TimerHandle | None = None
+        self.listener: Callable[[float], None] = lambda lag: None
+        """Takes each lag in seconds."""
 
     def start(self) -> None:
         """Begin to sample on the running loop."""
@@ -23,7 +25,9 @@ class LoopMonitor:
         due = loop.time() + _INTERVAL_SECONDS
 
         def sample() -> None:
-            self._lags.append(max(0.0, loop.time() - due))
+            lag = max(0.0, loop.time() - due)
+            self._lags.append(lag)
+            self.listener(lag)
             self.start()
 
         self._timer = loop.call_at(due, sample)

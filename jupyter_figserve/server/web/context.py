@@ -14,8 +14,10 @@ from jinja2 import Environment
 from ...store.files.blob_cache import BlobCache
 from ...store.store import Store
 from ..services.addresses import ServerAddresses
-from ..services.auth.credentials import Authenticator, FailedAttempts
-from ..services.auth.rate_limits import RateLimiter
+from ..services.auth.credentials import Authenticator
+from ..services.auth.directory import Directory
+from ..services.auth.owner_guard import OwnerGuard
+from ..services.auth.rate_limits import RateLimiters
 from ..services.auth.signing import FrameUrlSigner, QuerySigner
 from ..services.dashboards.watchers import DashboardWatchers
 from ..services.events.event_broker import EventBroker
@@ -27,7 +29,9 @@ from ..services.links.resolver import LinkResolver
 from ..services.links.tokens import LinkTokens
 from ..services.links.view_counter import ViewCounter
 from ..services.live.detached import DetachedFunctions
+from ..services.live.replicas import Replicas
 from ..services.live.service import LiveService
+from ..services.monitoring.monitoring import Monitoring
 from ..services.rendering.request import RenderLimits
 from ..services.rendering.service import RenderService
 from ..services.sessions.capture import Capture
@@ -92,7 +96,6 @@ class AppContext:
     blob_cache: BlobCache
     addresses: ServerAddresses
     authenticator: Authenticator
-    failed_attempts: FailedAttempts
     kernels: KernelRegistry
     directories: SessionDirectories
     capture: Capture
@@ -101,7 +104,6 @@ class AppContext:
     dashboards: DashboardWatchers
     live: LiveService
     detached: DetachedFunctions
-    live_limiter: RateLimiter
     links: LinkResolver
     link_tokens: LinkTokens
     link_sizes: AllowedSizes
@@ -111,15 +113,27 @@ class AppContext:
     rendering: RenderService
     source_checker: SourceChecker
     query_signer: QuerySigner
-    render_limiter: RateLimiter
+    rates: RateLimiters
     blob_handover: BlobHandover | None
     traffic: TrafficLimits
+    monitoring: Monitoring
+    replicas: Replicas | None
     known_hosts: set[str] = field(default_factory=set)
 
     @property
     def audiences(self) -> AudiencePolicy:
         """The audiences that links of this server may have."""
         return AudiencePolicy(self.config.max_audience, self.authenticator.logins.knows_people)
+
+    @property
+    def owner_guard(self) -> OwnerGuard:
+        """Whether owners' names still mean the same people."""
+        return self.authenticator.guard
+
+    @property
+    def directory(self) -> Directory:
+        """The users and groups of a JupyterHub."""
+        return self.authenticator.guard.directory
 
     @property
     def registered_kernels(self) -> RegisteredKernels | None:

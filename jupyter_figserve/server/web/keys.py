@@ -60,6 +60,7 @@ class KeysHandler(_OwnKeysHandler):
             maker=self.principal.person,
         )
         await self.context.store.keys.add(key)
+        self.audit("key.created", key.id, scopes=sorted(scopes))
         self.write_json(_key_json(key) | {"key": text}, 201)
 
     def _check_rights(self, scopes: frozenset[str]) -> None:
@@ -86,6 +87,7 @@ class KeyHandler(_OwnKeysHandler):
     async def delete(self, key_id: str) -> None:
         key = await self._get_key(key_id)
         await self.context.store.keys.remove(key.id)
+        self.audit("key.revoked", key.id)
         self.set_status(204)
         self.finish()
 

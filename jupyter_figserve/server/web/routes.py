@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..services.addresses import PREFIX
@@ -43,6 +44,7 @@ from .live.handlers import (
     LiveListHandler,
     LivePageHandler,
 )
+from .live.replica_handler import ReplicaCallHandler
 from .live.source_handlers import LiveSourceHandler
 from .rendering.handlers import RendersHandler, SimpleRenderHandler
 from .rendering.signed_urls import RenderUrlHandler, SignedRenderHandler
@@ -50,6 +52,8 @@ from .sessions.handlers import LastHandler, PlotHandler, PlotsHandler, SessionFi
 from .sessions.kernel_handlers import KernelHandler
 from .system.diagnosis import DiagnosisHandler
 from .system.event_stream import EventsHandler
+from .system.health import HealthHandler
+from .system.metrics import MetricsHandler
 from .system.openapi import OpenApiHandler
 from .system.render_host import RenderHostHandler
 from .system.status import StatusHandler
@@ -67,6 +71,8 @@ RENDER_ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/keys", KeysHandler),
     (rf"/api/keys/{_ID}", KeyHandler),
     (r"/api/diagnosis", DiagnosisHandler),
+    (r"/api/health/(live|ready)", HealthHandler),
+    (r"/metrics", MetricsHandler),
     (r"/static/(?:([0-9a-f]{16})/)?([a-z_]{1,40}\.[a-z]{2,3})", StaticHandler),
 )
 # At the root of a server that only renders, in addition to our prefix.
@@ -109,6 +115,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/plots/{_SESSION}/(.*)", PlotHandler),
     (r"/api/agent", AgentHandler),
     (rf"/api/kernels/{_SESSION}", KernelHandler),
+    (r"/api/replicas/calls", ReplicaCallHandler),
     (r"/api/live", LiveListHandler),
     (rf"/api/live/{_ID}/frozen", FrozenHandler),
     (rf"/api/live/{_ID}/source", LiveSourceHandler),
@@ -146,3 +153,13 @@ def make_routes(prefix: str = PREFIX, *, render_only: bool = False) -> list[tupl
     routes = RENDER_ROUTES if render_only else ROUTES
     ours = [(prefix + pattern, handler) for pattern, handler in routes] + [(match_all(prefix), MissingHandler)]
     return [*RENDER_HOST_ROUTES, *ours] if render_only else ours
+
+
+def label_routes() -> dict[str, str]:
+    """Return what metrics call the routes, by the names of the handlers' classes: the literal start of the pattern."""
+    labels = {}
+    for pattern, handler in (*RENDER_HOST_ROUTES, *ROUTES):
+        found = re.match(r"(?:/api)?/[a-z-]*", pattern)
+        assert found is not None, pattern
+        labels[handler.__name__] = found[0]
+    return labels | {TargetLinksHandler.__name__: "/api/links"}

@@ -15,6 +15,17 @@ document.getElementById("transfer-form")?.addEventListener("submit", askToTransf
 confirmation?.querySelector("[data-cancel]").addEventListener("click", () => confirmation.close());
 confirmation?.querySelector("[data-confirm]").addEventListener("click", transfer);
 
+main.querySelector("[data-same-person]")?.addEventListener("click", confirmPerson);
+
+async function confirmPerson() {
+  try {
+    await ask("PATCH", `api/admin/owners/${encodeURIComponent(owner)}`, { same_person: true });
+    location.reload();
+  } catch (error) {
+    toast(error.message, { isError: true });
+  }
+}
+
 /** Refresh the lists and numbers from the server. */
 async function update() {
   try {

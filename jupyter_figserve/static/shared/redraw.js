@@ -30,7 +30,7 @@ export function makeRedrawer(place, address, describe) {
 
   /** A function whose form is unknown has no initial image; for others, our own request reveals why theirs failed. */
   function begin() {
-    const image = frame.querySelector("img");
+    const image = frame.querySelector("img.figure-image");
     if (image) drawIfNeeded(image, draw, "offline" in place.dataset);
     else if (suffix() === "json" && !frame.querySelector(".data") && isOpen()) whenNear(frame, draw);
     else if (frame.querySelector("noscript")) whenNear(frame, () => { if (!place.dataset.state) draw(); });
@@ -56,7 +56,7 @@ export function makeRedrawer(place, address, describe) {
     const own = /^([a-z]+)_only$/.exec(code ?? "")?.[1];
     if (place.dataset.format === asked) delete place.dataset.format;
     if (own) place.dataset.form = own === "png" ? "picture" : own;
-    else if (suffix() === asked) place.dataset.form = "picture";
+    else if (suffix() === asked) place.dataset.form = asked === "json" ? "" : "picture";
     turns += 1;
     return suffix() !== asked && turns < MAX_TURNS;
   }
@@ -88,7 +88,7 @@ export function makeRedrawer(place, address, describe) {
     isFresh = false;
     let answer;
     try {
-      // With "lenient", an unavailable format is no failed request, which the browser would log.
+      // With "lenient", an unavailable format or a failing function is no failed request, which the browser would log.
       const headers = { Accept: asked === "html" || asked === "json" ? "application/json" : "image/*", Prefer: "handling=lenient" };
       answer = await fetch(requestUrl(asked), { credentials: "same-origin", headers, cache });
     } catch {
@@ -98,7 +98,7 @@ export function makeRedrawer(place, address, describe) {
     const hasResult = isResult(answer) || (asked === "json" && answer.headers.has("Cache-Status"));
     if (!hasResult) {
       const data = await answer.json().catch(() => null);
-      if ((answer.ok || answer.status === 415) && learnFrom(data?.code, asked)) {
+      if (isAboutFormat(data?.code) && learnFrom(data.code, asked)) {
         again = true;
         return;
       }
@@ -251,6 +251,8 @@ export function makeRedrawer(place, address, describe) {
     get isDrawing() { return drawing; },
   };
 }
+
+function isAboutFormat(code) { return /_only$|^not_data$|^unsupported_type$/.test(code ?? ""); }
 
 function isResult(answer) { return answer.ok && !answer.headers.has("Preference-Applied"); }
 

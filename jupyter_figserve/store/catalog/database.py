@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from ...errors import FigServeError, QuotaExceeded, ReadOnly
+from ..call_observer import CallObserver
 from . import events
 from .tables import SCHEMA
 from .writer import Writer
@@ -45,6 +46,7 @@ class Catalog:
     def __init__(self, path: Path | None, *, shared_memory: bool = True, read_only: bool = False) -> None:
         self.path = path
         self.read_only_because: str | None = None
+        self.calls = CallObserver()
         self._engine = _make_engine(path, shared_memory=shared_memory, read_only=read_only)
         with contextlib.ExitStack() as undo:
             undo.callback(self._engine.dispose)

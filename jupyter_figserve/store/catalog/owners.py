@@ -1,11 +1,12 @@
-"""The owners about whom the catalog keeps more than their things: quotas of their own. Server process."""
+"""The owners about whom the catalog keeps more than their things: own quotas, and who the person is. Server process."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ...model.owners import OwnQuota
+from ...model.audiences import USER
+from ...model.owners import OwnerPerson, OwnQuota
 from ...model.quotas import Quota
 from . import tables
 from .dialects import lock_owners
@@ -28,7 +29,7 @@ def set_quota(connection: Connection, owner: str, quota: OwnQuota) -> None:
     put(connection, owner, max_figures=quota.figures, max_bytes=quota.bytes)
 
 
-def put(connection: Connection, owner: str, **columns: object) -> None:
+def put(connection: Connection, owner: str, /, **columns: object) -> None:
     """Set columns of an owner, who becomes known."""
     lock_owners(connection, owner)
     changed = connection.execute(tables.owners.update().where(_O.name == owner).values(columns))
@@ -38,3 +39,25 @@ def put(connection: Connection, owner: str, **columns: object) -> None:
 
 def forget(connection: Connection, owner: str) -> None:
     connection.execute(tables.owners.delete().where(_O.name == owner))
+
+
+def find_person(connection: Connection, owner: str) -> OwnerPerson:
+    row = connection.execute(sa.select(_O.hub_created, _O.departed).where(_O.name == owner)).first()
+    return OwnerPerson(row.hub_created, row.departed) if row else OwnerPerson()
+
+
+def find_namesake(connection: Connection, owner: str) -> str | None:
+    """Return another name of the person who had this one: the Hub created both at the same moment."""
+    created = sa.select(_O.hub_created).where(_O.name == owner).scalar_subquery()
+    query = sa.select(_O.name).where(_O.hub_created == created, _O.hub_created != "", _O.name != owner)
+    found: str | None = connection.execute(query.limit(1)).scalar()
+    return found
+
+
+def has_anything(connection: Connection, owner: str) -> bool:
+    """Whether anything is stored under an owner's name, or for the person of this name."""
+    places = [table.c.owner for table in (tables.figures, tables.live_figures, tables.dashboards, tables.trash)]
+    queries = [sa.exists().where(column == owner) for column in (*places, tables.keys.c.owner)]
+    people = tables.link_people.c
+    queries.append(sa.exists().where(people.kind == USER, people.name == owner))
+    return bool(connection.execute(sa.select(sa.or_(*queries))).scalar())

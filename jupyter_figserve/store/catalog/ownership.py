@@ -66,6 +66,7 @@ def _describe(connection: Connection, owner: str, used: Usage) -> OwnerUsage:
         _count_links(connection, owner),
         _find_activity(connection, owner),
         owners.own_quota(connection, owner),
+        owners.find_person(connection, owner).departed,
     )
 
 
@@ -131,13 +132,23 @@ def transfer_rest(connection: Connection, old: str, new: str, *, is_renamed: boo
         statement = tables.trash.update().where(_T.kind == row.kind, _T.id == row.id)
         connection.execute(statement.values(owner=new, manifest=text))
     key, person = tables.keys.c, tables.link_people.c
-    if is_renamed and owners.own_quota(connection, new) == OwnQuota():
-        owners.set_quota(connection, new, owners.own_quota(connection, old))
-    # Whoever gets the name next starts anew.
-    owners.forget(connection, old)
-    if not is_renamed:
+    if is_renamed:
+        _rename_person(connection, old, new)
+    else:
         connection.execute(tables.keys.delete().where(key.owner == old))
-        return
+    is_departed = owners.find_person(connection, old).departed is not None
+    if is_departed and not is_renamed:
+        connection.execute(tables.link_people.delete().where(person.kind == USER, person.name == old))
+    if (is_departed or is_renamed) and not owners.has_anything(connection, old):
+        # Whoever gets the name next starts anew.
+        owners.forget(connection, old)
+
+
+def _rename_person(connection: Connection, old: str, new: str) -> None:
+    """Give keys, the links of others and the quota to the new name."""
+    key, person = tables.keys.c, tables.link_people.c
+    if owners.own_quota(connection, new) == OwnQuota():
+        owners.set_quota(connection, new, owners.own_quota(connection, old))
     connection.execute(tables.keys.update().where(key.owner == old).values(owner=new))
     connection.execute(tables.keys.update().where(key.maker == old).values(maker=new))
     named = sa.select(person.link).where(person.kind == USER, person.name == new)

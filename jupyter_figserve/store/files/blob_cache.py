@@ -23,6 +23,7 @@ class BlobCache:
         self._blobs = blobs
         self._cached: LRUCache[str, bytes] = LRUCache(limit, getsizeof=len)
         self._reading: dict[str, asyncio.Future[bytes]] = {}
+        self.hits = self.misses = 0
 
     async def get(self, digest: str) -> bytes:
         """Return the bytes; concurrent calls for the same ones read them once.
@@ -35,7 +36,9 @@ class BlobCache:
         """
         cached = self._cached.get(digest)
         if cached is not None:
+            self.hits += 1
             return cached
+        self.misses += 1
         if digest not in self._reading:
             self._reading[digest] = reading = asyncio.ensure_future(self._read(digest))
             reading.add_done_callback(lambda _: self._reading.pop(digest))

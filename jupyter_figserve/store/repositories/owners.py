@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Connection
 
 from ...model.links import DASHBOARD, FIGURE, LIVE, Target
-from ...model.owners import OwnerUsage, OwnQuota
+from ...model.owners import OwnerPerson, OwnerUsage, OwnQuota
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
 from ..catalog import owners, ownership
 from ..catalog.database import Catalog
@@ -69,6 +69,26 @@ class OwnerRepository(Repository):
     async def set_quota(self, owner: str, quota: OwnQuota) -> None:
         """Set the quota of one owner, which the next publish obeys."""
         await self._write(owners.set_quota, owner, quota)
+
+    async def find_person(self, owner: str) -> OwnerPerson:
+        """Return what is known of the person who has this name."""
+        return await self._read(owners.find_person, owner)
+
+    async def find_namesake(self, owner: str) -> str | None:
+        """Return another name that the same person has now, None when none is known."""
+        return await self._read(owners.find_namesake, owner)
+
+    async def has_anything(self, owner: str) -> bool:
+        """Whether anything is stored under an owner's name, or for the person of this name."""
+        return await self._read(owners.has_anything, owner)
+
+    async def adopt(self, owner: str, created: str) -> None:
+        """Remember whom the name means now."""
+        await self._write(owners.put, owner, hub_created=created, departed=None)
+
+    async def mark_departed(self, owner: str, now: float) -> None:
+        """Remember that nobody has the name any more."""
+        await self._write(owners.put, owner, departed=now)
 
     async def transfer(self, old: str, new: str, *, is_renamed: bool) -> Transfer:
         """Move everything of one owner to another, with links and versions; links keep their addresses.

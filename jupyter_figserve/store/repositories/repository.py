@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy.engine import Connection
 
 from ...errors import FigServeError, QuotaExceeded, ReadOnly
+from ..call_observer import READ, SCAN, WRITE
 from ..catalog.database import Catalog
 
 P = ParamSpec("P")
@@ -31,15 +32,17 @@ class Repository:
         self._catalog = catalog
 
     async def _read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return query(self._catalog.reader, *args, **kwargs)
+        with self._catalog.calls.timed(READ):
+            return query(self._catalog.reader, *args, **kwargs)
 
     async def _read_in_thread(
         self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run a slow query in another thread, on a separate connection."""
-        return await asyncio.wrap_future(
-            self._catalog.read_in_thread(lambda connection: query(connection, *args, **kwargs))
-        )
+        with self._catalog.calls.timed(SCAN):
+            return await asyncio.wrap_future(
+                self._catalog.read_in_thread(lambda connection: query(connection, *args, **kwargs))
+            )
 
     async def _write(self, change: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``change`` in one write transaction.
@@ -51,7 +54,8 @@ class Repository:
         QuotaExceeded
             When the disk is full.
         """
-        return await asyncio.wrap_future(self._start_write(change, *args, **kwargs))
+        with self._catalog.calls.timed(WRITE):
+            return await asyncio.wrap_future(self._start_write(change, *args, **kwargs))
 
     def _write_later(
         self, change: Callable[Concatenate[Connection, P], Any], *args: P.args, **kwargs: P.kwargs
@@ -69,7 +73,8 @@ class Repository:
 
     async def _run(self, work: Callable[[], T]) -> T:
         """Run ``work`` in the writer's thread; it writes by ``Catalog.transact``."""
-        return await asyncio.wrap_future(self._start(work))
+        with self._catalog.calls.timed(WRITE):
+            return await asyncio.wrap_future(self._start(work))
 
     def _start(self, work: Callable[[], T]) -> Future[T]:
         return self._catalog.submit(lambda: _translate_os_errors(work))

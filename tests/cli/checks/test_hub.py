@@ -111,3 +111,20 @@ def test_without_the_service_there_is_a_note(environment):
     (found,) = check_hub({name: value for name, value in environment.items() if name != "FIGSERVE_SERVICE"})
     assert (found.check, found.state) == ("hub_service", "note")
     assert "jupyter_figserve.hub.configure" in str(found.mend)
+
+
+@pytest.mark.parametrize(
+    ("can", "state", "says"),
+    [
+        ({"users": True, "groups": True, "created": True}, "ok", "checks the names"),
+        ({"users": False, "groups": True, "created": False}, "note", "names of users are not checked"),
+        ({"users": True, "groups": True, "created": False}, "note", "gets that one's figures too"),
+    ],
+)
+def test_what_the_service_may_look_up(answers, environment, can, state, says):
+    """Names are checked where the service has the scopes; else the doctor names the role to add."""
+    answers.values["/services/figserve/api/status"] = STATUS | {"directory": can}
+    found = next(one for one in check_hub(environment) if one.check == "hub_directory")
+    assert found.state == state
+    assert says in found.says
+    assert state == "ok" or '"services": ["figserve"]' in found.mend

@@ -7,8 +7,8 @@ import json
 import pytest
 
 pytestmark = pytest.mark.kernel
-LIBRARIES = ("altair", "bokeh", "pandas", "plotly", "seaborn")
-"""Plotting libraries: their cells take seconds, and do not depend on the kernel's version in a way of their own."""
+VERSIONED = ("shown", "saved and closed", "open", "displayed", "html")
+"""Cells that reach the package in different ways, which run on each version of the kernel."""
 
 SETUP = """
 %load_ext jupyter_figserve
@@ -34,13 +34,13 @@ CELLS = {
 }
 
 
-def without_libraries(cases):
-    """Return all cases; on each kernel version, only those run that import no plotting library."""
+def with_marks(cases):
+    """Return all cases; those of ``VERSIONED`` run on each version of the kernel."""
     return [
         pytest.param(
             *(case if isinstance(case, tuple) else (case,)),
             id=name,
-            marks=() if any(library in str(case) for library in LIBRARIES) else pytest.mark.compat,
+            marks=pytest.mark.compat if name in VERSIONED else (),
         )
         for name, case in cases.items()
     ]
@@ -60,7 +60,7 @@ def need_libraries(code):
             pytest.importorskip(library)
 
 
-@pytest.mark.parametrize("cell", without_libraries(CELLS))
+@pytest.mark.parametrize("cell", with_marks(CELLS))
 def test_a_cells_figure_is_published(kernel, cell):
     """Regardless of what the cell does with it afterwards; pyplot has the same figures as without the magic."""
     need_libraries(cell)
@@ -70,7 +70,6 @@ def test_a_cells_figure_is_published(kernel, cell):
     assert kernel.run(code).stdout.split() == ["T", "1", "[]"]
 
 
-@pytest.mark.compat
 @pytest.mark.parametrize("cell", ["x = 1", "pass", "import pandas as pd\ndisplay(pd.DataFrame({'a': [1]}))"])
 def test_an_older_figure_is_not_published(kernel, cell):
     """A figure that is still open, or was shown by an earlier cell, is not the cell's."""
@@ -90,14 +89,12 @@ def test_an_open_figure_that_the_cell_changes_is_published(kernel):
     assert kernel.run("print(figserve.figures()[0].title); figserve.unpublish()").stdout == "T\n"
 
 
-@pytest.mark.compat
 def test_an_error_in_the_cell_publishes_nothing(kernel):
     """The figure was shown before the error."""
     assert "ZeroDivisionError" in str(kernel.run("%%publish a\nplt.title('T'); plt.show(); 1 / 0").error)
     assert kernel.run("print(figserve.figures())").stdout == "[]\n"
 
 
-@pytest.mark.compat
 @pytest.mark.parametrize("cell", ["plt.title('T'); plt.show()", "plt.title('T'); plt.close()"])
 def test_publish_without_a_figure_uses_the_figure_of_the_cell(kernel, cell):
     """In the same cell; in the next one there is no current figure."""
@@ -155,7 +152,7 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize(("code", "mimetype", "contains"), without_libraries(FORMS))
+@pytest.mark.parametrize(("code", "mimetype", "contains"), with_marks(FORMS))
 def test_every_displayed_form_is_kept(kernel, live_server, code, mimetype, contains):
     """As one document or image that needs nothing from elsewhere."""
     need_libraries(code)

@@ -119,7 +119,6 @@ def test_known_data_version_is_served_without_a_call(kernel, get):
     assert run_ok(kernel, "print([c for c in calls if c[0] == 'dated'])") == "[('dated', 1)]"
 
 
-@pytest.mark.compat
 def test_data_version_function(kernel, get):
     """The function runs again only when its data changed, and the ETag changes with it."""
     etags = [get("versioned.png").headers["ETag"] for _ in range(3)]

@@ -114,7 +114,6 @@ def running(kernel, code: str):
     outcome.append(kernel.receive(message))
 
 
-@pytest.mark.compat
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -295,7 +294,7 @@ def test_mathtext_in_both_threads(kernel, get):
     code = r"""
 go = threading.Event()
 failures, n = [], 0
-while not go.is_set() or n < 20:
+while not go.is_set() or n < 8:
     n += 1
     fig, ax = plt.subplots(figsize=(3, 2))
     ax.set_title(rf"$\frac{{{n}}}{{\beta_{n}}}$")
@@ -303,9 +302,9 @@ while not go.is_set() or n < 20:
     plt.close(fig)
 """
     with running(kernel, code) as outcome:
-        answers = [get(f"mathematical.png?n={n}") for n in range(12)]
+        answers = [get(f"mathematical.png?n={n}") for n in range(6)]
         release(kernel, get)
-    assert [response.status for response in answers] == [200] * 12, [
+    assert [response.status for response in answers] == [200] * 6, [
         response.text for response in answers if response.status != 200
     ]
     assert outcome[0].error is None
@@ -362,7 +361,6 @@ def concurrent_statuses(server, path: str, count: int) -> list[int]:
     return statuses
 
 
-@pytest.mark.compat
 def test_redefinition_replaces_at_once(kernel, get):
     """The next request after the cell runs the new function with its new parameters."""
     assert (
@@ -376,7 +374,6 @@ def test_redefinition_replaces_at_once(kernel, get):
     assert get("changing.png?b=2").status == 200
 
 
-@pytest.mark.compat
 def test_calls_of_plain_and_bound_functions(kernel):
     """Calling it calls the function; ``bind`` fixes parameters, also in its URL; abbreviations are expanded."""
     code = """
@@ -392,7 +389,6 @@ print(bound.url(since=2001).rpartition("/")[2], animal.image_url("svg", x=[1, 2]
     ]
 
 
-@pytest.mark.compat
 def test_invalid_declarations_fail_in_their_cell(kernel):
     """Invalid declarations are rejected at decoration."""
     for line, message in (

@@ -43,7 +43,6 @@ def test_widget_shows_and_nests(kernel):
     assert output_of(kernel, "print(widget.path)").endswith(f"/figserve/live/{kernel.kernel_id}/animal")
 
 
-@pytest.mark.compat
 def test_params_are_observed_and_checked(kernel):
     """All values are present from the start; text is parsed; invalid values are rejected."""
     assert output_of(kernel, "print(widget.params)") == "{'type': 'Bear', 'since': 2010, 'x': [1.0]}"
@@ -70,7 +69,6 @@ del widget.send
     assert output_of(kernel, code) == r"{'rid': 'r1', 'error': None, 'mimetype': 'image/png', 'code': None} b'\x89PNG'"
 
 
-@pytest.mark.compat
 def test_html_by_message(kernel):
     """A function that returns only HTML has no image, and is sent as HTML on request."""
     code = """

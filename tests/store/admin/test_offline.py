@@ -19,7 +19,7 @@ from jupyter_figserve.store.catalog import keys, links, quotas
 from jupyter_figserve.store.lifecycle.garbage_collection import BLOB_GRACE
 
 from ...tokens import new_token
-from ..making import START, assert_sound, hear, other_process, publish, run, share
+from ..making import START, assert_sound, other_process, publish, read_line, run, share
 
 KEY = Key("abcdefgh", hash_secret("s"), "ann", frozenset({"read", "publish"}), START, label="laptop")
 TOKEN = new_token()
@@ -103,11 +103,11 @@ def test_reindex_waits_for_no_server(filled, open_here, directory: Path):
     store = open_here()
     before = sorted(path.name for path in directory.iterdir())
     with other_process(REINDEX, directory) as process:
-        assert hear(process) == "data_directory_in_use"
+        assert read_line(process) == "data_directory_in_use"
     assert sorted(path.name for path in directory.iterdir()) == before
     store.close()
     with other_process(REINDEX, directory) as process:
-        assert hear(process) == "1"
+        assert read_line(process) == "1"
 
 
 def test_servers_wait_for_no_reindex(filled, open_here, directory: Path):
@@ -122,14 +122,14 @@ try:
 except Conflict as error:
     print(error.code, flush=True)
 """
-    heard = []
+    lines = []
 
     def while_running(_: int) -> None:
         with other_process(opener, directory) as process:
-            heard.append(hear(process))
+            lines.append(read_line(process))
 
     reindex(directory, while_running)
-    assert heard == ["data_directory_in_use"]
+    assert lines == ["data_directory_in_use"]
 
 
 def test_missing_bytes_are_reported(filled, directory: Path):
@@ -163,9 +163,9 @@ def test_clean_goes_through_the_whole_directory(filled, open_here, directory: Pa
     path = directory / "blobs" / orphan[:2] / orphan
     written = path.stat().st_mtime - BLOB_GRACE - 60
     os.utime(path, (written, written))
-    heard: list[int] = []
-    done = clean(directory, heard.append)
-    assert heard == list(range(1, 257))
+    lines: list[int] = []
+    done = clean(directory, lines.append)
+    assert lines == list(range(1, 257))
     assert done.blobs == 1
     assert not path.exists()
     assert run(store.figures.get(filled.id)) == filled

@@ -20,7 +20,7 @@ from jupyter_figserve.store.catalog.database import Catalog
 
 from ...conftest import ELSEWHERE
 from ...tokens import new_token
-from ..making import hear, other_process, publish, run, say, share, stored_files
+from ..making import other_process, publish, read_line, run, share, stored_files, write_line
 
 OPENER = """
 import sys
@@ -82,7 +82,7 @@ def test_two_servers_share_a_local_directory(directory: Path, open_here):
     """The ordinary case: both write."""
     store = open_here()
     with other_process(OPENER, directory, "") as process:
-        assert hear(process) == "open"
+        assert read_line(process) == "open"
         publish(store)
 
 
@@ -98,16 +98,16 @@ except BlockingIOError:
 
 def test_servers_open_the_catalog_in_turn(directory: Path, open_here, monkeypatch):
     """While one does, another waits: SQLite refuses, without waiting, whoever enters WAL mode second."""
-    heard = []
+    lines = []
 
     def probed(*arguments, **settings) -> Catalog:
         with other_process(PROBE, directory / "catalog.lock") as process:
-            heard.append(hear(process))
+            lines.append(read_line(process))
         return Catalog(*arguments, **settings)
 
     monkeypatch.setattr(opening, "Catalog", probed)
     open_here()
-    assert heard == ["busy"]
+    assert lines == ["busy"]
 
 
 def test_network_file_system_is_one_server_s(directory: Path, open_here, caplog):
@@ -117,14 +117,14 @@ def test_network_file_system_is_one_server_s(directory: Path, open_here, caplog)
     assert "network file system (nfs4)" in caplog.text
     publish(store)
     with other_process(OPENER, directory, "nfs4") as process:
-        said = hear(process)
-    assert "network file system (nfs4)" in said
-    assert "FigServe.database_url" in said
-    assert "FigServe.data_dir" in said
+        message = read_line(process)
+    assert "network file system (nfs4)" in message
+    assert "FigServe.database_url" in message
+    assert "FigServe.data_dir" in message
     store.close()
     with other_process(OPENER, directory, "nfs4") as process:
-        assert hear(process) == "open"
-        say(process)
+        assert read_line(process) == "open"
+        write_line(process)
 
 
 def test_network_file_system_has_no_wal(directory: Path, open_here):
@@ -146,7 +146,7 @@ def test_repair_keeps_servers_out(directory: Path, open_here):
     """While the directory is held exclusively, a server says that somebody has it."""
     open_here(network_type="nfs4")
     with other_process(OPENER, directory, "") as process:
-        assert "Another figserve process is using" in hear(process)
+        assert "Another figserve process is using" in read_line(process)
 
 
 def test_conflict_has_a_code(directory: Path, monkeypatch):

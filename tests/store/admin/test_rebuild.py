@@ -67,9 +67,9 @@ def test_progress_is_reported(store, restored):
     """Figure by figure."""
     for n in range(3):
         publish(store, f"f{n}")
-    heard: list[int] = []
-    restored(heard.append)
-    assert heard == [1, 2, 3]
+    reported: list[int] = []
+    restored(reported.append)
+    assert reported == [1, 2, 3]
 
 
 def test_sessions_end_when_they_last_published(store, restored, clock):

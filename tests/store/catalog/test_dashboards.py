@@ -41,8 +41,8 @@ def test_same_layout_is_the_same_version(store):
     second = keep(store, NOTES, NOTES)
     assert (second.id, second.version) == (first.id, 2)
     assert dashboards.find(store.catalog.reader, first.id) == second
-    told = [event.kind for event in events.after(store.catalog.reader, 0)]
-    assert told == ["dashboard.published", "dashboard.published"]
+    kinds = [event.kind for event in events.after(store.catalog.reader, 0)]
+    assert kinds == ["dashboard.published", "dashboard.published"]
 
 
 def test_names_tell_dashboards_apart(store):

@@ -23,7 +23,7 @@ from jupyter_figserve.store.catalog import events, links, tables
 from jupyter_figserve.store.catalog.database import Catalog, CatalogBroken, opened, read_schema
 
 from ...tokens import new_token
-from ..making import draft, hear, other_process, publish, run, say, share
+from ..making import draft, other_process, publish, read_line, run, share, write_line
 
 MIGRATIONS = Path(module.__file__).parents[1] / "migrations"
 
@@ -374,11 +374,11 @@ def test_two_processes_that_write_at_once_lose_nothing(path: Path):
     with opened(path) as catalog:
         with other_process(COUNTER, path, "ann") as first, other_process(COUNTER, path, "bob") as second:
             for process in (first, second):
-                assert hear(process) == "ready"
+                assert read_line(process) == "ready"
             for process in (first, second):
-                say(process)
+                write_line(process)
             for process in (first, second):
-                assert hear(process) == "done"
+                assert read_line(process) == "done"
         found = events.after(catalog.reader, 0)
     for owner in ("ann", "bob"):
         assert [event.data["n"] for event in found if event.owner == owner] == list(range(40))
@@ -400,10 +400,10 @@ def test_first_start_of_two_servers_at_once(directory: Path):
     """Both make the catalog, one after the other; neither takes the other's half for damage."""
     with other_process(STARTER, directory) as first, other_process(STARTER, directory) as second:
         for process in (first, second):
-            assert hear(process) == "ready"
+            assert read_line(process) == "ready"
         for process in (first, second):
-            say(process)
-        assert [hear(process) for process in (first, second)] == ["None", "None"]
+            write_line(process)
+        assert [read_line(process) for process in (first, second)] == ["None", "None"]
 
 
 WRITER = """
@@ -424,14 +424,14 @@ with opened(Path(sys.argv[1])) as catalog:
 def test_stamp_tells_of_every_commit(path: Path):
     """It changes by our own writer's commit and by another process's, and stays when nobody writes."""
     with opened(path) as catalog, other_process(WRITER, path) as process:
-        say(process, "read")
-        hear(process)
+        write_line(process, "read")
+        read_line(process)
         first = catalog.data_version()
-        say(process, "read")
-        hear(process)
+        write_line(process, "read")
+        read_line(process)
         assert catalog.data_version() == first
-        say(process, "write")
-        assert hear(process) == "done"
+        write_line(process, "write")
+        assert read_line(process) == "done"
         second = catalog.data_version()
         assert second != first
         catalog.write(lambda c: events.add(c, 1.0, "ann", "figure.published", {})).result()

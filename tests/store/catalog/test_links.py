@@ -15,7 +15,7 @@ from jupyter_figserve.store.catalog import links, live_figures, tables
 from jupyter_figserve.store.catalog.pagination import encode_cursor
 
 from ...tokens import new_token
-from ..making import START, hear, identity, link_to, other_process, publish, run, say, share
+from ..making import START, identity, link_to, other_process, publish, read_line, run, share, write_line
 
 
 @pytest.fixture
@@ -275,8 +275,8 @@ def test_views_are_atomic_over_processes(store, figure, directory):
     path = directory / "catalog.db"
     with other_process(RACER, path, link.id, "a") as first, other_process(RACER, path, link.id, "b") as second:
         for process in (first, second):
-            assert hear(process) == "ready"
+            assert read_line(process) == "ready"
         for process in (first, second):
-            say(process)
-        assert int(hear(first)) + int(hear(second)) == 20
+            write_line(process)
+        assert int(read_line(first)) + int(read_line(second)) == 20
     assert _find(store, link.id).seen == 20

@@ -17,7 +17,7 @@ from jupyter_figserve.store.files.filesystem import (
     make_private_directory,
 )
 
-from ..making import hear, other_process, say
+from ..making import other_process, read_line, write_line
 
 MOUNTS = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -145,8 +145,8 @@ def test_locks_between_processes(tmp_path: Path, theirs: str, ours: str, held: b
     """Servers share the lock; a repair excludes them."""
     lock = DirectoryLock(tmp_path)
     with lock.held(exclusive=theirs == "exclusive"), other_process(LOCKER, tmp_path, ours) as process:
-        heard = hear(process)
-    assert heard == (
+        line = read_line(process)
+    assert line == (
         "held" if held else f"data_directory_in_use Another figserve process is using {tmp_path}; stop it first."
     )
 
@@ -154,7 +154,7 @@ def test_locks_between_processes(tmp_path: Path, theirs: str, ours: str, held: b
 def test_lock_goes_with_its_process(tmp_path: Path):
     """A killed process holds no lock."""
     with other_process(LOCKER, tmp_path, "exclusive") as process:
-        assert hear(process) == "held"
+        assert read_line(process) == "held"
         with pytest.raises(Conflict):
             DirectoryLock(tmp_path).acquire(exclusive=False)
     with DirectoryLock(tmp_path).held(exclusive=True):
@@ -185,12 +185,12 @@ def test_opening_is_one_process_s_at_a_time(tmp_path: Path):
     """While one process opens the catalog, others wait."""
     lock = DirectoryLock(tmp_path)
     with lock.held(exclusive=False), other_process(OPENER, tmp_path) as process:
-        assert hear(process) == "shared"
+        assert read_line(process) == "shared"
         with lock.opening():
-            say(process)
-            assert hear(process) == "busy"
-            say(process)
-        assert hear(process) == "inside"
+            write_line(process)
+            assert read_line(process) == "busy"
+            write_line(process)
+        assert read_line(process) == "inside"
         with lock.opening():
             pass
 
@@ -202,4 +202,4 @@ def test_released_lock_can_be_taken(tmp_path: Path):
     lock.release()
     lock.release()
     with other_process(LOCKER, tmp_path, "exclusive") as process:
-        assert hear(process) == "held"
+        assert read_line(process) == "held"

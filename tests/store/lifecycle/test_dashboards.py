@@ -65,8 +65,8 @@ def test_everything_is_restored(store, board):
     assert {table.name: rows(store, table) for table in KEPT} == before
     assert store.manifests.dashboards.has(board.id)
     assert rows(store, tables.trash) == set()
-    told = [event.kind for event in events.after(store.catalog.reader, 0)]
-    assert told[-2:] == ["dashboard.deleted", "dashboard.restored"]
+    kinds = [event.kind for event in events.after(store.catalog.reader, 0)]
+    assert kinds[-2:] == ["dashboard.deleted", "dashboard.restored"]
     assert run(store.dashboards.restore(board.id)) == board
 
 

@@ -172,9 +172,9 @@ def test_field_of_a_newer_version_is_passed_by(store, lose, directory):
     record = offer(store)
     token = share(store, record)
     (file,) = (directory / "figures" / "live").iterdir()
-    told = json.loads(file.read_text())
-    told["links"][0]["new"] = told["new"] = told["identity"]["new"] = 1
-    file.write_text(json.dumps(told))
+    manifest = json.loads(file.read_text())
+    manifest["links"][0]["new"] = manifest["new"] = manifest["identity"]["new"] = 1
+    file.write_text(json.dumps(manifest))
     again, done = lose(store)
     assert done.unreadable == ()
     assert links.find_by_token(again.catalog.reader, token).target.id == record.id

@@ -12,43 +12,54 @@ from ....errors import Unauthorized
 from ....model.keys import Key, split_key
 from ....store.store import Store
 from .logins import Logins
+from .owner_guard import OwnerGuard
 from .preset_keys import find_preset_key
 from .principal import Principal
-from .rate_limits import RateLimiter
+from .rate_limits import FailedAttempts
 
 _RECORD_SECONDS = 60
 BAD_KEY = "Invalid, expired or revoked API key. Create one with `jupyter figserve keys create`."
 NO_KEY = "Log in, or send a key in the X-API-Key header."
 
 
-class FailedAttempts(RateLimiter):
-    """Limits the rate of wrong keys and tokens from one IP address; valid ones are never rejected."""
-
-    def __init__(self, rate: str) -> None:
-        super().__init__(rate, "Too many wrong keys or links from this address", "too_many_wrong_secrets")
-
-
 class Authenticator:
-    """Turns credentials into principals; ``preset_keys`` are valid without being stored."""
+    """Turns credentials into principals.
+
+    Parameters
+    ----------
+    guard
+        Checks that owners are still the same people.
+    preset_keys
+        Valid without being stored.
+    """
 
     def __init__(
-        self, store: Store, logins: Logins, failed_attempts: FailedAttempts, preset_keys: tuple[Key, ...] = ()
+        self,
+        store: Store,
+        logins: Logins,
+        failed_attempts: FailedAttempts,
+        guard: OwnerGuard,
+        preset_keys: tuple[Key, ...] = (),
     ) -> None:
         self._store = store
         self._preset_keys = preset_keys
         self.logins = logins
         self._failed_attempts = failed_attempts
+        self.guard = guard
         self._last_recorded: dict[str, float] = {}
 
-    def login(self, user: Any, *, by_token: bool = False) -> Principal:
+    async def login(self, user: Any, *, by_token: bool = False) -> Principal:
         """Return the principal of a user whom Jupyter has authenticated.
 
         Raises
         ------
         Forbidden
-            When the person may not do anything here.
+            When the person may not do anything here, or has the name of an earlier person.
         """
-        return self.logins.identify(user, by_token=by_token)
+        principal = self.logins.identify(user, by_token=by_token)
+        if not principal.is_guest:
+            await self.guard.check_login(principal.owner)
+        return principal
 
     async def key(self, text: str, address: str) -> Principal:
         """Return the principal of a key.
@@ -67,6 +78,7 @@ class Authenticator:
         if key is None:
             self._failed_attempts.count(address)
             raise Unauthorized(BAD_KEY, code="bad_key")
+        await self.guard.check_key(key.owner)
         self._record_use(key)
         return Principal(key.owner, key.scopes, key)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import hmac
 import os
 import secrets
 from collections.abc import Mapping
@@ -23,8 +25,22 @@ def read_secrets(directory: Path, environment: Mapping[str, str] = os.environ) -
     The first call creates one in the data directory. When the directory is not writable, return a secret that is valid
     until this process ends.
     """
+    return read_given(environment) or _read_file(directory / FILE)
+
+
+def read_given(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the signing secrets of the environment, newest first; an empty list where it has none."""
     given = [part.strip() for part in environment.get(VARIABLE, "").split(",")]
-    return [part for part in given if part] or _read_file(directory / FILE)
+    return [part for part in given if part]
+
+
+def derive_cookie_secret(environment: Mapping[str, str] = os.environ) -> bytes | None:
+    """Return the secret of login cookies for all servers with the same signing secret in their environment.
+
+    None where there is none: Jupyter then keeps a secret of its own in a file. A new signing secret ends all logins.
+    """
+    given = read_given(environment)
+    return hmac.new(given[0].encode(), b"figserve cookies v1", hashlib.sha256).digest() if given else None
 
 
 def _read_file(path: Path) -> list[str]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ....errors import InvalidInput
 from ....model.dashboards import FIGURE, LIVE, TEXT, DashboardRecord, Layout, PanelSpec, shared_controls
 from ....model.figures import FigureRecord, Representation
 from ....model.formats import FORMATS, get_format
-from ....model.live import shown_suffix
+from ....model.live import LiveRequest, shown_suffix
 from ....model.parameters import Parameters
 from ....store.store import Store
+from ..live.appearance import Appearance, find_appearance
 from ..live.registry import LiveTarget
 from ..live.service import LiveService
 from .texts import render_text
@@ -29,10 +30,10 @@ class ResolvedPanel:
         Position on the dashboard, such as ``"2-1"`` for the first panel of the second row.
     figure, target
         None when it has been deleted, or for a panel of another kind.
-    size
-        Width and height in pixels of a live figure's last image, if known.
+    appearance
+        What is known of a live figure's result.
     form
-        Form of the function's last result, see ``services.live.forms``; None when unknown.
+        Form of the function's last or declared result, see ``services.live.forms``; None when unknown.
     html
         The text of a Markdown panel as HTML.
     """
@@ -41,7 +42,7 @@ class ResolvedPanel:
     spec: PanelSpec
     figure: FigureRecord | None = None
     target: LiveTarget | None = None
-    size: tuple[int | None, int | None] = (None, None)
+    appearance: Appearance = field(default_factory=Appearance)
     form: str | None = None
     html: str = ""
 
@@ -87,7 +88,7 @@ class ResolvedPanel:
     def suffix(self) -> str:
         """Suffix of the image, HTML or data that the panel shows; a format that there is not falls back."""
         if self.target is not None:
-            return shown_suffix(self.form, self.spec.format)
+            return self.appearance.suffix
         chosen, own = self.spec.format, "png" if self.image is None else self.image.format.name
         if self.figure is None or chosen in (None, "html") or self.is_html:
             return own
@@ -97,11 +98,11 @@ class ResolvedPanel:
 
     @property
     def width(self) -> int | None:
-        return self.size[0] if self.image is None else self.image.css_width
+        return self.appearance.size[0] if self.image is None else self.image.css_width
 
     @property
     def height(self) -> int | None:
-        return self.size[1] if self.image is None else self.image.css_height
+        return self.appearance.size[1] if self.image is None else self.image.css_height
 
     @property
     def parameters(self) -> Parameters:
@@ -203,15 +204,16 @@ async def _resolve_panel(store: Store, live: LiveService, owner: str, name: str,
 
 
 async def _resolve_live_panel(live: LiveService, panel: ResolvedPanel) -> ResolvedPanel:
-    """Return a live panel with the form and the size of its last image."""
+    """Return a live panel with what is known of its result with its default arguments."""
     target = panel.target
     assert target is not None
+    form = live.forms.guess(target)
     try:
-        arguments = panel.complete({})
+        request = LiveRequest(panel.complete({}))
     except InvalidInput:
-        return replace(panel, form=live.forms.guess(target))
-    panel = replace(panel, form=await live.forms.find_last(target, arguments))
-    return replace(panel, size=await live.forms.find_size(target, arguments, panel.suffix))
+        return replace(panel, form=form, appearance=Appearance(form, shown_suffix(form, panel.spec.format)))
+    appearance = await find_appearance(live.forms, target, request, panel.spec.format)
+    return replace(panel, form=appearance.form or form, appearance=appearance)
 
 
 def _validate_panel(panel: ResolvedPanel) -> ResolvedPanel:

@@ -60,6 +60,7 @@ class LinkResolver:
         self._max_audience = max_audience
         self._data_version = -1
         self._cached: LRUCache[str, ResolvedLink | None] = LRUCache(_MAX_CACHED)
+        self.hits = self.misses = 0
 
     async def find(self, token: str) -> ResolvedLink:
         """Return the open link of this token.
@@ -75,7 +76,9 @@ class LinkResolver:
             self._data_version = data_version
         if token in self._cached:
             found = self._cached[token]
+            self.hits += 1
         else:
+            self.misses += 1
             found = await self._read(token)
             if self._data_version == data_version:
                 self._cached[token] = found

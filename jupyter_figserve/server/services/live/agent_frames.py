@@ -32,3 +32,9 @@ def parse_frame(frame: str | bytes) -> tuple[dict[str, Any], bytes]:
     if not isinstance(head, dict):
         raise InvalidInput("The frame's head is not a JSON object.")
     return replace_surrogates(head), frame[end:]
+
+
+def make_frame(head: dict[str, Any], body: bytes) -> bytes:
+    """Return the frame of a head and a body."""
+    text = json.dumps(head).encode()
+    return len(text).to_bytes(_LENGTH_BYTES, "big") + text + body

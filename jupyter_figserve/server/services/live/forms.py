@@ -1,4 +1,4 @@
-"""Forms of live figures: image, HTML or data, as known from earlier calls; and the size of the last image.
+"""Forms of live figures: image, HTML or data, as known from earlier calls.
 
 Server process.
 """
@@ -6,6 +6,7 @@ Server process.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ....errors import InvalidInput
@@ -67,16 +68,18 @@ class LiveForms:
         if form is not None:
             return form
         for name in ("png", "html", "svg", "json"):
-            if await self._find_image(target, arguments, name) is not None:
-                return DATA_FORM if name == "json" else _FORMS[name]
+            image = await self.find_image(target, LiveRequest(arguments, name))
+            if image is not None:
+                return DATA_FORM if name == "json" else HTML_FORM if image.is_html else _FORMS[name]
         return None
 
-    async def find_size(
-        self, target: LiveTarget, arguments: Mapping[str, Any], format: str = "png"
-    ) -> tuple[int | None, int | None]:
-        """Return the CSS width and height of the last image with these arguments, each None if not known."""
-        last = await self._find_image(target, arguments, format)
-        return (None, None) if last is None else last.size
+    async def find_image(self, target: LiveTarget, request: LiveRequest) -> CachedImage | None:
+        """Return the last image for a request; None without one, or when the function requires other arguments."""
+        try:
+            complete = target.declaration.parameters.complete(request.arguments)
+        except InvalidInput:
+            return None
+        return await self._images.find_last(target.record.id, replace(request, arguments=complete))
 
     def record(self, target: LiveTarget, request: LiveRequest, image: CachedImage) -> None:
         """Record the form of a result; only a request for PNG, the default, leaves the choice to the figure."""
@@ -103,10 +106,3 @@ class LiveForms:
     def _find_earlier(self, target: LiveTarget) -> str | None:
         _, form = self._forms.get(target.record.id, ("", None))
         return None if form == _FIGURE else form
-
-    async def _find_image(self, target: LiveTarget, arguments: Mapping[str, Any], format: str) -> CachedImage | None:
-        try:
-            complete = target.declaration.parameters.complete(arguments)
-        except InvalidInput:
-            return None
-        return await self._images.find_last(target.record.id, LiveRequest(complete, format))

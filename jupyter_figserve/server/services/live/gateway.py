@@ -8,6 +8,7 @@ pause. This module has what ``ControlChannelBackend`` needs of a client.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from ....errors import Unavailable
@@ -19,11 +20,11 @@ _CONNECT_SECONDS = 10.0
 class GatewayClient:
     """Stands in for jupyter_client's ``KernelClient``; its only channel is its own ``control_channel``."""
 
-    def __init__(self, socket: Any, reply: str) -> None:
+    def __init__(self, socket: Any, replies: Collection[str]) -> None:
         from jupyter_client.session import Session
 
         self._socket = socket
-        self._reply = reply
+        self._replies = replies
         # It only makes messages; the Gateway signs them with the kernel's key.
         self.session = Session(key=b"")
         self.control_channel = self
@@ -58,7 +59,7 @@ class GatewayClient:
         read_binary: Any = base.deserialize_binary_message
         while (frame := await self._socket.read_message()) is not None:
             message: dict[str, Any] = json.loads(frame) if isinstance(frame, str) else read_binary(frame)
-            if message.get("channel") == "control" and message["header"]["msg_type"] == self._reply:
+            if message.get("channel") == "control" and message["header"]["msg_type"] in self._replies:
                 return message
         raise KernelUnavailable
 
@@ -66,13 +67,13 @@ class GatewayClient:
         self._socket.close()
 
 
-async def connect(kernel: str, reply: str, max_message_bytes: int) -> GatewayClient:
+async def connect(kernel: str, replies: Collection[str], max_message_bytes: int) -> GatewayClient:
     """Connect to a kernel of the Gateway that this server is configured for.
 
     Parameters
     ----------
-    reply
-        Type of the messages that it receives.
+    replies
+        Types of the messages that it receives.
     max_message_bytes
         Upper limit of one message.
 
@@ -91,7 +92,7 @@ async def connect(kernel: str, reply: str, max_message_bytes: int) -> GatewayCli
     url = url_path_join(gateway.ws_url or "", gateway.kernels_endpoint, url_escape(kernel), "channels")
     request = HTTPRequest(url, **{**gateway.load_connection_args(), "connect_timeout": _CONNECT_SECONDS})
     try:
-        return GatewayClient(await websocket_connect(request, max_message_size=max_message_bytes), reply)
+        return GatewayClient(await websocket_connect(request, max_message_size=max_message_bytes), replies)
     except Exception as error:
         raise Unavailable(f"The Gateway does not open the channels of its kernel: {error}", retry_after=5) from error
 

@@ -72,6 +72,28 @@ def parse_kernel_answer(
     )
 
 
+def make_kernel_answer(result: CachedImage | FigServeError, known: tuple[str, ...]) -> tuple[dict[str, Any], bytes]:
+    """Return the head and the body with which a kernel would have answered so; ``parse_kernel_answer`` reads them."""
+    if isinstance(result, FigServeError):
+        return {"error": _make_error(result)}, b""
+    if result.version is not None and result.version in known:
+        return {"version": result.version, "is_unchanged": True}, b""
+    image = result.payload
+    head = {
+        "mimetype": image.mimetype,
+        "width": image.width,
+        "height": image.height,
+        "dpi": image.dpi,
+        "alt": result.alt,
+        "revision": result.revision,
+        "version": result.version,
+        "density": result.device_pixel_ratio,
+        "is_html": result.is_html,
+        "status": result.status,
+    }
+    return head, image.data
+
+
 def check_size(body: bytes, max_bytes: int) -> None:
     """Raise ``TooLarge`` for an image beyond the limit, which the kernel should not have sent."""
     if len(body) > max_bytes:
@@ -99,6 +121,15 @@ def parse_progress(head: dict[str, Any]) -> tuple[float, float] | None:
     if not (isinstance(done, (int, float)) and isinstance(total, (int, float))):
         return None
     return (float(done), float(total)) if 0 <= done <= total <= _MAX_PROGRESS and total > 0 else None
+
+
+def _make_error(error: FigServeError) -> dict[str, Any]:
+    if isinstance(error, KernelUnavailable):
+        return {"type": KERNEL_ENDING, "message": error.message}
+    row = {"type": type(error).__name__, "message": error.message, "code": error.code}
+    if isinstance(error, CodeFailed):
+        row |= {name: getattr(error, name) for name in ("kind", "line", "traceback", "output")}
+    return row
 
 
 def _parse_error(error: dict[str, Any]) -> FigServeError:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ....model.figures import Identity, new_id
 from ....model.live import LiveDeclaration, LiveFigureRecord
@@ -12,6 +12,7 @@ from ....store.store import Store
 from ..sessions.kernel_registry import KernelRegistry
 from .backend import KernelBackend, KernelUnavailable, LiveBackend, is_superseded
 
+T = TypeVar("T")
 OFFERED, CHANGED, GONE = "live.offered", "live.changed", "live.gone"
 REFRESHED, PROGRESS = "live.refreshed", "live.progress"
 """The data has changed, so that open pages refresh; a running call reports its progress."""
@@ -71,6 +72,8 @@ class LiveRegistry:
         self._kernels = kernels
         self._find_detached = find_detached
         self._listener = listener
+        self.on_change: list[Callable[[str], None]] = []
+        """Called with a kernel whose backend, or what it offers, has changed."""
         self._backends: dict[str, KernelBackend] = {}
         self._offered: dict[str, dict[str, LiveTarget]] = {}
 
@@ -91,20 +94,22 @@ class LiveRegistry:
         records = await self._record(kernel, declared, self._offered.get(kernel, {}))
         if backend.is_closed or self._backends.get(kernel) is not backend:
             raise KernelUnavailable
-        before = self._offered.get(kernel, {})
-        self._offered[kernel] = {
-            record.name: LiveTarget(record, declaration, kernel, backend)
-            for record, declaration in zip(records, declared.values(), strict=True)
-        }
-        for name, target in self._offered[kernel].items():
-            known = before.get(name)
-            if known is None or known.declaration.revision != target.declaration.revision:
-                self.notify(OFFERED if known is None else CHANGED, kernel, target.record)
-            elif known.declaration.refreshed != target.declaration.refreshed:
-                self.notify(REFRESHED, kernel, target.record)
-        for name in before.keys() - self._offered[kernel].keys():
-            self.notify(GONE, kernel, before[name].record)
+        self._offer(kernel, backend, zip(records, declared.values(), strict=True))
+        self._report_change(kernel)
         return records
+
+    def adopt(
+        self, kernel: str, backend: KernelBackend, offers: Iterable[tuple[LiveFigureRecord, LiveDeclaration]]
+    ) -> None:
+        """Take over what another server has recorded of a kernel that is connected to it.
+
+        Raises
+        ------
+        KernelUnavailable
+            When the kernel has a newer backend here.
+        """
+        self._install(kernel, backend)
+        self._offer(kernel, backend, offers)
 
     def unregister(self, kernel: str, backend: KernelBackend | None = None) -> bool:
         """Close a kernel's backend and remove what it offers; False when the kernel has another backend already.
@@ -121,7 +126,13 @@ class LiveRegistry:
         current.close()
         for target in self._offered.pop(kernel, {}).values():
             self.notify(GONE, kernel, target.record)
+        self._report_change(kernel)
         return True
+
+    @property
+    def connected(self) -> int:
+        """Number of kernels that are reached by their agents."""
+        return sum(not backend.is_closed and not backend.is_stand_in for backend in self._backends.values())
 
     def find_backend(self, kernel: str) -> KernelBackend | None:
         """Return the open backend of a kernel."""
@@ -130,6 +141,10 @@ class LiveRegistry:
             self.unregister(kernel, backend)
             return None
         return backend
+
+    def list_of(self, kernel: str) -> Sequence[LiveTarget]:
+        """Return the live figures that a kernel offers."""
+        return list(self._offered.get(kernel, {}).values())
 
     async def find(self, kernel: str, name: str) -> LiveTarget | None:
         """Return the live figure that a kernel offers, or once offered."""
@@ -149,6 +164,23 @@ class LiveRegistry:
         record = await self._store.live.find(live_id)
         return None if record is None else await self._find_detached(record) or LiveTarget(record, record.declaration)
 
+    async def call_current(self, target: LiveTarget, call: Callable[[LiveBackend], Awaitable[T]]) -> T:
+        """Call the backend that the kernel has now; when another one replaces it meanwhile, call that one once.
+
+        Raises
+        ------
+        KernelUnavailable
+            When the kernel has none any more.
+        """
+        backend = self._find_current(target)
+        try:
+            return await call(backend)
+        except KernelUnavailable:
+            replacement = self._find_current(target)
+            if replacement is backend:
+                raise
+            return await call(replacement)
+
     def rename_notebook(self, owner: str, old: str, new: str) -> None:
         """Note that the notebook of some kernels has another path; the store has moved their records."""
         for offered in self._offered.values():
@@ -167,6 +199,34 @@ class LiveRegistry:
         """Report an event of a live figure to the listener."""
         data = {"live": record.id, "session": kernel, "name": record.name, **details}
         self._listener(record.owner, kind, data | {"notebook": record.identity.notebook or None})
+
+    def _offer(
+        self, kernel: str, backend: KernelBackend, offers: Iterable[tuple[LiveFigureRecord, LiveDeclaration]]
+    ) -> None:
+        """Replace what a kernel offers, with an event for each change."""
+        before = self._offered.get(kernel, {})
+        self._offered[kernel] = {
+            record.name: LiveTarget(record, declaration, kernel, backend) for record, declaration in offers
+        }
+        for name, target in self._offered[kernel].items():
+            known = before.get(name)
+            if known is None or known.declaration.revision != target.declaration.revision:
+                self.notify(OFFERED if known is None else CHANGED, kernel, target.record)
+            elif known.declaration.refreshed != target.declaration.refreshed:
+                self.notify(REFRESHED, kernel, target.record)
+        for name in before.keys() - self._offered[kernel].keys():
+            self.notify(GONE, kernel, before[name].record)
+
+    def _report_change(self, kernel: str) -> None:
+        for listener in self.on_change:
+            listener(kernel)
+
+    def _find_current(self, target: LiveTarget) -> LiveBackend:
+        """Return the backend for a target, which was found before its call waited for its turn."""
+        backend = target.backend if target.kernel is None else self.find_backend(target.kernel)
+        if backend is None:
+            raise KernelUnavailable
+        return backend
 
     def _install(self, kernel: str, backend: KernelBackend) -> None:
         """Make this the backend of a kernel's calls; the previous one is closed.

@@ -15,16 +15,18 @@ from ....errors import OutputInvalid, TooManyRequests, Unavailable, UnsupportedT
 from ....model.live import LiveRequest
 from ....model.times import Clock
 from ..callers import OWNER, Caller
+from ..monitoring.work_meter import WorkMeter
 from ..single_flight import SingleFlight
 from .backend import KernelBackend, KernelUnavailable, LiveBackend
 from .call_queue import CallQueue
-from .control_channel import ControlChannels
+from .control_channels import ControlChannels
 from .data_versions import DataVersions
 from .detached import SandboxBackend
 from .forms import LiveForms
 from .image_cache import CachedImage, StaleImageCache
 from .limits import LiveLimits
 from .registry import PROGRESS, LiveRegistry, LiveTarget
+from .replica_backend import ReplicaBackend
 from .result import LiveResult, make_etag, make_version_etag
 from .watchers import LiveWatchers
 
@@ -58,6 +60,8 @@ class LiveService:
         self.images = images
         self.watchers = watchers
         self.limits = limits
+        self.meter = WorkMeter()
+        self.hits = self.misses = 0
         self._owner = owner
         self._clock = clock
         self._control_channels = control_channels
@@ -121,6 +125,7 @@ class LiveService:
         asked = self._clock()
         cached = None if no_cache else self._find_cached(target, request)
         if not no_cache and (fresh := self._find_fresh(target, request, cached, known_etags)) is not None:
+            self.hits += 1
             return fresh
         try:
             if before_call is not None and self._makes_call(target, request):
@@ -129,6 +134,16 @@ class LiveService:
         except (Unavailable, TooManyRequests) as error:
             return await self._find_stale(target, request, error)
         return LiveResult(make_etag(image, target.declaration, request), image, self._age(image, asked))
+
+    async def call(self, target: LiveTarget, request: LiveRequest, caller: Caller, *, is_fresh: bool) -> CachedImage:
+        """Return the image that the function gives now, without ``cache`` and stale images; raise as ``render``.
+
+        Parameters
+        ----------
+        is_fresh
+            Whether to join only a call that still waits for its turn.
+        """
+        return await self._call(target, request, self._find_cached(target, request), caller, no_cache=is_fresh)
 
     async def find_last(self, target: LiveTarget, request: LiveRequest) -> LiveResult | None:
         """Return the last good image for a request without a call, however old it is; None without one."""
@@ -203,18 +218,19 @@ class LiveService:
         *,
         no_cache: bool,
     ) -> CachedImage:
-        if isinstance(target.backend, SandboxBackend):
-            target = replace(target, backend=target.backend.on_behalf_of(caller))
+        self.misses += 1
         if target.backend is None:
             raise KernelUnavailable
         if target.kernel and self._on_call is not None:
             self._on_call(target.kernel)
 
         async def call() -> CachedImage:
-            return await self._call_backend(target, request, cached)
+            return await self._call_backend(target, request, cached, caller, is_fresh=no_cache)
 
         timeout = min(target.declaration.timeout, self.limits.max_seconds)
-        return await self._get_queue(target).run(_call_key(target, request), call, timeout, caller, is_fresh=no_cache)
+        with self.meter.measure():
+            key = _call_key(target, request)
+            return await self._get_queue(target).run(key, call, timeout, caller, is_fresh=no_cache)
 
     def _get_queue(self, target: LiveTarget) -> CallQueue[CachedImage]:
         key, limits = target.queue_key, self.limits
@@ -223,14 +239,25 @@ class LiveService:
             self._queues[key] = CallQueue(limits.max_calls, running, callee, limits.max_share)
         return self._queues[key]
 
-    async def _call_backend(self, target: LiveTarget, request: LiveRequest, cached: CachedImage | None) -> CachedImage:
+    async def _call_backend(
+        self, target: LiveTarget, request: LiveRequest, cached: CachedImage | None, caller: Caller, *, is_fresh: bool
+    ) -> CachedImage:
         def report(done: float, total: float) -> None:
             details = {"done": done, "total": total, "arguments": dict(request.arguments)}
             self.registry.notify(PROGRESS, target.kernel, target.record, **details)
 
         known = () if cached is None or cached.version is None else (cached.version,)
+
+        def call(backend: LiveBackend) -> Awaitable[CachedImage | None]:
+            # Elsewhere it waits for its turn again: in the sandbox, or at the server of the kernel.
+            if isinstance(backend, SandboxBackend):
+                backend = backend.on_behalf_of(caller)
+            elif isinstance(backend, ReplicaBackend):
+                backend = backend.on_behalf_of(caller, is_fresh=is_fresh)
+            return backend.call(target.record.name, request, known, report)
+
         try:
-            image = await self._call_current(target, lambda one: one.call(target.record.name, request, known, report))
+            image = await self.registry.call_current(target, call)
         except UnsupportedType as error:
             self.forms.record_failure(target, error.code)
             raise
@@ -241,32 +268,6 @@ class LiveService:
         self.forms.record(target, request, image)
         self._versions.record(target, image.version)
         return self.images.put(target.record.id, request, replace(image, refreshed=target.declaration.refreshed))
-
-    async def _call_current(
-        self, target: LiveTarget, call: Callable[[LiveBackend], Awaitable[CachedImage | None]]
-    ) -> CachedImage | None:
-        """Call the backend that the kernel has now; when another one replaces it meanwhile, call that one once."""
-        backend = self._find_current(target)
-        try:
-            return await call(backend)
-        except KernelUnavailable:
-            replacement = self._find_current(target)
-            if replacement is backend:
-                raise
-            return await call(replacement)
-
-    def _find_current(self, target: LiveTarget) -> LiveBackend:
-        """Return the backend for a target, which was found before its call waited for its turn.
-
-        Raises
-        ------
-        KernelUnavailable
-            When the kernel has none any more.
-        """
-        backend = target.backend if target.kernel is None else self.registry.find_backend(target.kernel)
-        if backend is None:
-            raise KernelUnavailable
-        return backend
 
     async def _find_stale(
         self, target: LiveTarget, request: LiveRequest, error: Unavailable | TooManyRequests

@@ -7,10 +7,11 @@ import math
 import time
 from dataclasses import replace
 
-from ....errors import Unavailable
+from ....errors import SandboxUnavailable, Unavailable
 from ....model.rendering import RenderJob, RenderResult
 from ....sandbox.renderer import Renderer, RendererStatus
 from ..bounded_queue import BoundedQueue, Claim
+from ..monitoring.work_meter import WorkMeter
 
 _FIRST_ESTIMATE = 1.0
 _SMOOTHING = 0.2
@@ -45,6 +46,7 @@ class RenderQueue:
         max_share: int | None = None,
     ) -> None:
         self.renderer = renderer
+        self.meter = WorkMeter()
         self._turns = BoundedQueue(max_running, max_waiting, self._make_refusal, reserved=reserved, max_share=max_share)
         self._max_seconds = max_seconds
         self._mean_seconds = _FIRST_ESTIMATE
@@ -87,6 +89,17 @@ class RenderQueue:
             await asyncio.wait([under_way], timeout=seconds)
         return self.report
 
+    async def check(self) -> None:
+        """Raise when it is known that this host cannot render.
+
+        Raises
+        ------
+        SandboxUnavailable
+            With the reasons.
+        """
+        if not self.maybe_available:
+            raise SandboxUnavailable(" ".join(self.report.reasons))
+
     async def start(self) -> None:
         """Wait until the renderer is ready; the first call starts it."""
         if self._starting is None:
@@ -112,12 +125,14 @@ class RenderQueue:
         Unavailable
             When the queue is full.
         """
-        await self.start()
-        async with self._turns.turn(claim):
-            began = time.monotonic()
-            rendered = await self.renderer.render(replace(job, timeout=self.get_limit(job)))
-            self._mean_seconds += _SMOOTHING * (time.monotonic() - began - self._mean_seconds)
-            return rendered
+        with self.meter.measure() as work:
+            await self.start()
+            async with self._turns.turn(claim):
+                work.begin()
+                began = time.monotonic()
+                rendered = await self.renderer.render(replace(job, timeout=self.get_limit(job)))
+                self._mean_seconds += _SMOOTHING * (time.monotonic() - began - self._mean_seconds)
+                return rendered
 
     def _make_refusal(self) -> Unavailable:
         turns = self._turns

@@ -44,6 +44,7 @@ class RenderService:
         self._clock = clock
         self._renders: SingleFlight[RenderResult] = SingleFlight()
         self._failures = KnownFailures(clock, _FAILURE_SECONDS)
+        self.hits = self.misses = 0
 
     @property
     def waiters(self) -> int:
@@ -95,8 +96,10 @@ class RenderService:
         # In a thread: a source and its renders may have many megabytes.
         key, cached = await _in_thread(lambda: self._look_up(work.name))
         if cached is not None:
+            self.hits += 1
             metadata = {**cached.metadata, "warnings": tuple(cached.metadata["warnings"])}
             return RenderResult(cached.images, **metadata), True
+        self.misses += 1
         self._failures.check(key, work.limit)
         if before_render is not None and not self._renders.would_coalesce(key):
             before_render()

@@ -36,10 +36,6 @@ class AdminHandler(AuthenticatedHandler):
             raise InvalidInput(f"{what} must be the name of an owner.")
         return owner
 
-    def audit(self, what: str, *values: object) -> None:
-        """Log what an administrator did."""
-        self.log.info(f"Audit: {what} by %s from %s.", *values, self.principal.client, self.request.remote_ip)
-
 
 class OwnersHandler(AdminHandler):
     """``/api/admin/owners``."""
@@ -74,16 +70,27 @@ class OwnerHandler(AdminHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def patch(self, name: str) -> None:
-        owner, body = self.validate_owner(name), self.json_body(("quota",))
+        owner, body = self.validate_owner(name), self.json_body(("quota", "same_person"))
+        if body.get("same_person", True) is not True:
+            raise InvalidInput(
+                "same_person can only be true: the user who has the name now is the same person as before."
+            )
         if "quota" in body:
             quota = OwnQuota.from_json(body["quota"])
             await self.context.store.owners.set_quota(owner, quota)
-            self.audit("the quota of %s was set to %s figures and %s bytes", owner, quota.figures, quota.bytes)
+            self.audit("owner.limited", owner, quota={"figures": quota.figures, "bytes": quota.bytes})
+        if "same_person" in body:
+            await self.context.owner_guard.confirm(owner)
+            self.audit("owner.confirmed", owner)
         await self._respond(owner)
 
     async def _respond(self, owner: str) -> None:
-        store = self.context.store
-        self.write_json(owner_json(await store.owners.describe(owner), store.limits.owner_quota))
+        context = self.context
+        standing = await context.owner_guard.find_standing(owner)
+        usage = await context.store.owners.describe(owner)
+        found = owner_json(usage, context.store.limits.owner_quota)
+        renamed_to = await context.store.owners.find_namesake(owner)
+        self.write_json(found | {"standing": standing.value, "renamed_to": renamed_to})
 
 
 class AdminLinksHandler(AdminHandler):
@@ -120,6 +127,8 @@ class TransferHandler(AdminHandler):
         if not isinstance(is_renamed, bool):
             raise InvalidInput("renamed must be true or false.")
         done = await self.context.store.owners.transfer(old, new, is_renamed=is_renamed)
-        self.audit("everything of %s was transferred to %s", old, new)
+        for owner in (old, new):
+            self.context.owner_guard.forget(owner)
+        self.audit("owner.transferred", old, target=new)
         await self.context.events.wake()
         self.write_json({"moved": dict(done.moved), "kept": list(done.kept)})

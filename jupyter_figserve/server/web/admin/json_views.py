@@ -22,6 +22,7 @@ def owner_json(usage: OwnerUsage, default: Quota) -> dict[str, Any]:
         "links": usage.links,
         "updated": rfc3339(usage.updated),
         "quota": dict(own.apply(default).__dict__),
+        "departed": rfc3339(usage.departed),
         "own_quota": None if own == OwnQuota() else dict(own.__dict__),
     }
 

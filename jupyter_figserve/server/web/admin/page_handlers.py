@@ -5,6 +5,8 @@ Lists, search and pages work without JavaScript; changes need it.
 
 from __future__ import annotations
 
+import asyncio
+
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
@@ -13,6 +15,8 @@ from ....model.queries import DashboardQuery, FigureQuery
 from ...services.links.listing import list_described
 from .handlers import AdminHandler
 
+_HUB_SECONDS = 3.0
+"""How long the pages wait for what the Hub says about their owners."""
 _OWNERS, _FIGURES, _DASHBOARDS, _LINKS, _TOP_LINKS = 50, 50, 50, 100, 10
 
 
@@ -38,17 +42,31 @@ class AdminPageHandler(AdminHandler):
     async def _write_owners(self, text: str, cursor: str | None) -> None:
         store = self.context.store
         found, following = await store.owners.list_page(_OWNERS, cursor, text)
+        standings = await self._find_standings([usage.owner for usage in found])
         links = [] if text or cursor else (await list_described(store, "views", None, _TOP_LINKS, None))[0]
         self.write_page(
             "admin/owners.html",
             text=text,
             owners=found,
+            standings=standings,
             default=store.limits.owner_quota,
             following=following,
             links=links,
             now=store.clock(),
             can_embed=bool(self.context.config.embed_origins),
         )
+
+    async def _find_standings(self, owners: list[str]) -> dict[str, str]:
+        """Return who is no more the person who published, as far as the Hub tells in time."""
+        guard = self.context.owner_guard
+        asking = [asyncio.ensure_future(guard.find_standing(owner)) for owner in owners]
+        if not asking:
+            return {}
+        _, late = await asyncio.wait(asking, timeout=_HUB_SECONDS)
+        for task in late:
+            task.cancel()
+        done = zip(owners, asking, strict=True)
+        return {owner: task.result().value for owner, task in done if task.done() and not task.cancelled()}
 
     async def _write_owner(self, owner: str, cursor: str | None) -> None:
         store = self.context.store
@@ -57,6 +75,8 @@ class AdminPageHandler(AdminHandler):
         links, more_links = await list_described(store, "views", owner, _LINKS, None)
         self.write_page(
             "admin/owner.html",
+            standing=(await self._find_standings([owner])).get(owner, ""),
+            renamed_to=await store.owners.find_namesake(owner),
             usage=await store.owners.describe(owner),
             default=store.limits.owner_quota,
             figures=figures,

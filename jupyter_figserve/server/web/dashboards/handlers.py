@@ -73,6 +73,7 @@ class DashboardsHandler(DashboardBase):
         )
         identity = await self.make_identity(_read_name(body.get("name"), layout.title), read_place(body))
         record = await self.context.store.dashboards.publish(identity, layout, self.principal.kernel)
+        self.audit("dashboard.published", record.id)
         await self.context.events.wake()
         self.set_header("Location", self.base.dashboard(record.id))
         self.write_json(await self.to_json(record), 201)
@@ -105,6 +106,7 @@ class DashboardHandler(DashboardBase):
         record = await self.get_owned_dashboard(dashboard_id)
         await self.context.view_counter.flush()
         await self.context.store.dashboards.delete(record)
+        self.audit("dashboard.deleted", record.id)
         await self.context.events.wake()
         self.set_status(204)
         self.finish()
@@ -123,6 +125,7 @@ class DashboardRestoreHandler(DashboardBase):
         if known is None or not self.principal.may_see(known.owner):
             raise NotFound("There is no deleted dashboard with this id to restore.")
         record = await dashboards.restore(dashboard_id)
+        self.audit("dashboard.restored", record.id)
         await self.context.events.wake()
         self.write_json(await self.to_json(record))
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlencode
 
 from ....errors import InvalidInput
 from ....model.dashboards import TEXT, PanelSpec
 from ...services.addresses import hidpi_address
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
-from ..live.form import FormControl, frame_url, hidpi_url, is_raster, make_control
+from ..live.form import FormControl, frame_url, hidpi_url, is_raster, last_url, make_control
 from ..live.page import find_refresh
+from ..live.request import DRAW_PARAMETER
 from .control_state import ControlState
 
 COLUMNS = 60
@@ -58,10 +60,10 @@ class PanelContext:
         Relative URLs of the image, and of its version for hidpi screens; None without one.
     still
         Of an animation, relative URL of its first frame, for viewers who prefer less motion.
-    alone
-        URL of a live figure's result, to open on its own.
     frame
         Relative URL of the frame's content; None for an image.
+    result
+        Relative URL of a live figure's result.
     names
         For the script: names of the controls in the form, by parameter.
     fixed
@@ -76,8 +78,8 @@ class PanelContext:
     image: str | None = None
     hidpi: str | None = None
     still: str | None = None
-    alone: str | None = None
     frame: str | None = None
+    result: str = ""
     error: str = ""
     controls: Sequence[FormControl] = ()
     names: Mapping[str, str] = field(default_factory=dict)
@@ -91,6 +93,12 @@ class PanelContext:
     @property
     def html(self) -> str:
         return self.panel.html
+
+    @property
+    def is_callable(self) -> bool:
+        """Whether the panel has a live figure that can be called with valid arguments."""
+        target = self.panel.target
+        return target is not None and target.backend is not None and not self.error
 
     @property
     def names_json(self) -> str:
@@ -111,6 +119,8 @@ class DashboardPage:
         Error message for the query, or "".
     is_paused
         Whether the user must first allow functions to run, because another site linked here.
+    drawing
+        URL of the page that calls the functions itself, for browsers without scripts; None where it need not.
     """
 
     dashboard: ResolvedDashboard
@@ -120,6 +130,7 @@ class DashboardPage:
     folders: Sequence[str] = ()
     error: str = ""
     is_paused: bool = False
+    drawing: str | None = None
 
     @property
     def is_signed(self) -> bool:
@@ -161,7 +172,16 @@ def build_page(state: ControlState, urls: PanelUrls, *, address: str, is_paused:
         rows.append([_pause(context) for context in contexts] if is_paused else contexts)
     unknown = state.unknown()
     error = f"There is no control {unknown[0]!r:.60} on this dashboard; it is ignored." if unknown else ""
-    return DashboardPage(dashboard, address, controls, rows, _folders(dashboard, urls), error, is_paused)
+    page = DashboardPage(dashboard, address, controls, rows, _folders(dashboard, urls), error, is_paused)
+    return page if is_paused else replace(page, drawing=_find_drawing(state, page))
+
+
+def _find_drawing(state: ControlState, page: DashboardPage) -> str | None:
+    """Return the page's URL that makes the calls of panels that are not drawn yet."""
+    live = [context.panel for row in page.rows for context in row if context.is_callable]
+    if DRAW_PARAMETER in state.query or all(panel.appearance.is_drawn for panel in live):
+        return None
+    return f"{page.address}?" + urlencode({**state.query, DRAW_PARAMETER: "1"}, doseq=True)
 
 
 def _folders(dashboard: ResolvedDashboard, urls: PanelUrls) -> list[str]:
@@ -211,14 +231,17 @@ def _with_live_figure(context: PanelContext, state: ControlState, urls: PanelUrl
         return replace(context, error=error.message)
     fixed = parameters.query(panel.spec.values) if urls.repeats_fixed else ""
     query = (parameters if urls.repeats_fixed else state.movable(panel)).query(values)
-    alone = f"{context.address}.{panel.suffix}" + (f"?{query}" if query else "")
-    context = replace(context, fixed=fixed, alone=alone)
-    if panel.suffix == "html":
-        return replace(context, frame=frame_url(context.address, query))
-    if panel.suffix == "json":
+    result = f"{context.address}.{panel.suffix}" + (f"?{query}" if query else "")
+    context = replace(context, fixed=fixed, result=result, error=panel.appearance.failure)
+    if not panel.appearance.is_drawn or panel.suffix == "json":
         return context
+    is_drawing = DRAW_PARAMETER in state.query
+    if panel.suffix == "html":
+        frame = frame_url(context.address, query)
+        return replace(context, frame=last_url(frame) if is_drawing else frame)
     # Only with a known size, which the image keeps at any resolution.
-    return replace(context, image=alone, hidpi=hidpi_url(alone) if panel.width and is_raster(panel.suffix) else None)
+    hidpi = hidpi_url(result) if panel.width and is_raster(panel.suffix) else None
+    return replace(context, image=last_url(result) if is_drawing else result, hidpi=hidpi)
 
 
 def _with_controls(context: PanelContext, state: ControlState) -> PanelContext:

@@ -8,6 +8,7 @@ from tornado import web
 from ....errors import Forbidden
 from ....model.keys import READ
 from ....model.links import DASHBOARD, Target
+from ....model.live import LiveRequest
 from ...services.dashboards.resolver import ResolvedPanel
 from ...services.dashboards.watchers import DashboardWatcher
 from ..http import security_headers
@@ -15,6 +16,7 @@ from ..http.watched_stream import send_watched_events
 from .control_state import ControlState
 from .handlers import DashboardBase
 from .page import PanelUrls, build_page
+from .panel_appearances import with_appearances
 from .preview import PreviewCosts, send_preview
 
 _RESERVED_QUERY_NAMES = ("token",)
@@ -32,6 +34,8 @@ class DashboardPageHandler(DashboardBase):
     async def get(self, dashboard_id: str) -> None:
         record, context = await self.get_owned_dashboard(dashboard_id), self.context
         state = ControlState(await self.resolve(record), self.query_values(_RESERVED_QUERY_NAMES))
+        call = self._call if await self.may_run() else None
+        state = await self.run_until_disconnect(with_appearances(context.live.forms, state, call))
         address = f"{self.relative_root}/dashboards/{record.id}"
         view = build_page(state, self._panel_urls(), address=address, is_paused=self.is_cross_site)
         await context.view_counter.flush()
@@ -49,6 +53,10 @@ class DashboardPageHandler(DashboardBase):
         )
 
     head = get
+
+    async def _call(self, panel: ResolvedPanel, request: LiveRequest) -> object:
+        assert panel.target is not None
+        return await self.context.live.render(panel.target, request, caller=self.caller)
 
     def _panel_urls(self) -> PanelUrls:
         def frame(panel: ResolvedPanel) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 
 from jupyter_server.auth.decorator import authorized
@@ -29,7 +30,7 @@ from ..http.upload_handler import UploadHandler
 from .json_views import figure_json, version_json
 
 _FILTERS = ("session", "name", "q", "notebook", "collection", "here")
-
+_AUDITED_AT_ONCE = 1_000
 _TEXT_LENGTHS = {"title": MAX_TITLE_LENGTH, "alt": MAX_ALT_LENGTH, "caption": MAX_CAPTION_LENGTH}
 
 
@@ -72,6 +73,7 @@ class FiguresHandler(UploadHandler):
             provenance=upload.provenance,
         )
         record = await self.context.store.figures.publish(draft)
+        self.audit("figure.published", record.id, version=record.version.number)
         await self.context.events.wake()
         self.set_header("Location", self.base.page(record))
         self.write_json(figure_json(record, self.base), 201)
@@ -88,7 +90,11 @@ class FiguresHandler(UploadHandler):
                 "Name the notebook or collection whose figures to delete: ?notebook=PATH, ?collection=NAME or ?here=1."
             )
         store = self.context.store
-        deleted = await store.figures.delete(await store.figures.list_ids(query))
+        ids = await store.figures.list_ids(query)
+        deleted = await store.figures.delete(ids)
+        for start in range(0, len(ids), _AUDITED_AT_ONCE):
+            self.audit("figure.deleted", "*", ids=list(ids[start : start + _AUDITED_AT_ONCE]))
+            await asyncio.sleep(0)
         await self.context.events.wake()
         self.write_json({"deleted": deleted})
 
@@ -146,6 +152,7 @@ class FigureHandler(AuthenticatedHandler):
         record = await self.get_owned_figure(figure_id)
         await self.context.view_counter.flush()
         await self.context.store.figures.delete([record.id])
+        self.audit("figure.deleted", record.id)
         await self.context.events.wake()
         self.set_status(204)
         self.finish()
@@ -166,6 +173,7 @@ class RestoreHandler(AuthenticatedHandler):
         if known is None or not self.principal.may_see(known.owner):
             raise NotFound("There is no deleted figure with this id to restore.")
         record = await store.figures.restore(figure_id)
+        self.audit("figure.restored", record.id)
         await self.context.events.wake()
         self.write_json(figure_json(record, self.base))
 

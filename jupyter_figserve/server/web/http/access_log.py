@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from jupyter_server.base.handlers import JupyterHandler
@@ -30,6 +30,10 @@ class AccessLogMixin(JupyterHandler):
 
     link_id: str | None = None
     """The link that the request used."""
+    is_stream = False
+    """Whether the response lasts as long as a page is open."""
+    logs_success: ClassVar[bool] = True
+    """Whether requests that succeed are logged, too."""
     _body_bytes = 0
 
     def write(self, chunk: str | bytes | dict[str, Any]) -> None:
@@ -37,14 +41,20 @@ class AccessLogMixin(JupyterHandler):
         self._body_bytes += len(self._write_buffer[-1])
 
     def _log(self) -> None:
-        """Log the request, and count it in Jupyter's metrics."""
-        config = self.settings["figserve"].config
-        status = self.get_status()
+        """Log the request, and count it in our metrics and in Jupyter's."""
+        context, request = self.settings["figserve"], self.request
+        config, status = context.config, self.get_status()
+        seconds = None if self.is_stream else request.request_time()
+        context.monitoring.metrics.record_request(
+            type(self).__name__, request.method, status, seconds, self._sent_bytes
+        )
         if not config.access_log and (status >= 400 or config.logs_success):
             # Jupyter quotes the Referer of errors, which may be a link.
-            if "Referer" in self.request.headers:
-                del self.request.headers["Referer"]
+            if "Referer" in request.headers:
+                del request.headers["Referer"]
             super()._log()
+            return
+        if status < 400 and not self.logs_success:
             return
         level = logging.INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
         if config.access_log and self.log.isEnabledFor(level):
@@ -52,14 +62,18 @@ class AccessLogMixin(JupyterHandler):
             self.log.log(level, "access %s", _to_text(fields), extra={"figserve_access": fields})
         prometheus_log_method(self)  # type: ignore[no-untyped-call]
 
+    @property
+    def _sent_bytes(self) -> int:
+        has_body = self.request.method != "HEAD" and self.get_status() not in (204, 304)
+        return self._body_bytes if has_body else 0
+
     def _access_fields(self, status: int) -> dict[str, object]:
         request, principal = self.request, getattr(self, "principal", None)
-        has_body = request.method != "HEAD" and status not in (204, 304)
         fields: dict[str, object] = {
             "method": request.method,
             "path": (request.uri or "")[:_MAX_PATH_LENGTH],
             "status": status,
-            "bytes": self._body_bytes if has_body else 0,
+            "bytes": self._sent_bytes,
             "ms": round(1000 * request.request_time(), 1),
         }
         if principal is not None:

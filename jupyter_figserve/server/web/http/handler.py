@@ -83,7 +83,7 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
 
     @property
     def is_lenient(self) -> bool:
-        """Whether our script requests a format that may not exist, and prefers to be told so with status 200.
+        """Whether our script requests what may not exist, or fail, and prefers to be told so with status 200.
 
         Source: RFC 7240, section 4.4.
         """
@@ -209,7 +209,7 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
         status_code, code, message = self.describe_error(error, status_code)
         self.set_status(status_code)
         self.set_error_headers(status_code, error)
-        if isinstance(error, errors.UnsupportedType) and self.is_lenient:
+        if isinstance(error, (errors.UnsupportedType, errors.OutputInvalid)) and self.is_lenient:
             status_code = 200
             self.set_header("Preference-Applied", _LENIENT)
             self.set_header("Cache-Control", "private, no-store")

@@ -34,7 +34,7 @@ class OptionalCallerHandler(PublicHandler):
                 user = await ensure_async(self.identity_provider.get_user(self))
                 if user is None:
                     return None
-                caller = self.context.authenticator.login(user, by_token=self.token_authenticated)
+                caller = await self.context.authenticator.login(user, by_token=self.token_authenticated)
             caller.check(READ)
         except (Unauthorized, Forbidden):
             return None

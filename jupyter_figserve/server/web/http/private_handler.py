@@ -40,7 +40,17 @@ class AuthenticatedHandler(FigServeHandler):
 
     def count_render(self) -> None:
         """Count a render against the principal's rate limit."""
-        self.context.render_limiter.count(self.principal.client)
+        self.context.rates.renders.count(self.principal.client)
+
+    async def may_run(self) -> bool:
+        """Whether a GET may call functions: not from another site, and not by a principal that may only read."""
+        may_run = self.authorizer.is_authorized(self, self.current_user, "execute", "figserve")
+        return not self.is_cross_site and bool(await ensure_async(may_run))
+
+    def audit(self, action: str, thing: str, **details: object) -> None:
+        """Record what this request has done; see the schema of audit events."""
+        audit, address = self.context.monitoring.audit, self.request.remote_ip or ""
+        audit.record(action, thing, self.principal, address, **details)
 
     async def admit(self) -> None:
         self.current_user = self._jupyter_current_user = None
@@ -68,7 +78,7 @@ class AuthenticatedHandler(FigServeHandler):
             self._count_wrong_token()
             raise errors.Unauthorized(NO_KEY)
         self.current_user = self._jupyter_current_user = user
-        self.principal = self.context.authenticator.login(user, by_token=self.token_authenticated)
+        self.principal = await self.context.authenticator.login(user, by_token=self.token_authenticated)
 
     def check_xsrf_cookie(self) -> None:
         """Check nothing here: ``admit`` does, once the principal is known."""
@@ -108,7 +118,7 @@ class AuthenticatedHandler(FigServeHandler):
 
     def _count_wrong_token(self) -> None:
         if "Authorization" in self.request.headers or "token" in self.request.query_arguments:
-            self.context.failed_attempts.count(self.request.remote_ip or "")
+            self.context.rates.failed_attempts.count(self.request.remote_ip or "")
 
     def set_xsrf_cookie(self) -> None:
         """Set the _xsrf cookie for a page whose scripts will post; it ends with the browser session."""

@@ -5,6 +5,7 @@ Source of the format: html.spec.whatwg.org, section 9.2.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 
@@ -70,20 +71,29 @@ async def send_events(
     farewell
         Last event of a stream that ends because it is no longer authorized.
     """
-    try:
+    handler.is_stream = True
+    # A client that is too slow or has disconnected reconnects on its own with its last id.
+    with handler.context.monitoring.metrics.open_stream(), contextlib.suppress(StreamClosedError):
+        await _send_until_closed(handler, subscriber, is_authorized, to_text, farewell)
+
+
+async def _send_until_closed(
+    handler: FigServeHandler,
+    subscriber: Subscriber,
+    is_authorized: Callable[[], Awaitable[bool]],
+    to_text: Callable[[Event], str],
+    farewell: Event | None,
+) -> None:
+    await _send_pending(handler, subscriber, to_text)
+    _free_request(handler)
+    loop = IOLoop.current()
+    next_beat = loop.time() + HEARTBEAT_SECONDS
+    while not subscriber.is_closed:
+        await subscriber.wait(max(_MIN_WAIT_SECONDS, next_beat - loop.time()))
+        if loop.time() >= next_beat:
+            _beat(handler, subscriber, farewell, is_authorized=await is_authorized())
+            next_beat = loop.time() + HEARTBEAT_SECONDS
         await _send_pending(handler, subscriber, to_text)
-        _free_request(handler)
-        loop = IOLoop.current()
-        next_beat = loop.time() + HEARTBEAT_SECONDS
-        while not subscriber.is_closed:
-            await subscriber.wait(max(_MIN_WAIT_SECONDS, next_beat - loop.time()))
-            if loop.time() >= next_beat:
-                _beat(handler, subscriber, farewell, is_authorized=await is_authorized())
-                next_beat = loop.time() + HEARTBEAT_SECONDS
-            await _send_pending(handler, subscriber, to_text)
-    except StreamClosedError:
-        # The client is too slow or has disconnected; it reconnects on its own with its last id.
-        pass
 
 
 def _beat(handler: FigServeHandler, subscriber: Subscriber, farewell: Event | None, *, is_authorized: bool) -> None:

@@ -63,8 +63,8 @@ class AudienceHandler(OptionalCallerHandler):
             user = await ensure_async(self.identity_provider.get_user(self))
             if user is None:
                 if "Authorization" in self.request.headers:
-                    self.context.failed_attempts.count(self.request.remote_ip or "")
+                    self.context.rates.failed_attempts.count(self.request.remote_ip or "")
                 return None
-            viewer = self.context.authenticator.login(user, by_token=self.token_authenticated)
+            viewer = await self.context.authenticator.login(user, by_token=self.token_authenticated)
         viewer.check(READ)
         return viewer

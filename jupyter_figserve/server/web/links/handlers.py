@@ -18,6 +18,7 @@ from ....model.live import LiveFigureRecord
 from ....model.queries import DEFAULT_LIMIT
 from ....model.snippets import Snippets
 from ...services.dashboards.resolver import resolve_dashboard
+from ...services.links.names import check_names
 from ...services.rendering.request import SIZE_FIELDS, get_render_format, parse_size, size_to_query
 from ..http.listing import list_in_parts
 from ..http.private_handler import AuthenticatedHandler
@@ -65,13 +66,12 @@ class OwnedLinksHandler(AuthenticatedHandler):
             raise NotFound("There is no such link.")
         return link
 
-    async def audit(self, link: Link, action: str) -> None:
-        """Log a change of somebody else's link by an administrator."""
+    async def audit_link(self, action: str, link: Link, **details: object) -> None:
+        """Record a change of a link, with its owner where that is somebody else."""
         record = await self._find_record(link.target)
-        owner = record.owner if record is not None else "nobody"
-        if owner != self.principal.owner:
-            client, ip = self.principal.client, self.request.remote_ip
-            self.log.info("Audit: link %s of %s was %s by %s from %s.", link.id, owner, action, client, ip)
+        if record is not None and record.owner != self.principal.owner:
+            details["owned_by"] = record.owner
+        self.audit(action, link.id, **details)
 
     async def open_target(self, record: Record) -> LinkTarget:
         match record:
@@ -124,9 +124,11 @@ class TargetLinksHandler(OwnedLinksHandler):
         target = Target(_KINDS[folder], target_id)
         link_target = await self.open_target(await self.get_owned_record(target))
         link = self.make_parser().parse_new(self.json_body(link_target.fields), link_target, target)
+        await check_names(self.context.directory, link.users, link.groups)
         link, token = self.context.link_tokens.issue(link)
         snippets = await self.make_snippets(link, link_target, token)
         await self.context.store.links.add(link)
+        self.audit("link.created", link.id, target=f"{target.kind}/{target.id}", audience=link.audience)
         self.write_json(created_link_json(link, snippets, self.base), 201)
 
 
@@ -189,8 +191,10 @@ class LinkHandler(OwnedLinksHandler):
         record = await self._find_record(link.target)
         assert record is not None, "it was just found"
         changes = self.make_parser().parse_changes(body, await self.open_target(record), link)
+        users, groups = (set(changes.get(name, ())) - set(getattr(link, name)) for name in ("users", "groups"))
+        await check_names(self.context.directory, sorted(users), sorted(groups))
         changed = await self.context.store.links.change(link, changes)
-        await self.audit(link, f"changed ({', '.join(sorted(body))})")
+        await self._audit_changes(link, changed, sorted(body))
         await self.context.events.wake()
         self.write_json(link_json(changed))
 
@@ -199,10 +203,16 @@ class LinkHandler(OwnedLinksHandler):
     async def delete(self, link_id: str) -> None:
         link = await self.get_owned_link(link_id)
         await self.context.store.links.revoke(link)
-        await self.audit(link, "revoked")
+        await self.audit_link("link.revoked", link)
         await self.context.events.wake()
         self.set_status(204)
         self.finish()
+
+    async def _audit_changes(self, link: Link, changed: Link, fields: list[str]) -> None:
+        action = "link.changed"
+        if changed.paused != link.paused:
+            action = "link.paused" if changed.paused else "link.resumed"
+        await self.audit_link(action, link, fields=fields, audience=changed.audience)
 
 
 class LinkUrlHandler(OwnedLinksHandler):
@@ -221,11 +231,7 @@ class LinkUrlHandler(OwnedLinksHandler):
             raise Forbidden("Only the owner of a link can read its address.", code="not_owner")
         token = self.context.link_tokens.get(link)
         snippets = await self.make_snippets(link, await self.open_target(record), token)
-        caller = f"key {principal.key.id}" if principal.key else "login"
-        self.log.info(
-            "Audit: the address of link %s was read by %s (%s) from %s.",
-            *(link.id, principal.owner, caller, self.request.remote_ip),
-        )
+        self.audit("link.address_copied", link.id)
         self.set_header("Cache-Control", "private, no-store")
         self.write_json({"id": link.id} | address_json(snippets, self.base))
 

@@ -28,7 +28,7 @@ class FrameHandler(PublicHandler):
             if link is not None:
                 await self.context.links.check_id(link)
         except NotFound:
-            self.context.failed_attempts.count(self.request.remote_ip or "")
+            self.context.rates.failed_attempts.count(self.request.remote_ip or "")
             raise
         data = await self._find(figure, version)
         origins = security_headers.frame_ancestors(self.context.config.embed_origins, own=True)

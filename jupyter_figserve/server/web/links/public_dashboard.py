@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from ....model.formats import get_format
+from ....model.live import LiveRequest
 from ....model.snippets import Snippets
 from ...services.callers import stranger
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel, resolve_dashboard
@@ -14,6 +15,7 @@ from ...services.links.resolver import LinkNotFound
 from ..dashboards.control_state import ControlState
 from ..dashboards.json_views import panel_json
 from ..dashboards.page import DashboardPage, PanelUrls, build_page
+from ..dashboards.panel_appearances import with_appearances
 from ..dashboards.preview import PreviewCosts, send_preview
 from ..http import security_headers
 from ..http.watched_stream import send_watched_events
@@ -41,6 +43,8 @@ class DashboardRenderer(LinkRenderer):
     async def send_page(self, *, embedded: bool) -> None:
         await self.use_view()
         state = self._make_state(self.handler.query_values())
+        drawing = with_appearances(self.context.live.forms, state, self._call)
+        state = await self.handler.run_until_disconnect(drawing)
         page = build_page(state, self._make_panel_urls(), address=self.address)
         self._write_page(page, embedded=embedded)
         self.count_view()
@@ -59,8 +63,8 @@ class DashboardRenderer(LinkRenderer):
         link_id = self.link.id
         costs = PreviewCosts(
             stranger(link_id),
-            lambda: self.context.render_limiter.count(f"link {link_id}"),
-            lambda: self.context.live_limiter.count(link_id),
+            lambda: self.context.rates.renders.count(f"link {link_id}"),
+            lambda: self.context.rates.live_links.count(link_id),
         )
         state = self._make_state()
         await send_preview(
@@ -106,12 +110,18 @@ class DashboardRenderer(LinkRenderer):
             await self.use_view()
             self.handler.write_json(self._panel_json(self._make_state(), panel))
             return
+        await self._make_live_figure(panel).send_image(suffix)
+
+    def _make_live_figure(self, panel: ResolvedPanel) -> PublicLiveFigure:
+        assert panel.target is not None
         names = panel.parameters.names
         locked = {name: value for name, value in self.link.locked.items() if name in names}
         grant = ParameterGrant({**locked, **panel.spec.values}, [name for name in self.link.allowed if name in names])
         resolved, cache_control = self.resolved, self.cache_control_for
-        image = PublicLiveFigure(self.handler, panel.target, grant, resolved, cache_control, self.use_view)
-        await image.send_image(suffix)
+        return PublicLiveFigure(self.handler, panel.target, grant, resolved, cache_control, self.use_view)
+
+    async def _call(self, panel: ResolvedPanel, request: LiveRequest) -> object:
+        return await self._make_live_figure(panel).render(request)
 
     async def _send_figure_panel(self, panel: ResolvedPanel, suffix: str) -> None:
         assert panel.figure is not None

@@ -141,7 +141,7 @@ class PublicFigure:
         return self._respond(row, sha256_hex(rendered.data), rendered.data)
 
     def _count_render(self) -> None:
-        self._context.render_limiter.count(f"link {self._link_id}")
+        self._context.rates.renders.count(f"link {self._link_id}")
 
     def _respond(self, row: Format, digest: str, body: bytes | StoredBlob) -> RepresentationResponse:
         name = f"{self.record.name}.{row.name}"

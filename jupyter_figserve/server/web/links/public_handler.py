@@ -44,7 +44,7 @@ class LinkRequestHandler(AudienceHandler):
 
     def count_failure(self) -> None:
         """Count a wrong token against the rate limit of the client's IP address."""
-        self.context.failed_attempts.count(self.request.remote_ip or "")
+        self.context.rates.failed_attempts.count(self.request.remote_ip or "")
 
 
 class PublicLinkHandler(LinkRequestHandler):

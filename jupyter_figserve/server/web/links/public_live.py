@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....errors import Conflict, FigServeError, InvalidInput, OutputInvalid
-from ....model.formats import get_live_format
+from ....model.formats import FORMATS, Format, get_live_format
 from ....model.live import LiveDeclaration, LiveRequest
 from ....model.parameters import SIZES, Parameters
 from ....model.snippets import Snippets
@@ -76,13 +76,13 @@ class PublicLiveFigure:
             When the function failed.
         """
         handler, target, row = self.handler, self.target, get_live_format(suffix)
-        context = handler.context
-        query, widths = handler.query_values(), context.link_sizes.widths
-        request = parse_public_request(self.grant, target.declaration, query, row.name, widths)
+        query = handler.query_values()
+        request = self.parse(query, row)
         is_framed, responder = asks_for_frame(query, row), LiveResponder(handler, target, row)
-        result = await context.live.find_last(target, request) if LAST_PARAMETER in query else None
+        result = await handler.context.live.find_last(target, request) if LAST_PARAMETER in query else None
         if result is None:
-            result = await self._render(request, known_etags=[] if is_framed else handler.known_etags())
+            known_etags = [] if is_framed else handler.known_etags()
+            result = await handler.run_until_disconnect(self.render(request, known_etags))
         if result.image is not None:
             await self.use_view()
         if is_framed:
@@ -91,7 +91,19 @@ class PublicLiveFigure:
         cache_control = self.cache_control_for(0 if result.stale else int(target.declaration.cache))
         await responder.send_image(result, cache_control=cache_control, is_public=self.resolved.is_for_anyone)
 
-    async def _render(self, request: LiveRequest, known_etags: Sequence[str]) -> LiveResult:
+    def parse(self, query: dict[str, list[str]], row: Format) -> LiveRequest:
+        """Return the request of a query.
+
+        Raises
+        ------
+        InvalidInput, Conflict
+            As ``send_image``.
+        """
+        widths = self.handler.context.link_sizes.widths
+        return parse_public_request(self.grant, self.target.declaration, query, row.name, widths)
+
+    async def render(self, request: LiveRequest, known_etags: Sequence[str] = ()) -> LiveResult:
+        """Call the function in the visitor's turn; a failure tells what a visitor may read."""
         live = self.handler.context.live
         rendering = live.render(
             self.target,
@@ -101,14 +113,14 @@ class PublicLiveFigure:
             caller=stranger(self.resolved.link.id),
         )
         try:
-            return await self.handler.run_until_disconnect(rendering)
+            return await rendering
         except OutputInvalid as error:
             # Without the traceback and output, which only the owner may read.
             message = f"The function of this live figure failed: {redact_message(error.message)}"
             raise OutputInvalid(message, code=error.code) from error
 
     def _count_call(self) -> None:
-        self.handler.context.live_limiter.count(self.resolved.link.id)
+        self.handler.context.rates.live_links.count(self.resolved.link.id)
 
 
 def parse_public_request(
@@ -174,17 +186,20 @@ class LiveRenderer(LinkRenderer):
 
     async def send_page(self, *, embedded: bool) -> None:
         await self.use_view()
-        handler, live, target, locked = self.handler, self.context.live, self.target, self.grant.locked
+        handler, live, target = self.handler, self.context.live, self.target
+        query, image = handler.query_values(), self._make_image()
         movable = self.grant.movable(target.declaration.parameters)
-        page = await make_live_page(
+        making = make_live_page(
             live,
             target,
             movable,
-            handler.query_values(),
+            query,
             address=self.address,
             min_refresh=self.context.config.min_refresh_seconds,
-            locked=locked,
+            make_request=lambda known: image.parse(known, FORMATS["png"]),
+            call=image.render,
         )
+        page = await handler.run_until_disconnect(making)
         handler.set_status(page.status)
         handler.set_header("Cache-Control", self.cache_control_for(0))
         handler.write_page(
@@ -238,10 +253,12 @@ class LiveRenderer(LinkRenderer):
         await send_watched_events(self.handler, self.context.live.watchers, watcher)
 
     async def send_image(self, suffix: str) -> None:
-        resolved, cache_control = self.resolved, self.cache_control_for
-        image = PublicLiveFigure(self.handler, self.target, self.grant, resolved, cache_control, self.use_view)
-        await image.send_image(suffix)
+        await self._make_image().send_image(suffix)
         self.count_view()
+
+    def _make_image(self) -> PublicLiveFigure:
+        resolved, cache_control = self.resolved, self.cache_control_for
+        return PublicLiveFigure(self.handler, self.target, self.grant, resolved, cache_control, self.use_view)
 
     async def describe_embedding(self, fit: FitSize) -> Embedding:
         declaration, preview = self.target.declaration, await self._find_preview({})

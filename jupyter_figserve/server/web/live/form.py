@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ....errors import InvalidInput
 from ....model.formats import FORMATS
-from ....model.live import DEVICE_PIXEL_RATIOS, shown_suffix
+from ....model.live import DEVICE_PIXEL_RATIOS
 from ....model.parameter import Parameter
 from ....model.parameters import Parameters
+from ...services.live.appearance import Appearance
 from ...services.live.registry import LiveTarget
-from .request import FRAME_PARAMETER, RATIO_PARAMETER
+from .request import DRAW_PARAMETER, FORMAT_PARAMETER, FRAME_PARAMETER, LAST_PARAMETER, RATIO_PARAMETER
 
 _INPUTS = {"int": "number", "float": "number", "date": "date", "datetime": "datetime-local", "str": "text"}
 
@@ -91,18 +92,20 @@ class LivePage:
         Message about names in the query that no parameter has, which the image does without, or "".
     is_paused
         Whether the user must first allow the function to run, because another site linked here.
-    form
-        Form of the function's last result, see ``services.live.forms``; None when unknown.
+    names
+        Names in the query of the page that determine the image.
+    appearance
+        What is known of the function's result.
     format
         Image format that the query of the page selects; None for the form's own.
     refresh
         Seconds after which the page refreshes its image; None for never.
     is_offline
         Whether nothing can call the function, so that the image is the last one.
+    is_drawing
+        Whether the page itself has made the call.
     arguments
         Values of the controls, if they are valid and the image has its own size.
-    size
-        CSS width and height of the last image.
     """
 
     address: str
@@ -111,17 +114,23 @@ class LivePage:
     error: str = ""
     notice: str = ""
     is_paused: bool = False
-    form: str | None = None
+    names: tuple[str, ...] = ()
+    appearance: Appearance = field(default_factory=Appearance)
     arguments: Mapping[str, Any] | None = None
-    size: tuple[int | None, int | None] = (None, None)
     format: str | None = None
     refresh: float | None = None
     is_offline: bool = False
+    is_drawing: bool = False
+
+    @property
+    def form(self) -> str | None:
+        """Form of the function's result; None when unknown."""
+        return self.appearance.form
 
     @property
     def suffix(self) -> str:
         """Suffix of the result that the page shows."""
-        return shown_suffix(self.form, self.format)
+        return self.appearance.suffix
 
     @property
     def status(self) -> int:
@@ -132,14 +141,30 @@ class LivePage:
         return f"{self.address}.{suffix or self.suffix}" + (f"?{self.query}" if self.query else "")
 
     @property
+    def shown(self) -> str:
+        """URL of the image that the page loads by itself; not drawn again if the page has made the call."""
+        return last_url(self.image()) if self.is_drawing else self.image()
+
+    @property
     def hidpi(self) -> str | None:
-        """URL of the image for hidpi screens, where its size on the page is known."""
-        return hidpi_url(self.image()) if self.size[0] and is_raster(self.suffix) else None
+        """URL of the image for hidpi screens, where its size on the page is known and its own."""
+        is_known = self.arguments is not None and self.appearance.size[0] and is_raster(self.suffix)
+        return hidpi_url(self.image()) if is_known else None
 
     @property
     def frame(self) -> str:
         """URL that a frame without our script shows."""
-        return frame_url(self.address, self.query)
+        url = frame_url(self.address, self.query)
+        return last_url(url) if self.is_drawing else url
+
+    @property
+    def drawing(self) -> str | None:
+        """URL of the page that makes the call itself, for browsers without scripts; None where it need not."""
+        is_due = self.query is not None and not (self.is_paused or self.is_offline or self.is_drawing)
+        if not is_due or self.appearance.is_drawn:
+            return None
+        chosen = f"{FORMAT_PARAMETER}={self.format}" if self.format else ""
+        return f"{self.address}?" + "&".join(part for part in (self.query, chosen, f"{DRAW_PARAMETER}=1") if part)
 
     @property
     def defaults(self) -> str:
@@ -157,6 +182,7 @@ def build_page(
 ) -> LivePage:
     """Return the page of ``target`` with a control for each of ``parameters``, set as in ``query``."""
     sizes = {name: values for name, values in query.items() if name in target.declaration.sizes}
+    names = (*parameters.names, *sizes)
     unknown = parameters.unknown(name for name in query if name not in sizes)
     notice = parameters.describe_unknown(unknown)
     given = {name: values for name, values in query.items() if name in parameters.names}
@@ -169,13 +195,19 @@ def build_page(
     controls = [_control(item, None, values[item.name]) for item in parameters.items]
     parts = [parameters.query(values), *(f"{name}={texts[-1]}" for name, texts in sizes.items() if texts[-1].isdigit())]
     canonical = "&".join(part for part in parts if part)
-    return LivePage(address, canonical, controls, "", notice, is_paused, arguments=None if sizes else values)
+    arguments = None if sizes else values
+    return LivePage(address, canonical, controls, "", notice, is_paused, names=names, arguments=arguments)
 
 
 def is_raster(suffix: str) -> bool:
     """Whether an image with this suffix has pixels, of which HiDPI screens want more."""
     row = FORMATS.get(suffix)
     return row is not None and row.is_raster
+
+
+def last_url(url: str) -> str:
+    """Return the URL of the last good result, which needs no call."""
+    return f"{url}{'&' if '?' in url else '?'}{LAST_PARAMETER}=1"
 
 
 def hidpi_url(image: str) -> str:

@@ -5,26 +5,29 @@ A login's cookie runs a kernel's function only for our own pages, or for a URL t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import CodeFailed, FigServeError, Forbidden, InvalidInput, NotFound
-from ....model.formats import get_live_format
+from ....model.formats import FORMATS, get_live_format
 from ....model.keys import PUBLISH, READ
 from ....model.links import LIVE, Target
+from ....model.live import LiveRequest
 from ....model.texts import to_nfc
 from ...services.auth.principal import Principal
 from ...services.live.freezing import freeze
 from ...services.live.registry import LiveTarget
+from ...services.live.result import LiveResult
 from ..context import AppContext
 from ..http.private_handler import AuthenticatedHandler
 from .json_views import live_figure_json
 from .page import make_live_page
-from .request import asks_for_frame, asks_for_record, is_about_record, parse_live_request
+from .request import LAST_PARAMETER, asks_for_frame, asks_for_record, is_about_record, parse_live_request
 from .responder import LiveResponder
 
 _RESERVED_QUERY_NAMES = ("token",)
@@ -91,15 +94,11 @@ class LiveHandler(AuthenticatedHandler):
             return
         request = parse_live_request(query, target.declaration, target.declaration.parameters, row)
         is_framed, responder = asks_for_frame(query, row), LiveResponder(self, target, row)
-        rendering = self.context.live.render(
-            target,
-            request,
-            known_etags=[] if is_framed else self.known_etags(),
-            no_cache="no-cache" in self.request.headers.get("Cache-Control", ""),
-            caller=self.caller,
-        )
         try:
-            result = await self.run_until_disconnect(rendering)
+            result = await self.context.live.find_last(target, request) if LAST_PARAMETER in query else None
+            if result is None:
+                known_etags = [] if is_framed else self.known_etags()
+                result = await self.run_until_disconnect(self._render(target, request, known_etags))
         except FigServeError as error:
             if self.is_lenient or not is_about_record(suffix, error, target, self.context.live.forms):
                 raise
@@ -109,6 +108,12 @@ class LiveHandler(AuthenticatedHandler):
             responder.send_frame(result, None)
         else:
             await responder.send_image(result, cache_control="private, no-cache", is_public=False)
+
+    async def _render(self, target: LiveTarget, request: LiveRequest, known_etags: Sequence[str] = ()) -> LiveResult:
+        no_cache = "no-cache" in self.request.headers.get("Cache-Control", "")
+        return await self.context.live.render(
+            target, request, known_etags=known_etags, no_cache=no_cache, caller=self.caller
+        )
 
     async def send_page_or_image(self, target: LiveTarget, address: str) -> None:
         """Write the page at ``address``, or send the format that ``Accept`` prefers to it.
@@ -124,22 +129,25 @@ class LiveHandler(AuthenticatedHandler):
         if suffix is None:
             await self.write_live_page(target, address)
             return
-        may_run = self.authorizer.is_authorized(self, self.current_user, "execute", "figserve")
-        if self.is_cross_site or not await ensure_async(may_run):
+        if not await self.may_run():
             raise Forbidden("Another site may not run this function. Open the address directly.", code="cross_site")
         await self.send(target, suffix)
 
     async def write_live_page(self, target: LiveTarget, address: str) -> None:
         """Write the page at ``address``, relative to our prefix; the image is at the same address with a suffix."""
-        page = await make_live_page(
+        query, declaration = self.read_query(), target.declaration
+        making = make_live_page(
             self.context.live,
             target,
-            target.declaration.parameters,
-            self.read_query(),
+            declaration.parameters,
+            query,
             address=f"{self.relative_root}/{address}",
             is_paused=self.is_cross_site,
             min_refresh=self.context.config.min_refresh_seconds,
+            make_request=lambda known: parse_live_request(known, declaration, declaration.parameters, FORMATS["png"]),
+            call=partial(self._render, target) if await self.may_run() else None,
         )
+        page = await self.run_until_disconnect(making)
         self.set_status(page.status)
         self.set_xsrf_cookie()
         self.write_page(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
+from ....errors import FigServeError
 from ....model.formats import INLINE_FORMATS
-from ....model.live import LiveDeclaration
+from ....model.live import LiveDeclaration, LiveRequest, shown_suffix
 from ....model.parameters import Parameters
+from ...services.live.appearance import Appearance, Call, find_appearance
 from ...services.live.registry import LiveTarget
 from ...services.live.service import LiveService
 from .form import LivePage, build_page
-from .request import FORMAT_PARAMETER
+from .request import DRAW_PARAMETER, FORMAT_PARAMETER
 
 
 async def make_live_page(
@@ -23,31 +24,38 @@ async def make_live_page(
     *,
     address: str,
     min_refresh: float,
-    locked: Mapping[str, Any] | None = None,
+    make_request: Callable[[dict[str, list[str]]], LiveRequest],
     is_paused: bool = False,
+    call: Call | None = None,
 ) -> LivePage:
-    """Return the page with the form and the size of the last image with its values.
+    """Return the page with what is known of the result with its values.
 
     Parameters
     ----------
     min_refresh
-        Seconds between two requests that the page makes by itself, at least.
-    locked
-        Values of the parameters that have no control.
+        At least this many seconds between two automatic requests.
+    make_request
+        Returns the request that a query of known names makes.
+    call
+        Calls the function when the query asks the page to; None where the caller may not.
     """
-    page = build_page(target, parameters, query, address=address, is_paused=is_paused)
+    form, format = live.forms.guess(target), find_page_format(query)
     page = replace(
-        page,
-        form=live.forms.guess(target),
-        format=find_page_format(query),
+        build_page(target, parameters, query, address=address, is_paused=is_paused),
+        appearance=Appearance(form, shown_suffix(form, format)),
+        format=format,
         refresh=find_refresh(target.declaration, min_refresh),
         is_offline=target.backend is None,
+        is_drawing=DRAW_PARAMETER in query,
     )
-    if page.arguments is None:
+    if page.query is None:
         return page
-    arguments = {**(locked or {}), **page.arguments}
-    page = replace(page, form=await live.forms.find_last(target, arguments))
-    return replace(page, size=await live.forms.find_size(target, arguments, page.suffix))
+    try:
+        request = make_request({name: list(query[name]) for name in page.names if name in query})
+    except FigServeError as error:
+        return replace(page, appearance=replace(page.appearance, failure=error.message))
+    found = await find_appearance(live.forms, target, request, format, call if page.is_drawing else None)
+    return replace(page, appearance=found)
 
 
 def find_page_format(query: Mapping[str, Sequence[str]]) -> str | None:

@@ -19,6 +19,8 @@ FORMAT_PARAMETER = "_format"
 """The format in which a page shows a live figure."""
 LAST_PARAMETER = "_last"
 """Asks for the last good image, which needs no call, where there is one."""
+DRAW_PARAMETER = "_draw"
+"""Makes a page call the function itself, for browsers without scripts."""
 _MAX_SIZES = {"width": 10_000, "height": 10_000, "dpi": 1_200}
 
 

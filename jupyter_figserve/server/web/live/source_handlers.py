@@ -42,6 +42,7 @@ class LiveSourceHandler(UploadHandler, LiveHandler):
             raise InvalidInput(f"The function is of {declaration.name!r:.60}, not of this live figure.")
         attaching = self.context.detached.attach(target.record, declaration, data, parse_libraries(fields))
         source = (await self.run_until_disconnect(attaching)).source
+        self.audit("live.detached", live_id)
         self.write_json(
             {"id": live_id, "size": source.size, "digest": source.digest, "libraries": source.libraries}, 201
         )
@@ -52,6 +53,7 @@ class LiveSourceHandler(UploadHandler, LiveHandler):
         target = await self.get_owned_by_id(live_id)
         if not await self.context.detached.remove(target.record):
             raise NotFound("This live figure is not detached.", code="not_detached")
+        self.audit("live.attached", live_id)
         self.set_status(204)
         self.finish()
 

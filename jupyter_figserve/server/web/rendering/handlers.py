@@ -109,6 +109,7 @@ class RendersHandler(CodeHandler):
         result = await self.run_until_disconnect(context.rendering.render(request.job(), self.caller))
         draft = await self._make_draft(request, result)
         record: FigureRecord = await context.store.figures.publish(draft)
+        self.audit("figure.published", record.id, version=record.version.number)
         await context.events.wake()
         record = await context.source_checker.accept(record)
         context.source_checker.schedule(record.id, record.version.number)

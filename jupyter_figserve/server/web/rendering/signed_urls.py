@@ -102,7 +102,7 @@ class SignedRenderHandler(CodeErrorMixin, PublicHandler):
             request = self._read_signed(source, suffix)
             share = f"render {sha256_hex(request.code.encode())}"
             rendering = self.context.rendering.render_cached(
-                request.job(), stranger(share), lambda: self.context.render_limiter.count(share)
+                request.job(), stranger(share), lambda: self.context.rates.renders.count(share)
             )
             result, _ = await self.run_until_disconnect(rendering)
         cache_control = f"public, max-age={self.context.config.render_url_cache_seconds}"
@@ -121,7 +121,7 @@ class SignedRenderHandler(CodeErrorMixin, PublicHandler):
         query = self.raw_query()
         signature = query.pop("sig", "")
         if not self.context.query_signer.is_good(signature, "render", source, suffix, sorted(query.items())):
-            self.context.failed_attempts.count(self.request.remote_ip or "")
+            self.context.rates.failed_attempts.count(self.request.remote_ip or "")
             raise Forbidden(UNSIGNED, code="not_signed")
         config = self.context.config
         code = unpack(source, config.render_code_bytes)

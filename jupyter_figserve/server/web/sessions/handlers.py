@@ -119,6 +119,7 @@ class SessionFiguresHandler(SessionHandler):
         alt = validate_single_line(body.get("alt"), "alternative text", MAX_ALT_LENGTH) or readable.plot.alt
         name = check_name(body["name"]) if body.get("name") is not None else slug(title) or _make_name(readable)
         record = await self._publish(session, readable, name, title, alt)
+        self.audit("figure.published", record.id, version=record.version.number)
         await self.context.events.wake()
         self.set_header("Location", self.base.page(record))
         self.write_json(figure_json(record, self.base), 201)

@@ -29,6 +29,8 @@ class StatusHandler(OptionalCallerHandler):
         counts: dict[str, Any] = {} if caller is None else {"counts": await _count(self.context, caller.owner)}
         if caller is not None and Scope.ADMIN in caller.scopes:
             counts |= {"loop": {"lag_ms": self.context.traffic.loop.report()}}
+        if config.host_kind == "hub":
+            counts |= {"directory": await self.context.directory.find_abilities()}
         self.write_json(
             {
                 "version": __version__,

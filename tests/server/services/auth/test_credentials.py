@@ -9,8 +9,9 @@ import pytest
 
 from jupyter_figserve.errors import Forbidden, TooManyRequests
 from jupyter_figserve.model.keys import SCOPES, Key, split_key
-from jupyter_figserve.server.services.auth.credentials import FailedAttempts, find_key
+from jupyter_figserve.server.services.auth.credentials import find_key
 from jupyter_figserve.server.services.auth.principal import Principal
+from jupyter_figserve.server.services.auth.rate_limits import FailedAttempts
 from jupyter_figserve.server.web.rendering.signed_urls import pack
 from jupyter_figserve.store.catalog import keys
 
@@ -124,6 +125,12 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/api/admin/owners"): (200, ADMIN),
     ("HEAD", "/api/admin/owners"): (200, ADMIN),
     ("POST", "/api/admin/transfer"): (200, ADMIN),
+    ("GET", "/api/health/live"): (200, ANYBODY),
+    ("HEAD", "/api/health/live"): (200, ANYBODY),
+    ("GET", "/api/health/ready"): (200, ANYBODY),
+    ("HEAD", "/api/health/ready"): (200, ANYBODY),
+    ("GET", "/metrics"): (200, ADMIN),
+    ("HEAD", "/metrics"): (200, ADMIN),
     ("GET", "/api/admin/owners/{owner}"): (200, ADMIN),
     ("HEAD", "/api/admin/owners/{owner}"): (200, ADMIN),
     ("PATCH", "/api/admin/owners/{owner}"): (200, ADMIN),

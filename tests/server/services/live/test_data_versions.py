@@ -25,7 +25,7 @@ class Timers:
             run()
 
 
-class Heard:
+class Notified:
     """A fake registry that counts reports."""
 
     def __init__(self) -> None:
@@ -44,24 +44,24 @@ def target() -> LiveTarget:
 
 def test_only_another_version_is_reported():
     """The first one is news to nobody, nor is data without a version."""
-    heard = Heard()
-    versions = DataVersions(heard, Timers().call_later)
+    notified = Notified()
+    versions = DataVersions(notified, Timers().call_later)
     for version in (None, "1", "1", None, "1"):
         versions.record(target(), version)
-    assert heard.count == 0
+    assert notified.count == 0
     versions.record(target(), "2")
-    assert heard.count == 1
+    assert notified.count == 1
 
 
 def test_a_version_that_always_differs():
     """Between two reports is a pause, and the last change is not lost in it."""
-    heard, timers = Heard(), Timers()
-    versions = DataVersions(heard, timers.call_later)
+    notified, timers = Notified(), Timers()
+    versions = DataVersions(notified, timers.call_later)
     for number in range(100):
         versions.record(target(), str(number))
-    assert heard.count == 1
+    assert notified.count == 1
     timers.fire()
-    assert heard.count == 2
+    assert notified.count == 2
     timers.fire()
     timers.fire()
-    assert (heard.count, timers.pending) == (2, [])
+    assert (notified.count, timers.pending) == (2, [])

@@ -83,7 +83,7 @@ async def test_image_that_cannot_be_hidpi_is_cached_for_all_screens(context, dec
     kernel.error = KernelUnavailable()
     stale = await context.live.render(target, LiveRequest({}, "png"))
     assert (stale.image.payload, stale.image.device_pixel_ratio) == (first.image.payload, 1)
-    assert (await context.live.forms.find_size(target, {})) == (1, 1)
+    assert (await context.live.forms.find_image(target, LiveRequest({}, "png"))).size == (1, 1)
 
 
 async def test_before_call_is_called_once_a_call(context, declare):

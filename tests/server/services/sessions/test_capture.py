@@ -32,17 +32,17 @@ class Stream:
     """A fake ZMQ stream, which passes frames to its callback."""
 
     def __init__(self) -> None:
-        self.hear: Any = None
+        self.receive: Any = None
         self._is_closed = False
 
-    def on_recv(self, hear: Any) -> None:
-        self.hear = hear
+    def on_recv(self, receive: Any) -> None:
+        self.receive = receive
 
     def closed(self) -> bool:
         return self._is_closed
 
     def close(self) -> None:
-        self._is_closed, self.hear = True, None
+        self._is_closed, self.receive = True, None
 
 
 class Kernel:
@@ -63,7 +63,7 @@ class Kernel:
         return [b"topic", *sender.serialize(message)]
 
     def send(self, kind: str, content: Any, parent: str = "r1", key: bytes = KEY) -> None:
-        self.streams[-1].hear(self.frames(kind, content, parent, key))
+        self.streams[-1].receive(self.frames(kind, content, parent, key))
 
     def begin(self, count: int, parent: str = "r1") -> None:
         self.send("execute_input", {"code": "", "execution_count": count}, parent)
@@ -109,12 +109,12 @@ def manager() -> Manager:
 
 
 @pytest.fixture
-def told() -> list[tuple[str, list[str]]]:
+def notified() -> list[tuple[str, list[str]]]:
     return []
 
 
 @pytest.fixture
-def make_capture(directories, manager, told, jp_asyncio_loop):
+def make_capture(directories, manager, notified, jp_asyncio_loop):
     made = []
 
     def make(is_on: bool = True, **app: Any) -> Capture:
@@ -123,7 +123,7 @@ def make_capture(directories, manager, told, jp_asyncio_loop):
             directories,
             CaptureLimits(Quota(10, 1_000_000), 100_000, 1_000_000),
             lambda: 1.0,
-            lambda kernel, news: told.append((kernel, [one.path for one in news])),
+            lambda kernel, news: notified.append((kernel, [one.path for one in news])),
             off_reason=None if is_on else SWITCHED_OFF,
         )
         capture.open()
@@ -196,7 +196,7 @@ class TestMessages:
         changed = kernel.frames("display_data", content)
         changed[-1] = changed[-1].replace(b"image/png", b"image/jpg")
         for frames in (changed, again, again):
-            kernel.streams[-1].hear(frames)
+            kernel.streams[-1].receive(frames)
         assert (len(paths(capture)), capture.dropped) == (2, 4)
 
     @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ class TestMessages:
     )  # fmt: skip
     async def test_no_frames_break_anything(self, capture, kernel, frames):
         """Invalid frames are counted and dropped, and the next image is captured."""
-        kernel.streams[-1].hear(frames)
+        kernel.streams[-1].receive(frames)
         kernel.show(png())
         assert (paths(capture), capture.dropped) == (["plot.png"], 1)
 
@@ -230,17 +230,17 @@ class TestMessages:
         sender = Session(key=KEY)
         content = {"data": {"image/png": base64.b64encode(png()).decode()}, "metadata": {}, "transient": {}}
         message = sender.msg("display_data", content) | {"parent_header": parent}
-        kernel.streams[-1].hear([b"topic", *sender.serialize(message)])
+        kernel.streams[-1].receive([b"topic", *sender.serialize(message)])
         assert paths(capture) in (["plot.png"], [])
         kernel.show(png())
         assert "plot" in paths(capture)[0]
 
-    async def test_an_animation_is_told_of_now_and_then(self, capture, kernel, told):
+    async def test_an_animation_is_told_of_now_and_then(self, capture, kernel, notified):
         """Thirty frames between two flushes are one event and one file."""
         for grey in range(30):
             kernel.show(png(grey=grey), display_id="a")
-        await until(lambda: told)
-        assert told == [("k", ["plot.png"])]
+        await until(lambda: notified)
+        assert notified == [("k", ["plot.png"])]
         buffer = capture.find_buffer("k")
         assert len(list(buffer.directory.iterdir())) == 1
         assert buffer.find_newest().version == 30
@@ -248,7 +248,7 @@ class TestMessages:
         subscription = capture._subscriptions["k"]
         assert subscription._flush_timer.when() >= subscription._last_flush + 1.0
 
-    async def test_a_full_disk_is_logged_and_survived(self, capture, kernel, told, monkeypatch, caplog):
+    async def test_a_full_disk_is_logged_and_survived(self, capture, kernel, notified, monkeypatch, caplog):
         """An image that cannot be written is dropped, and the next one is written."""
 
         def full(*_: Any) -> None:
@@ -261,7 +261,7 @@ class TestMessages:
             await until(lambda: capture.dropped)
         assert "No space left on device" in caplog.text
         kernel.show(png())
-        await until(lambda: told)
+        await until(lambda: notified)
         assert len(paths(capture)) == 1
 
     async def test_a_mark_is_waited_for(self, capture, kernel):
@@ -349,13 +349,13 @@ class TestLife:
 
     async def test_two_extensions_may_wrap(self, make_capture, manager):
         """Another extension's wrapper still works, whether it came before or after ours."""
-        heard = []
+        notified = []
 
         def wrap(name: str) -> None:
             below = manager.start_watching_activity
 
             def start_watching_activity(kernel: str) -> None:
-                heard.append(name)
+                notified.append(name)
                 below(kernel)
 
             manager.start_watching_activity = start_watching_activity
@@ -366,7 +366,7 @@ class TestLife:
         manager.start("k")
         capture.close()
         manager.start("l")
-        assert heard == ["later", "earlier"] * 2
+        assert notified == ["later", "earlier"] * 2
         assert manager.calls == ["start k", "start l"]
         assert capture.find_buffer("l") is None
 

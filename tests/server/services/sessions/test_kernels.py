@@ -148,17 +148,17 @@ class TestEnvironment:
 
     async def test_a_session_is_noted_when_it_starts_and_ends(self, jp_serverapp, context, fake):
         """With or without a notebook; each subscriber is called once."""
-        heard = []
-        context.kernels.on_start.append(lambda kernel, notebook: heard.append(("start", kernel, notebook)))
-        context.kernels.on_end.append(lambda kernel, notebook: heard.append(("end", kernel, notebook)))
+        notified = []
+        context.kernels.on_start.append(lambda kernel, notebook: notified.append(("start", kernel, notebook)))
+        context.kernels.on_end.append(lambda kernel, notebook: notified.append(("end", kernel, notebook)))
         kernel = await jp_serverapp.kernel_manager.start_kernel()
-        await until(lambda: heard)
+        await until(lambda: notified)
         reader = context.store.catalog.reader
         assert sessions.find(reader, kernel).ended is None
         context.kernels.on_kernel_ended(kernel)
         await asyncio.wrap_future(context.store.catalog.write(lambda connection: None))
         assert sessions.find(reader, kernel).ended is not None
-        assert heard == [("start", kernel, ""), ("end", kernel, "")]
+        assert notified == [("start", kernel, ""), ("end", kernel, "")]
 
     async def test_sweep_learns_the_notebook(self, jp_serverapp, context, fake, monkeypatch):
         """Front ends set it after the start, and may change it."""

@@ -100,11 +100,11 @@ async def test_kernels_of_an_owner_are_bounded(kernels):
 
 async def test_rename_moves_what_is_the_owners(kernels, context):
     """Its sessions, and those of nobody else; listeners hear the old path."""
-    heard = []
-    kernels.on_rename.append(lambda session, old: heard.append((session.id, old, session.notebook)))
+    notified = []
+    kernels.on_rename.append(lambda session, old: notified.append((session.id, old, session.notebook)))
     for owner, kernel in (("ann", "a"), ("ann", "other"), ("bob", "b")):
         await kernels.register(owner, KernelReport(kernel, "hub", "old.ipynb"))
     await kernels.register("ann", KernelReport("a", "hub", "new.ipynb", "old.ipynb"))
-    assert heard == [("a", "old.ipynb", "new.ipynb")]
+    assert notified == [("a", "old.ipynb", "new.ipynb")]
     for kernel, notebook in (("a", "new.ipynb"), ("other", "new.ipynb"), ("b", "old.ipynb")):
         assert (await context.store.sessions.find(kernel)).notebook == notebook

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_figserve.server.services.auth.owner_guard import OwnerGuard
+
+from ...making import FakeDirectory
 from ...sample_images import png
+from ..dashboards.test_page_handlers import PAGE
 
 
 async def test_only_administrators(owner, stranger, make_key):
@@ -115,14 +119,38 @@ async def test_links_by_views(owner, stranger, make_key):
 
 
 async def test_changes_of_others_links_are_logged(owner, stranger, make_key, caplog):
-    """Who did what to whose link; changes of one's own are not."""
+    """Who did what to whose link; in changes of one's own, nobody else is named."""
     caplog.set_level("INFO")
     ann = owner.with_key(await make_key("publish", "read", owner="ann"))
     link = await ann.share(await ann.publish())
     await ann.patch(f"/api/links/{link['id']}", {"label": "mine"})
-    assert "Audit" not in caplog.text
+    assert f"Audit: link.changed {link['id']} by ann" in caplog.text
     await owner.patch(f"/api/links/{link['id']}", {"paused": True})
     assert (await owner.delete(f"/api/links/{link['id']}")).status == 204
-    assert f"Audit: link {link['id']} of ann was changed (paused) by login" in caplog.text
-    assert f"Audit: link {link['id']} of ann was revoked by login" in caplog.text
+    assert f"Audit: link.paused {link['id']} of ann by local (login)" in caplog.text
+    assert f"Audit: link.revoked {link['id']} of ann by local (login)" in caplog.text
     assert (await stranger.get(link["image_url"])).status == 404
+
+
+async def test_name_that_was_given_anew(stranger, viewers, make_key, context, monkeypatch, caplog):
+    """Whoever has it now is told whom to ask; an administrator sees it and decides."""
+    caplog.set_level("INFO")
+    people, directory = await viewers(), FakeDirectory({"bob": "first", "root": "0"})
+    guard = OwnerGuard(context.store, directory)
+    monkeypatch.setattr(context.authenticator, "guard", guard)
+    admin = stranger.with_key(await make_key("admin", owner="root"))
+    bob, by_key = people["named"], stranger.with_key(await make_key("publish", "read", owner="bob"))
+    assert (await bob.get("/api/figures")).status == 200
+    figure = await by_key.publish()
+    directory.users["bob"] = "second"
+    guard.forget("bob")
+    refused = await bob.get(f"/api/figures/{figure['id']}")
+    assert (refused.status, refused.code) == (403, "name_reused")
+    assert (await by_key.get("/api/figures")).code == "owner_gone"
+    found = (await admin.get("/api/admin/owners/bob")).json()
+    assert (found["standing"], found["renamed_to"]) == ("replaced", None)
+    assert "It is the same person" in (await admin.get("/admin", PAGE, owner="bob")).text
+    assert (await admin.patch("/api/admin/owners/bob", {"same_person": False})).status == 400
+    assert (await admin.patch("/api/admin/owners/bob", {"same_person": True})).json()["standing"] == "same"
+    assert "Audit: owner.confirmed bob by root" in caplog.text
+    assert (await bob.get(f"/api/figures/{figure['id']}")).status == 200

@@ -55,16 +55,21 @@ async def shown(client, asked: str, **query) -> str:
     return frame.text.removeprefix(PAGE.decode())
 
 
-async def test_page_has_a_frame_once_the_form_is_known(owner, stranger, animal):
-    """Before, it has an image, whose error is html_only; the policy allows both."""
+async def test_page_has_a_frame_once_it_is_known_to_work(owner, stranger, animal, kernel):
+    """Before, a browser without scripts is sent to a page that makes the call; the policy allows frames on all."""
     dashboard, link = await share(owner, animal, allow=["since"])
     own, theirs = f"/dashboards/{dashboard['id']}", link["url"]
     for client, path, folder in ((owner, own, "live/f/"), (stranger, theirs, "f/")):
         page = await client.get(path, HTML)
         assert "<iframe" not in page.text
+        assert 'class="figure-image"' not in page.text
+        assert '<noscript><meta http-equiv="refresh"' in page.text
         assert f"/figserve/{folder}" in page.headers["Content-Security-Policy"]
         assert "/figserve/frame/" in page.headers["Content-Security-Policy"]
-    assert (await stranger.get(f"{theirs}/1-1.png")).code == "html_only"
+    assert kernel.asked == []
+    drawn = await stranger.get(theirs, HTML, **{"1-1.since": 2015}, _draw=1)
+    assert "1-1.html?since=2015&amp;_frame=1&amp;_last=1" in drawn.text
+    assert "http-equiv" not in drawn.text
     for client, path, frame in (
         (owner, own, f"../live/f/{animal}.html?since=2015&amp;_frame=1"),
         (stranger, theirs, f"../f/{theirs.rpartition('/')[2]}/1-1.html?since=2015&amp;_frame=1"),
@@ -89,8 +94,8 @@ async def test_form_is_in_the_record(owner, stranger, animal):
     assert animal not in str(first)
     await owner.get(f"/live/f/{animal}.png")
     assert (await stranger.get(f"{link['url']}/1-1.json")).json()["form"] == "html"
-    for told in (await stranger.get(f"{link['url']}.json"), await owner.get(f"/api/dashboards/{dashboard['id']}")):
-        assert [panel["form"] for panel in told.json()["rows"][0]] == ["html", None]
+    for described in (await stranger.get(f"{link['url']}.json"), await owner.get(f"/api/dashboards/{dashboard['id']}")):
+        assert [panel["form"] for panel in described.json()["rows"][0]] == ["html", None]
 
 
 async def test_frame_applies_the_grant_of_the_link(owner, stranger, animal, kernel):

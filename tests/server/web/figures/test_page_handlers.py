@@ -72,8 +72,8 @@ class TestFigurePage:
 
     async def test_provenance_is_shown(self, owner):
         """Cell, libraries and other values of a program, as text."""
-        told = {"libraries": {"matplotlib": "3.11.2", "<i>": "1"}, "commit": "<script>", "odd": [1, 2]}
-        words = {"name": "sales", "cell": {"execution_count": 7, "id": "abc"}, "provenance": told}
+        recorded = {"libraries": {"matplotlib": "3.11.2", "<i>": "1"}, "commit": "<script>", "odd": [1, 2]}
+        words = {"name": "sales", "cell": {"execution_count": 7, "id": "abc"}, "provenance": recorded}
         figure = (await owner.ask("POST", "/api/figures", *multipart(words, ("image/png", png())))).json()
         text = (await owner.get(figure["url"])).text
         assert "[7] abc" in text
@@ -81,10 +81,12 @@ class TestFigurePage:
         assert "&lt;script&gt;" in text
         assert "<script>" not in text
 
-    @pytest.mark.parametrize("told", [{"cell": "x", "libraries": "y"}, {"cell": None, "libraries": ["z"]}, {"cell": 5}])
-    async def test_odd_provenance_breaks_nothing(self, told):
+    @pytest.mark.parametrize(
+        "recorded", [{"cell": "x", "libraries": "y"}, {"cell": None, "libraries": ["z"]}, {"cell": 5}]
+    )
+    async def test_odd_provenance_breaks_nothing(self, recorded):
         """Any program may publish values of any type."""
-        version = Version(1, 0.0, None, "", "", (), provenance=told)
+        version = Version(1, 0.0, None, "", "", (), provenance=recorded)
         assert all(isinstance(name, str) and isinstance(fact, str) for name, fact in _facts(version))
 
     async def test_neighbours_lead_through_all_figures(self, owner):

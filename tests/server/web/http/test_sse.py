@@ -11,6 +11,7 @@ from tornado.iostream import StreamClosedError
 
 from jupyter_figserve.model.events import Event
 from jupyter_figserve.server.services.events.subscriber import Subscriber
+from jupyter_figserve.server.services.monitoring.metrics import Metrics
 from jupyter_figserve.server.web.http import sse
 
 from ...conftest import DEADLINE
@@ -24,6 +25,7 @@ class FakeHandler:
         self.request = SimpleNamespace(headers={"Cookie": "x"}, cookies={"x": "y"})
         self._headers = {"Content-Type": "text/event-stream"}
         self._is_slow = is_slow
+        self.context = SimpleNamespace(monitoring=SimpleNamespace(metrics=Metrics()))
 
     def write(self, text: str) -> None:
         self.text += text

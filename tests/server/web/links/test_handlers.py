@@ -8,6 +8,7 @@ from jupyter_figserve.model.links import hash_secret
 from jupyter_figserve.model.times import rfc3339
 from jupyter_figserve.store.catalog import links
 
+from ...making import FakeDirectory
 from ...sample_images import png
 
 DAY = 86_400
@@ -294,3 +295,19 @@ class TestFind:
         body = {"url": "/f/" + "x" * 32}
         assert (await stranger.post("/api/links/find", body)).status == 401
         assert (await stranger.with_key(await make_key("read")).post("/api/links/find", body)).status == 403
+
+
+async def test_unknown_people_are_no_audience(publisher, context, monkeypatch):
+    """400 names them, in a new link and in a changed one; those who were named before may stay."""
+    owner, directory = await publisher(), FakeDirectory({"ada": "", "bob": ""}, ("lab",))
+    monkeypatch.setattr(context.owner_guard, "directory", directory)
+    figure = await owner.publish()
+    link = await owner.share(figure, users=["ada", "bob"], groups=["lab"])
+    for answer in (
+        await owner.post(f"/api/figures/{figure['id']}/links", {"users": ["ada", "adda"]}),
+        await owner.patch(f"/api/links/{link['id']}", {"users": ["adda"]}),
+    ):
+        assert (answer.status, answer.code) == (400, "unknown_user")
+        assert "'adda'" in answer.json()["error"]
+    del directory.users["bob"]
+    assert (await owner.patch(f"/api/links/{link['id']}", {"users": ["bob"]})).json()["users"] == ["bob"]

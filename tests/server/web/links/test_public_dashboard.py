@@ -91,9 +91,14 @@ class TestEmbedding:
     async def test_oembed_is_a_frame(self, owner, stranger):
         """Within the requested size; a closed link is 404."""
         link = await share(owner, await publish(owner, [TEXT], title="Sightings"))
-        told = (await stranger.get("/oembed", url=link["url"], maxwidth=500)).json()
-        assert (told["type"], told["title"], told["width"], told["height"]) == ("rich", "Sightings", 500, 375)
-        assert f'src="{link["url"]}/embed"' in told["html"]
+        described = (await stranger.get("/oembed", url=link["url"], maxwidth=500)).json()
+        assert (described["type"], described["title"], described["width"], described["height"]) == (
+            "rich",
+            "Sightings",
+            500,
+            375,
+        )
+        assert f'src="{link["url"]}/embed"' in described["html"]
         await owner.delete(f"/api/links/{link['id']}")
         assert (await stranger.get("/oembed", url=link["url"])).status == 404
 

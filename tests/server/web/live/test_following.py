@@ -29,13 +29,13 @@ async def listening(http, url: str, event: str):
     )
     await asyncio.wait_for(arrived.wait(), 20)
 
-    async def hear() -> str:
+    async def read_event() -> str:
         while f"event: {event}" not in "".join(received):
             arrived.clear()
             await asyncio.wait_for(arrived.wait(), 20)
         return "".join(received)
 
-    yield hear
+    yield read_event
     stream.cancel()
 
 
@@ -67,10 +67,10 @@ async def test_refresh_makes_cached_images_old(dial, owner):
 
 async def test_refresh_is_not_a_change(dial, owner, context):
     """It reaches streams as an event, and writes nothing to the catalog."""
-    heard: list[str] = []
+    kinds: list[str] = []
 
     async def on_event(event) -> None:
-        heard.append(event.kind)
+        kinds.append(event.kind)
 
     async def on_commit() -> None:
         """Nothing to do."""
@@ -83,7 +83,7 @@ async def test_refresh_is_not_a_change(dial, owner, context):
         await connection.offer({**HELLO, "refreshed": "x"})
         assert await context.store.data_version() == before
         stop()
-    assert heard == ["live.refreshed"]
+    assert kinds == ["live.refreshed"]
 
 
 async def test_links_follow_refreshes_and_progress(dial, owner, http):
@@ -91,18 +91,18 @@ async def test_links_follow_refreshes_and_progress(dial, owner, http):
     async with dial() as connection:
         live_id = (await connection.offer(HELLO))["animal"]["id"]
         link = (await owner.post(f"/api/live/{live_id}/links")).json()
-        async with listening(http, f"{link['url']}/events", "live") as hear:
+        async with listening(http, f"{link['url']}/events", "live") as read_event:
             await connection.offer({**HELLO, "refreshed": "x"})
-            text = await hear()
+            text = await read_event()
             assert 'data: {"state": "refreshed"}' in text
             assert "k1" not in text
-        async with listening(http, f"{link['url']}/events", "progress") as hear:
+        async with listening(http, f"{link['url']}/events", "progress") as read_event:
             asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
             call = await connection.receive()
             for done, total in (("x", 2), (3, 2), (-1, 2), (1, float("inf"))):
                 await connection.send(frame({"op": "progress", "rid": call["rid"], "done": done, "total": total}))
             await connection.send(frame({"op": "progress", "rid": call["rid"], "done": 1, "total": 4}))
-            assert 'event: progress\ndata: {"done": 1.0, "total": 4.0}' in await hear()
+            assert 'event: progress\ndata: {"done": 1.0, "total": 4.0}' in await read_event()
             await connection.answer(call, png())
             assert (await asking).status == 200
 

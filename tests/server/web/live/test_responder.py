@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urljoin
 
 import pytest
 
-from jupyter_figserve.errors import UnsupportedType
+from jupyter_figserve.errors import CodeFailed, UnsupportedType
 from jupyter_figserve.model.figures import EncodedImage
 from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.server.services.live.image_cache import CachedImage
@@ -79,8 +80,9 @@ async def test_form_is_learned_from_requests_for_png(owner, kernel, context):
     assert "<iframe" not in (await owner.get(url)).text
     assert (await owner.get(f"{url}.png")).code == "html_only"
     assert (await owner.get(f"{url}.json")).json()["form"] == "html"
-    page = await owner.get(url)
-    assert 'src="../../live/k1/animal.html?_frame=1"' in page.text
+    assert 'data-form="html"' in (await owner.get(url)).text
+    page = await owner.get(url, _draw=1)
+    assert 'src="../../live/k1/animal.html?_frame=1&amp;_last=1"' in page.text
     assert "/figserve/live/" in page.headers["Content-Security-Policy"]
     await context.live.registry.register(context.config.owner, "k1", kernel, [LiveDeclaration("animal", revision="s")])
     known = (await owner.get(f"{url}.json?_record=1")).json()
@@ -90,17 +92,57 @@ async def test_form_is_learned_from_requests_for_png(owner, kernel, context):
 async def test_declared_form_is_used_before_the_first_call(owner, stranger, kernel, context):
     """The page, the link's page and the JSON know it; no page loads an image of a function without a known form."""
     url = "/live/k1/animal"
-    page = (await owner.get(url)).text
-    assert page.count("figure-image") == page.count('<noscript><img class="figure-image"') == 1
+    assert "figure-image" not in (await owner.get(url)).text
     declared = [LiveDeclaration("animal", revision="s", form="html")]
     (record,) = await context.live.registry.register(context.config.owner, "k1", kernel, declared)
     link = (await owner.post(f"/api/live/{record.id}/links")).json()["url"]
     for one, get in ((url, owner.get), (link, stranger.get)):
         text = (await get(one)).text
-        assert "animal.html?_frame=1" in text or f"{link.rpartition('/')[2]}.html?_frame=1" in text
+        assert 'data-form="html"' in text
         assert "figure-image" not in text
         assert (await get(f"{one}.json?_record=1")).json()["form"] == "html"
     assert kernel.asked == []
+
+
+class TestWithoutScripts:
+    """The first page sends a browser without scripts to one that makes the call itself."""
+
+    @pytest.fixture
+    def figure(self, owner, context, kernel, jp_asyncio_loop) -> str:
+        """A link to a function that is annotated as a figure, but returns HTML."""
+        declared = [LiveDeclaration("animal", revision="r", form="picture")]
+        run = jp_asyncio_loop.run_until_complete
+        (record,) = run(context.live.registry.register(context.config.owner, "k1", kernel, declared))
+        return run(owner.post(f"/api/live/{record.id}/links")).json()["url"]
+
+    async def test_first_page_requests_nothing_that_may_fail(self, stranger, kernel, figure):
+        """Neither image nor frame; the page that makes the call has the frame, without a second call."""
+        first = (await stranger.get(figure)).text
+        assert ("figure-image" in first, "<iframe" in first, kernel.asked) == (False, False, [])
+        (drawing,) = re.findall(r'<noscript><meta http-equiv="refresh" content="0; url=([^"]*)"', first)
+        assert urljoin(figure, drawing) == f"{figure}?_draw=1"
+        drawn = (await stranger.get(f"{figure}?_draw=1")).text
+        assert "http-equiv" not in drawn
+        (frame,) = re.findall(r'<iframe class="image-frame" src="([^"]*)"', drawn)
+        assert frame.endswith(".html?_frame=1&amp;_last=1")
+        calls = len(kernel.asked)
+        assert (await stranger.get(urljoin(figure, frame.replace("&amp;", "&")))).status == 303
+        assert len(kernel.asked) == calls
+
+    async def test_failure_is_on_the_page(self, owner, stranger, kernel, figure):
+        """With the message in place of an image."""
+        kernel.error = CodeFailed("ValueError: an unlucky year", kind="ValueError")
+        for get, url in ((owner.get, "/live/k1/animal"), (stranger.get, figure)):
+            page = await get(f"{url}?_draw=1")
+            assert (page.status, "an unlucky year" in page.text, "http-equiv" in page.text) == (200, True, False)
+            answer = await get(f"{url}.png", {"Prefer": "handling=lenient"})
+            assert (answer.status, answer.code) == (200, "code_failed")
+
+    async def test_other_site_runs_nothing(self, browser, kernel, figure):
+        """As with the image itself."""
+        led = browser.with_headers(Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate", Sec_Fetch_Dest="document")
+        page = await led.get("/live/k1/animal?_draw=1", {"Accept": "text/html"})
+        assert (page.status, kernel.asked) == (200, [])
 
 
 async def test_lenient_request_for_another_format_is_no_failure(owner, stranger, kernel, context):

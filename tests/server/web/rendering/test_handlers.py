@@ -98,17 +98,17 @@ class TestPicture:
         for _ in range(2):
             answer = await owner.post("/api/renders", {"code": CODE, "seed": 1})
             assert unquote(answer.headers["X-FigServe-Warnings"]).split("\n") == list(warnings)
-            told = await owner.ask("POST", "/api/renders", {"code": CODE, "seed": 1}, {"Accept": "application/json"})
-            assert told.json()["warnings"] == list(warnings)
+            result = await owner.ask("POST", "/api/renders", {"code": CODE, "seed": 1}, {"Accept": "application/json"})
+            assert result.json()["warnings"] == list(warnings)
 
     async def test_json_form_has_everything(self, owner):
         """With ``Accept: application/json``, in the given format."""
         answer = await owner.ask(
             "POST", "/api/renders", {"code": CODE, "width": 30, "height": 20}, {"Accept": "application/json"}
         )
-        told = answer.json()
-        assert png_size(base64.b64decode(told["data"])) == (told["width"], told["height"]) == (30, 20)
-        assert (told["output"], told["title"], told["libraries"]) == ("drawn\n", "A drawing", LIBRARIES)
+        result = answer.json()
+        assert png_size(base64.b64decode(result["data"])) == (result["width"], result["height"]) == (30, 20)
+        assert (result["output"], result["title"], result["libraries"]) == ("drawn\n", "A drawing", LIBRARIES)
         both = await owner.ask("POST", "/api/renders", {"code": CODE}, {"Accept": "application/json, image/svg+xml"})
         assert both.json()["mimetype"] == "image/svg+xml"
 
@@ -121,8 +121,8 @@ class TestPicture:
             assert file.namelist() == ["figure-1.svg", "figure-2.svg", "figure-3.svg"]
             assert file.read("figure-2.svg").startswith(b"<svg")
         assert (await owner.post("/api/renders", wish)).body == answer.body
-        told = await owner.ask("POST", "/api/renders", wish, {"Accept": "application/json"})
-        assert len(told.json()["figures"]) == 3
+        result = await owner.ask("POST", "/api/renders", wish, {"Accept": "application/json"})
+        assert len(result.json()["figures"]) == 3
 
 
 def _image(job):

@@ -95,9 +95,9 @@ def test_a_seed_gives_the_same_bytes_from_the_store(server):
 
 def test_json_has_the_image_and_the_output(server):
     """In base64, with its size."""
-    told = render(server, LINE, {"Accept": "application/json"}, width=100, height=50).json()
-    assert (told["width"], told["height"], told["output"]) == (100, 50, "drawn\n")
-    assert png_size(base64.b64decode(told["data"])) == (100, 50)
+    result = render(server, LINE, {"Accept": "application/json"}, width=100, height=50).json()
+    assert (result["width"], result["height"], result["output"]) == (100, 50, "drawn\n")
+    assert png_size(base64.b64decode(result["data"])) == (100, 50)
 
 
 @pytest.mark.parametrize("name", ["png", "jpg", "webp", "svg"])
@@ -117,10 +117,10 @@ def test_an_error_as_a_image(server, name):
 def test_an_error_names_its_line(server):
     """The traceback has only the code's own frames."""
     answer = render(server, "def f():\n    return 1 / 0\nf()")
-    told = answer.json()
-    assert (answer.status, told["type"], told["line"]) == (422, "ZeroDivisionError", 2)
-    assert "site-packages" not in told["traceback"]
-    assert "jupyter_figserve" not in told["traceback"]
+    result = answer.json()
+    assert (answer.status, result["type"], result["line"]) == (422, "ZeroDivisionError", 2)
+    assert "site-packages" not in result["traceback"]
+    assert "jupyter_figserve" not in result["traceback"]
 
 
 @pytest.mark.parametrize(
@@ -223,8 +223,8 @@ def test_a_signed_address_shows_its_image_to_anybody(server):
 
 
 def _under_way(server: ServerProcess) -> int:
-    told = server.fetch("figserve/api/status").json()["sandbox"]
-    count: int = told["running"] + told["waiting"]
+    sandbox = server.fetch("figserve/api/status").json()["sandbox"]
+    count: int = sandbox["running"] + sandbox["waiting"]
     return count
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from jupyter_figserve.errors import TooLarge
 from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
-from jupyter_figserve.server.services.live import control_channel as module
+from jupyter_figserve.server.services.live import control_channel_backend as module
 from jupyter_figserve.server.services.live.backend import KernelUnavailable
-from jupyter_figserve.server.services.live.control_channel import ControlChannels
+from jupyter_figserve.server.services.live.control_channels import ControlChannels
 
 from ...making import FakeKernel
 from ...sample_images import png
@@ -32,13 +32,15 @@ class FakeClient:
         self.gate = asyncio.Event()
         self.gate.set()
         self.asked: list[dict[str, Any]] = []
+        self.informed = 0
+        self.info: dict[str, Any] = {"status": "ok", "figserve": {"control": 1}}
         self.body = png()
         self.fault: Exception | None = None
         self.started = self.stopped = 0
         self._answers: asyncio.Queue[Any] = asyncio.Queue()
 
     def _make_message(self, kind: str, content: dict[str, Any]) -> dict[str, Any]:
-        return {"header": {"msg_id": str(len(self.asked))}, "content": content}
+        return {"header": {"msg_id": f"{kind} {len(self.asked)}", "msg_type": kind}, "content": content}
 
     def start_channels(self, **_channels: bool) -> None:
         self.started += 1
@@ -46,6 +48,10 @@ class FakeClient:
     def send(self, message: dict[str, Any]) -> None:
         if self.fault is not None:
             raise self.fault
+        if message["header"]["msg_type"] == "kernel_info_request":
+            self.informed += 1
+            self._answers.put_nowait({"parent_header": message["header"], "content": self.info})
+            return
         self.asked.append(message["content"])
         is_list = message["content"]["op"] == "list"
         content = {"live": [ROW]} if is_list else {"op": "answer", "mimetype": "image/png", "revision": "slow"}
@@ -100,14 +106,14 @@ async def test_slow_answer_does_not_replace_the_agents(context, channels, client
     """The agent connects while the kernel is asked: its declaration and its connection stay, the channel is closed."""
     client.gate.clear()
     asking = asyncio.ensure_future(context.live.find("k1", "animal"))
-    while not client.asked:
+    while not client.informed:
         await asyncio.sleep(0)
     agent, owner = FakeKernel(), context.config.owner
     await context.live.registry.register(owner, "k1", agent, [LiveDeclaration("animal", revision="agent")])
     client.gate.set()
     target = await asking
     assert (target.backend, target.declaration.revision, client.stopped) == (agent, "agent", 1)
-    assert (await context.live.find("k1", "other"), len(client.asked)) == (None, 1)
+    assert (await context.live.find("k1", "other"), client.informed) == (None, 1)
 
 
 async def test_late_agent_takes_over(context, channels, client):
@@ -186,6 +192,16 @@ async def test_kernel_of_another_language_is_not_asked(context, channels, client
     channels._app.kernel_manager.get_kernel = lambda _: kernel
     assert await channels.discover("k1") is None
     assert client.asked == []
+
+
+async def test_kernel_without_the_package_is_asked_what_all_kernels_know(context, channels, client):
+    """It gets no message that it would log as unknown; once it has the package, it offers its live figures."""
+    now, announced = 0.0, client.info
+    channels._clock, client.info = lambda: now, {"status": "ok"}
+    assert [await context.live.find("k1", "animal") for _ in range(3)] == [None, None, None]
+    assert (client.informed, client.asked, client.started, client.stopped) == (1, [], 1, 1)
+    now, client.info, client.fault = 1.0, announced, None
+    assert (await context.live.find("k1", "animal")).kernel == "k1"
 
 
 async def test_silent_kernel_is_asked_less_and_less(context, channels, client, monkeypatch):

@@ -1,0 +1,130 @@
+"""Whether an owner's name still means the same person: users of a JupyterHub are deleted, and names given anew. Server.
+
+The catalog remembers when the Hub created each owner. Whoever comes later under the same name gets nothing of the
+earlier one until an administrator has decided.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from ....errors import Forbidden, Unauthorized
+from ....model.owners import OwnerPerson
+from ....store.store import Store
+from .directory import Directory, Lookup
+
+CHECK_SECONDS = 30.0
+"""Time for which the answer about an owner is remembered."""
+_MAX_REMEMBERED = 10_000
+
+
+class Standing(enum.Enum):
+    """What an owner's name means in the directory."""
+
+    SAME = "same"
+    """The person who published under it, as far as can be told."""
+    DEPARTED = "departed"
+    """Nobody any more."""
+    REPLACED = "replaced"
+    """Somebody else, who was created later."""
+
+
+_LOGIN_OF_ANOTHER = (
+    "What is stored here under the name {owner} belongs to an earlier user of that name. Ask an administrator to"
+    " transfer it, or to confirm that it is yours (Administration, {owner})."
+)
+_KEY_OF_NOBODY = (
+    "The JupyterHub no longer knows {owner}, so this key has ended. An administrator can transfer what {owner}"
+    " published."
+)
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    standing: Standing
+    until: float
+
+
+class OwnerGuard:
+    """Checks owners against the directory.
+
+    Parameters
+    ----------
+    is_trusting
+        Whether a name alone is the person (``FigServe.trust_hub_names``).
+    """
+
+    def __init__(self, store: Store, directory: Directory, *, is_trusting: bool = False) -> None:
+        self._store = store
+        self.directory = directory
+        self._is_trusting = is_trusting
+        self._remembered: dict[str, _Remembered] = {}
+
+    async def check_login(self, owner: str) -> None:
+        """Require that nothing of an earlier person is stored under the name of somebody who has logged in.
+
+        Raises
+        ------
+        Forbidden
+            Otherwise.
+        """
+        if await self.find_standing(owner) is Standing.REPLACED:
+            raise Forbidden(_LOGIN_OF_ANOTHER.format(owner=owner), code="name_reused")
+
+    async def check_key(self, owner: str) -> None:
+        """Require that the owner of a key is still there.
+
+        Raises
+        ------
+        Unauthorized
+            Otherwise.
+        """
+        if await self.find_standing(owner) is not Standing.SAME:
+            raise Unauthorized(_KEY_OF_NOBODY.format(owner=owner), code="owner_gone")
+
+    async def find_standing(self, owner: str) -> Standing:
+        now = self._store.clock()
+        known = self._remembered.get(owner)
+        if known is not None and now < known.until <= now + CHECK_SECONDS:
+            return known.standing
+        found = await self.directory.find_user(owner)
+        standing = Standing.SAME if found.is_known is None else await self._compare(owner, found, now)
+        if len(self._remembered) >= _MAX_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[owner] = _Remembered(standing, now + CHECK_SECONDS)
+        return standing
+
+    async def confirm(self, owner: str) -> None:
+        """Let whoever has the name now be the same person as before."""
+        found = await self.directory.find_user(owner)
+        await self._store.owners.adopt(owner, found.created)
+        self.forget(owner)
+
+    def forget(self, owner: str) -> None:
+        """Ask anew: an administrator has changed something."""
+        self._remembered.pop(owner, None)
+
+    async def _compare(self, owner: str, found: Lookup, now: float) -> Standing:
+        owners = self._store.owners
+        record = await owners.find_person(owner)
+        if not found.is_known:
+            # Owners whom the Hub never knew are names that an administrator gave to keys.
+            if record.created is None:
+                return Standing.SAME
+            if record.departed is None and not self._is_read_only:
+                await owners.mark_departed(owner, now)
+            return Standing.DEPARTED
+        if record.is_same(found.created):
+            if record != OwnerPerson(found.created) and not self._is_read_only:
+                await owners.adopt(owner, found.created)
+            return Standing.SAME
+        if not self._is_trusting and await owners.has_anything(owner):
+            return Standing.REPLACED
+        if not self._is_read_only:
+            await owners.adopt(owner, found.created)
+        return Standing.SAME
+
+    @property
+    def _is_read_only(self) -> bool:
+        return self._store.read_only_because is not None

@@ -1,0 +1,195 @@
+"""Live figures of kernels that are connected to another server on the same catalog. Server process.
+
+Each server records the lines of its kernels in the catalog, and offers those of the other servers as its own: a call is
+passed on to the server which the kernel is connected to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from tornado.httpclient import AsyncHTTPClient
+from tornado.ioloop import IOLoop, PeriodicCallback
+
+from ....errors import FigServeError
+from ....model.events import Event
+from ....model.kernel_lines import KernelLine
+from ....store.store import Store
+from ..events.event_broker import EventBroker
+from .backend import KernelUnavailable
+from .image_cache import CachedImage
+from .registry import LiveRegistry
+from .replica_backend import ReplicaBackend, ReplicaCall, make_answer
+from .replica_signer import ReplicaSigner
+from .service import LiveService
+
+logger = logging.getLogger("jupyter_figserve")
+RENEW_SECONDS = 10.0
+LEASE_SECONDS = 35.0
+"""How long the lines of a server that was killed are offered by the others; kernels connect anew much earlier."""
+_MAX_CALLS = 1_000
+
+
+class Replicas:
+    """Shares the lines of the kernels with the other servers.
+
+    Parameters
+    ----------
+    url
+        Address at which the other servers reach this one.
+    max_bytes
+        Upper limit of one image.
+    """
+
+    def __init__(
+        self, store: Store, live: LiveService, events: EventBroker, signer: ReplicaSigner, url: str, max_bytes: int
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._store = store
+        self._live = live
+        self._registry: LiveRegistry = live.registry
+        self._events = events
+        self.signer = signer
+        self._max_bytes = max_bytes
+        self._http = AsyncHTTPClient(force_instance=True, max_clients=_MAX_CALLS)
+        self._own: dict[str, float] = {}
+        """When the kernels that are connected to this server connected."""
+        self._recorded: set[str] = set()
+        self._adopted: dict[str, tuple[ReplicaBackend, str]] = {}
+        """Backends of the kernels of other servers, each with the revision of its row."""
+        self._timer = PeriodicCallback(self._renew, RENEW_SECONDS * 1_000)
+        self._lock = asyncio.Lock()
+        self._stop_listening: Callable[[], None] | None = None
+
+    async def open(self) -> None:
+        """Start to share; lines that this server left behind when it was killed are removed."""
+        self._registry.on_change.append(self._on_change)
+        await _log_failure(self._store.kernel_lines.remove_all(self.url))
+        self._stop_listening = await self._events.listen(self._on_event, self.synchronize)
+        self._timer.start()
+        await self.synchronize()
+
+    async def close(self) -> None:
+        """Stop, and remove the lines of this server, so that nobody waits for it."""
+        self._timer.stop()
+        if self._stop_listening is not None:
+            self._registry.on_change.remove(self._on_change)
+            self._stop_listening()
+        self._http.close()
+        await _log_failure(self._store.kernel_lines.remove_all(self.url))
+
+    async def answer(self, body: bytes) -> bytes:
+        """Answer a call of another server.
+
+        Raises
+        ------
+        InvalidInput
+            When it is not a call.
+        """
+        call = ReplicaCall.from_bytes(body)
+        try:
+            result: CachedImage | FigServeError = await self._call_own(call)
+        except FigServeError as error:
+            result = error
+        return make_answer(result, call.known)
+
+    async def synchronize(self) -> None:
+        """Offer what the kernels of other servers offer, and end what has moved to another server or has ended."""
+        async with self._lock:
+            await _log_failure(self._synchronize())
+
+    async def _on_event(self, event: Event) -> None:
+        """Ignore events: each commit is followed by ``synchronize``."""
+
+    async def _synchronize(self) -> None:
+        heads = await self._store.kernel_lines.list_heads()
+        foreign = {kernel: line for kernel, line in heads.items() if line.server != self.url}
+        for kernel in [one for one in self._adopted if one not in foreign]:
+            self._registry.unregister(kernel, self._adopted.pop(kernel)[0])
+        for kernel in [one for one in self._recorded if one not in heads or one in foreign]:
+            self._close_own(kernel, heads.get(kernel))
+        changed = [kernel for kernel, line in foreign.items() if self._is_changed(line)]
+        if changed:
+            for line in await self._store.kernel_lines.find_many(changed):
+                await self._adopt(line)
+
+    def _is_changed(self, line: KernelLine) -> bool:
+        known = self._adopted.get(line.kernel)
+        return self._own.get(line.kernel, 0.0) < line.opened and (known is None or known[1] != line.revision)
+
+    def _close_own(self, kernel: str, line: KernelLine | None) -> None:
+        """Close the connection of a kernel that is connected elsewhere by now, or whose session has ended."""
+        if line is None or line.opened > self._own.get(kernel, 0.0):
+            self._recorded.discard(kernel)
+            self._own.pop(kernel, None)
+            self._live.unregister(kernel)
+
+    async def _adopt(self, line: KernelLine) -> None:
+        if line.server == self.url or not self._is_changed(line):
+            return
+        backend, _ = self._adopted.get(line.kernel, (None, ""))
+        if backend is None or backend.server != line.server or backend.is_closed:
+            backend = ReplicaBackend(self._http, self.signer, line.server, line.kernel, self._max_bytes)
+        offers = []
+        for live_id, declaration in line.offers:
+            record = await self._store.live.find(live_id)
+            if record is not None:
+                offers.append((record, declaration))
+        self._adopted[line.kernel] = (backend, line.revision)
+        try:
+            self._registry.adopt(line.kernel, backend, offers)
+        except KernelUnavailable:
+            # The kernel has connected to this server meanwhile.
+            self._adopted.pop(line.kernel, None)
+
+    def _on_change(self, kernel: str) -> None:
+        """Record what the registry has noted of a kernel."""
+        backend = self._registry.find_backend(kernel)
+        if backend is None:
+            if self._adopted.pop(kernel, None) is not None:
+                # Its session has ended: the other server closes the connection.
+                self._later(self._store.kernel_lines.remove(kernel))
+            elif self._own.pop(kernel, None) is not None:
+                self._recorded.discard(kernel)
+                self._later(self._store.kernel_lines.remove(kernel, self.url))
+        elif not isinstance(backend, ReplicaBackend):
+            self._adopted.pop(kernel, None)
+            self._own.setdefault(kernel, self._store.clock())
+            self._later(self._record(kernel))
+
+    async def _record(self, kernel: str) -> None:
+        opened, targets = self._own.get(kernel), self._registry.list_of(kernel)
+        if opened is None:
+            return
+        if not targets:
+            await self._store.kernel_lines.remove(kernel, self.url)
+            return
+        offers = tuple((target.record.id, target.declaration) for target in targets)
+        line = KernelLine(kernel, targets[0].record.owner, self.url, opened, offers)
+        if await self._store.kernel_lines.put(line, self._store.clock()):
+            self._recorded.add(kernel)
+        else:
+            await self.synchronize()
+
+    async def _renew(self) -> None:
+        await _log_failure(self._store.kernel_lines.renew(self.url, self._store.clock(), LEASE_SECONDS))
+
+    async def _call_own(self, call: ReplicaCall) -> CachedImage:
+        target = await self._registry.find(call.kernel, call.name)
+        # Never passed on once more: two servers that hold each other for the right one would do so for ever.
+        is_elsewhere = isinstance(self._registry.find_backend(call.kernel), ReplicaBackend)
+        if target is None or is_elsewhere or call.kernel not in self._own:
+            raise KernelUnavailable
+        return await self._live.call(target, call.request, call.caller, is_fresh=call.is_fresh)
+
+    def _later(self, work: Awaitable[None]) -> None:
+        IOLoop.current().spawn_callback(_log_failure, work)
+
+
+async def _log_failure(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except FigServeError as error:
+        logger.warning("The connections of kernels cannot be shared with the other servers: %s", error)

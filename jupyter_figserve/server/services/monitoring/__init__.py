@@ -1,0 +1,1 @@
+"""What the operators of a server see of it: metrics, audit events and readiness."""

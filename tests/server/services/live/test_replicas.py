@@ -1,0 +1,327 @@
+"""Live figures of kernels that are connected to another server on the same catalog, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+
+import pytest
+from tornado.httpserver import HTTPServer
+from tornado.testing import bind_unused_port
+from tornado.web import Application, RequestHandler
+
+from jupyter_figserve.errors import CodeFailed, DeadlineExceeded, Forbidden, TooManyRequests, Unavailable
+from jupyter_figserve.model.live import LiveDeclaration, LiveFigureRecord, LiveRequest
+from jupyter_figserve.server.services.auth.signing import QuerySigner
+from jupyter_figserve.server.services.callers import OWNER, stranger
+from jupyter_figserve.server.services.events.event_broker import EventBroker
+from jupyter_figserve.server.services.live.backend import KernelUnavailable
+from jupyter_figserve.server.services.live.call_queue import CallQueue
+from jupyter_figserve.server.services.live.image_cache import StaleImageCache
+from jupyter_figserve.server.services.live.limits import LiveLimits
+from jupyter_figserve.server.services.live.registry import LiveRegistry, LiveTarget
+from jupyter_figserve.server.services.live.replica_backend import ROUTE
+from jupyter_figserve.server.services.live.replica_signer import (
+    MAX_SKEW_SECONDS,
+    SIGNATURE_HEADER,
+    TIME_HEADER,
+    ReplicaSigner,
+)
+from jupyter_figserve.server.services.live.replicas import LEASE_SECONDS, Replicas
+from jupyter_figserve.server.services.live.service import LiveService
+from jupyter_figserve.server.services.live.watchers import LiveWatchers
+from tests.waiting import until
+
+from ...making import FakeKernel
+
+ANIMAL = LiveDeclaration("animal", digest="d", revision="r")
+PNG = LiveRequest({}, "png")
+
+
+class Kernels:
+    """Kernels without notebooks."""
+
+    def has(self, kernel: str) -> bool:
+        return False
+
+    async def follow_all(self) -> None: ...
+
+    async def follow_notebook(self, kernel: str) -> str:
+        return ""
+
+    async def find_scope(self, kernel: str) -> str:
+        return ""
+
+
+class CallHandler(RequestHandler):
+    def initialize(self, replicas: Replicas) -> None:
+        self.replicas = replicas
+
+    async def post(self) -> None:
+        self.replicas.signer.check(self.request.headers, self.request.body)
+        self.finish(await self.replicas.answer(self.request.body))
+
+
+class Server:
+    """What one of several servers on a catalog has."""
+
+    def __init__(self, context, secret: str) -> None:
+        self.store, self.kernels = context.store, {}
+        events = EventBroker(context.store)
+
+        async def find_detached(record: LiveFigureRecord) -> LiveTarget | None:
+            return None
+
+        registry = LiveRegistry(context.store, Kernels(), find_detached, events.announce)
+        images, limits = StaleImageCache(context.store, 2**20), LiveLimits(3, 20.0, None, 1, 2)
+        self.live = LiveService(registry, images, LiveWatchers(events), limits, "ann", context.store.clock)
+        signer = ReplicaSigner(QuerySigner([secret]), lambda: context.store.clock())
+        socket, port = bind_unused_port("127.0.0.1")
+        self.replicas = Replicas(context.store, self.live, events, signer, f"http://127.0.0.1:{port}", max_bytes=2**20)
+        self.http = HTTPServer(Application([(ROUTE, CallHandler, {"replicas": self.replicas})]))
+        self.http.add_socket(socket)
+
+    async def connect(self, kernel: str, backend: FakeKernel, *declarations: LiveDeclaration) -> None:
+        """Let a kernel connect to this server, and wait until the others can know."""
+        await self.live.registry.register("ann", kernel, backend, declarations or [ANIMAL])
+        await until(lambda: kernel in self.replicas._recorded)
+
+    async def render(self, kernel: str, request: LiveRequest = PNG, **options):
+        await self.replicas.synchronize()
+        target = await self.live.registry.find(kernel, "animal")
+        assert target is not None
+        return await self.live.render(target, request, **options)
+
+    async def stop(self) -> None:
+        await self.replicas.close()
+        self.http.stop()
+        await self.http.close_all_connections()
+
+
+MakeServer = Callable[..., Awaitable[Server]]
+
+
+@pytest.fixture
+def make_server(context, clock, jp_asyncio_loop) -> Iterator[MakeServer]:
+    servers: list[Server] = []
+
+    async def make(secret: str = "s" * 32) -> Server:
+        server = Server(context, secret)
+        servers.append(server)
+        await server.replicas.open()
+        return server
+
+    yield make
+    for server in servers:
+        jp_asyncio_loop.run_until_complete(server.stop())
+
+
+async def test_kernel_of_another_server_answers(make_server):
+    """Its live figure is in the list, under the same id; its image is the kernel's."""
+    one, two = await make_server(), await make_server()
+    kernel = FakeKernel()
+    await one.connect("k", kernel)
+    request = LiveRequest({"n": 1}, "png")
+    there = await two.render("k", request)
+    assert [asked for _, asked in kernel.asked] == [request]
+    assert there.image.payload.mimetype == "image/png"
+    assert [target.record.id for target in two.live.registry.list_offered()] == [
+        target.record.id for target in one.live.registry.list_offered()
+    ]
+    assert there.image.payload == (await one.live.images.find_last(there.image.live, request)).payload
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (CodeFailed("ValueError: no", kind="ValueError", line=3, traceback="t", output="o"), CodeFailed),
+        (KernelUnavailable(), KernelUnavailable),
+        (TooManyRequests("Too many.", code="live_link_rate", retry_after=7), TooManyRequests),
+        (DeadlineExceeded("Too slow.", retry_after=2), DeadlineExceeded),
+    ],
+)
+async def test_errors_are_the_kernels(make_server, error, kind):
+    """With the same status, code and details."""
+    one, two = await make_server(), await make_server()
+    kernel = FakeKernel()
+    kernel.error = error
+    await one.connect("k", kernel)
+    with pytest.raises(kind) as raised:
+        await two.render("k")
+    assert (raised.value.status, raised.value.code, raised.value.message) == (error.status, error.code, error.message)
+    for name in ("kind", "line", "traceback", "output", "retry_after"):
+        assert getattr(raised.value, name, None) == getattr(error, name, None)
+
+
+async def test_unchanged_data_is_not_sent_again(make_server, clock):
+    """The kernel draws once for each version, whichever server is asked."""
+    one, two = await make_server(), await make_server()
+    kernel = FakeKernel("1")
+    await one.connect("k", kernel, LiveDeclaration("animal", revision="r", is_versioned=True))
+    first, again = [await two.render("k") for _ in range(2)]
+    assert (first.etag, first.image.payload) == (again.etag, again.image.payload)
+    kernel.version = "2"
+    assert (await two.render("k")).etag != first.etag
+
+
+async def test_one_call_at_a_time_in_a_kernel(make_server):
+    """Calls of both servers take turns in the queue of the kernel's server, the owner's before a stranger's."""
+    one, two = await make_server(), await make_server()
+    kernel = FakeKernel()
+    kernel.gate.clear()
+    await one.connect("k", kernel)
+    queue = one.live._get_queue(await one.live.registry.find("k", "animal"))
+    calls = []
+    for waiting, (server, number, caller) in enumerate(
+        [(one, 0, stranger("a")), (two, 1, stranger("b")), (one, 2, OWNER)]
+    ):
+        calls.append(asyncio.create_task(server.render("k", LiveRequest({"n": number}, "png"), caller=caller)))
+        await until(partial(_has, kernel, queue, waiting))
+    kernel.gate.set()
+    await asyncio.gather(*calls)
+    assert [request.arguments["n"] for _, request in kernel.asked] == [0, 2, 1]
+
+
+async def test_full_queue_refuses(make_server):
+    """With the reason and the time of the kernel's server."""
+    one, two = await make_server(), await make_server()
+    kernel = FakeKernel()
+    kernel.gate.clear()
+    await one.connect("k", kernel)
+    queue = one.live._get_queue(await one.live.registry.find("k", "animal"))
+    calls = []
+    for number in range(3):
+        calls.append(asyncio.create_task(one.render("k", LiveRequest({"n": number}, "png"))))
+        await until(partial(_has, kernel, queue, number))
+    with pytest.raises(Unavailable, match="3 calls are already waiting") as refused:
+        await two.render("k", LiveRequest({"n": 3}, "png"))
+    assert (refused.value.code, refused.value.retry_after) == ("kernel_busy", 2)
+    kernel.gate.set()
+    await asyncio.gather(*calls)
+
+
+async def test_the_newest_connection_counts(make_server, clock):
+    """A kernel that connects to another server is called there; the first one closes its end."""
+    one, two = await make_server(), await make_server()
+    old, new = FakeKernel(), FakeKernel()
+    await one.connect("k", old)
+    await two.replicas.synchronize()
+    clock.advance(1)
+    await two.connect("k", new)
+    await one.render("k")
+    assert (old.is_closed, len(old.asked), len(new.asked)) == (True, 0, 1)
+    await two.render("k", LiveRequest({"n": 1}, "png"))
+    assert len(new.asked) == 2
+    assert not new.is_closed
+
+
+async def test_what_a_kernel_no_longer_offers(make_server):
+    """Is gone from the other servers' lists, and so is all of a kernel that has left."""
+    one, two = await make_server(), await make_server()
+    kernel = FakeKernel()
+    await one.connect("k", kernel, ANIMAL, LiveDeclaration("other"))
+    await two.replicas.synchronize()
+    assert {target.record.name for target in two.live.registry.list_offered()} == {"animal", "other"}
+    await one.live.registry.register("ann", "k", kernel, [ANIMAL])
+
+    async def offered() -> int:
+        await two.replicas.synchronize()
+        return len(two.live.registry.list_offered())
+
+    await _until_equal(offered, 1)
+    one.live.unregister("k", kernel)
+    await _until_equal(offered, 0)
+
+
+async def test_end_of_a_session_reaches_the_server_of_its_kernel(make_server):
+    """Whichever server notices it: the connection is closed."""
+    one, two = await make_server(), await make_server()
+    kernel = FakeKernel()
+    await one.connect("k", kernel)
+    await two.replicas.synchronize()
+    two.live.on_kernel_ended("k")
+
+    async def is_closed() -> bool:
+        await one.replicas.synchronize()
+        return kernel.is_closed
+
+    await _until_equal(is_closed, True)
+    assert one.live.registry.list_offered() == two.live.registry.list_offered() == []
+
+
+async def test_server_that_is_gone(make_server, clock):
+    """The last picture answers, or an error that says to try again; after the lease nothing is offered."""
+    one, two = await make_server(), await make_server()
+    await one.connect("k", FakeKernel())
+    good = await two.render("k")
+    one.http.stop()
+    await one.http.close_all_connections()
+    stale = await two.render("k", no_cache=True)
+    assert (stale.image.payload, stale.cache_status) == (good.image.payload, "figserve; hit; detail=stale")
+    with pytest.raises(KernelUnavailable):
+        await two.render("k", LiveRequest({"n": 1}, "png"))
+    clock.advance(LEASE_SECONDS + 1)
+    await two.replicas._renew()
+    await two.replicas.synchronize()
+    assert two.live.registry.list_offered() == []
+
+
+async def test_server_that_starts_again(make_server, context):
+    """Lines that a killed server left behind are not offered by it any more."""
+    one = await make_server()
+    await one.connect("k", FakeKernel())
+    await one.replicas.open()
+    assert await context.store.kernel_lines.list_heads() == {}
+
+
+async def test_calls_are_not_passed_on_twice(make_server):
+    """A server that the kernel has left answers that it is gone, rather than ask the one that has asked it."""
+    one, two = await make_server(), await make_server()
+    kernel = FakeKernel()
+    await one.connect("k", kernel)
+    await two.replicas.synchronize()
+    one.live.registry._backends["k"] = two.live.registry._backends["k"]
+    with pytest.raises(KernelUnavailable):
+        await two.render("k")
+
+
+async def test_other_secrets_are_refused(make_server):
+    """Without the signing secret nobody calls a kernel."""
+    one, two = await make_server(), await make_server("t" * 32)
+    kernel = FakeKernel()
+    await one.connect("k", kernel)
+    with pytest.raises(KernelUnavailable):
+        await two.render("k")
+    assert kernel.asked == []
+
+
+def test_forged_requests():
+    """The signature holds for this body and this time only."""
+    now = 1_000_000.0
+    signer = ReplicaSigner(QuerySigner(["s" * 32]), lambda: now)
+    good = signer.make_headers(b"body")
+    signer.check(good, b"body")
+    wrong = [
+        ({}, b"body"),
+        (good, b"bodY"),
+        (good | {TIME_HEADER: str(int(now) + 1)}, b"body"),
+        (good | {TIME_HEADER: "\u0661"}, b"body"),
+        (good | {SIGNATURE_HEADER: "\u00e9"}, b"body"),
+        (ReplicaSigner(QuerySigner(["t" * 32]), lambda: now).make_headers(b"body"), b"body"),
+        (ReplicaSigner(QuerySigner(["s" * 32]), lambda: now - MAX_SKEW_SECONDS - 1).make_headers(b"body"), b"body"),
+    ]
+    for headers, body in wrong:
+        with pytest.raises(Forbidden):
+            signer.check(headers, body)
+
+
+def _has(kernel: FakeKernel, queue: CallQueue, waiting: int) -> bool:
+    """Whether the kernel runs a call and so many others wait."""
+    return bool(kernel.asked) and queue._turns.waiting == waiting
+
+
+async def _until_equal(get: Callable[[], Awaitable[object]], value: object) -> None:
+    async with asyncio.timeout(20):
+        while await get() != value:
+            await asyncio.sleep(0.01)
