@@ -1,4 +1,4 @@
-"""Stored images that a real nginx sends from their files, with the rules of deploy/nginx.conf."""
+"""A real nginx with the rules of deploy/nginx.conf, in front of two replicas."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import re
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,8 +17,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from .conftest import MakeServer, require_program
+from .samples import read_samples
 from .server.sample_images import SVG, png
+from .waiting import wait_until
 
+pytestmark = pytest.mark.nginx
 RULES = Path(__file__).parent.parent / "deploy" / "nginx.conf"
 MAIN = """\
 daemon off;
@@ -26,7 +30,6 @@ pid {home}/nginx.pid;
 error_log {home}/error.log;
 events {{ worker_connections 64; }}
 http {{
-  access_log off;
   client_body_temp_path {home}/body;
   proxy_temp_path {home}/proxy;
   fastcgi_temp_path {home}/fastcgi;
@@ -40,17 +43,23 @@ http {{
 class Address:
     """A client of a web server on loopback, without redirects."""
 
-    def __init__(self, port: int, prefix: str = "") -> None:
-        self.port, self.prefix = port, prefix
+    def __init__(self, port: int, *, tls: bool = False) -> None:
+        self.port = port
+        self.log = Path()
+        self._tls = ssl._create_unverified_context() if tls else None  # noqa: S323 - its certificate is the test's own
+
+    def connect(self) -> http.client.HTTPConnection:
+        if self._tls is None:
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=self._tls)
 
     def ask(self, method: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
+        with contextlib.closing(self.connect()) as connection:
             connection.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
             answer = connection.getresponse()
-            return answer.status, dict(answer.getheaders()), answer.read()
-        finally:
-            connection.close()
+            # Tornado writes some names in another way than nginx.
+            named = {name.title(): value for name, value in answer.getheaders()}
+            return answer.status, named, answer.read()
 
 
 def _start(command: list[str], port: int, home: Path) -> subprocess.Popen[bytes]:
@@ -65,39 +74,71 @@ def _start(command: list[str], port: int, home: Path) -> subprocess.Popen[bytes]
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Any]:
+def servers() -> Iterator[tuple[Any, Any]]:
+    """Two servers on one data directory; the first also logs in JSON."""
     made = MakeServer()
-    yield made(sendfile="/figserve-blobs/")
+    traits = {"sendfile": "/figserve-blobs/", "link_cache_seconds": 3}
+    trusting = ["--ServerApp.trust_xheaders=True"]
+    first = made(args=trusting, log_format="json", **traits)
+    yield first, made(data_dir=first.data_dir, args=trusting, **traits)
     made.stop_all()
 
 
 @pytest.fixture(scope="module")
-def nginx(server, tmp_path_factory) -> Iterator[Address]:
-    home = tmp_path_factory.mktemp("nginx")
+def server(servers) -> Any:
+    return servers[0]
+
+
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+        port: int = free.getsockname()[1]
+    return port
+
+
+@pytest.fixture(scope="module")
+def nginx(servers, tmp_path_factory) -> Iterator[Address]:
+    home, port, program = tmp_path_factory.mktemp("nginx"), free_port(), require_program("nginx")
+    make_certificate(home)
     rules = RULES.read_text()
+    first, second = (urlsplit(one.url).port for one in servers)
     for pattern, text in (
-        (r"listen 8080", f"listen 127.0.0.1:{port}"),
-        (r"server 127\.0\.0\.1:8888", f"server 127.0.0.1:{urlsplit(server.url).port}"),
-        (r"alias \S+;", f"alias {server.data_dir}/blobs/;"),
+        (r"listen 80;", f"listen 127.0.0.1:{free_port()};"),
+        (r"listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
+        (r"server 127\.0\.0\.1:8765", f"server 127.0.0.1:{first}"),
+        (r"server 127\.0\.0\.1:8766", f"server 127.0.0.1:{second}"),
+        (r"/etc/ssl/figserve/fullchain\.pem", f"{home}/certificate.pem"),
+        (r"/etc/ssl/figserve/privkey\.pem", f"{home}/key.pem"),
+        (r"/var/cache/nginx/figserve", f"{home}/cache"),
+        (r"/var/log/nginx/figserve\.log", f"{home}/access.log"),
+        (r"figserve_streams 50", "figserve_streams 2"),
+        (r"alias \S+;", f"alias {servers[0].data_dir}/blobs/;"),
     ):
         rules, count = re.subn(pattern, text, rules)
         assert count == 1, pattern
     (home / "figserve.conf").write_text(rules)
     (home / "nginx.conf").write_text(MAIN.format(home=home))
-    program = require_program("nginx")
     process = _start(
         [program, "-p", str(home), "-e", str(home / "error.log"), "-c", str(home / "nginx.conf")], port, home
     )
-    yield Address(port)
+    address = Address(port, tls=True)
+    address.log = home / "access.log"
+    yield address
     process.terminate()
     process.wait(20)
 
 
+def make_certificate(home: Path) -> None:
+    subject = ["-subj", "/CN=plots.example.org", "-days", "1", "-nodes"]
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    files = ["-keyout", str(home / "key.pem"), "-out", str(home / "certificate.pem")]
+    subprocess.run(
+        [require_program("openssl"), "req", "-x509", *curve, *files, *subject], check=True, capture_output=True
+    )
+
+
 @pytest.fixture(scope="module")
 def publish(server):
-    """``publish(name, data)`` returns a figure's record; ``share(record, views=…)`` the path of a link's image."""
+    """``publish(name, data)`` returns a figure's record."""
 
     def publish(name: str, data: bytes, type: str = "image/png") -> dict[str, Any]:
         headers = {"Content-Type": type}
@@ -106,59 +147,172 @@ def publish(server):
     return publish
 
 
-def share(server, record: dict[str, Any], **options: object) -> str:
+@pytest.fixture(scope="module")
+def key(server) -> str:
+    """A key that both servers know, as it is in their catalog."""
+    body = {"scopes": ["read", "publish", "admin"]}
+    text: str = server.fetch("figserve/api/keys", method="POST", body=body).json()["key"]
+    return text
+
+
+def share(server, record: dict[str, Any], **options: object) -> dict[str, Any]:
+    """Return a link, whose ``path`` is that of its image."""
     link = server.fetch(f"figserve/api/figures/{record['id']}/links", method="POST", body=options).json()
-    return "/" + link["image_url"].split("/", 3)[3]
+    return link | {"path": "/" + link["image_url"].split("/", 3)[3]}
 
 
-def test_nginx_sends_the_file_with_our_headers(server, nginx, publish):
-    """The server itself sends no byte of it; policy, ETag, caching and type are the same as without nginx."""
-    path = share(server, publish("one", png(grey=1)))
-    status, direct, body = Address(urlsplit(server.url).port).ask("GET", path)
-    assert (status, body) == (200, b"")
-    assert direct["X-Accel-Redirect"].startswith("/figserve-blobs/")
-    status, headers, body = nginx.ask("GET", path)
-    assert (status, body) == (200, png(grey=1))
-    own = {"Date", "Server", "Connection", "Content-Length", "X-Accel-Redirect"}
-    named = [{k.lower(): v for k, v in one.items() if k not in own} for one in (headers, direct)]
-    assert named[0] == named[1]
-    assert headers["Content-Length"] == str(len(body))
-    assert "Last-Modified" not in headers
+def count_requests(servers) -> int:
+    """Return how many requests for links have reached the servers."""
+    counted = 0.0
+    for server in servers:
+        found = read_samples(server.fetch("figserve/metrics").text)
+        counted += sum(
+            value for (name, labels), value in found.items() if name == "figserve_requests_total" and "/f" in labels
+        )
+    return int(counted)
 
 
-def test_conditions_heads_and_ranges(server, nginx, publish):
-    """As without nginx; a range with ``If-Range`` is the range."""
-    data = png(grey=2)
-    path = share(server, publish("two", data))
-    _, headers, _ = nginx.ask("GET", path)
-    assert nginx.ask("GET", path, If_None_Match=headers["ETag"])[::2] == (304, b"")
-    status, head, body = nginx.ask("HEAD", path)
-    assert (status, head["Content-Length"], head["ETag"], body) == (200, str(len(data)), headers["ETag"], b"")
-    for more in ({}, {"If_Range": headers["ETag"]}):
-        status, part, body = nginx.ask("GET", path, Range="bytes=2-5", **more)
-        assert (status, part["Content-Range"], body) == (206, f"bytes 2-5/{len(data)}", data[2:6])
-    assert nginx.ask("GET", path, Range="bytes=99999999-")[0] == 416
-    assert nginx.ask("GET", path, Range="bytes=2-5", If_Range='"other"')[::2] == (200, data)
+class TestFiles:
+    """What nginx sends from its file has our headers."""
+
+    def test_nginx_sends_the_file_with_our_headers(self, server, nginx, publish, key):
+        """The server itself sends no byte of it; policy, ETag, caching and type are the same as without nginx."""
+        path = f"/figserve/figures/{publish('one', png(grey=1))['id']}.png"
+        status, direct, body = Address(urlsplit(server.url).port).ask("GET", path, X_API_Key=key)
+        assert (status, body) == (200, b"")
+        assert direct["X-Accel-Redirect"].startswith("/figserve-blobs/")
+        status, headers, body = nginx.ask("GET", path, X_API_Key=key)
+        assert (status, body) == (200, png(grey=1))
+        own = {"Date", "Server", "Connection", "Content-Length", "X-Accel-Redirect", "Strict-Transport-Security"}
+        named = [{k.lower(): v for k, v in one.items() if k not in own} for one in (headers, direct)]
+        assert named[0] == named[1]
+        assert headers["Content-Length"] == str(len(body))
+        assert "Last-Modified" not in headers
+
+    def test_blobs_have_no_address_of_their_own(self, nginx, publish):
+        """The location is internal: nobody reads a blob without a link or a login."""
+        digest = publish("five", png(grey=5))["representations"][0]["digest"]
+        assert nginx.ask("GET", f"/figserve-blobs/{digest[:2]}/{digest}")[0] == 404
+
+    @pytest.mark.parametrize("place", ["link", "own"])
+    def test_conditions_heads_and_ranges(self, server, nginx, publish, place, key):
+        """As without nginx; a range with ``If-Range`` is the range."""
+        data = png(grey=2)
+        record = publish("two", data)
+        path = share(server, record)["path"] if place == "link" else f"/figserve/figures/{record['id']}.png"
+        login = {} if place == "link" else {"X_API_Key": key}
+        _, headers, _ = nginx.ask("GET", path, **login)
+        assert nginx.ask("GET", path, If_None_Match=headers["Etag"], **login)[::2] == (304, b"")
+        status, head, body = nginx.ask("HEAD", path, **login)
+        assert (status, head["Content-Length"], head["Etag"], body) == (200, str(len(data)), headers["Etag"], b"")
+        for more in ({}, {"If_Range": headers["Etag"]}):
+            status, part, body = nginx.ask("GET", path, Range="bytes=2-5", **more, **login)
+            assert (status, part["Content-Range"], body) == (206, f"bytes 2-5/{len(data)}", data[2:6])
+        assert nginx.ask("GET", path, Range="bytes=99999999-", **login)[0] == 416
+        assert nginx.ask("GET", path, Range="bytes=2-5", If_Range='"other"', **login)[::2] == (200, data)
 
 
-def test_views_are_counted(server, nginx, publish):
-    """The second viewer of a link with one view gets nothing; heads and ranges use none up."""
-    path = share(server, publish("three", png(grey=3)), views=1)
-    assert nginx.ask("HEAD", path)[0] == 200
-    assert nginx.ask("GET", path, User_Agent="one")[::2] == (200, png(grey=3))
-    assert nginx.ask("GET", path, User_Agent="two")[0] == 404
+class TestCache:
+    """Links for anyone come from nginx's cache; nothing else does."""
+
+    def test_a_link_is_asked_for_once(self, servers, nginx, publish):
+        """For as long as it may be cached; browsers ask nginx each time, which has the same ETag and policy."""
+        link = share(servers[0], publish("cached", png(grey=11)))
+        before = count_requests(servers)
+        answers = [nginx.ask("GET", link["path"]) for _ in range(10)]
+        assert {(status, body) for status, _, body in answers} == {(200, png(grey=11))}
+        assert count_requests(servers) == before + 1
+        _, headers, _ = answers[-1]
+        assert headers["Cache-Control"] == "public, no-cache"
+        assert headers["Content-Security-Policy"].startswith("default-src 'none'; sandbox")
+        assert nginx.ask("GET", link["path"], If_None_Match=headers["Etag"])[0] == 304
+        assert count_requests(servers) == before + 1
+
+    def test_a_revoked_link_ends_within_its_time(self, server, nginx, publish):
+        """The cache serves nothing beyond ``link_cache_seconds``, also on the first request after a pause."""
+        link = share(server, publish("revoked", png(grey=12)))
+        assert nginx.ask("GET", link["path"])[0] == 200
+        server.fetch(f"figserve/api/links/{link['id']}", method="DELETE")
+        began = time.monotonic()
+        wait_until(lambda: nginx.ask("GET", link["path"])[0] == 404)
+        assert time.monotonic() - began < 3 + 3
+        assert nginx.ask("GET", link["path"])[0] == 404
+
+    def test_views_are_counted(self, server, nginx, publish):
+        """The second viewer of a link with one view gets nothing; heads and ranges use none up."""
+        path = share(server, publish("three", png(grey=3)), views=1)["path"]
+        assert nginx.ask("HEAD", path)[0] == 200
+        assert nginx.ask("GET", path, User_Agent="one")[::2] == (200, png(grey=3))
+        assert nginx.ask("GET", path, User_Agent="two")[0] == 404
+
+    def test_what_a_login_sees_is_not_for_strangers(self, servers, nginx, publish, key):
+        """A link for its owner alone: what the owner has seen is not in the cache, and each request is a new one."""
+        link = share(servers[0], publish("mine", png(grey=13)), audience="me")
+        login = {"X_API_Key": key}
+        before = count_requests(servers)
+        for _ in range(2):
+            status, headers, body = nginx.ask("GET", link["path"], **login)
+            assert (status, headers["Cache-Control"], body) == (200, "private, no-store", png(grey=13))
+            status, _, body = nginx.ask("GET", link["path"])
+            assert (status, png(grey=13) in body) == (401, False)
+        assert count_requests(servers) == before + 4
+
+    def test_documents_with_scripts_keep_their_policy(self, server, nginx, publish):
+        """From the cache as from the server."""
+        path = share(server, publish("four", SVG, "image/svg+xml"))["path"]
+        for _ in range(2):
+            status, headers, body = nginx.ask("GET", path)
+            assert (status, body) == (200, SVG)
+            assert "sandbox" in headers["Content-Security-Policy"]
 
 
-def test_documents_with_scripts_are_not_passed_on(server, nginx, publish):
-    """Its policy does not depend on the web server's rules."""
-    path = share(server, publish("four", SVG, "image/svg+xml"))
-    assert "X-Accel-Redirect" not in Address(urlsplit(server.url).port).ask("GET", path)[1]
-    status, headers, body = nginx.ask("GET", path)
-    assert (status, body) == (200, SVG)
-    assert "sandbox" in headers["Content-Security-Policy"]
+class TestStreams:
+    """Event streams pass at once, and their number is limited."""
+
+    def test_events_arrive_at_once(self, server, nginx, publish, key):
+        """The first block and an event come while the stream is open; a third stream of one client is refused."""
+        with contextlib.ExitStack() as stack:
+            streams = []
+            for _ in range(2):
+                connection = stack.enter_context(contextlib.closing(nginx.connect()))
+                connection.request("GET", "/figserve/api/events", headers={"X-API-Key": key})
+                answer = connection.getresponse()
+                assert (answer.status, answer.getheader("Content-Type")) == (200, "text/event-stream; charset=utf-8")
+                assert answer.readline().startswith(b"retry:")
+                streams.append(answer)
+            assert nginx.ask("GET", "/figserve/api/events", X_API_Key=key)[0] == 429
+            publish("event", png(grey=21))
+            for answer in streams:
+                assert b"figure.published" in b"".join(answer.readline() for _ in range(4))
 
 
-def test_blobs_have_no_address_of_their_own(server, nginx, publish):
-    """The location is internal: nobody reads a blob without a link or a login."""
-    digest = publish("five", png(grey=5))["representations"][0]["digest"]
-    assert nginx.ask("GET", f"/figserve-blobs/{digest[:2]}/{digest}")[0] == 404
+class TestReplicas:
+    """Two servers behind one address."""
+
+    def test_the_client_is_known(self, server, nginx, publish, key):
+        """Its address and scheme are the server's, and a header of its own making is not."""
+        publish("known", png(grey=30))
+        path = "/figserve/api/figures?limit=1"
+        status, _, body = nginx.ask("GET", path, X_API_Key=key, X_Forwarded_For="203.0.113.9", X_Forwarded_Proto="http")
+        assert (status, b'"https://127.0.0.1:' in body) == (200, True)
+        assert "203.0.113.9" not in server.log
+
+    def test_metrics_are_not_for_the_outside(self, server, nginx, key):
+        """They would be those of either replica."""
+        assert nginx.ask("GET", "/figserve/metrics", X_API_Key=key)[0] == 404
+
+    def test_the_log_has_no_tokens(self, servers, nginx, publish):
+        """That of nginx, which sees the addresses of links; and the server's is JSON, one object a request."""
+        link = share(servers[0], publish("logged", png(grey=31)))
+        assert nginx.ask("GET", link["path"] + "?token=abc")[0] == 400
+        wait_until(lambda: "/f/[secret].png 400" in nginx.log.read_text())
+        assert link["url"].rpartition("/")[2] not in nginx.log.read_text()
+        assert '"message": "access", "method": "GET"' in servers[0].log
+
+    def test_one_replica_is_enough(self, servers, nginx, publish):
+        """No request fails when one of them is gone; the last test of the module."""
+        link = share(servers[0], publish("left", png(grey=32)))
+        servers[1].stop()
+        found = [nginx.ask("GET", f"{link['path']}?_={number}")[0] for number in range(6)]
+        assert found == [200] * 6
+        assert [nginx.ask("GET", "/figserve/api/health/ready")[0] for _ in range(6)] == [200] * 6

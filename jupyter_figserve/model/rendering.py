@@ -64,6 +64,8 @@ class RenderJob:
         Library versions that made a pickled source, if known; error messages name them.
     device_pixel_ratio
         Resolution factor for a figure in a raster format, unless the job sets a size.
+    niceness
+        By how much its process gives way to others that need the processor; see nice(2).
     """
 
     kind: Kind
@@ -76,6 +78,7 @@ class RenderJob:
     with_thumbnail: bool = False
     libraries: Mapping[str, str] = field(default_factory=dict)
     device_pixel_ratio: int = 1
+    niceness: int = 0
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .chart_shapes import is_box, is_upright_segment, is_violin, vertices_of
+from .chart_shapes import is_box, is_half_violin, is_upright_segment, is_violin, vertices_of
 
+_MAX_POINTS = 1_000
 _NO_MARKERS = ("None", "none", None, "", " ")
 
 
@@ -68,7 +69,17 @@ def _sort_boxes(artists: ChartArtists) -> None:
 def _sort_fills(artists: ChartArtists) -> None:
     for item in artists.axes.collections:
         if type(item).__name__ in _FILLED and item.get_array() is None and item.get_paths():
-            (artists.violins if is_violin(vertices_of(item)) else artists.fills).append(item)
+            (artists.violins if _is_violin(item) else artists.fills).append(item)
+
+
+def _is_violin(item: Any) -> bool:
+    points, axes = vertices_of(item), item.axes
+    categories = [number for number, axis in enumerate((axes.xaxis, axes.yaxis)) if is_categorical(axis)]
+    return is_violin(points) or any(is_half_violin(points, axis) for axis in categories)
+
+
+def is_categorical(axis: Any) -> bool:
+    return type(getattr(axis, "units", None)).__name__ == "UnitData"
 
 
 # By the exact name: hexagons, surfaces and arrows are other classes derived from the first.
@@ -86,9 +97,14 @@ def _sort_lines(artists: ChartArtists) -> None:
     measured = [line for line in lines if is_in_data(line)]
     has_patches = any(is_a(item, "PatchCollection") for item in artists.axes.collections)
     has_other_data = bool(artists.bars or artists.violins or artists.axes.collections)
+    bars = {id(line) for line in measured if _is_error_bar(line) and _crosses_a_point(line, measured)}
     for line in lines:
-        if not is_in_data(line) or _is_reference(line, measured):
-            artists.references.append(line)
+        if len(bars) > 1 and id(line) in bars:
+            artists.has_error_bars = True
+        elif not is_in_data(line) or _is_reference(line, measured):
+            # The lines inside violins have transforms of their own.
+            if not (artists.violins and str(line.get_label()).startswith("_child")):
+                artists.references.append(line)
         elif _is_error_bar(line) and (has_other_data or any(map(_has_more_than_a_segment, measured))):
             # The lines inside violins and letter-value boxes are quantiles.
             artists.has_error_bars |= not (artists.violins or has_patches)
@@ -118,6 +134,19 @@ def is_in_data(artist: Any) -> bool:
 def _is_error_bar(line: Any) -> bool:
     unmarked = line.get_marker() in (*_NO_MARKERS, "_", "|")
     return unmarked and str(line.get_label()).startswith("_") and is_upright_segment(line.get_xydata())
+
+
+def _crosses_a_point(line: Any, lines: list[Any]) -> bool:
+    """Whether a segment goes through a data point of another, longer line, as an error bar does."""
+    (x0, y0), (x1, y1) = line.get_xydata()
+    for other in lines:
+        points = other.get_xydata()
+        if other is not line and 2 < len(points) < _MAX_POINTS:
+            x, y = points.T
+            inside = (min(x0, x1) <= x) & (x <= max(x0, x1)) & (min(y0, y1) <= y) & (y <= max(y0, y1))
+            if inside.sum() == 1 and other.get_marker() not in _NO_MARKERS:
+                return True
+    return False
 
 
 def _has_more_than_a_segment(line: Any) -> bool:

@@ -132,6 +132,53 @@ def are_histogram_bars(bars: Any, *, is_count_label: bool) -> bool:
     return not np.allclose(centers, np.round(centers), atol=1e-6)
 
 
+def are_grouped_bins(containers: Sequence[Any]) -> bool:
+    """Whether several sets of bars are the bins of one histogram: side by side, with counts or densities.
+
+    Bars of groups are counts, too, but their groups are centred on whole numbers.
+    """
+    import numpy as np
+
+    counts = {len(bars) for bars in containers}
+    if len(containers) < 2 or len(counts) != 1 or counts == {1} or containers[0].orientation != "vertical":
+        return False
+    starts = np.array([[bar.get_x() for bar in bars] for bars in containers], dtype=float)
+    ends = starts + np.array([[bar.get_width() for bar in bars] for bars in containers], dtype=float)
+    heights = np.array([[bar.get_height() for bar in bars] for bars in containers], dtype=float)
+    datatype = np.asarray(getattr(containers[0], "datavalues", ())).dtype
+    if not np.allclose(starts[1:], ends[:-1]) or not np.issubdtype(datatype, np.floating):
+        return False
+    bins = np.diff(starts[0])
+    has_area_of_one = np.allclose((heights * bins[0]).sum(axis=1), 1, atol=_DENSITY_TOLERANCE)
+    if not np.allclose(bins, bins[0]) or not (has_area_of_one or not (heights % 1).any()):
+        return False
+    centers = (starts[0] + ends[-1]) / 2 / bins[0]
+    return not np.allclose(centers, np.round(centers), atol=1e-6)
+
+
+def is_matrix(image: Any) -> bool:
+    """Whether an image shows a matrix of values: with a name for each column or row, a text in each cell, or scaled."""
+    axes, values = image.axes, image.get_array()
+    if values is None or values.ndim != 2:
+        return False
+    rows, columns = values.shape
+    if axes.get_aspect() == "auto" or len(axes.texts) >= rows * columns:
+        return True
+    names = (getattr(axis.get_major_formatter(), "seq", ()) for axis in (axes.xaxis, axes.yaxis))
+    return any(any(map(str, own or ())) for own in names)
+
+
+def is_half_violin(points: Vertices, axis: int) -> bool:
+    """Whether a filled curve has one straight side, at one value of an axis of categories."""
+    import numpy as np
+
+    if not _MIN_VIOLIN_POINTS <= len(points) <= _MAX_POINTS:
+        return False
+    values, counts = np.unique(points[:, axis], return_counts=True)
+    middle = values[counts.argmax()]
+    return bool(counts.max() >= 0.45 * len(points) and np.isclose(middle, np.round(middle)))
+
+
 def _is_axis_aligned(points: Vertices) -> bool:
     import numpy as np
 

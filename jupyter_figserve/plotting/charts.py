@@ -10,13 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .chart_artists import ChartArtists, is_a, is_in_data, sort_artists
+from .chart_artists import ChartArtists, is_a, is_categorical, is_in_data, sort_artists
+from .chart_bars import find_bar_kind, find_polygon_bars
+from .chart_diagrams import find_bar_diagram, find_patch_diagram, find_segment_diagram
 from .chart_shapes import (
     are_dendrogram_links,
-    are_histogram_bars,
     are_stacked,
     has_straight_base,
     is_hexagon,
+    is_matrix,
     is_pie,
     is_step_outline,
     vertices_of,
@@ -25,8 +27,6 @@ from .charts_3d import find_kind_3d
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_COUNT_LABELS = frozenset("count counts density frequency probability percent proportion".split())
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class Chart:
 def find_chart(axes: Axes) -> Chart:
     """Return the chart of an Axes; a colour bar, a twin or a legend drawn elsewhere is not part of it."""
     artists = sort_artists(axes)
-    for find in (_three_dimensional, _from_containers, _boxes, _from_patches, _from_collections, _from_curves):
+    for find in _FINDERS:
         if chart := find(artists):
             series = chart.series if any(chart.series) else _legend_names(axes, len(chart.series))
             return Chart(chart.kind, (*chart.features, *_features(artists)), series, chart.noun)
-    return Chart("Table" if axes.tables else _shapes(axes))
+    return Chart("Table") if axes.tables else _shapes(axes)
 
 
 def is_colorbar(axes: Axes) -> bool:
@@ -78,7 +78,9 @@ def _from_containers(artists: ChartArtists) -> Chart | None:
         return Chart("Stem plot", series=_labels(artists.stems))
     if not artists.bars:
         return None
-    kind = _bar_kind(artists)
+    if diagram := find_bar_diagram(artists):
+        return Chart(diagram)
+    kind = find_bar_kind(artists)
     curves = [*artists.lines, *artists.points]
     if kind == "Histogram":
         # A density curve without a label belongs to its histogram.
@@ -88,35 +90,6 @@ def _from_containers(artists: ChartArtists) -> Chart | None:
         # Bars that were drawn one by one are one series.
         labels = labels[:1]
     return Chart(_with_curves(kind, artists), series=(*labels, *_labels(curves)))
-
-
-def _bar_kind(artists: ChartArtists) -> str:
-    axes, bars = artists.axes, artists.bars
-    if axes.name == "polar":
-        return "Polar bar chart"
-    is_vertical = getattr(bars[0], "orientation", "vertical") != "horizontal"
-    value_label, axis = (axes.get_ylabel(), axes.xaxis) if is_vertical else (axes.get_xlabel(), axes.yaxis)
-    is_count_label = value_label.strip().casefold() in _COUNT_LABELS
-    if not _is_categorical(axis) and are_histogram_bars(bars[0], is_count_label=is_count_label):
-        return "Histogram"
-    stacked = len(bars) > 1 and _are_stacked_bars(bars[0], bars[1], is_vertical)
-    kind = "Stacked bar chart" if stacked else "Bar chart"
-    return kind if is_vertical else f"Horizontal {kind[0].lower()}{kind[1:]}"
-
-
-def _are_stacked_bars(first: Any, second: Any, is_vertical: bool) -> bool:
-    pairs = list(zip(first.patches, second.patches, strict=False))
-    if is_vertical:
-        ends = [(low.get_y() + low.get_height(), high.get_y(), high.get_height()) for low, high in pairs]
-    else:
-        ends = [(low.get_x() + low.get_width(), high.get_x(), high.get_width()) for low, high in pairs]
-    return any(start != 0 for _, start, _ in ends) and all(
-        abs(end - start) <= 1e-9 * (abs(end) + abs(size)) for end, start, size in ends
-    )
-
-
-def _is_categorical(axis: Any) -> bool:
-    return type(getattr(axis, "units", None)).__name__ == "UnitData"
 
 
 def _tick_names(axis: Any) -> list[str]:
@@ -139,7 +112,7 @@ def _boxes(artists: ChartArtists) -> Chart | None:
             own = _labels(items)
             given = tuple(names) if len(names) == len(items) else own
             return Chart(kind, series=given, noun=noun)
-    if any(type(item).__name__ == "PatchCollection" for item in axes.collections) and _is_categorical(axes.xaxis):
+    if any(type(item).__name__ == "PatchCollection" for item in axes.collections) and is_categorical(axes.xaxis):
         return Chart("Letter-value plot")
     return None
 
@@ -148,7 +121,8 @@ def _from_patches(artists: ChartArtists) -> Chart | None:
     patches = artists.axes.patches
     wedges = [patch for patch in patches if type(patch).__name__ == "Wedge"]
     if wedges and is_pie(wedges):
-        kind = "Donut chart" if wedges[0].width else "Pie chart"
+        holes = [patch for patch in patches if is_a(patch, "Circle") and patch.center == wedges[0].center]
+        kind = "Donut chart" if wedges[0].width or holes else "Pie chart"
         return Chart(kind, series=_labels(wedges), noun="slices")
     steps = [patch for patch in patches if type(patch).__name__ == "StepPatch"]
     outlines = [patch for patch in patches if type(patch).__name__ == "Polygon" and is_in_data(patch)]
@@ -157,13 +131,21 @@ def _from_patches(artists: ChartArtists) -> Chart | None:
         return Chart(_with_curves("Histogram", artists), series=_labels([*steps, *outlines, *artists.lines]))
     if any(type(patch).__name__ == "FancyArrowPatch" for patch in patches) and _lines_of_collections(artists.axes):
         return Chart("Stream plot")
-    return None
+    kind = find_patch_diagram(artists)
+    return Chart(kind) if kind else None
+
+
+def _from_segments(artists: ChartArtists) -> Chart | None:
+    kind = find_segment_diagram(artists)
+    return Chart(kind, series=_labels(artists.points)) if kind else None
 
 
 def _from_collections(artists: ChartArtists) -> Chart | None:
     axes = artists.axes
     for name, kind in _KINDS_BY_CLASS:
         found = [item for item in (*axes.collections, *axes.images) if is_a(item, name)]
+        if name == "_ImageBase" and found and is_matrix(found[0]):
+            kind = "Heat map"
         if found:
             return Chart("Filled contour plot" if any(getattr(item, "filled", False) for item in found) else kind)
     binned = [item for item in axes.collections if is_a(item, "PolyCollection")]
@@ -171,6 +153,8 @@ def _from_collections(artists: ChartArtists) -> Chart | None:
         return Chart("Hexbin plot")
     if any(item.get_array() is not None and len(vertices_of(item)) == 4 for item in binned):
         return Chart("Triangular mesh plot")
+    if kind := find_polygon_bars(artists.fills):
+        return Chart(kind, series=_labels(artists.fills))
     broken = [item for item in artists.fills if len(item.get_paths()) > 1 and len(vertices_of(item)) <= 6]
     if broken:
         return Chart("Broken bar chart", series=_labels(broken))
@@ -219,11 +203,18 @@ def _curve_kind(artists: ChartArtists) -> str:
     if artists.points:
         kind = "Scatter and line plot" if artists.lines else "Scatter plot"
     elif artists.lines:
+        if polar and _tick_names(artists.axes.xaxis) and all(map(_is_closed, artists.lines)):
+            return "Radar chart"
         stepped = all(str(line.get_drawstyle()).startswith("steps") for line in artists.lines)
         kind = "Step plot" if stepped else "Line plot"
     else:
         kind = _kind_of_collections(artists.axes)
     return f"{polar}{kind[0].lower()}{kind[1:]}" if kind and polar else kind
+
+
+def _is_closed(line: Any) -> bool:
+    points = line.get_xydata()
+    return len(points) > 2 and bool(points[0, 1] == points[-1, 1])
 
 
 def _kind_of_collections(axes: Any) -> str:
@@ -251,6 +242,8 @@ def _features(artists: ChartArtists) -> Iterable[str]:
     if spans:
         yield "a shaded range" if len(spans) == 1 else f"{len(spans)} shaded ranges"
     bars = [bar for item in (*axes.images, *axes.collections) if (bar := getattr(item, "colorbar", None)) is not None]
+    if any(child.has_data() for child in axes.child_axes if hasattr(child, "has_data")):
+        yield "an inset"
     if bars:
         label = bars[0].ax.get_ylabel() or bars[0].ax.get_xlabel()
         yield f"a colour bar for {label}" if label else "a colour bar"
@@ -272,5 +265,13 @@ def _lines_of_collections(axes: Any) -> bool:
     return any(is_a(item, "LineCollection") for item in axes.collections)
 
 
-def _shapes(axes: Any) -> str:
-    return "Diagram" if axes.patches or axes.collections or axes.artists else ""
+def _shapes(axes: Any) -> Chart:
+    """Return a diagram with its words, where there are shapes."""
+    if not (axes.patches or axes.collections or axes.artists):
+        return Chart("")
+    return Chart("Diagram", series=tuple(filter(None, (text.get_text() for text in axes.texts))), noun="labels")
+
+
+_FINDERS = (
+    _three_dimensional, _from_containers, _boxes, _from_patches, _from_collections, _from_segments, _from_curves,
+)  # fmt: skip

@@ -15,14 +15,33 @@ _KINDS_3D = (
 
 def find_kind_3d(axes: Any) -> tuple[str, list[Any]]:
     """Return the kind of chart of a 3D Axes, and the artists that are its series."""
+    stems = [item for item in axes.containers if type(item).__name__ == "StemContainer"]
+    if stems:
+        return "3D stem plot", stems
+    if any(type(item).__name__ in ("Patch3D", "PathPatch3D") for item in axes.patches):
+        return "3D bar chart", [item for item in axes.containers if type(item).__name__ == "BarContainer"]
+    if any("ContourSet" in type(item).__name__ for item in axes.collections):
+        return "3D contour plot", []
     artists = [*axes.collections, *axes.lines]
     for name, kind in _KINDS_3D:
         drawn = [item for item in artists if type(item).__name__ == name]
         if drawn and name == "Poly3DCollection":
             return _kind_of_faces(drawn, kind), []
+        if drawn and name == "Line3DCollection" and all(map(_are_arrows, drawn)):
+            return "3D quiver plot", []
         if drawn:
             return kind, drawn
     return "3D plot", []
+
+
+def _are_arrows(item: Any) -> bool:
+    """Whether segments are those of ``quiver``: a shaft and the two sides of a head for each arrow."""
+    segments = getattr(item, "_segments3d", ())
+    count, rest = divmod(len(segments), 3)
+    if rest or not count or any(len(one) != 2 for one in segments):
+        return False
+    ends = {tuple(point) for one in segments[:count] for point in one}
+    return all(tuple(one[0]) in ends for one in segments[count:])
 
 
 def _kind_of_faces(drawn: list[Any], kind: str) -> str:

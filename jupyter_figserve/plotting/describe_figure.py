@@ -42,13 +42,19 @@ class _Panel:
         return (*found, *_second_axes(self.axes))
 
 
-def describe_figure(figure: Figure, title: str = "") -> Description:
-    """Describe a matplotlib figure; ``title`` is a title that its library draws as a separate text."""
+def describe_figure(figure: Figure, title: str = "", labels: tuple[str, str] = ("", "")) -> Description:
+    """Describe a matplotlib figure.
+
+    Parameters
+    ----------
+    title, labels
+        Title and labels of the x and y axis that its library draws as separate texts.
+    """
     title = one_line(plain_text(title), MAX_TITLE_LENGTH)
     try:
         panels = _panels(figure)
         title = title or _figure_title(figure, panels)
-        return title, one_line(_figure_sentence(figure, panels, title), MAX_ALT_LENGTH)
+        return title, one_line(_figure_sentence(figure, panels, title, labels), MAX_ALT_LENGTH)
     except Exception:
         return title, ""
 
@@ -91,22 +97,28 @@ def _panel_title(panel: _Panel) -> str:
     return next(filter(None, titles), "")
 
 
-def _figure_sentence(figure: Figure, panels: list[_Panel], title: str) -> str:
+def _figure_sentence(figure: Figure, panels: list[_Panel], title: str, labels: tuple[str, str]) -> str:
     if not panels:
-        return ""
+        words = _join(filter(None, (_text(text.get_text()) for text in figure.texts)))
+        return sentence("Text", title, words) if words else ""
     if len(panels) == 1:
-        return _panel_sentence(figure, panels[0], title)
+        return _panel_sentence(figure, panels[0], title, labels)
     kinds = Counter(kind[0].lower() + kind[1:] for panel in panels if (kind := panel.kind))
     parts = [kind if count == 1 else f"{count} {_plural(kind)}" for kind, count in kinds.items()]
     titles = [panel_title for panel_title in map(_panel_title, panels) if panel_title and panel_title != title]
-    axis_labels = against(_text(_shared_label(figure, "x")), _text(_shared_label(figure, "y")))
+    x, y = (_text(_shared_label(figure, axis) or label) for axis, label in zip("xy", labels, strict=True))
+    axis_labels = against(x, y)
     return sentence(f"{len(panels)} panels", title, "; ".join(filter(None, [_join(parts), axis_labels, _join(titles)])))
 
 
-def _panel_sentence(figure: Figure, panel: _Panel, title: str) -> str:
-    x = [_text(axes.get_xlabel()) for axes in panel.axes] + [_text(_shared_label(figure, "x"))]
-    y = [_text(axes.get_ylabel()) for axes in panel.axes] + [_text(_shared_label(figure, "y"))]
-    parts = [against(*(" and ".join(dict.fromkeys(filter(None, labels))) for labels in (x, y))), _series(panel)]
+def _panel_sentence(figure: Figure, panel: _Panel, title: str, shared: tuple[str, str]) -> str:
+    x = [_text(axes.get_xlabel()) for axes in panel.axes] + [_text(_shared_label(figure, "x") or shared[0])]
+    y = [_text(axes.get_ylabel()) for axes in panel.axes] + [_text(_shared_label(figure, "y") or shared[1])]
+    z = [_text(axes.get_zlabel()) for axes in panel.axes if hasattr(axes, "get_zlabel")]
+    labels = [" and ".join(dict.fromkeys(filter(None, given))) for given in (x, y)]
+    if any(z):
+        labels = [" and ".join(filter(None, labels)), z[0]]
+    parts = [against(*labels), _series(panel)]
     about = ", ".join(filter(None, parts))
     if not (panel.kind or title or about):
         return ""

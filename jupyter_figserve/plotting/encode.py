@@ -229,7 +229,7 @@ def _encode_figure(
         images = tuple(rendered.get(row) or _save_as(figure, row, options) for row in rows)
         if with_thumbnail and thumbnail is None:
             thumbnail = encode_thumbnail(draw_small(figure, options).pixels)
-    title, alt = describe_figure(figure, found.title)
+    title, alt = describe_figure(figure, found.title, found.labels)
     return EncodedFigure(images, thumbnail, title, alt, figure)
 
 

@@ -33,8 +33,8 @@ class ResolvedFigure:
         rcParams to set while drawing, like the library's own ``save``.
     tight
         Whether parts lie outside the figure by design, as the legends of seaborn do.
-    title
-        The title, if the library draws it as a separate text, or ``""``.
+    title, labels
+        The title and the labels of the axes, if the library draws them as separate texts, or ``""``.
     save_options
         Options of ``savefig`` that the code gave itself; options of the request take precedence.
     animation
@@ -45,6 +45,7 @@ class ResolvedFigure:
     rc: Mapping[str, Any] = field(default_factory=dict)
     tight: bool = False
     title: str = ""
+    labels: tuple[str, str] = ("", "")
     save_options: Mapping[str, Any] = field(default_factory=dict)
     animation: Any | None = None
 
@@ -93,9 +94,9 @@ def _find_compiled(obj: object) -> ResolvedFigure | None:
     plotnine = _loaded("plotnine")
     if plotnine is not None and isinstance(obj, plotnine.ggplot):
         plot = copy.deepcopy(obj)  # drawing changes the plot; plotnine's own save copies it too
-        return ResolvedFigure(
-            plot.draw(show=False), plot.theme.rcParams, title=getattr(plot.labels, "title", None) or ""
-        )
+        figure = plot.draw(show=False)
+        title, *labels = (getattr(plot.labels, name, None) or "" for name in ("title", "x", "y"))
+        return ResolvedFigure(figure, plot.theme.rcParams, title=title, labels=(labels[0], labels[1]))
     composition = _loaded("plotnine.composition")
     if composition is not None and isinstance(obj, composition.Compose):
         return ResolvedFigure(copy.deepcopy(obj).draw(show=False))

@@ -28,7 +28,7 @@ from .hub_directory import make_directory
 from .kernel_events import follow_own_kernels, follow_registered_kernels
 from .operations_config import OperationsConfig
 from .queue_config import QueueConfig
-from .render_config import RenderConfig
+from .renderer_config import RendererConfig
 from .replica_config import ReplicaConfig
 from .services.addresses import ServerAddresses, prefix_of
 from .services.auth.credentials import Authenticator
@@ -72,7 +72,7 @@ _CLEAN_MILLISECONDS = 600_000
 class FigServe(
     FigServeConfig,
     BlobConfig,
-    RenderConfig,
+    RendererConfig,
     QueueConfig,
     TrafficConfig,
     OperationsConfig,
@@ -238,7 +238,8 @@ class FigServe(
                 self.live_queue,
                 self.live_timeout,
                 seconds_of(self.keep_live_pictures),
-                self.render_jobs,
+                # Workers have more slots than this machine; the render queue bounds them.
+                self.live_queue if self.renders_remotely else self.render_jobs,
                 self.live_link_queue,
             ),
             self.owner,

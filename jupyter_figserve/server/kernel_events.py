@@ -35,6 +35,7 @@ def follow_own_kernels(
     kernels.on_end.append(lambda kernel, notebook: announce(SESSION_ENDED, kernel, notebook))
     if service is not None:
         kernels.on_rename.append(lambda kernel, old, new: service.follow(kernel, new, old))
+        kernels.on_move.append(service.move)
         kernels.on_notebook.append(service.follow)
         kernels.on_end.append(lambda kernel, notebook: service.end(kernel))
 

@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 import seaborn as sns
 from matplotlib import pyplot as plt
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnchoredText
-from matplotlib.patches import Circle, Wedge
+from matplotlib.patches import Circle, Rectangle, Wedge
+from matplotlib.sankey import Sankey
 
 from jupyter_figserve.plotting.charts import find_chart, is_colorbar
 
@@ -23,7 +24,73 @@ def chart(draw, projection=None):
     return find_chart(axes)
 
 
+def candles(axes, bodies):
+    axes.vlines([0, 1, 2], [0, 1, 0], [3, 4, 3])
+    if bodies == "bars":
+        axes.bar([0, 1, 2], [1, -1, 1], bottom=[1, 3, 1], width=0.6)
+    else:
+        for place in range(3):
+            axes.add_patch(Rectangle((place - 0.3, 1), 0.6, 1))
+
+
+def treemap(axes):
+    for corner, width, height in (((0, 0), 6, 10), ((6, 0), 4, 5), ((6, 5), 4, 5)):
+        axes.add_patch(Rectangle(corner, width, height))
+
+
+def radar(axes):
+    axes.plot([0, 2, 4, 0], [1, 2, 3, 1])
+    axes.set_thetagrids([0, 115, 230], ["a", "b", "c"])
+
+
+def polygons(axes, corners):
+    axes.add_collection(PolyCollection(corners))
+
+
+def split_violin(axes):
+    sns.violinplot(x=list("ab") * 30, y=VALUES, hue=list("xxyy") * 15, split=True, inner="quart", ax=axes)
+
+
 KINDS = {
+    "sankey": ("Sankey diagram", lambda axes: Sankey(axes, flows=[1, -0.6, -0.4], orientations=[0, 0, 1]).finish()),
+    "treemap": ("Treemap", treemap),
+    "squarify": ("Treemap", lambda axes: axes.bar([0, 6, 6], [10, 5, 5], [6, 4, 4], [0, 0, 5], align="edge")),
+    "candles of bars": ("Candlestick chart", lambda axes: candles(axes, "bars")),
+    "candles of rectangles": ("Candlestick chart", lambda axes: candles(axes, "rectangles")),
+    "waterfall": ("Waterfall chart", lambda axes: axes.bar(list("abcd"), [9, -2, 3, 10], bottom=[0, 9, 7, 0])),
+    "dumbbell": ("Dumbbell plot", lambda axes: (axes.hlines([1, 2], 1, 3), axes.scatter([1, 1, 3, 3], [1, 2, 1, 2]))),
+    "lollipop": ("Lollipop chart", lambda axes: (axes.hlines([1, 2], 0, [3, 4]), axes.plot([3, 4], [1, 2], "o"))),
+    "network": (
+        "Network graph",
+        lambda axes: (
+            axes.add_collection(LineCollection([[(0, 0), (1, 2)], [(1, 2), (3, 1)]])),
+            axes.scatter([0, 1, 3], [0, 2, 1]),
+        ),
+    ),
+    "raster": ("Event plot", lambda axes: [axes.vlines([1, 4, 5], row, row + 0.8) for row in range(2)]),
+    "xcorr": ("Stem plot", lambda axes: axes.xcorr(VALUES, VALUES)),
+    "radar": ("Radar chart", radar, "polar"),
+    "hole in a pie": ("Donut chart", lambda axes: (axes.pie([1, 2]), axes.add_artist(Circle((0, 0), 0.5)))),
+    "bins side by side": ("Histogram", lambda axes: axes.hist([VALUES, VALUES + 1])),
+    "groups side by side": ("Bar chart", lambda axes: [axes.bar(np.arange(3) + d, [1, 2, 3], 0.4) for d in (0, 0.4)]),
+    "marimekko": (
+        "Stacked bar chart",
+        lambda axes: (
+            axes.bar([0, 3], [0.4, 0.7], [3, 2], align="edge"),
+            axes.bar([0, 3], [0.6, 0.3], [3, 2], [0.4, 0.7], align="edge"),
+        ),
+    ),
+    "plotnine's bars": (
+        "Bar chart",
+        lambda axes: polygons(axes, [[(x, 0), (x, 2), (x + 1, 2), (x + 1, 0)] for x in (0, 2)]),
+    ),
+    "split violins": ("Violin plot", split_violin),
+    "matrix with texts": ("Heat map", lambda axes: (axes.imshow([[1, 2]]), axes.text(0, 0, "1"), axes.text(1, 0, "2"))),
+    "specgram": ("Heat map", lambda axes: axes.specgram(np.sin(np.arange(600)))),
+    "arrows in space": ("3D quiver plot", lambda axes: axes.quiver(*[[0.0, 1, 2]] * 6), "3d"),
+    "bars in space": ("3D bar chart", lambda axes: axes.bar([1, 2], [1, 2], zs=1, zdir="y"), "3d"),
+    "stems in space": ("3D stem plot", lambda axes: axes.stem([1, 2], [1, 2], [1, 2]), "3d"),
+    "contours in space": ("3D contour plot", lambda axes: axes.contour(*GRID, GRID[0] * GRID[1]), "3d"),
     "plot": ("Line plot", lambda axes: axes.plot([1, 2])),
     "markers without a line": ("Scatter plot", lambda axes: axes.plot([1, 2], [1, 2], "o")),
     "scatter": ("Scatter plot", lambda axes: axes.scatter([1, 2], [1, 2])),
@@ -93,8 +160,8 @@ KINDS = {
 @pytest.mark.parametrize("name", KINDS)
 def test_kinds_are_recognized(name):
     """The artists decide which kind of chart an Axes has."""
-    kind, draw = KINDS[name]
-    assert chart(draw).kind == kind
+    kind, draw, *projection = KINDS[name]
+    assert chart(draw, *projection).kind == kind
 
 
 SPECIAL_AXES = {
@@ -191,3 +258,20 @@ def test_colour_bars_are_recognized():
     figure.colorbar(image, cax=grid[1])
     assert [is_colorbar(axes) for axes in grid] == [False, True, False]
     assert is_colorbar(figure.colorbar(image, ax=grid[2]).ax)
+
+
+def test_error_bars_of_a_point_plot_are_no_reference_lines():
+    """They go through the points of the line, which a reference line spans."""
+    assert chart(lambda axes: sns.pointplot(FRAME, x="kind", y="value", ax=axes)).features == ("error bars",)
+
+
+def test_an_inset_is_a_feature():
+    """Its data is not counted as a panel."""
+    found = chart(lambda axes: (axes.plot([1, 2]), axes.inset_axes([0.5, 0.5, 0.4, 0.4]).plot([1, 2])))
+    assert (found.kind, found.features) == ("Line plot", ("an inset",))
+
+
+def test_a_diagram_has_its_words():
+    """What cannot be named is described by its labels."""
+    found = chart(lambda axes: (axes.add_patch(Circle((0, 0), 1)), axes.text(0, 0, "Read"), axes.text(1, 0, "Write")))
+    assert (found.kind, found.series, found.noun) == ("Diagram", ("Read", "Write"), "labels")

@@ -129,3 +129,25 @@ def test_a_failing_description_does_not_fail_the_publish(panel):
     panel.get_xlabel = lambda: 1 / 0
     panel.plot([1, 2])
     assert describe_figure(panel.figure) == ("", "")
+
+
+def test_axes_in_space_have_three_labels():
+    """The height is against the other two."""
+    axes = Figure().add_subplot(projection="3d")
+    axes.scatter([1, 2], [1, 2], [1, 2])
+    axes.set(xlabel="east", ylabel="north", zlabel="height")
+    assert describe_figure(axes.figure)[1] == "3D scatter plot: height against east and north."
+
+
+def test_labels_that_a_library_draws_itself():
+    """As plotnine does, like its titles."""
+    figure = Figure()
+    figure.subplots().plot([1, 2])
+    assert describe_figure(figure, "Cars", ("Weight", "Mileage"))[1] == "Line plot “Cars”: Mileage against Weight."
+
+
+def test_a_figure_of_words_has_them():
+    """Without any Axes."""
+    figure = Figure()
+    figure.text(0.5, 0.5, "Hello")
+    assert describe_figure(figure)[1] == "Text: Hello."

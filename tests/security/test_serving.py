@@ -70,7 +70,7 @@ from jupyter_figserve.server.web.sessions.handlers import (
     SessionFiguresHandler,
     SessionsHandler,
 )
-from jupyter_figserve.server.web.sessions.kernel_handlers import KernelHandler
+from jupyter_figserve.server.web.sessions.kernel_handlers import KernelHandler, MoveHandler
 from jupyter_figserve.server.web.system.diagnosis import DiagnosisHandler
 from jupyter_figserve.server.web.system.event_stream import EventsHandler
 from jupyter_figserve.server.web.system.health import HealthHandler
@@ -294,6 +294,7 @@ WITHOUT_GET = {
     FrozenHandler,
     LiveSourceHandler,
     KernelHandler,
+    MoveHandler,
     ReplicaCallHandler,
     TransferHandler,
     RendersHandler,

@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 from urllib.parse import unquote, urlencode
 
-from ...errors import InvalidInput, ServerError
+from ...errors import InvalidInput, ServerError, Unavailable
 from .address import Address
 from .connection_pool import ConnectionPool, HttpRequest, HttpResponse
 from .responses import is_json, parse_json, to_error, to_plain_text
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 60.0
+_START_DELAYS = (0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds to wait before trying again in the first moments of a kernel."""
 
 
 class FigServeClient:
@@ -124,6 +127,18 @@ class FigServeClient:
         return self._parse(self._send(request, meanwhile))
 
     def _send(self, request: HttpRequest, meanwhile: Callable[[], None] | None = None) -> HttpResponse:
+        """Send a request; again, while the server does not know yet which notebook this kernel has."""
+        for delay in _START_DELAYS:
+            try:
+                return self._send_once(request, meanwhile)
+            except Unavailable as error:
+                if error.code != "kernel_starting":
+                    raise
+            meanwhile = None
+            time.sleep(delay)
+        return self._send_once(request, meanwhile)
+
+    def _send_once(self, request: HttpRequest, meanwhile: Callable[[], None] | None = None) -> HttpResponse:
         return self._check(self._pool.send(request, meanwhile))
 
     def _check(self, response: HttpResponse) -> HttpResponse:

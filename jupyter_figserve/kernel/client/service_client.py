@@ -18,7 +18,7 @@ _PROXY_STATUSES = (502, 503, 504)
 class HubServiceClient(FigServeClient):
     """A client that never gives up for another server: the kernel's figures and links are the service's."""
 
-    def _send(self, request: HttpRequest, meanwhile: Callable[[], None] | None = None) -> HttpResponse:
+    def _send_once(self, request: HttpRequest, meanwhile: Callable[[], None] | None = None) -> HttpResponse:
         for delay in _DELAYS:
             try:
                 response = self._pool.send(request, meanwhile)

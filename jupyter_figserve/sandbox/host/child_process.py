@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import pickle
 import signal
 from collections.abc import Callable
-from dataclasses import asdict
+from pathlib import Path
 from typing import Literal
 
 from ...errors import DeadlineExceeded, OutputInvalid, SandboxUnavailable
-from ...model.rendering import RenderJob
 from .. import wire
+from .job_frames import PackedJob
 
 _CHUNK_BYTES = 1 << 18
 # Output beyond the limit is discarded; beyond this multiple of the limit the child is killed.
@@ -50,6 +49,7 @@ class ChildProcess:
         self._printed_bytes = 0
         self._pidfd: int | None = None
         self._is_killed = False
+        self._niceness = 0
         self._unsent: list[memoryview] = []
         self.is_ready: asyncio.Future[None] = self._loop.create_future()
         self.is_answered: asyncio.Future[None] = self._loop.create_future()
@@ -78,6 +78,8 @@ class ChildProcess:
     def on_forked(self, pidfd: int) -> None:
         """Record the pidfd of the forked process."""
         self._pidfd = pidfd
+        # The job may have come before this message.
+        self._lower_priority()
         if self._is_killed:
             self.kill()
 
@@ -90,7 +92,7 @@ class ChildProcess:
         with contextlib.suppress(OSError):
             os.write(self._job_pipe, b"".join(wire.pack_frame({"kind": wire.WARM_UP})))
 
-    async def run(self, job: RenderJob) -> bytes | None:
+    async def run(self, job: PackedJob) -> bytes | None:
         """Send the job and return the frame of the result, or None if the child ended without one.
 
         Raises
@@ -102,7 +104,9 @@ class ChildProcess:
         """
         assert self.state == "ready"
         self.state = "working"
-        self._unsent = [memoryview(piece) for piece in _pack_job(job)]
+        self._niceness = job.niceness
+        self._lower_priority()
+        self._unsent = [memoryview(piece) for piece in job.frame]
         self._write_job()
         try:
             async with asyncio.timeout(job.timeout):
@@ -157,6 +161,16 @@ class ChildProcess:
         for future in (self.is_answered, self.is_ready):
             if not future.done():
                 future.set_result(None)
+
+    def _lower_priority(self) -> None:
+        if not self._niceness or self._pidfd is None:
+            return
+        # The pid in this process's namespace; -1 when it has ended. Another user's process may not be changed.
+        with contextlib.suppress(OSError, StopIteration):
+            lines = Path(f"/proc/self/fdinfo/{self._pidfd}").read_text().splitlines()
+            pid = next(int(line.partition(":")[2]) for line in lines if line.startswith("Pid:"))
+            if pid > 0:
+                os.setpriority(os.PRIO_PROCESS, pid, self._niceness)
 
     def _write_job(self) -> None:
         try:
@@ -252,17 +266,3 @@ class ChildProcess:
             self._loop.remove_reader(pipe)
             self._loop.remove_writer(pipe)
             os.close(pipe)
-
-
-def _pack_job(job: RenderJob) -> list[bytes]:
-    header = {
-        "kind": job.kind,
-        "options": asdict(job.options),
-        "figure": job.figure,
-        "seed": job.seed,
-        "with_thumbnail": job.with_thumbnail,
-        "libraries": dict(job.libraries),
-        "device_pixel_ratio": job.device_pixel_ratio,
-    }
-    arguments = [pickle.dumps(dict(job.arguments))] if job.kind == "function" else []
-    return wire.pack_frame(header, [job.source, *arguments])

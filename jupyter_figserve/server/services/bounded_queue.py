@@ -57,7 +57,7 @@ class BoundedQueue:
         self.max_running = max_running
         self.max_waiting = max_waiting
         self._max_share = max_waiting if max_share is None else max_share
-        self._max_unreserved = max(1, max_running - reserved)
+        self._reserved = reserved
         self._make_refusal = make_refusal
         self._running: set[Claim] = set()
         # In the order of the next turns.
@@ -72,6 +72,11 @@ class BoundedQueue:
     def waiting(self) -> int:
         """Number of callers waiting now."""
         return sum(map(len, self._waiting.values()))
+
+    def resize(self, max_running: int) -> None:
+        """Change the number of turns held at once; turns that are held stay so."""
+        self.max_running = max_running
+        self._start_next()
 
     @asynccontextmanager
     async def turn(self, claim: Claim | None = None) -> AsyncIterator[None]:
@@ -116,7 +121,7 @@ class BoundedQueue:
         if len(self._running) >= self.max_running:
             return False
         unreserved = sum(not claim.caller.uses_reserved for claim in self._running)
-        return caller.uses_reserved or unreserved < self._max_unreserved
+        return caller.uses_reserved or unreserved < max(1, self.max_running - self._reserved)
 
     def _make_place(self, caller: Caller) -> None:
         """Check that a caller may wait; of strangers, one with more calls makes place for one with fewer.
@@ -128,6 +133,7 @@ class BoundedQueue:
         """
         if caller.priority is Priority.BACKGROUND:
             return
+        self._forget_cancelled()
         own = len(self._waiting.get(caller, ()))
         peers = {other: len(claims) for other, claims in self._waiting.items() if other.priority is caller.priority}
         if caller.is_stranger and own >= self._max_share:
@@ -153,7 +159,16 @@ class BoundedQueue:
         claim.queue = None
         self._start_next()
 
+    def _forget_cancelled(self) -> None:
+        """Remove the claims of callers that are leaving, but have not run since they were cancelled."""
+        for caller, claims in list(self._waiting.items()):
+            for claim in [each for each in claims if each.turn is not None and each.turn.done()]:
+                claims.remove(claim)
+            if not claims:
+                del self._waiting[caller]
+
     def _start_next(self) -> None:
+        self._forget_cancelled()
         while (candidates := [caller for caller in self._waiting if self._has_room(caller)]) != []:
             caller = min(candidates, key=lambda each: each.priority)
             claims = self._waiting.pop(caller)

@@ -49,7 +49,7 @@ from .live.source_handlers import LiveSourceHandler
 from .rendering.handlers import RendersHandler, SimpleRenderHandler
 from .rendering.signed_urls import RenderUrlHandler, SignedRenderHandler
 from .sessions.handlers import LastHandler, PlotHandler, PlotsHandler, SessionFiguresHandler, SessionsHandler
-from .sessions.kernel_handlers import KernelHandler
+from .sessions.kernel_handlers import KernelHandler, MoveHandler
 from .system.diagnosis import DiagnosisHandler
 from .system.event_stream import EventsHandler
 from .system.health import HealthHandler
@@ -115,6 +115,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/plots/{_SESSION}/(.*)", PlotHandler),
     (r"/api/agent", AgentHandler),
     (rf"/api/kernels/{_SESSION}", KernelHandler),
+    (r"/api/notebooks/move", MoveHandler),
     (r"/api/replicas/calls", ReplicaCallHandler),
     (r"/api/live", LiveListHandler),
     (rf"/api/live/{_ID}/frozen", FrozenHandler),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,8 @@ from .pagination import decode_cursor
 
 _L, _V, _P = tables.links.c, tables.viewers.c, tables.link_people.c
 _SEEN = Upsert(tables.viewers, ["link", "client"], lambda new: {"seen": new.seen})
+_CHUNK = 500
+"""Viewers that are looked up by one statement."""
 _PEOPLE_FIELDS = {"users": USER, "groups": GROUP}
 _TARGETS = {FIGURE: tables.figures, LIVE: tables.live_figures, DASHBOARD: tables.dashboards}
 _NEWEST_FIRST = (_L.created.desc(), _L.id.desc())
@@ -186,15 +188,34 @@ def count_view(connection: Connection, link_id: str, client: str, now: float) ->
     return True
 
 
-def add_views(connection: Connection, counts: dict[str, int], now: float) -> None:
-    """Add views that were counted in memory, by link id."""
-    for link_id, count in sorted(counts.items()):
-        connection.execute(tables.links.update().where(_L.id == link_id).values(seen=_L.seen + count, last_seen=now))
+def add_views(connection: Connection, views: Sequence[tuple[str, str, float]]) -> None:
+    """Count views of links without a limit, each a link, a client and a time.
+
+    Those of a client whose view was counted within ``VIEW_SECONDS``, by this or another server, are not.
+    """
+    seen: dict[tuple[str, str], float] = {}
+    for start in range(0, len(views), _CHUNK):
+        pairs = {(link, client) for link, client, _ in views[start : start + _CHUNK]}
+        query = sa.select(tables.viewers).where(sa.tuple_(_V.link, _V.client).in_(pairs))
+        seen |= {(row.link, row.client): row.seen for row in connection.execute(query)}
+    counts: dict[str, tuple[int, float]] = {}
+    counted: dict[tuple[str, str], float] = {}
+    for link, client, now in views:
+        if not _is_recent(seen.get((link, client)), now):
+            seen[link, client] = counted[link, client] = now
+            counts[link] = (counts.get(link, (0, 0.0))[0] + 1, now)
+    for link, (count, now) in sorted(counts.items()):
+        connection.execute(tables.links.update().where(_L.id == link).values(seen=_L.seen + count, last_seen=now))
+    _SEEN(connection, *({"link": link, "client": client, "seen": now} for (link, client), now in counted.items()))
 
 
 def is_known_viewer(connection: Connection, link_id: str, client: str, now: float) -> bool:
     """Whether this client used up a view within ``VIEW_SECONDS``."""
     seen = connection.execute(sa.select(_V.seen).where(_V.link == link_id, _V.client == client)).scalar()
+    return _is_recent(seen, now)
+
+
+def _is_recent(seen: float | None, now: float) -> bool:
     return seen is not None and 0 <= now - seen < VIEW_SECONDS
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -146,9 +146,9 @@ class LinkRepository(Repository):
         """Whether this client used up a view recently."""
         return await self._read(links.is_known_viewer, link_id, client, now)
 
-    async def add_views(self, counts: Mapping[str, int], now: float) -> None:
-        """Add views that were counted in memory, by link id."""
-        await self._write(links.add_views, dict(counts), now)
+    async def add_views(self, views: Sequence[tuple[str, str, float]]) -> None:
+        """Count views of links without a limit, each a link, a client and a time; known viewers do not count."""
+        await self._write(links.add_views, views)
 
 
 def _page(found: Sequence[Link], limit: int) -> tuple[Sequence[Link], str | None]:

@@ -269,3 +269,33 @@ class TestStream:
             with pytest.raises(errors.Unavailable), client.stream("GET", "export.zip") as response:
                 response.read()
             thread.join()
+
+
+class TestFirstMoments:
+    """A kernel publishes before its server knows its notebook."""
+
+    @pytest.fixture(autouse=True)
+    def waits(self, monkeypatch) -> list[float]:
+        waits: list[float] = []
+        monkeypatch.setattr("jupyter_figserve.kernel.client.client.time.sleep", waits.append)
+        return waits
+
+    def test_client_tries_again(self, fake, waits):
+        """Until the server knows it; nothing fails."""
+        starting = Reply.of(503, {"error": "Starting.", "code": "kernel_starting"}, Retry_After="1")
+        replies = [starting, starting, Reply.of(201, {"id": "x"})]
+        fake.instead = lambda request: replies.pop(0)
+        assert fake.client().post("api/figures", {}) == {"id": "x"}
+        assert len(waits) == 2
+
+    def test_client_gives_up_on_others(self, fake, waits):
+        """Other failures are raised at once, and this one in the end."""
+        code = "busy"
+        fake.instead = lambda request: Reply.of(503, {"error": "No.", "code": code}, Retry_After="1")
+        with pytest.raises(errors.Unavailable):
+            fake.client().get("api/figures")
+        assert waits == []
+        code = "kernel_starting"
+        with pytest.raises(errors.Unavailable):
+            fake.client().get("api/figures")
+        assert sum(waits) > 3

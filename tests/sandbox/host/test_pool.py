@@ -111,6 +111,22 @@ def test_children_wait_warm(full_sandbox: Sandbox):
     full_sandbox.run(scene())
 
 
+def test_a_job_gives_way(full_sandbox: Sandbox):
+    """The process of a visitor's job has a lower priority from the beginning."""
+
+    async def scene() -> None:
+        task = asyncio.create_task(full_sandbox.renderer.render(RenderJob("code", b"while True: pass", niceness=10)))
+        async with asyncio.timeout(20):
+            while 10 not in {process.nice() for process in full_sandbox.zygote().children()}:
+                await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    full_sandbox.run(scene())
+    full_sandbox.assert_well()
+    assert full_sandbox.zygote().nice() == os.getpriority(os.PRIO_PROCESS, 0)
+
+
 def test_the_zygote_is_restarted_after_each_death(sandbox: Sandbox):
     """Each death starts a new zygote, and nothing of the old ones remains."""
     for _ in range(2):

@@ -75,6 +75,34 @@ async def test_callers_that_leave():
     assert "waiting" not in callers.order
 
 
+async def test_callers_that_leave_together():
+    """One whose turn has just come and those behind it: no turn is lost, and nobody gets a leaver's place."""
+    callers = make(1, 3)
+    running, *leaving, last = await callers.come("running", "a", "b", "last")
+    running.cancel()
+    await asyncio.sleep(0)
+    for task in leaving:
+        task.cancel()
+    callers.gate.set()
+    results = await asyncio.gather(running, *leaving, return_exceptions=True)
+    assert [type(result) for result in results] == [asyncio.CancelledError] * 3
+    await last
+    assert (callers.queue.running, callers.queue.waiting, callers.order) == (0, 0, ["running", "last"])
+
+
+async def test_leaver_is_not_displaced():
+    """A full queue of strangers, one of whom is leaving, has a place for another."""
+    callers = make(1, 2)
+    tasks = await callers.come("owner")
+    leaving, kept = await callers.come("a", "b", caller=stranger("one"))
+    late = asyncio.ensure_future(callers._hold("c", Claim(stranger("two"))))
+    leaving.cancel()
+    await asyncio.sleep(0)
+    callers.gate.set()
+    await asyncio.gather(*tasks, kept, late)
+    assert callers.order == ["owner", "b", "c"]
+
+
 async def test_owner_goes_before_keys_and_keys_before_strangers():
     """Whoever came first: the owner waits for the turns that are held, and for no waiting caller."""
     callers = make(1, 9)

@@ -231,10 +231,21 @@ def test_link_without_a_limit_counts(store, target):
     """All views are counted; a revoked link has none left."""
     link = _add(store, target)
     assert all(_view(store, link, f"client {n}") for n in range(5))
-    store.catalog.write(lambda c: links.add_views(c, {link.id: 7, "lnkunknown": 1}, START + 9)).result()
-    assert (_find(store, link.id).seen, _find(store, link.id).last_seen) == (12, START + 9)
+    run(store.links.add_views([(link.id, f"later {n}", START + n) for n in range(7)] + [("lnkunknown", "a", START)]))
+    assert (_find(store, link.id).seen, _find(store, link.id).last_seen) == (12, START + 6)
     run(store.links.revoke(link))
     assert not _view(store, link, "late")
+
+
+def test_viewers_are_known_to_all_servers(store, target):
+    """Whom one server has counted, another one does not count again within ten minutes, nor after a restart."""
+    link = _add(store, target)
+    for times in ([0.0, VIEW_SECONDS - 1], [1.0], [VIEW_SECONDS, VIEW_SECONDS + 1], [VIEW_SECONDS + 2, 3.0]):
+        run(store.links.add_views([(link.id, "a", START + time) for time in times]))
+    assert _find(store, link.id).seen == 3
+    assert links.is_known_viewer(store.catalog.reader, link.id, "a", START + 4)
+    run(store.links.add_views([(link.id, str(n % 700), START) for n in range(1_400)]))
+    assert _find(store, link.id).seen == 703
 
 
 def test_views_are_atomic_over_threads(store, figure):

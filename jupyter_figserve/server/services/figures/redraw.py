@@ -75,10 +75,10 @@ async def render_again(
             return converted
     check_redrawable(record, options.format)
     assert source is not None
-    data = await read_source(store, source, f"The source of figure {record.id}", "publish it again")
+    read = partial(_read_checked, store, source, f"The source of figure {record.id}", "publish it again")
     try:
-        job = _job(record, source, data, options)
-        rendered, _ = await rendering.render_cached(job, caller, before_render)
+        job = _job(record, source, options)
+        rendered, _ = await rendering.render_stored(job, source.digest, read, caller, before_render)
     except OutputInvalid as error:
         raise _explain(error, record, source, rendering) from error
     return rendered.images[0]
@@ -114,25 +114,30 @@ async def read_source(store: Store, source: Source, name: str, remedy: str) -> b
     name, remedy
         The source's name and the advice to the user, for error messages.
     """
-    data = await store.read_blob(source.digest)
+    return await asyncio.to_thread(_read_checked, store, source, name, remedy)
+
+
+def _read_checked(store: Store, source: Source, name: str, remedy: str) -> bytes:
+    data = store.blobs.find(source.digest)
     if data is None:
         raise Unavailable(f"{name} is missing from the store; {remedy}.", code="blob_missing")
-    if await asyncio.to_thread(sha256_hex, data) != source.digest:
+    if sha256_hex(data) != source.digest:
         _log.error("%s does not match its digest; it is not opened.", name)
         raise FigServeError(f"{name} was changed in the store and is not opened; {remedy}.", code="source_damaged")
     return data
 
 
-def _job(record: FigureRecord, source: Source, data: bytes, options: DrawOptions) -> RenderJob:
+def _job(record: FigureRecord, source: Source, options: DrawOptions) -> RenderJob:
+    """Return the job without its source."""
     if source.kind != "code":
-        return RenderJob("figure", data, options, libraries=source.libraries)
+        return RenderJob("figure", b"", options, libraries=source.libraries)
     settings = record.version.provenance.get("render", {})
     # Options that the request does not name are those of the original.
     named = {name: settings[name] for name in ("style", "dpi", "tight", "transparent") if settings.get(name)}
     options = replace(options, **{name: value for name, value in named.items() if not getattr(options, name)})
     return RenderJob(
         "code",
-        data,
+        b"",
         options,
         figure=settings.get("figure"),
         seed=settings.get("seed", 0),

@@ -28,12 +28,15 @@ def is_robot(request: HTTPServerRequest) -> bool:
 
 
 class ViewCounter:
-    """Counts the views of links: those with a limit durably at once, the others in memory until the next flush."""
+    """Counts the views of links: those with a limit durably at once, the others in memory until the next flush.
+
+    A client whose view another server has counted does not count again.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._recent: TTLCache[str, float] = TTLCache(_MAX_REMEMBERED, VIEW_SECONDS, timer=lambda: store.clock())
-        self._pending: dict[str, int] = {}
+        self._pending: list[tuple[str, str, float]] = []
         self._flush_call: Any = None
 
     def count(self, link: Link, request: HTTPServerRequest) -> None:
@@ -43,7 +46,7 @@ class ViewCounter:
         if (last is not None and last <= now) or is_robot(request):
             return
         self._recent[client] = now
-        self._pending[link.id] = self._pending.get(link.id, 0) + 1
+        self._pending.append((link.id, client, now))
         if self._flush_call is None and self._store.read_only_because is None:
             self._flush_call = IOLoop.current().call_later(_FLUSH_SECONDS, self._start_flush)
 
@@ -62,9 +65,9 @@ class ViewCounter:
         if self._flush_call is not None:
             IOLoop.current().remove_timeout(self._flush_call)
             self._flush_call = None
-        counts, self._pending = self._pending, {}
-        if counts and self._store.read_only_because is None:
-            await self._store.links.add_views(counts, self._store.clock())
+        views, self._pending = self._pending, []
+        if views and self._store.read_only_because is None:
+            await self._store.links.add_views(views)
 
     def _start_flush(self) -> None:
         self._flush_call = None

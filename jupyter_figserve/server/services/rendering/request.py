@@ -6,7 +6,6 @@ boundary.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,6 @@ from typing import Protocol
 
 from ....errors import InvalidInput, TooLarge
 from ....model.fields import bool_field, check_field_names, choice_field, number_field, parse_int, read_field
-from ....model.figures import sha256_hex
 from ....model.formats import FORMATS, Format
 from ....model.places import NO_PLACE, Place, read_place
 from ....model.rendering import ALL, DrawOptions, RenderJob
@@ -211,20 +209,6 @@ def size_to_query(options: DrawOptions) -> list[tuple[str, str]]:
     """Return the ``SIZE_FIELDS`` that differ from their defaults, in the order in which they are signed."""
     query = options_to_query(options)
     return [(name, query[name]) for name in SIZE_FIELDS if name in query]
-
-
-def cache_key(job: RenderJob, libraries: Mapping[str, str]) -> str:
-    """Return a text that is equal for jobs with equal images: the job's parts and the versions of the libraries."""
-    parts = {
-        "kind": job.kind,
-        "source": sha256_hex(job.source),
-        "options": job.options.__dict__,
-        "figure": job.figure,
-        "seed": job.seed,
-        "thumbnail": job.with_thumbnail,
-        "libraries": dict(libraries),
-    }
-    return json.dumps(parts, sort_keys=True)
 
 
 def get_render_format(name: str) -> Format:

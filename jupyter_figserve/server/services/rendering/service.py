@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ....errors import DeadlineExceeded, OutputInvalid, TooLarge
@@ -17,8 +17,8 @@ from ..bounded_queue import Claim
 from ..callers import OWNER, Caller
 from ..known_failures import KnownFailures
 from ..single_flight import SingleFlight
+from .cache_keys import cache_key
 from .queue import RenderQueue
-from .request import cache_key
 
 T = TypeVar("T")
 _FAILURE_SECONDS = 60.0
@@ -68,6 +68,30 @@ class RenderService:
         work = _Work(lambda: cache_key(job, libraries), lambda: job, self.queue.get_limit(job))
         return await self._render_cached(work, caller, before_render)
 
+    async def render_stored(
+        self,
+        job: RenderJob,
+        digest: str,
+        read: Callable[[], bytes],
+        caller: Caller = OWNER,
+        before_render: BeforeRender | None = None,
+    ) -> tuple[RenderResult, bool]:
+        """Do the same for a job whose source is in the store; it is read in a thread when the job's turn has come.
+
+        Parameters
+        ----------
+        job
+            Without its source.
+        digest
+            Of the source.
+        """
+        await self.queue.start()
+        libraries = self.queue.report.libraries
+        work = _Work(
+            lambda: cache_key(job, libraries, digest), lambda: replace(job, source=read()), self.queue.get_limit(job)
+        )
+        return await self._render_cached(work, caller, before_render)
+
     async def render_composed(
         self,
         key: str,
@@ -110,10 +134,9 @@ class RenderService:
         return key, self._cache.find(key)
 
     async def _render_and_keep(self, key: str, work: _Work, claim: Claim) -> RenderResult:
-        job = await _in_thread(work.compose)
         began, limit = self._clock(), work.limit
         try:
-            rendered = await self.queue.render(job, claim)
+            rendered = await self.queue.render_composed(lambda: _in_thread(work.compose), claim)
         except DeadlineExceeded as error:
             self._failures.record(key, error, limit, limit)
             raise

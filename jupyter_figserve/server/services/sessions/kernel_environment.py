@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ....model.keys import KERNEL_SCOPES, Key, new_key
+from ....model.keys import KERNEL_SCOPES, WORKER_KEY_VARIABLE, Key, new_key
 from ....model.links import hash_secret
 from ..addresses import ServerAddresses
 from ..auth.signing_secrets import VARIABLE
+from .kernel_start import STARTING
 from .service_client import ServicePair
 
 KERNEL_KEY_TTL = 2 * 86_400.0
@@ -28,7 +29,7 @@ def make_kernel_key(owner: str, now: float) -> tuple[Key, str]:
         expires=now + KERNEL_KEY_TTL,
         label="kernel",
         # Usable only once the kernel has an id: nobody has the secret before.
-        kernel="starting",
+        kernel=STARTING,
     )
     return key, text
 
@@ -81,9 +82,9 @@ def make_environment(
         ours["KERNEL_FIGSERVE_LOCAL_CA" if is_own else "KERNEL_FIGSERVE_CA"] = certificate
     if directory is not None:
         ours["KERNEL_FIGSERVE_PLOTS"] = str(directory)
-    # Without the variables of a server in whose kernel this one was started, and without the signing secret.
-    kept = {name: value for name, value in base.items() if not name.startswith("KERNEL_FIGSERVE_") and name != VARIABLE}
-    return kept | ours
+    # Without the variables of a server in whose kernel this one was started, and without this server's secrets.
+    withheld = ("KERNEL_FIGSERVE_", VARIABLE, WORKER_KEY_VARIABLE)
+    return {name: value for name, value in base.items() if not name.startswith(withheld)} | ours
 
 
 def _make_pairs(key: str, addresses: ServerAddresses, service: ServicePair | None) -> dict[str, str]:

@@ -64,6 +64,8 @@ class KernelTracker:
         """Called with the id of a kernel that was restarted, by the user or after a crash."""
         self.on_rename: list[Callable[[str, str, str], None]] = []
         """Called with a kernel's id and the old and the new path of its notebook."""
+        self.on_move: list[Callable[[str, str], None]] = []
+        """Called with the old and the new path of a notebook or directory, whether a kernel has it or not."""
         self.on_notebook: list[Callable[[str, str], None]] = []
         """Called with a kernel's id and the path of its notebook, when that is known or has changed."""
         self.on_end: list[Callable[[str, str], None]] = []
@@ -167,7 +169,6 @@ class KernelTracker:
         now = self._store.clock()
         here = sorted(alive & self._notebooks.keys())
         await self.follow_all()
-
         if here:
             await self._store.sessions.keep_alive(here, now, KERNEL_KEY_TTL)
 
@@ -293,5 +294,7 @@ class KernelTracker:
         moved = {k: path for k, path in self._notebooks.items() if path == old or path.startswith(old + "/")}
         self._notebooks |= {kernel: new + path[len(old) :] for kernel, path in moved.items()}
         await self._store.rename_notebook(self._owner, self._scope, old, new)
+        for announce in self.on_move:
+            announce(old, new)
         for kernel, path in moved.items():
             self._notify_renamed(kernel, path, new + path[len(old) :])

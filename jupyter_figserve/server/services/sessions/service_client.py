@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ REGISTER_SECONDS = 2.0
 """How long the start of a kernel waits for the service."""
 _RENEW_MILLISECONDS = 30_000
 _MAX_SAID = 300
+_MAX_MOVES = 1_000
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ class ServiceClient:
         self._notebooks: dict[str, str] = {}
         self._renamed_from: dict[str, str] = {}
         """Paths that the service still knows notebooks by."""
+        self._moves: deque[tuple[str, str]] = deque(maxlen=_MAX_MOVES)
+        """Old and new paths of which the service has not been told yet, the oldest first."""
+        self._is_moving = asyncio.Lock()
         self._problem: str | None = None
         self._changes: set[asyncio.Task[None]] = set()
         self._http: AsyncHTTPClient | None = None
@@ -113,6 +118,11 @@ class ServiceClient:
                 self._renamed_from.setdefault(kernel, renamed_from)
             self._later(self._renew(kernel))
 
+    def move(self, old: str, new: str) -> None:
+        """Tell the service that a notebook or directory has a new path; again until it knows, in the same order."""
+        self._moves.append((old, new))
+        self._later(self._send_moves())
+
     def end(self, kernel: str) -> None:
         """Tell the service that a kernel has ended."""
         if self._pairs.pop(kernel, None) is not None:
@@ -122,7 +132,7 @@ class ServiceClient:
 
     async def renew_all(self) -> None:
         """Renew all leases."""
-        await asyncio.gather(*(self._renew(kernel) for kernel in list(self._pairs)))
+        await asyncio.gather(self._send_moves(), *(self._renew(kernel) for kernel in list(self._pairs)))
 
     def watch_sessions(self, manager: Any, on_update: Callable[[], Any]) -> Callable[[], None]:
         """Call ``on_update`` when a front end changes a session, such as its path; return what ends this."""
@@ -147,22 +157,36 @@ class ServiceClient:
         except Exception as error:
             self._warn(error)
 
+    async def _send_moves(self) -> None:
+        async with self._is_moving:
+            while self._moves:
+                old, new = self._moves[0]
+                body = json.dumps({"scope": self._scope, "from": old, "to": new})
+                try:
+                    await self._send("POST", "notebooks/move", body)
+                except Exception as error:
+                    if not (isinstance(error, HTTPClientError) and error.code in (400, 404)):
+                        self._warn(error)
+                        return
+                if self._moves and self._moves[0] == (old, new):
+                    self._moves.popleft()
+
     async def _put(self, kernel: str, notebook: str, renamed_from: str = "") -> Mapping[str, Any]:
         body = {"scope": self._scope, "notebook": notebook, "renamed_from": renamed_from}
         if kernel in self._pairs:
             body["key"] = self._pairs[kernel].key
-        found: dict[str, Any] = json.loads(await self._send("PUT", kernel, json.dumps(body)))
+        found: dict[str, Any] = json.loads(await self._send("PUT", f"kernels/{kernel}", json.dumps(body)))
         return found
 
     async def _end(self, kernel: str) -> None:
         with contextlib.suppress(Exception):
-            await self._send("DELETE", kernel)
+            await self._send("DELETE", f"kernels/{kernel}")
 
-    async def _send(self, method: str, kernel: str, body: str | None = None) -> bytes:
+    async def _send(self, method: str, path: str, body: str | None = None) -> bytes:
         if self._http is None:
             self._http = AsyncHTTPClient(force_instance=True, max_clients=20)
         request = HTTPRequest(
-            f"{self.url}/api/kernels/{kernel}",
+            f"{self.url}/api/{path}",
             method,
             {"Authorization": f"token {self._token}", "Content-Type": "application/json"},
             body,

@@ -124,7 +124,8 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
 
     def find_handover(self, response: RepresentationResponse) -> tuple[str, str] | None:
         handover = self.context.blob_handover
-        if handover is None or not response.is_stored:
+        # A web server that caches the response asks for its bytes.
+        if handover is None or not response.is_stored or self.request.headers.get("X-Sendfile-Type") == "off":
             return None
         location = handover.find_location(response.row, response.digest)
         name = "X-Sendfile" if handover.is_by_path else "X-Accel-Redirect"

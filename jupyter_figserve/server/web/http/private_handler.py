@@ -16,6 +16,7 @@ from ....model.places import DEFAULT_COLLECTION, NO_PLACE, Place
 from ...services.auth.credentials import NO_KEY, find_key
 from ...services.auth.principal import Principal
 from ...services.callers import Caller
+from ...services.sessions.kernel_start import check_started
 from .handler import SAFE_METHODS, FigServeHandler
 
 
@@ -152,10 +153,17 @@ class AuthenticatedHandler(FigServeHandler):
 
         Its place is the collection or notebook that the request names, else the notebook of the kernel, else the kernel
         itself, else the default collection. It never depends on the key, so that a new key updates the same figures.
+
+        Raises
+        ------
+        Unavailable
+            When the kernel has just started, so that its notebook is not known yet.
         """
         principal, context = self.principal, self.context
         collection, notebook = place.collection, place.notebook
         if not collection and not notebook and principal.kernel:
+            is_registered = context.registered_kernels is not None
+            await check_started(context.store, principal.kernel, is_registered=is_registered)
             notebook = await context.kernels.follow_notebook(principal.kernel)
             if not notebook:
                 return Identity(principal.owner, "", "", principal.kernel, name)

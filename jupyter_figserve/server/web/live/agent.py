@@ -23,6 +23,7 @@ from ....model.live import LiveDeclaration
 from ...services.live.agent_backend import AgentBackend
 from ...services.live.agent_frames import MAX_HEAD_BYTES, parse_frame
 from ...services.live.backend import KernelUnavailable
+from ...services.sessions.kernel_start import check_started
 from ..http.private_handler import AuthenticatedHandler
 
 logger = logging.getLogger("jupyter_figserve")
@@ -63,7 +64,10 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def get(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
-        if not self.principal.kernel or self.principal.kernel == "starting":
+        if self.principal.kernel:
+            is_registered = self.context.registered_kernels is not None
+            await check_started(self.context.store, self.principal.kernel, is_registered=is_registered)
+        else:
             raise Forbidden("Only the key of a kernel that this server started opens this address.", code="no_kernel")
         # The handshake fails if JSON's headers are sent with it.
         self.clear_header("Content-Type")

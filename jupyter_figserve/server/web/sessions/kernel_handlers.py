@@ -61,3 +61,24 @@ class KernelHandler(AuthenticatedHandler):
             strip_drive(texts["renamed_from"]),
             texts["key"],
         )
+
+
+class MoveHandler(AuthenticatedHandler):
+    """``/api/notebooks/move``: a notebook or directory has a new path."""
+
+    scopes = {"POST": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def post(self) -> None:
+        body = self.json_body(("scope", "from", "to"))
+        old, new, scope = (
+            validate_single_line(body.get(name), name, _MAX_PATH_LENGTH) for name in ("from", "to", "scope")
+        )
+        old, new = (strip_drive(path).strip("/") for path in (old, new))
+        if not old or not new:
+            raise InvalidInput("from and to must be the old and the new path of a notebook or directory.")
+        moved = await self.context.store.rename_notebook(
+            self.principal.owner, scope or self.context.config.scope, old, new
+        )
+        self.write_json({"moved": moved})

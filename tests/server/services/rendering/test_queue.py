@@ -11,7 +11,7 @@ from jupyter_figserve.model.rendering import RenderJob
 from jupyter_figserve.sandbox.fake import FakeRenderer
 from jupyter_figserve.sandbox.renderer import RendererStatus
 from jupyter_figserve.server.services.bounded_queue import Claim
-from jupyter_figserve.server.services.callers import BACKGROUND, OWNER, Caller
+from jupyter_figserve.server.services.callers import BACKGROUND, OWNER, Caller, key_holder, stranger
 from jupyter_figserve.server.services.rendering.queue import RenderQueue
 
 
@@ -46,6 +46,38 @@ async def test_jobs_run_in_order():
     await asyncio.gather(*tasks)
     assert names(renderer) == ["a", "b", "c", "d"]
     assert (queue.running, queue.waiting) == (0, 0)
+
+
+async def test_owner_is_next_where_there_is_one_slot():
+    """No slot can stay free: the owner waits for the visitor's render that is running, and for no other one."""
+    renderer = FakeRenderer()
+    renderer.gate.clear()
+    queue = RenderQueue(renderer, 1, 9, 60, reserved=1)
+    tasks = await ask(queue, "running", "visitor", "another", caller=stranger("a link"))
+    tasks += await ask(queue, "key", caller=key_holder("a key")) + await ask(queue, "owner")
+    assert names(renderer) == ["running"]
+    renderer.gate.set()
+    await asyncio.gather(*tasks)
+    assert names(renderer) == ["running", "owner", "key", "visitor", "another"]
+    assert [one.niceness for one in renderer.jobs] == [10, 0, 0, 10, 10]
+
+
+async def test_job_is_composed_when_its_turn_has_come():
+    """What waits or is refused has read nothing."""
+    queue, renderer = make(max_waiting=1)
+    composed: list[str] = []
+
+    async def compose(name: str) -> RenderJob:
+        composed.append(name)
+        return job(name)
+
+    tasks = [asyncio.ensure_future(queue.render_composed(lambda name=name: compose(name))) for name in "abc"]
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert composed == ["a"]
+    renderer.gate.set()
+    done = await asyncio.gather(*tasks, return_exceptions=True)
+    assert (composed, [type(one) for one in done if isinstance(one, Exception)]) == (["a", "b"], [Unavailable])
 
 
 async def test_full_queue_says_when_to_come_back():

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_figserve.errors import FigServeError
-from jupyter_figserve.model.rendering import DrawOptions, RenderJob
+from jupyter_figserve.model.rendering import DrawOptions
 from jupyter_figserve.server.render_config import RenderConfig
 from jupyter_figserve.server.services.rendering.request import (
     RENDER_FIELDS,
     RenderRequest,
-    cache_key,
     default_timeout,
     parse_render_request,
     parse_size,
@@ -60,24 +58,6 @@ def test_any_value_gives_a_request_or_an_error_of_ours(values):
     """No JSON value raises anything else."""
     with contextlib.suppress(FigServeError):
         assert isinstance(parse_render_request({"code": "1", **values}, LIMITS), RenderRequest)
-
-
-def test_the_key_holds_all_that_decides_the_image():
-    """The timeout is not in it."""
-    job = RenderJob("code", b"1", DrawOptions())
-    known = {cache_key(job, {})}
-    for other in (
-        replace(job, kind="figure"),
-        replace(job, source=b"2"),
-        replace(job, options=DrawOptions(width=3)),
-        replace(job, figure=1),
-        replace(job, seed=0),
-        replace(job, with_thumbnail=True),
-    ):
-        assert cache_key(other, {}) not in known
-        known.add(cache_key(other, {}))
-    assert cache_key(job, {"matplotlib": "3"}) not in known
-    assert cache_key(replace(job, timeout=3), {}) in known
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("5", 5.0), ("2.5", 2.5), ("20s", 20.0), ("1m", 60.0), (3, 3.0)])

@@ -33,11 +33,11 @@ class Service:
                 self.set_status(service.status)
                 self.finish({"id": kernel, "key": KEY} if service.status < 300 else {"error": "No scope.", "code": "x"})
 
-            put = delete = answer
+            put = delete = post = answer
 
         self.socket, port = bind_unused_port()
         self.url = f"http://127.0.0.1:{port}/services/figserve"
-        self.server = HTTPServer(web.Application([(r"/services/figserve/api/kernels/(.*)", Handler)]))
+        self.server = HTTPServer(web.Application([(r"/services/figserve/api/(?:kernels/)?(.*)", Handler)]))
         self.server.add_sockets([self.socket])
 
 
@@ -115,4 +115,25 @@ async def test_close_ends_all_kernels():
         await client.register(name)
     await client.close()
     assert sorted(name for method, name, _ in service.received if method == "DELETE") == ["a", "b"]
+    service.server.stop()
+
+
+async def test_moves_are_repeated_in_order_until_they_are_known():
+    """A notebook that no kernel has is moved at the service too; one that the service refuses holds up none."""
+    service = Service()
+    client = ServiceClient(service.url, "t", "hub")
+    service.status = 503
+    client.move("a.ipynb", "b.ipynb")
+    client.move("b.ipynb", "c.ipynb")
+    await until(lambda: len(service.received) >= 2)
+    service.status = 400
+    await client.renew_all()
+    service.status = 201
+    client.move("c.ipynb", "d.ipynb")
+    await until(lambda: not client._moves)
+    assert {path for _, path, _ in service.received} == {"notebooks/move"}
+    moves = [(body["from"], body["to"]) for _, _, body in service.received]
+    assert moves == [("a.ipynb", "b.ipynb")] * 3 + [("b.ipynb", "c.ipynb"), ("c.ipynb", "d.ipynb")]
+    assert service.received[0][2]["scope"] == "hub"
+    await client.close()
     service.server.stop()

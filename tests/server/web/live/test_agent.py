@@ -27,7 +27,7 @@ async def test_only_a_kernels_key_opens_it(dial, make_key, jp_auth_header, brows
     assert await status_of(dial, jp_auth_header) == 403
     assert await status_of(dial, dict(browser.headers)) == 403
     assert await status_of(dial, {"X-API-Key": await make_key("read", "publish", "admin")}) == 403
-    assert await status_of(dial, {"X-API-Key": await make_key("publish", kernel="starting")}) == 403
+    assert await status_of(dial, {"X-API-Key": await make_key("publish", kernel="starting")}) == 503
     key = await make_key(*KERNEL_SCOPES, kernel="k1")
     for origin in ("https://evil.example", "null", "http://127.0.0.1"):
         assert await status_of(dial, {"X-API-Key": key, "Origin": origin}) in (403, 404)

@@ -369,3 +369,18 @@ async def test_marks_of_others_reach_nothing(owner, session, context):
         }
     )
     assert not await waiting
+
+
+async def test_notebook_without_a_kernel_is_moved(owner, stranger, make_key):
+    """With its links, to its new path or below a new directory; other owners' notebooks of the same path stay."""
+    ann = owner.with_key(await make_key("publish", "read", owner="ann"))
+    figure, other = await owner.publish(notebook="old/a.ipynb"), await ann.publish(notebook="old/a.ipynb")
+    link = await owner.share(figure)
+    assert (await owner.post("/api/notebooks/move", {"from": "old", "to": "new/place"})).json() == {"moved": 1}
+    assert (await owner.get(f"/api/figures/{figure['id']}")).json()["notebook"] == "new/place/a.ipynb"
+    assert (await ann.get(f"/api/figures/{other['id']}")).json()["notebook"] == "old/a.ipynb"
+    assert (await stranger.get(link["image_url"])).status == 200
+    again = await owner.publish(notebook="new/place/a.ipynb")
+    assert again["id"] == figure["id"]
+    for body in ({"from": "x"}, {"from": "", "to": "y"}, {"from": 1, "to": "y"}):
+        assert (await owner.post("/api/notebooks/move", body)).status == 400
