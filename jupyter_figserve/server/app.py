@@ -12,11 +12,12 @@ from jupyter_core.paths import jupyter_runtime_dir
 from tornado.ioloop import IOLoop, PeriodicCallback
 
 from .. import __version__
-from ..errors import FigServeError
+from ..errors import Unavailable
 from ..model.keys import Key
 from ..model.quotas import PublishLimits, Quota
 from ..store.admin.opening import open_store
 from ..store.files.blob_cache import BlobCache
+from ..store.files.places import Bucket
 from ..store.files.render_cache import RenderCache
 from ..store.store import Store
 from .blob_config import BlobConfig
@@ -152,7 +153,7 @@ class FigServe(
             dashboards=DashboardWatchers(store, live, events),
             live=live,
             detached=detached,
-            links=LinkResolver(store, self.max_audience),
+            links=LinkResolver(store, self.max_audience, self.database_outage_links),
             link_tokens=LinkTokens(secrets),
             link_sizes=AllowedSizes.parse(self.link_sizes),
             view_counter=ViewCounter(store),
@@ -187,14 +188,14 @@ class FigServe(
     def _open_store(self) -> Store:
         store = open_store(
             Path(self.data_dir),
-            catalog_path=Path(self.database_url.removeprefix("sqlite:///")) if self.database_url else None,
+            catalog_path=Path(self.sqlite_path) if self.sqlite_path else None,
+            postgres=self.postgres,
             limits=PublishLimits(
                 Quota.from_mapping(self.owner_quota), Quota.from_mapping(self.session_quota), self.keep_versions
             ),
             keep_session_plots=seconds_of(self.keep_session_plots),
             keep_deleted=seconds_of(self.keep_deleted),
-            blob_url=self.blob_url,
-            blob_timeout=self.blob_timeout,
+            bucket=Bucket.at(self.blob_url, self.blob_timeout),
         )
         self.on_stop(store.close)
         return store
@@ -289,8 +290,8 @@ class FigServe(
             return
         try:
             removed = await self.context.store.collect_garbage()
-        except FigServeError as error:
-            self.log.warning("figserve could not clean up: %s", error)
+        except Unavailable as error:
+            self.log.warning("figserve cleans up later: %s", error)
             return
         if removed:
             self.log.info("figserve cleaned up: %s.", removed)

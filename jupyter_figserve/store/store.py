@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypedDict
@@ -15,6 +16,7 @@ from ..model.times import Clock, system_clock
 from .catalog import sessions
 from .catalog.database import Catalog
 from .catalog.identities import rename_notebook
+from .databases import DataVersion
 from .files.blobs import BlobStore
 from .files.filesystem import DirectoryLock
 from .files.manifest_formats import DashboardManifest, FigureManifest, Manifests
@@ -112,9 +114,21 @@ class Store(Repository):
         """Reason why the store is read-only, None when it can be written."""
         return self.catalog.read_only_because
 
-    async def data_version(self) -> int:
-        """Return a number that changes whenever any process changes the catalog."""
-        return self.catalog.data_version()
+    async def data_version(self) -> DataVersion:
+        """Return a value that changes whenever any process changes the catalog."""
+        return await self.catalog.data_version()
+
+    @property
+    def poll_seconds(self) -> float:
+        """How often to compare ``data_version`` to learn about the changes of other processes, in seconds."""
+        return self.catalog.poll_seconds
+
+    def watch(self, on_change: Callable[[], Any]) -> Callable[[], None]:
+        """Call ``on_change``, in any thread, soon after another process has added events; return what ends it.
+
+        Where the database does not tell, it is not called.
+        """
+        return self.catalog.watch(on_change)
 
     async def check_catalog(self) -> None:
         """Raise when the catalog does not answer."""
@@ -145,26 +159,14 @@ class Store(Repository):
         return await asyncio.wrap_future(self.blobs.start_find(digest))
 
     async def collect_garbage(self) -> GcReport:
-        """Run one bounded round of garbage collection.
+        """Run one bounded round of garbage collection, unless another server is doing so.
 
         Raises
         ------
         Unavailable
-            When the store of the blobs does not answer.
+            When the catalog or the store of the blobs does not answer.
         """
-        now, shard = self._now(), self._shard
-        self._shard += 1
-        delete_manifest = self._aggregates[FIGURE].delete_manifest
-        report = await self._write(garbage_collection.clean_rows, delete_manifest, now, self.keep_session_plots)
-        await self._write(self.figure_deletion.clean, now)
-        await self._write(self.dashboard_deletion.clean, now)
-        # A list shows that the blobs can be reached, before a transaction waits for their deletion.
-        old = await asyncio.to_thread(garbage_collection.find_old_blobs, self.blobs, now, shard)
-        await self._write(garbage_collection.adopt_blobs, old)
-        trash = self.figure_deletion.trash
-        report += await self._write(garbage_collection.clean_blobs, self.blobs, trash, now)
-        await asyncio.to_thread(self.blobs.sweep, now - garbage_collection.BLOB_GRACE)
-        return report
+        return await asyncio.to_thread(self._take_turn)
 
     async def flush(self) -> None:
         """Write the manifests of all changes that were acknowledged."""
@@ -193,6 +195,25 @@ class Store(Repository):
                 aggregate.write_manifest(connection, record_id)
             counts[kind] = len(moved)
         return counts[FIGURE]
+
+    def _take_turn(self) -> GcReport:
+        with self.catalog.taking_turns("cleaning") as is_mine:
+            return self._collect_garbage() if is_mine else GcReport()
+
+    def _collect_garbage(self) -> GcReport:
+        """Run a round in this thread, with each change in a transaction of the writer's."""
+        now, shard = self._now(), self._shard
+        self._shard += 1
+        delete_manifest, trash = self._aggregates[FIGURE].delete_manifest, self.figure_deletion.trash
+        rows = self._start_write(garbage_collection.clean_rows, delete_manifest, now, self.keep_session_plots).result()
+        self._start_write(self.figure_deletion.clean, now).result()
+        self._start_write(self.dashboard_deletion.clean, now).result()
+        # A list shows that the blobs can be reached, before a transaction waits for their deletion.
+        old = garbage_collection.find_old_blobs(self.blobs, now, shard)
+        self._start_write(garbage_collection.adopt_blobs, old).result()
+        blobs = self._start_write(garbage_collection.clean_blobs, self.blobs, trash, now).result()
+        self.blobs.sweep(now - garbage_collection.BLOB_GRACE)
+        return rows + blobs
 
     def _recover(self, connection: Connection) -> None:
         for aggregate in self._aggregates.values():

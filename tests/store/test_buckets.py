@@ -16,6 +16,7 @@ from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.catalog import links
 from jupyter_figserve.store.files import object_storage
+from jupyter_figserve.store.files.places import Bucket
 from jupyter_figserve.store.lifecycle.garbage_collection import BLOB_GRACE
 from jupyter_figserve.store.store import Store
 
@@ -55,7 +56,7 @@ def url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture
 def open_bucket(open_here: Callable[..., Store], url: str) -> Callable[..., Store]:
     """Opens the directory with the bucket; requests get more time than they would on an idle machine."""
-    return lambda **settings: open_here(blob_url=url, blob_timeout=10.0, **settings)
+    return lambda **settings: open_here(bucket=Bucket(url, 10.0), **settings)
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ def test_lost_catalog_is_rebuilt_from_the_bucket(store, open_bucket, directory: 
     store.manifests.figures.files.replace(damaged.id, b"{")
     store.close()
     (directory / "catalog.db").write_bytes(b"no database")
-    report = reindex(directory, blob_url=url)
+    report = reindex(directory, bucket=Bucket(url, 10.0))
     assert (report.figures, report.versions, report.links, report.live) == (1, 2, 2, 1)
     assert report.unreadable == (f"{url}/figures/{damaged.id[:2]}/{damaged.id}.json",)
     again = open_bucket()
@@ -128,7 +129,7 @@ def test_figure_whose_bytes_are_lost_is_reported(store, directory: Path, url: st
     store.blobs.delete(ONE)
     store.close()
     (directory / "catalog.db").unlink()
-    assert reindex(directory, blob_url=url).incomplete == (record.id,)
+    assert reindex(directory, bucket=Bucket(url, 10.0)).incomplete == (record.id,)
 
 
 def test_deleted_on_one_server_and_restored_on_another(store, open_bucket):
@@ -171,7 +172,7 @@ def test_bucket_that_does_not_answer(seaweed, open_here, monkeypatch):
     for name, value in seaweed.environment.items():
         monkeypatch.setenv(name, value)
     seaweed.wait()
-    store = open_here(blob_url=f"s3://figures/{uuid4().hex}", blob_timeout=0.3)
+    store = open_here(bucket=Bucket(f"s3://figures/{uuid4().hex}", 0.3))
     record = run(_until_available(lambda: store.figures.publish(draft(data=b"one"))))
     seaweed.freeze()
     try:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..output import print_line, print_status
 from ..progress import Progress
 from ..registry import FAILED, OK, command
+
+if TYPE_CHECKING:
+    from ...store.files.places import Bucket
 
 _SHARDS = 256
 
@@ -44,7 +48,7 @@ def gc(options: argparse.Namespace) -> int:
 
     with Progress("Scanning", _SHARDS) as progress:
         lifetime = _find_lifetime(options.keep_session_plots)
-        removed = clean(find_data_dir(options.data_dir), progress.set, lifetime, blob_url=find_blob_url(options.blobs))
+        removed = clean(find_data_dir(options.data_dir), progress.set, lifetime, bucket=find_bucket(options.blobs))
     print_line(f"Removed: {removed}")
     return OK
 
@@ -55,7 +59,7 @@ def reindex(options: argparse.Namespace) -> int:
     from ...store.admin.offline import reindex
 
     with Progress("Reading figures", None) as progress:
-        done = reindex(find_data_dir(options.data_dir), progress.set, blob_url=find_blob_url(options.blobs))
+        done = reindex(find_data_dir(options.data_dir), progress.set, bucket=find_bucket(options.blobs))
     live = f", {done.live:,} live figures" if done.live else ""
     dashboards = f", {done.dashboards:,} dashboards" if done.dashboards else ""
     print_line(
@@ -78,8 +82,8 @@ def _find_lifetime(given: str | None) -> float | None:
     return None if text in ("", "never") else parse_duration(text)
 
 
-def find_blob_url(given: str | None) -> str:
-    """Return the URL of the bucket: as given, else as Jupyter's configuration says; empty for the data directory.
+def find_bucket(given: str | None) -> Bucket | None:
+    """Return the bucket: as given, else as Jupyter's configuration says; None for the data directory.
 
     Raises
     ------
@@ -90,11 +94,13 @@ def find_blob_url(given: str | None) -> str:
 
     from ...errors import InvalidInput
     from ...server.blob_config import check_blob_url
+    from ...store.files.places import PATIENT_TIMEOUT, Bucket
 
     try:
-        return check_blob_url(given if given is not None else _read_configured("blob_url"))
+        url = check_blob_url(given if given is not None else _read_configured("blob_url"))
     except TraitError as error:
         raise InvalidInput(str(error)) from error
+    return Bucket.at(url, PATIENT_TIMEOUT)
 
 
 def _read_configured(name: str) -> str:

@@ -17,10 +17,10 @@ from sqlalchemy.engine import Connection
 
 from ...model.links import FIGURE
 from ..catalog import tables
-from ..catalog.database import opened
+from ..catalog.sqlite import opened
 from ..files.filesystem import DirectoryLock, fsync_directory, make_private_directory
 from ..files.manifest_formats import FigureManifest
-from ..files.places import opened_files
+from ..files.places import Bucket, opened_files
 from ..lifecycle.figures import track_deleted_blobs
 from ..lifecycle.garbage_collection import GcReport
 from ..lifecycle.trash import Trash
@@ -29,13 +29,15 @@ from .opening import CATALOG, open_store
 from .rebuild import RebuildReport, restore
 
 
-def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None, *, blob_url: str = "") -> RebuildReport:
+def reindex(
+    directory: Path, progress: Callable[[int], None] = lambda _: None, *, bucket: Bucket | None = None
+) -> RebuildReport:
     """Rebuild the catalog from the manifests and copy keys and trash of the old one, which is kept as a backup.
 
     Parameters
     ----------
-    blob_url
-        URL of the bucket with the manifests; empty for the directory.
+    bucket
+        Place of the manifests, in place of the directory.
 
     Raises
     ------
@@ -44,7 +46,7 @@ def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None, *
     Unavailable
         When the bucket does not answer; nothing has changed.
     """
-    for part in (directory, *([] if blob_url else [directory / "blobs", directory / "figures"])):
+    for part in (directory, *([] if bucket else [directory / "blobs", directory / "figures"])):
         make_private_directory(part)
     path, rebuilt = directory / CATALOG, directory / "catalog-new.db"
     with DirectoryLock(directory).held(exclusive=True):
@@ -54,7 +56,7 @@ def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None, *
             trash = [row for row in _read_rows(path, tables.trash) if row["expires"] > now]
             # A kill during a deletion leaves the manifest, whose links must not open again.
             deleted = frozenset(row["id"] for row in trash)
-            with opened_files(directory, blob_url) as (blobs, manifests):
+            with opened_files(directory, bucket) as (blobs, manifests):
                 report = catalog.write(lambda c: restore(c, manifests, blobs, progress, deleted)).result()
             for table, rows in ((tables.trash, trash), (tables.keys, _read_rows(path, tables.keys))):
                 catalog.write(partial(_insert, table=table, rows=rows)).result()
@@ -74,7 +76,7 @@ def clean(
     progress: Callable[[int], None] = lambda _: None,
     keep_session_plots: float | None = None,
     *,
-    blob_url: str = "",
+    bucket: Bucket | None = None,
 ) -> GcReport:
     """Collect the garbage of a whole directory; servers may be using it. ``progress`` is called with 1 to 256.
 
@@ -82,10 +84,10 @@ def clean(
     ----------
     keep_session_plots
         How long unshared figures outlive their session, in seconds; None keeps them.
-    blob_url
-        URL of the bucket with the blobs; empty for the directory.
+    bucket
+        Place of the blobs, in place of the directory.
     """
-    store = open_store(directory, keep_session_plots=keep_session_plots, blob_url=blob_url)
+    store = open_store(directory, keep_session_plots=keep_session_plots, bucket=bucket)
     try:
         return asyncio.run(_collect_all(store, progress))
     finally:

@@ -9,11 +9,14 @@ from typing import Unpack
 import sqlalchemy as sa
 
 from ...errors import Conflict, FigServeError, ReadOnly, Unavailable
-from ..catalog.database import Catalog, CatalogBroken
+from ..catalog.database import Catalog
+from ..catalog.postgres.catalog import PostgresCatalog
+from ..catalog.sqlite import CatalogBroken, SqliteCatalog
+from ..databases import PostgresSettings
 from ..files.blobs import BlobStore
 from ..files.filesystem import DirectoryLock, find_network_type, is_writable, make_private_directory
 from ..files.manifest_formats import Manifests
-from ..files.places import BLOB_TIMEOUT, open_files
+from ..files.places import Bucket, open_files
 from ..store import Store, StoreSettings
 from .rebuild import restore
 
@@ -25,9 +28,9 @@ def open_store(
     directory: Path,
     *,
     catalog_path: Path | None = None,
+    postgres: PostgresSettings | None = None,
     network_type: str | None = None,
-    blob_url: str = "",
-    blob_timeout: float = BLOB_TIMEOUT,
+    bucket: Bucket | None = None,
     **settings: Unpack[StoreSettings],
 ) -> Store:
     """Open the store in ``directory``, which is created when missing.
@@ -37,25 +40,50 @@ def open_store(
     Parameters
     ----------
     catalog_path
-        Path of the catalog; None for the one in ``directory``.
+        Path of SQLite's catalog; None for the one in ``directory``.
+    postgres
+        Database of the catalog in place of SQLite.
     network_type
         Type of the network file system that holds the catalog; None to detect it.
-    blob_url, blob_timeout
-        URL of a bucket for blobs and manifests, empty for the directory; seconds for one request to it.
+    bucket
+        Place of blobs and manifests, in place of the directory.
 
     Raises
     ------
-    Conflict
-        When the directory is on a network file system and another server uses it, or the bucket must not be used.
+    FigServeError
+        When another server uses a directory on a network file system, or database or bucket cannot be used.
     """
+    if postgres is not None:
+        return _open_with_postgres(directory, postgres, bucket, settings)
     path = catalog_path or directory / CATALOG
-    lock, (blobs, manifests) = DirectoryLock(path.parent), open_files(directory, blob_url, blob_timeout)
-    writable = _make_directories(directory, path.parent, has_files=not blob_url)
+    lock, (blobs, manifests) = DirectoryLock(path.parent), open_files(directory, bucket)
+    writable = _make_directories(directory, path.parent, has_files=bucket is None)
     network_type = network_type or find_network_type(path.parent)
     if writable:
         _lock(lock, path.parent, network_type)
     catalog = _open_catalog(path, manifests, blobs, lock if writable else None, shared_memory=network_type is None)
-    store = Store(catalog, blobs, manifests, lock, directory, **settings)
+    return _finish_opening(Store(catalog, blobs, manifests, lock, directory, **settings), blobs)
+
+
+def _open_with_postgres(
+    directory: Path, postgres: PostgresSettings, bucket: Bucket | None, settings: StoreSettings
+) -> Store:
+    """Open a store whose directory has the figures' bytes at most, so that its file system may be any."""
+    lock, (blobs, manifests) = DirectoryLock(directory), open_files(directory, bucket)
+    is_writable = _make_directories(directory, directory, has_files=bucket is None)
+    if is_writable:
+        lock.acquire(exclusive=False)
+    try:
+        catalog = PostgresCatalog(postgres)
+    except BaseException:
+        lock.release()
+        raise
+    if not is_writable:
+        catalog.read_only_because = f"{directory} cannot be written"
+    return _finish_opening(Store(catalog, blobs, manifests, lock, directory, **settings), blobs)
+
+
+def _finish_opening(store: Store, blobs: BlobStore) -> Store:
     if store.read_only_because is None:
         _recover(store, blobs)
     else:
@@ -129,9 +157,9 @@ def _open_catalog(
     """Open the catalog, or rebuild it in memory when it is damaged; ``lock`` is None where nothing can be written."""
     try:
         if lock is None:
-            return Catalog(path, read_only=True)
+            return SqliteCatalog(path, read_only=True)
         with lock.opening():
-            return Catalog(path, shared_memory=shared_memory)
+            return SqliteCatalog(path, shared_memory=shared_memory)
     except CatalogBroken as error:
         reason = f"{error.message}; run 'jupyter figserve reindex' with the servers stopped"
     except ReadOnly as error:
@@ -143,7 +171,7 @@ def _open_catalog(
 
 def _rebuild_in_memory(manifests: Manifests, blobs: BlobStore, reason: str) -> Catalog:
     """Rebuild a catalog from the manifests, for reading; the damaged file is left as it is."""
-    catalog = Catalog(None)
+    catalog = SqliteCatalog(None)
     catalog.write(lambda connection: restore(connection, manifests, blobs)).result()
     catalog.read_only_because = reason
     return catalog

@@ -16,6 +16,8 @@ from jupyter_figserve.store.files.manifests import Unreadable
 from ...tokens import new_token
 from ..making import identity, publish, run, share, stored_files
 
+pytestmark = pytest.mark.sqlite
+
 
 def _only(store):
     [manifest] = store.manifests.figures.read_all()
