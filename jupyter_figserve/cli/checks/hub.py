@@ -32,7 +32,8 @@ def check_hub(environment: Mapping[str, str] = os.environ) -> Iterator[Result]:
     yield found
     if status is not None:
         yield from _check_directory(service, status)
-    if public and status is not None:
+    if public and status is not None and not environment.get("JUPYTERHUB_HOST"):
+        # With a domain for each server, the service's is another one.
         yield _check_public_url(public, service, status)
 
 
