@@ -6,6 +6,7 @@ and nothing here ever fails a publish.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_log = logging.getLogger(__name__)
 _MAX_NAMES = 6
 _MAX_LABEL_LENGTH = 200
 _MAX_SERIES_LENGTH = 60
@@ -55,7 +57,8 @@ def describe_figure(figure: Figure, title: str = "", labels: tuple[str, str] = (
         panels = _panels(figure)
         title = title or _figure_title(figure, panels)
         return title, one_line(_figure_sentence(figure, panels, title, labels), MAX_ALT_LENGTH)
-    except Exception:
+    except Exception as error:
+        _log.debug("A figure has no automatic alt text: %s: %s", type(error).__name__, error)
         return title, ""
 
 
