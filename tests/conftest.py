@@ -18,13 +18,13 @@ from jupyter_figserve.demo.server_process import ServerProcess
 
 from .catalogs import make_data_directory
 
-PROGRAMS = {"chromium": "/usr/bin/chromium", "nginx": "/usr/sbin/nginx"}
+PROGRAMS = {"chromium": "/usr/bin/chromium", "nginx": "/usr/sbin/nginx", "haproxy": "/usr/sbin/haproxy"}
 """Debian's paths of programs that may be missing from a user's PATH."""
 GET_PROGRAMS = "make deps"
 GET_PACKAGES = 'pip install -e ".[dev]"'
 ELSEWHERE = "not on this machine: "
 """Prefix of the reason for a skip that no installation could avoid: another platform, another user."""
-PROGRAM_MARKS = ("kernel", "browser", "nginx", "hub")
+PROGRAM_MARKS = ("kernel", "browser", "nginx", "hub", "haproxy")
 """Marks of tests that wait for other programs."""
 WITHOUT_FRONT_ENDS = Path(__file__).resolve().parent / "jupyter_config"
 """Configuration that turns JupyterLab and Notebook off. They cost each server 1.3 s of CPU time, and a Node.js."""

@@ -70,6 +70,7 @@ LAYERS = {
     "sandbox.fake": layer("model sandbox.renderer"),
     "sandbox.doctor": layer("model sandbox.host sandbox.renderer sandbox.wire"),
     "sandbox.host": layer("model sandbox.renderer sandbox.wire"),
+    "sandbox.remote": layer("model sandbox.host sandbox.renderer sandbox.wire", inside="distributed tornado"),
     "sandbox.jail": layer(),
     "sandbox.jailed": layer("model plotting sandbox.jail sandbox.renderer sandbox.wire", inside="matplotlib numpy"),
     "store": layer("model", libraries="alembic cachetools sqlalchemy", inside="obstore psycopg"),
@@ -83,7 +84,7 @@ LAYERS = {
         "model server.services sandbox.renderer store.files.blob_cache store.store", libraries="jinja2"
     ),
     "server": layer(
-        f"{_SERVICES} server.services server.web server.hub",
+        f"{_SERVICES} sandbox.remote server.services server.web server.hub",
         libraries=f"{_SERVICE_LIBRARIES} jinja2 jupyter_server traitlets",
     ),
     "hub": layer(inside="jupyterhub traitlets"),

@@ -102,6 +102,7 @@ def _associations(body: bytes) -> dict[int, list[int]]:
             found[item] = [int.from_bytes(body[here : here + step], "big") & mask for here in at]
             offset += number * step
     except (IndexError, struct.error):
+        # The list is cut off: it only decides which of the sizes comes first, and all of them are checked.
         pass
     return found
 
@@ -148,6 +149,7 @@ def tiff_sizes(data: bytes) -> list[Size]:
             if size is not None:
                 sizes.append(size)
     except struct.error:
+        # Where an offset leads out of the file, no decoder finds a further page; without any page, it is refused.
         pass
     return sizes
 
@@ -164,6 +166,8 @@ def _read_page(data: bytes, offset: int, order: str, is_big: bool) -> tuple[Size
         tag, kind = struct.unpack_from(f"{order}HH", data, entry)
         if tag in (_WIDTH, _HEIGHT) and kind in _TAG_TYPES:
             (values[tag],) = struct.unpack_from(f"{order}{_TAG_TYPES[kind]}", data, entry + value_at)
-    (following,) = struct.unpack_from(f"{order}{'Q' if is_big else 'I'}", data, first + count * step)
+    end, word = first + count * step, f"{order}{'Q' if is_big else 'I'}"
+    # Decoders accept a last page that is cut off here, so its size counts.
+    (following,) = struct.unpack_from(word, data, end) if end + struct.calcsize(word) <= len(data) else (0,)
     size = (values[_WIDTH], values[_HEIGHT]) if len(values) == 2 else None
     return size, following

@@ -77,6 +77,7 @@ def is_apng(data: bytes) -> bool:
             if kind in (b"IDAT", b"acTL"):
                 return kind == b"acTL"
     except _Unreadable:
+        # Damaged before any pixels: no animation, and ``read_header`` refuses it.
         pass
     return False
 
@@ -182,6 +183,7 @@ def _exif_orientation(exif: bytes) -> int:
             if tag == _EXIF_ORIENTATION:
                 return int(value)
     except struct.error:
+        # Decoders show an image with damaged Exif data upright; its pixels are the same.
         pass
     return 1
 

@@ -13,7 +13,7 @@ Tier = Literal["FULL", "NS", "STRICT", "none"]
 
 @dataclass(frozen=True)
 class RendererStatus:
-    """The capabilities of a renderer on this host.
+    """The capabilities of a renderer.
 
     Parameters
     ----------
@@ -25,6 +25,12 @@ class RendererStatus:
         Names of formats that its Pillow cannot write.
     is_unsandboxed
         Whether code runs although the tier is "none", because the administrator allows it.
+    name
+        Name of the renderer, as ``FigServe.renderer`` has it.
+    slots
+        Jobs that it can run at once; None for as many as configured.
+    workers
+        Tier and slots of each worker.
     """
 
     tier: Tier
@@ -32,6 +38,9 @@ class RendererStatus:
     libraries: Mapping[str, str] = field(default_factory=dict)
     unsupported: tuple[str, ...] = ()
     is_unsandboxed: bool = False
+    name: str = "local"
+    slots: int | None = None
+    workers: tuple[tuple[Tier, int], ...] = ()
 
 
 class Renderer(Protocol):

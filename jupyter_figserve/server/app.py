@@ -26,7 +26,7 @@ from .hub_directory import make_directory
 from .kernel_events import follow_own_kernels, follow_registered_kernels
 from .operations_config import OperationsConfig
 from .queue_config import QueueConfig
-from .render_config import RenderConfig
+from .renderer_config import RendererConfig
 from .replica_config import ReplicaConfig
 from .services.addresses import ServerAddresses, prefix_of
 from .services.auth.credentials import Authenticator
@@ -69,7 +69,7 @@ _CLEAN_MILLISECONDS = 600_000
 
 
 class FigServe(
-    FigServeConfig, RenderConfig, QueueConfig, TrafficConfig, OperationsConfig, HubConfig, ReplicaConfig, GuardedStart
+    FigServeConfig, RendererConfig, QueueConfig, TrafficConfig, OperationsConfig, HubConfig, ReplicaConfig, GuardedStart
 ):
     """The server extension: every figure gets a URL."""
 
@@ -231,7 +231,8 @@ class FigServe(
                 self.live_queue,
                 self.live_timeout,
                 seconds_of(self.keep_live_pictures),
-                self.render_jobs,
+                # Workers have more slots than this machine; the render queue bounds them.
+                self.live_queue if self.renders_remotely else self.render_jobs,
                 self.live_link_queue,
             ),
             self.owner,

@@ -12,7 +12,6 @@ from traitlets.config import Configurable
 
 from ..errors import InvalidInput
 from ..sandbox.host.pool import LocalRenderer
-from ..sandbox.renderer import Renderer
 from .config import check_duration, check_rate, seconds_of
 from .services.links.allowed_sizes import AllowedSizes
 
@@ -144,8 +143,8 @@ class RenderConfig(Configurable):
     def _check_rate_limit(self, proposal: Any) -> str:
         return check_rate(proposal.value)
 
-    def make_renderer(self) -> Renderer:
-        """Return the configured renderer, which has not started any process yet."""
+    def make_local_renderer(self, *, keeps_running: bool = False) -> LocalRenderer:
+        """Return a pool of this machine, which has not started yet; it may keep its processes while idle."""
         return LocalRenderer(
             render_python=self.render_python,
             memory_bytes=self.render_memory,
@@ -158,6 +157,6 @@ class RenderConfig(Configurable):
             timeout=self.render_timeout_max,
             preload=tuple(self.render_preload),
             learned_bytes=self.render_learned_memory,
-            idle_timeout=seconds_of(self.render_rest),
+            idle_timeout=None if keeps_running else seconds_of(self.render_rest),
             allow_unsandboxed=self.allow_unsandboxed,
         )

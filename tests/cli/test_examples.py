@@ -16,7 +16,7 @@ from tests.server.sample_images import SVG, png
 
 from .conftest import DEADLINE, Shell
 
-SERVERS = ("demo", "serve")
+SERVERS = ("demo", "serve", "worker")
 EXAMPLES = [example for name in ORDER if name not in SERVERS for example in cli.COMMANDS[name].examples]
 SHELL_SYNTAX = set("|<>*")
 
@@ -81,6 +81,8 @@ def test_servers_of_the_examples_start(example, isolated_shell):
     shell = isolated_shell.with_env(
         PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", PYTHONUNBUFFERED="1"
     )
+    (isolated_shell.home / "worker.key").write_text("k" * 64)
+    (isolated_shell.home / "worker.key").chmod(0o600)
     process = subprocess.Popen(
         ["sh", "-c", f"exec {example}"],
         cwd=isolated_shell.home,

@@ -71,6 +71,17 @@ def test_largest_frame_counts():
     assert read_header("tiff", pages.getvalue()) == ImageHeader(2, 2, 7_200)
 
 
+def test_last_page_of_a_tiff_counts_without_its_end():
+    """Decoders read it, so what it declares is checked."""
+    page = struct.pack("<H", 2) + struct.pack("<HHIHxx", 256, 3, 1, 60_000) + struct.pack("<HHIHxx", 257, 3, 1, 50_000)
+    first = struct.pack("<H", 2) + struct.pack("<HHIHxx", 256, 3, 1, 2) + struct.pack("<HHIHxx", 257, 3, 1, 2)
+    head = b"II*\0" + struct.pack("<I", 8)
+    whole = head + first + struct.pack("<I", 8 + len(first) + 4) + page
+    header = read_header("tiff", whole)
+    assert header is not None
+    assert header.largest == 60_000 * 50_000
+
+
 def test_a_jpeg_header_of_any_size_is_read():
     """Fill bytes and segments before the frame header are skipped; its thumbnail is not taken for it."""
     frame = b"\xff\xff\xc2\x00\x11\x08" + struct.pack(">HH", 65_500, 65_500)

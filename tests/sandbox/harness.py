@@ -67,10 +67,13 @@ class Sandbox:
         self.renderer = self.run(self._start(settings))
         self.reference = b""
 
-    async def _start(self, settings: dict[str, Any]) -> LocalRenderer:
-        renderer = LocalRenderer(**settings)
+    async def _start(self, settings: dict[str, Any]) -> Any:
+        renderer = self.make_renderer(settings)
         await renderer.start()
         return renderer
+
+    def make_renderer(self, settings: dict[str, Any]) -> Any:
+        return LocalRenderer(**settings)
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float = 120) -> T:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)

@@ -58,7 +58,7 @@ def reindex(options: argparse.Namespace) -> int:
     for figure in done.incomplete:
         print_status(f"Figure with missing files: {figure}")
     for figure in done.duplicates:
-        print_status(f"Skipped, since another figure has the same name and notebook: {figure}")
+        print_status(f"Skipped, since another one has the same name and notebook: {figure}")
     return FAILED if done.unreadable or done.incomplete else OK
 
 

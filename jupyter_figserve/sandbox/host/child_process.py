@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import pickle
 import signal
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
 from ...errors import DeadlineExceeded, OutputInvalid, SandboxUnavailable
-from ...model.rendering import RenderJob
 from .. import wire
+from .job_frames import PackedJob
 
 _CHUNK_BYTES = 1 << 18
 # Output beyond the limit is discarded; beyond this multiple of the limit the child is killed.
@@ -94,7 +92,7 @@ class ChildProcess:
         with contextlib.suppress(OSError):
             os.write(self._job_pipe, b"".join(wire.pack_frame({"kind": wire.WARM_UP})))
 
-    async def run(self, job: RenderJob) -> bytes | None:
+    async def run(self, job: PackedJob) -> bytes | None:
         """Send the job and return the frame of the result, or None if the child ended without one.
 
         Raises
@@ -108,7 +106,7 @@ class ChildProcess:
         self.state = "working"
         self._niceness = job.niceness
         self._lower_priority()
-        self._unsent = [memoryview(piece) for piece in _pack_job(job)]
+        self._unsent = [memoryview(piece) for piece in job.frame]
         self._write_job()
         try:
             async with asyncio.timeout(job.timeout):
@@ -268,17 +266,3 @@ class ChildProcess:
             self._loop.remove_reader(pipe)
             self._loop.remove_writer(pipe)
             os.close(pipe)
-
-
-def _pack_job(job: RenderJob) -> list[bytes]:
-    header = {
-        "kind": job.kind,
-        "options": asdict(job.options),
-        "figure": job.figure,
-        "seed": job.seed,
-        "with_thumbnail": job.with_thumbnail,
-        "libraries": dict(job.libraries),
-        "device_pixel_ratio": job.device_pixel_ratio,
-    }
-    arguments = [pickle.dumps(dict(job.arguments))] if job.kind == "function" else []
-    return wire.pack_frame(header, [job.source, *arguments])

@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from ...model.rendering import RenderJob
-
 LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "IPython": ("IPython.display",),
     "altair": ("altair",),
@@ -40,11 +38,11 @@ class LearnedPreload:
         self.loaded: tuple[str, ...] = ()
         self._refused: set[str] = set()
 
-    def find_new(self, job: RenderJob) -> tuple[str, ...]:
+    def find_new(self, kind: str, source: bytes) -> tuple[str, ...]:
         """Return the libraries of a job that are not loaded yet; a pickled function mentions its modules."""
-        if job.kind not in ("code", "function"):
+        if kind not in ("code", "function"):
             return ()
-        texts = _LINE.findall(job.source) if job.kind == "code" else [job.source]
+        texts = _LINE.findall(source) if kind == "code" else [source]
         names = dict.fromkeys(match.decode() for text in texts for match in _MENTION.findall(text))
         return tuple(name for name in names if name not in self.loaded and name not in self._refused)
 

@@ -6,13 +6,14 @@ import asyncio
 import logging
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...errors import SandboxUnavailable, Unavailable
 from ...model.rendering import RenderJob, RenderResult
 from ..renderer import RendererStatus
 from .child_process import ChildProcess
+from .job_frames import ChildAnswer, PackedJob, pack_job
 from .job_limits import JobLimits, check_job
 from .learned_preload import LearnedPreload
 from .results import parse_result
@@ -104,7 +105,7 @@ class LocalRenderer:
         self.jobs = jobs or _count_cores()
         self.warm = self.jobs if warm is None else warm
         self._result_bytes, self._output_bytes = result_bytes, output_bytes
-        self._limits = JobLimits(pixels, source_bytes, timeout)
+        self.limits = JobLimits(pixels, source_bytes, timeout)
         limits = {"memory": memory_bytes, "scratch": scratch_bytes, "seconds": math.ceil(timeout) + 5, "pixels": pixels}
         settings = {**limits, "preload": list(preload)}
         self._host = SandboxHost(render_python, tuple(wrap), cache or default_cache(), settings, allow_unsandboxed)
@@ -147,14 +148,29 @@ class LocalRenderer:
         await self._supervisor.close()
 
     async def render(self, job: RenderJob) -> RenderResult:
-        self._check(job)
+        check_job(job, self.limits)
+        answer = await self.run_packed(pack_job(job))
+        result = parse_result(job, answer, self.limits)
+        self.learn(job.kind, job.source)
+        return result
+
+    async def run_packed(self, job: PackedJob, on_begin: Callable[[], None] | None = None) -> ChildAnswer:
+        """Run a packed job, and return what its child answered, which nobody has looked at yet.
+
+        Parameters
+        ----------
+        on_begin
+            Called when a child is about to get the job; until then nothing of it has run.
+        """
         if not self._supervisor.is_started.is_set():
             await self._supervisor.is_started.wait()
-            self._check(job)
+        self._check()
         await self._acquire_slot()
         child: ChildProcess | None = None
         try:
             child, frame = await self._get_child(), None
+            if on_begin is not None:
+                on_begin()
             for _ in range(_MAX_ATTEMPTS):
                 self._running.add(child)
                 self._schedule_refill(_WARM_DELAY)
@@ -165,15 +181,13 @@ class LocalRenderer:
                 child = await self._get_child()
             if frame is None and child.status is None:
                 raise Unavailable("The sandbox restarted while it drew this figure; try again.", retry_after=1)
-            result = parse_result(job, frame, child.output, child.status, self._limits)
-            self._learn_from(job)
-            return result
+            return ChildAnswer(frame, child.output, child.status)
         finally:
             self._release(child)
 
-    def _learn_from(self, job: RenderJob) -> None:
-        """Import the libraries of a job ahead from now on, unless others are being imported."""
-        names = self._learned.find_new(job) if self._learned_bytes and self._learning is None else ()
+    def learn(self, kind: str, source: bytes) -> None:
+        """Import the libraries of a rendered job ahead from now on, unless others are being imported."""
+        names = self._learned.find_new(kind, source) if self._learned_bytes and self._learning is None else ()
         if names and not self._is_closed:
             self._learning = asyncio.create_task(self._load(names))
             self._learning.add_done_callback(self._on_learned)
@@ -193,13 +207,12 @@ class LocalRenderer:
         if not task.cancelled() and task.exception() is not None:
             _log.error("The sandbox could not import libraries ahead", exc_info=task.exception())
 
-    def _check(self, job: RenderJob) -> None:
+    def _check(self) -> None:
         if self._is_closed:
             raise Unavailable("The server is closing.")
         status = self.status
-        if self._supervisor.is_started.is_set() and status.tier == "none" and not status.is_unsandboxed:
+        if status.tier == "none" and not status.is_unsandboxed:
             raise SandboxUnavailable(" ".join(("This server cannot run code safely.", *status.reasons)))
-        check_job(job, self._limits)
 
     async def _acquire_slot(self) -> None:
         self._pending += 1

@@ -19,6 +19,7 @@ from ...model.rendering import ALL, DrawOptions, RenderJob, RenderResult
 from ...model.responses import is_status
 from ...model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH
 from .. import wire
+from .job_frames import ChildAnswer
 from .job_limits import JobLimits, check_pixels
 
 _MAX_MESSAGE_LENGTH = 2_500
@@ -31,31 +32,20 @@ _CODE = re.compile(r"[a-z_]{1,40}")
 _NOT_AN_IMAGE = "The code wrote into the result channel; the result is not an image."
 
 
-def parse_result(
-    job: RenderJob, frame: bytes | None, output: str, status: int | None, limits: JobLimits
-) -> RenderResult:
-    """Parse the frame that a child sent.
-
-    Parameters
-    ----------
-    frame
-        All bytes after ``wire.READY``; None if the frame is incomplete.
-    output
-        The printed output, truncated.
-    status
-        Exit status of the child, negative for a signal; None while it runs.
+def parse_result(job: RenderJob, answer: ChildAnswer, limits: JobLimits) -> RenderResult:
+    """Parse what a child answered.
 
     Raises
     ------
     CodeFailed, NoFigure, OutputInvalid, TooLarge, InvalidInput
         The child reports an error, or the result is malformed.
     """
-    if frame is None:
-        _raise_for_exit(status)
-    header, parts = _parse_frame(frame)
+    if answer.frame is None:
+        _raise_for_exit(answer.status)
+    header, parts = _parse_frame(answer.frame)
     if header.get("status") == "rendered":
-        return _parse_images(job, header, parts, output, limits)
-    _raise_for_error(header, output)
+        return _parse_images(job, header, parts, answer.output, limits)
+    _raise_for_error(header, answer.output)
 
 
 def _raise_for_exit(status: int | None) -> NoReturn:
@@ -67,9 +57,13 @@ def _raise_for_exit(status: int | None) -> NoReturn:
 
 def _parse_frame(frame: bytes) -> tuple[dict[str, Any], list[bytes]]:
     view = memoryview(frame)
-    size, _ = wire.parse_lengths(bytes(view[: wire.PREFIX_BYTES]))
-    end = wire.PREFIX_BYTES + size
     try:
+        if len(view) < wire.PREFIX_BYTES:
+            raise ValueError("the frame is too short")
+        size, _ = wire.parse_lengths(bytes(view[: wire.PREFIX_BYTES]))
+        if size > wire.MAX_HEADER_BYTES:
+            raise ValueError("the header is too long")
+        end = wire.PREFIX_BYTES + size
         header = json.loads(bytes(view[wire.PREFIX_BYTES : end]))
         if not isinstance(header, dict):
             raise ValueError("the header is not an object")
@@ -98,8 +92,8 @@ def _parse_images(
     ratio = job.device_pixel_ratio
     return RenderResult(
         images,
-        title=_clean(header.get("title"), MAX_TITLE_LENGTH, keep_lines=False),
-        alt=_clean(header.get("alt"), MAX_ALT_LENGTH, keep_lines=False),
+        title=clean_text(header.get("title"), MAX_TITLE_LENGTH, keep_lines=False),
+        alt=clean_text(header.get("alt"), MAX_ALT_LENGTH, keep_lines=False),
         thumbnail=thumbnail,
         output=output,
         libraries=_parse_libraries(header.get("libraries")),
@@ -132,16 +126,16 @@ def _parse_image(row: Format, data: bytes, metadata: Any, options: DrawOptions, 
 
 
 def _raise_for_error(header: Mapping[str, Any], output: str) -> NoReturn:
-    message = _clean(header.get("message"), _MAX_MESSAGE_LENGTH)
+    message = clean_text(header.get("message"), _MAX_MESSAGE_LENGTH)
     status, code = header.get("status"), header.get("code")
     if status == "failed":
-        kind = _clean(header.get("kind"), 100, keep_lines=False) or "Exception"
+        kind = clean_text(header.get("kind"), 100, keep_lines=False) or "Exception"
         line = header.get("line")
         raise CodeFailed(
             f"{kind}: {message}" if message else kind,
             kind=kind,
             line=line if type(line) is int and 0 < line < 10**9 else None,
-            traceback=_clean(header.get("traceback"), _MAX_TRACEBACK_LENGTH),
+            traceback=clean_text(header.get("traceback"), _MAX_TRACEBACK_LENGTH),
             output=output,
         )
     message = message or "The figure could not be drawn."
@@ -156,7 +150,7 @@ def _raise_for_error(header: Mapping[str, Any], output: str) -> NoReturn:
     raise error(message, code=str(code) if is_code else None)
 
 
-def _clean(text: object, limit: int, *, keep_lines: bool = True) -> str:
+def clean_text(text: object, limit: int, *, keep_lines: bool = True) -> str:
     """Truncate text and remove control characters and lone surrogates; join its lines unless ``keep_lines``."""
     if not isinstance(text, str):
         return ""
@@ -168,13 +162,13 @@ def _parse_libraries(versions: object) -> dict[str, str]:
     if not isinstance(versions, dict):
         return {}
     items = list(versions.items())[:_MAX_LIBRARIES]
-    return {_clean(name, _MAX_LIBRARY_LENGTH): _clean(version, _MAX_LIBRARY_LENGTH) for name, version in items}
+    return {clean_text(name, _MAX_LIBRARY_LENGTH): clean_text(version, _MAX_LIBRARY_LENGTH) for name, version in items}
 
 
 def _parse_warnings(sentences: object) -> tuple[str, ...]:
     if not isinstance(sentences, list):
         return ()
-    cleaned = (_clean(one, _MAX_WARNING_LENGTH, keep_lines=False) for one in sentences[:_MAX_WARNINGS])
+    cleaned = (clean_text(one, _MAX_WARNING_LENGTH, keep_lines=False) for one in sentences[:_MAX_WARNINGS])
     return tuple(one for one in cleaned if one)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ...errors import FigServeError
 from ...model.rendering import RenderJob
+from .job_frames import pack_job
 from .zygote_process import ZygoteProcess
 
 _MAX_BYTES = 2**20
@@ -28,7 +29,7 @@ async def run(zygote: ZygoteProcess) -> str:
             await child.is_ready
             if child.state != "ready":
                 return str(child.start_error())
-            await child.run(RenderJob("code", source.encode(), timeout=_TIMEOUT))
+            await child.run(pack_job(RenderJob("code", source.encode(), timeout=_TIMEOUT)))
             got_through = json.loads(child.output or "null")
         except (FigServeError, ValueError) as error:
             return f"it did not finish: {error}"

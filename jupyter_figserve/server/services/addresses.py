@@ -107,7 +107,7 @@ class ServerAddresses:
         if self._public_url:
             return PublicBase(self._with_prefix(self._public_url), False)
         host = normalize_netloc(request.host, request.protocol)
-        return PublicBase(f"{request.protocol}://{host}{self.prefix}", _is_loopback(host))
+        return PublicBase(f"{request.protocol}://{host}{self.prefix}", is_loopback(host))
 
     def for_kernels(self) -> str:
         """Return the URL that kernels connect to: a loopback IP where possible, which needs no name resolution."""
@@ -150,7 +150,8 @@ def prefix_of(serverapp: Any) -> str:
 
 
 @lru_cache(maxsize=64)
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a host, with or without a port."""
     name = urlsplit(f"//{host}").hostname or ""
     try:
         return ipaddress.ip_address(name).is_loopback

@@ -57,7 +57,7 @@ class BoundedQueue:
         self.max_running = max_running
         self.max_waiting = max_waiting
         self._max_share = max_waiting if max_share is None else max_share
-        self._max_unreserved = max(1, max_running - reserved)
+        self._reserved = reserved
         self._make_refusal = make_refusal
         self._running: set[Claim] = set()
         # In the order of the next turns.
@@ -72,6 +72,11 @@ class BoundedQueue:
     def waiting(self) -> int:
         """Number of callers waiting now."""
         return sum(map(len, self._waiting.values()))
+
+    def resize(self, max_running: int) -> None:
+        """Change the number of turns held at once; turns that are held stay so."""
+        self.max_running = max_running
+        self._start_next()
 
     @asynccontextmanager
     async def turn(self, claim: Claim | None = None) -> AsyncIterator[None]:
@@ -116,7 +121,7 @@ class BoundedQueue:
         if len(self._running) >= self.max_running:
             return False
         unreserved = sum(not claim.caller.uses_reserved for claim in self._running)
-        return caller.uses_reserved or unreserved < self._max_unreserved
+        return caller.uses_reserved or unreserved < max(1, self.max_running - self._reserved)
 
     def _make_place(self, caller: Caller) -> None:
         """Check that a caller may wait; of strangers, one with more calls makes place for one with fewer.

@@ -42,8 +42,8 @@ class RebuildReport:
     incomplete
         Ids of figures with at least one version whose blobs are missing.
     duplicates
-        Ids of figures that were dropped in favour of another with the same identity. Two exist when the figure was
-        published again while the catalog was lost, or when the server was killed before it acknowledged a publish.
+        Ids of figures and dashboards that were dropped in favour of another with the same identity. Two exist when one
+        was published again while the catalog was lost, or when the server was killed before it acknowledged a publish.
     """
 
     figures: int = 0
@@ -143,6 +143,8 @@ class _Rebuild:
             if dashboards.find_by_identity(self.connection, manifest.record.identity) is None:
                 with self.attempt(manifests.path_of(manifest.record.id)):
                     dashboard_lifecycle.insert(self.connection, manifest)
+            else:
+                self.duplicates.append(manifest.record.id)
 
     def restore_live_figures(self, manifests: ManifestStore[LiveFigureManifest]) -> None:
         """Add live figures; merge two of the same identity, one of which was made while the catalog was lost."""

@@ -73,6 +73,7 @@ class Writer:
             try:
                 future.set_result(work())
             except BaseException as error:
+                # Whatever it is, it belongs to the caller, and the thread has to go on.
                 future.set_exception(error)
         self.finish_deferred()
 
@@ -83,6 +84,7 @@ class Writer:
                 try:
                     return self._queue.get(timeout=_PAUSE)
                 except queue.Empty:
+                    # Nothing to do for a moment: time for deferred work.
                     pass
             self._run_deferred()
         return self._queue.get()
@@ -91,4 +93,5 @@ class Writer:
         try:
             self._deferred.popleft()()
         except Exception:
+            # It has no caller. Manifests that are behind the catalog are found and written at the next start.
             _log.exception("figserve could not finish deferred work")

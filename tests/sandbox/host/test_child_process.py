@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from jupyter_figserve.errors import DeadlineExceeded, OutputInvalid
-from jupyter_figserve.model.rendering import RenderJob
 from jupyter_figserve.sandbox import wire
 from jupyter_figserve.sandbox.host.child_process import ChildProcess
+from jupyter_figserve.sandbox.host.job_frames import PackedJob
 
 
 def in_loop(scene: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -54,7 +54,7 @@ async def ready_child(
 async def test_a_result_is_returned():
     """``run`` returns the frame, regardless of the number of pieces."""
     async with ready_child() as (child, result, output):
-        task = asyncio.ensure_future(child.run(RenderJob("code", b"", timeout=5)))
+        task = asyncio.ensure_future(child.run(PackedJob([b"job"], 5)))
         os.write(output, b"printed")
         for byte in FRAME:
             os.write(result, bytes([byte]))
@@ -70,10 +70,10 @@ async def test_half_a_result(size: int):
     async with ready_child() as (child, result, _):
         os.write(result, FRAME[:size])
         with pytest.raises(DeadlineExceeded):
-            await child.run(RenderJob("code", b"", timeout=0.01))
+            await child.run(PackedJob([b"job"], 0.01))
     async with ready_child() as (child, result, _):
         os.write(result, FRAME[:size])
-        task = asyncio.ensure_future(child.run(RenderJob("code", b"", timeout=5)))
+        task = asyncio.ensure_future(child.run(PackedJob([b"job"], 5)))
         await asyncio.sleep(0)
         child.on_exit(0)
         assert await task is None
@@ -95,7 +95,7 @@ async def test_lengths_beyond_the_limits(start: bytes):
     async with ready_child() as (child, result, _):
         os.write(result, start)
         with pytest.raises(OutputInvalid) as caught:
-            await child.run(RenderJob("code", b"", timeout=5))
+            await child.run(PackedJob([b"job"], 5))
         assert caught.value.code == "output_too_large"
 
 
@@ -103,7 +103,7 @@ async def test_lengths_beyond_the_limits(start: bytes):
 async def test_a_flood_of_output():
     """Output over the limit is discarded; far over it, the child is stopped."""
     async with ready_child(output_bytes=10) as (child, _, output):
-        task = asyncio.ensure_future(child.run(RenderJob("code", b"", timeout=5)))
+        task = asyncio.ensure_future(child.run(PackedJob([b"job"], 5)))
         os.write(output, b"x" * 1_000)
         while not child.output:
             await asyncio.sleep(0)
@@ -120,7 +120,7 @@ async def test_a_child_that_exits_before_its_job():
     os.write(child.descriptors[1], wire.READY)
     await child.is_ready
     child.close_child_ends()
-    task = asyncio.ensure_future(child.run(RenderJob("code", b"x" * 100_000, timeout=5)))
+    task = asyncio.ensure_future(child.run(PackedJob([b"x" * 100_000], 5)))
     await asyncio.sleep(0)
     child.on_exit(-9)
     assert await task is None

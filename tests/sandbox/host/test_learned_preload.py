@@ -30,7 +30,7 @@ LOADED = "import sys\nprint('pandas' in sys.modules)\n" + QUICK
 )
 def test_imports_of_known_libraries(code: str, names: tuple[str, ...]):
     """Those that the code imports, and no others."""
-    assert LearnedPreload().find_new(RenderJob("code", code.encode())) == names
+    assert LearnedPreload().find_new("code", code.encode()) == names
 
 
 def test_what_is_loaded_or_refused_is_not_new():
@@ -38,11 +38,10 @@ def test_what_is_loaded_or_refused_is_not_new():
     learned = LearnedPreload()
     learned.add(("pandas",))
     learned.refuse("scipy")
-    job = RenderJob("code", b"import pandas, scipy, plotly")
-    assert learned.find_new(job) == ("plotly",)
+    assert learned.find_new("code", b"import pandas, scipy, plotly") == ("plotly",)
     assert learned.modules_with(["plotly"]) == LIBRARIES["pandas"] + LIBRARIES["plotly"]
-    assert LearnedPreload().find_new(RenderJob("function", b"\x80\x8c\x06pandas\x94")) == ("pandas",)
-    assert LearnedPreload().find_new(RenderJob("figure", b"\x8c\x06pandas")) == ()
+    assert LearnedPreload().find_new("function", b"\x80\x8c\x06pandas\x94") == ("pandas",)
+    assert LearnedPreload().find_new("figure", b"\x8c\x06pandas") == ()
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +99,6 @@ def test_beyond_the_memory_everything_stays_as_it_is():
         wait(sandbox)
         assert sandbox.render(LOADED).output == "False\n"
         assert sandbox.renderer._supervisor.zygote is zygote
-        assert sandbox.renderer._learned.find_new(RenderJob("code", code.encode())) == ()
+        assert sandbox.renderer._learned.find_new("code", code.encode()) == ()
     finally:
         sandbox.close()

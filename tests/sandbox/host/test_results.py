@@ -18,6 +18,7 @@ from jupyter_figserve.model.rendering import ALL, DrawOptions, RenderJob, Render
 from jupyter_figserve.model.texts import MAX_TITLE_LENGTH
 from jupyter_figserve.sandbox import wire
 from jupyter_figserve.sandbox.fake import draw
+from jupyter_figserve.sandbox.host.job_frames import ChildAnswer
 from jupyter_figserve.sandbox.host.job_limits import JobLimits
 from jupyter_figserve.sandbox.host.results import parse_result
 
@@ -41,7 +42,7 @@ def frame(header: bytes | dict[str, Any], *parts: bytes) -> bytes:
 
 
 def parse(data: bytes | None, of: RenderJob = JOB, status: int | None = None) -> RenderResult:
-    return parse_result(of, data, "printed", status, LIMITS)
+    return parse_result(of, ChildAnswer(data, "printed", status), LIMITS)
 
 
 def parsed(*parts: bytes, of: RenderJob = JOB, **header: Any) -> RenderResult:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from hypothesis.strategies import data, sampled_from
+from hypothesis.strategies import binary, data, integers, sampled_from
 
 from jupyter_figserve.model.dashboards import TEXT, Layout, PanelSpec
 from jupyter_figserve.model.figures import Identity, new_id, sha256_hex
@@ -200,14 +200,27 @@ def manifests_of_each_kind(store):
     ]
 
 
-def test_no_damage_ends_the_rebuild(store, manifests_of_each_kind):
-    """Whatever one value of a manifest becomes, the others are restored."""
+@pytest.fixture
+def rebuilt(store):
+    """Rebuilds in a catalog that is empty each time; returns the report."""
     catalog = Catalog(None)
-    originals = {path: path.read_text() for path in manifests_of_each_kind}
 
     def rebuild(connection):
-        report = restore(connection, store.manifests, store.blobs)
-        raise _Undo(report)
+        raise _Undo(restore(connection, store.manifests, store.blobs))
+
+    def run() -> RebuildReport:
+        with pytest.raises(_Undo) as undone:
+            catalog.write(rebuild).result()
+        (report,) = undone.value.args
+        return report
+
+    yield run
+    catalog.close()
+
+
+def test_no_damage_ends_the_rebuild(manifests_of_each_kind, rebuilt):
+    """Whatever one value of a manifest becomes, the others are restored."""
+    originals = {path: path.read_text() for path in manifests_of_each_kind}
 
     @settings(max_examples=80, deadline=None)
     @given(given_data=data())
@@ -221,18 +234,68 @@ def test_no_damage_ends_the_rebuild(store, manifests_of_each_kind):
         parent[last] = given_data.draw(sampled_from(JUNK))
         path.write_text(json.dumps(document))
         try:
-            with pytest.raises(_Undo) as undone:
-                catalog.write(rebuild).result()
+            report = rebuilt()
         finally:
             path.write_text(originals[path])
-        (report,) = undone.value.args
         assert report.figures >= 1
         assert report.figures + report.live + report.dashboards + len(report.unreadable) >= 3
 
-    try:
-        check()
-    finally:
-        catalog.close()
+    check()
+
+
+def _flip_bits(text: bytes, draw) -> bytes:
+    damaged = bytearray(text)
+    for _ in range(draw(integers(1, 4))):
+        damaged[draw(integers(0, len(text) - 1))] ^= 1 << draw(integers(0, 7))
+    return bytes(damaged)
+
+
+def _truncate(text: bytes, draw) -> bytes:
+    return text[: draw(integers(0, len(text) - 1))]
+
+
+def _insert(text: bytes, draw) -> bytes:
+    """What no JSON holds, or what makes a parser fail in its own way."""
+    place = draw(integers(0, len(text)))
+    pieces = (b"\xff\xfe", b"\xed\xa0\x80", b"\0", b'"', b"9" * 5_000, b"[" * 100_000, b"1e999,", b"NaN,", b"\\ud800")
+    return text[:place] + draw(sampled_from(pieces)) + text[place:]
+
+
+def _repeat_key(text: bytes, draw) -> bytes:
+    """The first key twice; JSON leaves open which one counts, and Python takes the last."""
+    other = draw(sampled_from((b"null", b"{}", b'"../../x"', b"1e400", b"-9" * 200, b"[" * 2_000 + b"]" * 2_000)))
+    place = draw(sampled_from([index for index in range(len(text)) if text[index : index + 1] == b"{"])) + 1
+    key = text[place:].partition(b":")[0]
+    return text[:place] + key + b":" + other + b"," + text[place:] if key.startswith(b'"') else other
+
+
+def _replace_all(text: bytes, draw) -> bytes:
+    wholes = (b"", b"null", b"[]", b"{}", b"[" * 200_000, b'{"a":' * 100_000, text.decode().encode("utf-16"))
+    return draw(sampled_from((*wholes, b"\xef\xbb\xbf" + text)) | binary(max_size=50))
+
+
+@pytest.mark.parametrize("damage", [_flip_bits, _truncate, _insert, _repeat_key, _replace_all])
+def test_no_damaged_bytes_end_the_rebuild(manifests_of_each_kind, rebuilt, damage):
+    """Whatever happens to the bytes of a manifest: it is restored or reported, and nothing else is lost."""
+    originals = {path: path.read_bytes() for path in manifests_of_each_kind}
+    sound = rebuilt()
+
+    @settings(max_examples=25, deadline=None)
+    @given(given_data=data())
+    def check(given_data):
+        path = given_data.draw(sampled_from(manifests_of_each_kind))
+        path.write_bytes(damage(originals[path], given_data.draw))
+        try:
+            report = rebuilt()
+        finally:
+            path.write_bytes(originals[path])
+        missing = [getattr(sound, name) - getattr(report, name) for name in ("figures", "live", "dashboards")]
+        position = manifests_of_each_kind.index(path)
+        assert [lost for index, lost in enumerate(missing) if index != position] == [0, 0]
+        reported = report.unreadable == (path,) or report.incomplete or report.duplicates
+        assert missing[position] == 0 or (missing[position] == 1 and reported), (missing, report)
+
+    check()
 
 
 @pytest.mark.parametrize(

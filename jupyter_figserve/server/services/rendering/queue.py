@@ -27,7 +27,7 @@ class RenderQueue:
     Parameters
     ----------
     max_running
-        Jobs under way at once.
+        Jobs under way at once, unless the renderer tells how many slots it has.
     max_waiting
         Jobs that may wait; further ones are refused.
     max_seconds
@@ -55,6 +55,7 @@ class RenderQueue:
         self._mean_seconds = _FIRST_ESTIMATE
         self._probing: asyncio.Task[None] | None = None
         self._starting: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
 
     @property
     def report(self) -> RendererStatus:
@@ -73,6 +74,11 @@ class RenderQueue:
         )
 
     @property
+    def width(self) -> int:
+        """Number of jobs that run at once."""
+        return self._turns.max_running
+
+    @property
     def running(self) -> int:
         return self._turns.running
 
@@ -88,9 +94,19 @@ class RenderQueue:
     async def report_within(self, seconds: float) -> RendererStatus:
         """Return the renderer's status, waiting at most ``seconds`` for a probe or a start that is under way."""
         under_way = self._probing or self._starting
+        if under_way is not None and under_way.done() and self.report.slots is not None:
+            # Workers come and go.
+            under_way = self._asking = asyncio.ensure_future(self.renderer.probe())
         if under_way is not None:
             await asyncio.wait([under_way], timeout=seconds)
+        self._fit()
         return self.report
+
+    def _fit(self) -> None:
+        """Run as many jobs at once as the renderer has slots; without any, one at a time learns whether there are."""
+        slots = self.report.slots
+        if slots is not None and max(1, slots) != self._turns.max_running:
+            self._turns.resize(max(1, slots))
 
     async def check(self) -> None:
         """Raise when it is known that this host cannot render.
@@ -111,7 +127,7 @@ class RenderQueue:
 
     async def close(self) -> None:
         # A probe or a start has to end first, or nobody would close the processes that it makes.
-        under_way = [task for task in (self._probing, self._starting) if task is not None]
+        under_way = [task for task in (self._probing, self._starting, self._asking) if task is not None]
         await asyncio.gather(*under_way, return_exceptions=True)
         if self._starting is not None:
             await self.renderer.close()
@@ -141,6 +157,7 @@ class RenderQueue:
         claim = Claim() if claim is None else claim
         with self.meter.measure() as work:
             await self.start()
+            self._fit()
             async with self._turns.turn(claim):
                 work.begin()
                 began = time.monotonic()
@@ -148,6 +165,7 @@ class RenderQueue:
                 niceness = 0 if claim.caller.uses_reserved else _STRANGER_NICENESS
                 rendered = await self.renderer.render(replace(job, timeout=self.get_limit(job), niceness=niceness))
                 self._mean_seconds += _SMOOTHING * (time.monotonic() - began - self._mean_seconds)
+                self._fit()
                 return rendered
 
     def _make_refusal(self) -> Unavailable:

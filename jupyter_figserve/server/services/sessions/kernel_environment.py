@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ....model.keys import KERNEL_SCOPES, Key, new_key
+from ....model.keys import KERNEL_SCOPES, WORKER_KEY_VARIABLE, Key, new_key
 from ....model.links import hash_secret
 from ..addresses import ServerAddresses
 from ..auth.signing_secrets import VARIABLE
@@ -82,9 +82,9 @@ def make_environment(
         ours["KERNEL_FIGSERVE_LOCAL_CA" if is_own else "KERNEL_FIGSERVE_CA"] = certificate
     if directory is not None:
         ours["KERNEL_FIGSERVE_PLOTS"] = str(directory)
-    # Without the variables of a server in whose kernel this one was started, and without the signing secret.
-    kept = {name: value for name, value in base.items() if not name.startswith("KERNEL_FIGSERVE_") and name != VARIABLE}
-    return kept | ours
+    # Without the variables of a server in whose kernel this one was started, and without this server's secrets.
+    withheld = ("KERNEL_FIGSERVE_", VARIABLE, WORKER_KEY_VARIABLE)
+    return {name: value for name, value in base.items() if not name.startswith(withheld)} | ours
 
 
 def _make_pairs(key: str, addresses: ServerAddresses, service: ServicePair | None) -> dict[str, str]:

@@ -69,6 +69,9 @@ def _sandbox(queue: RenderQueue) -> dict[str, Any]:
         "libraries": dict(report.libraries),
         "running": queue.running,
         "waiting": queue.waiting,
+        "renderer": report.name,
+        "slots": queue.width,
+        **({"workers": [{"tier": tier, "slots": slots} for tier, slots in report.workers]} if report.workers else {}),
     }
 
 

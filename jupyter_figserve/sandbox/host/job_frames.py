@@ -1,0 +1,106 @@
+"""The frame that carries a job to a child, and what comes back from one. Server process, and a render worker's."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, get_args
+
+from ...errors import InvalidInput
+from ...model.rendering import Kind, RenderJob
+from .. import wire
+
+_FIELDS = ("kind", "options", "figure", "seed", "with_thumbnail", "libraries", "device_pixel_ratio", "niceness")
+_MAX_NICENESS = 19
+
+
+@dataclass(frozen=True)
+class ChildAnswer:
+    """What a child left behind, before anything in it is trusted.
+
+    Parameters
+    ----------
+    frame
+        The frame of the result; None if the child ended without one.
+    output
+        The printed output, truncated.
+    status
+        Exit status of the child, negative for a signal; None while it runs.
+    """
+
+    frame: bytes | None
+    output: str
+    status: int | None
+
+
+@dataclass(frozen=True)
+class PackedJob:
+    """A job on its way to a child.
+
+    Parameters
+    ----------
+    frame
+        The pieces of its frame.
+    timeout, niceness
+        As the job has them.
+    """
+
+    frame: Sequence[bytes]
+    timeout: float
+    niceness: int = 0
+
+
+def pack_job(job: RenderJob) -> PackedJob:
+    """Return a job with its frame. Only a child unpickles what is in it."""
+    header = {
+        "kind": job.kind,
+        "options": asdict(job.options),
+        "figure": job.figure,
+        "seed": job.seed,
+        "with_thumbnail": job.with_thumbnail,
+        "libraries": dict(job.libraries),
+        "device_pixel_ratio": job.device_pixel_ratio,
+        "niceness": job.niceness,
+    }
+    arguments = [pickle.dumps(dict(job.arguments))] if job.kind == "function" else []
+    return PackedJob(wire.pack_frame(header, [job.source, *arguments]), job.timeout, job.niceness)
+
+
+@dataclass(frozen=True)
+class ReceivedJob:
+    """A job whose frame another process made; the source is not opened."""
+
+    kind: str
+    source: bytes
+    packed: PackedJob
+
+
+def read_job_frame(frame: bytes, timeout: float) -> ReceivedJob:
+    """Return the job in a frame that another process made.
+
+    Raises
+    ------
+    InvalidInput
+        The frame is not that of one job.
+    """
+    if len(frame) < wire.PREFIX_BYTES:
+        raise InvalidInput("The body is not a job: it is too short.", code="not_a_job")
+    size, body = wire.parse_lengths(frame[: wire.PREFIX_BYTES])
+    end = wire.PREFIX_BYTES + size
+    if size > wire.MAX_HEADER_BYTES or end + body != len(frame):
+        raise InvalidInput("The body is not a job: its lengths are wrong.", code="not_a_job")
+    try:
+        header: Any = json.loads(frame[wire.PREFIX_BYTES : end])
+        if not isinstance(header, dict) or not all(name in header for name in _FIELDS):
+            raise ValueError("fields are missing")
+        kind, niceness = header["kind"], header["niceness"]
+        if kind not in get_args(Kind) or type(niceness) is not int or not 0 <= niceness <= _MAX_NICENESS:
+            raise ValueError("its kind or its niceness is unknown")
+        parts = wire.split_parts(header, memoryview(frame)[end:])
+        if len(parts) != 1 + (kind == "function"):
+            raise ValueError("it has another number of parts")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidInput(f"The body is not a job: {str(error)[:100]}.", code="not_a_job") from error
+    return ReceivedJob(kind, parts[0], PackedJob([frame], timeout, niceness))

@@ -1,0 +1,56 @@
+"""The key that a server and its render workers share. Server process, and a worker's."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ...errors import InvalidInput
+from ...model.keys import WORKER_KEY_VARIABLE
+
+MIN_LENGTH = 32
+_MAX_BYTES = 4_096
+
+
+def read_keys(file: str = "", environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Return the keys of the file, else those of the environment; a server sends the first, a worker accepts each.
+
+    Raises
+    ------
+    InvalidInput
+        A key may be guessed, or other users can read the file.
+    OSError
+        The file cannot be read.
+    """
+    text = _read_file(Path(file)) if file else environment.get(WORKER_KEY_VARIABLE, "")
+    keys = tuple(text.replace(",", " ").split())
+    where = f"in {file}" if file else f"in {WORKER_KEY_VARIABLE}"
+    for key in keys:
+        if len(key) < MIN_LENGTH or not (key.isascii() and key.isprintable()):
+            raise InvalidInput(
+                f"A worker key {where} has fewer than {MIN_LENGTH} characters or unusual ones. Make one with:"
+                " openssl rand -hex 32",
+                code="weak_key",
+            )
+    if file and not keys:
+        raise InvalidInput(f"{file} has no worker key. Make one with: openssl rand -hex 32", code="weak_key")
+    return keys
+
+
+def is_known(given: str, keys: Sequence[str]) -> bool:
+    """Compare a key with all known ones, in constant time."""
+    found = [secrets.compare_digest(given.encode(), key.encode()) for key in keys]
+    return any(found)
+
+
+def _read_file(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        found = os.fstat(file.fileno())
+        if stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) & 0o077:
+            raise InvalidInput(
+                f"Other users can read the worker key in {path}. Restrict it with: chmod 600 {path}", code="open_key"
+            )
+        return file.read(_MAX_BYTES)

@@ -1,0 +1,78 @@
+"""Renderers of each kind with their processes, for tests at the level of the seam."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from jupyter_figserve.sandbox.host.job_limits import JobLimits
+from jupyter_figserve.sandbox.remote.http_exchange import HttpExchange
+from jupyter_figserve.sandbox.remote.http_renderer import HttpRenderer
+
+from ..harness import SECRET, SECRET_NAME, Sandbox
+from .processes import KEY, HAProxy, Worker
+
+RESULT_BYTES = 4 * 2**20
+LIMITS: dict[str, Any] = {
+    "limits": JobLimits(25_000_000, 64 * 2**20, 60.0),
+    "result_bytes": RESULT_BYTES,
+    "output_bytes": 64 * 2**10,
+}
+SETTINGS = (f"--FigServe.render_result_bytes={RESULT_BYTES}",)
+
+
+def make_http_renderer(url: str, *, keys: tuple[str, ...] = (KEY,), **settings: Any) -> HttpRenderer:
+    exchange = HttpExchange(url, connect_timeout=settings.pop("connect_timeout", 0.8))
+    return HttpRenderer(exchange, keys=keys, **{"queue_timeout": 3.0, **LIMITS, **settings})
+
+
+class HttpSandbox(Sandbox):
+    """A renderer whose workers are processes of their own."""
+
+    def __init__(self, url: str, workers: list[Worker], **settings: Any) -> None:
+        self.url, self.workers = url, workers
+        super().__init__("FULL", **settings)
+
+    def make_renderer(self, settings: dict[str, Any]) -> HttpRenderer:
+        settings.pop("wrap")
+        return make_http_renderer(self.url, **settings)
+
+    def processes(self) -> list[psutil.Process]:
+        return [
+            child for worker in self.workers for child in psutil.Process(worker.process.pid).children(recursive=True)
+        ]
+
+
+@contextlib.contextmanager
+def http_fleet(home: Path, count: int = 2, *, proxy: bool = True) -> Iterator[HttpSandbox]:
+    """Workers of one slot each behind HAProxy, with a secret in their environment."""
+    with contextlib.ExitStack() as stack:
+        os.environ[SECRET_NAME] = SECRET
+        try:
+            workers = [Worker(home, arguments=SETTINGS) for _ in range(count)]
+        finally:
+            del os.environ[SECRET_NAME]
+        for worker in workers:
+            stack.callback(worker.stop)
+        for worker in workers:
+            worker.wait_ready()
+        url = workers[0].url
+        if proxy:
+            haproxy = HAProxy(home, workers)
+            stack.callback(haproxy.stop)
+            url = haproxy.url
+        sandbox = HttpSandbox(url, workers)
+        stack.callback(sandbox.close)
+        yield sandbox
+
+
+@contextlib.contextmanager
+def local_pool(_home: Path) -> Iterator[Sandbox]:
+    sandbox = Sandbox("FULL", jobs=2, result_bytes=RESULT_BYTES)
+    yield sandbox
+    sandbox.close()

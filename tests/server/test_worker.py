@@ -1,0 +1,152 @@
+"""A real render worker: who may use it, its slots, and its end."""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_figserve.demo.server_process import Response, fetch
+from jupyter_figserve.model.rendering import RenderJob
+from jupyter_figserve.sandbox.host.job_frames import pack_job
+from jupyter_figserve.sandbox.remote.answers import PROTOCOL, read_answer
+
+from ..sandbox.harness import LINE
+from ..sandbox.remote.processes import KEY, Worker
+from ..waiting import wait_until
+
+HEADERS = {"Authorization": f"Bearer {KEY}", "X-Figserve-Protocol": str(PROTOCOL), "X-Figserve-Timeout": "20"}
+SLEEP = "import time\ntime.sleep({})\n" + LINE
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    made = Worker(tmp_path_factory.mktemp("worker"))
+    made.wait_ready()
+    yield made
+    made.stop()
+
+
+def frame_of(code: bytes) -> bytes:
+    return b"".join(pack_job(RenderJob("code", code)).frame)
+
+
+def post(worker: Worker, code: str = LINE, body: bytes | None = None, **headers: str) -> Response:
+    frame = frame_of(code.encode()) if body is None else body
+    given = HEADERS | {name.replace("_", "-"): value for name, value in headers.items()}
+    return fetch(f"{worker.url}/jobs", method="POST", body=frame, headers=given)
+
+
+def succeeds(response: Response) -> bool:
+    assert response.status == 200, response.text
+    answer = read_answer(response.body.lstrip(b"\n"), RenderJob("code", b""), 65_536)
+    return answer.frame is not None and b"\x89PNG" in answer.frame
+
+
+def test_health(worker: Worker):
+    """Load balancers learn whether it takes jobs, servers with the key everything; a wrong key is refused."""
+    assert fetch(f"{worker.url}/healthz").json() == {"state": "ready"}
+    report = worker.report()
+    assert (report["state"], report["slots"], report["running"]) == ("ready", 1, 0)
+    assert report["tier"] in ("FULL", "NS", "STRICT")
+    assert "matplotlib" in report["libraries"]
+    assert fetch(f"{worker.url}/healthz", headers={"Authorization": "Bearer wrong"}).status == 401
+
+
+def test_jobs_need_the_key_and_the_protocol(worker: Worker):
+    """Without them nothing runs, and the body is not read."""
+    for authorization in ("", "Bearer", "Bearer wrong", f"Basic {KEY}", f"Bearer {KEY}x"):
+        assert post(worker, Authorization=authorization).status == 401
+    refused = post(worker, X_Figserve_Protocol="99")
+    assert (refused.status, refused.json()["code"]) == (400, "worker_version")
+    assert succeeds(post(worker))
+
+
+@pytest.mark.parametrize("body", [b"", b"x" * 11, b"x" * 40, b"\x00" * 12, b"\x00\x00\x00\x02" + b"\x00" * 8 + b"{}"])
+def test_what_is_not_a_job(worker: Worker, body: bytes):
+    """400, before a child is taken."""
+    response = post(worker, body=body)
+    assert (response.status, response.json()["code"]) == (400, "not_a_job")
+
+
+@pytest.mark.parametrize("timeout", ["nan", "inf", "-1", "0", "soon"])
+def test_timeouts(worker: Worker, timeout: str):
+    """A job has a positive number of seconds."""
+    assert post(worker, X_Figserve_Timeout=timeout).status == 400
+
+
+def test_a_full_worker_refuses_at_once(worker: Worker):
+    """503 with Retry-After; when the client of the running job leaves, its slot is free again."""
+    connection = http.client.HTTPConnection("127.0.0.1", worker.port)
+    connection.request("POST", "/jobs", frame_of(b"while True: pass"), HEADERS)
+    wait_until(lambda: worker.report()["running"] == 1)
+    refused = post(worker)
+    assert (refused.status, refused.json()["code"], refused.headers["Retry-After"]) == (503, "worker_busy", "1")
+    connection.close()
+    wait_until(lambda: worker.report()["running"] == 0)
+    assert succeeds(post(worker))
+
+
+def test_a_slow_body_takes_no_slot_for_ever(tmp_path: Path):
+    """It has to arrive within body_timeout."""
+    worker = Worker(tmp_path, arguments=["--FigServeWorker.body_timeout=0.5"])
+    try:
+        worker.wait_ready()
+        connection = http.client.HTTPConnection("127.0.0.1", worker.port)
+        connection.putrequest("POST", "/jobs")
+        for name, value in (HEADERS | {"Content-Length": "1000"}).items():
+            connection.putheader(name, value)
+        connection.endheaders(b"\x00")
+        wait_until(lambda: worker.report()["running"] == 1)
+        wait_until(lambda: worker.report()["running"] == 0)
+        connection.close()
+        assert succeeds(post(worker))
+    finally:
+        worker.stop()
+
+
+def test_it_drains(tmp_path: Path):
+    """SIGTERM: the job under way ends well, new ones are refused, the health check fails, then the process ends."""
+    worker = Worker(tmp_path, slots=2)
+    try:
+        worker.wait_ready()
+        answers: list[Response] = []
+        thread = threading.Thread(target=lambda: answers.append(post(worker, SLEEP.format(3))))
+        thread.start()
+        wait_until(lambda: worker.report()["running"] == 1)
+        worker.signal(signal.SIGTERM)
+        wait_until(lambda: worker.report()["state"] == "draining")
+        assert fetch(f"{worker.url}/healthz").status == 503
+        assert post(worker).json()["code"] == "worker_busy"
+        thread.join()
+        assert succeeds(answers[0])
+        assert worker.process.wait(30) == 0
+    finally:
+        worker.stop()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "message"),
+    [
+        (["--ip=0.0.0.0"], "", "needs a key"),
+        (["--ip=::"], "", "needs a key"),
+        ([], "short", "fewer than 32 characters"),
+        (["--key-file=/nonexistent"], "", "not a readable file"),
+        (["--certfile=/etc/hostname"], "", "cannot start"),
+    ],
+)
+def test_it_does_not_start_unsafely(arguments: list[str], key: str, message: str):
+    """Open to others without a key, with a guessable one, or without the files that it should use."""
+    done = subprocess.run(
+        [sys.executable, "-m", "jupyter_figserve.cli", "worker", "--port=0", *arguments],
+        capture_output=True, text=True, timeout=60, env={"FIGSERVE_WORKER_KEY": key, "HOME": "/nonexistent"},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
