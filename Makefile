@@ -25,7 +25,8 @@ help:
 	@echo "                  twice, and each benchmark run once"
 	@echo "make soak         tests that take many minutes: kills of servers, thousands of sandboxes"
 	@echo "make screenshots  the README's images, from the real pages"
-	@echo "make deps         programs that some tests need, by apt-get and npm: Chromium, nginx, HAProxy, Redis, wrk, curl, JupyterHub's proxy"
+	@echo "make deps         programs that some tests need, by apt-get and npm: Chromium, nginx, HAProxy, PostgreSQL, Redis, wrk,"
+	@echo "                  curl, JupyterHub's proxy"
 
 $(BIN)/python:
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -83,7 +84,7 @@ deps:
 	@as_root=$$(test "$$(id -u)" = 0 || echo sudo); \
 	$$as_root apt-get update -qq \
 	&& $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-		chromium chromium-headless-shell fonts-dejavu-core haproxy nginx-light redis-server wrk curl $$(command -v npm >/dev/null || echo nodejs npm) >/dev/null \
+		chromium chromium-headless-shell fonts-dejavu-core haproxy nginx-light postgresql redis-server wrk curl $$(command -v npm >/dev/null || echo nodejs npm) >/dev/null \
 	&& $$as_root npm install --silent --global configurable-http-proxy
 
 clean:

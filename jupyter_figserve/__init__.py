@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .kernel.dashboard import Dashboard
     from .kernel.dashboards.panels import Panel
     from .kernel.figures.captured_plot import CapturedPlot, last, plots_dir
+    from .kernel.figures.lookup import get, links
     from .kernel.figures.publish import figures, publish, unpublish
     from .kernel.figures.published_figure import Published, SharedLink
     from .kernel.live.decorator import live
@@ -38,7 +39,9 @@ _HOMES = {
     "SharedLink": ".kernel.figures.published_figure",
     "connect": ".kernel.client.connection",
     "figures": ".kernel.figures.publish",
+    "get": ".kernel.figures.lookup",
     "last": ".kernel.figures.captured_plot",
+    "links": ".kernel.figures.lookup",
     "live": ".kernel.live.decorator",
     "load_ipython_extension": ".kernel.magics",
     "plots_dir": ".kernel.figures.captured_plot",
@@ -63,7 +66,9 @@ __all__ = [
     "SharedLink",
     "connect",
     "figures",
+    "get",
     "last",
+    "links",
     "live",
     "load_ipython_extension",
     "plots_dir",

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from jupyter_figserve.store.admin.opening import CATALOG
-from jupyter_figserve.store.catalog.database import opened
+from jupyter_figserve.store.catalog.sqlite import opened
 
 
 def make_data_directory(path: Path) -> None:

@@ -17,6 +17,7 @@ from jupyter_figserve.demo.kernel_session import ExecutionResult
 from jupyter_figserve.demo.server_process import ServerProcess
 
 from .catalogs import make_data_directory
+from .postgres import Cluster, Databases, find_binary, private_cluster
 
 PROGRAMS = {"chromium": "/usr/bin/chromium", "nginx": "/usr/sbin/nginx", "haproxy": "/usr/sbin/haproxy"}
 """Debian's paths of programs that may be missing from a user's PATH."""
@@ -137,6 +138,21 @@ def _reason(report) -> str:
 def _new_home() -> Path:
     """Return a new directory with a short path: a Unix socket's path has at most 107 bytes."""
     return Path(tempfile.mkdtemp(prefix="figserve-")).resolve()
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[Cluster]:
+    """A private PostgreSQL for all tests that do not stop it."""
+    if find_binary("initdb") is None:
+        pytest.skip(f"PostgreSQL is missing: {GET_PROGRAMS}")
+    require_package("psycopg")
+    with private_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def databases(postgres_cluster: Cluster) -> Databases:
+    return Databases(postgres_cluster)
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,7 @@ class Command:
 
 
 ORDER = (
-    *("demo", "serve", "worker", "publish", "list", "show", "link", "revoke"),
+    *("demo", "serve", "worker", "publish", "list", "show", "link", "revoke", "restore"),
     *("keys create", "keys list", "keys revoke", "export", "gc", "reindex", "doctor"),
 )
 """Order of the commands in the help."""

@@ -12,6 +12,7 @@ from jupyter_core.paths import jupyter_runtime_dir
 from tornado.ioloop import IOLoop, PeriodicCallback
 
 from .. import __version__
+from ..errors import Unavailable
 from ..model.keys import Key
 from ..model.quotas import PublishLimits, Quota
 from ..store.admin.opening import open_store
@@ -143,7 +144,7 @@ class FigServe(
             dashboards=DashboardWatchers(store, live, events),
             live=live,
             detached=detached,
-            links=LinkResolver(store, self.max_audience),
+            links=LinkResolver(store, self.max_audience, self.database_outage_links),
             link_tokens=LinkTokens(secrets),
             link_sizes=AllowedSizes.parse(self.link_sizes),
             view_counter=ViewCounter(store),
@@ -182,7 +183,8 @@ class FigServe(
     def _open_store(self) -> Store:
         store = open_store(
             Path(self.data_dir),
-            catalog_path=Path(self.database_url.removeprefix("sqlite:///")) if self.database_url else None,
+            catalog_path=Path(self.sqlite_path) if self.sqlite_path else None,
+            postgres=self.postgres,
             limits=PublishLimits(
                 Quota.from_mapping(self.owner_quota), Quota.from_mapping(self.session_quota), self.keep_versions
             ),
@@ -280,6 +282,10 @@ class FigServe(
         await asyncio.to_thread(self.context.directories.sweep)
         if self.context.store.read_only_because is not None:
             return
-        removed = await self.context.store.collect_garbage()
+        try:
+            removed = await self.context.store.collect_garbage()
+        except Unavailable as error:
+            self.log.warning("figserve cleans up later: %s", error)
+            return
         if removed:
             self.log.info("figserve cleaned up: %s.", removed)

@@ -15,6 +15,7 @@ from traitlets import Float as FloatTrait
 from ..errors import InvalidDuration
 from ..model.times import parse_duration
 from .audience_config import AudienceConfig
+from .database_config import DatabaseConfig
 from .services.figures.blob_handover import is_handover_target
 from .services.hosts import is_address, normalize_url
 
@@ -22,17 +23,12 @@ _GIB = 2**30
 _ORIGIN = re.compile(r"\*|https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
 
 
-class FigServeConfig(AudienceConfig):
+class FigServeConfig(AudienceConfig, DatabaseConfig):
     """Settings of addresses, storage, links and live figures."""
 
     data_dir = Unicode(
         help="Directory of figures, links and keys; several servers may share it. Default: figserve/ in Jupyter's data"
         " directory (jupyter --data-dir)."
-    ).tag(config=True)
-    database_url = Unicode(
-        "",
-        help="Database of the catalog, as sqlite:////absolute/path.db, to keep the catalog on another disk than the"
-        " figures: a local one when data_dir is on a network. Default: catalog.db in data_dir.",
     ).tag(config=True)
     owner = Unicode(
         help="Owner of the figures of this server. Default: the user's name under a JupyterHub, else 'local'."
@@ -226,13 +222,6 @@ class FigServeConfig(AudienceConfig):
         if "\0" in value:
             raise TraitError(f"{value!r:.80} is not a directory; write it like '/srv/figures'.")
         return os.path.expanduser(value) if value else self._default_data_dir()
-
-    @validate("database_url")
-    def _check_database_url(self, proposal: Any) -> str:
-        value: str = proposal.value
-        if value and not value.startswith("sqlite:////"):
-            raise TraitError("Write database_url like sqlite:////absolute/path.db; other databases are not supported.")
-        return value
 
 
 def seconds_of(duration: str) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypedDict
@@ -15,6 +16,7 @@ from ..model.times import Clock, system_clock
 from .catalog import sessions
 from .catalog.database import Catalog
 from .catalog.identities import rename_notebook
+from .databases import DataVersion
 from .files.blobs import BlobStore, LocalBlobStore
 from .files.filesystem import DirectoryLock
 from .files.manifest_formats import DashboardManifest, FigureManifest, Manifests
@@ -108,9 +110,21 @@ class Store(Repository):
         """Reason why the store is read-only, None when it can be written."""
         return self.catalog.read_only_because
 
-    async def data_version(self) -> int:
-        """Return a number that changes whenever any process changes the catalog."""
-        return self.catalog.data_version()
+    async def data_version(self) -> DataVersion:
+        """Return a value that changes whenever any process changes the catalog."""
+        return await self.catalog.data_version()
+
+    @property
+    def poll_seconds(self) -> float:
+        """How often to compare ``data_version`` to learn about the changes of other processes, in seconds."""
+        return self.catalog.poll_seconds
+
+    def watch(self, on_change: Callable[[], Any]) -> Callable[[], None]:
+        """Call ``on_change``, in any thread, soon after another process has added events; return what ends it.
+
+        Where the database does not tell, it is not called.
+        """
+        return self.catalog.watch(on_change)
 
     async def check_catalog(self) -> None:
         """Raise when the catalog does not answer."""
@@ -131,8 +145,8 @@ class Store(Repository):
         return await self._write(self._rename_notebook, owner, scope, old, new)
 
     async def collect_garbage(self) -> GcReport:
-        """Run one bounded round of garbage collection."""
-        return await self._run(self._collect_garbage)
+        """Run one bounded round of garbage collection, unless another server is doing so."""
+        return await self._run(self._take_turn)
 
     def recover(self) -> Future[None]:
         """Remove the files that a killed server was writing, and write the manifests that it left unwritten."""
@@ -155,6 +169,10 @@ class Store(Repository):
                 aggregate.write_manifest(connection, record_id)
             counts[kind] = len(moved)
         return counts[FIGURE]
+
+    def _take_turn(self) -> GcReport:
+        with self.catalog.taking_turns("cleaning") as is_mine:
+            return self._collect_garbage() if is_mine else GcReport()
 
     def _collect_garbage(self) -> GcReport:
         now, shard, transact = self._now(), self._shard, self.catalog.transact

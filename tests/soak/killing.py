@@ -22,7 +22,7 @@ from jupyter_figserve.model.quotas import PublishLimits
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.admin.rebuild import restore
 from jupyter_figserve.store.catalog import figures, links, tables
-from jupyter_figserve.store.catalog.database import Catalog
+from jupyter_figserve.store.catalog.sqlite import SqliteCatalog
 from jupyter_figserve.store.files.manifest_formats import FigureManifest
 from jupyter_figserve.store.store import Store
 from tests.server.sample_images import png
@@ -111,7 +111,7 @@ def _assert_manifests_agree(store: Store) -> None:
         assert list(manifest.versions[-len(known) :]) == known
         assert len(manifest.versions) <= len(known) + 1
         assert set(links.for_target(reader, Target(FIGURE, figure))) <= set(manifest.links)
-    catalog = Catalog(None)
+    catalog = SqliteCatalog(None)
     try:
         done = catalog.write(lambda c: restore(c, store.manifests, store.blobs)).result()
     finally:

@@ -133,8 +133,20 @@ class Published(Shareable, HasImageUrl):
         ]
 
     def delete(self) -> None:
-        """Delete the figure from the server, with all its versions and links."""
+        """Delete the figure from the server, with all its versions and links; ``restore()`` brings them back."""
         self._client.delete(f"api/figures/{self.id}")
+
+    def restore(self) -> None:
+        """Undo a deletion, within ``FigServe.keep_deleted``; a figure that was not deleted stays as it is.
+
+        Raises
+        ------
+        NotFound
+            It is too late.
+        Conflict
+            Another figure has been published under the name.
+        """
+        self._record |= self._client.post(f"api/figures/{self.id}/restore", {})
 
     def share(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from ...errors import InvalidInput
@@ -101,6 +102,11 @@ class SharedLink(HasImageUrl):
     def expires(self) -> str | None:
         """RFC 3339 time in UTC; None for never."""
         return self._entry.get("expires")
+
+    @property
+    def is_expired(self) -> bool:
+        expires = self.expires
+        return expires is not None and datetime.fromisoformat(expires.replace("Z", "+00:00")) <= datetime.now(UTC)
 
     @property
     def views(self) -> int | None:

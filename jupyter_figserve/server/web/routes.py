@@ -57,6 +57,7 @@ from .system.metrics import MetricsHandler
 from .system.openapi import OpenApiHandler
 from .system.render_host import RenderHostHandler
 from .system.status import StatusHandler
+from .trash import TrashHandler
 
 _ID = r"([A-Za-z0-9]{1,64})"
 _SESSION = r"([A-Za-z0-9_-]{1,64})"
@@ -107,6 +108,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/api/links/{_ID}", LinkHandler),
     (rf"/api/links/{_ID}/sizes", LinkSizesHandler),
     (rf"/api/links/{_ID}/url", LinkUrlHandler),
+    (r"/api/trash", TrashHandler),
     (r"/api/events", EventsHandler),
     (r"/export\.zip", ExportHandler),
     (rf"/figures/{_ID}/?", FigurePageHandler),

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from ...model.links import FIGURE
 from ..catalog import tables
-from ..catalog.database import opened
+from ..catalog.sqlite import opened
 from ..files.blobs import LocalBlobStore
 from ..files.filesystem import DirectoryLock, fsync_directory, make_private_directory
 from ..files.manifest_formats import FigureManifest, Manifests

@@ -9,7 +9,10 @@ from typing import Unpack
 import sqlalchemy as sa
 
 from ...errors import Conflict, FigServeError, ReadOnly
-from ..catalog.database import Catalog, CatalogBroken
+from ..catalog.database import Catalog
+from ..catalog.postgres.catalog import PostgresCatalog
+from ..catalog.sqlite import CatalogBroken, SqliteCatalog
+from ..databases import PostgresSettings
 from ..files.blobs import LocalBlobStore
 from ..files.filesystem import DirectoryLock, find_network_type, is_writable, make_private_directory
 from ..files.manifest_formats import Manifests
@@ -24,6 +27,7 @@ def open_store(
     directory: Path,
     *,
     catalog_path: Path | None = None,
+    postgres: PostgresSettings | None = None,
     network_type: str | None = None,
     **settings: Unpack[StoreSettings],
 ) -> Store:
@@ -35,7 +39,9 @@ def open_store(
     Parameters
     ----------
     catalog_path
-        Path of the catalog; None for the one in ``directory``.
+        Path of SQLite's catalog; None for the one in ``directory``.
+    postgres
+        Database of the catalog in place of SQLite.
     network_type
         Type of the network file system that holds the catalog; None to detect it.
     settings
@@ -43,9 +49,11 @@ def open_store(
 
     Raises
     ------
-    Conflict
-        When the directory is on a network file system and another server uses it.
+    FigServeError
+        When another server uses a directory on a network file system, or the database cannot be reached or used.
     """
+    if postgres is not None:
+        return _open_with_postgres(directory, postgres, settings)
     path = catalog_path or directory / CATALOG
     lock, manifests, blobs = DirectoryLock(path.parent), Manifests.below(directory), LocalBlobStore(directory / "blobs")
     writable = _make_directories(directory, path.parent)
@@ -53,7 +61,26 @@ def open_store(
     if writable:
         _lock(lock, path.parent, network_type)
     catalog = _open_catalog(path, manifests, blobs, lock if writable else None, shared_memory=network_type is None)
-    store = Store(catalog, blobs, manifests, lock, directory, **settings)
+    return _finish_opening(Store(catalog, blobs, manifests, lock, directory, **settings), blobs)
+
+
+def _open_with_postgres(directory: Path, postgres: PostgresSettings, settings: StoreSettings) -> Store:
+    """Open a store whose directory has the figures' bytes only, so that its file system may be any."""
+    lock, manifests, blobs = DirectoryLock(directory), Manifests.below(directory), LocalBlobStore(directory / "blobs")
+    is_writable = _make_directories(directory, directory)
+    if is_writable:
+        lock.acquire(exclusive=False)
+    try:
+        catalog = PostgresCatalog(postgres)
+    except BaseException:
+        lock.release()
+        raise
+    if not is_writable:
+        catalog.read_only_because = f"{directory} cannot be written"
+    return _finish_opening(Store(catalog, blobs, manifests, lock, directory, **settings), blobs)
+
+
+def _finish_opening(store: Store, blobs: LocalBlobStore) -> Store:
     if store.read_only_because is None:
         _recover(store, blobs)
     else:
@@ -111,9 +138,9 @@ def _open_catalog(
     """Open the catalog, or rebuild it in memory when it is damaged; ``lock`` is None where nothing can be written."""
     try:
         if lock is None:
-            return Catalog(path, read_only=True)
+            return SqliteCatalog(path, read_only=True)
         with lock.opening():
-            return Catalog(path, shared_memory=shared_memory)
+            return SqliteCatalog(path, shared_memory=shared_memory)
     except CatalogBroken as error:
         reason = f"{error.message}; run 'jupyter figserve reindex' with the servers stopped"
     except ReadOnly as error:
@@ -125,7 +152,7 @@ def _open_catalog(
 
 def _rebuild_in_memory(manifests: Manifests, blobs: LocalBlobStore, reason: str) -> Catalog:
     """Rebuild a catalog from the manifests, for reading; the damaged file is left as it is."""
-    catalog = Catalog(None)
+    catalog = SqliteCatalog(None)
     catalog.write(lambda connection: restore(connection, manifests, blobs)).result()
     catalog.read_only_because = reason
     return catalog

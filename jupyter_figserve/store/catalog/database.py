@@ -1,97 +1,95 @@
-"""The catalog's database: opens and migrates it, reads on the event loop, writes in one thread. Server process."""
+"""The catalog's interface, which SQLite and PostgreSQL implement. Server process."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import os
-import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
-from ...errors import FigServeError, QuotaExceeded, ReadOnly
+from ...errors import ReadOnly
 from ..call_observer import CallObserver
-from . import events
-from .tables import SCHEMA
+from ..databases import DataVersion
 from .writer import Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_BUSY_SECONDS = 30
-_MAX_CHECKED_BYTES = 256 * 2**20
-_FULL_DISK = "database or disk is full"
 
 
-class CatalogBroken(FigServeError):
-    """The database file is damaged."""
+class Catalog(ABC):
+    """A database of figures, links and so on.
 
-    code = "catalog_broken"
+    Reads are coroutines. Changes run in threads of the catalog's own, and are durable when their future is done.
 
-
-class Catalog:
-    """A database with one connection for reading and, in the writer thread, one for writing.
-
-    Parameters
+    Attributes
     ----------
     path
-        The SQLite file; None for a read-only catalog in memory, which stands in for a damaged one.
-    shared_memory
-        False on network file systems, where WAL does not work and the server holds an exclusive lock instead.
+        SQLite's file; None elsewhere.
+    read_only_because
+        Reason why the catalog cannot be written, None when it can.
+    poll_seconds
+        How often to compare ``data_version`` to learn about the changes of other processes, in seconds.
     """
 
-    def __init__(self, path: Path | None, *, shared_memory: bool = True, read_only: bool = False) -> None:
-        self.path = path
-        self.read_only_because: str | None = None
+    path: Path | None = None
+    read_only_because: str | None = None
+    poll_seconds: ClassVar[float] = 0.2
+    _writer: Writer
+
+    def __init__(self) -> None:
         self.calls = CallObserver()
-        self._engine = _make_engine(path, shared_memory=shared_memory, read_only=read_only)
-        with contextlib.ExitStack() as undo:
-            undo.callback(self._engine.dispose)
-            try:
-                self._reader = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-                undo.callback(self._reader.close)
-                self.schema = _find_schema(self._reader, path) if read_only else _prepare(self._engine, path)
-                _check_pages(self._reader, path)
-            except sa.exc.DatabaseError as error:
-                if _is_damaged(error):
-                    raise CatalogBroken(f"{path} is damaged: {error.orig}") from error
-                raise
-            undo.pop_all()
-        driver = self._reader.connection.dbapi_connection
-        assert driver is not None
-        self._raw_reader: Any = driver
-        self._reader_thread = ThreadPoolExecutor(1, "figserve-reader")
-        self._writer = Writer()
-        self._write_connection: Connection | None = None
-        if read_only:
-            self.read_only_because = f"{path} cannot be written"
 
     @property
-    def reader(self) -> Connection:
-        """Connection for reading, on the thread that opened the catalog; each statement sees the newest commit."""
-        return self._reader
+    @abstractmethod
+    def label(self) -> str:
+        """Name of the database for people, without any password."""
 
+    @property
+    @abstractmethod
+    def reader(self) -> Connection:
+        """Connection for reading on the thread that opened the catalog; each statement sees the newest commit."""
+
+    @abstractmethod
+    async def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a quick query.
+
+        Raises
+        ------
+        Unavailable
+            When the database does not answer.
+        """
+
+    @abstractmethod
     def read_in_thread(self, work: Callable[[Connection], T]) -> Future[T]:
         """Run slow ``work`` in another thread, on a separate connection, so that it does not block the event loop."""
-        if self.path is None:
-            done: Future[T] = Future()
-            done.set_result(work(self._reader))
-            return done
-        return self._reader_thread.submit(self._read, work)
 
-    def data_version(self) -> int:
-        """Return a number that changes whenever any process commits, so that caches know when they are stale.
+    @abstractmethod
+    async def data_version(self) -> DataVersion:
+        """Return a value that changes whenever any process commits, so that caches know when they are stale."""
 
-        Source: sqlite.org/pragma.html#pragma_data_version.
+    @abstractmethod
+    def transact(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``work`` in a transaction; called from a writer's thread. It may run again when another one interferes.
+
+        Raises
+        ------
+        ReadOnly
+            When the database does not accept changes.
+        Unavailable
+            When it does not answer.
         """
-        version: int = self._raw_reader.execute("PRAGMA data_version").fetchone()[0]
-        return version
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish all changes and close the database."""
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
-        """Run ``work`` in the writer's thread; it writes by ``transact``.
+        """Run ``work`` in a writer's thread; it writes by ``transact``.
 
         Raises
         ------
@@ -103,187 +101,37 @@ class Catalog:
         return self._writer.submit(work)
 
     def write(self, work: Callable[[Connection], T]) -> Future[T]:
-        """Run ``work`` in a transaction of the writer's thread; the future is done after the fsync."""
+        """Run ``work`` in a transaction of a writer's thread; the future is done after the fsync."""
         return self.submit(lambda: self.transact(work))
 
     def defer(self, work: Callable[[], None]) -> None:
-        """Run ``work`` in the writer's thread once its queue is empty; called from that thread."""
+        """Run ``work`` in a writer's thread once its queue is empty; called from such a thread."""
         self._writer.defer(work)
 
     def finish_deferred(self) -> None:
-        """Run all deferred work now; called from the writer's thread."""
+        """Run all deferred work now; called from a writer's thread."""
         self._writer.finish_deferred()
 
-    def transact(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run ``work`` in a transaction that excludes every other writer; called from the writer's thread."""
-        if self._write_connection is None:
-            self._write_connection = self._engine.connect()
-        try:
-            with self._write_connection.begin():
-                events.drop_pending(self._write_connection)
-                done = work(self._write_connection, *args, **kwargs)
-                events.write_pending(self._write_connection)
-                return done
-        except sa.exc.OperationalError as error:
-            raise _translate(error) from error
+    def has_changed_link(self, link_id: str) -> bool:
+        """Whether this process has changed or revoked a link lately, for caches that are used in an outage."""
+        return False
 
-    def close(self) -> None:
-        self._reader_thread.shutdown(cancel_futures=True)
-        self._writer.close()
-        if self._write_connection is not None:
-            self._write_connection.close()
-        self._reader.close()
-        self._engine.dispose()
+    def watch(self, on_change: Callable[[], Any]) -> Callable[[], None]:
+        """Call ``on_change``, in any thread, soon after another process has added events, where the database tells so.
 
-    def _read(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            return work(connection)
+        Returns
+        -------
+        callable
+            Ends it.
+        """
+        return lambda: None
+
+    @contextlib.contextmanager
+    def taking_turns(self, task: str) -> Iterator[bool]:
+        """Claim a task while the block runs; False while another process does it."""
+        yield True
 
 
-def read_schema(connection: Connection) -> int:
-    """Return the schema number of the database; 0 for one without tables."""
-    if not sa.inspect(connection).has_table("meta"):
-        return 0
-    found = connection.execute(sa.text("select value from meta where key = 'schema'")).scalar()
-    return int(found or 0)
-
-
-def _read_works_from(connection: Connection) -> int:
-    found = connection.execute(sa.text("select value from meta where key = 'works_from'")).scalar()
-    return int(found or 0)
-
-
-def _make_engine(path: Path | None, *, shared_memory: bool, read_only: bool) -> Engine:
-    if path is None:
-        engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False})
-        return _with_pragmas(engine, ["PRAGMA foreign_keys = ON"])
-    if not read_only and not path.exists():
-        # Created here with mode 0600: SQLite gives its journal files the mode of the database.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    mode = "mode=rw"
-    if read_only:
-        # An immutable database needs no journal, which a read-only directory cannot hold. But a journal left by a
-        # killed server contains the newest figures.
-        mode = "mode=ro" if _has_journal(path) else "mode=ro&immutable=1"
-    uri = f"{path.absolute().as_uri()}?{mode}"
-    engine = sa.create_engine(
-        "sqlite://",
-        creator=lambda: sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, check_same_thread=False),
-        poolclass=sa.pool.NullPool,
-    )
-    pragmas = ["PRAGMA foreign_keys = ON"]
-    if not read_only:
-        pragmas += [f"PRAGMA journal_mode = {'WAL' if shared_memory else 'DELETE'}", "PRAGMA synchronous = FULL"]
-    return _with_pragmas(engine, pragmas)
-
-
-def _with_pragmas(engine: Engine, pragmas: list[str]) -> Engine:
-    """Begin every transaction with the write lock: two that start by reading would deadlock."""
-
-    @sa.event.listens_for(engine, "connect")
-    def connect(driver: sqlite3.Connection, _: object) -> None:
-        driver.isolation_level = None
-        for pragma in pragmas:
-            driver.execute(pragma).close()
-
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _prepare(engine: Engine, path: Path | None) -> int:
-    """Migrate the database to this schema, or accept a newer one that supports this version; other servers wait."""
-    with engine.connect() as connection, connection.begin():
-        schema = read_schema(connection)
-        if schema >= SCHEMA:
-            return _find_schema(connection, path)
-        if schema:
-            _keep_copy(path, schema)
-        _migrate(connection)
-    return SCHEMA
-
-
-def _find_schema(connection: Connection, path: Path | None) -> int:
-    """Return the schema of a database that is not to be migrated.
-
-    Raises
-    ------
-    ReadOnly
-        When this version cannot use it.
-    """
-    schema = read_schema(connection)
-    if schema < SCHEMA:
-        raise ReadOnly(f"{path} has schema {schema} and cannot be migrated to {SCHEMA}, because it cannot be written.")
-    if schema > SCHEMA and _read_works_from(connection) > SCHEMA:
-        raise ReadOnly(
-            f"{path} was written by a newer jupyter_figserve (schema {schema}), which this version (schema {SCHEMA})"
-            " cannot read; upgrade jupyter_figserve."
-        )
-    return schema
-
-
-def _check_pages(connection: Connection, path: Path | None) -> None:
-    """Check every page, which takes about a second per gigabyte; a very large catalog is not checked."""
-    if path is None or path.stat().st_size > _MAX_CHECKED_BYTES:
-        return
-    found = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar()
-    if found != "ok":
-        raise CatalogBroken(f"{path} is damaged: {found}")
-
-
-def _has_journal(path: Path) -> bool:
-    journal = Path(f"{path}-wal")
-    return journal.exists() and journal.stat().st_size > 0
-
-
-def _migrate(connection: Connection) -> None:
-    """Migrate to the newest schema; the transaction is open and exclusive."""
-    from alembic import command
-    from alembic.config import Config
-
-    from .tables import WORKS_FROM, meta
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-    connection.execute(meta.delete())
-    connection.execute(
-        meta.insert(), [{"key": "schema", "value": str(SCHEMA)}, {"key": "works_from", "value": str(WORKS_FROM)}]
-    )
-
-
-def _keep_copy(path: Path | None, schema: int) -> None:
-    """Copy the catalog before migrating it, by SQLite's online backup."""
-    if path is None:
-        return
-    copy = path.with_name(f"{path.stem}-before-schema-{schema + 1}.db")
-    os.close(os.open(copy, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    with contextlib.closing(sqlite3.connect(path)) as old, contextlib.closing(sqlite3.connect(copy)) as new:
-        old.backup(new)
-
-
-def _is_damaged(error: sa.exc.DatabaseError) -> bool:
-    text = str(error.orig)
-    return "malformed" in text or "not a database" in text
-
-
-def _translate(error: sa.exc.OperationalError) -> FigServeError:
-    text = str(error.orig)
-    if _FULL_DISK in text:
-        return QuotaExceeded("The server's disk is full; nothing was changed. Free some space and try again.")
-    return ReadOnly(f"The store could not be written ({text}); nothing was changed. Try again.", retry_after=5)
-
-
-@contextlib.contextmanager
-def opened(path: Path) -> Iterator[Catalog]:
-    """Open a catalog while the block runs."""
-    catalog = Catalog(path)
-    try:
-        yield catalog
-    finally:
-        catalog.close()
+async def finish(work: Future[T]) -> T:
+    """Wait for work in another thread."""
+    return await asyncio.wrap_future(work)

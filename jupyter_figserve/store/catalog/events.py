@@ -12,20 +12,19 @@ from sqlalchemy.engine import Connection
 from ...model.events import Event
 from . import tables
 from .dialects import is_postgresql, lock
+from .transactions import changes_of
 
 MAX_EVENTS = 10_000
 """Number of newest events kept for replay."""
 CHANNEL = "figserve"
 """PostgreSQL's channel that wakes the event streams of other servers."""
 _ADD = tables.events.insert()
-_PENDING = "figserve_events"
 
 
 def add(connection: Connection, now: float, owner: str, kind: str, data: dict[str, Any]) -> None:
     """Add an event, which ``write_pending`` writes at the end of the transaction."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    row = {"created": now, "owner": owner, "kind": kind, "data": text}
-    connection.info.setdefault(_PENDING, []).append(row)
+    changes_of(connection).events.append({"created": now, "owner": owner, "kind": kind, "data": text})
 
 
 def write_pending(connection: Connection) -> None:
@@ -34,17 +33,12 @@ def write_pending(connection: Connection) -> None:
     Their ids must be in the order of the commits, else a stream that has seen the later one would skip the earlier.
     So their writers wait for each other, which is short, as nothing but the commit follows.
     """
-    rows = connection.info.pop(_PENDING, [])
+    rows = changes_of(connection).events
     if rows:
         lock(connection, "events")
         connection.execute(_ADD, rows)
         if is_postgresql(connection):
             connection.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
-
-
-def drop_pending(connection: Connection) -> None:
-    """Forget the events of a transaction that was rolled back."""
-    connection.info.pop(_PENDING, None)
 
 
 def newest_id(connection: Connection) -> int:

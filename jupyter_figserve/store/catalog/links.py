@@ -16,6 +16,7 @@ from ...model.links import DASHBOARD, FIGURE, LIVE, VIEW_SECONDS, Link, Target, 
 from . import tables
 from .dialects import Upsert
 from .pagination import decode_cursor
+from .transactions import changes_of
 
 _L, _V, _P = tables.links.c, tables.viewers.c, tables.link_people.c
 _SEEN = Upsert(tables.viewers, ["link", "client"], lambda new: {"seen": new.seen})
@@ -137,6 +138,7 @@ def change(connection: Connection, link_id: str, changes: dict[str, Any]) -> Non
     """
     if find(connection, link_id) is None:
         raise NotFound("There is no such link.")
+    changes_of(connection).links.add(link_id)
     columns = {name: value for name, value in changes.items() if name not in _PEOPLE_FIELDS}
     for name in ("locked", "allowed"):
         if name in columns:
@@ -151,6 +153,7 @@ def change(connection: Connection, link_id: str, changes: dict[str, Any]) -> Non
 
 def remove(connection: Connection, link_id: str) -> None:
     """Delete a link with its people and viewers; a missing link is no error."""
+    changes_of(connection).links.add(link_id)
     connection.execute(tables.link_people.delete().where(_P.link == link_id))
     connection.execute(tables.viewers.delete().where(_V.link == link_id))
     connection.execute(tables.links.delete().where(_L.id == link_id))

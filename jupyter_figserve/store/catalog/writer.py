@@ -1,4 +1,4 @@
-"""The writer thread: runs submitted functions in order. Server process."""
+"""The writer: runs submitted functions in order, in one thread or several. Server process."""
 
 from __future__ import annotations
 
@@ -21,15 +21,25 @@ _log = logging.getLogger("jupyter_figserve")
 
 
 class Writer:
-    """Runs functions one after another in a thread, so that an fsync never blocks a reader."""
+    """Runs functions in threads, so that an fsync never blocks a reader.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    threads
+        How many run at the same time; deferred functions run one after another in any case.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
         self._queue: queue.Queue[tuple[Future[Any], Callable[[], Any]] | None] = queue.Queue(_MAX_QUEUE)
         self._deferred: deque[Callable[[], None]] = deque()
         self._closed = False
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="figserve-writer", daemon=True)
-        self._thread.start()
+        self._deferring = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._run, name="figserve-writer", daemon=True) for _ in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
         """Queue ``work``.
@@ -50,20 +60,22 @@ class Writer:
         return future
 
     def defer(self, work: Callable[[], None]) -> None:
-        """Run ``work`` once the queue is empty; called from the writer's thread."""
+        """Run ``work`` once the queue is empty; called from a writer's thread."""
         self._deferred.append(work)
 
     def finish_deferred(self) -> None:
-        """Run all deferred work now; called from the writer's thread."""
-        while self._deferred:
-            self._run_deferred()
+        """Run all deferred work now, and wait for what another thread is running; called from a writer's thread."""
+        while self._run_deferred():
+            pass
 
     def close(self) -> None:
-        """Finish queued and deferred work, then stop the thread."""
+        """Finish queued and deferred work, then stop the threads."""
         with self._lock:
             self._closed = True
-        self._queue.put(None)
-        self._thread.join()
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
 
     def _run(self) -> None:
         while (item := self._next()) is not None:
@@ -89,9 +101,16 @@ class Writer:
             self._run_deferred()
         return self._queue.get()
 
-    def _run_deferred(self) -> None:
-        try:
-            self._deferred.popleft()()
-        except Exception:
-            # It has no caller. Manifests that are behind the catalog are found and written at the next start.
-            _log.exception("figserve could not finish deferred work")
+    def _run_deferred(self) -> bool:
+        """Run the next deferred function; return False when there is none."""
+        with self._deferring:
+            try:
+                work = self._deferred.popleft()
+            except IndexError:
+                return False
+            try:
+                work()
+            except Exception:
+                # It has no caller. Manifests that are behind the catalog are found and written at the next start.
+                _log.exception("figserve could not finish deferred work")
+            return True

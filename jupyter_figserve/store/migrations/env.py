@@ -1,4 +1,4 @@
-"""Alembic's entry point: runs the migrations in the transaction that ``store.catalog.database`` opened."""
+"""Alembic's entry point: runs the migrations in the transaction that ``store.catalog.schema`` opens."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from ..catalog.database import Catalog
 from ..files.manifest_formats import DashboardManifest
 from ..lifecycle.dashboards import DashboardAggregate
 from ..lifecycle.deletion import Deletion
+from ..lifecycle.trash import TrashEntry
 from .repository import Repository
 
 
@@ -39,6 +40,10 @@ class DashboardRepository(Repository):
         """Return the dashboard as it was when it was deleted, None when there is none that can be restored."""
         manifest = await self._read(self._deletion.trash.find, dashboard_id, self._clock())
         return manifest.record if manifest else None
+
+    async def list_deleted(self, owner: str, limit: int) -> Sequence[TrashEntry[DashboardManifest]]:
+        """Return the owner's deletions that can be undone, the newest first."""
+        return await self._read(self._deletion.trash.list, self._clock(), owner, limit)
 
     async def list_page(
         self, query: DashboardQuery, limit: int = DEFAULT_LIMIT, cursor: str | None = None

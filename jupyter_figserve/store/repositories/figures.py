@@ -21,6 +21,7 @@ from ..files.blobs import BlobStore
 from ..files.manifest_formats import FigureManifest
 from ..lifecycle.deletion import Deletion
 from ..lifecycle.figures import FigureAggregate
+from ..lifecycle.trash import TrashEntry
 from .blob_writer import BlobWriter
 from .repository import Repository
 
@@ -182,6 +183,10 @@ class FigureRepository(Repository):
         """Return the figure as it was when it was deleted, None when none can be restored."""
         manifest = await self._read(self._deletion.trash.find, figure_id, self._clock())
         return manifest.record if manifest else None
+
+    async def list_deleted(self, owner: str, limit: int) -> Sequence[TrashEntry[FigureManifest]]:
+        """Return the owner's deletions that can be undone, the newest first."""
+        return await self._read(self._deletion.trash.list, self._clock(), owner, limit)
 
     async def restore(self, figure_id: str) -> FigureRecord:
         """Undo a deletion, with versions and links; a figure that exists is left alone.

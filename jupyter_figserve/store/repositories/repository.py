@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import logging
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from ...errors import FigServeError, QuotaExceeded, ReadOnly
 from ..call_observer import READ, SCAN, WRITE
-from ..catalog.database import Catalog
+from ..catalog.database import Catalog, finish
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,9 +22,8 @@ _log = logging.getLogger("jupyter_figserve")
 class Repository:
     """Queries and changes of the catalog.
 
-    Queries run at once on the event loop's thread, where SQLite answers in microseconds; they are coroutines, so that
-    a database that makes its callers wait can take its place. Changes run in the writer's thread, and are on the disk
-    when their coroutine returns.
+    Queries are coroutines: SQLite answers them at once on the event loop's thread, PostgreSQL in another thread.
+    Changes run in a writer's thread, and are durable when their coroutine returns.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -33,16 +31,14 @@ class Repository:
 
     async def _read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         with self._catalog.calls.timed(READ):
-            return query(self._catalog.reader, *args, **kwargs)
+            return await self._catalog.read(query, *args, **kwargs)
 
     async def _read_in_thread(
         self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run a slow query in another thread, on a separate connection."""
         with self._catalog.calls.timed(SCAN):
-            return await asyncio.wrap_future(
-                self._catalog.read_in_thread(lambda connection: query(connection, *args, **kwargs))
-            )
+            return await finish(self._catalog.read_in_thread(lambda connection: query(connection, *args, **kwargs)))
 
     async def _write(self, change: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``change`` in one write transaction.
@@ -55,7 +51,7 @@ class Repository:
             When the disk is full.
         """
         with self._catalog.calls.timed(WRITE):
-            return await asyncio.wrap_future(self._start_write(change, *args, **kwargs))
+            return await finish(self._start_write(change, *args, **kwargs))
 
     def _write_later(
         self, change: Callable[Concatenate[Connection, P], Any], *args: P.args, **kwargs: P.kwargs
@@ -74,7 +70,7 @@ class Repository:
     async def _run(self, work: Callable[[], T]) -> T:
         """Run ``work`` in the writer's thread; it writes by ``Catalog.transact``."""
         with self._catalog.calls.timed(WRITE):
-            return await asyncio.wrap_future(self._start(work))
+            return await finish(self._start(work))
 
     def _start(self, work: Callable[[], T]) -> Future[T]:
         return self._catalog.submit(lambda: _translate_os_errors(work))

@@ -11,6 +11,8 @@ import pytest
 from jupyter_figserve.store.admin.diagnosis import find_defect, inspect_directory
 from jupyter_figserve.store.admin.opening import open_store
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture
 def store(tmp_path):

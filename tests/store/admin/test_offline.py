@@ -21,6 +21,8 @@ from jupyter_figserve.store.lifecycle.garbage_collection import BLOB_GRACE
 from ...tokens import new_token
 from ..making import START, assert_sound, other_process, publish, read_line, run, share
 
+pytestmark = pytest.mark.sqlite
+
 KEY = Key("abcdefgh", hash_secret("s"), "ann", frozenset({"read", "publish"}), START, label="laptop")
 TOKEN = new_token()
 

@@ -16,7 +16,7 @@ from jupyter_figserve.model.links import FIGURE, Target
 from jupyter_figserve.store.admin import opening
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import links
-from jupyter_figserve.store.catalog.database import Catalog
+from jupyter_figserve.store.catalog.sqlite import SqliteCatalog
 
 from ...conftest import ELSEWHERE
 from ...tokens import new_token
@@ -27,6 +27,8 @@ import sys
 from pathlib import Path
 from jupyter_figserve.errors import Conflict
 from jupyter_figserve.store.admin.opening import open_store
+
+pytestmark = pytest.mark.sqlite
 try:
     store = open_store(Path(sys.argv[1]), network_type=sys.argv[2] or None)
 except Conflict as error:
@@ -100,12 +102,12 @@ def test_servers_open_the_catalog_in_turn(directory: Path, open_here, monkeypatc
     """While one does, another waits: SQLite refuses, without waiting, whoever enters WAL mode second."""
     lines = []
 
-    def probed(*arguments, **settings) -> Catalog:
+    def probed(*arguments, **settings) -> SqliteCatalog:
         with other_process(PROBE, directory / "catalog.lock") as process:
             lines.append(read_line(process))
-        return Catalog(*arguments, **settings)
+        return SqliteCatalog(*arguments, **settings)
 
-    monkeypatch.setattr(opening, "Catalog", probed)
+    monkeypatch.setattr(opening, "SqliteCatalog", probed)
     open_here()
     assert lines == ["busy"]
 

@@ -15,16 +15,18 @@ from jupyter_figserve.model.links import DASHBOARD, LIVE, Target
 from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.store.admin.rebuild import RebuildReport, restore
 from jupyter_figserve.store.catalog import links, live_figures, quotas, sessions, tables
-from jupyter_figserve.store.catalog.database import Catalog
+from jupyter_figserve.store.catalog.sqlite import SqliteCatalog
 
 from ...tokens import new_token
 from ..making import START, assert_sound, link_to, publish, run, share
+
+pytestmark = pytest.mark.sqlite
 
 
 @pytest.fixture
 def restored(store):
     """A fresh catalog from what ``store`` keeps beside its own: its reader, and what came back."""
-    catalog = Catalog(None)
+    catalog = SqliteCatalog(None)
 
     def run(progress=lambda _: None) -> tuple:
         done = catalog.write(lambda c: restore(c, store.manifests, store.blobs, progress)).result()
@@ -203,7 +205,7 @@ def manifests_of_each_kind(store):
 @pytest.fixture
 def rebuilt(store):
     """Rebuilds in a catalog that is empty each time; returns the report."""
-    catalog = Catalog(None)
+    catalog = SqliteCatalog(None)
 
     def rebuild(connection):
         raise _Undo(restore(connection, store.manifests, store.blobs))

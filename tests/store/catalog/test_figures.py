@@ -215,6 +215,7 @@ def test_any_text_is_a_cursor_or_rejected(text: str):
         FigureQuery("ann", scope="/srv", notebook="report.ipynb", maker=""),
     ],
 )
+@pytest.mark.sqlite
 def test_fast_queries_use_an_index(five, which):
     """No query of an owner scans all figures, and only those of a session or notebook sort."""
     assert not which.is_slow

@@ -269,7 +269,7 @@ RACER = """
 import sys
 from pathlib import Path
 from jupyter_figserve.store.catalog import links
-from jupyter_figserve.store.catalog.database import opened
+from jupyter_figserve.store.catalog.sqlite import opened
 with opened(Path(sys.argv[1])) as catalog:
     print("ready", flush=True)
     sys.stdin.readline()
@@ -280,6 +280,7 @@ with opened(Path(sys.argv[1])) as catalog:
 """
 
 
+@pytest.mark.sqlite
 def test_views_are_atomic_over_processes(store, figure, directory):
     """Two servers on one directory never use the same view."""
     link = share(store, figure, views=20)

@@ -14,6 +14,8 @@ from jupyter_figserve.store.files.blobs import BlobStore, LocalBlobStore, Memory
 
 from ..making import stored_files
 
+pytestmark = pytest.mark.sqlite
+
 DATA = b"a picture"
 DIGEST = sha256_hex(DATA)
 

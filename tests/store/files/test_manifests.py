@@ -15,6 +15,8 @@ from jupyter_figserve.store.files.manifest_formats import FigureManifest, Manife
 from ...tokens import new_token
 from ..making import identity, publish, run, share, stored_files
 
+pytestmark = pytest.mark.sqlite
+
 
 def _only(store):
     [manifest] = store.manifests.figures.read_all()

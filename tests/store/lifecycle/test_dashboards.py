@@ -16,6 +16,8 @@ from jupyter_figserve.store.catalog import dashboards, events, links, sessions, 
 from ...tokens import new_token
 from ..making import START, Killed, identity, kill, publish, run, session
 
+pytestmark = pytest.mark.sqlite
+
 HOUR = 3_600.0
 TOKEN = new_token()
 

@@ -184,6 +184,7 @@ def test_all_of_a_notebook_can_come_back_one_by_one(store):
     assert_sound(store)
 
 
+@pytest.mark.sqlite
 def test_reindex_brings_no_deleted_figure_back(open_here, directory: Path):
     """Its links would open again; but undoing works on the new catalog, whatever was cleaned since."""
     store = open_here(keep_deleted=HOUR * 24 * 365 * 90)
@@ -220,6 +221,7 @@ def test_kill_after_a_deletion(store, monkeypatch, clock, directory: Path):
     assert rows(store, tables.trash) == set()
 
 
+@pytest.mark.sqlite
 def test_reindex_after_a_kill_in_a_deletion(open_here, monkeypatch, directory: Path):
     """The manifest that is left opens no link again; undoing does."""
     store = open_here(keep_deleted=HOUR * 24 * 365 * 90)

@@ -19,6 +19,8 @@ from tests.store.making import run
 
 from ...tokens import new_token
 
+pytestmark = pytest.mark.sqlite
+
 ANIMAL = Identity("ann", "/srv", "report.ipynb", "", "animal")
 DECLARED = LiveDeclaration("animal", Parameters((Parameter("n", "int", default=1, minimum=0),)), "Bears", digest="d")
 TABLES = (tables.live_figures, tables.links, tables.live_sources, tables.blobs, tables.usage)

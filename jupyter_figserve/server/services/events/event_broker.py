@@ -1,7 +1,8 @@
 """Event broker: forwards the catalog's and the sessions' events to subscribers. Server process.
 
 Events that another process wrote to the same catalog are forwarded too: its commits change the catalog's data version,
-which is compared five times a second while there are subscribers.
+which is compared five times a second while there are subscribers. PostgreSQL notifies of them; there the comparison
+only makes up for lost notifications.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from typing import Any
 
 from tornado.ioloop import IOLoop, PeriodicCallback
 
+from ....errors import Unavailable
 from ....model.events import Event
+from ....store.databases import DataVersion
 from ....store.store import Store
 from .subscriber import Subscriber
 
 PLOT_CAPTURED, SESSION_STARTED, SESSION_ENDED = "plot.captured", "session.started", "session.ended"
 SESSION_RENAMED = "session.renamed"
-_POLL_MILLISECONDS = 200
 OnEvent = Callable[[Event], Awaitable[None]]
 OnCommit = Callable[[], Awaitable[None]]
 
@@ -31,8 +33,10 @@ class EventBroker:
         self._subscribers: dict[Subscriber, str] = {}
         self._listeners: list[tuple[OnEvent, OnCommit]] = []
         self._last_id = 0
-        self._data_version = -1
+        self._data_version: DataVersion = -1
         self._timer: PeriodicCallback | None = None
+        self._stop_watching: Callable[[], None] = lambda: None
+        self._is_noticed = False
         self._lock = asyncio.Lock()
 
     async def subscribe(self, owner: str) -> Subscriber:
@@ -71,18 +75,25 @@ class EventBroker:
         if not (self._subscribers or self._listeners):
             return
         async with self._lock:
-            version = await self._store.data_version()
-            if version == self._data_version:
-                return
-            self._data_version = version
-            while found := await self._store.events.list_after(self._last_id):
-                self._last_id = found[-1].id
-                for event in found:
-                    self._offer(event)
-                    for on_event, _ in list(self._listeners):
-                        await on_event(event)
-            for _, on_commit in list(self._listeners):
-                await on_commit()
+            try:
+                await self._forward()
+            except Unavailable:
+                # The database does not answer; the timer tries again.
+                self._data_version = -1
+
+    async def _forward(self) -> None:
+        version = await self._store.data_version()
+        if version == self._data_version:
+            return
+        self._data_version = version
+        while found := await self._store.events.list_after(self._last_id):
+            for event in found:
+                self._last_id = event.id
+                self._offer(event)
+                for on_event, _ in list(self._listeners):
+                    await on_event(event)
+        for _, on_commit in list(self._listeners):
+            await on_commit()
 
     def announce(self, owner: str, kind: str, data: dict[str, Any]) -> None:
         """Forward an event that is not stored and cannot be replayed."""
@@ -93,6 +104,7 @@ class EventBroker:
 
     def close(self) -> None:
         """End all streams."""
+        self._stop_watching()
         for subscriber in list(self._subscribers):
             subscriber.close()
 
@@ -106,10 +118,23 @@ class EventBroker:
         async with self._lock:
             if self._timer is None:
                 self._last_id = await self._store.events.find_newest_id()
-                self._timer = PeriodicCallback(self.wake, _POLL_MILLISECONDS)
+                self._timer = PeriodicCallback(self.wake, 1_000 * self._store.poll_seconds)
                 self._timer.start()
+                loop = asyncio.get_running_loop()
+                self._stop_watching = self._store.watch(lambda: loop.call_soon_threadsafe(self._notice))
+
+    def _notice(self) -> None:
+        """Wake once for any number of notifications that arrive meanwhile."""
+        if not self._is_noticed:
+            self._is_noticed = True
+            IOLoop.current().spawn_callback(self._wake_noticed)
+
+    async def _wake_noticed(self) -> None:
+        self._is_noticed = False
+        await self.wake()
 
     def _stop_if_idle(self) -> None:
         if not (self._subscribers or self._listeners) and self._timer is not None:
             self._timer.stop()
             self._timer = None
+            self._stop_watching()

@@ -1,4 +1,4 @@
-"""Links of all owners, or of one, for administrators. Server process."""
+"""Links with the titles of what they show, for their owners and for administrators. Server process."""
 
 from __future__ import annotations
 
@@ -45,5 +45,30 @@ async def list_described(
         found, following = await store.links.list_by_views(owner, limit, cursor)
     else:
         found, following = await store.links.list_page(owner, None, limit, cursor)
-    described = [(link, await find_title_and_owner(store, link)) for link in found]
-    return [DescribedLink(link, *words) for link, words in described if words is not None], following
+    return await _describe(store, found), following
+
+
+async def list_own(
+    store: Store, owner: str | None, figure: str | None, limit: int, cursor: str | None
+) -> tuple[Sequence[DescribedLink], str | None]:
+    """Return one page of an owner's links, newest first, and the cursor of the next (None at the end).
+
+    Parameters
+    ----------
+    owner
+        None for those of all owners.
+    figure
+        Only links to this figure; None for any.
+
+    Raises
+    ------
+    InvalidInput
+        When the cursor is not valid.
+    """
+    found, following = await store.links.list_page(owner, figure, limit, cursor)
+    return await _describe(store, found), following
+
+
+async def _describe(store: Store, links: Sequence[Link]) -> list[DescribedLink]:
+    described = [(link, await find_title_and_owner(store, link)) for link in links]
+    return [DescribedLink(link, *words) for link, words in described if words is not None]

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 from cachetools import LRUCache
 
-from ....errors import NotFound
+from ....errors import NotFound, Unavailable
 from ....model.audiences import LINK, narrower
 from ....model.figures import FigureRecord
 from ....model.links import FIGURE, LIVE, Link
+from ....store.databases import DataVersion
 from ....store.store import Store
 
 _MAX_CACHED = 4_096
@@ -53,13 +54,17 @@ class LinkResolver:
     ----------
     max_audience
         The widest audience that the server allows, which narrows links that were made for a wider one.
+    outage_seconds
+        How long after its last check a link is served while the database does not answer.
     """
 
-    def __init__(self, store: Store, max_audience: str = LINK) -> None:
+    def __init__(self, store: Store, max_audience: str = LINK, outage_seconds: float = 60.0) -> None:
         self._store = store
         self._max_audience = max_audience
-        self._data_version = -1
+        self._data_version: DataVersion = -1
         self._cached: LRUCache[str, ResolvedLink | None] = LRUCache(_MAX_CACHED)
+        self._outage_seconds = outage_seconds
+        self._checked: LRUCache[str, tuple[float, ResolvedLink]] = LRUCache(_MAX_CACHED)
         self.hits = self.misses = 0
 
     async def find(self, token: str) -> ResolvedLink:
@@ -69,7 +74,18 @@ class LinkResolver:
         ------
         LinkNotFound
             When there is none, for any reason.
+        Unavailable
+            When the database does not answer, and the link was not checked shortly before.
         """
+        try:
+            found = await self._find(token)
+        except Unavailable as error:
+            found = self._recall(token, error)
+        if found is None or not found.link.is_open(self._store.clock()):
+            raise LinkNotFound
+        return found
+
+    async def _find(self, token: str) -> ResolvedLink | None:
         data_version = await self._store.data_version()
         if data_version != self._data_version:
             self._cached.clear()
@@ -82,8 +98,18 @@ class LinkResolver:
             found = await self._read(token)
             if self._data_version == data_version:
                 self._cached[token] = found
-        if found is None or not found.link.is_open(self._store.clock()):
-            raise LinkNotFound
+        if found is not None:
+            self._checked[token] = (self._store.clock(), found)
+        else:
+            self._checked.pop(token, None)
+        return found
+
+    def _recall(self, token: str, error: Unavailable) -> ResolvedLink:
+        """Return a link as it was a moment ago, while the database does not answer, or raise the error."""
+        when, found = self._checked.get(token, (0.0, None))
+        is_recent = 0 <= self._store.clock() - when <= self._outage_seconds
+        if found is None or not is_recent or self._store.catalog.has_changed_link(found.link.id):
+            raise error
         return found
 
     async def check_id(self, link_id: str) -> None:

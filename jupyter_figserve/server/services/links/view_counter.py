@@ -10,11 +10,13 @@ from cachetools import TTLCache
 from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import IOLoop
 
+from ....errors import Unavailable
 from ....model.links import VIEW_SECONDS, Link
 from ....store.store import Store
 
 _MAX_REMEMBERED = 100_000
 _FLUSH_SECONDS = 1.0
+_RETRY_SECONDS = 5.0
 # Programs that fetch a link to show a preview of it where it was pasted.
 _ROBOTS = re.compile(
     r"bot\b|crawler|spider|slurp|facebookexternalhit|slack-img|whatsapp|telegram|skypeuripreview|embedly|iframely"
@@ -47,8 +49,8 @@ class ViewCounter:
             return
         self._recent[client] = now
         self._pending.append((link.id, client, now))
-        if self._flush_call is None and self._store.read_only_because is None:
-            self._flush_call = IOLoop.current().call_later(_FLUSH_SECONDS, self._start_flush)
+        if self._store.read_only_because is None:
+            self._flush_in(_FLUSH_SECONDS)
 
     async def use(self, link: Link, request: HTTPServerRequest) -> bool:
         """Use up a view of a link with a limit, durably; return False when none is left."""
@@ -61,13 +63,22 @@ class ViewCounter:
         return await self._store.links.is_known_viewer(link.id, _client_hash(link, request), self._store.clock())
 
     async def flush(self) -> None:
-        """Write the views counted in memory."""
+        """Write the views counted in memory; they stay there when the database does not answer."""
         if self._flush_call is not None:
             IOLoop.current().remove_timeout(self._flush_call)
             self._flush_call = None
         views, self._pending = self._pending, []
         if views and self._store.read_only_because is None:
-            await self._store.links.add_views(views)
+            try:
+                await self._store.links.add_views(views)
+            except Unavailable:
+                # The database does not answer.
+                self._pending = (views + self._pending)[-_MAX_REMEMBERED:]
+                self._flush_in(_RETRY_SECONDS)
+
+    def _flush_in(self, seconds: float) -> None:
+        if self._flush_call is None:
+            self._flush_call = IOLoop.current().call_later(seconds, self._start_flush)
 
     def _start_flush(self) -> None:
         self._flush_call = None

@@ -1,4 +1,4 @@
-"""The key and the environment that a kernel is started with. Server process."""
+"""The environment that a kernel is started with. Server process."""
 
 from __future__ import annotations
 
@@ -6,32 +6,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ....model.keys import KERNEL_SCOPES, WORKER_KEY_VARIABLE, Key, new_key
-from ....model.links import hash_secret
+from ....model.keys import WORKER_KEY_VARIABLE
 from ..addresses import ServerAddresses
 from ..auth.signing_secrets import VARIABLE
-from .kernel_start import STARTING
 from .service_client import ServicePair
-
-KERNEL_KEY_TTL = 2 * 86_400.0
-"""Lifetime of a kernel's key, in seconds after its server last reported the kernel alive."""
-
-
-def make_kernel_key(owner: str, now: float) -> tuple[Key, str]:
-    """Return a new key for a kernel that has no id yet, and the key's text."""
-    key_id, secret, text = new_key()
-    key = Key(
-        id=key_id,
-        secret_hash=hash_secret(secret),
-        owner=owner,
-        scopes=KERNEL_SCOPES,
-        created=now,
-        expires=now + KERNEL_KEY_TTL,
-        label="kernel",
-        # Usable only once the kernel has an id: nobody has the secret before.
-        kernel=STARTING,
-    )
-    return key, text
 
 
 def _find_own_authority(base: Mapping[str, str]) -> str | None:

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.utils import ensure_async
 from tornado.ioloop import IOLoop, PeriodicCallback
 
+from ....errors import Unavailable
 from ....model.places import strip_drive
 from ....model.sessions import Session
 from ....store.store import Store
 from .directories import SessionDirectories
-from .kernel_environment import KERNEL_KEY_TTL, make_environment, make_kernel_key
+from .kernel_environment import make_environment
+from .kernel_keys import KERNEL_KEY_TTL, add_kernel_key, record_kernel
 from .service_client import ServiceClient, ServicePair
 
 if TYPE_CHECKING:
@@ -166,20 +168,17 @@ class KernelTracker:
             listener(alive)
         if self._store.read_only_because is not None:
             return
-        now = self._store.clock()
         here = sorted(alive & self._notebooks.keys())
-        await self.follow_all()
-        if here:
-            await self._store.sessions.keep_alive(here, now, KERNEL_KEY_TTL)
+        # While the database does not answer, they are reported later.
+        with contextlib.suppress(Unavailable):
+            await self.follow_all()
+            if here:
+                await self._store.sessions.keep_alive(here, self._store.clock(), KERNEL_KEY_TTL)
 
     async def _start_kernel(self, *args: Any, **kwargs: Any) -> str:
         assert self._start is not None
-        key, text = None, ""
-        if self._store.read_only_because is None:
-            key, text = make_kernel_key(self._owner, self._store.clock())
+        key, text, reason = await add_kernel_key(self._store, self._owner)
         directory = None if self._is_through_gateway else self._directories.make("plots")
-        if key is not None:
-            await self._store.keys.add(key)
         service = await self._register(kwargs)
         kwargs["env"] = make_environment(
             kwargs.get("env"),
@@ -187,7 +186,7 @@ class KernelTracker:
             directory,
             self._addresses,
             is_through_gateway=self._is_through_gateway,
-            read_only_because=self._store.read_only_because,
+            read_only_because=reason,
             service=service,
         )
         try:
@@ -203,7 +202,7 @@ class KernelTracker:
         self._directories.bind(directory, kernel)
         self._watch_for_death(kernel)
         if key is not None:
-            await self._store.sessions.record(self._make_session(kernel, ""), key.id)
+            await record_kernel(self._store, self._make_session(kernel, ""), key)
         # Jupyter records its own session, with the notebook's path, right after this.
         IOLoop.current().spawn_callback(self._notify_started, kernel)
         return kernel

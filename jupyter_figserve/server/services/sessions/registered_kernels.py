@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tornado.ioloop import IOLoop, PeriodicCallback
 
+from ....errors import Unavailable
 from ....model.keys import KERNEL_SCOPES, Key, new_key, split_key
 from ....model.links import hash_secret
 from ....model.sessions import Session
@@ -62,6 +63,7 @@ class RegisteredKernels:
         """Called with a session that has ended."""
         self._store = store
         self._max_kernels = max_kernels
+        self._is_cut_off = False
         self._timer = PeriodicCallback(self.sweep, _SWEEP_MILLISECONDS)
 
     def open(self) -> None:
@@ -122,9 +124,19 @@ class RegisteredKernels:
         return True
 
     async def sweep(self) -> None:
-        """End the kernels whose lease is over."""
+        """End the kernels whose lease is over; after an outage of the database, all leases start anew instead."""
         if self._store.read_only_because is not None:
             return
+        try:
+            if self._is_cut_off:
+                await self._extend_all()
+                self._is_cut_off = False
+            else:
+                await self._end_silent()
+        except Unavailable:
+            self._is_cut_off = True
+
+    async def _end_silent(self) -> None:
         for session in await self._store.sessions.list_silent(self._store.clock() - LEASE_SECONDS, _MAX_ENDED):
             await self._end(session)
 

@@ -8,7 +8,7 @@ from ....model.owners import OwnerUsage, OwnQuota
 from ....model.quotas import Quota
 from ....model.times import rfc3339
 from ...services.links.listing import DescribedLink
-from ..links.json_views import link_json
+from ..links.json_views import listed_link_json
 
 
 def owner_json(usage: OwnerUsage, default: Quota) -> dict[str, Any]:
@@ -28,4 +28,4 @@ def owner_json(usage: OwnerUsage, default: Quota) -> dict[str, Any]:
 
 
 def described_link_json(item: DescribedLink) -> dict[str, Any]:
-    return link_json(item.link) | {"kind": item.link.target.kind, "title": item.title, "owner": item.owner}
+    return listed_link_json(item) | {"owner": item.owner}

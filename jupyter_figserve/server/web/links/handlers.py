@@ -18,11 +18,12 @@ from ....model.live import LiveFigureRecord
 from ....model.queries import DEFAULT_LIMIT
 from ....model.snippets import Snippets
 from ...services.dashboards.resolver import resolve_dashboard
+from ...services.links.listing import list_own
 from ...services.links.names import check_names
 from ...services.rendering.request import SIZE_FIELDS, get_render_format, parse_size, size_to_query
 from ..http.listing import list_in_parts
 from ..http.private_handler import AuthenticatedHandler
-from .json_views import address_json, created_link_json, link_json
+from .json_views import address_json, created_link_json, link_json, listed_link_json
 from .link_body import CHANGE_FIELDS, LinkParser
 from .link_targets import DashboardTarget, FigureTarget, LinkTarget, LiveFigureTarget
 
@@ -145,8 +146,8 @@ class LinksHandler(OwnedLinksHandler):
         figure, cursor = (self.get_query_argument(name, None) for name in ("figure", "cursor"))
         sees_all = Scope.ADMIN in self.principal.scopes and not self.principal.is_login
         owner = None if sees_all else self.principal.owner
-        list_page = partial(self.context.store.links.list_page, owner, figure)
-        found, next_cursor = await list_in_parts(list_page, link_json, limit, cursor)
+        list_page = partial(list_own, self.context.store, owner, figure)
+        found, next_cursor = await list_in_parts(list_page, listed_link_json, limit, cursor)
         self.write_json({"links": found, "next": next_cursor})
 
     head = get

@@ -8,6 +8,7 @@ from ....model.links import FIGURE, Link
 from ....model.snippets import Snippets
 from ....model.times import rfc3339
 from ...services.addresses import LOCAL_NOTE, PublicBase
+from ...services.links.listing import DescribedLink
 
 
 def link_json(link: Link) -> dict[str, Any]:
@@ -31,6 +32,11 @@ def link_json(link: Link) -> dict[str, Any]:
     if is_figure:
         return common
     return common | {"lock": dict(link.locked), "allow": list(link.allowed), link.target.kind: link.target.id}
+
+
+def listed_link_json(item: DescribedLink) -> dict[str, Any]:
+    """Return a link with the kind and the title of what it shows."""
+    return link_json(item.link) | {"kind": item.link.target.kind, "title": item.title}
 
 
 def created_link_json(link: Link, snippets: Snippets, base: PublicBase) -> dict[str, Any]:

@@ -97,10 +97,10 @@ async def test_views_are_written_by_themselves(owner, stranger, context, monkeyp
     """Shortly after they happened, without a flush."""
     monkeypatch.setattr("jupyter_figserve.server.services.links.view_counter._FLUSH_SECONDS", 0.0)
     made = await owner.share(await owner.publish())
-    stamp = context.store.catalog.data_version()
+    stamp = await context.store.data_version()
     await stranger.get(made["url"])
     async with asyncio.timeout(DEADLINE):
-        while context.store.catalog.data_version() == stamp:
+        while await context.store.data_version() == stamp:
             await stranger.get("/api/status")
     assert links.find(context.store.catalog.reader, made["id"]).seen == 1
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from jupyter_figserve.model.keys import split_key
-from jupyter_figserve.server.services.sessions.kernel_environment import KERNEL_KEY_TTL
+from jupyter_figserve.server.services.sessions.kernel_keys import KERNEL_KEY_TTL
 from jupyter_figserve.store.catalog import figures, keys, sessions
 
 from ....waiting import until

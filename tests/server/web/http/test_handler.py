@@ -197,9 +197,9 @@ async def test_get_changes_nothing(owner, stranger, context):
     """GET requests to every address, with queries like those of actions, leave the catalog unchanged."""
     figure = await owner.publish()
     link = await owner.share(figure, views=3)
-    stamp = context.store.catalog.data_version()
+    stamp = await context.store.data_version()
     queries = {"delete": 1, "_method": "DELETE", "paused": 1, "revoke": 1, "title": "x", "name": "x"}
     for path in ("/api/figures", "/api/links", "/api/keys", f"/api/figures/{figure['id']}", f"/figures/{figure['id']}"):
         assert (await owner.get(path, **queries)).status == 200
     assert (await owner.get(f"/api/links/{link['id']}", **queries)).json()["seen"] == 0
-    assert context.store.catalog.data_version() == stamp
+    assert await context.store.data_version() == stamp

@@ -113,7 +113,7 @@ class TestUrlAgain:
             assert answer.headers["Cache-Control"] == "private, no-store"
             assert answer.json() == {name: made[name] for name in answer.json()}
             assert answer.json()["url"] == made["url"]
-        audited = [line for line in caplog.messages if line.startswith("Audit") and made["id"] in line]
+        audited = [line for line in caplog.messages if line.startswith(f"Audit: link.address_copied {made['id']}")]
         assert len(audited) == 2
         assert made["url"].rpartition("/")[2] not in caplog.text
 

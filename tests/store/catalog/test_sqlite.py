@@ -18,12 +18,15 @@ from alembic.script import ScriptDirectory
 
 from jupyter_figserve.errors import QuotaExceeded, ReadOnly
 from jupyter_figserve.model.figures import sha256_hex
-from jupyter_figserve.store.catalog import database as module
-from jupyter_figserve.store.catalog import events, links, tables
-from jupyter_figserve.store.catalog.database import Catalog, CatalogBroken, opened, read_schema
+from jupyter_figserve.store.catalog import events, links, schema, tables
+from jupyter_figserve.store.catalog import sqlite as module
+from jupyter_figserve.store.catalog.schema import read_schema
+from jupyter_figserve.store.catalog.sqlite import CatalogBroken, SqliteCatalog, opened
 
 from ...tokens import new_token
 from ..making import draft, other_process, publish, read_line, run, share, write_line
+
+pytestmark = pytest.mark.sqlite
 
 MIGRATIONS = Path(module.__file__).parents[1] / "migrations"
 
@@ -46,7 +49,7 @@ def _execute(path: Path, *statements: str) -> None:
 @pytest.mark.parametrize(("shared_memory", "journal"), [(True, "wal"), (False, "delete")])
 def test_commits_are_durable(path: Path, shared_memory: bool, journal: str):
     """Both connections: WAL with shared memory, synchronous FULL, foreign keys on."""
-    catalog = Catalog(path, shared_memory=shared_memory)
+    catalog = SqliteCatalog(path, shared_memory=shared_memory)
     try:
         inside = catalog.write(lambda c: [_pragma(c, p) for p in ("journal_mode", "synchronous", "foreign_keys")])
         assert inside.result() == [journal, 2, 1]
@@ -129,7 +132,7 @@ def test_reading_in_a_thread_does_not_block(path: Path):
 
 def test_catalog_in_memory_is_read_in_a_thread():
     """There is only one connection to it, so it is read at once."""
-    catalog = Catalog(None)
+    catalog = SqliteCatalog(None)
     assert catalog.read_in_thread(events.newest_id).result() == 0
     catalog.close()
 
@@ -203,7 +206,7 @@ def _pretend_next_schema(monkeypatch: pytest.MonkeyPatch, step) -> None:
         connection.execute(tables.meta.update().where(tables.meta.c.key == "schema").values(value=str(NEXT)))
 
     monkeypatch.setattr(module, "SCHEMA", NEXT)
-    monkeypatch.setattr(module, "_migrate", migrate)
+    monkeypatch.setattr(module, "migrate", migrate)
 
 
 def _add_column(connection: sa.Connection) -> None:
@@ -251,8 +254,9 @@ def test_catalog_of_the_first_schema_is_migrated(path: Path, tmp_path: Path, mon
     package = tmp_path / "store"
     shutil.copytree(MIGRATIONS, package / "migrations")
     (package / "migrations" / "versions" / "m0002_second.py").write_text(_SECOND_MIGRATION)
-    monkeypatch.setattr(module, "__file__", str(package / "catalog" / "database.py"))
-    monkeypatch.setattr(module, "SCHEMA", 2)
+    monkeypatch.setattr(schema, "__file__", str(package / "catalog" / "schema.py"))
+    for place in (module, schema):
+        monkeypatch.setattr(place, "SCHEMA", 2)
     with opened(path) as catalog:
         assert catalog.schema == read_schema(catalog.reader) == 2
         after = _described(catalog.reader)
@@ -275,7 +279,7 @@ def test_failed_migration_leaves_the_older_catalog(path: Path, monkeypatch: pyte
     with monkeypatch.context() as patch:
         _pretend_next_schema(patch, half)
         with pytest.raises(RuntimeError, match="half-way"):
-            Catalog(path)
+            SqliteCatalog(path)
     with opened(path) as catalog:
         assert catalog.schema == tables.SCHEMA
         names = [row[1] for row in catalog.reader.execute(sa.text("pragma table_info(events)"))]
@@ -307,7 +311,7 @@ def test_damage_is_found_at_the_start(path: Path, damage):
         pass
     damage(path)
     with pytest.raises(CatalogBroken, match="is damaged"):
-        Catalog(path)
+        SqliteCatalog(path)
 
 
 @pytest.mark.parametrize("damage", [_garbage, _lost_end, _bad_page])
@@ -359,7 +363,7 @@ COUNTER = """
 import sys
 from pathlib import Path
 from jupyter_figserve.store.catalog import events
-from jupyter_figserve.store.catalog.database import opened
+from jupyter_figserve.store.catalog.sqlite import opened
 with opened(Path(sys.argv[1])) as catalog:
     print("ready", flush=True)
     sys.stdin.readline()
@@ -410,7 +414,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from jupyter_figserve.store.catalog import events
-from jupyter_figserve.store.catalog.database import opened
+from jupyter_figserve.store.catalog.sqlite import opened
 with opened(Path(sys.argv[1])) as catalog:
     for line in sys.stdin:
         if line.strip() == "read":
@@ -426,16 +430,16 @@ def test_stamp_tells_of_every_commit(path: Path):
     with opened(path) as catalog, other_process(WRITER, path) as process:
         write_line(process, "read")
         read_line(process)
-        first = catalog.data_version()
+        first = run(catalog.data_version())
         write_line(process, "read")
         read_line(process)
-        assert catalog.data_version() == first
+        assert run(catalog.data_version()) == first
         write_line(process, "write")
         assert read_line(process) == "done"
-        second = catalog.data_version()
+        second = run(catalog.data_version())
         assert second != first
         catalog.write(lambda c: events.add(c, 1.0, "ann", "figure.published", {})).result()
-        assert catalog.data_version() != second
+        assert run(catalog.data_version()) != second
 
 
 def test_rejected_transaction_leaves_nothing(path: Path):

@@ -1,0 +1,73 @@
+"""Finds what was published: figures by name, and all links. Kernel."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from ...errors import NotFound
+from ...model.places import read_place
+from ...model.texts import check_name
+from ..client.batch_server import get_connection
+from ..client.client import FigServeClient
+from .published_figure import Published
+from .shared_link import SharedLink
+
+_MAX_NAMES = 1_000
+
+
+def get(name: str, *, notebook: str | None = None, collection: str | None = None) -> Published:
+    """Return a published figure by its name.
+
+    Parameters
+    ----------
+    notebook
+        Path below the server's root directory of the notebook that published it; None is this notebook.
+    collection
+        The collection that it is in, instead of a notebook.
+
+    Raises
+    ------
+    NotFound
+        There is none; the message names similar ones, and notebooks that have one of this name.
+    """
+    connection, where = get_connection(), _read_where(notebook, collection)
+    checked = check_name(name)
+    found = connection.client.get("api/figures", **where, name=checked, limit=1)["figures"]
+    if not found:
+        raise NotFound(_explain_missing(connection.client, where, checked))
+    return Published(found[0], connection)
+
+
+def links() -> list[SharedLink]:
+    """List all your links that are open, to figures, live figures and dashboards, newest first.
+
+    Paused links, and those whose views are used up, are listed too; expired ones are not.
+    """
+    client = get_connection().client
+    found: list[SharedLink] = []
+    cursor: str | None = None
+    while True:
+        page = client.get("api/links", limit=_MAX_NAMES, cursor=cursor)
+        found += [SharedLink(entry, client, str(entry["title"])) for entry in page["links"]]
+        cursor = page.get("next")
+        if not cursor:
+            return [link for link in found if not link.is_expired]
+
+
+def _read_where(notebook: str | None, collection: str | None) -> dict[str, Any]:
+    place = read_place({"collection": collection, "notebook": notebook})
+    return place.as_json() or {"here": 1}
+
+
+def _explain_missing(client: FigServeClient, where: dict[str, Any], name: str) -> str:
+    names = [record["name"] for record in client.get("api/figures", **where, limit=_MAX_NAMES)["figures"]]
+    similar = difflib.get_close_matches(name, names, n=3)
+    text = f"There is no figure {name!r} here."
+    if similar:
+        return f"{text} Did you mean {' or '.join(map(repr, similar))}?"
+    for other in client.get("api/figures", name=name, limit=1)["figures"]:
+        place = f"collection={other['collection']!r}" if other.get("collection") else f"notebook={other['notebook']!r}"
+        if other.get("collection") or other.get("notebook"):
+            return f"{text} There is one elsewhere: figserve.get({name!r}, {place})."
+    return f"{text} figserve.figures() lists those that there are."

@@ -1,0 +1,65 @@
+"""Traits of the catalog's database. Server process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from traitlets import Float, Integer, TraitError, Unicode, validate
+from traitlets.config import Configurable
+
+from ..errors import InvalidInput
+from ..store.databases import PostgresSettings, is_postgresql_url, parse_url
+
+_SQLITE = "sqlite:////"
+
+
+class DatabaseConfig(Configurable):
+    """Settings of where the catalog is."""
+
+    database_url = Unicode(
+        "",
+        help="Database of the catalog. sqlite:////absolute/path.db keeps it on another disk than the figures: a local"
+        " one when data_dir is on a network. postgresql://user@host/name is for several servers; a password belongs"
+        " in ~/.pgpass or PGPASSWORD, or here in a private file. Default: catalog.db in data_dir.",
+    ).tag(config=True)
+    database_timeout = Float(
+        1.0,
+        min=0.1,
+        help="Time in seconds within which PostgreSQL must answer; then requests get the status 503 until it does.",
+    ).tag(config=True)
+    database_connections = Integer(
+        8, min=3, help="Number of connections to PostgreSQL for the requests of this server; it opens up to 5 more."
+    ).tag(config=True)
+    database_outage_links = Integer(
+        60,
+        min=0,
+        help="Time in seconds for which links go on being served after their last check while PostgreSQL does not"
+        " answer; a link that another server revokes meanwhile stays open as long. 0 serves none.",
+    ).tag(config=True)
+
+    @validate("database_url")
+    def _check_database_url(self, proposal: Any) -> str:
+        """Refuse what cannot be used; the message does not repeat the address, which may contain a password."""
+        value: str = proposal.value
+        try:
+            if is_postgresql_url(value):
+                parse_url(value)
+            elif value and not value.startswith(_SQLITE):
+                raise InvalidInput(
+                    "Write database_url like postgresql://user@host/name or sqlite:////absolute/path.db."
+                )
+        except InvalidInput as error:
+            raise TraitError(error.message) from None
+        return value
+
+    @property
+    def sqlite_path(self) -> str | None:
+        """Path of SQLite's catalog, None for the one in the data directory and for PostgreSQL."""
+        return self.database_url.removeprefix("sqlite:///") if self.database_url.startswith(_SQLITE) else None
+
+    @property
+    def postgres(self) -> PostgresSettings | None:
+        """The PostgreSQL database, None for SQLite."""
+        if not is_postgresql_url(self.database_url):
+            return None
+        return PostgresSettings(self.database_url, self.database_timeout, self.database_connections)

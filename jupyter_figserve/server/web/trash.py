@@ -1,0 +1,40 @@
+"""What an owner has deleted and can restore, over HTTP. Server process."""
+
+from __future__ import annotations
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from ...model.keys import READ_OR_PUBLISH
+from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
+from ...model.times import rfc3339
+from ..services.trash import list_deleted
+from .http.private_handler import AuthenticatedHandler
+
+
+class TrashHandler(AuthenticatedHandler):
+    """``/api/trash``."""
+
+    scopes = {"GET": READ_OR_PUBLISH, "HEAD": READ_OR_PUBLISH}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self) -> None:
+        limit = self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
+        found = await list_deleted(self.context.store, self.principal.owner, max(1, min(limit, MAX_LIMIT)))
+        rows = [
+            {
+                "kind": item.kind,
+                "id": item.id,
+                "name": item.name,
+                "title": item.title,
+                "notebook": item.notebook or None,
+                "collection": item.collection or None,
+                "deleted": rfc3339(item.deleted),
+                "expires": rfc3339(item.expires),
+            }
+            for item in found
+        ]
+        self.write_json({"trash": rows})
+
+    head = get

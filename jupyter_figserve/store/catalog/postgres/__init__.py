@@ -1,0 +1,1 @@
+"""The catalog in PostgreSQL, for several servers: connections, timeouts, outages and notifications."""

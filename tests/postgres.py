@@ -1,0 +1,152 @@
+"""A private PostgreSQL: a cluster of its own in a temporary directory, on a Unix socket, which tests may stop."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
+"""Debian's directories, the newest first; they are not on the PATH."""
+_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "listen_addresses": "''",
+    "shared_buffers": "16MB",
+    "max_connections": "60",
+    "autovacuum": "off",
+    "log_min_messages": "fatal",
+}
+
+
+def find_binary(name: str) -> str | None:
+    return shutil.which(name) or next((str(path / name) for path in BINARIES if (path / name).exists()), None)
+
+
+class Cluster:
+    """A server that listens on a Unix socket only."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._data = home / "data"
+        self._user = _unprivileged_user()
+        if self._user is not None:
+            os.chown(home, self._user.pw_uid, self._user.pw_gid)
+        self._run("initdb", "--no-sync", "--auth=trust", "--username=figserve", "--encoding=UTF8", "--locale=C.UTF-8")
+        with open(self._data / "postgresql.conf", "a") as file:
+            settings = _SETTINGS | {"unix_socket_directories": f"'{home}'"}
+            file.writelines(f"{name} = {value}\n" for name, value in settings.items())
+
+    def url(self, database: str) -> str:
+        return f"postgresql://figserve@/{database}?host={self.home}"
+
+    def connect(self, database: str = "postgres") -> Any:
+        import psycopg
+
+        return psycopg.connect(f"user=figserve dbname={database} host={self.home}", autocommit=True)
+
+    def start(self) -> None:
+        self._run("pg_ctl", "start", "--wait", "--silent", "--log", str(self.home / "log"))
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "stop", "--mode=immediate", "--silent")
+
+    def processes(self, database: str | None = None) -> list[int]:
+        """The postmaster and its children, or those that serve connections to a database."""
+        if database is not None:
+            with self.connect() as connection:
+                found = connection.execute("select pid from pg_stat_activity where datname = %s", (database,))
+                return [pid for (pid,) in found.fetchall()]
+        postmaster = int((self._data / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        return [postmaster, *map(int, children)]
+
+    @contextmanager
+    def frozen(self, processes: Sequence[int] | None = None) -> Iterator[None]:
+        """All of its processes, or some, stand still: connections stay open, and nothing answers."""
+        pids = self.processes() if processes is None else list(processes)
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        found = find_binary(program)
+        assert found is not None
+        subprocess.run(
+            [found, "--pgdata", str(self._data), *arguments],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            cwd=self.home,
+            timeout=120,
+            user=self._user.pw_uid if self._user else None,
+            group=self._user.pw_gid if self._user else None,
+            extra_groups=[] if self._user else None,
+        )
+
+
+def _unprivileged_user() -> pwd.struct_passwd | None:
+    """The user that runs the server when root runs the tests: PostgreSQL refuses root."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name: entry for entry in pwd.getpwall()}
+    return names.get("postgres") or names["nobody"]
+
+
+@contextmanager
+def private_cluster() -> Iterator[Cluster]:
+    # A short path: that of a Unix socket has at most 107 bytes.
+    home = Path(tempfile.mkdtemp(prefix="figserve-pg-", dir="/tmp"))
+    cluster = Cluster(home)
+    cluster.start()
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+class Databases:
+    """Empty catalogs in one cluster, which are emptied and used again: creating tables takes long."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._free: list[str] = []
+        self._count = 0
+
+    def take(self, fill: Callable[[str], None]) -> str:
+        """Return the name of a database without rows; ``fill`` creates the tables in a new one."""
+        if self._free:
+            name = self._free.pop()
+            self._empty(name)
+            return name
+        self._count += 1
+        name = f"catalog_{self._count}"
+        with self.cluster.connect() as connection:
+            connection.execute(f"create database {name}")
+        fill(self.cluster.url(name))
+        return name
+
+    def give_back(self, name: str) -> None:
+        self._free.append(name)
+
+    def _empty(self, name: str) -> None:
+        with self.cluster.connect(name) as connection:
+            names = connection.execute(
+                "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"
+            ).fetchall()
+            tables = [table for (table,) in names if table not in ("meta", "alembic_version")]
+            deletions = "; ".join(f"delete from {table}" for table in sorted(tables, key="figures".__eq__))
+            connection.execute(f"{deletions}; alter sequence events_id_seq restart")
