@@ -85,7 +85,7 @@ deps:
 	$$as_root apt-get update -qq \
 	&& $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 		chromium chromium-headless-shell fonts-dejavu-core haproxy nginx-light postgresql redis-server wrk curl $$(command -v npm >/dev/null || echo nodejs npm) >/dev/null \
-	&& $$as_root npm install --silent --global configurable-http-proxy
+	&& { command -v configurable-http-proxy >/dev/null || $$as_root npm install --silent --global configurable-http-proxy; }
 
 clean:
 	rm -rf $(VENV) .venvs build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -31,6 +32,8 @@ WITHOUT_FRONT_ENDS = Path(__file__).resolve().parent / "jupyter_config"
 """Configuration that turns JupyterLab and Notebook off. They cost each server 1.3 s of CPU time, and a Node.js."""
 WITH_FRONT_ENDS: dict[str, str | None] = {"JUPYTER_CONFIG_PATH": None}
 """Environment of a server that has them, as it would have outside the tests."""
+EXAMPLES = {False: 30, True: 300}
+"""Examples of each property that Hypothesis tests: in every run, and every night."""
 MAX_RERUNS = 5
 """Reruns above which a run on CI fails. A machine that stalls disturbs a few tests; more than that is a defect."""
 
@@ -48,13 +51,30 @@ def require_package(name: str) -> Any:
     return pytest.importorskip(name, reason=f"{name} is missing: {GET_PACKAGES}", exc_type=ImportError)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Make Ctrl-C reach the processes that tests start, also in a shell's background job, which ignores it.
 
-    They start without JupyterLab and Notebook.
+    They start without JupyterLab and Notebook. Properties are tested with more examples every night.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["JUPYTER_CONFIG_PATH"] = str(WITHOUT_FRONT_ENDS)
+    if config.pluginmanager.hasplugin("hypothesispytest"):
+        from hypothesis import settings
+
+        is_nightly = "not nightly" not in config.option.markexpr
+        settings.register_profile("tests", settings.default, max_examples=EXAMPLES[is_nightly])
+        settings.load_profile("tests")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Collect thousands of tests without garbage collections, which then leave them alone."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -54,6 +54,7 @@ def responding():
         thread.join()
 
 
+@pytest.mark.nightly
 @pytest.mark.kernel
 def test_the_exit_option_ends_the_demo(demo_environment, tmp_path):
     """`--exit`: the URLs are printed, the exit code is 0, and the directory is removed."""
@@ -76,6 +77,8 @@ def test_the_demo_serves_until_it_is_interrupted(kind, demo_environment, tmp_pat
             printed += line
             if "Ctrl-C" in line:
                 break
+        assert "00_quickstart.ipynb?token=" in printed
+        assert "curl -o figure.png http" in printed
         link = demo.find_share_link([{"text": printed}])
         assert fetch(f"{link}.png").mimetype == "image/png"
         children = psutil.Process(process.pid).children(recursive=True)

@@ -77,4 +77,6 @@ def _message(error: Exception) -> str:
         return f"{error}{create} Pass the key in FIGSERVE_API_KEY or with --key-file."
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"Nothing more can be written to {error.filename or 'the output'}: {error.strerror}."
+    if isinstance(error, PermissionError) and str(error.filename) == os.path.expanduser("~"):
+        return f"The home directory {error.filename} is missing, where Jupyter keeps its runtime files. Create it."
     return str(error)

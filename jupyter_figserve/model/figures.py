@@ -104,7 +104,7 @@ class Version:
 
     Parameters
     ----------
-    source_fault
+    source_problem
         Why the publisher could send no source, as a sentence; ``""`` if there is one, or the reason is unknown.
     check
         Whether the source could be rendered in the sandbox; None if it was not tested.
@@ -120,7 +120,7 @@ class Version:
     thumbnail: Representation | None = None
     source: Source | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
-    source_fault: str = ""
+    source_problem: str = ""
     check: SourceCheck | None = None
 
     @property
@@ -139,7 +139,7 @@ class Version:
     @property
     def has_failed_source(self) -> bool:
         """Whether the source could not be rendered in any format."""
-        return self.check is not None and ALL_FORMATS in self.check.faults
+        return self.check is not None and ALL_FORMATS in self.check.problems
 
     def width_in_address(self, part: Representation) -> int | None:
         """Return the width by which a representation is requested, None for the first of its format."""

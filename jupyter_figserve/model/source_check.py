@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 ALL_FORMATS = "*"
-"""In ``faults``: the source cannot be rendered in any format."""
+"""In ``problems``: the source cannot be rendered in any format."""
 
 
 @dataclass(frozen=True)
-class SourceFault:
+class SourceProblem:
     """The reason why a source cannot be rendered.
 
     Parameters
@@ -54,22 +54,22 @@ class SourceCheck:
         The sandbox's libraries with their versions; with others, the check is repeated.
     checked
         Time of the check, in seconds since the epoch.
-    faults
+    problems
         What failed, by the name of a format, or for ``ALL_FORMATS``; empty when everything worked.
     """
 
     sandbox: str
     checked: float
-    faults: Mapping[str, SourceFault] = field(default_factory=dict)
+    problems: Mapping[str, SourceProblem] = field(default_factory=dict)
 
-    def find_fault(self, format: str) -> SourceFault | None:
-        return self.faults.get(ALL_FORMATS) or self.faults.get(format)
+    def find_problem(self, format: str) -> SourceProblem | None:
+        return self.problems.get(ALL_FORMATS) or self.problems.get(format)
 
     def as_json(self) -> dict[str, Any]:
-        faults = {name: [fault.code, fault.reason] for name, fault in self.faults.items()}
-        return {"sandbox": self.sandbox, "checked": self.checked, "faults": faults}
+        problems = {name: [problem.code, problem.reason] for name, problem in self.problems.items()}
+        return {"sandbox": self.sandbox, "checked": self.checked, "problems": problems}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        faults = {name: SourceFault(*fault) for name, fault in data["faults"].items()}
-        return cls(data["sandbox"], data["checked"], faults)
+        problems = {name: SourceProblem(*problem) for name, problem in data["problems"].items()}
+        return cls(data["sandbox"], data["checked"], problems)

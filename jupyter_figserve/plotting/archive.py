@@ -69,7 +69,7 @@ def _draw_in_state(source: bytes, state: DrawingState, max_bytes: int) -> list[E
     with state.applied():
         found = find_figure(pickle.loads(source))  # noqa: S301  pickled by this process
         assert found is not None
-        return draw_lasting(replace(found, tight=found.tight or state.tight), state.dpi, max_bytes)
+        return draw_archive(replace(found, tight=found.tight or state.tight), state.dpi, max_bytes)
 
 
 def draw_if_unchanged(encoded: EncodedFigure, max_bytes: int) -> list[EncodedImage]:
@@ -82,10 +82,10 @@ def draw_if_unchanged(encoded: EncodedFigure, max_bytes: int) -> list[EncodedIma
     with state.applied():
         name = get_format_of_mimetype(published.mimetype).name
         again = encode(found, (name,), dpi=state.dpi, with_thumbnail=False).images[0]
-        return draw_lasting(found, state.dpi, max_bytes) if again.data == published.data else []
+        return draw_archive(found, state.dpi, max_bytes) if again.data == published.data else []
 
 
-def draw_lasting(found: ResolvedFigure, dpi: float | None, max_bytes: int) -> list[EncodedImage]:
+def draw_archive(found: ResolvedFigure, dpi: float | None, max_bytes: int) -> list[EncodedImage]:
     """Draw the SVG, and where it is too large for a page, a PNG of twice the resolution.
 
     Parameters

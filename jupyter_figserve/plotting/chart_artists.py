@@ -108,7 +108,7 @@ def _sort_lines(artists: ChartArtists) -> None:
         elif _is_error_bar(line) and (has_other_data or any(map(_has_more_than_a_segment, measured))):
             # The lines inside violins and letter-value boxes are quantiles.
             artists.has_error_bars |= not (artists.violins or has_patches)
-        elif line.get_linestyle() in ("None", "none", " ", "") and line.get_marker() not in _NO_MARKERS:
+        elif _is_points(line):
             artists.points.append(line)
         elif len(line.get_xydata()):
             artists.lines.append(line)
@@ -134,6 +134,12 @@ def is_in_data(artist: Any) -> bool:
 def _is_error_bar(line: Any) -> bool:
     unmarked = line.get_marker() in (*_NO_MARKERS, "_", "|")
     return unmarked and str(line.get_label()).startswith("_") and is_upright_segment(line.get_xydata())
+
+
+def _is_points(line: Any) -> bool:
+    """Whether a line shows as markers only: without a line style, or with a single point."""
+    has_line = line.get_linestyle() not in ("None", "none", " ", "") and len(line.get_xydata()) != 1
+    return not has_line and line.get_marker() not in _NO_MARKERS
 
 
 def _crosses_a_point(line: Any, lines: list[Any]) -> bool:

@@ -5,6 +5,7 @@ See ``describe_figure`` for figures of matplotlib. What is not known is left out
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -13,6 +14,7 @@ from ..model.texts import MAX_TITLE_LENGTH
 from .describe_figure import against, sentence
 from .readable_text import Description, one_line, without_markup
 
+_log = logging.getLogger(__name__)
 _VERSIONED = ("matplotlib", "numpy", "pandas", "seaborn", "plotnine", "plotly", "altair", "bokeh", "PIL")
 _MAX_NAMES = 6
 _MAX_LABEL_LENGTH = 200
@@ -25,7 +27,8 @@ def describe(obj: object) -> Description:
         if loaded is not None and isinstance(obj, getattr(loaded, class_name, ())):
             try:
                 return describe_object(obj)
-            except Exception:
+            except Exception as error:
+                _log.debug("A %s object has no automatic alt text: %s: %s", module, type(error).__name__, error)
                 return "", ""
     # IPython.display.Image has an alternative text by its author.
     alt = getattr(obj, "alt", "")

@@ -6,6 +6,7 @@ and nothing here ever fails a publish.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_log = logging.getLogger(__name__)
 _MAX_NAMES = 6
 _MAX_LABEL_LENGTH = 200
 _MAX_SERIES_LENGTH = 60
@@ -55,7 +57,8 @@ def describe_figure(figure: Figure, title: str = "", labels: tuple[str, str] = (
         panels = _panels(figure)
         title = title or _figure_title(figure, panels)
         return title, one_line(_figure_sentence(figure, panels, title, labels), MAX_ALT_LENGTH)
-    except Exception:
+    except Exception as error:
+        _log.debug("A figure has no automatic alt text: %s: %s", type(error).__name__, error)
         return title, ""
 
 
@@ -98,9 +101,11 @@ def _panel_title(panel: _Panel) -> str:
 
 
 def _figure_sentence(figure: Figure, panels: list[_Panel], title: str, labels: tuple[str, str]) -> str:
-    if not panels:
-        words = _join(filter(None, (_text(text.get_text()) for text in figure.texts)))
-        return sentence("Text", title, words) if words else ""
+    if not panels or not any(panel.kind or _panel_title(panel) for panel in panels):
+        texts = [*figure.texts, *(text for axes in figure.get_axes() for text in axes.texts)]
+        words = _join(filter(None, (_text(text.get_text()) for text in texts)))
+        if words or not panels:
+            return sentence("Text", title, words) if words else ""
     if len(panels) == 1:
         return _panel_sentence(figure, panels[0], title, labels)
     kinds = Counter(kind[0].lower() + kind[1:] for panel in panels if (kind := panel.kind))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import logging
 import os
 import tempfile
 import zlib
@@ -18,6 +19,7 @@ _WHOLE_BYTES = 256 * 2**10
 """Larger files are reduced to the characters of the figure and the common ones."""
 _COMMON = frozenset(map(chr, (*range(0x20, 0x250), *range(0x370, 0x460), *range(0x2000, 0x2300))))
 _MATHTEXT = ("rm", "it", "bf", "bfit", "cal", "sf", "tt")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,11 @@ def _read(path: str, characters: frozenset[str]) -> FontFile:
 def _contents(path: str, _changed: int, index: int, characters: frozenset[str]) -> bytes:
     data = Path(path).read_bytes()
     if len(data) > _WHOLE_BYTES:
-        with contextlib.suppress(Exception):  # what cannot be reduced, such as a bitmap font, is taken whole
+        try:
             data = _reduce(data, index, characters | _COMMON)
+        except Exception as error:
+            # Such as a bitmap font, which is taken whole.
+            _log.debug("The font file %s cannot be reduced: %s: %s", path, type(error).__name__, error)
     return zlib.compress(data, 6)
 
 

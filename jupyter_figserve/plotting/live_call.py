@@ -42,7 +42,7 @@ class LiveCallResult:
         The ratio that it was rendered at; 1 if it cannot be rendered in other sizes.
     """
 
-    payload: EncodedImage
+    content: EncodedImage
     title: str = ""
     alt: str = ""
     output: str = ""
@@ -81,11 +81,11 @@ def render_live(
         # A string that is not data is the text of an SVG.
         figure = found.encode() if isinstance(found, str) else found
         encoded, ratio = _encode(figure, row, request, tight=tight)
-    payload = next((part for part in encoded.images if part.mimetype == row.mimetype), None)
-    if payload is None:
+    content = next((part for part in encoded.images if part.mimetype == row.mimetype), None)
+    if content is None:
         raise _not_offered(row, encoded)
     is_html = encoded.images[0].mimetype == FORMATS["html"].mimetype
-    return LiveCallResult(payload, encoded.title, encoded.alt, "".join(printed), is_html=is_html,
+    return LiveCallResult(content, encoded.title, encoded.alt, "".join(printed), is_html=is_html,
                           device_pixel_ratio=ratio)  # fmt: skip
 
 

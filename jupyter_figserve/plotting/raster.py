@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputInvalid, UnsupportedType
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from .png import Pixels
 
+_log = logging.getLogger(__name__)
 RASTER_NAMES = {
     "png": "PNG",
     "jpg": "JPEG",
@@ -161,7 +163,8 @@ def _to_srgb(image: Image, profile: bytes) -> Image:
 
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except Exception:
+    except Exception as error:
+        _log.debug("An image keeps its colours without its profile: %s: %s", type(error).__name__, error)
         return image
     if converted is None:
         return image

@@ -110,7 +110,8 @@ class ServiceLogins:
         if not scopes:
             subject = "This token of" if by_token else "The login of"
             raise Forbidden(f"{subject} {name} has no scope {PUBLISH_SCOPE}. {advice}", code="scope_missing")
-        return Principal(name, frozenset(scopes), groups=frozenset(found.get("groups") or ()), advice=advice)
+        groups, login = frozenset(found.get("groups") or ()), str(found.get("token_id") or "")
+        return Principal(name, frozenset(scopes), groups=groups, advice=advice, login=login)
 
 
 def _has(given: set[str], scope: str, name: str) -> bool:

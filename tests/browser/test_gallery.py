@@ -444,7 +444,7 @@ class TestTenThousand:
         page.mouse.move(350, 500)
         while page.locator(".card").count() == before:
             page.mouse.wheel(0, 4_000)
-            page.wait_for_timeout(50)
+            page.evaluate("new Promise(requestAnimationFrame)")
         assert page.evaluate("document.activeElement.type") == "search"
         page.wait_for_function(
             "() => !document.querySelector('.pages').ariaBusy && !document.querySelector('[aria-busy]')"

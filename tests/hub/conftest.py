@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import require_package, require_program
 
-from .hub_process import HubProcess
+from .hub_process import HubProcess, running_hub
 
 
 @pytest.fixture(scope="package")
@@ -21,9 +21,5 @@ def proxy_program() -> str:
 @pytest.fixture(scope="module")
 def plain_hub(tmp_path_factory, proxy_program) -> Iterator[HubProcess]:
     """A Hub without the service: the extension runs in each user's server."""
-    hub = HubProcess(tmp_path_factory.mktemp("hub"), proxy_program)
-    try:
-        hub.start()
+    with running_hub(tmp_path_factory.mktemp("hub"), proxy_program) as hub:
         yield hub
-    finally:
-        hub.stop()

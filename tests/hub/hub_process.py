@@ -25,6 +25,9 @@ DEPLOYED = Path(__file__).parent.parent.parent / "deploy" / "jupyterhub" / "jupy
 """What administrators add to their configuration."""
 GROUPS = {"lab": ["alice", "bob"], "guests": ["carol"]}
 """Members of the Hub's groups. `admin` may do everything."""
+NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Accept": "text/html"}
+IMAGE = {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "image", "Accept": "image/*"}
+STREAM = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "Accept": "text/event-stream"}
 _CONFIG = """\
 import os, sys
 c = get_config()
@@ -67,6 +70,17 @@ def service_configuration(home: Path, **settings: str) -> str:
         assert old in text
         text = text.replace(old, new)
     return text.replace("\n)", "".join(f"\n    {name}={value!r}," for name, value in settings.items()) + "\n)")
+
+
+@contextlib.contextmanager
+def running_hub(home: Path, proxy: str, configuration: str = "") -> Iterator[HubProcess]:
+    """Start a Hub, and stop it at the end, also when it does not start."""
+    hub = HubProcess(home, proxy, configuration)
+    try:
+        hub.start()
+        yield hub
+    finally:
+        hub.stop()
 
 
 class HubProcess:
@@ -182,6 +196,16 @@ class HubProcess:
         headers = {"Authorization": f"token {self.token(user)}", **more.pop("headers", {})}
         url = f"{self.url}user/{user}/{path}"
         return requests.request(method, url, headers=headers, timeout=60, **more)
+
+    @property
+    def service(self) -> str:
+        """The address of the service."""
+        return f"{self.url}services/figserve"
+
+    def service_request(self, user: str, method: str, path: str, **more: Any) -> requests.Response:
+        """Send a request to the service with a token of the user."""
+        headers = {"Authorization": f"token {self.token(user)}", **more.pop("headers", {})}
+        return requests.request(method, f"{self.service}{path}", headers=headers, timeout=60, **more)
 
     @contextlib.contextmanager
     def kernel(self, user: str, notebook: str = "Untitled.ipynb") -> Iterator[KernelSession]:

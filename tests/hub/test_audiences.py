@@ -15,14 +15,11 @@ from matplotlib.figure import Figure
 from jupyter_figserve.demo.kernel_session import run_notebook
 from tests.waiting import wait_until
 
-from .hub_process import HubProcess, service_configuration
+from .hub_process import IMAGE, NAVIGATION, STREAM, HubProcess, running_hub, service_configuration
 
 pytestmark = pytest.mark.hub
 
 NOTEBOOK = Path(__file__).parent.parent.parent / "notebooks" / "60_jupyterhub.ipynb"
-NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Accept": "text/html"}
-IMAGE = {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "image", "Accept": "image/*"}
-STREAM = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "Accept": "text/event-stream"}
 PEOPLE = ("alice", "bob", "carol", "admin", None)
 """alice shares; bob is in the group lab, carol in guests; None has not logged in."""
 AUDIENCES: dict[str, tuple[dict, set[str | None]]] = {
@@ -49,14 +46,8 @@ class SharingHub:
     figure: dict
     browsers: dict[str | None, requests.Session]
 
-    @property
-    def root(self) -> str:
-        return f"{self.hub.url}services/figserve"
-
     def send(self, user: str, method: str, path: str, body: dict | None = None) -> requests.Response:
-        """Send a request to the service with a token of the user."""
-        headers = {"Authorization": f"token {self.hub.token(user)}"}
-        return requests.request(method, f"{self.root}/api/{path}", json=body, headers=headers, timeout=60)
+        return self.hub.service_request(user, method, f"/api/{path}", json=body)
 
     def share(self, path: str, body: dict) -> dict:
         answer = self.send("alice", "POST", f"{path}/links", body)
@@ -79,18 +70,13 @@ def draw() -> bytes:
 @pytest.fixture(scope="module")
 def sharing(tmp_path_factory, proxy_program) -> Iterator[SharingHub]:
     home = tmp_path_factory.mktemp("hub")
-    hub = HubProcess(home, proxy_program, service_configuration(home, max_audience="link"))
-    try:
-        hub.start()
-        headers = {"Authorization": f"token {hub.token('alice')}", "Content-Type": "image/png"}
-        address = f"{hub.url}services/figserve/api/figures?name=sales"
-        record = requests.post(address, data=draw(), headers=headers, timeout=60).json()
+    with running_hub(home, proxy_program, service_configuration(home, max_audience="link")) as hub:
+        image = {"data": draw(), "headers": {"Content-Type": "image/png"}}
+        record = hub.service_request("alice", "POST", "/api/figures?name=sales", **image).json()
         browsers = {person: hub.login(person) if person else requests.Session() for person in PEOPLE}
         for person in PEOPLE[:-1]:
-            browsers[person].get(f"{hub.url}services/figserve/", headers=NAVIGATION, timeout=60)
+            browsers[person].get(f"{hub.service}/", headers=NAVIGATION, timeout=60)
         yield SharingHub(hub, record, browsers)
-    finally:
-        hub.stop()
 
 
 def expected(person: str | None, allowed: set[str | None], headers: dict[str, str]) -> int:
@@ -134,7 +120,7 @@ def test_no_cache_keeps_what_is_not_public(sharing):
         answer = sharing.browsers["alice"].get(link["url"] + ".png", headers=IMAGE, timeout=60)
         is_public = audience == "link"
         assert answer.headers["Cache-Control"].startswith("public" if is_public else "private, no-store")
-        preview = requests.get(f"{sharing.root}/oembed", params={"url": link["url"]}, timeout=60)
+        preview = requests.get(f"{sharing.hub.service}/oembed", params={"url": link["url"]}, timeout=60)
         assert preview.status_code == (200 if is_public else 401)
         assert is_public or "sales" not in preview.text
 
@@ -166,7 +152,7 @@ def test_notebook_for_users_runs(sharing):
         error, outputs = run_notebook(kernel, copy)
     assert error is None
     text = "".join(output["text"] for output in outputs if output["output_type"] == "stream")
-    assert f"{sharing.root}/shared" in text
+    assert f"{sharing.hub.service}/shared" in text
     assert "Only a JupyterHub" not in text
     assert "the JupyterHub's service" in text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from .hub_process import HubProcess
+from .hub_process import NAVIGATION, HubProcess
 
 pytestmark = [pytest.mark.hub, pytest.mark.kernel]
 
@@ -32,9 +32,6 @@ def test_figures_are_published_to_the_users_own_server(alice):
     assert requests.get(image, timeout=60).status_code in (401, 403)
     other = requests.get(image, headers={"Authorization": f"token {alice.token('bob')}"}, timeout=60)
     assert other.status_code in (401, 403, 404)
-
-
-NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Accept": "text/html"}
 
 
 @pytest.mark.compat

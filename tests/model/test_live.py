@@ -36,7 +36,7 @@ ROW = LiveDeclaration("animal").as_json()
     )
     | VALUES
 )
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 def test_any_declaration_is_refused_or_works(row):
     """One that is accepted has a schema that is JSON, can be stored, and answers every query or refuses it."""
     try:

@@ -90,11 +90,11 @@ def test_image_bytes_are_kept_as_they_are(name, dpi, kind):
     """Encoded bytes are not encoded again unless another format is requested."""
     data = raw(name, **({"dpi": (dpi, dpi)} if dpi else {}))
     encoded = encode(kind(data))
-    (payload,) = encoded.images
-    assert payload.data == data
-    assert payload.mimetype == f"image/{name}"
-    assert (payload.width, payload.height) == (400, 300)
-    assert payload.dpi == (pytest.approx(dpi, abs=0.1) if dpi else None)
+    (content,) = encoded.images
+    assert content.data == data
+    assert content.mimetype == f"image/{name}"
+    assert (content.width, content.height) == (400, 300)
+    assert content.dpi == (pytest.approx(dpi, abs=0.1) if dpi else None)
     assert encoded.thumbnail.width == 320
 
 
@@ -145,8 +145,8 @@ def test_broken_bytes_are_rejected(data):
 )
 def test_svg_sizes_are_read(attributes, size):
     """The size comes from the root element, in pixels; an unreadable size is unknown, never an error."""
-    payload = to_encoded_image(FORMATS["svg"], SVG % attributes)
-    assert (payload.width, payload.height) == size
+    content = to_encoded_image(FORMATS["svg"], SVG % attributes)
+    assert (content.width, content.height) == size
 
 
 @pytest.mark.parametrize(
@@ -160,8 +160,8 @@ def test_svg_sizes_are_read(attributes, size):
 )
 def test_vector_sizes_are_read(name, data, size):
     """Boxes in points are converted to pixels at 96 per inch."""
-    payload = encode(data).images[0]
-    assert (payload.mimetype, payload.width, payload.height) == (FORMATS[name].mimetype, *size)
+    content = encode(data).images[0]
+    assert (content.mimetype, content.width, content.height) == (FORMATS[name].mimetype, *size)
 
 
 def test_svg_bytes_can_be_compressed():

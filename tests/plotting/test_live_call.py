@@ -23,7 +23,7 @@ def call(function: Callable[..., Any], *args: Any, tight: bool = False, **fields
 
 
 def size(result: LiveCallResult) -> tuple[int, int]:
-    return Image.open(io.BytesIO(result.payload.data)).size
+    return Image.open(io.BytesIO(result.content.data)).size
 
 
 def figure(n: int = 1) -> Figure:
@@ -113,7 +113,7 @@ def test_tight_keeps_the_labels():
     double = call(labelled, tight=True, device_pixel_ratio=2)
     assert double.device_pixel_ratio == 2
     assert all(abs(2 * one - two) <= 2 for one, two in zip(size(tight), size(double), strict=True))
-    assert call(labelled, format="svg", tight=True).payload.height > call(labelled, format="svg").payload.height
+    assert call(labelled, format="svg", tight=True).content.height > call(labelled, format="svg").content.height
 
 
 def test_data_and_its_status():
@@ -122,10 +122,10 @@ def test_data_and_its_status():
     def divide(x: float = 1, y: float = 4):
         return Response({"error": "y is 0"}, 422) if y == 0 else {"quotient": x / y}
 
-    assert call(divide, format="json").payload.data == b'{"quotient": 0.25}'
-    assert call(divide, format="csv").payload.data == b"quotient\n0.25\n"
+    assert call(divide, format="json").content.data == b'{"quotient": 0.25}'
+    assert call(divide, format="csv").content.data == b"quotient\n0.25\n"
     failed = call(divide, {"y": 0}, format="json")
-    assert (failed.status, failed.payload.data) == (422, b'{"error": "y is 0"}')
+    assert (failed.status, failed.content.data) == (422, b'{"error": "y is 0"}')
     for function, name, code in ((divide, "png", "data_only"), (figure, "json", "not_data")):
         with pytest.raises(UnsupportedType) as caught:
             call(function, format=name)
@@ -142,7 +142,7 @@ def test_containers_of_artists_are_figures():
         return plt.subplots(1, 2)[1]
 
     for function in (lines, axes):
-        assert call(function).payload.mimetype == "image/png"
+        assert call(function).content.mimetype == "image/png"
 
 
 def test_svg_alone():
@@ -154,4 +154,4 @@ def test_svg_alone():
     with pytest.raises(UnsupportedType, match="Use svg") as caught:
         call(text)
     assert caught.value.code == "svg_only"
-    assert call(text, format="svg").payload.mimetype == "image/svg+xml"
+    assert call(text, format="svg").content.mimetype == "image/svg+xml"

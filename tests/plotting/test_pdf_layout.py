@@ -31,9 +31,9 @@ def test_a_page_for_each_sheet():
 
 def test_an_image_keeps_its_pixels():
     """It is scaled into its place, and not resampled."""
-    payload = encode(line(), ("png",), dpi=200).images[0]
-    (image,) = read(write_pdf([Page("One", (PageCell(1, payload.data),))], "One")).pages[0].images
-    assert image.image.size == (payload.width, payload.height)
+    content = encode(line(), ("png",), dpi=200).images[0]
+    (image,) = read(write_pdf([Page("One", (PageCell(1, content.data),))], "One")).pages[0].images
+    assert image.image.size == (content.width, content.height)
 
 
 def test_long_words_are_broken_and_long_texts_truncated():

@@ -12,6 +12,10 @@ from ..conftest import ELSEWHERE
 from .harness import LINE, SECRET, SECRET_NAME, TRIES, Bait, Sandbox, printed
 
 TIERS = ("FULL", "STRICT")
+one_tier = pytest.mark.parametrize(
+    "sandbox", ["FULL", pytest.param("STRICT", marks=pytest.mark.nightly)], indirect=True, scope="module"
+)
+"""For what the server's process checks, and for limits that are set alike in each tier: in the others every night."""
 
 
 @pytest.fixture(scope="session", autouse=True)

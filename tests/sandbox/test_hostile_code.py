@@ -28,6 +28,7 @@ from jupyter_figserve.model.rendering import DrawOptions, RenderJob, RenderResul
 from jupyter_figserve.server.services.rendering.queue import RenderQueue
 
 from ..waiting import until, wait_until
+from .conftest import one_tier
 from .harness import LINE, SECRET, TRIES, Sandbox, printed
 
 
@@ -150,6 +151,7 @@ attempt("execveat", lambda: syscall(322, -100, b"/bin/true", None, None, 0))
 """)
 
 
+@one_tier
 def test_two_thousand_threads(sandbox: Sandbox):
     """Threads are limited, and reaching the limit affects nothing else."""
     answer = sandbox.attack(
@@ -171,6 +173,7 @@ print("started", started)
     sandbox.assert_well()
 
 
+@one_tier
 @pytest.mark.parametrize(
     "bomb",
     [
@@ -192,6 +195,7 @@ def test_memory_at_once(sandbox: Sandbox, bomb: str):
     sandbox.assert_well()
 
 
+@one_tier
 def test_memory_little_by_little(sandbox: Sandbox):
     """Allocations that grow until no memory is left are a MemoryError too, with its line."""
     answer = sandbox.attack("hoard = []\nwhile True:\n    hoard.append(bytearray(2**20))\n", timeout=30)
@@ -225,6 +229,7 @@ attempt("pipes", pipes)
 """)
 
 
+@one_tier
 @pytest.mark.parametrize(
     "loop",
     [
@@ -246,6 +251,7 @@ def test_endless_code_is_stopped(sandbox: Sandbox, loop: str):
     sandbox.assert_well()
 
 
+@one_tier
 def test_a_process_that_stops_itself(sandbox: Sandbox):
     """A process may not stop itself, and would not outlive the deadline."""
     answer = sandbox.attack("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\n" + LINE, timeout=1)
@@ -253,6 +259,7 @@ def test_a_process_that_stops_itself(sandbox: Sandbox):
     sandbox.assert_well()
 
 
+@one_tier
 @pytest.mark.parametrize(
     "crash",
     [
@@ -274,6 +281,7 @@ def test_a_crash_is_reported(sandbox: Sandbox, crash: str):
     sandbox.assert_well()
 
 
+@one_tier
 @pytest.mark.parametrize("ending", ["import os; os._exit(0)", "import sys; sys.exit()", "raise SystemExit(0)"])
 def test_an_exit_without_a_figure(sandbox: Sandbox, ending: str):
     """Code that exits or kills its process without a figure gets an error that says there is none."""
@@ -281,6 +289,7 @@ def test_an_exit_without_a_figure(sandbox: Sandbox, ending: str):
     sandbox.assert_well()
 
 
+@one_tier
 @pytest.mark.parametrize(
     ("ending", "kind"),
     [
@@ -309,15 +318,17 @@ NOT_CODE = [
 ]
 
 
+@one_tier
 @pytest.mark.parametrize("source", NOT_CODE)
-def test_source_that_is_not_code(full_sandbox: Sandbox, source: bytes):
+def test_source_that_is_not_code(sandbox: Sandbox, source: bytes):
     """It is an error of the code, or a crash of its process, and nothing else; no tier compiles differently."""
-    answer = full_sandbox.attack(source)
+    answer = sandbox.attack(source)
     assert isinstance(answer, OutputInvalid), answer
     assert not isinstance(answer, NoFigure)
-    full_sandbox.assert_well()
+    sandbox.assert_well()
 
 
+@one_tier
 def test_source_that_is_not_code_in_each_tier(sandbox: Sandbox):
     """One of the same sources for each tier."""
     answer = sandbox.attack(NOT_CODE[0])
@@ -326,6 +337,7 @@ def test_source_that_is_not_code_in_each_tier(sandbox: Sandbox):
     sandbox.assert_well()
 
 
+@one_tier
 @pytest.mark.parametrize(
     "source",
     [
@@ -341,6 +353,7 @@ def test_byte_order_mark_and_line_ends(sandbox: Sandbox, source: bytes):
     assert sandbox.render(source).images[0].data == sandbox.reference
 
 
+@one_tier
 def test_a_flood_of_output(sandbox: Sandbox):
     """It is truncated; if it does not end, the code is stopped."""
     answer = sandbox.attack("while True:\n    print('x' * 10_000)\n")
@@ -352,6 +365,7 @@ def test_a_flood_of_output(sandbox: Sandbox):
     sandbox.assert_well()
 
 
+@one_tier
 def test_a_flood_into_the_result(sandbox: Sandbox):
     """It is stopped at the limit, regardless of the lengths that it states."""
     for start in ("struct.pack('>IQ', 10, 2**62)", "struct.pack('>IQ', 2**31, 1)", "struct.pack('>IQ', 2, 9) + b'{}'"):
@@ -371,6 +385,7 @@ os._exit(0)
 """Code that writes ``data`` into the result channel itself; ``host/test_results.py`` has many more such results."""
 
 
+@one_tier
 @pytest.mark.parametrize("name", ["png", "svg"])
 def test_html_instead_of_an_image(sandbox: Sandbox, name: str):
     """A result that the code writes itself is checked: HTML is not an image, regardless of the header."""
@@ -380,6 +395,7 @@ def test_html_instead_of_an_image(sandbox: Sandbox, name: str):
     sandbox.assert_well()
 
 
+@one_tier
 def test_a_forged_error(sandbox: Sandbox):
     """A forged error cannot exceed its fields."""
     header = b'{"status": "output", "sizes": [], "code": "x\\r\\nSet-Cookie: a", "message": "\\ud800\\u0000"}'
@@ -391,6 +407,7 @@ def test_a_forged_error(sandbox: Sandbox):
     sandbox.assert_well()
 
 
+@one_tier
 @pytest.mark.parametrize("size", ["1e5, 1e5", "float('nan'), 4", "float('inf'), 4", "-1, 4", "0, 4", "1e-9, 1e-9"])
 def test_invalid_sizes_in_the_code(sandbox: Sandbox, size: str):
     """They are refused before anything of that size is rendered."""
@@ -399,11 +416,13 @@ def test_invalid_sizes_in_the_code(sandbox: Sandbox, size: str):
     sandbox.assert_well()
 
 
+@one_tier
 def test_an_invalid_size_in_the_request(sandbox: Sandbox):
     """It is refused before a child receives it; ``host/test_job_limits.py`` has the other cases."""
     assert isinstance(sandbox.attack(LINE, dpi=float("nan")), InvalidInput)
 
 
+@one_tier
 def test_too_many_pixels(sandbox: Sandbox):
     """They are refused in the request, in the code, and in a forged image header."""
     assert isinstance(sandbox.attack(LINE, width=12_000, height=12_000), TooLarge)
@@ -414,6 +433,7 @@ def test_too_many_pixels(sandbox: Sandbox):
     sandbox.assert_well()
 
 
+@one_tier
 @pytest.mark.nightly
 def test_a_huge_svg(sandbox: Sandbox):
     """It is refused by its size in bytes."""
@@ -590,6 +610,7 @@ attempt("lease", lambda: fcntl.fcntl(font, 1024, fcntl.F_RDLCK))
 """)
 
 
+@one_tier
 def test_random_numbers_differ_between_figures(sandbox: Sandbox):
     """Forks of one zygote do not share its random state; a seed makes them equal."""
     for number in ("numpy.random.rand()", "random.random()"):
@@ -598,6 +619,7 @@ def test_random_numbers_differ_between_figures(sandbox: Sandbox):
         assert len({sandbox.render(code, seed=7).output for _ in range(3)}) == 1
 
 
+@one_tier
 def test_latex_is_reported_as_missing(sandbox: Sandbox):
     """The error is clear, since no program can start in a sandbox."""
     answer = sandbox.attack("import matplotlib.pyplot as plt\nplt.rcParams['text.usetex'] = True\nplt.title('x')\n")
@@ -606,6 +628,7 @@ def test_latex_is_reported_as_missing(sandbox: Sandbox):
     sandbox.assert_well()
 
 
+@one_tier
 def test_the_zygote_is_killed(sandbox: Sandbox):
     """The running job gets an error, waiting jobs are run by a new zygote, and nothing of the old one remains."""
 
@@ -630,6 +653,7 @@ def test_the_zygote_is_killed(sandbox: Sandbox):
     sandbox.assert_well()
 
 
+@one_tier
 def test_a_cancelled_job_frees_its_slot(sandbox: Sandbox):
     """Its process is gone and its slot is free, although it would have run much longer."""
 
@@ -649,6 +673,7 @@ def test_a_cancelled_job_frees_its_slot(sandbox: Sandbox):
     sandbox.assert_well()
 
 
+@one_tier
 def test_a_cancelled_job_leaves_the_queue(sandbox: Sandbox):
     """The queue drops cancelled jobs."""
 
@@ -669,9 +694,10 @@ def test_a_cancelled_job_leaves_the_queue(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_jobs_over_the_queue_limit_are_rejected(full_sandbox: Sandbox):
+@one_tier
+def test_jobs_over_the_queue_limit_are_rejected(sandbox: Sandbox):
     """Queued jobs run or time out; the others are refused at once with a time to retry."""
-    renderer = full_sandbox.renderer
+    renderer = sandbox.renderer
     queue = RenderQueue(renderer, renderer.jobs, 4, 60)
 
     async def scene() -> list[object]:
@@ -680,13 +706,13 @@ def test_jobs_over_the_queue_limit_are_rejected(full_sandbox: Sandbox):
         jobs = [RenderJob("code", b"while True: pass", timeout=0.3) for _ in range(50)]
         return await asyncio.gather(*(queue.render(job) for job in jobs), return_exceptions=True)
 
-    answers = full_sandbox.run(scene())
+    answers = sandbox.run(scene())
     served = [answer for answer in answers if isinstance(answer, DeadlineExceeded)]
     refused = [answer for answer in answers if isinstance(answer, Unavailable) and answer.code == "queue_full"]
     assert len(served) == renderer.jobs + 4
     assert len(refused) == 50 - len(served)
     assert all(error.retry_after for error in refused)
-    full_sandbox.assert_well()
+    sandbox.assert_well()
 
 
 def test_parallel_jobs_are_isolated(sandbox: Sandbox):
@@ -724,6 +750,7 @@ print("seen", "victims-file" in seen, "hit", sorted(hit))
     assert second.images[0].data == sandbox.reference
 
 
+@one_tier
 def test_an_invalid_format(sandbox: Sandbox):
     """It is refused before a child receives it; ``host/test_job_limits.py`` has the other cases."""
     assert isinstance(sandbox.attack(LINE, format="../x"), UnsupportedType)
@@ -738,6 +765,7 @@ for prefix in ("", "/proc/self/root", "/scratch/..", "/tmp/..", "/usr/lib/../.."
 """)
 
 
+@one_tier
 def test_the_server_survives_a_killed_waiting_child(sandbox: Sandbox):
     """A warm child that dies before its job is replaced."""
     waiting = sandbox.zygote().children()
@@ -747,6 +775,7 @@ def test_the_server_survives_a_killed_waiting_child(sandbox: Sandbox):
     sandbox.assert_well()
 
 
+@one_tier
 def test_a_job_survives_a_child_that_died_unnoticed(sandbox: Sandbox):
     """The host may kill waiting children when memory is short: the next child does the job."""
 
@@ -762,6 +791,7 @@ def test_a_job_survives_a_child_that_died_unnoticed(sandbox: Sandbox):
     assert sandbox.run(kill_and_render()).images[0].data == sandbox.reference
 
 
+@one_tier
 def test_errors_share_a_base_class(sandbox: Sandbox):
     """Callers need to catch only one class."""
     assert isinstance(sandbox.attack("1/0"), FigServeError)

@@ -172,8 +172,8 @@ async def make_samples(owner, context) -> list[Sample]:
     signed = context.frame_signer.sign(framed["id"], 1, None)
     key = (await owner.post("/api/keys", {"scopes": ["read"]})).json()["id"]
     animal = await offer_live(context)
-    for form, payload in (("png", EncodedImage("image/png", PNG)), ("html", EncodedImage("text/html", HTML))):
-        context.live.images.put(animal, LiveRequest({}, form), CachedImage(payload))
+    for form, content in (("png", EncodedImage("image/png", PNG)), ("html", EncodedImage("text/html", HTML))):
+        context.live.images.put(animal, LiveRequest({}, form), CachedImage(content))
     text = {"title": "Board", "rows": [[{"kind": "text", "markdown": "Notes"}]]}
     dashboard = (await owner.post("/api/dashboards", text)).json()["id"]
     image = await owner.publish("picture", PNG)

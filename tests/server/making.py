@@ -176,8 +176,8 @@ class FakeKernel:
         if self.version is not None and self.version in known:
             return None
         data = png(len(self.asked), 1)
-        payload = EncodedImage("image/png", data, len(self.asked), 1, 72.0)
-        return CachedImage(payload, revision="r", version=self.version)
+        content = EncodedImage("image/png", data, len(self.asked), 1, 72.0)
+        return CachedImage(content, revision="r", version=self.version)
 
     def close(self) -> None:
         self.is_closed = True

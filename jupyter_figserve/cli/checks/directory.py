@@ -25,9 +25,9 @@ def check_directory(path: Path) -> Iterator[Result]:
         yield note("directory", str(path), "It does not exist yet. The first server creates it.")
         return
     yield from assess_directory(found)
-    fault = find_defect(path / CATALOG)
-    if fault is not None:
-        yield _bad_catalog(str(path), f"Its catalog {fault}.")
+    problem = find_defect(path / CATALOG)
+    if problem is not None:
+        yield _bad_catalog(str(path), f"Its catalog {problem}.")
     yield from _check_lock(path)
 
 

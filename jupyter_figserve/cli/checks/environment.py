@@ -46,19 +46,19 @@ def satisfies(version: str, specifier: str) -> bool:
 
 
 def _check_packages() -> Iterator[Result]:
-    subject, faults = sys.executable, []
+    subject, problems = sys.executable, []
     for name, specifier in requirements().items():
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
-            faults.append((name, specifier, f"{name} is missing"))
+            problems.append((name, specifier, f"{name} is missing"))
             continue
         if not satisfies(version, specifier):
-            faults.append((name, specifier, f"{name} {version} is too old"))
-    for name, specifier, problem in faults:
+            problems.append((name, specifier, f"{name} {version} is too old"))
+    for name, specifier, problem in problems:
         mend = f"{sys.executable} -m pip install --upgrade '{name}{specifier}'"
         yield wrong("packages", subject, f"{problem}. jupyter_figserve requires {name}{specifier}.", mend)
-    if not faults:
+    if not problems:
         from ... import __version__
 
         yield ok("packages", subject, f"jupyter_figserve {__version__} has all required packages.")

@@ -111,12 +111,12 @@ def _assess(name: str, interpreter: str, found: Mapping[str, Any]) -> Iterator[R
         says = f"Its environment ({interpreter}) lacks jupyter_figserve, so its notebooks cannot publish."
         yield wrong("kernel", name, says, f"{pip} {PACKAGE}")
         return
-    faults = False
+    problems = False
     for package, specifier in requirements("ipykernel", "matplotlib").items():
         version = found[package]
         if version is not None and not satisfies(version, specifier):
-            faults = True
+            problems = True
             says = f"{package} {version} in its environment is too old; jupyter_figserve requires {package}{specifier}."
             yield wrong("kernel", name, says, f"{pip} --upgrade '{package}{specifier}'")
-    if not faults:
+    if not problems:
         yield ok("kernel", name, f"Its environment has jupyter_figserve {found[PACKAGE] or 'from a checkout'}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -14,6 +15,7 @@ from .running_servers import RunningServer, find_running_servers
 READ_ONLY_VARIABLE = "KERNEL_FIGSERVE_READ_ONLY"
 """Why the server of this kernel cannot store figures, and gave it no key."""
 
+_log = logging.getLogger(__name__)
 _Known = tuple[tuple[RunningServer, ...], Connection | None]
 _known: _Known | None = None
 
@@ -77,6 +79,7 @@ def _connect(server: RunningServer) -> Connection | None:
     connection = Connection(client, f"your running server (process {server.process})")
     try:
         check(connection)
-    except FigServeError:
+    except FigServeError as error:
+        _log.debug("Your server at %s is not used: %s", server.url, error)
         return None
     return connection

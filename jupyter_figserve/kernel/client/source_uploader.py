@@ -39,7 +39,7 @@ class SourceUpload:
 
 
 @dataclass(frozen=True)
-class SourceFault:
+class ProblemReport:
     """The reason why a published figure has no source, for its pages."""
 
     client: FigServeClient
@@ -55,7 +55,7 @@ class SourceFault:
         self.client.put_bytes(f"api/figures/{self.figure}/versions/{self.version}/source", self.data, kind="none")
 
 
-Upload = SourceUpload | SourceFault
+Upload = SourceUpload | ProblemReport
 
 
 class SourceUploader:

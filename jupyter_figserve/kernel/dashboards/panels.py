@@ -258,5 +258,5 @@ def _describe(item: object) -> str:
     except Exception:
         # A foreign object may raise any exception; rendering reports it.
         return ""
-    title, alt = describe(item) if found is None else describe_figure(found.figure, found.title)
+    title, alt = describe(item) if found is None else describe_figure(found.figure, found.title, found.labels)
     return alt or title

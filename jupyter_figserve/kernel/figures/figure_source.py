@@ -24,7 +24,7 @@ class FigureSource:
     def __init__(self, encoded: EncodedFigure) -> None:
         self._encoded = encoded
         self._data: bytes | None = None
-        self._fault = ""
+        self._problem = ""
 
     def pickle(self) -> None:
         state = self._encoded.state
@@ -33,12 +33,12 @@ class FigureSource:
         from ...plotting.pickling import pickle_figure
 
         if state.obstacle:
-            self._fault = state.obstacle
+            self._problem = state.obstacle
             return
         try:
             self._data = pickle_figure(self._encoded.figure, state)
         except FigServeError as error:
-            self._fault = error.message
+            self._problem = error.message
 
     def send(self, client: FigServeClient, record: Mapping[str, Any], libraries: Mapping[str, str]) -> str:
         """Queue the uploads; return why the figure will have no source, or ``""``."""
@@ -48,18 +48,18 @@ class FigureSource:
         if self._data is not None and not record.get("redrawable"):
             upload = source_uploader.SourceUpload(client, target.figure, target.version, self._data, libraries)
             if not source_uploader.enqueue(upload):
-                self._fault = "Its source is too large, or the server accepts sources too slowly."
-        if self._fault:
-            _log.debug("The figure is published without its source: %s", self._fault)
-            source_uploader.enqueue(source_uploader.SourceFault(client, target.figure, target.version, self._fault))
-        if not self._has_lasting_images(record):
+                self._problem = "Its source is too large, or the server accepts sources too slowly."
+        if self._problem:
+            _log.debug("The figure is published without its source: %s", self._problem)
+            source_uploader.enqueue(source_uploader.ProblemReport(client, target.figure, target.version, self._problem))
+        if not self._has_archive(record):
             job = (
                 archiver.SnapshotJob(target, self._data) if self._data else archiver.UnpickledJob(target, self._encoded)
             )
             archiver.enqueue(job)
-        return self._fault
+        return self._problem
 
-    def _has_lasting_images(self, record: Mapping[str, Any]) -> bool:
+    def _has_archive(self, record: Mapping[str, Any]) -> bool:
         """Whether the version has an SVG, or archive images from an earlier publish of the same figure."""
         stored = [part["mimetype"] for part in record.get("representations", ())]
         return FORMATS["svg"].mimetype in stored or len(stored) > len(self._encoded.images)

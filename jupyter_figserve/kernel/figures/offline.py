@@ -28,7 +28,7 @@ class UnpublishedFigure(Published):
         self._record = {"name": name, "title": title, "alt": alt}
         self._image = image
         self._source_figure = None
-        self._source_fault = ""
+        self._source_problem = ""
         self._error = error
 
     @property

@@ -186,8 +186,8 @@ def _post(
     source = FigureSource(encoded)
     content_type, body = _form(figure, encoded)
     record = connection.client.post_form("api/figures", content_type, body, source.pickle)
-    fault = source.send(connection.client, record, used)
-    published = Published(record, connection, _displayed_image(encoded), fault)
+    problem = source.send(connection.client, record, used)
+    published = Published(record, connection, _displayed_image(encoded), problem)
     if encoded.figure is not None:
         published.set_source_figure(encoded.figure)
     return published

@@ -49,10 +49,10 @@ class Published(Shareable, HasImageUrl):
         record: dict[str, Any],
         connection: Connection,
         image: EncodedImage | None = None,
-        source_fault: str = "",
+        source_problem: str = "",
     ) -> None:
         self._record = record
-        self._source_fault = source_fault
+        self._source_problem = source_problem
         self._connection = connection
         self._client = connection.client
         self._image = image
@@ -112,7 +112,7 @@ class Published(Shareable, HasImageUrl):
     @property
     def limitation(self) -> str | None:
         """The reason why a size or format is not available, as a sentence; None if all are."""
-        reason = self._source_fault or self._find_availability()["limitation"]
+        reason = self._source_problem or self._find_availability()["limitation"]
         return None if reason is None else str(reason)
 
     def _check_image(self, url: str, row: Format, sizes: Mapping[str, float | None]) -> None:
@@ -203,7 +203,7 @@ class Published(Shareable, HasImageUrl):
             url=self.url,
             href=display.link_href(self.url, is_own=self._connection.is_own),
             figure=self.id,
-            limitation=self._source_fault,
+            limitation=self._source_problem,
         )
         return display.figure_bundle(caption, image, with_link=with_link)
 
@@ -239,7 +239,7 @@ class Published(Shareable, HasImageUrl):
 
     def __repr__(self) -> str:
         text = f'Figure "{self.name}", version {self.version}: {self.url}'
-        return f"{text}\n{display.limitation_text(self._source_fault)}" if self._source_fault else text
+        return f"{text}\n{display.limitation_text(self._source_problem)}" if self._source_problem else text
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         return self.bundle()

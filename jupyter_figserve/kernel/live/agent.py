@@ -106,8 +106,11 @@ class Agent:
 
     def _run(self) -> None:
         mute_tornado()
-        with contextlib.suppress(RuntimeError):
+        try:
             asyncio.run(self._stay_connected())
+        except RuntimeError as error:
+            # The interpreter is exiting, and starts no more threads.
+            _log.debug("The thread of live figures ended: %s", error)
 
     async def _stay_connected(self) -> None:
         self._loop = loop = asyncio.get_running_loop()

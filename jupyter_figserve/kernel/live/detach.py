@@ -114,18 +114,21 @@ def _too_large(function: LiveFunction, size: str, reason: str) -> TooLarge:
 def _unpicklable(function: LiveFunction, error: Exception) -> Exception:
     if isinstance(error, Conflict):
         return error
-    reason = " ".join(f"{type(error).__name__}: {error}".split())[:_MAX_REASON_LENGTH]
     for name, value in _closure(function).items():
         try:
             _pickle(value, MAX_PICKLE_BYTES)
-        except Exception:
-            kind = type(value).__name__
+        except Exception as own:
+            kind, reason = type(value).__name__, _reason(own)
             return InvalidInput(
                 f'"{function.name}" uses {name} (of type {kind}), which cannot be pickled: {reason}. Create it inside'
                 " the function, or use the data that was read from it.",
                 code="not_picklable",
             )
-    return InvalidInput(f'"{function.name}" cannot be pickled: {reason}.', code="not_picklable")
+    return InvalidInput(f'"{function.name}" cannot be pickled: {_reason(error)}.', code="not_picklable")
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:_MAX_REASON_LENGTH]
 
 
 def _megabytes(size: int) -> str:

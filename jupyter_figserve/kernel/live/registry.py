@@ -174,20 +174,20 @@ class LiveWorker:
                 rendered = render_live(
                     function.function, function.signature, LiveRequest.from_json(request), tight=function.tight
                 )
-            _check_size(rendered.payload.data, request.get("max_bytes"))
+            _check_size(rendered.content.data, request.get("max_bytes"))
         except Exception as error:
             return head | {"error": {"type": "KernelEnding"} if self.is_ending else _error_json(error)}, b""
         result = {**_result_json(rendered), "version": version, "revision": function.revision}
-        return head | result, rendered.payload.data
+        return head | result, rendered.content.data
 
 
 def _result_json(rendered: LiveCallResult) -> dict[str, Any]:
-    payload = rendered.payload
+    content = rendered.content
     return {
-        "mimetype": payload.mimetype,
-        "width": payload.width,
-        "height": payload.height,
-        "dpi": payload.dpi,
+        "mimetype": content.mimetype,
+        "width": content.width,
+        "height": content.height,
+        "dpi": content.dpi,
         "title": rendered.title,
         "alt": rendered.alt,
         "output": rendered.output,

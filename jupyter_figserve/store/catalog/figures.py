@@ -44,7 +44,7 @@ _WHOLE: sa.Select[Any] = sa.select(
     _V.source_digest,
     _V.source_size,
     _V.source_libraries,
-    _V.source_fault,
+    _V.source_problem,
     _V.source_check,
     _V.provenance,
     _R.is_thumbnail,
@@ -191,7 +191,7 @@ def _record(rows: list[Row[Any]]) -> FigureRecord:
         thumbnail=next((part for is_thumbnail, part in shown if is_thumbnail), None),
         source=_source(first),
         provenance=json.loads(first.provenance),
-        source_fault=first.source_fault,
+        source_problem=first.source_problem,
         check=SourceCheck.from_json(json.loads(first.source_check)) if first.source_check else None,
     )
     return FigureRecord(first.id, read_identity(first), first.origin, first.created, first.updated, version)

@@ -121,27 +121,35 @@ def transfer(
 def transfer_rest(connection: Connection, old: str, new: str, *, is_renamed: bool) -> None:
     """Move sessions and deleted records; of a renamed person also the keys and the links of others for that person.
 
-    The keys of somebody else are revoked, as they would act for the new owner.
+    The keys of somebody else are revoked. Running kernels are that person's still, with their sessions and keys, unless
+    the person is gone.
     """
     lock_owners(connection, old, new)
-    connection.execute(tables.sessions.update().where(tables.sessions.c.owner == old).values(owner=new))
+    key, session, person = tables.keys.c, tables.sessions.c, tables.link_people.c
+    is_departed = owners.find_person(connection, old).departed is not None
+    takes_all = is_renamed or is_departed
+    is_moving = session.owner == old if takes_all else sa.and_(session.owner == old, session.ended.is_not(None))
+    connection.execute(tables.sessions.update().where(is_moving).values(owner=new))
+    _transfer_deleted(connection, old, new)
+    if is_renamed:
+        _rename_person(connection, old, new)
+    else:
+        is_ending = key.owner == old if is_departed else sa.and_(key.owner == old, key.kernel.is_(None))
+        connection.execute(tables.keys.delete().where(is_ending))
+    if is_departed and not is_renamed:
+        connection.execute(tables.link_people.delete().where(person.kind == USER, person.name == old))
+    if takes_all and not owners.has_anything(connection, old):
+        # Whoever gets the name next starts anew.
+        owners.forget(connection, old)
+
+
+def _transfer_deleted(connection: Connection, old: str, new: str) -> None:
     for row in connection.execute(sa.select(_T.kind, _T.id, _T.manifest).where(_T.owner == old)).all():
         manifest = json.loads(row.manifest)
         manifest["identity"]["owner"] = new
         text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":"))
         statement = tables.trash.update().where(_T.kind == row.kind, _T.id == row.id)
         connection.execute(statement.values(owner=new, manifest=text))
-    key, person = tables.keys.c, tables.link_people.c
-    if is_renamed:
-        _rename_person(connection, old, new)
-    else:
-        connection.execute(tables.keys.delete().where(key.owner == old))
-    is_departed = owners.find_person(connection, old).departed is not None
-    if is_departed and not is_renamed:
-        connection.execute(tables.link_people.delete().where(person.kind == USER, person.name == old))
-    if (is_departed or is_renamed) and not owners.has_anything(connection, old):
-        # Whoever gets the name next starts anew.
-        owners.forget(connection, old)
 
 
 def _rename_person(connection: Connection, old: str, new: str) -> None:

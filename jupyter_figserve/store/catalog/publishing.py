@@ -122,16 +122,16 @@ def attach_source(
         usage.add(connection, record.owner, session, figures=0, size=-old.size)
     check_quota(connection, limits, record.identity, record.id, session, source.size)
     _change_version(
-        connection, record.id, number, {**_source_columns(source), "source_fault": "", "source_check": None}
+        connection, record.id, number, {**_source_columns(source), "source_problem": "", "source_check": None}
     )
     _retain(connection, [source], now)
     usage.add(connection, record.owner, session, figures=0, size=source.size)
     return True
 
 
-def record_source_fault(connection: Connection, figure_id: str, number: int, reason: str) -> None:
+def record_source_problem(connection: Connection, figure_id: str, number: int, reason: str) -> None:
     """Record why a version has no source."""
-    _change_version(connection, figure_id, number, {"source_fault": reason})
+    _change_version(connection, figure_id, number, {"source_problem": reason})
 
 
 def record_source_check(connection: Connection, figure_id: str, number: int, check: SourceCheck) -> None:
@@ -196,7 +196,7 @@ def insert_version(connection: Connection, figure_id: str, version: Version, now
     connection.execute(
         _INSERT_VERSION,
         row
-        | {"figure": figure_id, "provenance": provenance, "source_fault": version.source_fault}
+        | {"figure": figure_id, "provenance": provenance, "source_problem": version.source_problem}
         | _source_columns(version.source),
     )
     parts = [(False, part) for part in version.representations]

@@ -57,7 +57,7 @@ versions = Table(
     Column("source_digest", String),
     Column("source_size", BigInteger),
     Column("source_libraries", Text),
-    Column("source_fault", Text, nullable=False, server_default=""),
+    Column("source_problem", Text, nullable=False, server_default=""),
     Column("source_check", Text),
     Column("provenance", Text, nullable=False),
 )

@@ -147,11 +147,11 @@ class FigureRepository(Repository):
 
         return await self._run(lambda: self._extend_version(record, (part.digest, image.data), insert))
 
-    async def record_source_fault(self, record: FigureRecord, number: int, reason: str) -> None:
+    async def record_source_problem(self, record: FigureRecord, number: int, reason: str) -> None:
         """Record why a version has no source."""
 
         def change(connection: Connection) -> None:
-            publishing.record_source_fault(connection, record.id, number, reason)
+            publishing.record_source_problem(connection, record.id, number, reason)
             self._aggregate.write_manifest(connection, record.id)
 
         await self._write(change)

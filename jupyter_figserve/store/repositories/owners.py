@@ -99,7 +99,7 @@ class OwnerRepository(Repository):
         ----------
         is_renamed
             Whether both are the same person: keys stay valid, and links of others for the old name are for the new one.
-            Else the keys of the old owner are revoked.
+            Else the keys of the old owner are revoked, but for those of running kernels, which publish on as theirs.
         """
         moved = dict.fromkeys(_KINDS, 0)
         kept: tuple[str, ...] = ()

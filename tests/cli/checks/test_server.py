@@ -16,6 +16,7 @@ from jupyter_figserve.cli.checks.server import Examination
 from jupyter_figserve.demo.server_process import ServerProcess
 from jupyter_figserve.kernel.client.address import parse_pasted
 from jupyter_figserve.kernel.client.client import FigServeClient
+from tests.waiting import wait_until
 
 
 def examine(url: str, key: str | None, ca_file: str | None = None) -> dict[str, Result]:
@@ -73,6 +74,7 @@ def proxy_to(server: ServerProcess, change: Callable[[str, dict[str, str]], int 
 
 def test_healthy_server(live_server):
     """With a login there are no problems, and the sandbox is the one that the server reports."""
+    wait_until(lambda: "not been probed" not in live_server.fetch("figserve/api/status").text)
     found = examine(live_server.url, live_server.token)
     assert problems_of(found) == []
     assert set(found) == {"server", "clock", "key", "post", "directory", "public_url", "sandbox"}

@@ -54,8 +54,10 @@ def probed(*lacking: str) -> RendererStatus:
     [
         ((), "FULL", ""),
         (("container",), "STRICT", "namespaces: [Errno 1] unshare"),
-        (("no-user-namespaces",), "STRICT", "user.max_user_namespaces"),
-        (("apparmor",), "STRICT", "kernel.apparmor_restrict_unprivileged_userns"),
+        pytest.param(("no-user-namespaces",), "STRICT", "user.max_user_namespaces", marks=pytest.mark.nightly),
+        pytest.param(
+            ("apparmor",), "STRICT", "kernel.apparmor_restrict_unprivileged_userns", marks=pytest.mark.nightly
+        ),
         (("container", "one-user"), "STRICT", "no scratch directory"),
         (("no-landlock",), "NS", "Landlock: not available in this kernel"),
         (("no-seccomp",), "none", "seccomp: the filter cannot be loaded"),
@@ -104,7 +106,15 @@ def test_a_probe_reports_a_missing_matplotlib(tmp_path: Path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason=ELSEWHERE + "only root can become another user")
-@pytest.mark.parametrize(("lacking", "tier"), [((), "FULL"), (("container",), "STRICT"), (("no-landlock",), "NS")])
+@pytest.mark.parametrize(
+    ("lacking", "tier"),
+    [
+        (("container",), "STRICT"),
+        # Every run attacks FULL as a user: test_informed_attacks.py.
+        pytest.param((), "FULL", marks=pytest.mark.nightly),
+        pytest.param(("no-landlock",), "NS", marks=pytest.mark.nightly),
+    ],
+)
 def test_the_tier_of_an_ordinary_user(lacking: tuple[str, ...], tier: str, tmp_path: Path):
     """An ordinary user gets the same tier as root: no tier needs root privileges."""
     cache = tmp_path / "cache"

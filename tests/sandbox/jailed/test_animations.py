@@ -23,10 +23,10 @@ animation = FuncAnimation(figure, step, frames=9)
     "save",
     [
         "animation.save('a.mp4')",
-        "animation.save('a.mp4', writer='ffmpeg', fps=30, dpi=50)",
+        pytest.param("animation.save('a.mp4', writer='ffmpeg', fps=30, dpi=50)", marks=pytest.mark.nightly),
         "animation.save('a.mp4', writer=FFMpegWriter(fps=5))",
-        "animation.save('a.avi', fps=5)",
-        "import pathlib; animation.save(pathlib.Path('a.mov'))",
+        pytest.param("animation.save('a.avi', fps=5)", marks=pytest.mark.nightly),
+        pytest.param("import pathlib; animation.save(pathlib.Path('a.mov'))", marks=pytest.mark.nightly),
     ],
 )
 def test_a_video_is_rendered_but_not_written(full_sandbox: Sandbox, save: str):

@@ -19,10 +19,18 @@ from jupyter_figserve.plotting.describe import libraries
 from jupyter_figserve.plotting.pickling import pickle_figure
 
 from ...conftest import require_package
+from ..conftest import one_tier
 from ..harness import LINE, Sandbox
 from ..scripts import REFERENCE, SCRIPTS
 
 PLT = "import matplotlib.pyplot as plt\n"
+OTHER_ARTISTS = set(
+    "legend bars barh scatter contour contourf pcolormesh pie box violin errorbar fill stack stem step polar log symlog"
+    " twin grid gridspec patches quiver hexbin hist2d triangles event-plot three-scatter wire table inset".split()
+)
+"""Scripts that differ from others in what matplotlib draws, not in how they reach it: they run every night."""
+SIZES = [(400, 300), (1200, 800), (333, 77), (1, 1), (641, 479), (1999, 1013), (25, 50)]
+RESOLUTIONS = [None, 72, 96.5, 133, 300]
 TWO = PLT + "plt.figure(figsize=(2, 1))\nplt.plot([1, 2])\nplt.figure(figsize=(3, 1))\nplt.plot([2, 1])\n"
 
 
@@ -35,10 +43,13 @@ def size(data: bytes) -> tuple[int, int]:
 
 
 @pytest.fixture(scope="module")
-def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory with the images that plain matplotlib renders for all scripts."""
+def references(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory with the images that plain matplotlib renders for the scripts of this run."""
     directory = tmp_path_factory.mktemp("references")
-    (directory / "scripts.json").write_text(json.dumps(SCRIPTS), encoding="utf-8")
+    cases = [getattr(item, "callspec", None) for item in request.session.items if item.path == request.path]
+    names = {case.params.get("name") for case in cases if case is not None}
+    scripts = {name: script for name, script in SCRIPTS.items() if name in names}
+    (directory / "scripts.json").write_text(json.dumps(scripts), encoding="utf-8")
     subprocess.run(
         [sys.executable, "-W", "ignore", "-c", REFERENCE, directory / "scripts.json", directory],
         check=True,
@@ -47,7 +58,9 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.nightly] * (name in OTHER_ARTISTS)) for name in SCRIPTS]
+)
 def test_a_script_gives_the_pixels_of_savefig(full_sandbox: Sandbox, references: Path, name: str):
     """Without a size, each pixel equals the result of ``exec`` and ``savefig`` in plain matplotlib."""
     expected = pixels((references / f"{name}.reference.png").read_bytes())
@@ -97,8 +110,14 @@ def test_equal_code_gives_equal_bytes(sandbox: Sandbox):
         assert first == second, name
 
 
-@pytest.mark.parametrize("asked", [(400, 300), (1200, 800), (333, 77), (1, 1), (641, 479), (1999, 1013), (25, 50)])
-@pytest.mark.parametrize("dpi", [None, 72, 96.5, 133, 300])
+@pytest.mark.parametrize(
+    ("asked", "dpi"),
+    [
+        pytest.param(asked, dpi, marks=[pytest.mark.nightly] * (row % len(RESOLUTIONS) != column))
+        for row, asked in enumerate(SIZES)
+        for column, dpi in enumerate(RESOLUTIONS)
+    ],
+)
 def test_sizes_are_exact_to_the_pixel(full_sandbox: Sandbox, asked: tuple[int, int], dpi: float | None):
     """At any resolution."""
     code = "import matplotlib.pyplot as plt\nplt.figure()\n"
@@ -177,6 +196,7 @@ def test_any_other_last_expression_leaves_the_current_figure(full_sandbox: Sandb
     assert size(full_sandbox.render(TWO + last).images[0].data) == (300, 100)
 
 
+@one_tier
 @pytest.mark.parametrize(
     "code",
     [
@@ -351,6 +371,7 @@ def test_a_pickle_that_runs_code(sandbox: Sandbox, bait):
     sandbox.assert_well()
 
 
+@one_tier
 @pytest.mark.parametrize(
     "source",
     [

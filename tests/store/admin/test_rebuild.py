@@ -224,7 +224,7 @@ def test_no_damage_ends_the_rebuild(manifests_of_each_kind, rebuilt):
     """Whatever one value of a manifest becomes, the others are restored."""
     originals = {path: path.read_text() for path in manifests_of_each_kind}
 
-    @settings(max_examples=80, deadline=None)
+    @settings(deadline=None)
     @given(given_data=data())
     def check(given_data):
         path = given_data.draw(sampled_from(manifests_of_each_kind))

@@ -24,8 +24,8 @@ def keep(store, record, key: str, data: bytes, *, rendered=1.0, is_frozen=False)
     picture = LiveImage(
         record.id, key, "image/png", sha256_hex(data), len(data), 3, 2, 100.0, "", rendered, is_frozen
     )  # fmt: skip
-    payload = EncodedImage("image/png", data, 3, 2, 100.0)
-    store.catalog.write(lambda c: live_figures.keep_image(c, store.blobs, picture, payload)).result()
+    content = EncodedImage("image/png", data, 3, 2, 100.0)
+    store.catalog.write(lambda c: live_figures.keep_image(c, store.blobs, picture, content)).result()
 
 
 def references(store) -> dict[str, int]:

@@ -87,6 +87,30 @@ def test_taken_names_stay(store):
 
 def test_sessions_move(store):
     """So that the new owner's gallery has them."""
-    store.catalog.write(lambda c: sessions.record(c, session("kernel-1"))).result()
+    store.catalog.write(lambda c: sessions.record(c, session("kernel-1", ended=START))).result()
     run(store.owners.transfer("ann", "zoe", is_renamed=False))
     assert sessions.find(store.catalog.reader, "kernel-1").owner == "zoe"
+
+
+@pytest.mark.parametrize(("is_departed", "stays"), [(False, True), (True, False)])
+def test_running_kernels_are_the_old_owners(store, is_departed, stays):
+    """With their keys, so that they publish on as that person, unless the person is gone; ended sessions move."""
+    publish(store)
+    for name, ended in (("running", None), ("over", START + 1)):
+        store.catalog.write(lambda c, name=name: sessions.record(c, session(name, notebook="a.ipynb"))).result()
+        if ended is not None:
+            run(store.sessions.end(name, ended))
+    kernel_key = Key("kk", "h", "ann", frozenset({"publish"}), START, None, "kernel", kernel="running")
+    store.catalog.write(lambda c: keys.add(c, kernel_key)).result()
+    store.catalog.write(lambda c: keys.add(c, key("own", "ann"))).result()
+    if is_departed:
+        run(store.owners.adopt("ann", "then"))
+        run(store.owners.mark_departed("ann", START))
+    run(store.owners.transfer("ann", "zoe", is_renamed=False))
+    assert keys.find(store.catalog.reader, "own") is None
+    assert (keys.find(store.catalog.reader, "kk") is not None) == stays
+    assert run(store.sessions.find("running")).owner == ("ann" if stays else "zoe")
+    assert run(store.sessions.find("over")).owner == "zoe"
+    again = publish(store)
+    assert again.owner == "ann"
+    assert_sound(store)

@@ -58,7 +58,7 @@ class Authenticator:
         """
         principal = self.logins.identify(user, by_token=by_token)
         if not principal.is_guest:
-            await self.guard.check_login(principal.owner)
+            await self.guard.check_login(principal.owner, principal.login)
         return principal
 
     async def key(self, text: str, address: str) -> Principal:

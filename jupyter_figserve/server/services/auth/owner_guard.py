@@ -59,17 +59,22 @@ class OwnerGuard:
         self._store = store
         self.directory = directory
         self._is_trusting = is_trusting
-        self._remembered: dict[str, _Remembered] = {}
+        self._remembered: dict[tuple[str, str], _Remembered] = {}
 
-    async def check_login(self, owner: str) -> None:
+    async def check_login(self, owner: str, login: str = "") -> None:
         """Require that nothing of an earlier person is stored under the name of somebody who has logged in.
+
+        Parameters
+        ----------
+        login
+            Distinguishes the logins of a name: what is remembered of one says nothing about another.
 
         Raises
         ------
         Forbidden
             Otherwise.
         """
-        if await self.find_standing(owner) is Standing.REPLACED:
+        if await self.find_standing(owner, login) is Standing.REPLACED:
             raise Forbidden(_LOGIN_OF_ANOTHER.format(owner=owner), code="name_reused")
 
     async def check_key(self, owner: str) -> None:
@@ -83,16 +88,16 @@ class OwnerGuard:
         if await self.find_standing(owner) is not Standing.SAME:
             raise Unauthorized(_KEY_OF_NOBODY.format(owner=owner), code="owner_gone")
 
-    async def find_standing(self, owner: str) -> Standing:
+    async def find_standing(self, owner: str, login: str = "") -> Standing:
         now = self._store.clock()
-        known = self._remembered.get(owner)
+        known = self._remembered.get((owner, login))
         if known is not None and now < known.until <= now + CHECK_SECONDS:
             return known.standing
         found = await self.directory.find_user(owner)
         standing = Standing.SAME if found.is_known is None else await self._compare(owner, found, now)
         if len(self._remembered) >= _MAX_REMEMBERED:
             self._remembered.clear()
-        self._remembered[owner] = _Remembered(standing, now + CHECK_SECONDS)
+        self._remembered[owner, login] = _Remembered(standing, now + CHECK_SECONDS)
         return standing
 
     async def confirm(self, owner: str) -> None:
@@ -103,7 +108,8 @@ class OwnerGuard:
 
     def forget(self, owner: str) -> None:
         """Ask anew: an administrator has changed something."""
-        self._remembered.pop(owner, None)
+        for known in [known for known in self._remembered if known[0] == owner]:
+            del self._remembered[known]
 
     async def _compare(self, owner: str, found: Lookup, now: float) -> Standing:
         owners = self._store.owners
@@ -112,18 +118,22 @@ class OwnerGuard:
             # Owners whom the Hub never knew are names that an administrator gave to keys.
             if record.created is None:
                 return Standing.SAME
-            if record.departed is None and not self._is_read_only:
-                await owners.mark_departed(owner, now)
+            await self._note_departure(owner, record, now)
             return Standing.DEPARTED
         if record.is_same(found.created):
             if record != OwnerPerson(found.created) and not self._is_read_only:
                 await owners.adopt(owner, found.created)
             return Standing.SAME
         if not self._is_trusting and await owners.has_anything(owner):
+            await self._note_departure(owner, record, now)
             return Standing.REPLACED
         if not self._is_read_only:
             await owners.adopt(owner, found.created)
         return Standing.SAME
+
+    async def _note_departure(self, owner: str, record: OwnerPerson, now: float) -> None:
+        if record.departed is None and not self._is_read_only:
+            await self._store.owners.mark_departed(owner, now)
 
     @property
     def _is_read_only(self) -> bool:

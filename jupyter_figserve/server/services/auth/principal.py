@@ -28,6 +28,8 @@ class Principal:
         Names of the person's groups; a key has none.
     advice
         What a login that lacks a scope must do to get it; "" where making another key helps.
+    login
+        Distinguishes the logins of a name, "" where they cannot be told apart.
     """
 
     owner: str
@@ -36,6 +38,7 @@ class Principal:
     person: str = ""
     groups: frozenset[str] = frozenset()
     advice: str = ""
+    login: str = ""
 
     def __post_init__(self) -> None:
         if not self.person:

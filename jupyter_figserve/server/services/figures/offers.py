@@ -8,9 +8,9 @@ from typing import Self
 
 from ....model.figures import Representation, Version
 from ....model.formats import FORMATS, Format
-from ....model.source_check import ALL_FORMATS, SourceFault
+from ....model.source_check import ALL_FORMATS, SourceProblem
 from ..rendering.request import OFFERED_FORMATS
-from .source_faults import FORMAT_MISSING, find_fault
+from .source_problems import FORMAT_MISSING, find_problem
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class PageOffers:
     exports: tuple[str, ...]
     widths: tuple[int, ...]
     is_redrawable: bool
-    limitation: SourceFault | None
+    limitation: SourceProblem | None
 
     @classmethod
     def of(cls, version: Version, widths: Iterable[int] = ()) -> Self:
@@ -53,14 +53,14 @@ _CONVERTIBLE = ("jpg", "webp", "avif", "tiff")
 
 def is_redrawable(version: Version) -> bool:
     """Whether the source has been rendered in the sandbox, so that any size can be requested."""
-    return version.source is not None and version.check is not None and ALL_FORMATS not in version.check.faults
+    return version.source is not None and version.check is not None and ALL_FORMATS not in version.check.problems
 
 
 def offered_formats(version: Version) -> list[str]:
     """Return the names of all formats in which a version is available: stored ones first."""
     stored = [part.format.name for part in version.representations]
     if is_redrawable(version):
-        rendered = [name for name in OFFERED_FORMATS if find_fault(version, name) is None]
+        rendered = [name for name in OFFERED_FORMATS if find_problem(version, name) is None]
     else:
         rendered = [name for name in FORMATS if find_convertible(version, FORMATS[name]) is not None]
     return list(dict.fromkeys(stored + rendered))
@@ -71,27 +71,27 @@ def find_convertible(version: Version, row: Format) -> Representation | None:
 
     Only of figures that were published by a plotting library; images are available as they were published.
     """
-    if version.source is None and not version.source_fault:
+    if version.source is None and not version.source_problem:
         return None
     if row.name == "svgz":
         return version.find_representation(FORMATS["svg"])
     can_start = version.check is None or not any(
-        fault.code in ("no_sandbox", "unchecked") for fault in version.check.faults.values()
+        problem.code in ("no_sandbox", "unchecked") for problem in version.check.problems.values()
     )
-    can_write = version.check is None or row.name not in version.check.faults
+    can_write = version.check is None or row.name not in version.check.problems
     return version.find_representation(FORMATS["png"]) if row.name in _CONVERTIBLE and can_start and can_write else None
 
 
-def find_limitation(version: Version) -> SourceFault | None:
+def find_limitation(version: Version) -> SourceProblem | None:
     """Return why a version is not available in every size and format, None if it is.
 
     For a failure of one format, the reason names it.
     """
-    fault = find_fault(version, ALL_FORMATS)
-    own = {} if version.check is None else version.check.faults
+    problem = find_problem(version, ALL_FORMATS)
+    own = {} if version.check is None else version.check.problems
     own = {name: one for name, one in own.items() if one.code != FORMAT_MISSING}
-    if fault is not None or not own:
-        return fault
+    if problem is not None or not own:
+        return problem
     names = ", ".join(name.upper() for name in own)
     first = next(iter(own.values()))
-    return SourceFault(first.code, f"Not available as {names}. {first.reason}")
+    return SourceProblem(first.code, f"Not available as {names}. {first.reason}")

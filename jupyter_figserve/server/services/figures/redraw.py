@@ -16,7 +16,7 @@ from ....store.store import Store
 from ..callers import OWNER, Caller
 from ..rendering.service import BeforeRender, RenderService
 from .offers import find_convertible, offered_formats
-from .source_faults import find_fault, name_stored_formats
+from .source_problems import find_problem, name_stored_formats
 
 _log = logging.getLogger("jupyter_figserve")
 
@@ -29,12 +29,12 @@ def check_redrawable(record: FigureRecord, format: str) -> None:
     Conflict
         When it has no source, or its source was tried and failed; the message is for the owner.
     """
-    fault = find_fault(record.version, format)
-    if fault is not None:
-        raise Conflict(explain_fault(record, fault.reason), code="not_redrawable")
+    problem = find_problem(record.version, format)
+    if problem is not None:
+        raise Conflict(explain_problem(record, problem.reason), code="not_redrawable")
 
 
-def explain_fault(record: FigureRecord, reason: str) -> str:
+def explain_problem(record: FigureRecord, reason: str) -> str:
     """Return a message about a figure that cannot be rendered."""
     return (
         f"This figure is available as {', '.join(offered_formats(record.version))}, and not in that size or format."
@@ -69,7 +69,7 @@ async def render_again(
         ``source_damaged`` when the digest of the stored source does not match.
     """
     source = record.version.source
-    if find_fault(record.version, options.format) is not None:
+    if find_problem(record.version, options.format) is not None:
         converted = await _convert_stored(store, rendering, record, options, caller, before_render)
         if converted is not None:
             return converted

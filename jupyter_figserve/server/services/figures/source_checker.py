@@ -16,12 +16,12 @@ from ....errors import DeadlineExceeded, FigServeError, OutputInvalid, TooLarge,
 from ....model.figures import FigureRecord
 from ....model.formats import FORMATS
 from ....model.rendering import DrawOptions
-from ....model.source_check import ALL_FORMATS, SourceCheck, SourceFault
+from ....model.source_check import ALL_FORMATS, SourceCheck, SourceProblem
 from ....store.store import Store
 from ..callers import BACKGROUND
 from ..rendering.service import RenderService
 from .redraw import render_again
-from .source_faults import NO_SANDBOX, UNCHECKED, describe_fault, missing_format
+from .source_problems import NO_SANDBOX, UNCHECKED, describe_problem, missing_format
 
 _MAX_WAITING = 1_000
 _PAUSE = 3.0
@@ -90,14 +90,14 @@ class SourceChecker:
         await asyncio.wait([task], timeout=patience)
         check = task.result() if task.done() and not task.cancelled() else None
         if check is None:
-            fault = UNCHECKED if queue.maybe_available else NO_SANDBOX
-            check = SourceCheck("", 0.0, {ALL_FORMATS: fault})
+            problem = UNCHECKED if queue.maybe_available else NO_SANDBOX
+            check = SourceCheck("", 0.0, {ALL_FORMATS: problem})
         return _with_check(record, check)
 
-    async def recheck_fault(self, record: FigureRecord) -> FigureRecord:
-        """Return a figure whose known fault, if any, is still current; a source without a known fault is not tested."""
+    async def recheck_problem(self, record: FigureRecord) -> FigureRecord:
+        """Return a figure whose known problem, if any, is still current; a source without one is not tested."""
         check = record.version.check
-        return record if check is None or not check.faults else await self.checked(record)
+        return record if check is None or not check.problems else await self.checked(record)
 
     async def wait_until_idle(self) -> None:
         """Test all scheduled versions without pauses."""
@@ -120,14 +120,14 @@ class SourceChecker:
         return ", ".join(f"{name} {libraries[name]}" for name in sorted(libraries))
 
     @property
-    def _missing_formats(self) -> dict[str, SourceFault]:
+    def _missing_formats(self) -> dict[str, SourceProblem]:
         return {name: missing_format(name) for name in self._rendering.queue.report.unsupported}
 
     def _is_current(self, check: SourceCheck | None) -> bool:
         """Whether a check is still current; until the sandbox has started, its libraries are unknown."""
         if check is None or self._sandbox not in ("", check.sandbox):
             return False
-        return not check.faults or self._store.clock() - check.checked < _RETRY_SECONDS
+        return not check.problems or self._store.clock() - check.checked < _RETRY_SECONDS
 
     async def _run(self) -> None:
         while self._waiting:
@@ -173,19 +173,19 @@ class SourceChecker:
         if self._is_current(record.version.check):
             return record.version.check
         bare = _with_check(record, None)
-        faults = dict(self._missing_formats)
+        problems = dict(self._missing_formats)
         for options in _TRIED:
             try:
                 await render_again(self._store, self._rendering, bare, options, BACKGROUND)
             except (OutputInvalid, TooLarge, DeadlineExceeded) as error:
-                fault = describe_fault(error, record, self._rendering.queue.report.libraries)
+                problem = describe_problem(error, record, self._rendering.queue.report.libraries)
                 if options is _TRIED[0]:
-                    faults |= {ALL_FORMATS: fault}
+                    problems |= {ALL_FORMATS: problem}
                     break
-                faults |= dict.fromkeys(_SAME_BACKEND.get(options.format, (options.format,)), fault)
+                problems |= dict.fromkeys(_SAME_BACKEND.get(options.format, (options.format,)), problem)
             except Unavailable:
                 return None
-        check = SourceCheck(self._sandbox, self._store.clock(), faults)
+        check = SourceCheck(self._sandbox, self._store.clock(), problems)
         await self._store.figures.record_source_check(record, check)
         return check
 

@@ -54,8 +54,8 @@ class SandboxBackend:
             return None
         data = await read_source(self._store, source, f"The detached function of {name}", "detach it again")
         await self._queue.start()
-        if (fault := find_python_mismatch(source.libraries, self._queue.report.libraries)) is not None:
-            raise OutputInvalid(f"{fault} Detach it again.", code="version_mismatch")
+        if (problem := find_python_mismatch(source.libraries, self._queue.report.libraries)) is not None:
+            raise OutputInvalid(f"{problem} Detach it again.", code="version_mismatch")
         job = make_job(request, data, declaration, declaration.timeout, source.libraries)
         rendered = await self._queue.render(job, Claim(self._caller))
         return CachedImage(
@@ -124,8 +124,8 @@ class DetachedFunctions:
                 f"A detached live figure is drawn in the sandbox, which this server does not have: {reasons} freeze(…)"
                 " keeps images of the values that you name."
             )
-        if (fault := find_python_mismatch(libraries, self._queue.report.libraries)) is not None:
-            raise Conflict(fault, code="version_mismatch")
+        if (problem := find_python_mismatch(libraries, self._queue.report.libraries)) is not None:
+            raise Conflict(problem, code="version_mismatch")
         await self._try(declaration, data, libraries)
         return await self._store.live.attach_function(record, declaration, data, libraries)
 

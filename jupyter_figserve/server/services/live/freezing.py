@@ -38,7 +38,7 @@ async def freeze(
             images += await _render(live, target, arguments, format)
     finally:
         await live.images.freeze([image for image in images if image.is_good])
-    formats = dict.fromkeys(get_live_format_of_mimetype(image.payload.mimetype).name for image in images)
+    formats = dict.fromkeys(get_live_format_of_mimetype(image.content.mimetype).name for image in images)
     return {"frozen": len(calls), "formats": list(formats)}
 
 

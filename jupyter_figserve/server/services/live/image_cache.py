@@ -47,7 +47,7 @@ class CachedImage:
         Time when it was rendered, in seconds since the epoch; set by the cache.
     """
 
-    payload: EncodedImage
+    content: EncodedImage
     alt: str = ""
     revision: str = ""
     version: str | None = None
@@ -62,7 +62,7 @@ class CachedImage:
     @cached_property
     def size(self) -> tuple[int | None, int | None]:
         """Width and height on a page, in CSS pixels; None where they are not known."""
-        width, height = self.payload.width, self.payload.height
+        width, height = self.content.width, self.content.height
         return width and round(width / self.device_pixel_ratio), height and round(height / self.device_pixel_ratio)
 
     @property
@@ -72,7 +72,7 @@ class CachedImage:
 
     @cached_property
     def digest(self) -> str:
-        return sha256_hex(self.payload.data)
+        return sha256_hex(self.content.data)
 
 
 class StaleImageCache:
@@ -188,15 +188,15 @@ class StaleImageCache:
         IOLoop.current().spawn_callback(self.flush)
 
     async def _write(self, images: Sequence[CachedImage], *, is_frozen: bool) -> None:
-        await self._store.live.keep_images([(_to_row(image, is_frozen=is_frozen), image.payload) for image in images])
+        await self._store.live.keep_images([(_to_row(image, is_frozen=is_frozen), image.content) for image in images])
 
 
 def _size(image: CachedImage) -> int:
-    return len(image.payload.data)
+    return len(image.content.data)
 
 
 def _to_row(image: CachedImage, *, is_frozen: bool) -> LiveImage:
-    part = image.payload.to_representation()
+    part = image.content.to_representation()
     return LiveImage(
         live=image.live,
         key=image.key,

@@ -78,7 +78,7 @@ def make_kernel_answer(result: CachedImage | FigServeError, known: tuple[str, ..
         return {"error": _make_error(result)}, b""
     if result.version is not None and result.version in known:
         return {"version": result.version, "is_unchanged": True}, b""
-    image = result.payload
+    image = result.content
     head = {
         "mimetype": image.mimetype,
         "width": image.width,

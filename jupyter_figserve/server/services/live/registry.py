@@ -190,6 +190,17 @@ class LiveRegistry:
                     record = replace(target.record, identity=replace(identity, notebook=new))
                     offered[name] = replace(target, record=record)
 
+    async def reload_owner(self, owner: str) -> None:
+        """Note whose an owner's live figures are now; the store has moved them to somebody else.
+
+        Their links are answered by the same kernels, which offer them as the old owner's when they declare them again.
+        """
+        for offered in self._offered.values():
+            for name, target in list(offered.items()):
+                record = await self._store.live.find(target.record.id) if target.record.owner == owner else None
+                if record is not None and offered.get(name) is target:
+                    offered[name] = replace(target, record=record)
+
     def list_offered(self) -> list[LiveTarget]:
         """Return the live figures that kernels offer, the newest kernel's first."""
         open_ones = [kernel for kernel in reversed(list(self._offered)) if self.find_backend(kernel) is not None]

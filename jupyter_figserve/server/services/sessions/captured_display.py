@@ -186,12 +186,12 @@ def _from_element(image: HtmlImage, data: bytes, limits: Limits) -> CapturedDisp
         return None
     try:
         row = get_format_of_mimetype(decoded[0])
-        payload = parse_image(decoded[1], row.mimetype, {}, limits.pixels)
+        content = parse_image(decoded[1], row.mimetype, {}, limits.pixels)
     except FigServeError:
         return None
-    width, height = parse_display_size(image.width, image.height, (payload.width, payload.height))
+    width, height = parse_display_size(image.width, image.height, (content.width, content.height))
     digest = script_figures.digest_of(data)
-    return CapturedDisplay(row, payload.data, None, digest, alt=_alt(image.alt), width=width, height=height)
+    return CapturedDisplay(row, content.data, None, digest, alt=_alt(image.alt), width=width, height=height)
 
 
 def _refuse_unknown(bundle: dict[Any, Any]) -> None:

@@ -129,6 +129,7 @@ class TransferHandler(AdminHandler):
         done = await self.context.store.owners.transfer(old, new, is_renamed=is_renamed)
         for owner in (old, new):
             self.context.owner_guard.forget(owner)
+        await self.context.live.registry.reload_owner(old)
         self.audit("owner.transferred", old, target=new)
         await self.context.events.wake()
         self.write_json({"moved": dict(done.moved), "kept": list(done.kept)})

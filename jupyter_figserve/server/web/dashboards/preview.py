@@ -212,7 +212,7 @@ async def _find_png(
             result = await asyncio.wait_for(call, _LIVE_SECONDS)
             if result.image is None:
                 return None
-            data = result.image.payload.data
+            data = result.image.content.data
             return _PanelImage(result.image.digest, len(data), lambda: data)
         if panel.figure is None:
             return None

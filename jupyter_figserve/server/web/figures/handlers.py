@@ -219,7 +219,7 @@ class FigureBytesHandler(AuthenticatedHandler):
         context, options, filename = self.context, self.draw_options(row), f"{record.name}.{row.name}"
         stored, cache_control = find_stored(record, row, options), "private, no-cache"
         if stored is None:
-            record = await context.source_checker.recheck_fault(record)
+            record = await context.source_checker.recheck_problem(record)
             rendering = render_again(context.store, context.rendering, record, options, self.caller, self.count_render)
             image = await self.run_until_disconnect(rendering)
             digest = sha256_hex(image.data)

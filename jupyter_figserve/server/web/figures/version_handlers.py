@@ -47,7 +47,7 @@ class SourceHandler(VersionUploadHandler):
                 raise TooLarge(f"The reason has more than {MAX_JSON_BYTES:,} bytes of JSON.")
             reason = validate_single_line(parse_json_object(body).get("reason"), "reason", _REASON_LENGTH)
             if record.version.source is None:
-                await figures.record_source_fault(record, int(number), reason)
+                await figures.record_source_problem(record, int(number), reason)
         else:
             raise InvalidInput(
                 "The source is empty." if kind == "figure" else "Add ?kind=figure, or ?kind=none with a reason."

@@ -136,7 +136,7 @@ class AuthenticatedHandler(FigServeHandler):
         store = self.context.store
         record = await store.figures.find(figure_id) if is_id(figure_id) else None
         if record is None or not self.principal.may_see(record.owner):
-            raise errors.NotFound("There is no such figure. It may have been deleted.")
+            raise errors.NotFound("There is no such figure. It may have been deleted, or transferred to somebody else.")
         return record if version is None else await store.figures.get(figure_id, version)
 
     async def find_kernel_id(self, session: str | None) -> str | None:

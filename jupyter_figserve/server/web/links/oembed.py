@@ -55,8 +55,8 @@ class FrameHandler(PublicHandler):
                 return await plot.read()
         elif isinstance(version, str):
             image = await self.context.live.images.find(figure, version)
-            if image is not None and image.payload.mimetype == FORMATS["html"].mimetype:
-                return image.payload.data
+            if image is not None and image.content.mimetype == FORMATS["html"].mimetype:
+                return image.content.data
         else:
             record = await self.context.store.figures.find(figure, version)
             part = record.version.find_representation(FORMATS["html"]) if record else None

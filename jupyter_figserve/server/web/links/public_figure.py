@@ -12,8 +12,8 @@ from ....model.snippets import Snippets, image_url
 from ...services.addresses import hidpi_address
 from ...services.callers import stranger
 from ...services.figures.offers import PageOffers, find_convertible
-from ...services.figures.redraw import explain_fault, render_again
-from ...services.figures.source_faults import find_fault
+from ...services.figures.redraw import explain_problem, render_again
+from ...services.figures.source_problems import find_problem
 from ...services.figures.stored import find_stored
 from ...services.figures.stored_blob import StoredBlob
 from ...services.links.resolver import LinkNotFound, ResolvedLink
@@ -123,10 +123,10 @@ class PublicFigure:
 
     async def _render(self, row: Format) -> RepresentationResponse:
         context, options = self._context, self._handler.draw_options(row)
-        record = await context.source_checker.recheck_fault(self.record)
-        fault = find_fault(record.version, row.name)
-        if fault is not None and find_convertible(record.version, row) is None:
-            raise Conflict(explain_fault(record, fault.public_reason), code="not_redrawable")
+        record = await context.source_checker.recheck_problem(self.record)
+        problem = find_problem(record.version, row.name)
+        if problem is not None and find_convertible(record.version, row) is None:
+            raise Conflict(explain_problem(record, problem.public_reason), code="not_redrawable")
         if not context.link_sizes.grants(options):
             self._check_signature(row)
         caller = stranger(self._link_id)

@@ -31,7 +31,7 @@ class LiveResponder:
             return
         if image is not None:
             self._handler.set_status(image.status)
-        data = b"" if image is None else image.payload.data
+        data = b"" if image is None else image.content.data
         self._handler.send_representation(
             RepresentationResponse(
                 self._row, result.etag.strip('"'), filename, cache_control, data, is_public=is_public
@@ -41,13 +41,13 @@ class LiveResponder:
     def _send_with_status(self, image: CachedImage, filename: str, *, is_public: bool) -> None:
         """Send data with an error's status: it is neither cached, nor conditional, nor sent in ranges."""
         response = RepresentationResponse(
-            self._row, image.digest, filename, "no-store", image.payload.data, is_public=is_public
+            self._row, image.digest, filename, "no-store", image.content.data, is_public=is_public
         )
         omitted = ("ETag", "Accept-Ranges")
         self._handler.replace_headers({name: v for name, v in response.headers.items() if name not in omitted})
         self._handler.name_download(filename)
         self._handler.set_status(image.status)
-        self._handler.finish(image.payload.data)
+        self._handler.finish(image.content.data)
 
     def send_frame(self, result: LiveResult, link_id: str | None) -> None:
         """Send the URL of a frame, valid for a minute: as JSON to our script, as a redirect to a frame itself.

@@ -63,7 +63,7 @@ def _create_versions() -> None:
         sa.Column("source_digest", _STRING),
         sa.Column("source_size", sa.BigInteger),
         sa.Column("source_libraries", _TEXT),
-        sa.Column("source_fault", _TEXT, nullable=False, server_default=""),
+        sa.Column("source_problem", _TEXT, nullable=False, server_default=""),
         sa.Column("source_check", _TEXT),
         sa.Column("provenance", _TEXT, nullable=False),
     )

@@ -44,6 +44,15 @@ async def test_answer_is_remembered_for_half_a_minute(guard, clock, directory):
     assert directory.asked == ["ada", "ada"]
 
 
+async def test_another_login_is_checked_anew(guard, clock, directory, ada):
+    """A new user of the name is not taken for the earlier one, whose login is remembered."""
+    await (await ada()).publish()
+    await guard.check_login("ada", "first token")
+    directory.users["ada"] = "2026-09-09T00:00:00Z"
+    with pytest.raises(Forbidden):
+        await guard.check_login("ada", "second token")
+
+
 async def test_deleted_users_keys_end(guard, clock, directory, ada):
     """They name the reason; figures and links stay."""
     client = await ada()
@@ -85,8 +94,6 @@ async def test_new_user_starts_once_everything_is_transferred(guard, clock, dire
     await context.store.links.change(
         await context.store.links.find(link["id"]), {"audience": "people", "users": ("ada", "eve"), "groups": ()}
     )
-    del directory.users["ada"]
-    await later(guard, clock)
     directory.users["ada"] = "2026-09-09T00:00:00Z"
     assert await later(guard, clock) is Standing.REPLACED
     await context.store.owners.transfer("ada", "bob", is_renamed=False)

@@ -11,6 +11,7 @@ from jupyter_figserve.model.formats import get_format, png_size
 from jupyter_figserve.model.rendering import DrawOptions
 from jupyter_figserve.sandbox.renderer import RendererStatus
 
+from ....waiting import until
 from ...sample_images import HTML, SAMPLES, png
 
 LIBRARIES = {"python": "3.11", "matplotlib": "3.11.2"}
@@ -75,9 +76,7 @@ class TestOwner:
         figure = await publish_with_source(owner)
         renderer.gate.clear()
         asked = [asyncio.ensure_future(owner.get(f"/figures/{figure['id']}.svg")) for _ in range(5)]
-        async with asyncio.timeout(20):
-            while context.rendering.waiters < 5:
-                await asyncio.sleep(0.01)
+        await until(lambda: context.rendering.waiters == 5)
         renderer.gate.set()
         assert {answer.status for answer in await asyncio.gather(*asked)} == {200}
         assert len(renderer.jobs) == 1

@@ -36,7 +36,7 @@ def make_frame(head: object, body: bytes = b"") -> bytes:
 
 
 @given(st.binary(max_size=64) | st.text() | HEADS.map(make_frame))
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 def test_any_input_is_a_frame_or_refused(data):
     """A head that is accepted can be stored as UTF-8."""
     try:
@@ -54,7 +54,7 @@ async def test_no_answer_is_fatal():
     request = LiveRequest({}, "png")
 
     @given(HEADS, st.sampled_from((b"", png())))
-    @settings(max_examples=60, deadline=None)
+    @settings(deadline=None)
     def receive(head, body):
         with suppress(InvalidInput):
             backend.receive(*parse_frame(make_frame(head, body)))

@@ -99,7 +99,7 @@ async def test_many_requests_ask_once(context, channels, client):
     """The channel is opened once, and one list answers all requests that wait for it."""
     targets = await asyncio.gather(*(context.live.find("k1", "animal") for _ in range(50)))
     assert (client.started, len(client.asked), {target.kernel for target in targets}) == (1, 1, {"k1"})
-    assert (await call(targets[0])).payload.data == png()
+    assert (await call(targets[0])).content.data == png()
 
 
 async def test_slow_answer_does_not_replace_the_agents(context, channels, client):
@@ -146,7 +146,7 @@ async def test_broken_channel_is_our_error_and_is_never_found(context, channels,
         await asyncio.sleep(0)
     assert context.live.registry.list_offered() == []
     client.fault = None
-    assert (await call(await context.live.find("k1", "animal"))).payload.data == png()
+    assert (await call(await context.live.find("k1", "animal"))).content.data == png()
 
 
 async def test_unreadable_messages_are_skipped(context, channels, client):
@@ -154,7 +154,7 @@ async def test_unreadable_messages_are_skipped(context, channels, client):
     target = await context.live.find("k1", "animal")
     for broken in (ValueError("Invalid Signature"), {}, {"parent_header": {}, "content": None}, None):
         client.deliver(broken)
-        assert (await call(target)).payload.data == png()
+        assert (await call(target)).content.data == png()
 
 
 async def test_kernel_that_is_too_busy_to_list_keeps_its_channel(context, channels, client, monkeypatch):
@@ -173,7 +173,7 @@ async def test_image_that_is_too_large_fails_its_call_only(context, channels, cl
         await call(target)
     assert client.asked[-1]["max_bytes"] == 1_000
     client.body = png()
-    assert (await call(target)).payload.data == png()
+    assert (await call(target)).content.data == png()
 
 
 async def test_restarted_kernel_is_asked_at_once(context, channels, client):

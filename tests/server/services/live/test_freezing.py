@@ -33,8 +33,8 @@ class Kernel(FakeKernel):
         if request.format not in self.formats:
             own = "data" if self.formats[0] == "json" else self.formats[0]
             raise UnsupportedType("Not available.", code=f"{own}_only")
-        payload = EncodedImage(MIMETYPES[request.format], request.format.encode())
-        return CachedImage(payload, revision="r", status=self.status)
+        content = EncodedImage(MIMETYPES[request.format], request.format.encode())
+        return CachedImage(content, revision="r", status=self.status)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ async def test_formats_suit_the_function(context, declare, formats, kept):
     context.live.images._in_memory.clear()
     for name in kept:
         image = await context.live.images.find_last(target.record.id, LiveRequest({"n": 2}, name))
-        assert (image.payload.mimetype, image.payload.data) == (MIMETYPES[name], name.encode())
+        assert (image.content.mimetype, image.content.data) == (MIMETYPES[name], name.encode())
 
 
 async def test_one_format_by_choice(context, declare):

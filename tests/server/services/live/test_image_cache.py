@@ -36,7 +36,7 @@ async def test_newest_image_of_a_request_is_kept(images, clock):
     put = images.put("a", request(), make_image(b"new"))
     found = images.find_in_memory("a", request().key)
     assert found is put
-    assert (found.payload.data, found.rendered, found.version) == (b"new", clock(), "v")
+    assert (found.content.data, found.rendered, found.version) == (b"new", clock(), "v")
     assert images.find_in_memory("a", request("other").key) is None
     clock.advance(5)
     assert images.refresh(found).rendered == images.find_in_memory("a", request().key).rendered == clock()
@@ -69,8 +69,8 @@ async def test_flushed_images_are_found_by_another_server(images, context):
     other = StaleImageCache(context.store, 20)
     assert other.find_in_memory(live_id, request().key) is None
     found = await other.find(live_id, request().key)
-    assert (found.payload.data, found.alt, found.revision, found.version) == (b"image", "A bear", "", None)
-    assert (await other.find(live_id, request("large").key)).payload.data == b"1" * 21
+    assert (found.content.data, found.alt, found.revision, found.version) == (b"image", "A bear", "", None)
+    assert (await other.find(live_id, request("large").key)).content.data == b"1" * 21
     assert (await other.find(live_id, "none")) is None
 
 
@@ -90,7 +90,7 @@ async def test_last_image_is_on_disk_at_once(images, context, monkeypatch):
         images.put(live_id, request(), make_image(b"%d" % number))
     async with asyncio.timeout(image_cache._FLUSH_SECONDS):
         await written.wait()
-    assert (await StaleImageCache(context.store, 20).find(live_id, request().key)).payload.data == b"2"
+    assert (await StaleImageCache(context.store, 20).find(live_id, request().key)).content.data == b"2"
     images.put(live_id, request("later"), make_image())
     assert images._timer is not None
     await images.flush()
@@ -124,7 +124,7 @@ async def test_frozen_images_stay(images, context, clock):
         images.put(live_id, request(str(number)), make_image(b"%d" % number))
     await images.flush()
     other = StaleImageCache(context.store, 20)
-    assert (await other.find(live_id, request("frozen").key)).payload.data == b"frozen"
+    assert (await other.find(live_id, request("frozen").key)).content.data == b"frozen"
     assert [(await other.find(live_id, request(name).key)) is not None for name in ("0", "1", "2")] == [
         False,
         False,
@@ -136,15 +136,15 @@ async def test_an_image_for_other_screens_is_better_than_none(images, context):
     """In memory and on disk; each knows its CSS size."""
     live_id, usual, hidpi = await offer_live(context), request(), request(device_pixel_ratio=2)
     assert (await images.find_last(live_id, hidpi)) is None
-    payload = EncodedImage("image/png", b"hidpi", 6, 4)
-    images.put(live_id, hidpi, CachedImage(payload, device_pixel_ratio=2))
+    content = EncodedImage("image/png", b"hidpi", 6, 4)
+    images.put(live_id, hidpi, CachedImage(content, device_pixel_ratio=2))
     await images.flush()
     for cache in (images, StaleImageCache(context.store, 20)):
         found = await cache.find_last(live_id, usual)
-        assert (found.payload.data, found.device_pixel_ratio, found.size) == (b"hidpi", 2, (3, 2))
+        assert (found.content.data, found.device_pixel_ratio, found.size) == (b"hidpi", 2, (3, 2))
     images.put(live_id, usual, make_image(b"usual"))
-    assert (await images.find_last(live_id, usual)).payload.data == b"usual"
-    assert (await images.find_last(live_id, hidpi)).payload.data == b"hidpi"
+    assert (await images.find_last(live_id, usual)).content.data == b"usual"
+    assert (await images.find_last(live_id, hidpi)).content.data == b"hidpi"
     await images.flush()
 
 

@@ -21,7 +21,7 @@ def parse(head, body=b"", request=HIDPI, known=()):
 def test_image_with_its_metadata():
     """The ratio counts only if it is the requested one."""
     image = parse(HEAD | {"density": 2, "version": "1", "is_html": True}, png())
-    assert (image.payload.data, image.payload.width, image.payload.height, image.payload.dpi) == (png(), 3, 2, 100)
+    assert (image.content.data, image.content.width, image.content.height, image.content.dpi) == (png(), 3, 2, 100)
     assert (image.alt, image.revision, image.version) == ("A bear", "r", "1")
     assert (image.device_pixel_ratio, image.is_html) == (2, True)
     assert parse(HEAD | {"density": 3}, png()).device_pixel_ratio == 1
@@ -31,8 +31,8 @@ def test_image_with_its_metadata():
 @pytest.mark.parametrize("value", ["x", -1, 0, 1e9, None, True + 0.0j])
 def test_invalid_sizes_are_dropped(value):
     """The image is served without them."""
-    payload = parse(HEAD | {"width": value, "height": value, "dpi": value}, png()).payload
-    assert (payload.width, payload.height, payload.dpi) == (None, None, None)
+    content = parse(HEAD | {"width": value, "height": value, "dpi": value}, png()).content
+    assert (content.width, content.height, content.dpi) == (None, None, None)
 
 
 def test_unchanged_data():

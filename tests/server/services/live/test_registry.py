@@ -187,3 +187,16 @@ async def test_read_only_store_still_registers(registry, context, monkeypatch):
     monkeypatch.setattr(context.store.catalog, "read_only_because", "the disk is full")
     (record,) = await registry.register("ann", "a-1", FakeKernel(), [ANIMAL])
     assert (await registry.get_by_id(record.id)).kernel == "a-1"
+
+
+async def test_transferred_figures_are_the_new_owners(registry, context):
+    """The running kernel answers under the same id, and has a figure of its own once it declares it again."""
+    backend = FakeKernel()
+    (before,) = await registry.register("ann", "a-1", backend, [ANIMAL])
+    await context.store.owners.transfer("ann", "bob", is_renamed=False)
+    await registry.reload_owner("ann")
+    moved = await registry.get_by_id(before.id)
+    assert (moved.record.owner, moved.kernel) == ("bob", "a-1")
+    (again,) = await registry.register("ann", "a-1", backend, [ANIMAL])
+    assert (again.owner, again.id != before.id) == ("ann", True)
+    assert (await registry.get_by_id(before.id)).record.owner == "bob"

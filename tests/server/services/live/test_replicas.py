@@ -125,11 +125,11 @@ async def test_kernel_of_another_server_answers(make_server):
     request = LiveRequest({"n": 1}, "png")
     there = await two.render("k", request)
     assert [asked for _, asked in kernel.asked] == [request]
-    assert there.image.payload.mimetype == "image/png"
+    assert there.image.content.mimetype == "image/png"
     assert [target.record.id for target in two.live.registry.list_offered()] == [
         target.record.id for target in one.live.registry.list_offered()
     ]
-    assert there.image.payload == (await one.live.images.find_last(there.image.live, request)).payload
+    assert there.image.content == (await one.live.images.find_last(there.image.live, request)).content
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ async def test_unchanged_data_is_not_sent_again(make_server, clock):
     kernel = FakeKernel("1")
     await one.connect("k", kernel, LiveDeclaration("animal", revision="r", is_versioned=True))
     first, again = [await two.render("k") for _ in range(2)]
-    assert (first.etag, first.image.payload) == (again.etag, again.image.payload)
+    assert (first.etag, first.image.content) == (again.etag, again.image.content)
     kernel.version = "2"
     assert (await two.render("k")).etag != first.etag
 
@@ -258,7 +258,7 @@ async def test_server_that_is_gone(make_server, clock):
     one.http.stop()
     await one.http.close_all_connections()
     stale = await two.render("k", no_cache=True)
-    assert (stale.image.payload, stale.cache_status) == (good.image.payload, "figserve; hit; detail=stale")
+    assert (stale.image.content, stale.cache_status) == (good.image.content, "figserve; hit; detail=stale")
     with pytest.raises(KernelUnavailable):
         await two.render("k", LiveRequest({"n": 1}, "png"))
     clock.advance(LEASE_SECONDS + 1)

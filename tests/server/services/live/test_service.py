@@ -43,7 +43,7 @@ async def test_known_version_needs_no_call(context, declare):
     first = await context.live.render(target, request)
     same = await context.live.render(target, request, known_etags=[first.etag])
     other = await context.live.render(target, request)
-    assert (same.image, other.image.payload, len(kernel.asked)) == (None, first.image.payload, 1)
+    assert (same.image, other.image.content, len(kernel.asked)) == (None, first.image.content, 1)
 
 
 async def test_version_from_the_kernel_avoids_drawing(context, declare, clock):
@@ -51,7 +51,7 @@ async def test_version_from_the_kernel_avoids_drawing(context, declare, clock):
     kernel = FakeKernel("1")
     target, request = await declare(kernel, is_versioned=True), LiveRequest({}, "png")
     first, second = [await context.live.render(target, request) for _ in range(2)]
-    assert (first.etag, first.image.payload, len(kernel.asked)) == (second.etag, second.image.payload, 2)
+    assert (first.etag, first.image.content, len(kernel.asked)) == (second.etag, second.image.content, 2)
     kernel.version = "2"
     assert (await context.live.render(target, request)).etag != first.etag
 
@@ -78,11 +78,11 @@ async def test_image_that_cannot_be_hidpi_is_cached_for_all_screens(context, dec
     target, hidpi = await declare(kernel, cache=60.0), LiveRequest({}, "png", device_pixel_ratio=2)
     first = await context.live.render(target, hidpi)
     again = await context.live.render(target, hidpi)
-    assert (len(kernel.asked), again.image.payload, again.image.device_pixel_ratio) == (1, first.image.payload, 1)
+    assert (len(kernel.asked), again.image.content, again.image.device_pixel_ratio) == (1, first.image.content, 1)
     clock.advance(61)
     kernel.error = KernelUnavailable()
     stale = await context.live.render(target, LiveRequest({}, "png"))
-    assert (stale.image.payload, stale.image.device_pixel_ratio) == (first.image.payload, 1)
+    assert (stale.image.content, stale.image.device_pixel_ratio) == (first.image.content, 1)
     assert (await context.live.forms.find_image(target, LiveRequest({}, "png"))).size == (1, 1)
 
 
@@ -121,13 +121,13 @@ async def test_no_cache_after_a_crowd_calls_again(context, declare, clock):
     late = asyncio.ensure_future(context.live.render(target, request, no_cache=True))
     kernel.gate.set()
     first = (await asyncio.gather(*crowd))[0].image
-    assert (await late).image.payload != first.payload
+    assert (await late).image.content != first.content
     clock.advance(1)
     late_arrival = await context.live.render(target, request)
     assert (late_arrival.image, late_arrival.age, late_arrival.cache_status) == (first, 1, "figserve; hit")
     fresh = await context.live.render(target, request, no_cache=True)
     assert (fresh.age, fresh.cache_status, len(kernel.asked)) == (0, "figserve; fwd=miss", 3)
-    assert fresh.image.payload not in (first.payload, (await late).image.payload)
+    assert fresh.image.content not in (first.content, (await late).image.content)
 
 
 async def test_connection_that_drops_again_and_again(context, declare):

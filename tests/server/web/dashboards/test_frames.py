@@ -21,8 +21,8 @@ class OddKernel(HtmlKernel):
     async def call(self, name, request, known, on_progress):
         drawn = await super().call(name, request, known, on_progress)
         values = "&".join(f"{name}={value}" for name, value in sorted(request.arguments.items()))
-        payload = drawn.payload.__class__("text/html", PAGE + values.encode())
-        return replace(drawn, payload=payload)
+        content = drawn.content.__class__("text/html", PAGE + values.encode())
+        return replace(drawn, content=content)
 
 
 @pytest.fixture

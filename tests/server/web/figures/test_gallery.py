@@ -22,7 +22,7 @@ from ...sample_images import GIF, HTML, PDF, SVG, png
 EVIL = "\"'><script>document.title = 'evil'</script><img src=x onerror=alert(1)>"
 
 
-def payload(data: bytes, width: int = 4, height: int = 3) -> EncodedImage:
+def encoded(data: bytes, width: int = 4, height: int = 3) -> EncodedImage:
     return EncodedImage("image/png", data, width, height)
 
 
@@ -36,7 +36,7 @@ class Shop:
         context = self.context
         scope = context.config.scope if scope is None else scope
         identity = Identity("local", scope, notebook, "", name)
-        draft = NewVersion(identity, (payload(png(grey=len(name))),), session=session, **fields)
+        draft = NewVersion(identity, (encoded(png(grey=len(name))),), session=session, **fields)
         return await context.store.figures.publish(draft)
 
     async def session(
@@ -67,8 +67,8 @@ def books(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("image", "sharp"),
     [
-        (payload(png(640, 480), 640, 480), "png"),
-        (payload(png(200, 100), 200, 100), None),
+        (encoded(png(640, 480), 640, 480), "png"),
+        (encoded(png(200, 100), 200, 100), None),
         (EncodedImage("image/svg+xml", SVG, 640, 480), "svg"),
         (EncodedImage("image/png", png(640, 480) + b"0" * 200_000, 640, 480), None),
         (EncodedImage("image/gif", GIF, 640, 480, None, 9, 1.0), None),
@@ -76,7 +76,7 @@ def books(text: str) -> list[str]:
 )
 async def test_dense_screens_load_the_image_where_it_is_small_and_sharper(shop, owner, context, image, sharp):
     """Of an animation, a large or a small image they show the thumbnail."""
-    thumbnail = payload(png(320, 240), 320, 240)
+    thumbnail = encoded(png(320, 240), 320, 240)
     identity = Identity("local", context.config.scope, "a.ipynb", "", "card")
     record = await context.store.figures.publish(NewVersion(identity, (image,), thumbnail=thumbnail))
     text = (await owner.get("/")).text
@@ -157,7 +157,7 @@ class TestPage:
     async def test_images_are_small_and_lazy_and_reserve_their_space(self, owner, context):
         """Thumbnails are pinned to their version and have their size."""
         draft = NewVersion(
-            Identity("local", "", "", "x", "f"), (payload(png(8, 6), 8, 6),), thumbnail=payload(png(4, 3))
+            Identity("local", "", "", "x", "f"), (encoded(png(8, 6), 8, 6),), thumbnail=encoded(png(4, 3))
         )
         await context.store.figures.publish(draft)
         (image,) = [tag for tag in Page((await owner.get("/")).text)["img"] if "loading" in tag]

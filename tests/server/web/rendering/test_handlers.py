@@ -16,6 +16,7 @@ from jupyter_figserve.model.formats import png_size
 from jupyter_figserve.model.rendering import DrawOptions, RenderResult
 from jupyter_figserve.sandbox.fake import LIBRARIES, draw
 
+from ....waiting import until
 from ...raw import connect
 
 CODE = "import matplotlib.pyplot as plt; plt.plot([1, 2])"
@@ -379,9 +380,7 @@ class TestSame:
             await first.send(body)
             await asyncio.wait_for(renderer.begun.wait(), 20)
             others = [asyncio.ensure_future(owner.ask("POST", "/api/renders", body)) for _ in range(3)]
-            async with asyncio.timeout(20):
-                while context.rendering.waiters < 4:
-                    await asyncio.sleep(0.01)
+            await until(lambda: context.rendering.waiters == 4)
         renderer.gate.set()
         answers = await asyncio.gather(*others)
         assert [answer.status for answer in answers] == [200] * 3
@@ -408,9 +407,7 @@ async def test_a_client_that_goes_away_frees_its_slot(owner, renderer, context):
         await connection.send(body)
         await asyncio.wait_for(renderer.begun.wait(), 20)
         assert context.rendering.queue.running == 1
-    async with asyncio.timeout(20):
-        while not renderer.cancelled:
-            await asyncio.sleep(0.01)
+    await until(lambda: renderer.cancelled)
     assert context.rendering.queue.running == 0
 
 

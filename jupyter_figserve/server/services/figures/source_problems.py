@@ -8,37 +8,39 @@ from collections.abc import Mapping
 from ....errors import CodeFailed, DeadlineExceeded, FigServeError, TooLarge
 from ....model.figures import FigureRecord, Version
 from ....model.formats import FORMATS
-from ....model.source_check import SourceFault
+from ....model.source_check import SourceProblem
 
-NO_SANDBOX = SourceFault(
+NO_SANDBOX = SourceProblem(
     "no_sandbox", "This server has no sandbox to render it in; jupyter figserve doctor says what is missing."
 )
-UNCHECKED = SourceFault("unchecked", "The server is still testing whether its source can be rendered. Try again soon.")
+UNCHECKED = SourceProblem(
+    "unchecked", "The server is still testing whether its source can be rendered. Try again soon."
+)
 FORMAT_MISSING = "format_missing"
-"""Code of a fault that is the server's, for all figures."""
+"""Code of a problem that is the server's, for all figures."""
 _MISSING_MODULE = re.compile(r"No module named '([\w.]{1,100})'")
 _NOTEBOOK_CODE = re.compile(r"Can't get attribute '([^']{1,100})' on <module '__main__'")
 
 
-def find_fault(version: Version, format: str) -> SourceFault | None:
+def find_problem(version: Version, format: str) -> SourceProblem | None:
     """Return why a version cannot be rendered in a format; None when no reason is known."""
     if version.source is None:
-        return SourceFault("not_redrawable", version.source_fault or _explain_missing_source(version))
+        return SourceProblem("not_redrawable", version.source_problem or _explain_missing_source(version))
     if format == "html":
-        return SourceFault("not_redrawable", "A matplotlib figure has no HTML form.")
-    return version.check.find_fault(format) if version.check is not None else None
+        return SourceProblem("not_redrawable", "A matplotlib figure has no HTML form.")
+    return version.check.find_problem(format) if version.check is not None else None
 
 
-def missing_format(name: str) -> SourceFault:
+def missing_format(name: str) -> SourceProblem:
     """Return why no figure is available in a format."""
-    return SourceFault(
+    return SourceProblem(
         FORMAT_MISSING,
         f"The Pillow of this server's sandbox cannot write {name.upper()}: pip install --upgrade 'pillow>=11.3'",
     )
 
 
-def describe_fault(error: FigServeError, record: FigureRecord, sandbox: Mapping[str, str]) -> SourceFault:
-    """Return the fault of a source that a failed render reveals.
+def describe_problem(error: FigServeError, record: FigureRecord, sandbox: Mapping[str, str]) -> SourceProblem:
+    """Return the problem of a source that a failed render reveals.
 
     Parameters
     ----------
@@ -50,30 +52,30 @@ def describe_fault(error: FigServeError, record: FigureRecord, sandbox: Mapping[
     cause = error.__cause__
     text = cause.message if isinstance(cause, FigServeError) else error.message
     if isinstance(error, DeadlineExceeded):
-        return SourceFault("too_slow", "Rendering it takes longer than the server allows (FigServe.render_timeout).")
+        return SourceProblem("too_slow", "Rendering it takes longer than the server allows (FigServe.render_timeout).")
     if isinstance(error, TooLarge):
-        return SourceFault("too_large", text)
+        return SourceProblem("too_large", text)
     if (missing := _MISSING_MODULE.search(text)) is not None:
-        return SourceFault(
+        return SourceProblem(
             "module_missing",
             f"It needs the module {missing[1]}, which the server's sandbox does not have: install it in the sandbox's"
             " environment (FigServe.render_python).",
         )
     if (name := _NOTEBOOK_CODE.search(text)) is not None:
-        return SourceFault(
+        return SourceProblem(
             "notebook_code",
             f"It uses {name[1]}, which is defined in the notebook. Install cloudpickle in the kernel's environment"
             ' (pip install "jupyter_figserve[detach]") and publish it again.',
         )
     theirs, ours = source.libraries.get("matplotlib"), sandbox.get("matplotlib")
     if theirs is not None and ours is not None and theirs != ours:
-        return SourceFault(
+        return SourceProblem(
             "version_mismatch",
             f"It was made by matplotlib {theirs}, and this server's matplotlib {ours} cannot render it"
             " (FigServe.render_python can name the kernel's Python).",
         )
     code = "failed" if isinstance(error, CodeFailed) or error.code != "too_many_pixels" else "too_large"
-    return SourceFault(code, f"Rendering it fails: {text}")
+    return SourceProblem(code, f"Rendering it fails: {text}")
 
 
 def name_stored_formats(record: FigureRecord) -> str:
