@@ -93,7 +93,7 @@ class FigServeConfig(AudienceConfig, DatabaseConfig):
         " forever. Figures with a link stay.",
     ).tag(config=True)
     keep_deleted = Unicode(
-        "1h",
+        "7d",
         help="How long a deletion can be undone, as a duration ('1h', '7d'); the figure takes up disk space until then."
         " '' deletes at once.",
     ).tag(config=True)

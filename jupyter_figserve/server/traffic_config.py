@@ -9,9 +9,10 @@ from typing import Any
 
 from tornado.ioloop import IOLoop
 from traitlets import Float as FloatTrait
-from traitlets import Integer
+from traitlets import Integer, default
 from traitlets.config import Configurable
 
+from .connection_limit import ConnectionLimit, default_max_connections
 from .services.events.public_streams import PublicStreams
 from .services.memory import return_large_blocks
 from .services.send_budget import SendBudget
@@ -41,8 +42,9 @@ class TrafficConfig(Configurable):
     link_streams = Integer(
         1_000,
         min=0,
-        help="Maximum number of event streams that pages opened by links hold at a time, all together; further pages do"
-        " not update themselves (status 503).",
+        help="Maximum number of event streams that pages opened by links hold at a time, all together. Beyond it, the"
+        " client address with the most of them gives way to others; further pages do not update themselves (status"
+        " 503).",
     ).tag(config=True)
     send_bytes = Integer(
         256 * 2**20,
@@ -52,9 +54,22 @@ class TrafficConfig(Configurable):
         " cache_bytes are read from disk piece by piece and hardly count.",
     ).tag(config=True)
 
+    max_connections = Integer(
+        min=0,
+        help="Maximum number of open connections of a standalone server or of a JupyterHub's service. Beyond it, the"
+        " client address with the most of them loses one for each client with fewer, and further ones are closed at"
+        " once. Default: three quarters of the files that the process may open. 0 for no limit. A Jupyter server"
+        " with notebooks is not limited; put a web server in front (limit_conn of nginx).",
+    ).tag(config=True)
+
     serverapp: Any
     settings: Any
+    host_kind: Any
     on_stop: Any
+
+    @default("max_connections")
+    def _default_max_connections(self) -> int:
+        return default_max_connections()
 
     def make_traffic_limits(self) -> TrafficLimits:
         return TrafficLimits(SendBudget(self.send_bytes, time.monotonic), PublicStreams(self.link_streams))
@@ -64,6 +79,7 @@ class TrafficConfig(Configurable):
         return_large_blocks()
         loop = IOLoop.current()
         loop.add_callback(self.limit_idle_connections)
+        loop.add_callback(self.limit_connections)
         loop.add_callback(self._start_monitor)
         loop.call_later(_COMPILE_AFTER_SECONDS, self._compile_templates)
 
@@ -83,3 +99,9 @@ class TrafficConfig(Configurable):
         server = getattr(self.serverapp, "http_server", None)
         if self.header_timeout and server is not None:
             server.conn_params.header_timeout = self.header_timeout
+
+    def limit_connections(self) -> None:
+        """Limit the connections of a server that is all ours; those of a notebook server are Jupyter's."""
+        server = getattr(self.serverapp, "http_server", None)
+        if self.max_connections and server is not None and self.host_kind != "extension":
+            ConnectionLimit(self.max_connections).install(server)

@@ -169,7 +169,13 @@ def last() -> CapturedPlot:
     """
     local = find_local_connection()
     connection = local or get_connection()
-    plot = connection.client.get(f"{_SESSION}/last", mark=_send_mark())
+    try:
+        plot = connection.client.get(f"{_SESSION}/last", mark=_send_mark())
+    except NotFound as error:
+        if error.code != "session_not_found":
+            raise
+        message = f"{connection.url} captures what its own kernels display, and this process is none of them."
+        raise NotFound(f"{message} Use figserve.publish(fig).", code=error.code) from error
     if local is not None and plot["origin"] == "published":
         return _find_published(plot["figure"], get_connection())
     return CapturedPlot(plot, connection, is_beside=local is not None)

@@ -33,6 +33,7 @@ from .links.handlers import (
     TargetLinksHandler,
 )
 from .links.oembed import FrameHandler, OEmbedHandler
+from .links.page_handlers import LinksPageHandler
 from .links.public_handler import PublicLinkHandler
 from .links.shared_handlers import SharedHandler, SharedPageHandler
 from .live.agent import AgentHandler
@@ -57,7 +58,7 @@ from .system.metrics import MetricsHandler
 from .system.openapi import OpenApiHandler
 from .system.render_host import RenderHostHandler
 from .system.status import StatusHandler
-from .trash import TrashHandler
+from .trash import TrashHandler, TrashPageHandler
 
 _ID = r"([A-Za-z0-9]{1,64})"
 _SESSION = r"([A-Za-z0-9_-]{1,64})"
@@ -109,6 +110,8 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/api/links/{_ID}/sizes", LinkSizesHandler),
     (rf"/api/links/{_ID}/url", LinkUrlHandler),
     (r"/api/trash", TrashHandler),
+    (r"/links", LinksPageHandler),
+    (r"/trash", TrashPageHandler),
     (r"/api/events", EventsHandler),
     (r"/export\.zip", ExportHandler),
     (rf"/figures/{_ID}/?", FigurePageHandler),

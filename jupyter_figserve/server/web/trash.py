@@ -38,3 +38,19 @@ class TrashHandler(AuthenticatedHandler):
         self.write_json({"trash": rows})
 
     head = get
+
+
+class TrashPageHandler(AuthenticatedHandler):
+    """``/trash``."""
+
+    is_page = True
+    scopes = {"GET": READ_OR_PUBLISH, "HEAD": READ_OR_PUBLISH}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self) -> None:
+        self.set_xsrf_cookie()
+        items = await list_deleted(self.context.store, self.principal.owner, MAX_LIMIT)
+        self.write_page("trash/trash.html", items=items, can_embed=bool(self.context.config.embed_origins))
+
+    head = get

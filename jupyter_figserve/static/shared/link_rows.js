@@ -20,7 +20,7 @@ export function workLinks(root, changed) {
 
   async function edit(link) {
     try {
-      const name = document.getElementById("main").dataset.name;
+      const name = link.dataset.name ?? document.getElementById("main").dataset.name;
       openDialog(await ask("GET", `api/links/${link.dataset.link}`), name, () => { announce("Saved."); changed(); });
     } catch (error) {
       toast(error.message, { isError: true });
@@ -48,7 +48,7 @@ async function copy(button, link) {
 }
 
 /** A permanent action needs a second press within a few seconds; until then the button shows `label`. */
-function isSure(button, label, message) {
+export function isSure(button, label, message) {
   if ("sure" in button.dataset) return true;
   const before = button.firstChild.textContent;
   button.dataset.sure = "";

@@ -89,6 +89,13 @@ def test_last_without_a_plot(server):
         figserve.last()
 
 
+def test_last_of_a_process_that_is_no_kernel_of_the_server(server):
+    """Such as a batch run that publishes to a running server: the message says what works there."""
+    server.last = Reply.of(404, {"error": "Name the session by its id.", "code": "session_not_found"})
+    with pytest.raises(NotFound, match=r"this process is none of them. Use figserve.publish\(fig\)"):
+        figserve.last()
+
+
 def test_without_a_server(monkeypatch):
     """The message says what to do, as for publish."""
     with pytest.raises(NotConnected, match=r"figserve\.serve"):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import limits
 
 from ....errors import FigServeError, TooManyRequests
+from ..client_addresses import group_address
 
 _log = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 0.25
@@ -125,6 +126,10 @@ class FailedAttempts(RateLimiter):
 
     def __init__(self, rate: str, storage: RateStorage | None = None) -> None:
         super().__init__(rate, "Too many wrong keys or links from this address", "too_many_wrong_secrets", storage)
+
+    def count(self, client: str) -> None:
+        """Count a wrong secret of an address; those of one IPv6 network are one client's."""
+        super().count(group_address(client))
 
 
 class RateLimiters(NamedTuple):

@@ -7,31 +7,35 @@ from collections.abc import Iterator
 
 from ....errors import Unavailable
 from ..callers import Caller
+from ..fair_shares import FairShares
+from .subscriber import Subscriber
 
 
 class PublicStreams:
-    """Counts the open event streams of strangers; those of owners and keys are not limited."""
+    """The open event streams of strangers, whose addresses share them; those of owners and keys are not limited."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self.count = 0
+        self._streams: FairShares[Subscriber] = FairShares(limit, lambda subscriber: subscriber.close())
+
+    @property
+    def count(self) -> int:
+        return self._streams.count
 
     @contextlib.contextmanager
-    def opened(self, caller: Caller) -> Iterator[None]:
-        """Count a stream while it is open.
+    def opened(self, caller: Caller, address: str, subscriber: Subscriber) -> Iterator[None]:
+        """Count a stream while it is open; it is closed when an address with fewer streams needs its place.
 
         Raises
         ------
         Unavailable
-            When strangers have too many.
+            When strangers have too many, and no other address has more than this one.
         """
         if not caller.is_stranger:
             yield
             return
-        if self.count >= self._limit:
+        if not self._streams.add(address, subscriber):
             raise Unavailable("Too many pages are open. Reload this one to see changes.", code="too_many_streams")
-        self.count += 1
         try:
             yield
         finally:
-            self.count -= 1
+            self._streams.remove(address, subscriber)

@@ -14,6 +14,7 @@ from tornado.iostream import StreamClosedError
 
 from ....errors import FigServeError
 from ...services.callers import Caller
+from ...services.client_addresses import group_address
 from ...services.send_budget import Hold, Reader, SendBudget
 
 PIECE_BYTES = 256 * 1024
@@ -150,5 +151,5 @@ class PacedResponseMixin(JupyterHandler):
     @property
     def _reader(self) -> Reader:
         if self.caller.is_stranger:
-            return Reader(self.request.remote_ip or "")
+            return Reader(group_address(self.request.remote_ip or ""))
         return Reader(self.caller.share, is_stranger=False)

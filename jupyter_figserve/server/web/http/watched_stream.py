@@ -12,7 +12,8 @@ async def send_watched_events(handler: FigServeHandler, watchers: Watchers[W], w
 
     It holds the watcher but not its target, which would be most of the memory of a thousand idle streams.
     """
-    with handler.context.traffic.public_streams.opened(handler.caller):
+    streams, address = handler.context.traffic.public_streams, handler.request.remote_ip or ""
+    with streams.opened(handler.caller, address, watcher.subscriber):
         await watchers.add(watcher)
         try:
             sse.start_stream(handler)

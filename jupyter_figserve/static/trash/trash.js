@@ -1,0 +1,39 @@
+// The page of deleted figures and dashboards: restore.
+import { ask, page } from "./api.js";
+import { exchange } from "./focus.js";
+import { localize } from "./times.js";
+import { toast } from "./toast.js";
+
+const main = document.getElementById("main");
+
+main.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-restore]");
+  if (!button) return;
+  const { path, name } = button.closest("[data-path]").dataset;
+  button.disabled = true;
+  try {
+    const { url } = await ask("POST", `${path}/restore`);
+    toast(`Restored “${name}”. Its links work again.`, { action: { label: "Open", run: () => location.assign(url) } });
+  } catch (error) {
+    toast(`Could not restore “${name}”. ${error.message}`, { isError: true });
+  }
+  await update();
+});
+
+async function update() {
+  try {
+    const fresh = await page(location.href);
+    enter(fresh);
+    exchange(main.querySelector("[data-live=trash]"), fresh.querySelector("[data-live=trash]"));
+  } catch (error) {
+    toast(error.message, { isError: true });
+  }
+}
+
+/** Show the controls that need scripts. */
+function enter(root) {
+  for (const tools of root.querySelectorAll(".row-tools")) tools.hidden = false;
+  localize(root);
+}
+
+enter(document);
