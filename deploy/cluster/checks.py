@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 from cluster import Cluster
-from processes import ClusterError
+from processes import START_SECONDS, ClusterError
 
 from jupyter_figserve.demo.server_process import Response, fetch
 
@@ -55,10 +56,10 @@ def check(cluster: Cluster) -> str:
         expect(f"and the same on {name}", own, 200, image)
     headers = {"X-API-Key": key}
     for name in ("worker-1", "worker-2"):
-        rendered = fetch(f"{api}/renders", method="POST", body={"code": f"{RENDER}# {name}"}, headers=headers)
+        rendered = render(api, headers, f"{RENDER}# {name}")
         expect("code is rendered by a worker", rendered, 200, b"\x89PNG")
     found = fetch(f"{api}/links/find", method="POST", body={"url": link}, headers=headers).json()
-    second = fetch(f"{api}/figures/{found['target']['id']}/links", method="POST", body={}, headers=headers).json()
+    second = fetch(f"{api}/figures/{found['figure']}/links", method="POST", body={}, headers=headers).json()
     revoke = fetch(f"{api}/links/{second['id']}", method="DELETE", headers=headers)
     expect("a second link is revoked", revoke, 204)
     for name in ("figserve-1", "figserve-2"):
@@ -67,3 +68,13 @@ def check(cluster: Cluster) -> str:
         metrics = fetch(f"http://{cluster.address(name)}/figserve/metrics", headers=headers)
         expect(f"metrics of {name} are there", metrics, 200, b"# HELP figserve_")
     return link
+
+
+def render(api: str, headers: dict[str, str], code: str) -> Response:
+    """Render code; on a machine with little time, workers may first have to start and to check what was published."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        rendered = fetch(f"{api}/renders", method="POST", body={"code": code}, headers=headers)
+        if rendered.status != 503 or time.monotonic() > deadline:
+            return rendered
+        time.sleep(float(rendered.headers.get("Retry-After", "1")))

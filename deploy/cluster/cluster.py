@@ -101,15 +101,25 @@ class Cluster:
         data = self.home / "seaweedfs"
         data.mkdir()
         ports = [f"-{part}.port={self.ports[part]}" for part in ("s3", "master", "volume", "filer")]
-        own = [f"-dir={data}", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.volumeSizeLimitMB=64"]
+        own = [
+            f"-dir={data}",
+            "-s3",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            "-master.volumeSizeLimitMB=64",
+            "-volume.max=50",
+        ]
         # Killed in the end: it would take ten seconds to stop, and nothing of it is kept.
         self.processes.start("seaweedfs", [program("weed"), "server", *own, *ports], self.bucket, stop=signal.SIGKILL)
-        self.processes.wait("seaweedfs", lambda: fetch(f"http://{self.address('filer')}/").status < 500)
+        self.processes.wait("seaweedfs", lambda: fetch(f"http://{self.address('filer')}/").status < 500, quietly=True)
         shell = [program("weed"), "shell", f"-master={self.address('master')}", f"-filer={self.address('filer')}"]
         words = b"s3.bucket.create -name figserve\n"
         done = subprocess.run(shell, input=words, capture_output=True, cwd=self.home, timeout=START_SECONDS)
         if b"create bucket" not in done.stdout:
             raise ClusterError(f"The bucket could not be created:\n{done.stdout.decode()}{done.stderr.decode()}")
+        # Its first object makes the volumes, which takes longer than a server waits.
+        first = f"http://{self.address('filer')}/buckets/figserve/ready"
+        self.processes.wait("seaweedfs", lambda: fetch(first, method="PUT", body=b"1").status == 201)
 
     def _start_worker(self, name: str) -> None:
         words = ["worker", "--ip", "127.0.0.1", "--port", str(self.ports[name]), *self.services[name]["command"]]

@@ -106,7 +106,7 @@ class Processes:
             )
         self.running.append((name, process, stop))
 
-    def wait(self, name: str, is_ready: Callable[[], bool]) -> None:
+    def wait(self, name: str, is_ready: Callable[[], bool], *, quietly: bool = False) -> None:
         """Wait until a part is ready.
 
         Raises
@@ -119,7 +119,8 @@ class Processes:
         while True:
             with contextlib.suppress(OSError):
                 if is_ready():
-                    print(f"  {name:<11} is ready (process {process.pid})", flush=True)
+                    if not quietly:
+                        print(f"  {name:<11} is ready (process {process.pid})", flush=True)
                     return
             if process.poll() is not None or time.monotonic() > deadline:
                 log = (self.home / f"{name}.log").read_text(errors="replace")[-2_000:]
