@@ -23,7 +23,7 @@ DEPLOY = Path(__file__).parent.parent / "deploy"
 @pytest.fixture(scope="module")
 def labels() -> dict[str, set[str]]:
     """Names of samples with the names of their labels, of a server whose services are connected."""
-    cache = SimpleNamespace(hits=0, misses=0)
+    cache = SimpleNamespace(hits=0, misses=0, calls=SimpleNamespace())
     context: Any = SimpleNamespace(
         monitoring=SimpleNamespace(metrics=Metrics()),
         rendering=SimpleNamespace(
