@@ -119,12 +119,16 @@ class Store(Repository):
         """How often to compare ``data_version`` to learn about the changes of other processes, in seconds."""
         return self.catalog.poll_seconds
 
-    def watch(self, on_change: Callable[[], Any]) -> Callable[[], None]:
-        """Call ``on_change``, in any thread, soon after another process has added events; return what ends it.
+    def announce(self, text: str) -> None:
+        """Send a text to the other servers without storing it, where the database can do so; it may be lost."""
+        self.catalog.announce(text)
 
-        Where the database does not tell, it is not called.
+    def watch(self, on_change: Callable[[], Any], on_announcement: Callable[[str], Any]) -> Callable[[], None]:
+        """Call back, in any thread, soon after another process has added events, and with each announcement.
+
+        Where the database does not tell, nothing is called. Returns what ends it.
         """
-        return self.catalog.watch(on_change)
+        return self.catalog.watch(on_change, on_announcement)
 
     async def check_catalog(self) -> None:
         """Raise when the catalog does not answer."""

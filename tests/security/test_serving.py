@@ -210,8 +210,8 @@ async def make_samples(owner, context) -> list[Sample]:
     # It reads through a connection of its own, in a thread.
     made.append(Sample(OwnersHandler, "/api/admin/owners", JSON, True, breaks=False))
     made.append(Sample(OwnerHandler, "/api/admin/owners/local", JSON, True))
-    made.append(Sample(AdminLinksHandler, "/api/admin/links", JSON, True, breaks=False))
-    made.append(Sample(AdminPageHandler, "/admin", PAGE, True, "text/html; charset=utf-8", breaks=False))
+    made.append(Sample(AdminLinksHandler, "/api/admin/links", JSON, True))
+    made.append(Sample(AdminPageHandler, "/admin", PAGE, True, "text/html; charset=utf-8"))
     dashboard_link = (await owner.post(f"/api/dashboards/{framed_dashboard}/links")).json()["url"].rpartition("/")[2]
     live_dashboard_link = (await owner.post(f"/api/dashboards/{live_dashboard}/links")).json()["url"].rpartition("/")[2]
     live_link = (await owner.post(f"/api/live/{animal}/links")).json()["url"].rpartition("/")[2]

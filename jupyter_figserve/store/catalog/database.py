@@ -116,8 +116,18 @@ class Catalog(ABC):
         """Whether this process has changed or revoked a link lately, for caches that are used in an outage."""
         return False
 
-    def watch(self, on_change: Callable[[], Any]) -> Callable[[], None]:
-        """Call ``on_change``, in any thread, soon after another process has added events, where the database tells so.
+    def announce(self, text: str) -> None:  # noqa: B027 - nothing to do where the database cannot
+        """Send a text to the other processes without storing it, where the database can do so; it may be lost."""
+
+    def watch(self, on_change: Callable[[], Any], on_announcement: Callable[[str], Any]) -> Callable[[], None]:
+        """Call back, in any thread, where the database tells what other processes do.
+
+        Parameters
+        ----------
+        on_change
+            Called soon after another process has added events.
+        on_announcement
+            Called with each text that any process announces, this one too.
 
         Returns
         -------

@@ -37,8 +37,19 @@ def write_pending(connection: Connection) -> None:
     if rows:
         lock(connection, "events")
         connection.execute(_ADD, rows)
-        if is_postgresql(connection):
-            connection.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
+        notify(connection)
+
+
+def notify(connection: Connection, text: str = "") -> None:
+    """Wake the other servers once the transaction is committed, where the database can do so.
+
+    Parameters
+    ----------
+    text
+        An announcement for them; "" for a change of the catalog.
+    """
+    if is_postgresql(connection):
+        connection.execute(sa.select(sa.func.pg_notify(CHANNEL, text)))
 
 
 def newest_id(connection: Connection) -> int:

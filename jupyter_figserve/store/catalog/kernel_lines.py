@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from ...model.figures import new_id
 from ...model.kernel_lines import KernelLine
 from ...model.live import LiveDeclaration
-from . import tables
+from . import events, tables
 
 _L = tables.kernel_lines.c
 
@@ -33,6 +33,7 @@ def put(connection: Connection, line: KernelLine, now: float) -> bool:
         connection.execute(tables.kernel_lines.update().where(_L.kernel == line.kernel).values(**row))
     else:
         return False
+    events.notify(connection)
     return True
 
 
@@ -40,11 +41,13 @@ def remove(connection: Connection, kernel: str, server: str | None = None) -> No
     """Remove the line of a kernel; only if it ends at this server, unless that is None."""
     rows = tables.kernel_lines.delete().where(_L.kernel == kernel)
     connection.execute(rows if server is None else rows.where(_L.server == server))
+    events.notify(connection)
 
 
 def remove_all(connection: Connection, server: str) -> None:
     """Remove all lines that end at a server."""
     connection.execute(tables.kernel_lines.delete().where(_L.server == server))
+    events.notify(connection)
 
 
 def renew(connection: Connection, server: str, now: float) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 from ....model.dashboards import FIGURE, LIVE
 from ....model.events import DASHBOARD_DELETED, DASHBOARD_PUBLISHED, Event
 from ....store.store import Store
-from ..events.event_broker import EventBroker
+from ..events.event_broker import LIVE_PROGRESS, EventBroker
 from ..events.watchers import Watcher, Watchers
-from ..live.registry import GONE, OFFERED, PROGRESS, REFRESHED
+from ..live.registry import GONE, OFFERED, REFRESHED
 from ..live.service import LiveService
 from .resolver import ResolvedDashboard, ResolvedPanel, resolve_dashboard
 
@@ -83,7 +83,7 @@ class DashboardWatchers(Watchers[DashboardWatcher]):
         return dashboard
 
     async def _on_event(self, event: Event) -> None:
-        if event.kind == PROGRESS:
+        if event.kind == LIVE_PROGRESS:
             self._send_progress(event.data)
             return
         async with self._update_lock:

@@ -8,6 +8,8 @@ only makes up for lost notifications.
 from __future__ import annotations
 
 import asyncio
+import json
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,7 +22,9 @@ from ....store.store import Store
 from .subscriber import Subscriber
 
 PLOT_CAPTURED, SESSION_STARTED, SESSION_ENDED = "plot.captured", "session.started", "session.ended"
-SESSION_RENAMED = "session.renamed"
+SESSION_RENAMED, LIVE_PROGRESS = "session.renamed", "live.progress"
+_EVERYWHERE = {SESSION_STARTED, SESSION_ENDED, SESSION_RENAMED, LIVE_PROGRESS}
+"""What other servers on the catalog hear too; of live figures, each server announces those that it offers itself."""
 OnEvent = Callable[[Event], Awaitable[None]]
 OnCommit = Callable[[], Awaitable[None]]
 
@@ -30,6 +34,7 @@ class EventBroker:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._id = secrets.token_hex(8)
         self._subscribers: dict[Subscriber, str] = {}
         self._listeners: list[tuple[OnEvent, OnCommit]] = []
         self._last_id = 0
@@ -96,11 +101,21 @@ class EventBroker:
             await on_commit()
 
     def announce(self, owner: str, kind: str, data: dict[str, Any]) -> None:
-        """Forward an event that is not stored and cannot be replayed."""
-        event = Event(0, 0.0, owner, kind, data)
+        """Forward an event that is not stored and cannot be replayed; some kinds also to the other servers."""
+        self._pass_on(Event(0, 0.0, owner, kind, data))
+        if kind in _EVERYWHERE:
+            self._store.announce(json.dumps([self._id, owner, kind, data], ensure_ascii=False))
+
+    def _pass_on(self, event: Event) -> None:
         self._offer(event)
         for on_event, _ in list(self._listeners):
             IOLoop.current().spawn_callback(on_event, event)
+
+    def _receive(self, text: str) -> None:
+        """Forward what another server has announced."""
+        server, owner, kind, data = json.loads(text)
+        if server != self._id and kind in _EVERYWHERE:
+            self._pass_on(Event(0, 0.0, owner, kind, data))
 
     def close(self) -> None:
         """End all streams."""
@@ -121,7 +136,10 @@ class EventBroker:
                 self._timer = PeriodicCallback(self.wake, 1_000 * self._store.poll_seconds)
                 self._timer.start()
                 loop = asyncio.get_running_loop()
-                self._stop_watching = self._store.watch(lambda: loop.call_soon_threadsafe(self._notice))
+                self._stop_watching = self._store.watch(
+                    lambda: loop.call_soon_threadsafe(self._notice),
+                    lambda text: loop.call_soon_threadsafe(self._receive, text),
+                )
 
     def _notice(self) -> None:
         """Wake once for any number of notifications that arrive meanwhile."""

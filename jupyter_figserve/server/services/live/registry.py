@@ -14,8 +14,8 @@ from .backend import KernelBackend, KernelUnavailable, LiveBackend, is_supersede
 
 T = TypeVar("T")
 OFFERED, CHANGED, GONE = "live.offered", "live.changed", "live.gone"
-REFRESHED, PROGRESS = "live.refreshed", "live.progress"
-"""The data has changed, so that open pages refresh; a running call reports its progress."""
+REFRESHED = "live.refreshed"
+"""The data has changed, so that open pages refresh."""
 LiveEventListener = Callable[[str, str, dict[str, Any]], None]
 """Takes the owner, the kind of the event and its data."""
 

@@ -15,6 +15,7 @@ from ....errors import OutputInvalid, TooManyRequests, Unavailable, UnsupportedT
 from ....model.live import LiveRequest
 from ....model.times import Clock
 from ..callers import OWNER, Caller
+from ..events.event_broker import LIVE_PROGRESS
 from ..monitoring.work_meter import WorkMeter
 from ..single_flight import SingleFlight
 from .backend import KernelBackend, KernelUnavailable, LiveBackend
@@ -25,7 +26,7 @@ from .detached import SandboxBackend
 from .forms import LiveForms
 from .image_cache import CachedImage, StaleImageCache
 from .limits import LiveLimits
-from .registry import PROGRESS, LiveRegistry, LiveTarget
+from .registry import LiveRegistry, LiveTarget
 from .replica_backend import ReplicaBackend
 from .result import LiveResult, make_etag, make_version_etag
 from .watchers import LiveWatchers
@@ -244,7 +245,7 @@ class LiveService:
     ) -> CachedImage:
         def report(done: float, total: float) -> None:
             details = {"done": done, "total": total, "arguments": dict(request.arguments)}
-            self.registry.notify(PROGRESS, target.kernel, target.record, **details)
+            self.registry.notify(LIVE_PROGRESS, target.kernel, target.record, **details)
 
         known = () if cached is None or cached.version is None else (cached.version,)
 

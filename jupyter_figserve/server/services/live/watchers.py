@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....model.events import Event
+from ..events.event_broker import LIVE_PROGRESS
 from ..events.watchers import Watcher, Watchers
-from .registry import CHANGED, GONE, OFFERED, PROGRESS, REFRESHED
+from .registry import CHANGED, GONE, OFFERED, REFRESHED
 
 _STATES = {OFFERED: "offered", CHANGED: "changed", GONE: "offline", REFRESHED: "refreshed"}
 
@@ -35,7 +36,7 @@ class LiveWatchers(Watchers[LiveWatcher]):
 
     async def _on_event(self, event: Event) -> None:
         watchers = self._watchers_of(event.data.get("live"))
-        if event.kind == PROGRESS:
+        if event.kind == LIVE_PROGRESS:
             sent = Event(0, 0.0, "", "progress", {name: event.data[name] for name in ("done", "total")})
             watchers = [
                 one for one in watchers if one.may_request(event.data["arguments"]) and not one.subscriber.is_half_full

@@ -193,6 +193,10 @@ class FigureRenderer(LinkRenderer):
     def stored_formats(self) -> list[str]:
         return [part.format.name for part in self.figure.record.version.representations]
 
+    @property
+    def is_complete(self) -> bool:
+        return self.figure.record.version.source is None
+
     async def send_json(self) -> None:
         """Send the figure without its owner, notebook, session and id."""
         await self._view_page()

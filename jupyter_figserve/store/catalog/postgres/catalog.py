@@ -28,6 +28,8 @@ from .preparing import describe_server, prepare
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_MAX_ANNOUNCEMENT_BYTES = 7_900
+"""PostgreSQL takes less than 8,000."""
 _MAX_READS = 1_000
 _ATTEMPTS = 6
 _PAUSE = 0.01
@@ -129,8 +131,12 @@ class PostgresCatalog(Catalog):
     def has_changed_link(self, link_id: str) -> bool:
         return link_id in self._changed_links
 
-    def watch(self, on_change: Callable[[], Any]) -> Callable[[], None]:
-        listener = Listener(self._engine, on_change)
+    def announce(self, text: str) -> None:
+        if len(text.encode()) <= _MAX_ANNOUNCEMENT_BYTES:
+            self.submit(lambda: self.transact(events.notify, text)).add_done_callback(_ignore)
+
+    def watch(self, on_change: Callable[[], Any], on_announcement: Callable[[str], Any]) -> Callable[[], None]:
+        listener = Listener(self._engine, on_change, on_announcement)
         self._listeners.append(listener)
 
         def stop() -> None:
@@ -191,6 +197,12 @@ class PostgresCatalog(Catalog):
                 unknown = "The database stopped answering; whether the change was made is unknown. Look, or repeat it."
                 return Unavailable(unknown, code="database_unavailable", retry_after=5)
         return translate(error, self._name)
+
+
+def _ignore(announced: Future[None]) -> None:
+    """Take note of a failure: what an outage loses is not important enough to be stored."""
+    if not announced.cancelled():
+        announced.exception()
 
 
 def _is_lost(error: Exception) -> bool:

@@ -24,11 +24,14 @@ class Listener:
     ----------
     on_change
         Called in a thread; also after each connecting, as something may have happened before.
+    on_announcement
+        Called in a thread with each text that a server announces.
     """
 
-    def __init__(self, engine: Engine, on_change: Callable[[], Any]) -> None:
+    def __init__(self, engine: Engine, on_change: Callable[[], Any], on_announcement: Callable[[str], Any]) -> None:
         self._engine = engine
         self._on_change = on_change
+        self._on_announcement = on_announcement
         self._closed = threading.Event()
         self._driver: Any = None
         self._thread = threading.Thread(target=self._run, name="figserve-listener", daemon=True)
@@ -58,5 +61,9 @@ class Listener:
         while not self._closed.is_set():
             self._on_change()
             # The query finds out whether a silent connection is still open.
-            if not list(self._driver.notifies(timeout=_PING_SECONDS, stop_after=1)):
+            received = list(self._driver.notifies(timeout=_PING_SECONDS, stop_after=1))
+            if not received:
                 self._driver.execute("select 1")
+            for notification in received:
+                if notification.payload:
+                    self._on_announcement(notification.payload)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from jupyter_figserve.model.events import Event
-from jupyter_figserve.server.services.events.event_broker import EventBroker
+from jupyter_figserve.server.services.events.event_broker import LIVE_PROGRESS, SESSION_STARTED, EventBroker
 from jupyter_figserve.server.services.events.subscriber import MAX_PENDING
+from jupyter_figserve.server.services.live.registry import OFFERED
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import events
+from jupyter_figserve.store.databases import PostgresSettings
+from tests.store.conftest import create_tables
 
 from ....waiting import until
 
@@ -77,3 +82,43 @@ async def test_the_end_of_the_server_closes_all_streams(store):
     assert all(subscriber.is_closed for subscriber in subscribers)
     for subscriber in subscribers:
         broker.unsubscribe(subscriber)
+
+
+class TestSeveralServers:
+    """Brokers of two servers on one PostgreSQL."""
+
+    @pytest.fixture
+    def stores(self, databases, tmp_path):
+        name = databases.take(create_tables)
+        settings = PostgresSettings(databases.cluster.url(name), 20.0, 4)
+        made = [open_store(tmp_path / part, postgres=settings) for part in ("one", "two")]
+        yield made
+        for store in made:
+            store.close()
+        databases.give_back(name)
+
+    async def test_announcements_reach_the_others(self, stores):
+        """Each once, with its text; what each server announces itself, and what is too long, stays where it is."""
+        one, two = (EventBroker(store) for store in stores)
+        here, there = await one.subscribe("ann"), await two.subscribe("ann")
+        other = await two.subscribe("bob")
+        # An announcement before the other server listens is lost.
+        heard: list[Event] = []
+        async with asyncio.timeout(20):
+            while not heard:
+                one.announce("ann", SESSION_STARTED, {"session": "k"})
+                await asyncio.sleep(0.01)
+                heard = there.pop_all()
+        one.announce("ann", OFFERED, {"name": "local"})
+        one.announce("ann", LIVE_PROGRESS, {"text": "x" * 9_000})
+        one.announce("ann", LIVE_PROGRESS, {"text": "\u00e9\u0000"})
+        async with asyncio.timeout(20):
+            while not any(event.kind == LIVE_PROGRESS for event in heard):
+                await asyncio.sleep(0.01)
+                heard += there.pop_all()
+        assert {event.kind for event in heard} == {SESSION_STARTED, LIVE_PROGRESS}
+        assert [event.data for event in heard if event.kind == LIVE_PROGRESS] == [{"text": "\u00e9\u0000"}]
+        assert other.pop_all() == []
+        assert [event.kind for event in here.pop_all()][-3:] == [OFFERED, LIVE_PROGRESS, LIVE_PROGRESS]
+        one.close()
+        two.close()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jupyter_figserve.model.events import Event
-from jupyter_figserve.server.services.live.registry import CHANGED, GONE, PROGRESS, REFRESHED
+from jupyter_figserve.server.services.events.event_broker import LIVE_PROGRESS
+from jupyter_figserve.server.services.live.registry import CHANGED, GONE, REFRESHED
 from jupyter_figserve.server.services.live.watchers import LiveWatcher, LiveWatchers
 
 
@@ -62,9 +63,9 @@ async def test_progress_of_calls_that_the_link_allows(broker):
     """Calls with other values are not reported; for the rest, only the numbers are sent."""
     watchers, one = LiveWatchers(broker), watcher(type="Deer")
     await watchers.add(one)
-    await broker.send(event(PROGRESS, done=1.0, total=2.0, arguments={"type": "Wolf", "since": 2010}))
+    await broker.send(event(LIVE_PROGRESS, done=1.0, total=2.0, arguments={"type": "Wolf", "since": 2010}))
     assert one.subscriber.pop_all() == []
-    await broker.send(event(PROGRESS, done=1.0, total=2.0, arguments={"type": "Deer", "since": 2015}))
+    await broker.send(event(LIVE_PROGRESS, done=1.0, total=2.0, arguments={"type": "Deer", "since": 2015}))
     assert [(e.kind, e.data) for e in one.subscriber.pop_all()] == [("progress", {"done": 1.0, "total": 2.0})]
 
 

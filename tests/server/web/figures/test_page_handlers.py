@@ -186,6 +186,7 @@ class TestAccept:
             ("*/*", "text/html"),
             ("image/*", "image/png"),
             ("image/svg+xml", "image/svg+xml"),
+            ("image/jpeg;q=0.5,image/svg+xml;q=0.1", "image/svg+xml"),
             ("application/json", "application/json"),
         ],
     )
