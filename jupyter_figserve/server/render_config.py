@@ -143,20 +143,27 @@ class RenderConfig(Configurable):
     def _check_rate_limit(self, proposal: Any) -> str:
         return check_rate(proposal.value)
 
+    @property
+    def pool_settings(self) -> dict[str, Any]:
+        """Settings of a pool that are the same on every machine."""
+        return {
+            "memory_bytes": self.render_memory,
+            "pixels": self.render_pixels,
+            "result_bytes": self.render_result_bytes,
+            "output_bytes": self.render_output_bytes,
+            "scratch_bytes": self.render_scratch_bytes,
+            "timeout": self.render_timeout_max,
+            "preload": list(self.render_preload),
+            "learned_bytes": self.render_learned_memory,
+            "allow_unsandboxed": self.allow_unsandboxed,
+        }
+
     def make_local_renderer(self, *, keeps_running: bool = False) -> LocalRenderer:
         """Return a pool of this machine, which has not started yet; it may keep its processes while idle."""
         return LocalRenderer(
             render_python=self.render_python,
-            memory_bytes=self.render_memory,
             jobs=self.render_jobs,
             warm=self.render_warm,
-            pixels=self.render_pixels,
-            result_bytes=self.render_result_bytes,
-            output_bytes=self.render_output_bytes,
-            scratch_bytes=self.render_scratch_bytes,
-            timeout=self.render_timeout_max,
-            preload=tuple(self.render_preload),
-            learned_bytes=self.render_learned_memory,
             idle_timeout=None if keeps_running else seconds_of(self.render_rest),
-            allow_unsandboxed=self.allow_unsandboxed,
+            **self.pool_settings,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,14 +13,18 @@ from traitlets import Enum, Float, TraitError, Unicode, validate
 from ..errors import InvalidInput
 from ..sandbox.host.job_limits import JobLimits
 from ..sandbox.host.pool import SOURCE_BYTES
+from ..sandbox.remote.dask_exchange import DaskExchange
+from ..sandbox.remote.dask_renderer import DaskRenderer
 from ..sandbox.remote.http_exchange import HttpExchange
 from ..sandbox.remote.http_renderer import HttpRenderer
 from ..sandbox.remote.keys import read_keys
+from ..sandbox.remote.remote_renderer import RemoteLimits
 from ..sandbox.renderer import Renderer
 from .render_config import RenderConfig
 from .services.addresses import is_loopback
 from .services.hosts import is_address
 
+_DASK_ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/@]+:[0-9]{1,5}/?")
 _log = logging.getLogger("jupyter_figserve")
 
 
@@ -27,15 +32,17 @@ class RendererConfig(RenderConfig):
     """Settings of the renderer."""
 
     renderer = Enum(
-        ["local", "http"],
+        ["local", "http", "dask"],
         "local",
         help="Where posted code and sources are rendered: 'local' in processes of this machine, 'http' on the render"
-        " workers (`jupyter figserve worker`) behind renderer_url. The"
-        " limits of time, pixels, results and output hold for all; memory and render_python are the workers' own.",
+        " workers (`jupyter figserve worker`) behind renderer_url, 'dask' on the workers of the Dask cluster whose"
+        " scheduler is at renderer_url. The limits of time, pixels, results and output hold for all;"
+        " render_python is the workers' own.",
     ).tag(config=True)
     renderer_url = Unicode(
         "",
-        help="Address of the render workers, or of the load balancer in front of them, such as 'http://10.0.0.4:8750'.",
+        help="Address of the render workers, or of the load balancer in front of them, such as 'http://10.0.0.4:8750';"
+        " for 'dask', that of the scheduler, such as 'tcp://10.0.0.4:8786' or 'tls://10.0.0.4:8786'.",
     ).tag(config=True)
     renderer_key_file = Unicode(
         "",
@@ -76,16 +83,17 @@ class RendererConfig(RenderConfig):
         """
         if self.renderer == "local":
             return self.make_local_renderer()
-        return self._make_http_renderer()
+        return self._make_dask_renderer() if self.renderer == "dask" else self._make_http_renderer()
 
     @property
-    def _remote_limits(self) -> dict[str, Any]:
-        return {
-            "limits": JobLimits(self.render_pixels, SOURCE_BYTES, self.render_timeout_max),
-            "result_bytes": self.render_result_bytes,
-            "output_bytes": self.render_output_bytes,
-            "allow_unsandboxed": self.allow_unsandboxed,
-        }
+    def _remote_limits(self) -> RemoteLimits:
+        return RemoteLimits(
+            JobLimits(self.render_pixels, SOURCE_BYTES, self.render_timeout_max),
+            self.render_result_bytes,
+            self.render_output_bytes,
+            self.renderer_queue_timeout,
+            self.allow_unsandboxed,
+        )
 
     def _make_http_renderer(self) -> Renderer:
         if not is_address(self.renderer_url):
@@ -99,7 +107,16 @@ class RendererConfig(RenderConfig):
         keys = self.read_worker_keys()
         if not keys and not is_loopback(urlsplit(self.renderer_url).netloc):
             _log.warning("The render workers at FigServe.renderer_url require no key that this server would have.")
-        return HttpRenderer(exchange, keys=keys, queue_timeout=self.renderer_queue_timeout, **self._remote_limits)
+        return HttpRenderer(exchange, self._remote_limits, keys)
+
+    def _make_dask_renderer(self) -> Renderer:
+        if not _DASK_ADDRESS.fullmatch(self.renderer_url):
+            raise InvalidInput(
+                f"FigServe.renderer = 'dask' needs the address of a Dask scheduler, not {self.renderer_url!r:.100}; set"
+                " FigServe.renderer_url to one such as 'tcp://127.0.0.1:8786'."
+            )
+        exchange = DaskExchange(self.renderer_url, self.renderer_connect_timeout)
+        return DaskRenderer(exchange, self._remote_limits, self.pool_settings)
 
     def read_worker_keys(self) -> tuple[str, ...]:
         """Return the keys that servers and workers share.

@@ -92,3 +92,14 @@ def test_owner_is_the_hubs_user(monkeypatch):
     monkeypatch.setenv("JUPYTERHUB_USER", "ann")
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ann/")
     assert (hub.owner, hub.max_audience) == ("ann", "hub")
+
+
+def test_public_address_is_the_hubs(monkeypatch):
+    """Of the server that the Hub started; a setting beats it."""
+    monkeypatch.setenv("JUPYTERHUB_PUBLIC_URL", "https://hub.example.edu/user/ann/")
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", FigServe().serverapp.base_url)
+    assert FigServe().public_url == "https://hub.example.edu/user/ann"
+    own = Config(FigServe={"public_url": "https://figures.example.edu"})
+    assert FigServe(config=own).public_url == "https://figures.example.edu"
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/somewhere/else/")
+    assert FigServe().public_url == ""

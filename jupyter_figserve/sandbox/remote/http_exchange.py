@@ -15,23 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from .remote_renderer import NotReached
+
 _MAX_HEADER_BYTES = 16_384
-
-
-class NotReached(Exception):
-    """No answer began: no connection, or one that was lost before the first byte of an answer.
-
-    Parameters
-    ----------
-    reason
-        A phrase.
-    is_silent
-        Whether the time has passed, so that another attempt would make it twice as long.
-    """
-
-    def __init__(self, reason: str, *, is_silent: bool = False) -> None:
-        super().__init__(reason)
-        self.reason, self.is_silent = reason, is_silent
 
 
 class AnswerLost(Exception):

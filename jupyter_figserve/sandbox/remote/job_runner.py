@@ -35,6 +35,7 @@ class JobRunner:
         self._pool = pool
         self._is_started = self._is_draining = False
         self._admitted: set[object] = set()
+        self._begun = 0
         self._is_idle = asyncio.Event()
         self._is_idle.set()
 
@@ -70,6 +71,7 @@ class JobRunner:
             "state": self.state,
             "slots": self._pool.jobs,
             "running": self.running,
+            "begun": self._begun,
             "tier": status.tier,
             "is_unsandboxed": status.is_unsandboxed,
             "why": list(status.reasons),
@@ -128,6 +130,7 @@ class JobRunner:
         def begin() -> None:
             nonlocal has_begun
             has_begun = True
+            self._begun += 1
             if on_begin is not None:
                 on_begin()
 
@@ -137,6 +140,8 @@ class JobRunner:
             if not has_begun:
                 raise
             return pack_error(error)
+        finally:
+            self._begun -= has_begun
         if is_rendered(answer):
             self._pool.learn(job.kind, job.source)
         return pack_answer(answer)

@@ -96,9 +96,14 @@ class Catalog(ABC):
         ReadOnly
             When the catalog cannot be written; the message says why.
         """
+        self.check_writable()
+        return self._writer.submit(work)
+
+    def check_writable(self) -> None:
+        """Raise ``ReadOnly`` with the reason when the catalog cannot be written, ``Unavailable`` when it is closed."""
         if self.read_only_because is not None:
             raise ReadOnly(f"The store is read-only: {self.read_only_because}.")
-        return self._writer.submit(work)
+        self._writer.check_open()
 
     def write(self, work: Callable[[Connection], T]) -> Future[T]:
         """Run ``work`` in a transaction of a writer's thread; the future is done after the fsync."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,24 +13,27 @@ from typing import Any
 import psutil
 
 from jupyter_figserve.sandbox.host.job_limits import JobLimits
+from jupyter_figserve.sandbox.remote.dask_exchange import DaskExchange
+from jupyter_figserve.sandbox.remote.dask_renderer import DaskRenderer
 from jupyter_figserve.sandbox.remote.http_exchange import HttpExchange
 from jupyter_figserve.sandbox.remote.http_renderer import HttpRenderer
+from jupyter_figserve.sandbox.remote.remote_renderer import RemoteLimits
 
 from ..harness import SECRET, SECRET_NAME, Sandbox
 from .processes import KEY, HAProxy, Worker
 
 RESULT_BYTES = 4 * 2**20
-LIMITS: dict[str, Any] = {
-    "limits": JobLimits(25_000_000, 64 * 2**20, 60.0),
-    "result_bytes": RESULT_BYTES,
-    "output_bytes": 64 * 2**10,
-}
+JOBS = JobLimits(25_000_000, 64 * 2**20, 60.0)
 SETTINGS = (f"--FigServe.render_result_bytes={RESULT_BYTES}",)
 
 
 def make_http_renderer(url: str, *, keys: tuple[str, ...] = (KEY,), **settings: Any) -> HttpRenderer:
     exchange = HttpExchange(url, connect_timeout=settings.pop("connect_timeout", 0.8))
-    return HttpRenderer(exchange, keys=keys, **{"queue_timeout": 3.0, **LIMITS, **settings})
+    return HttpRenderer(exchange, make_limits(**settings), keys)
+
+
+def make_limits(*, queue_timeout: float = 3.0, allow_unsandboxed: bool = False) -> RemoteLimits:
+    return RemoteLimits(JOBS, RESULT_BYTES, 64 * 2**10, queue_timeout, allow_unsandboxed)
 
 
 class HttpSandbox(Sandbox):
@@ -76,3 +81,44 @@ def local_pool(_home: Path) -> Iterator[Sandbox]:
     sandbox = Sandbox("FULL", jobs=2, result_bytes=RESULT_BYTES)
     yield sandbox
     sandbox.close()
+
+
+class DaskSandbox(Sandbox):
+    """A renderer on the workers of a Dask cluster, which is one process."""
+
+    def __init__(self, address: str, process: subprocess.Popen[str]) -> None:
+        self.address, self.process = address, process
+        super().__init__("FULL")
+
+    def make_renderer(self, settings: dict[str, Any]) -> DaskRenderer:
+        return make_dask_renderer(self.address)
+
+    def processes(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+def make_dask_renderer(address: str, **settings: Any) -> DaskRenderer:
+    return DaskRenderer(DaskExchange(address, 0.8), make_limits(**settings), {"result_bytes": RESULT_BYTES})
+
+
+@contextlib.contextmanager
+def dask_cluster(_home: Path) -> Iterator[DaskSandbox]:
+    """Two workers of one thread each, with a secret in their environment."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.sandbox.remote.dask_cluster", "1", "1"],
+        cwd=Path(__file__).parents[3],
+        env=os.environ | {SECRET_NAME: SECRET},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process.stdin, process.stdout:
+        sandbox = DaskSandbox(process.stdout.readline().strip(), process)
+        try:
+            yield sandbox
+        finally:
+            sandbox.close()
+    process.wait(30)

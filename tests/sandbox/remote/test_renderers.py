@@ -12,15 +12,18 @@ import pytest
 from jupyter_figserve.errors import CodeFailed, DeadlineExceeded, InvalidInput, NoFigure, OutputInvalid, TooLarge
 from jupyter_figserve.model.rendering import RenderJob
 
+from ...conftest import require_package
 from ...waiting import wait_until
 from ..harness import LINE, SECRET, SECRET_NAME, TRIES, Bait, Sandbox, printed
-from .fleets import RESULT_BYTES, http_fleet, local_pool
+from .fleets import RESULT_BYTES, dask_cluster, http_fleet, local_pool
 
-MAKERS = {"local": local_pool, "http": http_fleet}
+MAKERS = {"local": local_pool, "http": http_fleet, "dask": dask_cluster}
 
 
-@pytest.fixture(scope="module", params=MAKERS)
+@pytest.fixture(scope="module", params=["local", pytest.param("http", marks=pytest.mark.haproxy), "dask"])
 def renderer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    if request.param == "dask":
+        require_package("distributed")
     with MAKERS[request.param](tmp_path_factory.mktemp(request.param)) as made:
         yield made
 

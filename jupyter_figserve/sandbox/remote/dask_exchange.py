@@ -1,0 +1,138 @@
+"""Calls of functions on the workers of a Dask cluster, through its scheduler, without unpickling what comes back.
+
+Dask's own ``Client`` unpickles: exceptions, warnings, the types of "dask" serialization, and whatever a message marks
+as pickled. Here a message stays as it is, a result is bytes, and a pickled part is an error. Server process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+from .remote_renderer import NotReached
+
+_refuses_pickles: ContextVar[bool] = ContextVar("refuses_pickles", default=False)
+
+
+class _GuardedPickle:
+    """Dask's pickle module as it is, except in the calls of this module, where it loads nothing."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)
+
+    def loads(self, *arguments: Any, **options: Any) -> Any:
+        if _refuses_pickles.get():
+            raise ValueError("a message of the Dask cluster has a pickled part, which this server does not open")
+        return self._module.loads(*arguments, **options)
+
+
+def _guard() -> None:
+    """Let Dask's message parser load no pickle here; other users of Dask in this process see no difference."""
+    core: Any = importlib.import_module("distributed.protocol.core")
+    if not isinstance(core.pickle, _GuardedPickle):
+        core.pickle = _GuardedPickle(core.pickle)
+
+
+class DaskExchange:
+    """Connections to a scheduler.
+
+    Parameters
+    ----------
+    address
+        Of the scheduler; TLS is as Dask's own configuration has it.
+    connect_timeout
+        Seconds to open a connection.
+    """
+
+    def __init__(self, address: str, connect_timeout: float) -> None:
+        self._address = address
+        self._connect_timeout = connect_timeout
+        self._rpc: Any = None
+
+    async def open(self) -> None:
+        """Import Dask in a thread, as that takes a second."""
+        await asyncio.to_thread(_import)
+
+    async def close(self) -> None:
+        if self._rpc is not None:
+            await self._rpc.close_rpc()
+
+    async def find_workers(self, seconds: float) -> list[str]:
+        """Return the addresses of the cluster's workers."""
+        identity = await self._ask("identity", seconds)
+        workers = identity.get("workers") if isinstance(identity, dict) else None
+        return [name for name in workers if isinstance(name, str)] if isinstance(workers, dict) else []
+
+    async def call(
+        self, function: Callable[..., Any], arguments: Sequence[object], workers: Sequence[str], seconds: float
+    ) -> dict[str, bytes]:
+        """Return by worker what a function returns there; workers without a result in bytes are missing.
+
+        Raises
+        ------
+        NotReached
+            The scheduler was not reached, or was lost.
+        TimeoutError
+            There was no answer in time.
+        """
+        packed = {"function": pickle.dumps(function), "args": pickle.dumps(tuple(arguments))}
+        message = {"op": "run", "wait": True, **packed}
+        given = await self._ask("broadcast", seconds, msg=message, workers=list(workers), on_error="ignore")
+        answers = given if isinstance(given, dict) else {}
+        found = {name: _read_bytes(answers.get(name)) for name in workers}
+        return {name: data for name, data in found.items() if data is not None}
+
+    async def _ask(self, operation: str, seconds: float, **values: Any) -> Any:
+        token = _refuses_pickles.set(True)
+        try:
+            async with asyncio.timeout(seconds):
+                return await getattr(self._connect(), operation)(**values)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise NotReached("the Dask scheduler does not answer") from error
+        except Exception as error:
+            raise NotReached(f"the Dask scheduler sent an invalid answer: {type(error).__name__}") from error
+        finally:
+            _refuses_pickles.reset(token)
+
+    def _connect(self) -> Any:
+        core: Any = importlib.import_module("distributed.core")
+        security: Any = importlib.import_module("distributed.security")
+        if self._rpc is None:
+            options = security.Security().get_connection_args("client")
+            self._rpc = core.rpc(
+                self._address, deserialize=False, timeout=self._connect_timeout, connection_args=options
+            )
+        return self._rpc
+
+
+def _import() -> None:
+    import distributed.core
+    import distributed.security  # noqa: F401
+
+    _guard()
+
+
+def _read_bytes(response: object) -> bytes | None:
+    """Return the bytes that a function returned, from a response that has not been deserialized."""
+    if not isinstance(response, Mapping) or response.get("status") != "OK":
+        return None
+    result = response.get("result")
+    header, frames = getattr(result, "header", None), getattr(result, "frames", None)
+    if isinstance(result, bytes):
+        return result
+    if not isinstance(header, dict) or not isinstance(frames, (list, tuple)):
+        return None
+    if header.get("compression"):
+        from distributed.protocol.compression import decompress
+
+        frames = decompress(header, frames)
+    return b"".join(bytes(frame) for frame in frames)

@@ -1,0 +1,179 @@
+"""The Dask renderer: nothing that comes back is unpickled, and clusters that cannot be used are named."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import pickle
+import threading
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_figserve.errors import FigServeError, OutputInvalid, Unavailable
+from jupyter_figserve.model.rendering import RenderJob
+from jupyter_figserve.sandbox.host.job_frames import ChildAnswer
+from jupyter_figserve.sandbox.remote.answers import pack_answer
+
+from ...conftest import require_package
+from .fleets import make_dask_renderer
+from .processes import free_port
+from .test_http_renderer import PNG, RENDERED, REPORT
+
+distributed = require_package("distributed.core")
+protocol = require_package("distributed.protocol")
+
+JOB = RenderJob("code", b"draw", timeout=5)
+
+
+class Evil:
+    """Writes a file where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[object, ...]]:
+        return _do_harm, (str(self.path),)
+
+
+def _do_harm(path: str) -> str:
+    Path(path).write_text(f"{os.getpid()} {threading.current_thread().name}")
+    return path
+
+
+def _ok(result: object) -> dict[str, object]:
+    return {"status": "OK", "result": result}
+
+
+def _dask_type(path: Path, data: bytes) -> object:
+    """What ``Client`` with deserializers=["dask", "msgpack"] would unpickle: the type of the object."""
+    header = {"serializer": "dask", "type-serialized": pickle.dumps(Evil(path)), "type": "builtins.bytes"}
+    return protocol.Serialized({**header, "compression": (None,), "writeable": (False,)}, [data])
+
+
+ATTACKS: dict[str, Callable[[Path], object]] = {
+    "a result that pickles itself": lambda path: _ok(protocol.Serialize(Evil(path))),
+    "a pickled part of the message": lambda path: _ok(protocol.ToPickle(Evil(path))),
+    "a whole pickled answer": lambda path: protocol.ToPickle(Evil(path)),
+    "the type of a result": lambda path: _ok(_dask_type(path, b"x")),
+    "an exception": lambda path: {"status": "error", "exception": pickle.dumps(Evil(path)), "traceback": b""},
+    "an exception as an object": lambda path: {"status": "error", "exception": protocol.Serialize(Evil(path))},
+    "bytes, as of a failed call": lambda path: pickle.dumps(Evil(path)),
+    "bytes as a result": lambda path: _ok(protocol.Serialize(pickle.dumps(Evil(path)))),
+}
+
+
+class Cluster:
+    """A scheduler that answers as scripted."""
+
+    def __init__(self, answer: Callable[[], object], *, uncaught: bytes | None = None) -> None:
+        self.answer, self.uncaught, self.calls = answer, uncaught, 0
+        handlers = {"identity": self.identity, "broadcast": self.broadcast}
+        self.server = distributed.Server(handlers)
+
+    def identity(self) -> dict[str, object]:
+        return {"workers": {"tcp://worker:1": {"nthreads": 2}}}
+
+    def broadcast(self, msg: Any, workers: Any, on_error: str) -> object:
+        self.calls += 1
+        if self.calls == 1:
+            return {"tcp://worker:1": _ok(protocol.Serialize(json.dumps(REPORT).encode()))}
+        if self.uncaught is not None:
+            return {"status": "uncaught-error", "exception": self.uncaught, "exception_text": "x", "traceback": b""}
+        return {"tcp://worker:1": self.answer()}
+
+
+def run(scene: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(scene, 60))
+
+
+async def render(cluster: Cluster) -> object:
+    await cluster.server.listen("tcp://127.0.0.1:0")
+    renderer = make_dask_renderer(cluster.server.address)
+    await renderer.start()
+    assert (renderer.status.tier, renderer.status.slots, renderer.status.name) == ("FULL", 3, "dask")
+    try:
+        return await renderer.render(JOB)
+    finally:
+        await renderer.close()
+        await cluster.server.close()
+
+
+def test_the_frame_of_an_answer():
+    """Bytes go in, and bytes come out."""
+
+    async def scene() -> None:
+        result: Any = await render(Cluster(lambda: _ok(protocol.Serialize(RENDERED))))
+        assert result.images[0].data == PNG
+
+    run(scene())
+
+
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_no_pickle_is_opened(kind: str, tmp_path: Path):
+    """The job is an error, and the harm is not done."""
+
+    async def scene() -> None:
+        with pytest.raises(FigServeError) as caught:
+            await render(Cluster(lambda: ATTACKS[kind](tmp_path / "harm")))
+        assert isinstance(caught.value, Unavailable)
+
+    run(scene())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_exception_of_the_scheduler_is_opened(tmp_path: Path):
+    """Dask would unpickle it in the client."""
+
+    async def scene() -> None:
+        with pytest.raises(Unavailable):
+            await render(Cluster(lambda: None, uncaught=pickle.dumps(Evil(tmp_path / "harm"))))
+
+    run(scene())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["a pickled part of the message", "the type of a result"])
+def test_dasks_own_client_would_open_them(kind: str, tmp_path: Path):
+    """The attacks are real: with deserializers=["dask", "msgpack"], they run here."""
+
+    async def scene() -> None:
+        cluster = Cluster(lambda: ATTACKS[kind](tmp_path / "harm"))
+        await cluster.server.listen("tcp://127.0.0.1:0")
+        cluster.calls = 1
+        async with distributed.rpc(cluster.server.address, deserializers=["dask", "msgpack"]) as scheduler:
+            with contextlib.suppress(Exception):
+                await scheduler.broadcast(msg={}, workers=[], on_error="ignore")
+        await cluster.server.close()
+
+    run(scene())
+    assert (tmp_path / "harm").exists()
+
+
+def test_too_much_is_not_a_result():
+    """The limits are those of the other renderers."""
+
+    async def scene() -> None:
+        with pytest.raises(Unavailable):
+            await render(Cluster(lambda: _ok(protocol.Serialize(bytes(6 * 2**20)))))
+        with pytest.raises(OutputInvalid):
+            await render(Cluster(lambda: _ok(protocol.Serialize(pack_answer(ChildAnswer(b"junk", "", None))))))
+
+    run(scene())
+
+
+def test_no_cluster():
+    """A sentence within a second, as without render workers."""
+
+    async def scene() -> None:
+        renderer = make_dask_renderer(f"tcp://127.0.0.1:{free_port()}")
+        await renderer.start()
+        with pytest.raises(Unavailable, match="No render worker can be reached"):
+            await renderer.render(JOB)
+        await renderer.close()
+
+    run(scene())
