@@ -63,7 +63,7 @@ def configure(
     base_url = _find_base_url(c.JupyterHub)
     _grant_scopes(c)
     _grant_to_service(c.JupyterHub)
-    service_url = f"{_find_proxy_url(c, base_url)}{base_url}services/{NAME}"
+    service_url = f"{_find_service_origin(c, url, base_url)}{base_url}services/{NAME}"
     c.Spawner.environment = {SERVICE_VARIABLE: service_url} | _get(c.Spawner, "environment", {})
     if managed:
         _add_managed_service(c.JupyterHub, url, user, traits)
@@ -199,16 +199,45 @@ def _find_base_url(hub: Any) -> str:
     return f"/{base}/" if base else "/"
 
 
+def _find_service_origin(c: Any, url: str, base_url: str) -> str:
+    """Return where the users' servers reach the service, without a path."""
+    host = _find_service_host(c.JupyterHub)
+    if host is None:
+        return _find_proxy_url(c, base_url)
+    # With a domain for each server, the proxy goes by names, which a local server need not be able to look up.
+    return url.rstrip("/") if _is_local(c.JupyterHub) else host
+
+
+def _find_service_host(hub: Any) -> str | None:
+    """Return the public origin of the service where each server has a domain of its own; None elsewhere."""
+    text = str(_get(hub, "subdomain_host", ""))
+    if not text:
+        return None
+    from jupyterhub import utils
+
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    public = urlsplit(str(_get(hub, "public_url", "")))
+    hook = _get(hub, "subdomain_hook", "idna")
+    if not callable(hook):
+        hook = utils.subdomain_hook_legacy if hook == "legacy" else utils.subdomain_hook_idna
+    name = hook(NAME, public.hostname or parts.hostname, kind="service")
+    return f"{parts.scheme}://{name}" + (f":{parts.port}" if parts.port else "")
+
+
+def _is_local(hub: Any) -> bool:
+    """Whether the users' servers run on the Hub's machine."""
+    spawner = _get(hub, "spawner_class", "simple")
+    name = spawner if isinstance(spawner, str) else f"{spawner.__module__}.{spawner.__name__}"
+    return name.lower().startswith(_LOCAL_SPAWNERS) and not os.environ.get("PROXY_PUBLIC_SERVICE_HOST")
+
+
 def _find_proxy_url(c: Any, base_url: str) -> str:
     """Return the address of the Hub's proxy for the users' servers, without a path."""
     public = str(_get(c.JupyterHub, "public_url", ""))
     if os.environ.get("PROXY_PUBLIC_SERVICE_HOST"):
         # Zero to JupyterHub; pods of users may reach the proxy's service, not the service of figserve.
         return "http://proxy-public"
-    spawner = _get(c.JupyterHub, "spawner_class", "simple")
-    name = spawner if isinstance(spawner, str) else f"{spawner.__module__}.{spawner.__name__}"
-    is_local = name.lower().startswith(_LOCAL_SPAWNERS)
-    if public and not (is_local and not _get(c.JupyterHub, "ssl_cert", "")):
+    if public and not (_is_local(c.JupyterHub) and not _get(c.JupyterHub, "ssl_cert", "")):
         parts = urlsplit(public)
         return f"{parts.scheme}://{parts.netloc}"
     bound = urlsplit(str(_get(c.JupyterHub, "bind_url", "http://:8000")))
@@ -237,8 +266,12 @@ def _make_environment(hub: Any, url: str, base_url: str, token: str, traits: dic
         "JUPYTERHUB_API_TOKEN": token,
         "JUPYTERHUB_CLIENT_ID": f"service-{NAME}",
     }
+    own_host = _find_service_host(hub)
+    if own_host is not None:
+        found["JUPYTERHUB_HOST"] = str(_get(hub, "subdomain_host", "")).rstrip("/")
+    if public.netloc or own_host is not None:
+        found["JUPYTERHUB_PUBLIC_URL"] = f"{own_host or f'{public.scheme}://{public.netloc}'}{prefix}"
     if public.netloc:
-        found["JUPYTERHUB_PUBLIC_URL"] = f"{public.scheme}://{public.netloc}{prefix}"
         found["JUPYTERHUB_PUBLIC_HUB_URL"] = f"{public.scheme}://{public.netloc}{base_url}hub/"
     if traits:
         # Without quotes and braces, which shells, systemd and Docker read differently.

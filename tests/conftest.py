@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from .postgres import Cluster, Databases, find_binary, private_cluster
 
 PROGRAMS = {"chromium": "/usr/bin/chromium", "nginx": "/usr/sbin/nginx", "haproxy": "/usr/sbin/haproxy"}
 """Debian's paths of programs that may be missing from a user's PATH."""
+WITH_PYTHON = str(Path(sys.executable).parent)
+"""Directory of the programs that packages of this environment install."""
 GET_PROGRAMS = "make deps"
 GET_PACKAGES = 'pip install -e ".[dev]"'
 ELSEWHERE = "not on this machine: "
@@ -40,7 +43,7 @@ MAX_RERUNS = 5
 
 def require_program(name: str) -> str:
     """Return the path of a program, or skip the test (which fails with FIGSERVE_REQUIRE_ALL=1)."""
-    found = shutil.which(name) or PROGRAMS.get(name, "")
+    found = shutil.which(name) or shutil.which(name, path=WITH_PYTHON) or PROGRAMS.get(name, "")
     if not os.access(found, os.X_OK):
         pytest.skip(f"{name} is missing: {GET_PROGRAMS}")
     return found
@@ -160,12 +163,17 @@ def _new_home() -> Path:
     return Path(tempfile.mkdtemp(prefix="figserve-")).resolve()
 
 
-@pytest.fixture(scope="session")
-def postgres_cluster() -> Iterator[Cluster]:
-    """A private PostgreSQL for all tests that do not stop it."""
+def require_postgres() -> None:
+    """Skip the test where PostgreSQL is missing (which fails with FIGSERVE_REQUIRE_ALL=1)."""
     if find_binary("initdb") is None:
         pytest.skip(f"PostgreSQL is missing: {GET_PROGRAMS}")
     require_package("psycopg")
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[Cluster]:
+    """A private PostgreSQL for all tests that do not stop it."""
+    require_postgres()
     with private_cluster() as cluster:
         yield cluster
 

@@ -155,3 +155,31 @@ def test_environment_of_an_external_service(c, tmp_path):
     assert found["JUPYTERHUB_PUBLIC_URL"] == "https://hub.example.edu/jupyter/services/figserve/"
     settings = base64.urlsafe_b64decode(found["FIGSERVE_SETTINGS"] + "==")
     assert json.loads(settings) == {"owner_quota": {"figures": 5}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        ({}, "http://127.0.0.1:8690/services/figserve"),
+        (
+            {"spawner_class": "dockerspawner.DockerSpawner"},
+            "https://figserve--service.hub.example.edu:444/services/figserve",
+        ),
+        (
+            {"spawner_class": "dockerspawner.DockerSpawner", "subdomain_hook": "legacy"},
+            "https://services.hub.example.edu:444/services/figserve",
+        ),
+    ],
+)
+def test_domains_for_each_server(c, tmp_path, monkeypatch, settings, url):
+    """Local servers reach the service directly, others by its own domain, which is also that of its links."""
+    monkeypatch.chdir(tmp_path)
+    c.JupyterHub.subdomain_host = "https://hub.example.edu:444"
+    for name, value in settings.items():
+        setattr(c.JupyterHub, name, value)
+    configure(c, managed=False)
+    assert c.Spawner.environment["FIGSERVE_SERVICE"] == url
+    environment = (tmp_path / "figserve.env").read_text()
+    host = "services" if "subdomain_hook" in settings else "figserve--service"
+    assert f"JUPYTERHUB_PUBLIC_URL=https://{host}.hub.example.edu:444/services/figserve/" in environment
+    assert "JUPYTERHUB_HOST=https://hub.example.edu:444" in environment

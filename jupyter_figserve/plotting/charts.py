@@ -241,12 +241,19 @@ def _features(artists: ChartArtists) -> Iterable[str]:
         yield "a reference line" if len(artists.references) == 1 else f"{len(artists.references)} reference lines"
     if spans:
         yield "a shaded range" if len(spans) == 1 else f"{len(spans)} shaded ranges"
-    bars = [bar for item in (*axes.images, *axes.collections) if (bar := getattr(item, "colorbar", None)) is not None]
     if any(child.has_data() for child in axes.child_axes if hasattr(child, "has_data")):
         yield "an inset"
-    if bars:
-        label = bars[0].ax.get_ylabel() or bars[0].ax.get_xlabel()
+    if bars := _colorbars(axes):
+        label = bars[0].get_ylabel() or bars[0].get_xlabel()
         yield f"a colour bar for {label}" if label else "a colour bar"
+
+
+def _colorbars(axes: Any) -> list[Any]:
+    """Return the Axes of the colour bars of an Axes: of its artists, or made for it from a mappable of their own."""
+    bars = [getattr(item, "colorbar", None) for item in (*axes.images, *axes.collections)]
+    own = [bar.ax for bar in bars if bar is not None]
+    others = [one for one in axes.figure.axes if axes in getattr(one, "_colorbar_info", {}).get("parents", ())]
+    return own or [one for one in others if is_colorbar(one)]
 
 
 def _legend_names(axes: Axes, count: int) -> tuple[str, ...]:

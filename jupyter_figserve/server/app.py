@@ -17,8 +17,10 @@ from ..model.keys import Key
 from ..model.quotas import PublishLimits, Quota
 from ..store.admin.opening import open_store
 from ..store.files.blob_cache import BlobCache
+from ..store.files.places import Bucket
 from ..store.files.render_cache import RenderCache
 from ..store.store import Store
+from .blob_config import BlobConfig
 from .config import FigServeConfig, seconds_of
 from .guarded_start import GuardedStart
 from .hub import find_service, make_logins, stop_on_interrupt
@@ -37,7 +39,6 @@ from .services.auth.rate_limits import RateLimiters
 from .services.auth.signing import FrameUrlSigner, QuerySigner
 from .services.dashboards.watchers import DashboardWatchers
 from .services.events.event_broker import PLOT_CAPTURED, EventBroker
-from .services.figures.blob_handover import BlobHandover
 from .services.figures.source_checker import SourceChecker
 from .services.links.allowed_sizes import AllowedSizes
 from .services.links.resolver import LinkResolver
@@ -62,6 +63,7 @@ from .services.sessions.service_client import ServiceClient
 from .services.sessions.session_plots import SessionPlots
 from .traffic_config import TrafficConfig
 from .web.context import AppContext
+from .web.http.access_log import redact_other_lines
 from .web.http.templates import make_templates
 from .web.routes import label_routes, make_routes
 from .web.system.metrics import connect_metrics
@@ -70,7 +72,15 @@ _CLEAN_MILLISECONDS = 600_000
 
 
 class FigServe(
-    FigServeConfig, RendererConfig, QueueConfig, TrafficConfig, OperationsConfig, HubConfig, ReplicaConfig, GuardedStart
+    FigServeConfig,
+    BlobConfig,
+    RendererConfig,
+    QueueConfig,
+    TrafficConfig,
+    OperationsConfig,
+    HubConfig,
+    ReplicaConfig,
+    GuardedStart,
 ):
     """The server extension: every figure gets a URL."""
 
@@ -105,6 +115,7 @@ class FigServe(
     def initialize_handlers(self) -> None:
         self.handlers.extend(make_routes(prefix_of(self.serverapp), render_only=self.is_render_only))
         connect_metrics(self.context, label_routes())
+        redact_other_lines(self.serverapp.web_app.settings)
 
     @property
     def is_render_only(self) -> bool:
@@ -153,7 +164,7 @@ class FigServe(
             rendering=rendering,
             source_checker=SourceChecker(store, rendering, self.preserve_bytes),
             query_signer=signer,
-            blob_handover=self._make_handover(store),
+            blob_handover=self.make_handover(store.blobs),
             traffic=self.make_traffic_limits(),
             monitoring=self.make_monitoring(store, rendering.queue),
             replicas=self.make_replicas(store, live, events, signer),
@@ -171,10 +182,6 @@ class FigServe(
         publishes_elsewhere = service.has if service is not None else lambda kernel: False
         return SessionPlots(self.serverapp, store, blobs, capture, directories, self.figure_bytes, publishes_elsewhere)
 
-    def _make_handover(self, store: Store) -> BlobHandover | None:
-        find_path = getattr(store.blobs, "find_path", None)
-        return BlobHandover(self.sendfile, find_path) if self.sendfile and find_path is not None else None
-
     def _read_preset_keys(self) -> tuple[Key, ...]:
         """Return the keys that the environment presets; elsewhere the variable is that of a client."""
         text = os.environ.get(VARIABLE, "") if self.is_render_only else ""
@@ -190,6 +197,7 @@ class FigServe(
             ),
             keep_session_plots=seconds_of(self.keep_session_plots),
             keep_deleted=seconds_of(self.keep_deleted),
+            bucket=Bucket.at(self.blob_url, self.blob_timeout),
         )
         self.on_stop(store.close)
         return store

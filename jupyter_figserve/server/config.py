@@ -33,11 +33,6 @@ class FigServeConfig(AudienceConfig, DatabaseConfig):
     owner = Unicode(
         help="Owner of the figures of this server. Default: the user's name under a JupyterHub, else 'local'."
     ).tag(config=True)
-    public_url = Unicode(
-        "",
-        help="Public address of this server, such as 'https://plots.example.org/jupyter', used in links. Default: the"
-        " address of the request.",
-    ).tag(config=True)
     kernel_url = Unicode(
         "",
         help="Address of this server for kernels on other machines. Default: loopback, or the address that the server"

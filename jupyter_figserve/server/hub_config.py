@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from traitlets import Bool, Integer, default
+from traitlets import Bool, Integer, Unicode, default
 from traitlets.config import Configurable
 
 from .hub import find_public_url
@@ -28,6 +28,11 @@ class HubConfig(Configurable):
         help="Whether a name of the JupyterHub always means the same person. Set it to True where the Hub's database"
         " does not last, or where its names are never given to somebody else. Otherwise, whoever logs in under a name"
         " that the Hub has created anew gets nothing of its earlier user until an administrator has decided.",
+    ).tag(config=True)
+
+    public_url = Unicode(
+        help="Public address of this server, such as 'https://plots.example.org/jupyter', used in links. Default: the"
+        " address that a JupyterHub gives to it, else that of the request.",
     ).tag(config=True)
 
     @default("public_url")

@@ -17,7 +17,7 @@ from .catalog import sessions
 from .catalog.database import Catalog
 from .catalog.identities import rename_notebook
 from .databases import DataVersion
-from .files.blobs import BlobStore, LocalBlobStore
+from .files.blobs import BlobStore
 from .files.filesystem import DirectoryLock
 from .files.manifest_formats import DashboardManifest, FigureManifest, Manifests
 from .lifecycle import garbage_collection
@@ -27,7 +27,9 @@ from .lifecycle.deletion import Deletion
 from .lifecycle.figures import FigureAggregate
 from .lifecycle.garbage_collection import GcReport
 from .lifecycle.live_figures import LiveFigureAggregate
+from .lifecycle.manifest_writer import ManifestWriter
 from .lifecycle.trash import Trash
+from .repositories.blob_writer import BlobWriter
 from .repositories.dashboards import DashboardRepository
 from .repositories.events import EventRepository
 from .repositories.figures import FigureRepository
@@ -87,21 +89,23 @@ class Store(Repository):
         self.limits = limits = limits or PublishLimits()
         self.keep_session_plots = keep_session_plots
         self.clock = clock
-        figures = FigureAggregate(manifests.figures, blobs, limits)
+        figures = FigureAggregate(manifests.figures, limits)
         live_figures = LiveFigureAggregate(manifests.live_figures)
         dashboards = DashboardAggregate(manifests.dashboards)
         self._aggregates: dict[str, Aggregate[Any]] = {FIGURE: figures, LIVE: live_figures, DASHBOARD: dashboards}
         self.figure_deletion = Deletion(figures, Trash(FIGURE, FigureManifest), keep_deleted)
         self.dashboard_deletion = Deletion(dashboards, Trash(DASHBOARD, DashboardManifest), keep_deleted)
-        self.figures = FigureRepository(catalog, blobs, figures, self.figure_deletion, limits, self._now)
+        writer = BlobWriter(catalog, blobs, self._now)
+        self.figures = FigureRepository(catalog, blobs, writer, figures, self.figure_deletion, limits, self._now)
         self.links = LinkRepository(catalog, self._write_manifest_of)
         self.owners = OwnerRepository(catalog, self._write_manifest_of)
-        self.live = LiveFigureRepository(catalog, blobs, live_figures, limits, self._now)
+        self.live = LiveFigureRepository(catalog, writer, live_figures, limits, self._now)
         self.dashboards = DashboardRepository(catalog, dashboards, self.dashboard_deletion, self._now)
         self.sessions = SessionRepository(catalog)
         self.keys = KeyRepository(catalog)
         self.kernel_lines = KernelLineRepository(catalog)
         self.events = EventRepository(catalog)
+        self.manifest_writer = ManifestWriter(catalog, self._aggregates, self._now)
         self._lock = lock
         self._shard = 0
 
@@ -148,17 +152,39 @@ class Store(Repository):
         """
         return await self._write(self._rename_notebook, owner, scope, old, new)
 
+    async def read_blob(self, digest: str) -> bytes | None:
+        """Return the bytes of a blob, None when there are none.
+
+        Raises
+        ------
+        Unavailable
+            When their store does not answer.
+        """
+        return await asyncio.wrap_future(self.blobs.start_find(digest))
+
     async def collect_garbage(self) -> GcReport:
-        """Run one bounded round of garbage collection, unless another server is doing so."""
-        return await self._run(self._take_turn)
+        """Run one bounded round of garbage collection, unless another server is doing so.
+
+        Raises
+        ------
+        Unavailable
+            When the catalog or the store of the blobs does not answer.
+        """
+        return await asyncio.to_thread(self._take_turn)
+
+    async def flush(self) -> None:
+        """Write the manifests of all changes that were acknowledged."""
+        await self._run(self.catalog.finish_deferred)
+        await asyncio.to_thread(self.manifest_writer.flush)
 
     def recover(self) -> Future[None]:
         """Remove the files that a killed server was writing, and write the manifests that it left unwritten."""
         return self._start_write(self._recover)
 
     def close(self) -> None:
+        self.manifest_writer.close()
         self.catalog.close()
-        self.figures.close()
+        self.blobs.close()
         self._lock.release()
 
     def _now(self) -> float:
@@ -179,17 +205,19 @@ class Store(Repository):
             return self._collect_garbage() if is_mine else GcReport()
 
     def _collect_garbage(self) -> GcReport:
-        now, shard, transact = self._now(), self._shard, self.catalog.transact
+        """Run a round in this thread, with each change in a transaction of the writer's."""
+        now, shard = self._now(), self._shard
         self._shard += 1
-        trash = self.figure_deletion.trash
-        report = transact(garbage_collection.clean_rows, self.manifests.figures, now, self.keep_session_plots)
-        transact(self.figure_deletion.clean, now)
-        transact(self.dashboard_deletion.clean, now)
-        report += transact(garbage_collection.clean_blobs, self.blobs, trash, now)
-        report += transact(garbage_collection.clean_shard, self.blobs, now, shard)
-        if isinstance(self.blobs, LocalBlobStore):
-            self.blobs.sweep(now - garbage_collection.BLOB_GRACE)
-        return report
+        delete_manifest, trash = self._aggregates[FIGURE].delete_manifest, self.figure_deletion.trash
+        rows = self._start_write(garbage_collection.clean_rows, delete_manifest, now, self.keep_session_plots).result()
+        self._start_write(self.figure_deletion.clean, now).result()
+        self._start_write(self.dashboard_deletion.clean, now).result()
+        # A list shows that the blobs can be reached, before a transaction waits for their deletion.
+        old = garbage_collection.find_old_blobs(self.blobs, now, shard)
+        self._start_write(garbage_collection.adopt_blobs, old).result()
+        blobs = self._start_write(garbage_collection.clean_blobs, self.blobs, trash, now).result()
+        self.blobs.sweep(now - garbage_collection.BLOB_GRACE)
+        return rows + blobs
 
     def _recover(self, connection: Connection) -> None:
         for aggregate in self._aggregates.values():

@@ -17,7 +17,7 @@ class Interactive:
     def _repr_html_(self):
         return f"<!doctype html><title>x</title><p id=result></p><script>result.textContent='{self.text}'</script>"
 @figserve.live
-def html_NUMBER(year: int = 2010, plain: bool = False):
+def html_NUMBER(year: int = 2010, plain: bool = False) -> Figure:
     "Words by year."
     calls.append(year)
     if year == 2013:
@@ -88,12 +88,13 @@ def test_function_may_return_image_or_html(chromium, live_server, opened):
 
 
 def test_html_without_javascript(chromium, live_server, opened):
-    """Once the function has been called, the submitted form's page has a frame, which renders by itself."""
+    """The first page and that of the submitted form have a frame, which renders by itself."""
     _, url, _ = opened
     context = chromium.browser.new_context(java_script_enabled=False)
     page = context.new_page()
     log_in(page, live_server)
     open_idle(page, url)
+    page.wait_for_selector("iframe.image-frame")
     page.fill("#p-year", "2012")
     page.click(".draw")
     page.wait_for_selector("iframe.image-frame")
@@ -104,7 +105,7 @@ def test_html_without_javascript(chromium, live_server, opened):
 
 
 def test_viewer_sees_html(page, opened):
-    """A link shows the same from the first view, with the parameters that it allows, and without a failed request."""
+    """A link shows the same from the first view, without a failed request, although the annotation is wrong."""
     _, _, link = opened
     page.goto(link)
     wait_for_text(page, "year 2010")

@@ -32,7 +32,9 @@ _CONFIG = """\
 import os, sys
 c = get_config()
 c.JupyterHub.bind_url = {url!r}
-c.JupyterHub.public_url = {url!r}
+c.JupyterHub.public_url = {public_url!r}
+c.JupyterHub.subdomain_host = {subdomain_host!r}
+c.JupyterHub.allow_named_servers = True
 c.JupyterHub.hub_bind_url = "http://127.0.0.1:{hub_port}"
 c.JupyterHub.db_url = "sqlite:///{home}/hub.sqlite"
 c.JupyterHub.cookie_secret_file = "{home}/cookie_secret"
@@ -73,9 +75,9 @@ def service_configuration(home: Path, **settings: str) -> str:
 
 
 @contextlib.contextmanager
-def running_hub(home: Path, proxy: str, configuration: str = "") -> Iterator[HubProcess]:
+def running_hub(home: Path, proxy: str, configuration: str = "", domain: str = "") -> Iterator[HubProcess]:
     """Start a Hub, and stop it at the end, also when it does not start."""
-    hub = HubProcess(home, proxy, configuration)
+    hub = HubProcess(home, proxy, configuration, domain)
     try:
         hub.start()
         yield hub
@@ -94,15 +96,21 @@ class HubProcess:
         Path of configurable-http-proxy.
     configuration
         What a site adds at the end of its ``jupyterhub_config.py``.
+    domain
+        Domain of the Hub, where each server has a domain of its own below it.
     """
 
-    def __init__(self, home: Path, proxy: str, configuration: str = "") -> None:
+    def __init__(self, home: Path, proxy: str, configuration: str = "", domain: str = "") -> None:
         self.home = home
-        self.url = f"http://127.0.0.1:{free_port()}/"
+        port = free_port()
+        self.url = f"http://{domain or '127.0.0.1'}:{port}/"
+        self._domain = domain
         self._token = secrets.token_hex(24)
         self._process: subprocess.Popen[bytes] | None = None
         own = _CONFIG.format(
-            url=self.url,
+            url=f"http://127.0.0.1:{port}/",
+            public_url=self.url,
+            subdomain_host=self.url.rstrip("/") if domain else "",
             hub_port=free_port(),
             proxy_port=free_port(),
             home=home,
@@ -174,11 +182,11 @@ class HubProcess:
         assert answer.status_code == 302, f"{answer.status_code}: {answer.text}"
         return session
 
-    def start_server(self, user: str) -> None:
-        """Start the user's server, and wait until it is ready. Who never logged in becomes a user."""
+    def start_server(self, user: str, server: str = "") -> None:
+        """Start the user's server, or a named one, and wait until it is ready. Who never logged in becomes a user."""
         self.api("POST", "users", {"usernames": [user]}) if user not in self._users() else None
-        self.api("POST", f"users/{user}/server")
-        wait_until(lambda: self.api("GET", f"users/{user}").get("server"))
+        self.api("POST", f"users/{user}/servers/{server}" if server else f"users/{user}/server")
+        wait_until(lambda: self.api("GET", f"users/{user}")["servers"].get(server, {}).get("ready"))
 
     def stop_server(self, user: str) -> None:
         """Stop the user's server, as culling does, and wait until it is gone."""
@@ -191,16 +199,22 @@ class HubProcess:
         token: str = self.api("POST", f"users/{user}/tokens", body)["token"]
         return token
 
-    def server_request(self, user: str, method: str, path: str, **more: Any) -> requests.Response:
-        """Send a request to the user's server with a token of the user."""
+    def server_request(self, user: str, method: str, path: str, server: str = "", **more: Any) -> requests.Response:
+        """Send a request to the user's server, or a named one, with a token of the user."""
         headers = {"Authorization": f"token {self.token(user)}", **more.pop("headers", {})}
-        url = f"{self.url}user/{user}/{path}"
-        return requests.request(method, url, headers=headers, timeout=60, **more)
+        return requests.request(method, self.server_url(user, server) + path, headers=headers, timeout=60, **more)
 
     @property
     def service(self) -> str:
         """The address of the service."""
-        return f"{self.url}services/figserve"
+        return f"{self._origin('figserve--service')}services/figserve"
+
+    def server_url(self, user: str, server: str = "") -> str:
+        """The address of a user's server, or of a named one."""
+        return f"{self._origin(user)}user/{user}/" + (f"{server}/" if server else "")
+
+    def _origin(self, name: str) -> str:
+        return self.url.replace(self._domain, f"{name}.{self._domain}") if self._domain else self.url
 
     def service_request(self, user: str, method: str, path: str, **more: Any) -> requests.Response:
         """Send a request to the service with a token of the user."""
@@ -208,10 +222,10 @@ class HubProcess:
         return requests.request(method, f"{self.service}{path}", headers=headers, timeout=60, **more)
 
     @contextlib.contextmanager
-    def kernel(self, user: str, notebook: str = "Untitled.ipynb") -> Iterator[KernelSession]:
-        """Start a kernel of the user's server for the notebook at that path; shut it down at the end."""
+    def kernel(self, user: str, notebook: str = "Untitled.ipynb", server: str = "") -> Iterator[KernelSession]:
+        """Start a kernel of a user's server for the notebook at that path; shut it down at the end."""
         body = {"path": notebook, "name": notebook, "type": "notebook", "kernel": {"name": "python3"}}
-        response = self.server_request(user, "POST", "api/sessions", json=body)
+        response = self.server_request(user, "POST", "api/sessions", server, json=body)
         if response.status_code != 201:
             raise RunnerError(f"Starting a kernel failed ({response.status_code}): {response.text[:500]}")
         session = response.json()
@@ -223,7 +237,7 @@ class HubProcess:
         finally:
             kernel.disconnect()
             with contextlib.suppress(requests.RequestException):
-                self.server_request(user, "DELETE", f"api/sessions/{session['id']}")
+                self.server_request(user, "DELETE", f"api/sessions/{session['id']}", server)
 
     def _users(self) -> set[str]:
         return {user["name"] for user in self.api("GET", "users")}

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import seaborn as sns
 from matplotlib import pyplot as plt
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnchoredText
@@ -275,3 +276,13 @@ def test_a_diagram_has_its_words():
     """What cannot be named is described by its labels."""
     found = chart(lambda axes: (axes.add_patch(Circle((0, 0), 1)), axes.text(0, 0, "Read"), axes.text(1, 0, "Write")))
     assert (found.kind, found.series, found.noun) == ("Diagram", ("Read", "Write"), "labels")
+
+
+def test_a_colour_bar_of_a_mappable_is_a_feature():
+    """As GeoPandas draws it, and many examples: the artists of the Axes do not know it."""
+
+    def draw(axes):
+        axes.plot([1, 2])
+        axes.figure.colorbar(ScalarMappable(), ax=axes, label="Year")
+
+    assert chart(draw).features == ("a colour bar for Year",)

@@ -20,7 +20,7 @@ from jupyter_figserve.server.render_config import RenderConfig
         ("keep_session_plots", "0d", "is not a duration"),
         ("link_max_age", "1 month", "is not a duration"),
         ("failed_secret_rate", "many", "is not a rate"),
-        ("database_url", "postgresql://db/figserve", "sqlite:////absolute/path.db"),
+        ("database_url", "mysql://db/figserve", "sqlite:////absolute/path.db"),
         ("database_url", "sqlite:///relative.db", "sqlite:////absolute/path.db"),
         ("figure_bytes", 0, "figure_bytes"),
         ("keep_versions", -1, "keep_versions"),
@@ -92,3 +92,14 @@ def test_owner_is_the_hubs_user(monkeypatch):
     monkeypatch.setenv("JUPYTERHUB_USER", "ann")
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ann/")
     assert (hub.owner, hub.max_audience) == ("ann", "hub")
+
+
+def test_public_address_is_the_hubs(monkeypatch):
+    """Of the server that the Hub started; a setting beats it."""
+    monkeypatch.setenv("JUPYTERHUB_PUBLIC_URL", "https://hub.example.edu/user/ann/")
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", FigServe().serverapp.base_url)
+    assert FigServe().public_url == "https://hub.example.edu/user/ann"
+    own = Config(FigServe={"public_url": "https://figures.example.edu"})
+    assert FigServe(config=own).public_url == "https://figures.example.edu"
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/somewhere/else/")
+    assert FigServe().public_url == ""

@@ -86,7 +86,7 @@ def draft(
 def publish(store: Store, name: str = "sales", data: bytes = b"one", **words):
     """Publish and wait, for the manifest too, which a publish alone does not wait for."""
     record = run(store.figures.publish(draft(name, data, **words)))
-    run(store.figures.flush())
+    run(store.flush())
     return record
 
 

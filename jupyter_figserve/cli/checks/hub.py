@@ -32,8 +32,15 @@ def check_hub(environment: Mapping[str, str] = os.environ) -> Iterator[Result]:
     yield found
     if status is not None:
         yield from _check_directory(service, status)
-    if public and status is not None:
+    if public and status is not None and not _has_own_domain(public, environment):
+        # With a domain for each server, the service's is another one.
         yield _check_public_url(public, service, status)
+
+
+def _has_own_domain(public: str, environment: Mapping[str, str]) -> bool:
+    """Whether the Hub gives a domain to each server."""
+    host = urlsplit(environment.get("JUPYTERHUB_HOST", "")).hostname
+    return host is not None and host != urlsplit(public).hostname
 
 
 def _check_scopes(environment: Mapping[str, str]) -> Result:

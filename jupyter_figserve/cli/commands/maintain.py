@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..output import print_line, print_status
 from ..progress import Progress
 from ..registry import FAILED, OK, command
+
+if TYPE_CHECKING:
+    from ...store.files.places import Bucket
 
 _SHARDS = 256
 
@@ -21,8 +25,15 @@ def data_dir_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _gc_options(parser: argparse.ArgumentParser) -> None:
+def _storage_options(parser: argparse.ArgumentParser) -> None:
     data_dir_option(parser)
+    parser.add_argument(
+        "--blobs", metavar="URL", help="bucket of the figures, such as s3://bucket/prefix (default: as configured)"
+    )
+
+
+def _gc_options(parser: argparse.ArgumentParser) -> None:
+    _storage_options(parser)
     parser.add_argument(
         "--keep-session-plots",
         metavar="DURATION",
@@ -36,18 +47,19 @@ def gc(options: argparse.Namespace) -> int:
     from ...store.admin.offline import clean
 
     with Progress("Scanning", _SHARDS) as progress:
-        removed = clean(find_data_dir(options.data_dir), progress.set, _find_lifetime(options.keep_session_plots))
+        lifetime = _find_lifetime(options.keep_session_plots)
+        removed = clean(find_data_dir(options.data_dir), progress.set, lifetime, bucket=find_bucket(options.blobs))
     print_line(f"Removed: {removed}")
     return OK
 
 
-@command("reindex", "jupyter figserve reindex --data-dir ~/figures", options=data_dir_option)
+@command("reindex", "jupyter figserve reindex --data-dir ~/figures", options=_storage_options)
 def reindex(options: argparse.Namespace) -> int:
     """Rebuild a lost or damaged catalog from the files next to the figures; stop the servers first."""
     from ...store.admin.offline import reindex
 
     with Progress("Reading figures", None) as progress:
-        done = reindex(find_data_dir(options.data_dir), progress.set)
+        done = reindex(find_data_dir(options.data_dir), progress.set, bucket=find_bucket(options.blobs))
     live = f", {done.live:,} live figures" if done.live else ""
     dashboards = f", {done.dashboards:,} dashboards" if done.dashboards else ""
     print_line(
@@ -66,27 +78,49 @@ def _find_lifetime(given: str | None) -> float | None:
     """Return how long unshared figures are kept, in seconds: as given, else as Jupyter's configuration says."""
     from ...model.times import parse_duration
 
-    text = given if given is not None else _read_configured_lifetime()
+    text = given if given is not None else _read_configured("keep_session_plots")
     return None if text in ("", "never") else parse_duration(text)
 
 
-def _read_configured_lifetime() -> str:
-    """Return ``c.FigServe.keep_session_plots`` of the servers' configuration files, else its default."""
+def find_bucket(given: str | None) -> Bucket | None:
+    """Return the bucket: as given, else as Jupyter's configuration says; None for the data directory.
+
+    Raises
+    ------
+    InvalidInput
+        When it is not the URL of a bucket.
+    """
+    from traitlets import TraitError
+
+    from ...errors import InvalidInput
+    from ...server.blob_config import check_blob_url
+    from ...store.files.places import PATIENT_TIMEOUT, Bucket
+
+    try:
+        url = check_blob_url(given if given is not None else _read_configured("blob_url"))
+    except TraitError as error:
+        raise InvalidInput(str(error)) from error
+    return Bucket.at(url, PATIENT_TIMEOUT)
+
+
+def _read_configured(name: str) -> str:
+    """Return a setting of ``c.FigServe`` in the servers' configuration files, else its default."""
     from jupyter_core.application import JupyterApp
 
+    from ...server.blob_config import BlobConfig
     from ...server.config import FigServeConfig
 
     class Configuration(JupyterApp):
         name = "jupyter-server"
 
-    default = str(FigServeConfig.class_traits()["keep_session_plots"].default())
-    for name in ("jupyter_figserve_config", "jupyter_server_config"):
-        app = Configuration(config_file_name=name)
+    for file in ("jupyter_figserve_config", "jupyter_server_config"):
+        app = Configuration(config_file_name=file)
         app.load_config_file()
-        configured = app.config.get("FigServe", {}).get("keep_session_plots")
+        configured = app.config.get("FigServe", {}).get(name)
         if isinstance(configured, str):
             return configured
-    return default
+    traits = FigServeConfig.class_traits() | BlobConfig.class_traits()
+    return str(traits[name].default())
 
 
 def default_data_dir() -> Path:

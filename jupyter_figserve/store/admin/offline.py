@@ -18,9 +18,9 @@ from sqlalchemy.engine import Connection
 from ...model.links import FIGURE
 from ..catalog import tables
 from ..catalog.sqlite import opened
-from ..files.blobs import LocalBlobStore
 from ..files.filesystem import DirectoryLock, fsync_directory, make_private_directory
-from ..files.manifest_formats import FigureManifest, Manifests
+from ..files.manifest_formats import FigureManifest
+from ..files.places import Bucket, opened_files
 from ..lifecycle.figures import track_deleted_blobs
 from ..lifecycle.garbage_collection import GcReport
 from ..lifecycle.trash import Trash
@@ -29,27 +29,35 @@ from .opening import CATALOG, open_store
 from .rebuild import RebuildReport, restore
 
 
-def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -> RebuildReport:
+def reindex(
+    directory: Path, progress: Callable[[int], None] = lambda _: None, *, bucket: Bucket | None = None
+) -> RebuildReport:
     """Rebuild the catalog from the manifests and copy keys and trash of the old one, which is kept as a backup.
+
+    Parameters
+    ----------
+    bucket
+        Place of the manifests, in place of the directory.
 
     Raises
     ------
     Conflict
         When a server uses the directory.
+    Unavailable
+        When the bucket does not answer; nothing has changed.
     """
-    for part in (directory, directory / "blobs", directory / "figures"):
+    for part in (directory, *([] if bucket else [directory / "blobs", directory / "figures"])):
         make_private_directory(part)
     path, rebuilt = directory / CATALOG, directory / "catalog-new.db"
     with DirectoryLock(directory).held(exclusive=True):
         _remove_database(rebuilt)
         with opened(rebuilt) as catalog:
-            blobs = LocalBlobStore(directory / "blobs")
             now = time.time()
             trash = [row for row in _read_rows(path, tables.trash) if row["expires"] > now]
             # A kill during a deletion leaves the manifest, whose links must not open again.
             deleted = frozenset(row["id"] for row in trash)
-            manifests = Manifests.below(directory)
-            report = catalog.write(lambda c: restore(c, manifests, blobs, progress, deleted)).result()
+            with opened_files(directory, bucket) as (blobs, manifests):
+                report = catalog.write(lambda c: restore(c, manifests, blobs, progress, deleted)).result()
             for table, rows in ((tables.trash, trash), (tables.keys, _read_rows(path, tables.keys))):
                 catalog.write(partial(_insert, table=table, rows=rows)).result()
             catalog.write(lambda c: track_deleted_blobs(c, Trash(FIGURE, FigureManifest), now)).result()
@@ -64,7 +72,11 @@ def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -
 
 
 def clean(
-    directory: Path, progress: Callable[[int], None] = lambda _: None, keep_session_plots: float | None = None
+    directory: Path,
+    progress: Callable[[int], None] = lambda _: None,
+    keep_session_plots: float | None = None,
+    *,
+    bucket: Bucket | None = None,
 ) -> GcReport:
     """Collect the garbage of a whole directory; servers may be using it. ``progress`` is called with 1 to 256.
 
@@ -72,8 +84,10 @@ def clean(
     ----------
     keep_session_plots
         How long unshared figures outlive their session, in seconds; None keeps them.
+    bucket
+        Place of the blobs, in place of the directory.
     """
-    store = open_store(directory, keep_session_plots=keep_session_plots)
+    store = open_store(directory, keep_session_plots=keep_session_plots, bucket=bucket)
     try:
         return asyncio.run(_collect_all(store, progress))
     finally:

@@ -8,14 +8,15 @@ from typing import Unpack
 
 import sqlalchemy as sa
 
-from ...errors import Conflict, FigServeError, ReadOnly
+from ...errors import Conflict, FigServeError, ReadOnly, Unavailable
 from ..catalog.database import Catalog
 from ..catalog.postgres.catalog import PostgresCatalog
 from ..catalog.sqlite import CatalogBroken, SqliteCatalog
 from ..databases import PostgresSettings
-from ..files.blobs import LocalBlobStore
+from ..files.blobs import BlobStore
 from ..files.filesystem import DirectoryLock, find_network_type, is_writable, make_private_directory
 from ..files.manifest_formats import Manifests
+from ..files.places import Bucket, open_files
 from ..store import Store, StoreSettings
 from .rebuild import restore
 
@@ -29,12 +30,12 @@ def open_store(
     catalog_path: Path | None = None,
     postgres: PostgresSettings | None = None,
     network_type: str | None = None,
+    bucket: Bucket | None = None,
     **settings: Unpack[StoreSettings],
 ) -> Store:
     """Open the store in ``directory``, which is created when missing.
 
-    A directory that cannot be written, a damaged catalog, and one whose schema is too new for this package are opened
-    for reading; ``store.read_only_because`` says why, and every change raises ``ReadOnly`` with that reason.
+    Where nothing can be written, or the catalog is damaged or too new, ``store.read_only_because`` says why.
 
     Parameters
     ----------
@@ -44,19 +45,19 @@ def open_store(
         Database of the catalog in place of SQLite.
     network_type
         Type of the network file system that holds the catalog; None to detect it.
-    settings
-        See ``StoreSettings``.
+    bucket
+        Place of blobs and manifests, in place of the directory.
 
     Raises
     ------
     FigServeError
-        When another server uses a directory on a network file system, or the database cannot be reached or used.
+        When another server uses a directory on a network file system, or database or bucket cannot be used.
     """
     if postgres is not None:
-        return _open_with_postgres(directory, postgres, settings)
+        return _open_with_postgres(directory, postgres, bucket, settings)
     path = catalog_path or directory / CATALOG
-    lock, manifests, blobs = DirectoryLock(path.parent), Manifests.below(directory), LocalBlobStore(directory / "blobs")
-    writable = _make_directories(directory, path.parent)
+    lock, (blobs, manifests) = DirectoryLock(path.parent), open_files(directory, bucket)
+    writable = _make_directories(directory, path.parent, has_files=bucket is None)
     network_type = network_type or find_network_type(path.parent)
     if writable:
         _lock(lock, path.parent, network_type)
@@ -64,10 +65,12 @@ def open_store(
     return _finish_opening(Store(catalog, blobs, manifests, lock, directory, **settings), blobs)
 
 
-def _open_with_postgres(directory: Path, postgres: PostgresSettings, settings: StoreSettings) -> Store:
-    """Open a store whose directory has the figures' bytes only, so that its file system may be any."""
-    lock, manifests, blobs = DirectoryLock(directory), Manifests.below(directory), LocalBlobStore(directory / "blobs")
-    is_writable = _make_directories(directory, directory)
+def _open_with_postgres(
+    directory: Path, postgres: PostgresSettings, bucket: Bucket | None, settings: StoreSettings
+) -> Store:
+    """Open a store whose directory has the figures' bytes at most, so that its file system may be any."""
+    lock, (blobs, manifests) = DirectoryLock(directory), open_files(directory, bucket)
+    is_writable = _make_directories(directory, directory, has_files=bucket is None)
     if is_writable:
         lock.acquire(exclusive=False)
     try:
@@ -80,7 +83,7 @@ def _open_with_postgres(directory: Path, postgres: PostgresSettings, settings: S
     return _finish_opening(Store(catalog, blobs, manifests, lock, directory, **settings), blobs)
 
 
-def _finish_opening(store: Store, blobs: LocalBlobStore) -> Store:
+def _finish_opening(store: Store, blobs: BlobStore) -> Store:
     if store.read_only_because is None:
         _recover(store, blobs)
     else:
@@ -88,20 +91,36 @@ def _finish_opening(store: Store, blobs: LocalBlobStore) -> Store:
     return store
 
 
-def _recover(store: Store, blobs: LocalBlobStore) -> None:
-    """Finish the work of a killed server; a failure, such as a full disk, does not keep figures from being served."""
+def _recover(store: Store, blobs: BlobStore) -> None:
+    """Finish the work of a killed server; a failure, such as a full disk, does not keep figures from being served.
+
+    Raises
+    ------
+    Conflict
+        When the store of the blobs must not be used.
+    """
     try:
-        blobs.make_directories()
+        blobs.prepare()
+    except Unavailable as error:
+        # The first put checks again.
+        logger.warning("figserve starts without the images in %s: %s", blobs.location, error)
+    except Conflict:
+        store.close()
+        raise
+    except OSError as error:
+        logger.warning("figserve could not write to %s when it started: %s", blobs.location, error.strerror)
+    try:
         store.recover().result()
+        store.manifest_writer.open()
     except (OSError, FigServeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         logger.warning("figserve could not write to %s when it started: %s", store.directory, reason)
 
 
-def _make_directories(directory: Path, catalog_directory: Path) -> bool:
+def _make_directories(directory: Path, catalog_directory: Path, *, has_files: bool) -> bool:
     """Create the directories with private modes, regardless of the umask; return whether they can be written."""
     try:
-        for part in (directory, directory / "blobs", directory / "figures"):
+        for part in (directory, *([directory / "blobs", directory / "figures"] if has_files else [])):
             make_private_directory(part)
         if not catalog_directory.exists():
             # An existing one keeps its mode: the setting may name a directory that other programs use too.
@@ -133,7 +152,7 @@ def _lock(lock: DirectoryLock, directory: Path, network_type: str | None) -> Non
 
 
 def _open_catalog(
-    path: Path, manifests: Manifests, blobs: LocalBlobStore, lock: DirectoryLock | None, *, shared_memory: bool
+    path: Path, manifests: Manifests, blobs: BlobStore, lock: DirectoryLock | None, *, shared_memory: bool
 ) -> Catalog:
     """Open the catalog, or rebuild it in memory when it is damaged; ``lock`` is None where nothing can be written."""
     try:
@@ -150,7 +169,7 @@ def _open_catalog(
     return _rebuild_in_memory(manifests, blobs, reason)
 
 
-def _rebuild_in_memory(manifests: Manifests, blobs: LocalBlobStore, reason: str) -> Catalog:
+def _rebuild_in_memory(manifests: Manifests, blobs: BlobStore, reason: str) -> Catalog:
     """Rebuild a catalog from the manifests, for reading; the damaged file is left as it is."""
     catalog = SqliteCatalog(None)
     catalog.write(lambda connection: restore(connection, manifests, blobs)).result()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Set
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -18,7 +17,7 @@ from ...model.links import FIGURE, LIVE, Target
 from ..catalog import dashboards, figures, links, publishing, tables
 from ..files.blobs import BlobStore
 from ..files.manifest_formats import DashboardManifest, FigureManifest, LiveFigureManifest, Manifests
-from ..files.manifests import Manifest, ManifestStore
+from ..files.manifests import Manifest, ManifestStore, Unreadable
 from ..lifecycle import dashboards as dashboard_lifecycle
 from ..lifecycle import figures as figure_lifecycle
 from ..lifecycle import live_figures as live_lifecycle
@@ -38,7 +37,7 @@ class RebuildReport:
     live
         Number of live figures.
     unreadable
-        Manifests that could not be read.
+        Places of manifests that could not be read.
     incomplete
         Ids of figures with at least one version whose blobs are missing.
     duplicates
@@ -50,7 +49,7 @@ class RebuildReport:
     versions: int = 0
     links: int = 0
     live: int = 0
-    unreadable: tuple[Path, ...] = ()
+    unreadable: tuple[str, ...] = ()
     incomplete: tuple[str, ...] = ()
     duplicates: tuple[str, ...] = ()
     dashboards: int = 0
@@ -72,7 +71,7 @@ def restore(
     deleted
         Ids of records that are in the trash; their manifests are ignored.
     """
-    work = _Rebuild(connection, blobs, deleted)
+    work = _Rebuild(connection, frozenset(blobs.list_digests()), deleted)
     work.restore_figures(manifests.figures, progress)
     work.restore_live_figures(manifests.live_figures)
     link_count = _count(connection, tables.links)
@@ -92,38 +91,38 @@ def restore(
 @dataclass
 class _Rebuild:
     connection: Connection
-    blobs: BlobStore
+    digests: Set[str]
     deleted: Collection[str]
-    unreadable: list[Path] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
     incomplete: list[str] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
 
     def read(self, manifests: ManifestStore[M]) -> Iterator[M]:
         """Yield the manifests that can be read."""
         for found in manifests.read_all():
-            if isinstance(found, Path):
-                self.unreadable.append(found)
+            if isinstance(found, Unreadable):
+                self.unreadable.append(found.location)
             elif found.record.id not in self.deleted:
                 yield found
 
     @contextlib.contextmanager
-    def attempt(self, path: Path) -> Iterator[None]:
+    def attempt(self, location: str) -> Iterator[None]:
         """Undo and report what one manifest cannot add, such as a version number twice, and go on with the next."""
         try:
             with self.connection.begin_nested():
                 yield
         except (sa.exc.SQLAlchemyError, FigServeError, ValueError, TypeError, LookupError, OverflowError) as error:
-            logger.warning("%s cannot be restored: %s", path, error)
-            self.unreadable.append(path)
+            logger.warning("%s cannot be restored: %s", location, error)
+            self.unreadable.append(location)
 
     def restore_figures(self, manifests: ManifestStore[FigureManifest], progress: Callable[[int], None]) -> None:
         for manifest in self.read(manifests):
-            with self.attempt(manifests.path_of(manifest.record.id)):
+            with self.attempt(manifests.location_of(manifest.record.id)):
                 self._restore_figure(manifest)
             progress(_count(self.connection, tables.figures))
 
     def _restore_figure(self, manifest: FigureManifest) -> None:
-        versions = figure_lifecycle.find_complete_versions(manifest, self.blobs)
+        versions = figure_lifecycle.find_complete_versions(manifest, self.digests.__contains__)
         if len(versions) < len(manifest.versions):
             self.incomplete.append(manifest.record.id)
         if not versions:
@@ -141,7 +140,7 @@ class _Rebuild:
         for manifest in self.read(manifests):
             # Two have the same identity when one was published while the catalog was lost; the first one read is kept.
             if dashboards.find_by_identity(self.connection, manifest.record.identity) is None:
-                with self.attempt(manifests.path_of(manifest.record.id)):
+                with self.attempt(manifests.location_of(manifest.record.id)):
                     dashboard_lifecycle.insert(self.connection, manifest)
             else:
                 self.duplicates.append(manifest.record.id)
@@ -153,8 +152,8 @@ class _Rebuild:
             known = by_identity.get(manifest.record.identity)
             by_identity[manifest.record.identity] = manifest if known is None else _merge(known, manifest)
         for manifest in by_identity.values():
-            with self.attempt(manifests.path_of(manifest.record.id)):
-                live_lifecycle.insert(self.connection, manifest, self.blobs)
+            with self.attempt(manifests.location_of(manifest.record.id)):
+                live_lifecycle.insert(self.connection, manifest, self.digests)
 
 
 def _choose_duplicate(connection: Connection, manifest: FigureManifest) -> FigureRecord | None:

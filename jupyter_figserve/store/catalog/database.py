@@ -28,6 +28,8 @@ class Catalog(ABC):
 
     Attributes
     ----------
+    kind
+        ``"sqlite"`` or ``"postgresql"``.
     path
         SQLite's file; None elsewhere.
     read_only_because
@@ -36,6 +38,7 @@ class Catalog(ABC):
         How often to compare ``data_version`` to learn about the changes of other processes, in seconds.
     """
 
+    kind: ClassVar[str]
     path: Path | None = None
     read_only_because: str | None = None
     poll_seconds: ClassVar[float] = 0.2
@@ -96,9 +99,14 @@ class Catalog(ABC):
         ReadOnly
             When the catalog cannot be written; the message says why.
         """
+        self.check_writable()
+        return self._writer.submit(work)
+
+    def check_writable(self) -> None:
+        """Raise ``ReadOnly`` with the reason when the catalog cannot be written, ``Unavailable`` when it is closed."""
         if self.read_only_because is not None:
             raise ReadOnly(f"The store is read-only: {self.read_only_because}.")
-        return self._writer.submit(work)
+        self._writer.check_open()
 
     def write(self, work: Callable[[Connection], T]) -> Future[T]:
         """Run ``work`` in a transaction of a writer's thread; the future is done after the fsync."""

@@ -15,11 +15,10 @@ from ...model.detached import Detached
 from ...model.figures import Source
 from ...model.live import LiveDeclaration, LiveFigureRecord
 from ...model.quotas import PublishLimits
-from ..files.blobs import BlobStore
 from . import live_figures as live
 from . import quotas, tables
 from .dialects import Upsert, lock_owner_of
-from .publishing import release_blobs, retain_blob
+from .references import release_blobs, retain_blob
 
 _S, _OFFERED = tables.live_sources.c, tables.live_sessions.c
 _CHANGED = ("kind", "digest", "size", "libraries", "declaration", "created")
@@ -27,17 +26,9 @@ _PUT = Upsert(tables.live_sources, ["live"], lambda new: {name: new[name] for na
 
 
 def put(
-    connection: Connection,
-    blobs: BlobStore,
-    limits: PublishLimits,
-    record: LiveFigureRecord,
-    function: Detached,
-    data: bytes,
-    now: float,
+    connection: Connection, limits: PublishLimits, record: LiveFigureRecord, function: Detached, now: float
 ) -> None:
-    """Store a function, replacing an earlier one.
-
-    The blob is written inside the transaction, so that garbage collection cannot remove it in between.
+    """Add a function whose blob is stored, replacing an earlier one.
 
     Raises
     ------
@@ -48,7 +39,6 @@ def put(
     source, before = function.source, find(connection, record.id)
     added = source.size - (before.source.size if before else 0)
     quotas.check(connection, {"owner": limits.owner_quota}, {"owner": record.owner}, added, ())
-    blobs.put(source.digest, data)
     if before is not None:
         release_blobs(connection, [before.source.digest], now)
         quotas.add(connection, record.owner, None, figures=0, size=-before.source.size)

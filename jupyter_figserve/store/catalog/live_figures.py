@@ -9,14 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from ...model.figures import EncodedImage, Identity, new_id, sha256_hex
+from ...model.figures import Identity, new_id
 from ...model.live import LiveDeclaration, LiveFigureRecord
 from ...model.live_images import MAX_LIVE_IMAGES, LiveImage
-from ..files.blobs import BlobStore
 from . import tables
 from .dialects import Upsert, lock_owner_of, lock_owners
 from .identities import has_identity, read_identity
-from .publishing import release_blobs, retain_blob
+from .references import release_blobs, retain_blob
 
 _F, _P, _S = tables.live_figures.c, tables.live_images.c, tables.live_sessions.c
 _OFFER = Upsert(tables.live_sessions, ["session", "name"], lambda new: {"live": new.live})
@@ -68,17 +67,12 @@ def list_for_owner(connection: Connection, owner: str, limit: int = 1_000) -> li
     return [_record(row) for row in connection.execute(query)]
 
 
-def keep_image(connection: Connection, blobs: BlobStore, image: LiveImage, encoded: EncodedImage) -> None:
-    """Store the newest image of a request, and remove all but the newest few of the others.
-
-    The blob is written inside the transaction, so that garbage collection cannot remove it in between.
-    """
-    assert image.digest == sha256_hex(encoded.data)
+def keep_image(connection: Connection, image: LiveImage) -> None:
+    """Add the newest image of a request, whose blob is stored, and remove all but the newest few of the others."""
     lock_owner_of(connection, tables.live_figures, image.live)
     same = sa.and_(_P.live == image.live, _P.key == image.key)
     before = connection.execute(sa.select(_P.digest, _P.is_frozen).where(same)).first()
     if before is None or before.digest != image.digest:
-        blobs.put(image.digest, encoded.data)
         retain_blob(connection, image.digest, image.size, image.rendered)
         if before is not None:
             release_blobs(connection, [before.digest], image.rendered)

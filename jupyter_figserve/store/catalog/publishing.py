@@ -16,7 +16,8 @@ from ...model.quotas import PublishLimits, Quota
 from ...model.source_check import SourceCheck
 from . import events, figures, links, sessions, tables
 from . import quotas as usage
-from .dialects import Upsert, lock_owner_of, lock_owners
+from .dialects import lock_owner_of, lock_owners
+from .references import release_blobs, retain_parts
 
 # The statements of every publish are built once: building one costs more than running it.
 _figure: sa.BindParameter[str] = sa.bindparam("figure")
@@ -29,18 +30,6 @@ _DELETE_VERSION = tables.versions.delete().where(
 )
 _DELETE_REPRESENTATIONS = tables.representations.delete().where(
     tables.representations.c.figure == _figure, tables.representations.c.version == _number
-)
-_B = tables.blobs.c
-_RETAIN = Upsert(tables.blobs, ["digest"], lambda new: {"refs": _B.refs + 1, "touched": new.touched})
-_TRACK = Upsert(
-    tables.blobs,
-    ["digest"],
-    lambda new: {"touched": sa.case((_B.touched > new.touched, _B.touched), else_=new.touched)},
-)
-_RELEASE = (
-    tables.blobs.update()
-    .where(tables.blobs.c.digest == sa.bindparam("blob"))
-    .values(refs=tables.blobs.c.refs - 1, touched=sa.bindparam("now"))
 )
 _PINNED = sa.select(tables.dashboard_figures.c.version).where(tables.dashboard_figures.c.figure == _figure)
 
@@ -62,6 +51,13 @@ def check_quota(
         if known and not sessions.has_made(connection, session, known):
             new_to.add("session")
     usage.check(connection, quotas, places, size, new_to)
+
+
+def check_room(connection: Connection, limits: PublishLimits, draft: NewVersion, version: Version) -> None:
+    """Raise ``QuotaExceeded`` where ``publish`` would."""
+    known = figures.find_by_identity(connection, draft.identity)
+    if known is None or not version.is_duplicate_of(known.version):
+        check_quota(connection, limits, draft.identity, known.id if known else None, version.session, version.size)
 
 
 def publish(connection: Connection, limits: PublishLimits, draft: NewVersion, version: Version) -> FigureRecord:
@@ -124,7 +120,7 @@ def attach_source(
     _change_version(
         connection, record.id, number, {**_source_columns(source), "source_problem": "", "source_check": None}
     )
-    _retain(connection, [source], now)
+    retain_parts(connection, [source], now)
     usage.add(connection, record.owner, session, figures=0, size=source.size)
     return True
 
@@ -161,7 +157,7 @@ def add_representation(
     position = len(version.representations) + (version.thumbnail is not None)
     row = {"figure": record.id, "version": number, "position": position, "is_thumbnail": False}
     connection.execute(_INSERT_REPRESENTATION, row | part.__dict__)
-    _retain(connection, [part], now)
+    retain_parts(connection, [part], now)
     usage.add(connection, record.owner, version.session, figures=0, size=part.size)
     return True
 
@@ -210,7 +206,7 @@ def insert_version(connection: Connection, figure_id: str, version: Version, now
             for position, (is_thumbnail, part) in enumerate(parts)
         ],
     )
-    _retain(connection, version.parts, now)
+    retain_parts(connection, version.parts, now)
 
 
 def _insert_figure(connection: Connection, record: FigureRecord) -> None:
@@ -252,26 +248,6 @@ def _remove_version(connection: Connection, record: FigureRecord, version: Versi
     connection.execute(_DELETE_VERSION, which)
     release_blobs(connection, [part.digest for part in version.parts], now)
     usage.add(connection, record.owner, version.session, figures=0, size=-version.size)
-
-
-def track_unreferenced(connection: Connection, parts: Sequence[Representation | Source], now: float) -> None:
-    """Record blobs to which nothing has referred since ``now``."""
-    _TRACK(connection, *({"digest": p.digest, "size": p.size, "refs": 0, "touched": now} for p in parts))
-
-
-def retain_blob(connection: Connection, digest: str, size: int, now: float) -> None:
-    """Add a reference to a blob that does not belong to a version of a figure."""
-    _RETAIN(connection, {"digest": digest, "size": size, "refs": 1, "touched": now})
-
-
-def release_blobs(connection: Connection, digests: Sequence[str], now: float) -> None:
-    """Remove a reference to each blob; garbage collection removes those without any."""
-    connection.execute(_RELEASE, [{"blob": digest, "now": now} for digest in sorted(digests)])
-
-
-def _retain(connection: Connection, parts: Sequence[Representation | Source], now: float) -> None:
-    """Add a reference to the blob of each part."""
-    _RETAIN(connection, *({"digest": p.digest, "size": p.size, "refs": 1, "touched": now} for p in parts))
 
 
 def _source_columns(source: Source | None) -> dict[str, object]:

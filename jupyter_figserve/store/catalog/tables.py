@@ -26,6 +26,11 @@ def _identity(table: str) -> tuple[SchemaItem, ...]:
     return Column("id", String, primary_key=True), *columns, Index(f"{table}_identity", *names, unique=True)
 
 
+def _keys(*names: str) -> tuple[Column[str], ...]:
+    """Return the columns of a primary key of texts."""
+    return tuple(Column(name, String, primary_key=True) for name in names)
+
+
 meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
 
 figures = Table(
@@ -107,17 +112,14 @@ links = Table(
 link_people = Table(
     "link_people",
     metadata,
-    Column("link", String, primary_key=True),
-    Column("kind", String, primary_key=True),
-    Column("name", String, primary_key=True),
+    *_keys("link", "kind", "name"),
     Index("link_people_name", "kind", "name"),
 )
 
 trash = Table(
     "trash",
     metadata,
-    Column("kind", String, primary_key=True),
-    Column("id", String, primary_key=True),
+    *_keys("kind", "id"),
     Column("owner", String, nullable=False),
     Column("deleted", Float, nullable=False),
     Column("expires", Float, nullable=False),
@@ -126,11 +128,18 @@ trash = Table(
     Index("trash_of_owner", "owner", "deleted"),
 )
 
+manifest_queue = Table(
+    "manifest_queue",
+    metadata,
+    *_keys("kind", "id"),
+    Column("generation", Integer, nullable=False),
+    Column("claimed_until", Float, nullable=False),
+)
+
 viewers = Table(
     "viewers",
     metadata,
-    Column("link", String, primary_key=True),
-    Column("client", String, primary_key=True),
+    *_keys("link", "client"),
     Column("seen", Float, nullable=False),
 )
 
@@ -165,8 +174,7 @@ sessions = Table(
 session_figures = Table(
     "session_figures",
     metadata,
-    Column("session", String, primary_key=True),
-    Column("figure", String, primary_key=True),
+    *_keys("session", "figure"),
     Column("version", BigInteger, nullable=False),
     Index("session_figures_figure", "figure"),
 )
@@ -184,8 +192,7 @@ blobs = Table(
 usage = Table(
     "usage",
     metadata,
-    Column("kind", String, primary_key=True),
-    Column("key", String, primary_key=True),
+    *_keys("kind", "key"),
     Column("figures", BigInteger, nullable=False),
     Column("bytes", BigInteger, nullable=False),
 )
@@ -223,8 +230,7 @@ live_figures = Table(
 live_sessions = Table(
     "live_sessions",
     metadata,
-    Column("session", String, primary_key=True),
-    Column("name", String, primary_key=True),
+    *_keys("session", "name"),
     Column("live", String, nullable=False),
     Index("live_sessions_live", "live"),
 )
@@ -244,8 +250,7 @@ kernel_lines = Table(
 live_images = Table(
     "live_images",
     metadata,
-    Column("live", String, primary_key=True),
-    Column("key", String, primary_key=True),
+    *_keys("live", "key"),
     Column("mimetype", String, nullable=False),
     Column("digest", String, nullable=False),
     Column("size", BigInteger, nullable=False),
@@ -286,8 +291,7 @@ dashboards = Table(
 dashboard_figures = Table(
     "dashboard_figures",
     metadata,
-    Column("dashboard", String, primary_key=True),
-    Column("place", String, primary_key=True),
+    *_keys("dashboard", "place"),
     Column("figure", String, nullable=False),
     Column("version", BigInteger),
     Index("dashboard_figures_figure", "figure"),

@@ -51,13 +51,17 @@ class Writer:
         """
         future: Future[T] = Future()
         with self._lock:
-            if self._closed:
-                raise Unavailable("The store is closed: the server is shutting down.")
+            self.check_open()
             try:
                 self._queue.put_nowait((future, work))
             except queue.Full:
                 raise Unavailable("The store is busy; try again in a few seconds.", retry_after=5) from None
         return future
+
+    def check_open(self) -> None:
+        """Raise ``Unavailable`` when the writer is closed."""
+        if self._closed:
+            raise Unavailable("The store is closed: the server is shutting down.")
 
     def defer(self, work: Callable[[], None]) -> None:
         """Run ``work`` once the queue is empty; called from a writer's thread."""

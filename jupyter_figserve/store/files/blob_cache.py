@@ -1,4 +1,4 @@
-"""In-memory cache of small blobs. Server process."""
+"""In-memory cache of small blobs, and the way to read the others. Server process, its event loop."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 from cachetools import LRUCache
 
 from ...errors import Unavailable
+from ..call_observer import BLOB_READ, CallObserver
 from .blobs import BlobStore
 
 
@@ -22,22 +23,32 @@ class BlobCache:
     def __init__(self, blobs: BlobStore, limit: int) -> None:
         self._blobs = blobs
         self._cached: LRUCache[str, bytes] = LRUCache(limit, getsizeof=len)
+        self._reading: dict[str, asyncio.Future[bytes]] = {}
         self.hits = self.misses = 0
+        self.calls = CallObserver()
 
-    def get(self, digest: str) -> bytes:
-        """Return the bytes.
+    async def get(self, digest: str) -> bytes:
+        """Return the bytes; concurrent calls for the same ones read them once.
 
         Raises
         ------
         Unavailable
-            When the catalog names a blob that is missing: it was lost, or another process is deleting it.
+            When the catalog names a blob that is missing: it was lost, or another process is deleting it. Or when the
+            store of the blobs does not answer.
         """
         cached = self._cached.get(digest)
         if cached is not None:
             self.hits += 1
             return cached
         self.misses += 1
-        data = _found(self._blobs.find(digest))
+        if digest not in self._reading:
+            self._reading[digest] = reading = asyncio.ensure_future(self._read(digest))
+            reading.add_done_callback(lambda _: self._reading.pop(digest))
+        # A client that goes away must not end the reading for the others.
+        return await asyncio.shield(self._reading[digest])
+
+    async def _read(self, digest: str) -> bytes:
+        data = _found(await self.calls.watch(BLOB_READ, self._blobs.start_find(digest)))
         if self.is_cacheable(len(data)):
             self._cached[digest] = data
         return data
@@ -47,14 +58,14 @@ class BlobCache:
         return size <= self._cached.maxsize // 8
 
     async def read_range(self, digest: str, start: int, end: int) -> bytes:
-        """Return the bytes from ``start`` up to ``end``, read in a thread.
+        """Return the bytes from ``start`` up to ``end``.
 
         Raises
         ------
         Unavailable
-            When the blob is missing.
+            When the blob is missing, or its store does not answer.
         """
-        return _found(await asyncio.to_thread(self._blobs.read_range, digest, start, end))
+        return _found(await self.calls.watch(BLOB_READ, self._blobs.start_find(digest, start, end)))
 
 
 def _found(data: bytes | None) -> bytes:

@@ -1,4 +1,4 @@
-"""Content-addressed blobs on the local disk. Server process."""
+"""Content-addressed blobs: the interface, and the store on the local disk. Server process."""
 
 from __future__ import annotations
 
@@ -7,39 +7,86 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, TypeVar
 
 from .filesystem import atomic_write, fsync_directory, make_private_directory
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_PREFIXES = 256
+DIGEST = re.compile(r"[0-9a-f]{64}")
+SHARDS = 256
+T = TypeVar("T")
+_THREADS = 4
 
 
-class BlobStore(Protocol):
-    """Immutable bytes by their sha256 digest."""
+class BlobStore(ABC):
+    """Immutable bytes by their sha256 digest.
 
-    def put(self, digest: str, data: bytes) -> None:
-        """Store ``data`` durably; an existing blob is left alone."""
+    Reading and writing start at once and end in another thread, so that they never block an event loop.
+    """
 
-    def find(self, digest: str) -> bytes | None:
-        """Return the bytes, None when there are none."""
+    location: str
+    """Where the blobs are, for people: a directory, or a URL without credentials."""
 
-    def read_range(self, digest: str, start: int, end: int) -> bytes | None:
-        """Return the bytes from ``start`` up to ``end``, None when there are none."""
+    @abstractmethod
+    def start_put(self, digest: str, data: bytes) -> Future[bool]:
+        """Store ``data`` durably; the result is False when the blob existed, which is then left alone."""
 
-    def has(self, digest: str) -> bool:
-        """Whether the blob is there."""
+    @abstractmethod
+    def start_find(self, digest: str, start: int = 0, end: int | None = None) -> Future[bytes | None]:
+        """Read the bytes from ``start`` up to ``end``, None for all; the result is None when there is no blob."""
 
-    def delete(self, digest: str) -> None:
-        """Remove a blob; a missing one is no error."""
+    @abstractmethod
+    def find_missing(self, digests: Collection[str]) -> set[str]:
+        """Return those of the digests that have no blob."""
 
+    @abstractmethod
+    def delete(self, *digests: str) -> None:
+        """Remove blobs; missing ones are no error."""
+
+    @abstractmethod
     def list_shard(self, shard: int) -> Iterator[tuple[str, float]]:
         """Yield digest and modification time of one 256th of all blobs."""
 
+    def list_digests(self) -> Iterator[str]:
+        """Yield the digests of all blobs."""
+        for shard in range(SHARDS):
+            for digest, _ in self.list_shard(shard):
+                yield digest
 
-class LocalBlobStore:
+    def put(self, digest: str, data: bytes) -> bool:
+        """Store ``data`` and wait for it; for threads that may wait."""
+        return self.start_put(digest, data).result()
+
+    def find(self, digest: str) -> bytes | None:
+        """Return the bytes, None when there are none; for threads that may wait."""
+        return self.start_find(digest).result()
+
+    def has(self, digest: str) -> bool:
+        return not self.find_missing([digest])
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Create or check what the first put needs.
+
+        Raises
+        ------
+        Conflict
+            When the store must not be used.
+        """
+
+    def sweep(self, older_than: float) -> int:
+        """Remove unfinished files last written before ``older_than`` (seconds since the epoch)."""
+        return 0
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the threads."""
+
+
+class LocalBlobStore(BlobStore):
     """Files ``<root>/ab/abcd…`` with mode 0600: written without a name, synced, then linked to it.
 
     An unnamed file (``O_TMPFILE``) leaves nothing behind when the process is killed. Where the file system has none, a
@@ -48,63 +95,45 @@ class LocalBlobStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.location = str(root)
+        self._threads = ThreadPoolExecutor(_THREADS, "figserve-blobs")
 
-    def make_directories(self) -> None:
+    def prepare(self) -> None:
         """Create all shards at once, so that no publish has to sync a new one."""
-        last = self.root / f"{_PREFIXES - 1:02x}"
+        last = self.root / f"{SHARDS - 1:02x}"
         if not last.exists():
-            for prefix in range(_PREFIXES):
+            for prefix in range(SHARDS):
                 make_private_directory(self.root / f"{prefix:02x}")
             fsync_directory(self.root)
 
-    def put(self, digest: str, data: bytes) -> None:
-        path = self._path(digest)
-        if _size(path) == len(data):
-            return
-        directory = self._open_directory(path.parent)
-        try:
-            if not self._link_unnamed(path, directory, data):
-                self._rename_named(path, data)
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+    def start_put(self, digest: str, data: bytes) -> Future[bool]:
+        return self._threads.submit(self._put, self._path(digest), data)
 
-    def find(self, digest: str) -> bytes | None:
-        file = self._open(digest)
-        if file is None:
-            return None
-        with file:
-            return file.read()
-
-    def read_range(self, digest: str, start: int, end: int) -> bytes | None:
-        file = self._open(digest)
-        if file is None:
-            return None
-        with file:
-            file.seek(start)
-            return file.read(end - start)
+    def start_find(self, digest: str, start: int = 0, end: int | None = None) -> Future[bytes | None]:
+        return self._threads.submit(self._find, self._path(digest), start, end)
 
     def find_path(self, digest: str) -> Path | None:
         """Return the file of a blob for another program to send, None when it is missing."""
         path = self._path(digest)
         return None if _size(path) is None else path
 
-    def has(self, digest: str) -> bool:
-        return _size(self._path(digest)) is not None
+    def find_missing(self, digests: Collection[str]) -> set[str]:
+        return {digest for digest in digests if _size(self._path(digest)) is None}
 
-    def delete(self, digest: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            self._path(digest).unlink()
+    def delete(self, *digests: str) -> None:
+        for digest in digests:
+            with contextlib.suppress(FileNotFoundError):
+                self._path(digest).unlink()
 
     def list_shard(self, shard: int) -> Iterator[tuple[str, float]]:
-        with contextlib.suppress(FileNotFoundError), os.scandir(self.root / f"{shard % _PREFIXES:02x}") as entries:
+        directory = self.root / f"{shard % SHARDS:02x}"
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(directory) as entries:
             for entry in entries:
-                if _DIGEST.fullmatch(entry.name):
+                if DIGEST.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                     with contextlib.suppress(FileNotFoundError):
                         yield entry.name, entry.stat(follow_symlinks=False).st_mtime
 
     def sweep(self, older_than: float) -> int:
-        """Remove unfinished files last written before ``older_than`` (seconds since the epoch)."""
         removed = 0
         for path in (self.root / "tmp").glob("*"):
             with contextlib.suppress(FileNotFoundError):
@@ -113,17 +142,32 @@ class LocalBlobStore:
                     removed += 1
         return removed
 
-    def _path(self, digest: str) -> Path:
-        assert _DIGEST.fullmatch(digest), digest
-        return self.root / digest[:2] / digest
+    def close(self) -> None:
+        self._threads.shutdown()
 
-    def _open(self, digest: str) -> BinaryIO | None:
+    def _put(self, path: Path, data: bytes) -> bool:
+        if _size(path) == len(data):
+            return False
+        directory = self._open_directory(path.parent)
         try:
-            # O_NOFOLLOW: never serve a symbolic link that was put into the store.
-            descriptor = os.open(self._path(digest), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
+            if not self._link_unnamed(path, directory, data):
+                self._rename_named(path, data)
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+        return True
+
+    def _find(self, path: Path, start: int, end: int | None) -> bytes | None:
+        file = _open(path)
+        if file is None:
             return None
-        return os.fdopen(descriptor, "rb")
+        with file:
+            file.seek(start)
+            return file.read() if end is None else file.read(end - start)
+
+    def _path(self, digest: str) -> Path:
+        assert DIGEST.fullmatch(digest), digest
+        return self.root / digest[:2] / digest
 
     def _open_directory(self, path: Path) -> int:
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -156,30 +200,54 @@ class LocalBlobStore:
         atomic_write(path, data, self.root / "tmp" / f"{path.name}.{secrets.token_hex(4)}")
 
 
-class MemoryBlobStore:
+class MemoryBlobStore(BlobStore):
     """In-memory implementation for tests."""
+
+    location = "memory"
 
     def __init__(self) -> None:
         self.held: dict[str, bytes] = {}
 
-    def put(self, digest: str, data: bytes) -> None:
+    def start_put(self, digest: str, data: bytes) -> Future[bool]:
+        is_new = digest not in self.held
         self.held.setdefault(digest, data)
+        return done(is_new)
 
-    def find(self, digest: str) -> bytes | None:
-        return self.held.get(digest)
-
-    def read_range(self, digest: str, start: int, end: int) -> bytes | None:
+    def start_find(self, digest: str, start: int = 0, end: int | None = None) -> Future[bytes | None]:
         data = self.held.get(digest)
-        return None if data is None else data[start:end]
+        return done(None if data is None else data[start:end])
 
-    def has(self, digest: str) -> bool:
-        return digest in self.held
+    def find_missing(self, digests: Collection[str]) -> set[str]:
+        return set(digests) - set(self.held)
 
-    def delete(self, digest: str) -> None:
-        self.held.pop(digest, None)
+    def delete(self, *digests: str) -> None:
+        for digest in digests:
+            self.held.pop(digest, None)
 
     def list_shard(self, shard: int) -> Iterator[tuple[str, float]]:
-        return iter([(digest, 0.0) for digest in list(self.held) if int(digest[:2], 16) == shard % _PREFIXES])
+        return iter([(digest, 0.0) for digest in list(self.held) if int(digest[:2], 16) == shard % SHARDS])
+
+    def prepare(self) -> None:
+        """Do nothing: a dictionary needs nothing."""
+
+    def close(self) -> None:
+        """Do nothing: there are no threads."""
+
+
+def done(result: T) -> Future[T]:
+    """Return a future that has a result."""
+    future: Future[T] = Future()
+    future.set_result(result)
+    return future
+
+
+def _open(path: Path) -> BinaryIO | None:
+    try:
+        # O_NOFOLLOW: never serve a symbolic link that was put into the store.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    return os.fdopen(descriptor, "rb")
 
 
 def _size(path: Path) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -11,10 +12,15 @@ from ...model.detached import Detached
 from ...model.figures import FigureRecord, Identity, Representation, Source, Version
 from ...model.links import Link
 from ...model.live import LiveDeclaration, LiveFigureRecord
+from .documents import Documents, LocalDocuments
 from .manifests import ManifestStore
+from .object_storage import ObjectStorage
+from .remote_documents import RemoteDocuments
 
 T = TypeVar("T")
 _FORMAT = 1
+_FIGURES, _LIVE, _DASHBOARDS = "figures", "live", "dashboards"
+_LOCAL = {_FIGURES: "figures", _LIVE: "figures/live", _DASHBOARDS: "dashboards"}
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ class DashboardManifest:
 
 @dataclass(frozen=True)
 class Manifests:
-    """All manifests of a data directory."""
+    """All manifests of a store."""
 
     figures: ManifestStore[FigureManifest]
     live_figures: ManifestStore[LiveFigureManifest]
@@ -114,10 +120,20 @@ class Manifests:
 
     @classmethod
     def below(cls, directory: Path) -> Self:
+        """Return those in files of a data directory."""
+        return cls._of(lambda name: LocalDocuments(directory / _LOCAL[name], is_sharded=name == _FIGURES))
+
+    @classmethod
+    def within(cls, objects: ObjectStorage) -> Self:
+        """Return those in a bucket."""
+        return cls._of(lambda name: RemoteDocuments(objects, name, is_sharded=name == _FIGURES))
+
+    @classmethod
+    def _of(cls, open_documents: Callable[[str], Documents]) -> Self:
         return cls(
-            ManifestStore(directory / "figures", FigureManifest, is_sharded=True),
-            ManifestStore(directory / "figures" / "live", LiveFigureManifest),
-            ManifestStore(directory / "dashboards", DashboardManifest),
+            ManifestStore(open_documents(_FIGURES), FigureManifest),
+            ManifestStore(open_documents(_LIVE), LiveFigureManifest),
+            ManifestStore(open_documents(_DASHBOARDS), DashboardManifest),
         )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import ClassVar, Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...model.figures import Identity
+from ..catalog import manifest_queue
 from ..catalog.dialects import lock_files
 from ..files.manifests import Manifest, ManifestStore, Record
 
@@ -26,9 +27,15 @@ class Aggregate(ABC, Generic[M]):
     """
 
     table: ClassVar[sa.Table]
+    kind: ClassVar[str]
 
     def __init__(self, manifests: ManifestStore[M]) -> None:
         self.manifests = manifests
+
+    @property
+    def is_queued(self) -> bool:
+        """Whether manifests are written after their changes, by ``ManifestWriter``."""
+        return self.manifests.files.is_remote
 
     @abstractmethod
     def describe(self, connection: Connection, record_id: str) -> M | None:
@@ -38,16 +45,27 @@ class Aggregate(ABC, Generic[M]):
         """Return the records whose manifests a killed server may have left unwritten."""
         return ()
 
-    def write_manifest(self, connection: Connection, record_id: str) -> M | None:
-        """Bring a record's manifest up to date and return it; None when there is no such record."""
+    def write_manifest(self, connection: Connection, record_id: str) -> None:
+        """Bring a record's manifest up to date, at once or soon after the transaction."""
+        if self.is_queued:
+            manifest_queue.add(connection, self.kind, record_id)
+            return
         lock_files(connection)
         manifest = self.describe(connection, record_id)
         if manifest is not None:
             self.manifests.write(manifest)
-        return manifest
+
+    def delete_manifest(self, connection: Connection, record_id: str) -> None:
+        """Remove the manifest of a record that does not exist any more, at once or soon after the transaction."""
+        if self.is_queued:
+            manifest_queue.add(connection, self.kind, record_id)
+        else:
+            self.manifests.delete(record_id)
 
     def catch_up(self, connection: Connection) -> int:
         """Write the manifests that a killed server left unwritten, and return how many there were."""
+        if self.is_queued:
+            return 0
         behind = [record.id for record in self.list_recent(connection) if self.manifests.is_behind(record)]
         for record_id in behind:
             self.write_manifest(connection, record_id)
@@ -74,8 +92,13 @@ class DeletableAggregate(Aggregate[M]):
         """Remove a record with its links from the catalog."""
 
     @abstractmethod
-    def restore(self, connection: Connection, manifest: M, now: float) -> None:
+    def restore(self, connection: Connection, manifest: M, now: float, missing: Collection[str]) -> None:
         """Add a deleted record with its links to the catalog again.
+
+        Parameters
+        ----------
+        missing
+            Digests of its blobs that are gone.
 
         Raises
         ------

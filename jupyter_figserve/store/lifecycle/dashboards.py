@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy.engine import Connection
 
@@ -21,6 +21,7 @@ class DashboardAggregate(DeletableAggregate[DashboardManifest]):
     """
 
     table = tables.dashboards
+    kind = DASHBOARD
     noun = "dashboard"
 
     def describe(self, connection: Connection, record_id: str) -> DashboardManifest | None:
@@ -35,7 +36,9 @@ class DashboardAggregate(DeletableAggregate[DashboardManifest]):
     def remove(self, connection: Connection, manifest: DashboardManifest, now: float) -> None:
         dashboards.delete(connection, manifest.record, now)
 
-    def restore(self, connection: Connection, manifest: DashboardManifest, now: float) -> None:
+    def restore(
+        self, connection: Connection, manifest: DashboardManifest, now: float, missing: Collection[str]
+    ) -> None:
         insert(connection, manifest)
         dashboards.emit_restored_event(connection, manifest.record, now)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Generic, TypeVar
 
 import sqlalchemy as sa
@@ -39,8 +39,13 @@ class Deletion(Generic[M]):
         catalog.transact(self._delete_manifests, deleted)
         return len(deleted)
 
-    def undo(self, catalog: Catalog, record_id: str, now: float) -> M:
+    def undo(self, catalog: Catalog, record_id: str, now: float, missing: Collection[str] = ()) -> M:
         """Restore a deleted record with its links; one that exists is left alone. Called from the writer's thread.
+
+        Parameters
+        ----------
+        missing
+            Digests of its blobs that are gone.
 
         Raises
         ------
@@ -51,7 +56,7 @@ class Deletion(Generic[M]):
         QuotaExceeded
             When there is no room for it.
         """
-        return catalog.transact(self._undo, record_id, now)
+        return catalog.transact(self._undo, record_id, now, missing)
 
     def clean(self, connection: Connection, now: float) -> None:
         """Remove one batch of expired deletions, and manifests that a kill left behind them."""
@@ -82,9 +87,9 @@ class Deletion(Generic[M]):
         existing = set(connection.execute(sa.select(column).where(column.in_(record_ids))).scalars())
         for record_id in record_ids:
             if record_id not in existing:
-                self._aggregate.manifests.delete(record_id)
+                self._aggregate.delete_manifest(connection, record_id)
 
-    def _undo(self, connection: Connection, record_id: str, now: float) -> M:
+    def _undo(self, connection: Connection, record_id: str, now: float, missing: Collection[str]) -> M:
         existing = self._aggregate.describe(connection, record_id)
         if existing is not None:
             return existing
@@ -95,9 +100,10 @@ class Deletion(Generic[M]):
         lock_owners(connection, identity.owner)
         if self._aggregate.find_by_identity(connection, identity) is not None:
             raise Conflict(f"There is a new {noun} named {identity.name!r}; delete that one first, then undo.")
-        self._aggregate.restore(connection, manifest, now)
+        self._aggregate.restore(connection, manifest, now, missing)
         self.trash.remove(connection, [record_id])
-        restored = self._aggregate.write_manifest(connection, record_id)
+        self._aggregate.write_manifest(connection, record_id)
+        restored = self._aggregate.describe(connection, record_id)
         assert restored is not None
         return restored
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from sqlalchemy.engine import Connection
@@ -13,8 +13,7 @@ from ...model.figures import FigureRecord, Identity, Version
 from ...model.links import FIGURE, Target
 from ...model.quotas import PublishLimits
 from ...model.sessions import Session
-from ..catalog import events, figures, links, publishing, quotas, sessions, tables
-from ..files.blobs import BlobStore
+from ..catalog import events, figures, links, publishing, quotas, references, sessions, tables
 from ..files.manifest_formats import FigureManifest
 from ..files.manifests import ManifestStore
 from .aggregate import MAX_UNWRITTEN, DeletableAggregate
@@ -25,11 +24,11 @@ class FigureAggregate(DeletableAggregate[FigureManifest]):
     """Figures with their versions and links."""
 
     table = tables.figures
+    kind = FIGURE
     noun = "figure"
 
-    def __init__(self, manifests: ManifestStore[FigureManifest], blobs: BlobStore, limits: PublishLimits) -> None:
+    def __init__(self, manifests: ManifestStore[FigureManifest], limits: PublishLimits) -> None:
         super().__init__(manifests)
-        self._blobs = blobs
         self._limits = limits
 
     def describe(self, connection: Connection, record_id: str) -> FigureManifest | None:
@@ -50,8 +49,8 @@ class FigureAggregate(DeletableAggregate[FigureManifest]):
     def remove(self, connection: Connection, manifest: FigureManifest, now: float) -> None:
         publishing.delete(connection, manifest.record, now)
 
-    def restore(self, connection: Connection, manifest: FigureManifest, now: float) -> None:
-        versions = find_complete_versions(manifest, self._blobs)
+    def restore(self, connection: Connection, manifest: FigureManifest, now: float, missing: Collection[str]) -> None:
+        versions = find_complete_versions(manifest, lambda digest: digest not in missing)
         if not versions:
             raise NotFound("The images of this figure are gone; publish it again.")
         _check_quotas(connection, self._limits, manifest.record.owner, versions)
@@ -59,10 +58,10 @@ class FigureAggregate(DeletableAggregate[FigureManifest]):
         events.add(connection, now, record.owner, "figure.restored", publishing.event_data(record))
 
 
-def find_complete_versions(manifest: FigureManifest, blobs: BlobStore) -> tuple[Version, ...]:
-    """Return the versions whose blobs all exist."""
+def find_complete_versions(manifest: FigureManifest, has_blob: Callable[[str], bool]) -> tuple[Version, ...]:
+    """Return the versions whose images all exist."""
     return tuple(
-        version for version in manifest.versions if all(blobs.has(part.digest) for part in version.representations)
+        version for version in manifest.versions if all(has_blob(part.digest) for part in version.representations)
     )
 
 
@@ -84,7 +83,7 @@ def track_deleted_blobs(connection: Connection, trash: Trash[FigureManifest], no
     """Add the blobs of figures that can be restored to a rebuilt catalog, so that garbage collection keeps them."""
     for entry in trash.list(connection, now):
         for version in entry.manifest.versions if entry.manifest else ():
-            publishing.track_unreferenced(connection, version.parts, entry.deleted)
+            references.track_unreferenced(connection, {part.digest: part.size for part in version.parts}, entry.deleted)
 
 
 def _record_session(connection: Connection, identity: Identity, session_id: str, seen: float) -> None:

@@ -5,7 +5,7 @@ Each step is a short write transaction over a bounded batch, so that no reader a
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,11 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...model.links import FIGURE, VIEW_SECONDS
-from ..catalog import events, figures, keys, links, publishing, sessions, tables
+from ..catalog import events, figures, keys, links, publishing, references, sessions, tables
 from ..catalog.dialects import is_postgresql, lock_owners
 from ..files.blobs import BlobStore
-from ..files.manifest_formats import FigureManifest
-from ..files.manifests import ManifestStore
 from .trash import Trash
 
 BATCH = 200
@@ -51,12 +49,17 @@ class GcReport:
 
 
 def clean_rows(
-    connection: Connection, manifests: ManifestStore[FigureManifest], now: float, keep_session_plots: float | None
+    connection: Connection,
+    delete_manifest: Callable[[Connection, str], None],
+    now: float,
+    keep_session_plots: float | None,
 ) -> GcReport:
     """Remove one batch of expired rows and figures.
 
     Parameters
     ----------
+    delete_manifest
+        Removes the manifest of a figure.
     keep_session_plots
         Seconds for which unshared figures are kept after their session has ended; None forever.
     """
@@ -68,7 +71,7 @@ def clean_rows(
             record = figures.find(connection, figure_id)
             if record is not None:
                 publishing.delete(connection, record, now)
-                manifests.delete(figure_id)
+                delete_manifest(connection, figure_id)
                 deleted += 1
     connection.execute(tables.viewers.delete().where(tables.viewers.c.seen < now - VIEW_SECONDS))
     return GcReport(
@@ -81,38 +84,45 @@ def clean_rows(
 
 
 def clean_blobs(connection: Connection, blobs: BlobStore, trash: Trash[Any], now: float) -> GcReport:
-    """Delete one batch of unreferenced blobs, under the write lock, so that no publish can refer to one meanwhile.
+    """Delete one batch of unreferenced blobs, with their rows locked, so that no publish can refer to one meanwhile.
 
     Blobs released since the earliest deletion that can be undone may belong to that figure, and are kept.
     """
     columns = tables.blobs.c
     before = min(now - BLOB_GRACE, trash.find_oldest(connection, now) or now)
     query = sa.select(columns.digest).where(columns.refs <= 0, columns.touched < before).limit(BATCH)
-    digests = connection.execute(query).scalars().all()
-    for digest in digests:
-        connection.execute(tables.blobs.delete().where(columns.digest == digest))
-        blobs.delete(digest)
+    digests = connection.execute(query.with_for_update(skip_locked=True)).scalars().all()
+    if digests:
+        connection.execute(tables.blobs.delete().where(columns.digest.in_(digests)))
+        blobs.delete(*digests)
     return GcReport(blobs=len(digests))
 
 
-def clean_shard(connection: Connection, blobs: BlobStore, now: float, shard: int) -> GcReport:
-    """Delete files of one 256th that are not in the catalog, left by a kill before the publish was committed."""
-    old = [digest for digest, written in blobs.list_shard(shard) if written < now - BLOB_GRACE]
-    deleted = 0
-    for start in range(0, len(old), BATCH):
-        batch = old[start : start + BATCH]
-        query = sa.select(tables.blobs.c.digest).where(tables.blobs.c.digest.in_(batch))
-        for digest in set(batch) - set(connection.execute(query).scalars()):
-            blobs.delete(digest)
-            deleted += 1
-    return GcReport(blobs=deleted)
+def adopt_blobs(connection: Connection, digests: Mapping[str, float]) -> None:
+    """Add blobs that the catalog does not know, left by a kill before the publish was committed, as unreferenced ones.
+
+    Parameters
+    ----------
+    digests
+        With the time of their writing, in seconds since the epoch.
+    """
+    for start in range(0, len(digests), BATCH):
+        batch = dict(list(digests.items())[start : start + BATCH])
+        known = sa.select(tables.blobs.c.digest).where(tables.blobs.c.digest.in_(batch))
+        for digest in sorted(set(batch) - set(connection.execute(known).scalars())):
+            # Its size counts nowhere before something refers to it.
+            references.track_unreferenced(connection, {digest: 0}, batch[digest])
+
+
+def find_old_blobs(blobs: BlobStore, now: float, shard: int) -> dict[str, float]:
+    """Return the blobs of one 256th that were not written just now, with the time of their writing."""
+    return {digest: written for digest, written in blobs.list_shard(shard) if written < now - BLOB_GRACE}
 
 
 def delete_unreferenced(connection: Connection, blobs: BlobStore, digests: Collection[str]) -> None:
     """Delete at once the blobs of a rejected publish that are not in the catalog."""
     held = connection.execute(sa.select(tables.blobs.c.digest).where(tables.blobs.c.digest.in_(digests))).scalars()
-    for digest in set(digests) - set(held):
-        blobs.delete(digest)
+    blobs.delete(*(set(digests) - set(held)))
 
 
 def _lock_expired_figures(connection: Connection, before: float) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -10,7 +10,6 @@ from sqlalchemy.engine import Connection
 from ...model.links import LIVE, Target
 from ...model.live import LiveFigureRecord
 from ..catalog import detached, links, live_figures, tables
-from ..files.blobs import BlobStore
 from ..files.manifest_formats import LiveFigureManifest
 from .aggregate import MAX_UNWRITTEN, Aggregate
 
@@ -19,6 +18,7 @@ class LiveFigureAggregate(Aggregate[LiveFigureManifest]):
     """Live figures with their links and detached functions."""
 
     table = tables.live_figures
+    kind = LIVE
 
     def describe(self, connection: Connection, record_id: str) -> LiveFigureManifest | None:
         record = live_figures.find(connection, record_id)
@@ -34,11 +34,11 @@ class LiveFigureAggregate(Aggregate[LiveFigureManifest]):
         return [record for record in found if record is not None]
 
 
-def insert(connection: Connection, manifest: LiveFigureManifest, blobs: BlobStore) -> None:
-    """Add a live figure with its links, and with its detached function unless the blob is missing."""
+def insert(connection: Connection, manifest: LiveFigureManifest, digests: Container[str]) -> None:
+    """Add a live figure with its links, and with its detached function unless its digest is not among the blobs'."""
     record, function = manifest.record, manifest.detached
     live_figures.insert(connection, record)
     for link in manifest.links:
         links.add(connection, link)
-    if function is not None and blobs.has(function.source.digest):
+    if function is not None and function.source.digest in digests:
         detached.insert(connection, record, function, record.updated)

@@ -1,49 +1,80 @@
-"""Writes the blobs of a change, and removes them when the change is rejected. Server process, writer's thread."""
+"""Writes the blobs of a change before its transaction, and removes them when it is rejected. Server process."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import AsyncGenerator, Sequence
 
-from sqlalchemy.engine import Connection
-
+from ...errors import FigServeError
+from ...model.times import Clock
+from ..call_observer import BLOB_WRITE
+from ..catalog import references
+from ..catalog.database import Catalog
 from ..files.blobs import BlobStore
 from ..lifecycle import garbage_collection
+from .repository import Repository, translate_os_error
 
 NamedBytes = tuple[str, bytes]
 """A digest and the bytes with this digest."""
-_THREADS = 2
 
 
-class BlobWriter:
-    """Stores blobs, also while a transaction runs."""
+class BlobWriter(Repository):
+    """Stores blobs outside of every transaction, where a slow disk or bucket holds up nobody else.
 
-    def __init__(self, blobs: BlobStore) -> None:
+    Garbage collection leaves a new blob alone for a while. One that existed without a reference may be about to be
+    removed, so its row is touched, which excludes garbage collection, and then it is put once more.
+    """
+
+    def __init__(self, catalog: Catalog, blobs: BlobStore, clock: Clock) -> None:
+        super().__init__(catalog)
         self._blobs = blobs
-        self._threads = ThreadPoolExecutor(_THREADS, "figserve-blobs")
+        self._clock = clock
 
-    def put(self, blobs: Sequence[NamedBytes]) -> None:
-        for digest, data in blobs:
-            self._blobs.put(digest, data)
+    @contextlib.asynccontextmanager
+    async def stored(self, blobs: Sequence[NamedBytes]) -> AsyncGenerator[None]:
+        """Store blobs, then run the block, which refers to them in a transaction; when it fails, remove the new ones.
 
-    @contextlib.contextmanager
-    def putting(self, blobs: Sequence[NamedBytes]) -> Iterator[None]:
-        """Write blobs in threads while the block runs, inside a transaction; they are on the disk when it ends.
-
-        Garbage collection may have removed an existing blob before the transaction, but cannot remove it during it.
+        Raises
+        ------
+        ReadOnly
+            When the catalog cannot be written.
+        QuotaExceeded
+            When the disk is full.
+        Unavailable
+            When the blobs cannot be stored.
         """
-        writing = [self._threads.submit(self._blobs.put, digest, data) for digest, data in blobs]
+        self._catalog.check_writable()
+        new: list[str] = []
         try:
+            existing = await self._put(blobs, new)
+            if existing:
+                await self._put(await self._touch(existing), new)
             yield
-        finally:
-            wait(writing)
-        for one in writing:
-            one.result()
+        except BaseException:
+            await self._drop(new)
+            raise
 
-    def drop_unreferenced(self, connection: Connection, blobs: Sequence[NamedBytes]) -> None:
-        """Remove the blobs of a rejected change to which nothing refers."""
-        garbage_collection.delete_unreferenced(connection, self._blobs, [digest for digest, _ in blobs])
+    async def _put(self, blobs: Sequence[NamedBytes], new: list[str]) -> list[NamedBytes]:
+        """Store blobs at the same time; add the digests of new ones to ``new``, and return those that existed."""
+        putting = [self._catalog.calls.watch(BLOB_WRITE, self._blobs.start_put(digest, data)) for digest, data in blobs]
+        results = await asyncio.gather(*putting, return_exceptions=True)
+        new += [digest for (digest, _), result in zip(blobs, results, strict=True) if result is True]
+        for result in results:
+            if isinstance(result, OSError):
+                raise translate_os_error(result) from result
+            if isinstance(result, BaseException):
+                raise result
+        return [blob for blob, result in zip(blobs, results, strict=True) if not result]
 
-    def close(self) -> None:
-        self._threads.shutdown()
+    async def _touch(self, blobs: Sequence[NamedBytes]) -> list[NamedBytes]:
+        """Touch the rows of those to which nothing refers, and return them."""
+        sizes = {digest: len(data) for digest, data in blobs}
+        touched = await self._write(references.touch_unreferenced, sizes, self._clock())
+        return [blob for blob in blobs if blob[0] in touched]
+
+    async def _drop(self, digests: Sequence[str]) -> None:
+        """Remove blobs to which nothing refers; what cannot be removed is left to garbage collection."""
+        if digests:
+            with contextlib.suppress(FigServeError):
+                await self._write(garbage_collection.delete_unreferenced, self._blobs, digests)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sqlalchemy.engine import Connection
 
-from ...errors import NotFound, QuotaExceeded
+from ...errors import NotFound
 from ...model.figures import EncodedImage, FigureRecord, Source, Version, sha256_hex
 from ...model.new_version import NewVersion
 from ...model.queries import DEFAULT_LIMIT, Collection, FigureQuery, Neighbour
@@ -22,11 +23,8 @@ from ..files.manifest_formats import FigureManifest
 from ..lifecycle.deletion import Deletion
 from ..lifecycle.figures import FigureAggregate
 from ..lifecycle.trash import TrashEntry
-from .blob_writer import BlobWriter
+from .blob_writer import BlobWriter, NamedBytes
 from .repository import Repository
-
-_INLINE_BLOB_BYTES = 2**20
-"""Versions up to this size write their blobs while the transaction runs."""
 
 
 class FigureRepository(Repository):
@@ -36,6 +34,7 @@ class FigureRepository(Repository):
         self,
         catalog: Catalog,
         blobs: BlobStore,
+        blob_writer: BlobWriter,
         aggregate: FigureAggregate,
         deletion: Deletion[FigureManifest],
         limits: PublishLimits,
@@ -43,7 +42,8 @@ class FigureRepository(Repository):
     ) -> None:
         super().__init__(catalog)
         self.limits = limits
-        self._blob_writer = BlobWriter(blobs)
+        self._blobs = blobs
+        self._blob_writer = blob_writer
         self._aggregate = aggregate
         self._deletion = deletion
         self._clock = clock
@@ -125,7 +125,12 @@ class FigureRepository(Repository):
         QuotaExceeded
             When there is no room for it; nothing has changed.
         """
-        return await self._run(lambda: self._publish(draft))
+        self._catalog.check_writable()
+        version, blobs = draft.described(self._clock())
+        # Before they are stored, which may take long; the transaction checks again.
+        await self._read(publishing.check_room, self.limits, draft, version)
+        async with self._blob_writer.stored(blobs):
+            return await self._run(lambda: self._publish(draft, version))
 
     async def attach_source(
         self, record: FigureRecord, number: int, kind: str, data: bytes, libraries: dict[str, str]
@@ -136,7 +141,7 @@ class FigureRepository(Repository):
         def insert(connection: Connection) -> bool:
             return publishing.attach_source(connection, self.limits, record, number, source, self._clock())
 
-        return await self._run(lambda: self._extend_version(record, (source.digest, data), insert))
+        return await self._extend_version(record, (source.digest, data), insert)
 
     async def add_representation(self, record: FigureRecord, number: int, image: EncodedImage) -> bool:
         """Append an encoding to a version; return False when it has one of this type and width, or is gone."""
@@ -145,7 +150,7 @@ class FigureRepository(Repository):
         def insert(connection: Connection) -> bool:
             return publishing.add_representation(connection, self.limits, record, number, part, self._clock())
 
-        return await self._run(lambda: self._extend_version(record, (part.digest, image.data), insert))
+        return await self._extend_version(record, (part.digest, image.data), insert)
 
     async def record_source_problem(self, record: FigureRecord, number: int, reason: str) -> None:
         """Record why a version has no source."""
@@ -200,55 +205,42 @@ class FigureRepository(Repository):
         QuotaExceeded
             When there is no room for it.
         """
-        manifest = await self._run(lambda: self._deletion.undo(self._catalog, figure_id, self._clock()))
+        deleted = await self._read(self._deletion.trash.find, figure_id, self._clock())
+        parts = [part for version in deleted.versions for part in version.representations] if deleted else []
+        missing = await asyncio.to_thread(self._blobs.find_missing, {part.digest for part in parts})
+        manifest = await self._run(lambda: self._deletion.undo(self._catalog, figure_id, self._clock(), missing))
         return manifest.record
 
-    async def flush(self) -> None:
-        """Write the manifests that publishing has deferred."""
-        await self._run(self._catalog.finish_deferred)
-
-    def close(self) -> None:
-        self._blob_writer.close()
-
-    def _publish(self, draft: NewVersion) -> FigureRecord:
-        version, blobs = draft.described(self._clock())
-        if version.size > _INLINE_BLOB_BYTES:
-            # Writing them inside the transaction would hold the write lock for long.
-            self._blob_writer.put(blobs)
+    def _publish(self, draft: NewVersion, version: Version) -> FigureRecord:
+        """Add a version whose blobs are stored, and see to its manifest; called from the writer's thread."""
 
         def insert(connection: Connection) -> FigureRecord:
-            with self._blob_writer.putting(blobs):
-                return publishing.publish(connection, self.limits, draft, version)
+            record = publishing.publish(connection, self.limits, draft, replace(version, created=self._clock()))
+            if self._aggregate.is_queued:
+                self._aggregate.write_manifest(connection, record.id)
+            return record
 
-        try:
-            record = self._catalog.transact(insert)
-        except (QuotaExceeded, OSError):
-            self._catalog.transact(self._blob_writer.drop_unreferenced, blobs)
-            raise
-        self._defer_manifest(record.id)
+        record = self._catalog.transact(insert)
+        if not self._aggregate.is_queued:
+            self._defer_manifest(record.id)
         return record
 
-    def _extend_version(
-        self, record: FigureRecord, blob: tuple[str, bytes], insert: Callable[[Connection], bool]
+    async def _extend_version(
+        self, record: FigureRecord, blob: NamedBytes, insert: Callable[[Connection], bool]
     ) -> bool:
         """Store a blob that ``insert`` adds to the catalog, unless it returns False."""
 
-        def change(connection: Connection) -> bool:
-            # Garbage collection may have removed the blob before this transaction began.
-            self._blob_writer.put([blob])
+        def change(connection: Connection) -> None:
             if not insert(connection):
-                return False
+                raise _NotInserted
             self._aggregate.write_manifest(connection, record.id)
-            return True
 
-        self._blob_writer.put([blob])
-        is_inserted = False
         try:
-            is_inserted = self._catalog.transact(change)
-        finally:
-            if not is_inserted:
-                self._catalog.transact(self._blob_writer.drop_unreferenced, [blob])
-        return is_inserted
+            async with self._blob_writer.stored([blob]):
+                await self._write(change)
+        except _NotInserted:
+            return False
+        return True
 
     def _change_text(self, connection: Connection, figure_id: str, changes: dict[str, str]) -> FigureRecord:
         lock_owner_of(connection, tables.figures, figure_id)
@@ -273,3 +265,7 @@ class FigureRepository(Repository):
         if figure_id not in self._pending_manifests:
             self._pending_manifests.add(figure_id)
             self._catalog.defer(write)
+
+
+class _NotInserted(Exception):
+    """Nothing was added, so that the blob is removed again."""

@@ -14,8 +14,8 @@ from ...model.quotas import PublishLimits
 from ...model.times import Clock
 from ..catalog import detached, live_figures
 from ..catalog.database import Catalog
-from ..files.blobs import BlobStore
 from ..lifecycle.live_figures import LiveFigureAggregate
+from .blob_writer import BlobWriter
 from .repository import Repository
 
 
@@ -23,10 +23,15 @@ class LiveFigureRepository(Repository):
     """Finds and records live figures, and keeps their images and detached functions."""
 
     def __init__(
-        self, catalog: Catalog, blobs: BlobStore, aggregate: LiveFigureAggregate, limits: PublishLimits, clock: Clock
+        self,
+        catalog: Catalog,
+        blob_writer: BlobWriter,
+        aggregate: LiveFigureAggregate,
+        limits: PublishLimits,
+        clock: Clock,
     ) -> None:
         super().__init__(catalog)
-        self._blobs = blobs
+        self._blob_writer = blob_writer
         self._aggregate = aggregate
         self._limits = limits
         self._clock = clock
@@ -67,10 +72,12 @@ class LiveFigureRepository(Repository):
         """Store images; the newest few of each live figure stay, and all frozen ones."""
 
         def change(connection: Connection) -> None:
-            for image, encoded in images:
-                live_figures.keep_image(connection, self._blobs, image, encoded)
+            for image, _ in images:
+                live_figures.keep_image(connection, image)
 
-        await self._write(change)
+        assert all(image.digest == sha256_hex(encoded.data) for image, encoded in images)
+        async with self._blob_writer.stored([(image.digest, encoded.data) for image, encoded in images]):
+            await self._write(change)
 
     async def find_detached(self, live_id: str) -> Detached | None:
         return await self._read(detached.find, live_id)
@@ -93,10 +100,11 @@ class LiveFigureRepository(Repository):
         function = Detached(record.id, source, declaration)
 
         def change(connection: Connection) -> None:
-            detached.put(connection, self._blobs, self._limits, record, function, data, self._clock())
+            detached.put(connection, self._limits, record, function, self._clock())
             self._aggregate.write_manifest(connection, record.id)
 
-        await self._write(change)
+        async with self._blob_writer.stored([(source.digest, data)]):
+            await self._write(change)
         return function
 
     async def remove_function(self, record: LiveFigureRecord) -> bool:

@@ -76,18 +76,19 @@ class Repository:
         return self._catalog.submit(lambda: _translate_os_errors(work))
 
 
+def translate_os_error(error: OSError) -> FigServeError:
+    """Return an error of ours, with advice, for one of the file system."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return QuotaExceeded("The server's disk is full; nothing was changed. Free some space and try again.")
+    return ReadOnly(f"The store could not be written ({error.strerror}); nothing was changed.")
+
+
 def _translate_os_errors(work: Callable[[], T]) -> T:
-    """Run ``work``, translating errors of the file system into ours, with advice."""
+    """Run ``work``, translating errors of the file system into ours."""
     try:
         return work()
-    except FigServeError:
-        raise
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise QuotaExceeded(
-                "The server's disk is full; nothing was changed. Free some space and try again."
-            ) from error
-        raise ReadOnly(f"The store could not be written ({error.strerror}); nothing was changed.") from error
+        raise translate_os_error(error) from error
 
 
 def _log_failure(done: Future[Any]) -> None:

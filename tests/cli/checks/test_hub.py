@@ -113,6 +113,15 @@ def test_without_the_service_there_is_a_note(environment):
     assert "jupyter_figserve.hub.configure" in str(found.mend)
 
 
+def test_domain_of_each_server(environment):
+    """The service has another one, so that the address of the user's server says nothing about its links."""
+    checked = {
+        host: [one.check for one in check_hub(environment | {"JUPYTERHUB_HOST": host})]
+        for host in ("http://127.0.0.1:8000", "https://hub.example.edu")
+    }
+    assert list(map(len, checked.values())) == [3, 2]
+
+
 @pytest.mark.parametrize(
     ("can", "state", "says"),
     [

@@ -49,8 +49,8 @@ def test_default_directory_is_jupyters(monkeypatch, tmp_path, capsys):
 
 def test_reindex_lists_unrestored_figures(monkeypatch, data_dir, capsys):
     """The exit code is 1, with counts and a line for each failure."""
-    lost = RebuildReport(figures=2, versions=5, links=1, unreadable=(Path("a.json"),), incomplete=("F123",))
-    monkeypatch.setattr("jupyter_figserve.store.admin.offline.reindex", lambda *_: lost)
+    lost = RebuildReport(figures=2, versions=5, links=1, unreadable=("a.json",), incomplete=("F123",))
+    monkeypatch.setattr("jupyter_figserve.store.admin.offline.reindex", lambda *_, **__: lost)
     assert cli.main(["reindex", "--data-dir", str(data_dir)]) == cli.FAILED
     output = capsys.readouterr()
     assert output.out == "Restored: 2 figures, 5 versions, 1 links\n"
@@ -92,7 +92,9 @@ def test_with_a_running_server(make_server, tmp_path):
 def test_gc_removes_expired_plots_as_configured(monkeypatch, data_dir, tmp_path, configured, arguments, lifetime):
     """Those of ended sessions, after the time of the servers' configuration or the one given."""
     given = []
-    monkeypatch.setattr("jupyter_figserve.store.admin.offline.clean", lambda *values: given.append(values[2]) or "")
+    monkeypatch.setattr(
+        "jupyter_figserve.store.admin.offline.clean", lambda *values, **_: given.append(values[2]) or ""
+    )
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
     if configured is not None:
         (tmp_path / "jupyter_server_config.py").write_text(f"c.FigServe.keep_session_plots = {configured!r}\n")

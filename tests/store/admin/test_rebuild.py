@@ -89,7 +89,7 @@ def test_unreadable_manifest_is_reported(store, restored, directory: Path):
     path = directory / "figures" / broken.id[:2] / f"{broken.id}.json"
     path.write_text("{")
     reader, done = restored()
-    assert done == RebuildReport(figures=1, versions=1, unreadable=(path,))
+    assert done == RebuildReport(figures=1, versions=1, unreadable=(str(path),))
     assert reader.execute(tables.figures.select()).one().id == record.id
 
 
@@ -196,9 +196,9 @@ def manifests_of_each_kind(store):
         run(store.links.add(link_to(Target(kind, record.id))))
     manifests = store.manifests
     return [
-        manifests.figures.path_of(figure.id),
-        manifests.live_figures.path_of(live.id),
-        manifests.dashboards.path_of(board.id),
+        manifests.figures.files.path_of(figure.id),
+        manifests.live_figures.files.path_of(live.id),
+        manifests.dashboards.files.path_of(board.id),
     ]
 
 
@@ -319,6 +319,6 @@ def test_damaged_manifest_is_reported(store, manifests_of_each_kind, restored, c
     change(manifest)
     path.write_text(json.dumps(manifest))
     reader, report = restored()
-    assert report.unreadable == (path,)
+    assert report.unreadable == (str(path),)
     assert (report.figures, report.live, report.dashboards) == (1, 1, 1)
     assert len(_rows(reader, tables.versions)) == 1

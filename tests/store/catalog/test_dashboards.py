@@ -106,7 +106,7 @@ def test_lost_catalog_is_rebuilt_with_dashboards(open_here, directory: Path):
     broken = directory / "dashboards" / "broken.json"
     broken.write_text("{")
     done = reindex(directory)
-    assert (done.dashboards, done.unreadable) == (1, (broken,))
+    assert (done.dashboards, done.unreadable) == (1, (str(broken),))
     store = open_here()
     assert dashboards.find(store.catalog.reader, board.id) == board
     assert links.find_by_token(store.catalog.reader, TOKEN) == link

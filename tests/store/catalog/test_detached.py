@@ -28,7 +28,8 @@ def offer(store, notebook: str, session: str = "k1"):
 def keep(store, record, data: bytes, limits=None) -> Detached:
     kept = Detached(record.id, Source(KIND, sha256_hex(data), len(data), {"python": "3.11"}), DECLARED)
     limits = limits or store.limits
-    store.catalog.write(lambda c: detached.put(c, store.blobs, limits, record, kept, data, store.clock())).result()
+    store.blobs.put(kept.source.digest, data)
+    store.catalog.write(lambda c: detached.put(c, limits, record, kept, store.clock())).result()
     return kept
 
 

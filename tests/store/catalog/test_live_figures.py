@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.model.figures import EncodedImage, Identity, sha256_hex
+from jupyter_figserve.model.figures import Identity, sha256_hex
 from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.model.live_images import MAX_LIVE_IMAGES, LiveImage
 from jupyter_figserve.model.parameter import Parameter
@@ -24,8 +24,8 @@ def keep(store, record, key: str, data: bytes, *, rendered=1.0, is_frozen=False)
     picture = LiveImage(
         record.id, key, "image/png", sha256_hex(data), len(data), 3, 2, 100.0, "", rendered, is_frozen
     )  # fmt: skip
-    content = EncodedImage("image/png", data, 3, 2, 100.0)
-    store.catalog.write(lambda c: live_figures.keep_image(c, store.blobs, picture, content)).result()
+    store.blobs.put(picture.digest, data)
+    store.catalog.write(lambda c: live_figures.keep_image(c, picture)).result()
 
 
 def references(store) -> dict[str, int]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from jupyter_figserve.errors import Unavailable
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.keys import Key
 from jupyter_figserve.model.links import FIGURE, VIEW_SECONDS, Target, hash_secret
-from jupyter_figserve.store.catalog import events, keys, links, sessions
+from jupyter_figserve.store.catalog import events, keys, links, publishing, sessions
 from jupyter_figserve.store.lifecycle import garbage_collection
 from jupyter_figserve.store.lifecycle.garbage_collection import BLOB_GRACE, LINK_GRACE, SESSION_SILENCE, GcReport
 
@@ -37,8 +39,9 @@ def _clean(store) -> GcReport:
     return run(store.collect_garbage())
 
 
-def _clean_all_shards(store) -> GcReport:
-    return sum((_clean(store) for _ in range(256)), GcReport())
+def _clean_shard_of(store, digest: str) -> GcReport:
+    store._shard = int(digest[:2], 16)
+    return _clean(store)
 
 
 def _age(store, digest: str, when: float) -> None:
@@ -176,9 +179,9 @@ def test_file_that_no_figure_knows_goes_after_a_grace(store, clock):
     """After a kill between the blob and its publish."""
     store.blobs.put(ONE, b"one")
     _age(store, ONE, START - BLOB_GRACE)
-    assert _clean_all_shards(store).blobs == 0
+    assert _clean_shard_of(store, ONE).blobs == 0
     _age(store, ONE, START - BLOB_GRACE - 1)
-    assert _clean_all_shards(store).blobs == 1
+    assert _clean_shard_of(store, ONE).blobs == 1
     assert not store.blobs.has(ONE)
 
 
@@ -186,7 +189,7 @@ def test_old_file_that_a_figure_knows_stays(store):
     """Age alone is no reason."""
     publish(store, data=b"one")
     _age(store, ONE, 0)
-    assert _clean_all_shards(store).blobs == 0
+    assert _clean_shard_of(store, ONE).blobs == 0
     assert_sound(store)
 
 
@@ -200,65 +203,78 @@ def test_unfinished_files_go(store, directory: Path):
     assert not left.exists()
 
 
-def _orphan(store, _record) -> None:
-    """Cleaning finds the new publish's file while the catalog does not know it yet."""
+def _lose_rows(store) -> None:
+    """Leave the blobs without rows, as a kill before the commit does, and old."""
+    store.catalog.write(lambda c: c.exec_driver_sql("delete from blobs").close()).result()
     _age(store, ONE, START - 2 * BLOB_GRACE)
-    for shard in range(256):
-        store.catalog.transact(lambda c, n=shard: garbage_collection.clean_shard(c, store.blobs, START, n))
 
 
-def _unreferenced(store, _record) -> None:
-    """Cleaning finds the row of an earlier figure of the same bytes, which nothing refers to any more."""
-    store.catalog.transact(
-        lambda c: garbage_collection.clean_blobs(c, store.blobs, store.figure_deletion.trash, START + 2 * BLOB_GRACE)
-    )
+@pytest.mark.parametrize("state", ["unreferenced", "unknown"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_publish_that_meets_a_cleaning_keeps_its_blob(store, clock, monkeypatch, state: str, moment: str):
+    """The bytes are there, and nothing refers to them: the cleaning comes while the publish puts them."""
+    record, other = publish(store, "old", b"one"), publish(store, data=b"two")
+    run(store.figures.delete([record.id]))
+    clock.turn(2 * BLOB_GRACE)
+    if state == "unknown":
+        _lose_rows(store)
+    cleaned = []
+    really_put = store.blobs.start_put
 
+    def put_and_clean(digest: str, data: bytes):
+        monkeypatch.setattr(store.blobs, "start_put", really_put)
+        if moment == "after":
+            done = really_put(digest, data)
+            done.result()
+        store._shard = int(ONE[:2], 16)
+        with ThreadPoolExecutor(1) as cleaner:
+            cleaner.submit(lambda: run(store.collect_garbage())).result()
+        cleaned.append(not store.blobs.has(ONE))
+        return done if moment == "after" else really_put(digest, data)
 
-@pytest.mark.parametrize("race", [_orphan, _unreferenced])
-def test_publish_that_meets_a_cleaning_keeps_its_blob(store, monkeypatch, race):
-    """The cleaning comes, each time, just after the publish has written its bytes and before it enters them.
-
-    Only what is large is written before the transaction, outside of which the cleaning can come.
-    """
-    monkeypatch.setattr("jupyter_figserve.store.repositories.figures._INLINE_BLOB_BYTES", 0)
-    old = publish(store, "old", b"one")
-    run(store.figures.delete([old.id]))
-    removed = []
-
-    def put_then_clean(digest: str, data: bytes) -> None:
-        really_put(digest, data)
-        monkeypatch.setattr(store.blobs, "put", really_put)
-        if race is _orphan:
-            # No row either: the earlier figure's was cleaned long ago.
-            store.catalog.transact(lambda c: c.exec_driver_sql("delete from blobs").close())
-        race(store, old)
-        removed.append(not store.blobs.has(ONE))
-
-    really_put = store.blobs.put
-    monkeypatch.setattr(store.blobs, "put", put_then_clean)
-    record = run(store.figures.publish(draft("new", b"one")))
-    assert removed == [True]
+    monkeypatch.setattr(store.blobs, "start_put", put_and_clean)
+    if state == "unknown":
+        record = run(store.figures.publish(draft("new", b"one")))
+    else:
+        assert run(store.figures.attach_source(other, 1, "figure", b"one", {}))
+        record = other
+    assert cleaned == [True]
     assert store.blobs.find(ONE) == b"one"
-    assert run(store.figures.find(record.id)) == record
+    assert run(store.figures.find(record.id)) is not None
+    if state == "unreferenced":
+        assert_sound(store)
+
+
+def test_cleaning_that_meets_a_publish_leaves_its_blob(store, clock, monkeypatch):
+    """The publish has found the bytes there and has not entered them: the cleaning leaves them for a while."""
+    run(store.figures.delete([publish(store, "old", b"one").id]))
+    clock.turn(2 * BLOB_GRACE)
+    cleaned = []
+    really_publish = publishing.publish
+
+    def clean_first(connection, *arguments):
+        trash = store.figure_deletion.trash
+        cleaned.append(garbage_collection.clean_blobs(connection, store.blobs, trash, clock()))
+        return really_publish(connection, *arguments)
+
+    monkeypatch.setattr(publishing, "publish", clean_first)
+    run(store.figures.publish(draft("new", b"one")))
+    assert cleaned == [GcReport()]
     assert_sound(store)
 
 
-def test_late_source_that_meets_a_cleaning_keeps_its_blob(store, monkeypatch):
-    """The same for a source that comes after its figure."""
-    record = publish(store, data=b"two")
-    removed = []
+def test_blobs_that_cannot_be_listed_stay(store, clock, monkeypatch):
+    """A store of blobs that does not answer ends the cleaning before a transaction waits for it."""
+    run(store.figures.delete([publish(store, "old", b"one").id]))
+    clock.turn(2 * BLOB_GRACE)
 
-    def put_then_clean(digest: str, data: bytes) -> None:
-        really_put(digest, data)
-        monkeypatch.setattr(store.blobs, "put", really_put)
-        _orphan(store, record)
-        removed.append(not store.blobs.has(ONE))
+    def fail(shard: int):
+        raise Unavailable("down")
 
-    really_put = store.blobs.put
-    monkeypatch.setattr(store.blobs, "put", put_then_clean)
-    assert run(store.figures.attach_source(record, 1, "figure", b"one", {}))
-    assert removed == [True]
-    assert_sound(store)
+    monkeypatch.setattr(store.blobs, "list_shard", fail)
+    monkeypatch.setattr(store.blobs, "delete", fail)
+    with pytest.raises(Unavailable, match="down"):
+        run(store.collect_garbage())
 
 
 def test_rejected_publish_does_not_take_another_s_bytes(store):

@@ -165,7 +165,7 @@ def test_damaged_manifest_is_reported_and_skipped(store, lose, directory, text):
     broken = directory / "figures" / "live" / "Broken.json"
     broken.write_text(text)
     again, done = lose(store)
-    assert (done.live, done.unreadable) == (1, (broken,))
+    assert (done.live, done.unreadable) == (1, (str(broken),))
     assert live_figures.find(again.catalog.reader, record.id) == record
 
 

@@ -96,7 +96,7 @@ async def _convert_stored(
     part = find_convertible(record.version, FORMATS[options.format])
     if part is None or options != DrawOptions(options.format):
         return None
-    data = await asyncio.get_running_loop().run_in_executor(None, store.blobs.find, part.digest)
+    data = await store.read_blob(part.digest)
     if data is None:
         return None
     if options.format == "svgz":
@@ -114,7 +114,7 @@ async def read_source(store: Store, source: Source, name: str, remedy: str) -> b
     name, remedy
         The source's name and the advice to the user, for error messages.
     """
-    return await asyncio.get_running_loop().run_in_executor(None, _read_checked, store, source, name, remedy)
+    return await asyncio.to_thread(_read_checked, store, source, name, remedy)
 
 
 def _read_checked(store: Store, source: Source, name: str, remedy: str) -> bytes:

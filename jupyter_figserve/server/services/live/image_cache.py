@@ -14,6 +14,7 @@ from typing import Any
 from cachetools import LRUCache
 from tornado.ioloop import IOLoop
 
+from ....errors import Unavailable
 from ....model.figures import EncodedImage, sha256_hex
 from ....model.live import DEVICE_PIXEL_RATIOS, LiveRequest
 from ....model.live_images import MAX_LIVE_IMAGES, LiveImage
@@ -135,7 +136,7 @@ class StaleImageCache:
         if image is not None:
             return image
         row = await self._store.live.find_image(live_id, key)
-        data = None if row is None else self._store.blobs.find(row.digest)
+        data = None if row is None else await self._read(row.digest)
         if row is None or data is None:
             return None
         return CachedImage(
@@ -169,6 +170,14 @@ class StaleImageCache:
     async def freeze(self, images: Sequence[CachedImage]) -> None:
         """Write these images now, to be kept regardless of later ones."""
         await self._write(images, is_frozen=True)
+
+    async def _read(self, digest: str) -> bytes | None:
+        try:
+            return await self._store.read_blob(digest)
+        except Unavailable as error:
+            # The figure itself may still answer.
+            logger.debug("The last image of a live figure cannot be read: %s", error)
+            return None
 
     def _put_in_memory(self, image: CachedImage) -> None:
         place = (image.live, image.key)

@@ -216,7 +216,7 @@ class SessionPlots:
             return None
 
         async def read() -> bytes:
-            return self._blobs.get(part.digest)
+            return await self._blobs.get(part.digest)
 
         plot = next(plot for plot in Plot.from_figure(record) if plot.mimetype == row.mimetype)
         return ReadablePlot(plot, row, part.digest, read)

@@ -142,7 +142,7 @@ async def send_preview(
     response = RepresentationResponse(row, digest, name, cache_control, data, is_public=is_public)
     if before_send is not None and handler.sends_full_body(response):
         await before_send()
-    handler.send_representation(response)
+    await handler.send_representation(response)
 
 
 async def _render(

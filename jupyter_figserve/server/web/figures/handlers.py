@@ -212,7 +212,7 @@ class FigureBytesHandler(AuthenticatedHandler):
             self.write_json(figure_json(record, self.base), filename=f"{record.name}.json")
             return
         is_pinned = "version" in self.request.query_arguments
-        self.send_representation(await self._find_or_render(record, get_format(suffix), is_pinned=is_pinned))
+        await self.send_representation(await self._find_or_render(record, get_format(suffix), is_pinned=is_pinned))
 
     async def _find_or_render(self, record: FigureRecord, row: Format, *, is_pinned: bool) -> RepresentationResponse:
         """Return the response; one with a pinned version never changes."""

@@ -50,8 +50,14 @@ class ConditionalGetMixin(PacedResponseMixin):
         known = self.request.headers.get("If-None-Match")
         return known is not None and (known == etag or known.strip() == "*" or etag in self.known_etags())
 
-    def send_representation(self, response: RepresentationResponse) -> None:
-        """Finish the request with the body, a range of it, or 304."""
+    async def send_representation(self, response: RepresentationResponse) -> None:
+        """Finish the request with the body, a range of it, or 304.
+
+        Raises
+        ------
+        Unavailable
+            When the body cannot be read; nothing has been sent.
+        """
         self.replace_headers(response.headers)
         self.name_download(response.filename)
         if self.is_not_modified(response.etag):
@@ -71,9 +77,9 @@ class ConditionalGetMixin(PacedResponseMixin):
             first, end = found[0], found[1] + 1
             self.set_status(206)
             self.set_header("Content-Range", f"bytes {first}-{found[1]}/{response.size}")
-        self._send_body(response.body, first, end)
+        await self._send_body(response.body, first, end)
 
-    def _send_body(self, body: bytes | StoredBlob, first: int, end: int) -> None:
+    async def _send_body(self, body: bytes | StoredBlob, first: int, end: int) -> None:
         """Finish the request with a range of the body; a large blob is not read as a whole."""
         if isinstance(body, StoredBlob):
             if self.request.method == "HEAD":
@@ -81,10 +87,19 @@ class ConditionalGetMixin(PacedResponseMixin):
                 self.finish()
                 return
             if end - first > PIECE_BYTES and not body.is_cacheable:
-                self.send_in_pieces(first, end, body.read_range)
+                await self._send_blob(body, first, end)
                 return
-            body = body.read()
+            body = await body.read()
         self.finish(body if (first, end) == (0, len(body)) else body[first:end])
+
+    async def _send_blob(self, blob: StoredBlob, first: int, end: int) -> None:
+        """Send a range of a blob piece by piece; the first one is read before anything is sent."""
+        head = await blob.read_range(first, first + PIECE_BYTES)
+
+        async def read(start: int, stop: int) -> bytes:
+            return head if start == first else await blob.read_range(start, stop)
+
+        self.send_in_pieces(first, end, read)
 
     def name_download(self, filename: str) -> None:
         """Have the browser save the response under this name, where the query asks for it."""

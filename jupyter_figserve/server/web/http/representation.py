@@ -44,8 +44,10 @@ class RepresentationResponse:
     def size(self) -> int:
         return len(self.body) if isinstance(self.body, bytes) else self.body.size
 
-    def read_body(self) -> bytes:
-        return self.body if isinstance(self.body, bytes) else self.body.read()
+    async def check_readable(self) -> None:
+        """Raise ``Unavailable`` where the body cannot be read at the moment."""
+        if isinstance(self.body, StoredBlob):
+            await self.body.check_readable()
 
     @cached_property
     def headers(self) -> dict[str, str]:

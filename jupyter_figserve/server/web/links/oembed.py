@@ -61,7 +61,7 @@ class FrameHandler(PublicHandler):
             record = await self.context.store.figures.find(figure, version)
             part = record.version.find_representation(FORMATS["html"]) if record else None
             if part is not None:
-                return self.context.blob_cache.get(part.digest)
+                return await self.context.blob_cache.get(part.digest)
         raise NotFound("There is nothing at this address.")
 
     def _default_destination(self) -> str:

@@ -131,7 +131,7 @@ class DashboardRenderer(LinkRenderer):
             ancestors = self.frame_ancestors(embedded=True)
             figure.write_page("share/embed.html", f"{self.url}/{panel.name}", ancestors=ancestors, as_html=True)
             return
-        self.handler.send_representation(await figure.find_image(row))
+        await self.handler.send_representation(await figure.find_image(row))
 
     def _make_state(self, query: dict[str, list[str]] | None = None) -> ControlState:
         return ControlState(self.dashboard, query or {}, self.link.allowed, self.link.locked)

@@ -217,8 +217,9 @@ class FigureRenderer(LinkRenderer):
             return
         response = await self.figure.find_image(row)
         if self.link.views is not None and self.handler.sends_full_body(response):
+            await response.check_readable()
             await self.use_view()
-        self.handler.send_representation(response)
+        await self.handler.send_representation(response)
         self.count_view()
 
     async def describe_embedding(self, fit: FitSize) -> Embedding:

@@ -89,7 +89,7 @@ class PublicLiveFigure:
             responder.send_frame(result, self.resolved.link.id)
             return
         cache_control = self.cache_control_for(0 if result.stale else int(target.declaration.cache))
-        responder.send_image(result, cache_control=cache_control, is_public=self.resolved.is_for_anyone)
+        await responder.send_image(result, cache_control=cache_control, is_public=self.resolved.is_for_anyone)
 
     def parse(self, query: dict[str, list[str]], row: Format) -> LiveRequest:
         """Return the request of a query.

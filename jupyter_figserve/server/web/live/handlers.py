@@ -107,7 +107,7 @@ class LiveHandler(AuthenticatedHandler):
         if is_framed:
             responder.send_frame(result, None)
         else:
-            responder.send_image(result, cache_control="private, no-cache", is_public=False)
+            await responder.send_image(result, cache_control="private, no-cache", is_public=False)
 
     async def _render(self, target: LiveTarget, request: LiveRequest, known_etags: Sequence[str] = ()) -> LiveResult:
         no_cache = "no-cache" in self.request.headers.get("Cache-Control", "")

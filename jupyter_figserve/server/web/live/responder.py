@@ -19,7 +19,7 @@ class LiveResponder:
         self._target = target
         self._row = row
 
-    def send_image(self, result: LiveResult, *, cache_control: str, is_public: bool) -> None:
+    async def send_image(self, result: LiveResult, *, cache_control: str, is_public: bool) -> None:
         """Send the image, with headers for its age and its device pixel ratio."""
         self._set_cache_headers(result)
         image = result.image
@@ -32,7 +32,7 @@ class LiveResponder:
         if image is not None:
             self._handler.set_status(image.status)
         data = b"" if image is None else image.content.data
-        self._handler.send_representation(
+        await self._handler.send_representation(
             RepresentationResponse(
                 self._row, result.etag.strip('"'), filename, cache_control, data, is_public=is_public
             )

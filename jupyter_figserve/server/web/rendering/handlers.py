@@ -95,7 +95,7 @@ class RendersHandler(CodeHandler):
     async def _send(self, request: RenderRequest) -> None:
         result, is_cached = await self.render_request(request)
         self.set_header("Cache-Status", "figserve; hit" if is_cached else "figserve; fwd=miss")
-        self.respond(request, result)
+        await self.respond(request, result)
 
     async def _publish(self, request: RenderRequest) -> None:
         """Publish the image as a figure of the principal."""
@@ -152,7 +152,7 @@ class SimpleRenderHandler(CodeHandler):
     async def post(self) -> None:
         request = self.read_request()
         result, _ = await self.render_request(request)
-        self.respond_image(request, result)
+        await self.respond_image(request, result)
 
     def read_fields(self) -> Mapping[str, object]:
         fields = super().read_fields()

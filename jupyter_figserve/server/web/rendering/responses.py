@@ -24,19 +24,19 @@ _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 class RenderResponseMixin(FigServeHandler):
     """Adds the responses of a render to a handler."""
 
-    def respond(self, request: RenderRequest, result: RenderResult) -> None:
+    async def respond(self, request: RenderRequest, result: RenderResult) -> None:
         """Finish the request in the requested form."""
         if request.as_json:
             self._respond_json(request, result)
         elif request.figure == ALL:
             self._respond_zip(request, result)
         else:
-            self.respond_image(request, result)
+            await self.respond_image(request, result)
 
-    def respond_image(self, request: RenderRequest, result: RenderResult) -> None:
+    async def respond_image(self, request: RenderRequest, result: RenderResult) -> None:
         """Finish with the first image, or 304 where the client has it."""
         self.set_result_headers(result)
-        self.send_representation(image_response(request, result, _cache_control(request), is_public=False))
+        await self.send_representation(image_response(request, result, _cache_control(request), is_public=False))
 
     def set_result_headers(self, result: RenderResult) -> None:
         """Set the headers with the printed output and the warnings, if there are any."""

@@ -106,7 +106,7 @@ class SignedRenderHandler(CodeErrorMixin, PublicHandler):
             )
             result, _ = await self.run_until_disconnect(rendering)
         cache_control = f"public, max-age={self.context.config.render_url_cache_seconds}"
-        self.send_representation(image_response(request, result, cache_control, is_public=True))
+        await self.send_representation(image_response(request, result, cache_control, is_public=True))
 
     head = get
 

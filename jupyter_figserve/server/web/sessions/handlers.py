@@ -198,7 +198,7 @@ class PlotHandler(SessionHandler):
             data,
             is_public=False,
         )
-        self.send_representation(response)
+        await self.send_representation(response)
 
     head = get
 

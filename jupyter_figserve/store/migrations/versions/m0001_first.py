@@ -30,6 +30,10 @@ def _identity_columns() -> list[sa.Column[str]]:
     return [sa.Column(name, _STRING, nullable=False) for name in _IDENTITY]
 
 
+def _keys(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, _STRING, primary_key=True) for name in names]
+
+
 def _create_figures() -> None:
     op.create_table(
         "figures",
@@ -98,8 +102,7 @@ def _create_live_figures() -> None:
     op.create_index("live_figures_identity", "live_figures", _IDENTITY, unique=True)
     op.create_table(
         "live_sessions",
-        sa.Column("session", _STRING, primary_key=True),
-        sa.Column("name", _STRING, primary_key=True),
+        *_keys("session", "name"),
         sa.Column("live", _STRING, nullable=False),
     )
     op.create_index("live_sessions_live", "live_sessions", ["live"])
@@ -118,8 +121,7 @@ def _create_kernel_lines() -> None:
 def _create_live_results() -> None:
     op.create_table(
         "live_images",
-        sa.Column("live", _STRING, primary_key=True),
-        sa.Column("key", _STRING, primary_key=True),
+        *_keys("live", "key"),
         sa.Column("mimetype", _STRING, nullable=False),
         sa.Column("digest", _STRING, nullable=False),
         sa.Column("size", sa.BigInteger, nullable=False),
@@ -159,8 +161,7 @@ def _create_dashboards() -> None:
     op.create_index("dashboards_newest", "dashboards", ["owner", "updated", "id"])
     op.create_table(
         "dashboard_figures",
-        sa.Column("dashboard", _STRING, primary_key=True),
-        sa.Column("place", _STRING, primary_key=True),
+        *_keys("dashboard", "place"),
         sa.Column("figure", _STRING, nullable=False),
         sa.Column("version", sa.BigInteger),
     )
@@ -191,15 +192,12 @@ def _create_links() -> None:
     op.create_index("links_of_audience", "links", ["audience", "created", "id"])
     op.create_table(
         "link_people",
-        sa.Column("link", _STRING, primary_key=True),
-        sa.Column("kind", _STRING, primary_key=True),
-        sa.Column("name", _STRING, primary_key=True),
+        *_keys("link", "kind", "name"),
     )
     op.create_index("link_people_name", "link_people", ["kind", "name"])
     op.create_table(
         "viewers",
-        sa.Column("link", _STRING, primary_key=True),
-        sa.Column("client", _STRING, primary_key=True),
+        *_keys("link", "client"),
         sa.Column("seen", sa.Float, nullable=False),
     )
 
@@ -207,8 +205,7 @@ def _create_links() -> None:
 def _create_trash() -> None:
     op.create_table(
         "trash",
-        sa.Column("kind", _STRING, primary_key=True),
-        sa.Column("id", _STRING, primary_key=True),
+        *_keys("kind", "id"),
         sa.Column("owner", _STRING, nullable=False),
         sa.Column("deleted", sa.Float, nullable=False),
         sa.Column("expires", sa.Float, nullable=False),
@@ -216,6 +213,12 @@ def _create_trash() -> None:
     )
     op.create_index("trash_expiry", "trash", ["kind", "expires"])
     op.create_index("trash_of_owner", "trash", ["owner", "deleted"])
+    op.create_table(
+        "manifest_queue",
+        *_keys("kind", "id"),
+        sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("claimed_until", sa.Float, nullable=False),
+    )
 
 
 def _create_keys() -> None:
@@ -248,8 +251,7 @@ def _create_sessions() -> None:
     op.create_index("sessions_newest", "sessions", ["owner", "started", "id"])
     op.create_table(
         "session_figures",
-        sa.Column("session", _STRING, primary_key=True),
-        sa.Column("figure", _STRING, primary_key=True),
+        *_keys("session", "figure"),
         sa.Column("version", sa.BigInteger, nullable=False),
     )
     op.create_index("session_figures_figure", "session_figures", ["figure"])
@@ -270,8 +272,7 @@ def _create_bookkeeping() -> None:
     )
     op.create_table(
         "usage",
-        sa.Column("kind", _STRING, primary_key=True),
-        sa.Column("key", _STRING, primary_key=True),
+        *_keys("kind", "key"),
         sa.Column("figures", sa.BigInteger, nullable=False),
         sa.Column("bytes", sa.BigInteger, nullable=False),
     )

@@ -24,7 +24,9 @@ async def test_one_owner(owner, make_key):
     figure, board = await ann.publish(title="Sales"), await publish(ann, [TEXT], title="Board")
     link = await ann.share(figure, label="for bob")
     await owner.patch("/api/admin/owners/ann", {"quota": {"bytes": 2_500_000}})
+    await ann.share(figure, audience="me")
     page = (await owner.get("/admin", PAGE, owner="ann")).text
+    assert "the owner only" in page
     for part in (f"figures/{figure['id']}", f"dashboards/{board['id']}", f'data-link="{link["id"]}"', "of 2.5 MB"):
         assert part in page
     assert 'value="2.5"' in page

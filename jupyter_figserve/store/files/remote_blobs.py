@@ -1,0 +1,71 @@
+"""Blobs in a bucket. Server process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterator
+from concurrent.futures import Future
+
+from .blobs import DIGEST, SHARDS, BlobStore
+from .object_storage import ObjectStorage
+
+_AT_ONCE = 16
+_PREFIX = "blobs"
+
+
+class RemoteBlobStore(BlobStore):
+    """Objects ``blobs/ab/abcd…``, each created once: two servers that put the same one do not disturb each other."""
+
+    def __init__(self, objects: ObjectStorage) -> None:
+        self._objects = objects
+        self.location = objects.url
+
+    def start_put(self, digest: str, data: bytes) -> Future[bool]:
+        return self._objects.start(self._objects.create(_key(digest), data))
+
+    def start_find(self, digest: str, start: int = 0, end: int | None = None) -> Future[bytes | None]:
+        return self._objects.start(self._objects.get(_key(digest), start, end))
+
+    def find_missing(self, digests: Collection[str]) -> set[str]:
+        return self._objects.run(self._find_missing(digests))
+
+    def delete(self, *digests: str) -> None:
+        if digests:
+            self._objects.run(self._objects.delete([_key(digest) for digest in digests]))
+
+    def list_shard(self, shard: int) -> Iterator[tuple[str, float]]:
+        return self._list(f"{_PREFIX}/{shard % SHARDS:02x}")
+
+    def list_digests(self) -> Iterator[str]:
+        return (digest for digest, _ in self._list(_PREFIX))
+
+    def prepare(self) -> None:
+        self._objects.run(self._objects.check())
+
+    def close(self) -> None:
+        self._objects.close()
+
+    def _list(self, prefix: str) -> Iterator[tuple[str, float]]:
+        for key, written in self._objects.list(prefix):
+            digest = key.rpartition("/")[2]
+            if DIGEST.fullmatch(digest):
+                yield digest, written
+
+    async def _find_missing(self, digests: Collection[str]) -> set[str]:
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def is_missing(digest: str) -> bool:
+            async with slots:
+                return not await self._objects.exists(_key(digest))
+
+        unique = list(dict.fromkeys(digests))
+        found = await asyncio.gather(*(is_missing(digest) for digest in unique), return_exceptions=True)
+        for one in found:
+            if isinstance(one, BaseException):
+                raise one
+        return {digest for digest, missing in zip(unique, found, strict=True) if missing}
+
+
+def _key(digest: str) -> str:
+    assert DIGEST.fullmatch(digest), digest
+    return f"{_PREFIX}/{digest[:2]}/{digest}"
