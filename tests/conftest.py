@@ -163,12 +163,17 @@ def _new_home() -> Path:
     return Path(tempfile.mkdtemp(prefix="figserve-")).resolve()
 
 
-@pytest.fixture(scope="session")
-def postgres_cluster() -> Iterator[Cluster]:
-    """A private PostgreSQL for all tests that do not stop it."""
+def require_postgres() -> None:
+    """Skip the test where PostgreSQL is missing (which fails with FIGSERVE_REQUIRE_ALL=1)."""
     if find_binary("initdb") is None:
         pytest.skip(f"PostgreSQL is missing: {GET_PROGRAMS}")
     require_package("psycopg")
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[Cluster]:
+    """A private PostgreSQL for all tests that do not stop it."""
+    require_postgres()
     with private_cluster() as cluster:
         yield cluster
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .waiting import wait_until
+
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
 """Debian's directories, the newest first; they are not on the PATH."""
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -38,6 +45,7 @@ class Cluster:
         self.home = home
         self._data = home / "data"
         self._user = _unprivileged_user()
+        self._server: subprocess.Popen[bytes] | None = None
         if self._user is not None:
             os.chown(home, self._user.pw_uid, self._user.pw_gid)
         self._run("initdb", "--no-sync", "--auth=trust", "--username=figserve", "--encoding=UTF8", "--locale=C.UTF-8")
@@ -54,10 +62,38 @@ class Cluster:
         return psycopg.connect(f"user=figserve dbname={database} host={self.home}", autocommit=True)
 
     def start(self) -> None:
-        self._run("pg_ctl", "start", "--wait", "--silent", "--log", str(self.home / "log"))
+        program = find_binary("postgres")
+        assert program is not None
+        with open(self.home / "log", "ab") as log:
+            self._server = subprocess.Popen(
+                [program, "-D", str(self._data)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.home,
+                preexec_fn=_end_with_parent,
+                **self._identity,
+            )
+        wait_until(self._answers)
 
     def stop(self) -> None:
-        self._run("pg_ctl", "stop", "--mode=immediate", "--silent")
+        """At once, as if it crashed."""
+        if self._server is not None:
+            self._server.send_signal(signal.SIGQUIT)
+            self._server.wait(60)
+            self._server = None
+
+    def _answers(self) -> bool:
+        import psycopg
+
+        assert self._server is not None
+        assert self._server.poll() is None, (self.home / "log").read_text()
+        try:
+            self.connect().close()
+        except psycopg.OperationalError:
+            time.sleep(0.02)
+            return False
+        return True
 
     def processes(self, database: str | None = None) -> list[int]:
         """The postmaster and its children, or those that serve connections to a database."""
@@ -65,7 +101,8 @@ class Cluster:
             with self.connect() as connection:
                 found = connection.execute("select pid from pg_stat_activity where datname = %s", (database,))
                 return [pid for (pid,) in found.fetchall()]
-        postmaster = int((self._data / "postmaster.pid").read_text().split()[0])
+        assert self._server is not None
+        postmaster = self._server.pid
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
         return [postmaster, *map(int, children)]
 
@@ -91,10 +128,20 @@ class Cluster:
             stdout=subprocess.DEVNULL,
             cwd=self.home,
             timeout=120,
-            user=self._user.pw_uid if self._user else None,
-            group=self._user.pw_gid if self._user else None,
-            extra_groups=[] if self._user else None,
+            **self._identity,
         )
+
+    @property
+    def _identity(self) -> dict[str, Any]:
+        if self._user is None:
+            return {}
+        return {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
+
+
+def _end_with_parent() -> None:
+    """Make the server crash when the tests are killed: it would go on for ever. Linux only (prctl(2))."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 
 def _unprivileged_user() -> pwd.struct_passwd | None:

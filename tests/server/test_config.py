@@ -20,7 +20,7 @@ from jupyter_figserve.server.render_config import RenderConfig
         ("keep_session_plots", "0d", "is not a duration"),
         ("link_max_age", "1 month", "is not a duration"),
         ("failed_secret_rate", "many", "is not a rate"),
-        ("database_url", "postgresql://db/figserve", "sqlite:////absolute/path.db"),
+        ("database_url", "mysql://db/figserve", "sqlite:////absolute/path.db"),
         ("database_url", "sqlite:///relative.db", "sqlite:////absolute/path.db"),
         ("figure_bytes", 0, "figure_bytes"),
         ("keep_versions", -1, "keep_versions"),

@@ -23,9 +23,11 @@ PATIENCE = 20.0
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run tests of a catalog over both databases, except those marked ``sqlite``."""
-    if "database" in metafunc.fixturenames and not metafunc.definition.get_closest_marker("sqlite"):
-        metafunc.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+    """Run tests of a catalog over both databases, except those marked for one."""
+    names = ["sqlite", "postgresql"]
+    marked = [name for name in names if metafunc.definition.get_closest_marker(name)]
+    if "database" in metafunc.fixturenames:
+        metafunc.parametrize("database", marked or names, indirect=True)
 
 
 @pytest.fixture

@@ -164,6 +164,9 @@ class Examination:
             return
         self.diagnosis = found
         yield from assess_directory(found["directory"], found["read_only_because"])
+        # Older servers have SQLite only.
+        if "database" in found:
+            yield _assess_database(self.url, found["database"])
         yield self._check_public_url(found["public_url"])
 
     def _check_public_url(self, public: str | None) -> Result:
@@ -202,3 +205,10 @@ class Examination:
 def _is_same(one: Any, other: Any) -> bool:
     """Whether two statuses come from servers with the same figures."""
     return bool(one.get("instance") == other.get("instance"))
+
+
+def _assess_database(url: str, found: Mapping[str, Any]) -> Result:
+    if found["milliseconds"] is None:
+        says = f"Its database does not answer: {found['name']}. Links that were in use go on for a minute."
+        return wrong("database", url, says, "start the database; the server needs no restart")
+    return ok("database", url, f"Its catalog is in {found['name']}, which answered in {found['milliseconds']:g} ms.")

@@ -28,6 +28,8 @@ class Catalog(ABC):
 
     Attributes
     ----------
+    kind
+        ``"sqlite"`` or ``"postgresql"``.
     path
         SQLite's file; None elsewhere.
     read_only_because
@@ -36,6 +38,7 @@ class Catalog(ABC):
         How often to compare ``data_version`` to learn about the changes of other processes, in seconds.
     """
 
+    kind: ClassVar[str]
     path: Path | None = None
     read_only_because: str | None = None
     poll_seconds: ClassVar[float] = 0.2

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -43,6 +43,8 @@ class SqliteCatalog(Catalog):
     shared_memory
         False on network file systems, where WAL does not work and the server holds an exclusive lock instead.
     """
+
+    kind: ClassVar[str] = "sqlite"
 
     def __init__(self, path: Path | None, *, shared_memory: bool = True, read_only: bool = False) -> None:
         super().__init__()

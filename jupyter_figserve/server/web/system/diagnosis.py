@@ -12,7 +12,7 @@ from tornado import web
 from .... import __version__
 from ....model.keys import ADMIN
 from ....model.times import rfc3339
-from ...services.diagnosis import inspect_data_directory
+from ...services.diagnosis import inspect_data_directory, inspect_database
 from ..http.private_handler import AuthenticatedHandler
 
 
@@ -38,6 +38,7 @@ class DiagnosisHandler(AuthenticatedHandler):
                 "kernel_url": context.addresses.for_kernels(),
                 "read_only_because": store.read_only_because,
                 "directory": directory.as_json(),
+                "database": await inspect_database(store),
             }
         )
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from .... import __version__
+from ....errors import Unavailable
 from ....model.keys import Scope
+from ...services.diagnosis import inspect_database
 from ...services.rendering.queue import RenderQueue
 from ...services.rendering.request import default_timeout
 from ..context import AppContext, HandlerConfig
@@ -26,9 +29,14 @@ class StatusHandler(OptionalCallerHandler):
         queue = self.context.rendering.queue
         await queue.report_within(_PROBE_SECONDS)
         caller = await self.find_caller()
-        counts: dict[str, Any] = {} if caller is None else {"counts": await _count(self.context, caller.owner)}
+        counts: dict[str, Any] = {}
+        if caller is not None:
+            # A status without counts says more than an error while the database does not answer.
+            with contextlib.suppress(Unavailable):
+                counts["counts"] = await _count(self.context, caller.owner)
         if caller is not None and Scope.ADMIN in caller.scopes:
-            counts |= {"loop": {"lag_ms": self.context.traffic.loop.report()}}
+            counts["loop"] = {"lag_ms": self.context.traffic.loop.report()}
+            counts["database"] = await inspect_database(store)
         if config.host_kind == "hub":
             counts |= {"directory": await self.context.directory.find_abilities()}
         self.write_json(
@@ -70,7 +78,7 @@ def _sandbox(queue: RenderQueue) -> dict[str, Any]:
         "running": queue.running,
         "waiting": queue.waiting,
         "renderer": report.name,
-        "slots": queue.width,
+        "slots": queue.width if report.slots is None else report.slots,
         **({"workers": [{"tier": tier, "slots": slots} for tier, slots in report.workers]} if report.workers else {}),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -21,13 +22,14 @@ from ..database import Catalog, finish
 from ..dialects import SECONDS
 from ..writer import Writer
 from .connections import SLOW_SECONDS, make_engine
-from .errors import down, is_disconnect, is_interference, translate
+from .errors import down, is_disconnect, is_interference, reason, translate
 from .listener import Listener
 from .liveness import Liveness
 from .preparing import describe_server, prepare
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_log = logging.getLogger("jupyter_figserve")
 _MAX_ANNOUNCEMENT_BYTES = 7_900
 """PostgreSQL takes less than 8,000."""
 _MAX_READS = 1_000
@@ -48,6 +50,7 @@ class PostgresCatalog(Catalog):
         When the database cannot be reached or used; the message says why, without the password.
     """
 
+    kind: ClassVar[str] = "postgresql"
     poll_seconds: ClassVar[float] = 2.0
 
     def __init__(self, settings: PostgresSettings) -> None:
@@ -95,7 +98,7 @@ class PostgresCatalog(Catalog):
                 )
         except TimeoutError:
             self._liveness.suspect()
-            raise down(self._name) from None
+            raise down() from None
         finally:
             self._reads -= 1
 
@@ -196,7 +199,9 @@ class PostgresCatalog(Catalog):
             if is_committing:
                 unknown = "The database stopped answering; whether the change was made is unknown. Look, or repeat it."
                 return Unavailable(unknown, code="database_unavailable", retry_after=5)
-        return translate(error, self._name)
+        else:
+            _log.warning("The database %s: %s", self._name, reason(error))
+        return translate(error)
 
 
 def _ignore(announced: Future[None]) -> None:

@@ -17,7 +17,6 @@ _BUSY = frozenset({"55P03", "57014", "53300", "53400"})
 _NO_SPACE = frozenset({"53100", "53200"})
 _READ_ONLY = "25006"
 _DENIED = "42501"
-_MISSING = frozenset({"42P01", "42703", "3F000"})
 
 
 class DatabaseDown(Unavailable):
@@ -43,22 +42,11 @@ def is_disconnect(error: sa.exc.DBAPIError) -> bool:
     return error.connection_invalidated or code.startswith(("08", "57P")) or is_of_connection
 
 
-def is_refused(error: sa.exc.DBAPIError) -> bool:
-    """Whether no server can be reached, or it is starting or stopping."""
-    return is_disconnect(error) and code_of(error) != "57P01"
-
-
-def translate(error: sa.exc.DBAPIError, name: str) -> FigServeError:
-    """Return an error of ours with advice.
-
-    Parameters
-    ----------
-    name
-        Of the database.
-    """
+def translate(error: sa.exc.DBAPIError) -> FigServeError:
+    """Return an error of ours with advice. Strangers see it too, so it does not name the database."""
     code = code_of(error)
     if is_disconnect(error):
-        return down(name)
+        return down()
     if code in _BUSY:
         return Unavailable("The database is busy; nothing was changed. Try again.", retry_after=RETRY_SECONDS)
     if code in _INTERFERENCE:
@@ -66,9 +54,7 @@ def translate(error: sa.exc.DBAPIError, name: str) -> FigServeError:
     if code in _NO_SPACE:
         return QuotaExceeded("The database's disk is full; nothing was changed. Free some space and try again.")
     if code in (_READ_ONLY, _DENIED):
-        return ReadOnly(f"The database {name} does not accept changes ({reason(error)}); nothing was changed.")
-    if code in _MISSING:
-        return Unavailable(f"The database {name} lacks a table of figserve ({reason(error)}).")
+        return ReadOnly("The database does not accept changes; nothing was changed. The server's log has the reason.")
     if isinstance(error, sa.exc.DataError):
         return InvalidInput(
             "The database cannot store this text or number: NUL characters and numbers of more than 64"
@@ -77,8 +63,8 @@ def translate(error: sa.exc.DBAPIError, name: str) -> FigServeError:
     return Unavailable("The database could not do this; nothing was changed. The server's log has the reason.")
 
 
-def down(name: str) -> DatabaseDown:
-    return DatabaseDown(f"The database {name} does not answer; try again in a few seconds.", retry_after=RETRY_SECONDS)
+def down() -> DatabaseDown:
+    return DatabaseDown("The database does not answer; try again in a few seconds.", retry_after=RETRY_SECONDS)
 
 
 def reason(error: BaseException) -> str:

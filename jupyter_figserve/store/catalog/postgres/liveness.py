@@ -67,7 +67,7 @@ class Liveness:
     def check(self) -> None:
         """Raise ``DatabaseDown`` while the database does not answer."""
         if self._is_down:
-            raise down(self._name)
+            raise down()
 
     def suspect(self) -> None:
         """Ask for a probe: something has failed, or taken long."""
@@ -108,6 +108,9 @@ class Liveness:
             self._end(driver)
 
     def _begin(self, connection: Connection, seconds: float) -> None:
+        if connection.invalidated:
+            # It was lost; nothing is sent for its rollback.
+            return
         driver = connection.connection.driver_connection
         with self._lock:
             self._statements[id(driver)] = _Statement(driver, time.monotonic(), seconds)
