@@ -89,7 +89,7 @@ deps:
 	@as_root=$$(test "$$(id -u)" = 0 || echo sudo); \
 	$$as_root apt-get update -qq \
 	&& $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-		chromium chromium-headless-shell fonts-dejavu-core haproxy nginx-light postgresql redis-server wrk curl $$(command -v npm >/dev/null || echo nodejs npm) >/dev/null \
+		chromium chromium-headless-shell fonts-dejavu-core haproxy nginx-light openssl postgresql redis-server wrk curl $$(command -v npm >/dev/null || echo nodejs npm) >/dev/null \
 	&& { command -v configurable-http-proxy >/dev/null || $$as_root npm install --silent --global configurable-http-proxy; }
 
 clean:
