@@ -11,13 +11,15 @@ WORKERS ?= 3
 PORT ?= 8765
 INSTALL ?= $(BIN)/python -m pip install -qq --disable-pip-version-check --editable
 
-.PHONY: help demo install run test lint bench soak nightly screenshots deps clean
+.PHONY: help demo install run cluster test lint bench soak nightly screenshots deps clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo         a Jupyter server, a figure that a kernel publishes, and its link (ARGS=--exit: stop after checking)"
 	@echo "make install      the package and all tools, into .venv, in place"
 	@echo "make run          the render service on this machine, with a key that it prints (ARGS=... are its options)"
+	@echo "make cluster      two servers, PostgreSQL, a bucket, two render workers, HAProxy and nginx on this machine"
+	@echo "                  (ARGS=--exit: stop after checking)"
 	@echo "make test         the tests of every run (ARGS=... goes to pytest); names what it skips and why"
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        the numbers of the README, measured here"
@@ -71,6 +73,9 @@ lint: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
+cluster: $(VENV)/.installed-dev
+	@$(BIN)/python deploy/cluster $(ARGS)
+
 soak: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest -m soak $(ARGS)
 
@@ -84,7 +89,7 @@ deps:
 	@as_root=$$(test "$$(id -u)" = 0 || echo sudo); \
 	$$as_root apt-get update -qq \
 	&& $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-		chromium chromium-headless-shell fonts-dejavu-core haproxy nginx-light postgresql redis-server wrk curl $$(command -v npm >/dev/null || echo nodejs npm) >/dev/null \
+		chromium chromium-headless-shell fonts-dejavu-core haproxy nginx-light openssl postgresql redis-server wrk curl $$(command -v npm >/dev/null || echo nodejs npm) >/dev/null \
 	&& { command -v configurable-http-proxy >/dev/null || $$as_root npm install --silent --global configurable-http-proxy; }
 
 clean:

@@ -6,6 +6,7 @@ With ``hub_directory``, the modules that know JupyterHub.
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import ipaddress
 import json
@@ -110,7 +111,7 @@ class ServiceLogins:
         if not scopes:
             subject = "This token of" if by_token else "The login of"
             raise Forbidden(f"{subject} {name} has no scope {PUBLISH_SCOPE}. {advice}", code="scope_missing")
-        groups, login = frozenset(found.get("groups") or ()), str(found.get("token_id") or "")
+        groups, login = frozenset(found.get("groups") or ()), getattr(user, "login", "")
         return Principal(name, frozenset(scopes), groups=groups, advice=advice, login=login)
 
 
@@ -243,6 +244,10 @@ def _make_identity_provider_class(service: str) -> type[Any]:
                 raise Unavailable(
                     "The JupyterHub does not answer, so that nobody can log in. Try again.", code="hub_unavailable"
                 ) from error
+            if user is not None:
+                # Ids of tokens are used again in the Hub's SQLite; of a token itself there is only one.
+                token = str(self.hub_auth.get_token(handler) or "")
+                user.login = hashlib.sha256(token.encode()).hexdigest()
             if found is not None:
                 raise Forbidden(
                     f"{person_of(found)} has no access to the service {service}. "

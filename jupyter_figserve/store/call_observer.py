@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from types import TracebackType
+from typing import TypeVar
 
 from ..errors import FigServeError
 
+T = TypeVar("T")
 READ, SCAN, WRITE = "read", "scan", "write"
 """A query on the event loop, a slow query in a thread, and a change, with its time in the writer's queue."""
 BLOB_READ, BLOB_WRITE = "blob_read", "blob_write"
@@ -25,6 +29,11 @@ class CallObserver:
 
     def __init__(self) -> None:
         self.listener: Listener = _ignore
+
+    async def watch(self, kind: str, work: Future[T]) -> T:
+        """Wait for work of another thread, and pass on its time."""
+        with self.timed(kind):
+            return await asyncio.wrap_future(work)
 
     def timed(self, kind: str) -> Timing:
         """Return a context manager around one call."""

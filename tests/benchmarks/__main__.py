@@ -15,6 +15,7 @@ from . import (
     dashboard,
     detached,
     event_streams,
+    fleet,
     gallery,
     idle,
     kills,
@@ -50,6 +51,7 @@ BENCHMARKS = {
     "detached": detached.measure,
     "store-publish": store_publish.measure,
     "render": render.measure,
+    "fleet": fleet.measure,
     "kills": kills.measure,
 }
 

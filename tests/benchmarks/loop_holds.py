@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 
-from jupyter_figserve.demo.server_process import Response, ServerProcess
+from jupyter_figserve.demo.server_process import ServerProcess
 from jupyter_figserve.plotting.png import encode_png
 
 from . import servers
@@ -22,6 +23,26 @@ from .scale import Scale
 
 _MOST_MILLISECONDS = 50
 _CONFIGURATION = "from tests.benchmarks.peers.loop_probe import install\ninstall()\n"
+_CELL = """
+import jupyter_figserve as figserve
+from matplotlib.figure import Figure
+names = [f"a{n}" for n in range(100)]
+space = {"Figure": Figure}
+exec("def many(" + ", ".join(f"{name}: int = 0" for name in names) + "): return Figure(figsize=(2, 1))", space)
+many = figserve.live(space["many"])
+
+@figserve.live
+def one(n: bool = False, m: bool = False):
+    figure = Figure()
+    figure.subplots().plot(range(9))
+    return figure
+
+figure = Figure()
+figure.subplots().plot(range(9))
+published = figserve.publish(figure, "source")
+board = figserve.Dashboard("Board", [[one, published]] + [[published, published]] * 20)
+many.url()
+"""
 _HOSTILE_TEXTS = ("*_" * 25_000, "|a" * 12_000 + "\n" + "|-" * 12_000, "[" * 49_000, "[![a](http://b)" * 3_200)
 
 
@@ -53,19 +74,55 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
     time.sleep(3)
     try:
         for request in _requests(server):
-            start = len(log.read_text().splitlines())
-            answer = _send(server, request)
-            time.sleep(0.2)
-            holds = [line.partition(" ") for line in log.read_text().splitlines()[start:]]
-            longest = max(((float(ms), name) for ms, _, name in holds), default=(0.0, ""))
-            note = f"{answer.status}; {longest[1][:150]}" if longest[0] > _MOST_MILLISECONDS else f"{answer.status}"
-            yield Row(f"loop, {request.name}", longest[0], None, "ms", _MOST_MILLISECONDS, against="nothing", note=note)
+            yield _measure(request.name, log, partial(_status, server, request))
+        yield from _measure_kernel(server, log)
     finally:
         server.stop()
 
 
-def _send(server: ServerProcess, request: _Request) -> Response:
-    return server.fetch(request.path, method=request.method, body=request.body, headers=request.headers or {})
+def _measure(name: str, log: Path, act: Callable[[], str]) -> Row:
+    """Return the row of what ``act`` makes the server do; it returns a note."""
+    start = len(log.read_text().splitlines())
+    note = act()
+    time.sleep(0.2)
+    holds = [line.partition(" ") for line in log.read_text().splitlines()[start:]]
+    longest = max(((float(ms), name) for ms, _, name in holds), default=(0.0, ""))
+    if longest[0] > _MOST_MILLISECONDS:
+        note += f"; {longest[1][:150]}"
+    return Row(f"loop, {name}", longest[0], None, "ms", _MOST_MILLISECONDS, against="nothing", note=note)
+
+
+def _measure_kernel(server: ServerProcess, log: Path) -> Iterator[Row]:
+    """Yield the rows of what a kernel asks of the server, and of live figures with many parameters."""
+    with server.kernel("Loop.ipynb") as kernel:
+
+        def run(code: str) -> str:
+            execution = kernel.run(code, timeout=120)
+            return execution.error or "done"
+
+        yield _measure("declaration of 100 parameters", log, lambda: run(_CELL))
+        path = f"figserve/live/{kernel.kernel_id}/many"
+        query = "&".join(f"a{n}={n + 1}" for n in range(100))
+        for request in (
+            _Request("page of 100 parameters", f"{path}?{query}", headers={"Accept": "text/html"}),
+            _Request("call with 100 parameters", f"{path}.png?{query}"),
+            _Request("call with a wrong one of 6,000", f"{path}.png?" + "&".join(f"b{n}=1" for n in range(6_000))),
+            _Request("list of live figures", "figserve/api/live"),
+            _Request("live figure as PDF", f"{path}.pdf"),
+        ):
+            yield _measure(request.name, log, partial(_status, server, request))
+        for suffix in ("html", "pdf"):
+            yield _measure(
+                f"save of a dashboard as {suffix.upper()}", log, partial(run, f"board.save('saved.{suffix}')")
+            )
+        figure = servers.json_of(server.fetch("figserve/api/figures?limit=1&name=source"))["figures"][0]["id"]
+        pdf = _Request("figure as PDF", f"figserve/figures/{figure}.pdf?width=500")
+        yield _measure(pdf.name, log, partial(_status, server, pdf))
+
+
+def _status(server: ServerProcess, request: _Request) -> str:
+    answer = server.fetch(request.path, method=request.method, body=request.body, headers=request.headers or {})
+    return f"{answer.status}"
 
 
 def _requests(server: ServerProcess) -> Iterator[_Request]:

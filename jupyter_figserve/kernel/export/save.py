@@ -35,8 +35,8 @@ MAX_STATES = 500
 """Maximum number of images of one panel."""
 MAX_BYTES = 50 * 2**20
 """Maximum size of all images together."""
-_MAX_CONCURRENT = 4
-"""Maximum number of concurrent requests for images of a detached function."""
+_CONCURRENT = (4, 12)
+"""Minimum and maximum number of concurrent requests for images of a detached function."""
 FORMATS = ("svg", "png")
 _WRITERS: Mapping[str, Callable[[ExportDocument], bytes]] = {
     ".html": write_html_export,
@@ -150,7 +150,9 @@ class _ExportRun:
         self, panel: LaidOutPanel, states: list[dict[str, Any]], formats: FormatPreference
     ) -> Iterator[ExportedImage]:
         """Render several states concurrently in the sandbox; yield the images in order."""
-        pool = ThreadPoolExecutor(_MAX_CONCURRENT, "figserve-export")
+        least, most = _CONCURRENT
+        slots = panel.object.count_render_slots()
+        pool = ThreadPoolExecutor(min(most, max(least, slots)), "figserve-export")
         try:
             for rendering in [pool.submit(render_detached_panel, panel, state, formats) for state in states]:
                 yield self._store(rendering.result)

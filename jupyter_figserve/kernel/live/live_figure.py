@@ -161,6 +161,14 @@ class LiveFigure(ShareableWithParameters):
         path = f"live/f/{self.id}.{get_format(format).name}"
         return bytes(self._client().get_bytes(path, **query, **size, _detached=self._function.revision))
 
+    def count_render_slots(self) -> int:
+        """Return how many images the server renders at once, on its machine or on its workers; 1 if it does not say."""
+        try:
+            slots = self._client().get("api/status")["sandbox"]["slots"]
+        except (FigServeError, KeyError, TypeError):
+            return 1
+        return slots if isinstance(slots, int) else 1
+
     def undetach(self) -> None:
         """Delete the stored function; only kernels run it again."""
         self._client().delete(f"api/live/{self.id}/source")

@@ -80,6 +80,7 @@ class RemoteRenderer(ABC):
         self._swept = float("-inf")
         self._fault = ""
         self._is_closed = False
+        self._timer: asyncio.TimerHandle | None = None
 
     @abstractmethod
     async def ask_workers(self) -> str:
@@ -103,6 +104,8 @@ class RemoteRenderer(ABC):
 
     async def close(self) -> None:
         self._is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
@@ -175,7 +178,13 @@ class RemoteRenderer(ABC):
         """Keep the outcome of a sweep, and log what has changed."""
         before = len(self.fleet.workers)
         fault = await self.ask_workers()
-        self._swept = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        self._swept = loop.time()
+        if self._timer is not None:
+            self._timer.cancel()
+        if (fault or not self.fleet.workers) and not self._is_closed:
+            # Pages offer no renders meanwhile, so that nobody else would notice that workers are back.
+            self._timer = loop.call_later(_SWEEP_SECONDS, self.begin_sweep)
         if fault:
             message = f"No render worker can be reached ({fault}); see FigServe.renderer_url."
             if message != self._fault:

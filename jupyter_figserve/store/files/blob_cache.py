@@ -7,6 +7,7 @@ import asyncio
 from cachetools import LRUCache
 
 from ...errors import Unavailable
+from ..call_observer import BLOB_READ, CallObserver
 from .blobs import BlobStore
 
 
@@ -24,6 +25,7 @@ class BlobCache:
         self._cached: LRUCache[str, bytes] = LRUCache(limit, getsizeof=len)
         self._reading: dict[str, asyncio.Future[bytes]] = {}
         self.hits = self.misses = 0
+        self.calls = CallObserver()
 
     async def get(self, digest: str) -> bytes:
         """Return the bytes; concurrent calls for the same ones read them once.
@@ -46,7 +48,7 @@ class BlobCache:
         return await asyncio.shield(self._reading[digest])
 
     async def _read(self, digest: str) -> bytes:
-        data = _found(await asyncio.wrap_future(self._blobs.start_find(digest)))
+        data = _found(await self.calls.watch(BLOB_READ, self._blobs.start_find(digest)))
         if self.is_cacheable(len(data)):
             self._cached[digest] = data
         return data
@@ -63,7 +65,7 @@ class BlobCache:
         Unavailable
             When the blob is missing, or its store does not answer.
         """
-        return _found(await asyncio.wrap_future(self._blobs.start_find(digest, start, end)))
+        return _found(await self.calls.watch(BLOB_READ, self._blobs.start_find(digest, start, end)))
 
 
 def _found(data: bytes | None) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from ...errors import FigServeError
 from ...model.times import Clock
+from ..call_observer import BLOB_WRITE
 from ..catalog import references
 from ..catalog.database import Catalog
 from ..files.blobs import BlobStore
@@ -56,7 +57,7 @@ class BlobWriter(Repository):
 
     async def _put(self, blobs: Sequence[NamedBytes], new: list[str]) -> list[NamedBytes]:
         """Store blobs at the same time; add the digests of new ones to ``new``, and return those that existed."""
-        putting = [asyncio.wrap_future(self._blobs.start_put(digest, data)) for digest, data in blobs]
+        putting = [self._catalog.calls.watch(BLOB_WRITE, self._blobs.start_put(digest, data)) for digest, data in blobs]
         results = await asyncio.gather(*putting, return_exceptions=True)
         new += [digest for (digest, _), result in zip(blobs, results, strict=True) if result is True]
         for result in results:

@@ -35,6 +35,7 @@ async def test_every_act_is_an_event(owner, make_key, events, caplog, jp_servera
     program = owner.with_key(text)
     figure = await program.publish()
     link = await program.share(figure)
+    await program.patch(f"/api/figures/{figure['id']}", {"title": "New"})
     await owner.patch(f"/api/links/{link['id']}", {"paused": True})
     await owner.patch(f"/api/links/{link['id']}", {"paused": False, "label": "x"})
     await owner.patch(f"/api/links/{link['id']}", {"label": "y"})
@@ -55,6 +56,7 @@ async def test_every_act_is_an_event(owner, make_key, events, caplog, jp_servera
     assert [(event["action"], event["id"]) for event in events] == [
         ("figure.published", figure["id"]),
         ("link.created", link["id"]),
+        ("figure.changed", figure["id"]),
         ("link.paused", link["id"]),
         ("link.resumed", link["id"]),
         ("link.changed", link["id"]),
@@ -74,9 +76,9 @@ async def test_every_act_is_an_event(owner, make_key, events, caplog, jp_servera
     ]
     key = split_key(text)
     assert key is not None
-    assert [event["key"] for event in events] == [key[0]] * 2 + [None] * 16
+    assert [event["key"] for event in events] == [key[0]] * 3 + [None] * 16
     assert events[1]["target"] == f"figure/{figure['id']}"
-    assert events[3]["fields"] == ["label", "paused"]
+    assert events[4]["fields"] == ["label", "paused"]
     assert events[-3]["ids"] == [other["id"]]
     assert events[-2]["quota"] == {"figures": 5, "bytes": None}
     assert events[-1]["target"] == "ann"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,10 +14,12 @@ from .registry import LiveTarget
 from .service import LiveService
 
 _FORMATS = {PICTURE: ("png", "svg"), HTML_FORM: ("html", "png", "svg"), DATA_FORM: ("json", "csv")}
+_MAX_WIDTH = 8
+"""Calls at once, whatever the number of workers: others call the function, too."""
 
 
 async def freeze(
-    live: LiveService, target: LiveTarget, calls: Sequence[Mapping[str, Any]], format: str | None
+    live: LiveService, target: LiveTarget, calls: Sequence[Mapping[str, Any]], format: str | None, width: int = 1
 ) -> dict[str, Any]:
     """Render these calls, and return ``frozen``, their number, and the ``formats`` that are kept.
 
@@ -26,6 +29,8 @@ async def freeze(
         Complete arguments of each.
     format
         The only format; None for those in which pages and links show the figure.
+    width
+        Calls at once, of a function that runs in the sandbox; a kernel runs one at a time.
 
     Raises
     ------
@@ -33,9 +38,21 @@ async def freeze(
         The first failure; images before it are kept.
     """
     images: list[CachedImage] = []
+    free = asyncio.Semaphore(1 if target.kernel else max(1, min(width, _MAX_WIDTH)))
+
+    async def render(arguments: Mapping[str, Any]) -> None:
+        async with free:
+            images.extend(await _render(live, target, arguments, format))
+
     try:
-        for arguments in calls:
-            images += await _render(live, target, arguments, format)
+        # The first one shows the form of the figure.
+        for arguments in calls[:1]:
+            await render(arguments)
+        async with asyncio.TaskGroup() as group:
+            for arguments in calls[1:]:
+                group.create_task(render(arguments))
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
     finally:
         await live.images.freeze([image for image in images if image.is_good])
     formats = dict.fromkeys(get_live_format_of_mimetype(image.content.mimetype).name for image in images)

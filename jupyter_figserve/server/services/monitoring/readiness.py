@@ -32,6 +32,7 @@ class Readiness:
         self._began = 0.0
         self._round: asyncio.Task[bool] | None = None
         self._is_draining = False
+        self._problem = ""
 
     def drain(self) -> None:
         """Be unready from now on, so that load balancers send no further requests."""
@@ -61,6 +62,13 @@ class Readiness:
         try:
             await asyncio.gather(*(check() for check in self._checks))
         except Exception as error:
-            logger.warning("figserve is not ready: %s: %s", type(error).__name__, " ".join(str(error).split()))
+            self._report(f"{type(error).__name__}: {' '.join(str(error).split())}")
             return False
+        self._report("")
         return True
+
+    def _report(self, problem: str) -> None:
+        """Log what has changed since the last round, of which there is one a second while something asks."""
+        if problem != self._problem:
+            logger.warning("figserve is not ready: %s" if problem else "figserve is ready again.%s", problem)
+        self._problem = problem

@@ -16,6 +16,7 @@ from ..monitoring.work_meter import WorkMeter
 
 _FIRST_ESTIMATE = 1.0
 _SMOOTHING = 0.2
+_CHECK_SECONDS = 1.0
 _MAX_RETRY_SECONDS = 600
 _STRANGER_NICENESS = 10
 """The owner's renders, cells and requests get the processor before visitors' renders do."""
@@ -116,6 +117,8 @@ class RenderQueue:
         SandboxUnavailable
             With the reasons.
         """
+        if not self.maybe_available:
+            await self.report_within(_CHECK_SECONDS)
         if not self.maybe_available:
             raise SandboxUnavailable(" ".join(self.report.reasons))
 

@@ -143,6 +143,7 @@ class FigureHandler(AuthenticatedHandler):
         body = self.json_body(tuple(_TEXT_LENGTHS))
         changes = {name: validate_single_line(body[name], name, _TEXT_LENGTHS[name]) for name in body}
         changed = await self.context.store.figures.change_text(record, **changes)
+        self.audit("figure.changed", record.id, fields=sorted(changes))
         await self.context.events.wake()
         self.write_json(figure_json(changed, self.base))
 

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.prometheus.log_functions import prometheus_log_method
+from tornado.web import RequestHandler
 
 SECRET = "[secret]"  # noqa: S105 - a placeholder
 _MAX_PATH_LENGTH = 500
@@ -83,12 +84,36 @@ class AccessLogMixin(JupyterHandler):
         return fields | {"ip": request.remote_ip}
 
 
+def redact_other_lines(settings: dict[str, Any]) -> None:
+    """Redact the addresses that the log has of requests to other handlers.
+
+    A link whose address was mistyped, such as one without the base URL, leads to Jupyter's own handlers.
+    """
+    log_request = settings.get("log_function")
+    if log_request is None:
+        return
+
+    def log_redacted(handler: RequestHandler, *args: Any, **kwargs: Any) -> None:
+        request = handler.request
+        request.uri = redact_links(request.uri or "")
+        if "Referer" in request.headers:
+            request.headers["Referer"] = redact_links(request.headers["Referer"])
+        log_request(handler, *args, **kwargs)
+
+    settings["log_function"] = log_redacted
+
+
+def redact_links(uri: str) -> str:
+    """Return an address without the tokens of links in its path."""
+    return _LINK.sub(rf"\1{SECRET}", uri)
+
+
 def redact_uri(uri: str) -> str:
     """Return a request's address without possible secrets: keys, tokens of links, and arguments named like one."""
     path, mark, query = uri.partition("?")
     if "fsk" in unquote(path).lower():
         path = "/".join(SECRET if "fsk_" in unquote(part).lower() else part for part in path.split("/"))
-    return _LINK.sub(rf"\1{SECRET}", path + mark + redact_query(query))
+    return redact_links(path + mark + redact_query(query))
 
 
 def redact_query(query: str) -> str:

@@ -251,7 +251,9 @@ class FrozenHandler(LiveHandler):
     async def post(self, live_id: str) -> None:
         target = await self.get_owned_by_id(live_id)
         calls, format = self._parse_calls(target)
-        frozen = await self.run_until_disconnect(freeze(self.context.live, target, calls, format))
+        frozen = await self.run_until_disconnect(
+            freeze(self.context.live, target, calls, format, self.context.rendering.queue.width)
+        )
         self.write_json(frozen, 201)
 
     def _parse_calls(self, target: LiveTarget) -> tuple[list[dict[str, Any]], str | None]:

@@ -40,7 +40,7 @@ def connect_metrics(context: AppContext, routes: Mapping[str, str]) -> None:
     metrics.routes.update(routes)
     queue.meter.listener = metrics.record_render
     live.meter.listener = metrics.record_live_call
-    context.store.catalog.calls.listener = metrics.record_store_call
+    context.store.catalog.calls.listener = context.blob_cache.calls.listener = metrics.record_store_call
     context.traffic.loop.listener = metrics.record_lag
     metrics.add_gauge("renders_running", "Renders under way.", lambda: queue.running)
     metrics.add_gauge("renders_waiting", "Renders that wait for their turn.", lambda: queue.waiting)

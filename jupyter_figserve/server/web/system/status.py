@@ -78,7 +78,7 @@ def _sandbox(queue: RenderQueue) -> dict[str, Any]:
         "running": queue.running,
         "waiting": queue.waiting,
         "renderer": report.name,
-        "slots": queue.width,
+        "slots": queue.width if report.slots is None else report.slots,
         **({"workers": [{"tier": tier, "slots": slots} for tier, slots in report.workers]} if report.workers else {}),
     }
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
-from jupyter_figserve.errors import UnsupportedType
+from jupyter_figserve.errors import OutputInvalid, UnsupportedType
 from jupyter_figserve.model.figures import EncodedImage
 from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
 from jupyter_figserve.model.parameter import Parameter
@@ -87,3 +90,46 @@ async def test_errors_are_not_kept(context, declare):
     kernel.error = KernelUnavailable()
     with pytest.raises(KernelUnavailable):
         await freeze(context.live, target, [{"n": 1}], None)
+
+
+class Sandbox(Kernel):
+    """Calls that go on until all have begun."""
+
+    def __init__(self, expected: int, fails: int | None = None) -> None:
+        super().__init__("png")
+        self.barrier, self.fails, self.begun = asyncio.Barrier(expected), fails, 0
+
+    async def call(self, name, request, known, on_progress=None):
+        self.begun += 1
+        if request.arguments["n"]:
+            async with asyncio.timeout(20):
+                await self.barrier.wait()
+        if request.arguments["n"] == self.fails:
+            raise OutputInvalid("It fails.")
+        return await super().call(name, request, known)
+
+    def on_behalf_of(self, caller):
+        return self
+
+
+async def test_detached_functions_use_the_width_of_the_sandbox(context, declare, monkeypatch):
+    """After the first call, which shows the form; a kernel runs one call at a time."""
+    sandbox = Sandbox(3)
+    target = replace(await declare(sandbox), kernel=None)
+    monkeypatch.setattr(context.live, "limits", replace(context.live.limits, max_detached_running=4))
+    calls = [{"n": n} for n in range(4)]
+    assert await freeze(context.live, target, calls, "png", 3) == {"frozen": 4, "formats": ["png"]}
+    kernel = Kernel("png")
+    await freeze(context.live, await declare(kernel), calls, "png", 3)
+    assert [request.arguments["n"] for _, request in kernel.asked] == [0, 1, 2, 3]
+
+
+async def test_a_failure_among_several_calls(context, declare, monkeypatch):
+    """It is reported as it is, and images before it are kept."""
+    sandbox = Sandbox(2, fails=2)
+    target = replace(await declare(sandbox), kernel=None)
+    monkeypatch.setattr(context.live, "limits", replace(context.live.limits, max_detached_running=4))
+    with pytest.raises(OutputInvalid, match="It fails"):
+        await freeze(context.live, target, [{"n": n} for n in range(3)], "png", 2)
+    context.live.images._in_memory.clear()
+    assert await context.live.images.find_last(target.record.id, LiveRequest({"n": 0}, "png")) is not None

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import re
+from pathlib import Path
 
 import pytest
+import yaml
 from jupyter_events import EventLogger
 
 from jupyter_figserve.model.keys import Key
+from jupyter_figserve.server import web
 from jupyter_figserve.server.services.auth.principal import Principal
 from jupyter_figserve.server.services.monitoring.audit import SCHEMA, SCHEMA_ID, AuditLog
 
@@ -72,3 +76,12 @@ def test_the_schema_knows_no_other_field(validate):
     event = record("key.created", Principal("ada", frozenset()), secret="fsk_1_2")
     with pytest.raises(Exception, match="Additional properties"):
         validate(event)
+
+
+def test_the_schema_has_every_act():
+    """Those that the handlers record, and no others."""
+    handlers = Path(web.__file__).parent.rglob("*.py")
+    recorded = {act for path in handlers for act in re.findall(r'"([a-z]+\.[a-z_]+)"', path.read_text())}
+    known = set(yaml.safe_load(SCHEMA.read_text())["properties"]["action"]["enum"])
+    kinds = {act.partition(".")[0] for act in known}
+    assert {act for act in recorded if act.partition(".")[0] in kinds} == known

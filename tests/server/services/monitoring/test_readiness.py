@@ -59,6 +59,20 @@ async def test_a_check_that_hangs_is_not_repeated(monkeypatch):
     await one.readiness.close()
 
 
+async def test_the_log_has_changes_alone(caplog):
+    """Not a line for each probe of an outage."""
+    one = Checked()
+    for error in (None, OSError("gone"), OSError("gone"), OSError("full"), None, None):
+        one.error = error
+        await one.readiness.is_ready()
+        one.now += 1
+    assert caplog.messages == [
+        "figserve is not ready: OSError: gone",
+        "figserve is not ready: OSError: full",
+        "figserve is ready again.",
+    ]
+
+
 async def test_a_draining_server_is_not_ready():
     """From the moment on which it is told to stop, whatever the checks say."""
     one = Checked()

@@ -213,3 +213,63 @@ async def test_renders_are_not_offered_after_a_failed_start():
     assert queue.maybe_available
     await queue.start()
     assert not queue.maybe_available
+
+
+def make_fleet(slots: int) -> tuple[RenderQueue, FakeRenderer]:
+    """A queue that was configured for one job, in front of a renderer with slots of its own."""
+    queue, renderer = make(max_running=1, max_waiting=9)
+    renderer.status = RendererStatus("FULL", slots=slots, name="http")
+    return queue, renderer
+
+
+async def test_the_queue_is_as_wide_as_the_fleet():
+    """When workers come, jobs that wait begin with the next event; when they go, what runs goes on."""
+    queue, renderer = make_fleet(2)
+    tasks = await ask(queue, "a", "b", "c", "d")
+    assert (names(renderer), queue.width) == (["a", "b"], 2)
+    renderer.status = RendererStatus("FULL", slots=3, name="http")
+    await queue.report_within(1)
+    tasks += await ask(queue, "e")
+    assert names(renderer) == ["a", "b", "c"]
+    renderer.status = RendererStatus("FULL", slots=1, name="http")
+    await queue.report_within(1)
+    assert (queue.width, queue.running, queue.waiting) == (1, 3, 2)
+    renderer.gate.set()
+    await asyncio.gather(*tasks)
+    assert names(renderer) == ["a", "b", "c", "d", "e"]
+
+
+async def test_a_fleet_without_workers_is_tried():
+    """One job at a time learns whether they are back."""
+    queue, _ = make_fleet(0)
+    tasks = await ask(queue, "a", "b")
+    assert (queue.running, queue.waiting, queue.width) == (1, 1, 1)
+    for task in tasks:
+        task.cancel()
+
+
+async def test_a_status_request_asks_the_fleet():
+    """Workers come and go; the sandbox of this machine is probed once."""
+    queue, renderer = make_fleet(1)
+    queue.probe()
+    for _ in range(3):
+        await queue.report_within(1)
+    assert renderer.probes == 3
+    local, renderer = make()
+    local.probe()
+    for _ in range(3):
+        await local.report_within(1)
+    assert renderer.probes == 1
+
+
+async def test_visitors_leave_a_slot_of_the_fleet():
+    """The reserved slots are kept free of those that the fleet has."""
+    renderer = FakeRenderer()
+    renderer.gate.clear()
+    renderer.status = RendererStatus("FULL", slots=3, name="http")
+    queue = RenderQueue(renderer, 1, 9, 60, reserved=1)
+    tasks = await ask(queue, "v", "w", "x", caller=stranger("a link"))
+    tasks += await ask(queue, "owner")
+    assert names(renderer) == ["v", "w", "owner"]
+    renderer.gate.set()
+    await asyncio.gather(*tasks)

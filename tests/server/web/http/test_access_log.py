@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+from tornado.httpclient import HTTPClientError
 
 from jupyter_figserve.server.web.http.access_log import redact_uri
 
@@ -108,6 +109,17 @@ async def test_secrets_stand_in_no_line(owner, log, path):
     assert len(lines(log)) == 3
     for secret in (KEY[4:], TOKEN):
         assert secret not in log.text
+
+
+@pytest.mark.parametrize("path", [("f", TOKEN), ("Figserve", "f", f"{TOKEN}.png"), ("lab", "figserve", "f", TOKEN)])
+async def test_mistyped_address_of_a_link_stands_in_no_line_of_jupyters(jp_fetch, log, path):
+    """It leads to handlers that are not ours, whose log lines have no token either."""
+    headers = {"Referer": f"http://x/figserve/f/{TOKEN}"}
+    with pytest.raises(HTTPClientError) as failed:
+        await jp_fetch(*path, headers=headers)
+    assert failed.value.code == 404
+    assert "/f/[secret]" in log.text
+    assert TOKEN not in log.text
 
 
 async def test_address_cannot_forge_a_line(owner, log):

@@ -31,6 +31,8 @@ async def test_services_report(owner, stranger):
     assert found["figserve_renders_total", ("ok",)] == 1
     assert found["figserve_cache_requests_total", ("blob", "hit")] >= 1
     assert found["figserve_store_call_duration_seconds_count", ("write",)] >= 2
+    for kind in ("read", "blob_read", "blob_write"):
+        assert found["figserve_store_call_duration_seconds_count", (kind,)] >= 1
     assert found["figserve_renders_waiting", ()] == found["figserve_live_agents", ()] == 0
     text = (await owner.get("/metrics")).text
     for secret in ("a-secret-name", link["id"], link["url"].rpartition("/")[2], "x" * 32, "local"):
