@@ -196,12 +196,29 @@ class Examination:
     def _check_sandbox(self) -> Result:
         sandbox: Mapping[str, Any] = (self.status or {}).get("sandbox", {})
         tier, why = str(sandbox.get("tier", "none")), " ".join(map(str, sandbox.get("why", [])))
+        if sandbox.get("renderer", "local") != "local":
+            return self._check_fleet(sandbox, tier, why)
         if tier == "none":
             return note("sandbox", self.url, why or "It has no sandbox, so posted code is rejected.")
         version = sandbox.get("libraries", {}).get("matplotlib", "of unknown version")
         return ok(
             "sandbox", self.url, f"Posted code runs in the sandbox {tier}, with matplotlib {version}. {why}".strip()
         )
+
+    def _check_fleet(self, sandbox: Mapping[str, Any], tier: str, why: str) -> Result:
+        """Judge what the server has just heard from its render workers."""
+        workers, kind = sandbox.get("workers", []), sandbox["renderer"]
+        if not workers:
+            mend = "jupyter figserve worker  # or correct c.FigServe.renderer_url and the key in FIGSERVE_WORKER_KEY"
+            if kind == "dask":
+                mend = "dask worker SCHEDULER  # with jupyter_figserve installed, or correct c.FigServe.renderer_url"
+            return wrong("render_workers", self.url, why or "No render worker answers.", mend)
+        version = sandbox.get("libraries", {}).get("matplotlib", "of unknown version")
+        count = f"{len(workers)} render worker{'' if len(workers) == 1 else 's'}"
+        says = (
+            f"{count} ({kind}) with {sandbox.get('slots')} slots, sandbox {tier}, matplotlib {version}. {why}".strip()
+        )
+        return ok("render_workers", self.url, says) if not why else note("render_workers", self.url, says)
 
 
 def _is_same(one: Any, other: Any) -> bool:

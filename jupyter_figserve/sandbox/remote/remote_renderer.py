@@ -95,8 +95,8 @@ class RemoteRenderer(ABC):
         return self.fleet.status
 
     async def probe(self) -> None:
-        """Ask the workers, unless that was done just now."""
-        if self._is_due:
+        """Ask the workers, unless that was done just now, or join those who are asking."""
+        if self._is_due or (self._sweeping is not None and not self._sweeping.done()):
             await self.sweep()
 
     async def start(self) -> None:
