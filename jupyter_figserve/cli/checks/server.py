@@ -167,6 +167,8 @@ class Examination:
         # Older servers have SQLite only.
         if "database" in found:
             yield _assess_database(self.url, found["database"])
+        if found.get("blobs", {}).get("kind", "directory") != "directory":
+            yield _assess_bucket(self.url, found["blobs"])
         yield self._check_public_url(found["public_url"])
 
     def _check_public_url(self, public: str | None) -> Result:
@@ -229,3 +231,10 @@ def _assess_database(url: str, found: Mapping[str, Any]) -> Result:
         says = f"Its database does not answer: {found['name']}. Links that were in use go on for a minute."
         return wrong("database", url, says, "start the database; the server needs no restart")
     return ok("database", url, f"Its catalog is in {found['name']}, which answered in {found['milliseconds']:g} ms.")
+
+
+def _assess_bucket(url: str, found: Mapping[str, Any]) -> Result:
+    if found["milliseconds"] is None:
+        says = f"Its images are in {found['name']}, which does not answer. Images in memory are still served."
+        return wrong("bucket", url, says, "start the store of the bucket, or see the server's log for what it refuses")
+    return ok("bucket", url, f"Its images are in {found['name']}, which answered in {found['milliseconds']:g} ms.")
