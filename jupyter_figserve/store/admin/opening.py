@@ -109,7 +109,7 @@ def _recover(store: Store, blobs: BlobStore) -> None:
     except Unavailable as error:
         # The first put checks again.
         logger.warning("figserve starts without the images in %s: %s", blobs.location, error)
-    except Conflict:
+    except FigServeError:
         store.close()
         raise
     except OSError as error:
