@@ -200,7 +200,7 @@ class RemoteRenderer(ABC):
 
 def make_lost(reason: str) -> Unavailable:
     """Return the error of a job that reached no worker."""
-    return Unavailable(f"No render worker can be reached ({reason.lower()}).", code="not_reached", retry_after=5)
+    return Unavailable(f"No render worker can be reached ({reason}).", code="not_reached", retry_after=5)
 
 
 def make_late(job: RenderJob) -> DeadlineExceeded:
