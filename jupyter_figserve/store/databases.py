@@ -38,6 +38,9 @@ def parse_url(text: str) -> sa.URL:
         raise InvalidInput(f"The address of the database cannot be read; write it like {_EXAMPLE}.") from None
     if url.drivername not in _DRIVERS:
         raise InvalidInput(f"Write the address of the database like {_EXAMPLE}.")
+    if isinstance(password := url.query.get("password"), str):
+        # SQLAlchemy hides it only here.
+        url = url.set(password=password).difference_update_query(["password"])
     return url.set(drivername="postgresql+psycopg")
 
 
