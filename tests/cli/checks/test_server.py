@@ -77,7 +77,8 @@ def test_healthy_server(live_server):
     wait_until(lambda: "not been probed" not in live_server.fetch("figserve/api/status").text)
     found = examine(live_server.url, live_server.token)
     assert problems_of(found) == []
-    assert set(found) == {"server", "clock", "key", "post", "directory", "public_url", "sandbox"}
+    assert set(found) == {"server", "clock", "key", "post", "directory", "database", "public_url", "sandbox"}
+    assert "SQLite" in found["database"].says
     assert found["directory"].subject == str(live_server.data_dir)
     tier = live_server.fetch("figserve/api/status").json()["sandbox"]["tier"]
     assert tier in found["sandbox"].says

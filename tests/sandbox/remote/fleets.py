@@ -101,7 +101,7 @@ class DaskSandbox(Sandbox):
 
 
 def make_dask_renderer(address: str, **settings: Any) -> DaskRenderer:
-    return DaskRenderer(DaskExchange(address, 0.8), make_limits(**settings), {"result_bytes": RESULT_BYTES})
+    return DaskRenderer(DaskExchange(address, 0.8), make_limits(**settings), {"result_bytes": RESULT_BYTES, "warm": 0})
 
 
 @contextlib.contextmanager
