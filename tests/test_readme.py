@@ -87,7 +87,7 @@ def test_every_command_is_mentioned():
 
 def test_the_settings_are_those_of_the_extension(make_server, tmp_path):
     """A server starts with the README's configuration, and uses its settings."""
-    (block,) = [block for block in blocks("python") if block.startswith("c.FigServe")]
+    (block,) = [block for block in blocks("python") if block.startswith("c.FigServe.public_url")]
     config = tmp_path / "jupyter_server_config.py"
     config.write_text(block, encoding="utf-8")
     server = make_server(args=[f"--config={config}"])

@@ -101,6 +101,9 @@ class Cluster:
         data = self.home / "seaweedfs"
         data.mkdir()
         ports = [f"-{part}.port={self.ports[part]}" for part in ("s3", "master", "volume", "filer")]
+        # Without these of compose.yaml, it would report to its makers, and listen at ports that others may use.
+        options = re.compile(r"-master\.telemetry=|-s3\.port\.")
+        ports += [word for word in self.services["seaweedfs"]["command"] if options.match(word)]
         own = [
             f"-dir={data}",
             "-s3",

@@ -72,6 +72,26 @@ def substitute(text: str, replacements: Mapping[str, str]) -> str:
 
 
 @dataclass
+class Part:
+    """A program with what it is started with.
+
+    Parameters
+    ----------
+    stop
+        Signal that ends it in order.
+    user
+        Id of the user that runs it; None for this process's own.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    stop: signal.Signals
+    user: int | None
+    process: subprocess.Popen[bytes] | None = None
+
+
+@dataclass
 class Processes:
     """The processes of the cluster, which end in the reverse order of their start.
 
@@ -82,7 +102,7 @@ class Processes:
     """
 
     home: Path
-    running: list[tuple[str, subprocess.Popen[bytes], signal.Signals]] = field(default_factory=list)
+    running: list[Part] = field(default_factory=list)
 
     def start(
         self,
@@ -93,18 +113,37 @@ class Processes:
         stop: signal.Signals = signal.SIGTERM,
         user: int | None = None,
     ) -> None:
-        with (self.home / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(
-                command,
+        part = Part(name, command, environment or {}, stop, user)
+        self._launch(part)
+        self.running.append(part)
+
+    def kill(self, name: str) -> None:
+        """End a part, with the processes that it has started, as a crash of its machine would."""
+        process = self._find(name).process
+        assert process is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def start_again(self, name: str) -> None:
+        """Start a part that has ended, with the same command."""
+        self._launch(self._find(name))
+
+    def _find(self, name: str) -> Part:
+        return next(part for part in self.running if part.name == name)
+
+    def _launch(self, part: Part) -> None:
+        with (self.home / f"{part.name}.log").open("ab") as log:
+            part.process = subprocess.Popen(
+                part.command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, **part.environment},
                 cwd=self.home,
                 start_new_session=True,
-                user=user,
+                user=part.user,
             )
-        self.running.append((name, process, stop))
 
     def wait(self, name: str, is_ready: Callable[[], bool], *, quietly: bool = False) -> None:
         """Wait until a part is ready.
@@ -114,7 +153,8 @@ class Processes:
         ClusterError
             When it ends or is not ready in time; with the end of its log.
         """
-        process = next(process for known, process, _ in self.running if known == name)
+        process = self._find(name).process
+        assert process is not None
         deadline = time.monotonic() + START_SECONDS
         while True:
             with contextlib.suppress(OSError):
@@ -128,12 +168,13 @@ class Processes:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        for _, process, how in reversed(self.running):
+        for part in reversed(self.running):
+            assert part.process is not None
             with contextlib.suppress(ProcessLookupError):
-                process.send_signal(how)
+                part.process.send_signal(part.stop)
             try:
-                process.wait(STOP_SECONDS)
+                part.process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                part.process.kill()
+                part.process.wait()
         self.running.clear()

@@ -47,7 +47,7 @@ class Command:
 
 ORDER = (
     *("demo", "serve", "worker", "publish", "list", "show", "link", "revoke", "restore"),
-    *("keys create", "keys list", "keys revoke", "export", "gc", "reindex", "doctor"),
+    *("keys create", "keys list", "keys revoke", "export", "gc", "reindex", "migrate", "doctor"),
 )
 """Order of the commands in the help."""
 COMMANDS: dict[str, Command] = {}

@@ -190,7 +190,7 @@ class FigServe(
     def _open_store(self) -> Store:
         store = open_store(
             Path(self.data_dir),
-            catalog_path=Path(self.sqlite_path) if self.sqlite_path else None,
+            catalog_path=self.sqlite_path,
             postgres=self.postgres,
             limits=PublishLimits(
                 Quota.from_mapping(self.owner_quota), Quota.from_mapping(self.session_quota), self.keep_versions

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from traitlets import Float, Integer, TraitError, Unicode, validate
 from traitlets.config import Configurable
 
 from ..errors import InvalidInput
-from ..store.databases import PostgresSettings, is_postgresql_url, parse_url
-
-_SQLITE = "sqlite:////"
+from ..store.databases import PostgresSettings, check_url, find_postgres, find_sqlite_path
 
 
 class DatabaseConfig(Configurable):
@@ -42,24 +41,15 @@ class DatabaseConfig(Configurable):
         """Refuse what cannot be used; the message does not repeat the address, which may contain a password."""
         value: str = proposal.value
         try:
-            if is_postgresql_url(value):
-                parse_url(value)
-            elif value and not value.startswith(_SQLITE):
-                raise InvalidInput(
-                    "Write database_url like postgresql://user@host/name or sqlite:////absolute/path.db."
-                )
+            check_url(value)
         except InvalidInput as error:
-            raise TraitError(error.message) from None
+            raise TraitError(f"database_url: {error.message}") from None
         return value
 
     @property
-    def sqlite_path(self) -> str | None:
-        """Path of SQLite's catalog, None for the one in the data directory and for PostgreSQL."""
-        return self.database_url.removeprefix("sqlite:///") if self.database_url.startswith(_SQLITE) else None
+    def sqlite_path(self) -> Path | None:
+        return find_sqlite_path(self.database_url)
 
     @property
     def postgres(self) -> PostgresSettings | None:
-        """The PostgreSQL database, None for SQLite."""
-        if not is_postgresql_url(self.database_url):
-            return None
-        return PostgresSettings(self.database_url, self.database_timeout, self.database_connections)
+        return find_postgres(self.database_url, self.database_timeout, self.database_connections)

@@ -84,12 +84,16 @@ class TrafficConfig(Configurable):
         loop.call_later(_COMPILE_AFTER_SECONDS, self._compile_templates)
 
     def _start_monitor(self) -> None:
-        monitor = self.settings["figserve"].traffic.loop
-        monitor.start()
-        self.on_stop(monitor.close)
+        context = self.settings.get("figserve")
+        if context is not None:  # The start may have failed meanwhile.
+            context.traffic.loop.start()
+            self.on_stop(context.traffic.loop.close)
 
     async def _compile_templates(self) -> None:
-        await asyncio.to_thread(compile_templates, self.settings["figserve"].templates)
+        context = self.settings.get("figserve")
+        if context is None:
+            return
+        await asyncio.to_thread(compile_templates, context.templates)
         if getattr(self.serverapp, "http_server", None) is not None:
             # What exists now stays: without it, a full collection takes 5 ms instead of 70, on the event loop.
             gc.freeze()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -11,6 +12,9 @@ from ..errors import InvalidInput
 DataVersion = int | str
 """Changes whenever any process commits a change of the catalog."""
 _DRIVERS = frozenset({"postgresql", "postgresql+psycopg", "postgres"})
+_SQLITE = "sqlite:////"
+PATIENT_TIMEOUT = 30.0
+"""Seconds for an answer to a command, which nobody else waits for."""
 _EXAMPLE = "postgresql://user@db.example.org/figserve"
 
 
@@ -68,3 +72,29 @@ class PostgresSettings:
 
     def __repr__(self) -> str:
         return f"PostgresSettings({describe_url(parse_url(self.url))!r})"
+
+
+def check_url(url: str) -> None:
+    """Check the address of a catalog's database; "" is SQLite's file in the data directory.
+
+    Raises
+    ------
+    InvalidInput
+        When it cannot be used; the message does not contain it.
+    """
+    if is_postgresql_url(url):
+        parse_url(url)
+    elif url and not url.startswith(_SQLITE):
+        raise InvalidInput(f"Write the address of the database like {_EXAMPLE} or {_SQLITE}absolute/path.db.")
+
+
+def find_sqlite_path(url: str) -> Path | None:
+    """Return the path of SQLite's catalog, None for the one in the data directory and for PostgreSQL."""
+    check_url(url)
+    return Path("/" + url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
+
+
+def find_postgres(url: str, timeout: float, connections: int = 3) -> PostgresSettings | None:
+    """Return the PostgreSQL database of an address, None for SQLite."""
+    check_url(url)
+    return PostgresSettings(url, timeout, connections) if is_postgresql_url(url) else None

@@ -140,7 +140,7 @@ class Store(Repository):
 
     async def check_blobs(self) -> None:
         """Raise when the blob store does not answer."""
-        await asyncio.to_thread(self.blobs.has, _NO_DIGEST)
+        await self.read_blob(_NO_DIGEST)
 
     async def rename_notebook(self, owner: str, scope: str, old: str, new: str) -> int:
         """Move the figures, live figures, dashboards and sessions of a notebook or directory to its new path.

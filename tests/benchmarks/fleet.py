@@ -25,7 +25,7 @@ _count = itertools.count()
 def measure(home: Path, scale: Scale) -> Iterator[Row]:
     """Servers of one slot, and workers of one slot each: the processor is the same machine's throughout."""
     with contextlib.ExitStack() as stack:
-        workers = [Worker(home) for _ in range(2)]
+        workers = [Worker(home, warm=1) for _ in range(2)]
         for worker in workers:
             stack.callback(worker.stop)
             worker.wait_ready()

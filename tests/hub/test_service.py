@@ -214,7 +214,7 @@ class TestKernels:
             self.assert_rename_is_followed(hub, kernel, run)
             self.assert_rename_without_a_kernel_is_followed(hub)
             checks = "from jupyter_figserve.cli.checks.hub import check_hub\nprint(*(one.state for one in check_hub()))"
-            assert run(checks) == "ok ok ok"
+            assert run(checks) == "ok ok ok ok"
             shell = "!env -u KERNEL_FIGSERVE_URL {__import__('sys').executable} -m jupyter_figserve.cli list --json"
             assert '"lasting"' in run(shell)
             key = run("import os; print(os.environ['KERNEL_FIGSERVE_KEY'])")

@@ -10,8 +10,25 @@ import pytest
 
 from ..conftest import ELSEWHERE
 from .harness import LINE, SECRET, SECRET_NAME, TRIES, Bait, Sandbox, printed
+from .remote.fleets import REMOTE
 
 TIERS = ("FULL", "STRICT")
+ATTACKS = "test_hostile_code"
+"""The module that runs over the remote renderers, too, every night."""
+INFORMED_ATTACKS = "test_informed_attacks"
+"""A module with a fixture of its own."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Attack each tier here, and every night a worker and a Dask cluster; what chooses its tier has no others."""
+    chosen = [mark for mark in metafunc.definition.iter_markers("parametrize") if mark.args[0] == "sandbox"]
+    if "sandbox" not in metafunc.fixturenames or chosen or metafunc.module.__name__.endswith(INFORMED_ATTACKS):
+        return
+    is_attack = metafunc.module.__name__.endswith(ATTACKS)
+    remote = [pytest.param(name, marks=pytest.mark.nightly) for name in REMOTE] if is_attack else []
+    metafunc.parametrize("sandbox", [*TIERS, *remote], indirect=True, scope="module")
+
+
 one_tier = pytest.mark.parametrize(
     "sandbox", ["FULL", pytest.param("STRICT", marks=pytest.mark.nightly)], indirect=True, scope="module"
 )
@@ -24,9 +41,14 @@ def linux_alone() -> None:
         pytest.skip(ELSEWHERE + "the sandbox is made of what Linux has")
 
 
-@pytest.fixture(scope="module", params=TIERS)
-def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+@pytest.fixture(scope="module")
+def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One sandbox per tier for all tests of a module; the server's environment contains a secret."""
+    if request.param in REMOTE:
+        with REMOTE[request.param](tmp_path_factory.mktemp(request.param)) as remote:
+            remote.assert_well()
+            yield remote
+        return
     os.environ[SECRET_NAME] = SECRET
     made = Sandbox(request.param)
     del os.environ[SECRET_NAME]

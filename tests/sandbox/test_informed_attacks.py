@@ -23,6 +23,7 @@ from jupyter_figserve.model.rendering import RenderJob, RenderResult
 from ..conftest import ELSEWHERE
 from .as_user import USER
 from .harness import LINE, SECRET, SECRET_NAME, TRIES, Bait, Sandbox, poor_host, printed
+from .remote.fleets import REMOTE
 
 AS_USER = [sys.executable, str(Path(__file__).with_name("as_user.py")), "--"]
 
@@ -41,9 +42,14 @@ def one_architecture() -> None:
         "STRICT",
         pytest.param("FULL", marks=pytest.mark.nightly),
         pytest.param("STRICT as a user", marks=pytest.mark.nightly),
+        *(pytest.param(name, marks=pytest.mark.nightly) for name in REMOTE),
     ],
 )
 def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    if request.param in REMOTE:
+        with REMOTE[request.param](tmp_path_factory.mktemp(request.param)) as remote:
+            yield remote
+        return
     tier, _, who = request.param.partition(" ")
     settings = _as_user(tier, tmp_path_factory) if who else {}
     os.environ[SECRET_NAME] = SECRET

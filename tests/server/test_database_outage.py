@@ -36,9 +36,9 @@ async def test_outage(cluster: Cluster, owner, stranger, clock, caplog):
     for link in (used, revoked):
         assert (await stranger.get(link["image_url"])).status == 200
     await owner.delete(f"/api/links/{revoked['id']}")
-    status = (await owner.get("/api/status")).json["database"]
+    status = (await owner.get("/api/status")).json()["database"]
     assert (status["kind"], status["name"].startswith("PostgreSQL")) == ("postgresql", True)
-    assert "database" not in (await stranger.get("/api/status")).json
+    assert "database" not in (await stranger.get("/api/status")).json()
 
     cluster.stop()
     clock.advance(50)
@@ -51,9 +51,9 @@ async def test_outage(cluster: Cluster, owner, stranger, clock, caplog):
     ):
         assert (answer.status, answer.code) == (503, "database_unavailable")
         assert int(answer.headers["Retry-After"]) > 0
-    status = (await owner.get("/api/status")).json
+    status = (await owner.get("/api/status")).json()
     assert (status["database"]["milliseconds"], "counts" in status) == (None, False)
-    assert (await owner.get("/api/diagnosis")).json["database"] == status["database"]
+    assert (await owner.get("/api/diagnosis")).json()["database"] == status["database"]
     clock.advance(11)
     assert (await stranger.get(used["image_url"])).status == 503
 
@@ -63,5 +63,5 @@ async def test_outage(cluster: Cluster, owner, stranger, clock, caplog):
             await asyncio.sleep(0.05)
     assert (await stranger.get(unused["image_url"])).status == 200
     assert (await stranger.get(revoked["image_url"])).status == 404
-    assert (await owner.get("/api/status")).json["counts"]["figures"] == 1
+    assert (await owner.get("/api/status")).json()["counts"]["figures"] == 1
     assert SECRET not in caplog.text

@@ -53,6 +53,8 @@ class SeaweedFS:
         self.environment = credentials(s3)
         self._log = open(directory / "log", "wb")  # noqa: SIM115 - closed by stop()
         own = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-volume.max=20", "-master.volumeSizeLimitMB=64"]
+        # By default it reports to its makers, and listens at two fixed ports for catalogs of tables.
+        own += ["-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
         ports = [f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={s3}"]
         self._process = subprocess.Popen(
             [program, "server", f"-dir={directory}", *own, *ports, "-s3", f"-s3.config={config}"],

@@ -68,6 +68,7 @@ def _manifests(store: Store) -> dict[str, Any]:
     return {manifest.record.id: manifest for manifest in store.manifests.figures.read_all()}
 
 
+@pytest.mark.sqlite
 def test_everything_is_in_the_bucket(store, directory: Path):
     """Images, sources and manifests; the directory has the catalog alone."""
     record = publish(store, data=b"one", thumbnail=b"small", source=b"pickle")
@@ -98,6 +99,7 @@ def test_manifests_follow_every_change(store, monkeypatch):
     assert (told.versions[0].title, told.links) == ("New", (link,))
 
 
+@pytest.mark.sqlite
 def test_lost_catalog_is_rebuilt_from_the_bucket(store, open_bucket, directory: Path, url: str):
     """Figures, versions, links, live figures and their functions; a damaged manifest is named, the others are read."""
     record, damaged = publish(store, data=b"one"), publish(store, "damaged", b"two")
@@ -123,6 +125,7 @@ def test_lost_catalog_is_rebuilt_from_the_bucket(store, open_bucket, directory: 
     assert run(again.read_blob(kept.source.digest)) == b"function"
 
 
+@pytest.mark.sqlite
 def test_figure_whose_bytes_are_lost_is_reported(store, directory: Path, url: str):
     """It is not restored, and its id is reported."""
     record = publish(store, data=b"one")
@@ -132,6 +135,7 @@ def test_figure_whose_bytes_are_lost_is_reported(store, directory: Path, url: st
     assert reindex(directory, bucket=Bucket(url, 10.0)).incomplete == (record.id,)
 
 
+@pytest.mark.sqlite
 def test_deleted_on_one_server_and_restored_on_another(store, open_bucket):
     """With its links and bytes; one whose bytes are gone is not restored."""
     other = open_bucket(keep_deleted=3_600.0)
@@ -167,6 +171,7 @@ def test_unreferenced_blobs_go_after_a_grace(store, clock, monkeypatch):
     assert_sound(store)
 
 
+@pytest.mark.sqlite
 def test_bucket_that_does_not_answer(seaweed, open_here, monkeypatch):
     """A publish and a read are refused for a while, a change goes on; without a restart all goes on afterwards."""
     for name, value in seaweed.environment.items():

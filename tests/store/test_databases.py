@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from jupyter_figserve.errors import InvalidInput
-from jupyter_figserve.store.databases import PostgresSettings, describe_url, is_postgresql_url, parse_url
+from jupyter_figserve.store.databases import (
+    PostgresSettings,
+    check_url,
+    describe_url,
+    find_postgres,
+    find_sqlite_path,
+    is_postgresql_url,
+    parse_url,
+)
 
 SECRET = "s3cr3t"
 
@@ -40,3 +50,16 @@ def test_what_cannot_be_read_is_not_repeated(text: str):
         parse_url(text)
     assert SECRET not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_place_of_the_catalog():
+    """Nothing, SQLite's file, or PostgreSQL; anything else is an error that names both forms."""
+    assert (find_sqlite_path(""), find_postgres("", 1.0)) == (None, None)
+    assert find_sqlite_path("sqlite:////srv/catalog.db") == Path("/srv/catalog.db")
+    assert find_postgres("sqlite:////srv/catalog.db", 1.0) is None
+    assert find_sqlite_path("postgresql://db/figserve") is None
+    assert find_postgres("postgresql://db/figserve", 1.0) == PostgresSettings("postgresql://db/figserve", 1.0, 3)
+    for text in ("sqlite:///relative.db", f"mysql://ann:{SECRET}@db/x", "/srv/catalog.db"):
+        with pytest.raises(InvalidInput, match=r"postgresql://.* or sqlite:////") as caught:
+            check_url(text)
+        assert SECRET not in str(caught.value)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import threading
+from concurrent.futures import Future
 
 import pytest
 
@@ -86,6 +88,47 @@ def test_manifest_that_was_not_written_is_written_at_the_next_opening(store, ope
     [manifest] = again.manifests.figures.read_all()
     assert manifest.record == second
     assert [version.number for version in manifest.versions] == [2, 1]
+
+
+def test_blocked_blobs_hold_up_no_other_change(store, monkeypatch):
+    """While bytes cannot be written, other publishes and changes go on; nothing shows what is not stored yet."""
+    other = publish(store, "other", b"two")
+    really_put, blocked = store.blobs.start_put, Future()
+    monkeypatch.setattr(
+        store.blobs, "start_put", lambda digest, data: blocked if data == b"one" else really_put(digest, data)
+    )
+
+    async def work():
+        publishing = asyncio.ensure_future(store.figures.publish(draft(data=b"one")))
+        await asyncio.sleep(0)
+        changed = await store.figures.change_text(other, "New")
+        third = await store.figures.publish(draft("third", b"three"))
+        assert changed.version.title == "New"
+        assert not publishing.done()
+        assert {found.name for found in (await store.figures.list_page(FigureQuery("ann")))[0]} == {"other", "third"}
+        really_put(sha256_hex(b"one"), b"one").result()
+        blocked.set_result(True)
+        return third, await publishing
+
+    third, published = run(work())
+    assert (third.name, published.name) == ("third", "sales")
+    assert_sound(store)
+
+
+def test_failed_blob_publishes_nothing(store, monkeypatch):
+    """Of two parts one cannot be stored: neither stays, and the figure is as it was."""
+    record = publish(store, data=b"two")
+    really_put = store.blobs.start_put
+    failed = Future()
+    failed.set_exception(Unavailable("down"))
+    monkeypatch.setattr(
+        store.blobs, "start_put", lambda digest, data: failed if data == b"small" else really_put(digest, data)
+    )
+    with pytest.raises(Unavailable, match="down"):
+        publish(store, data=b"one", thumbnail=b"small")
+    assert run(store.figures.get(record.id)) == record
+    assert {*store.blobs.list_digests()} == {sha256_hex(b"two")}
+    assert_sound(store)
 
 
 def test_publishes_in_a_row_write_one_manifest(store, monkeypatch):

@@ -167,6 +167,8 @@ class Examination:
         # Older servers have SQLite only.
         if "database" in found:
             yield _assess_database(self.url, found["database"])
+        if found.get("blobs", {}).get("kind", "directory") != "directory":
+            yield _assess_bucket(self.url, found["blobs"])
         yield self._check_public_url(found["public_url"])
 
     def _check_public_url(self, public: str | None) -> Result:
@@ -194,12 +196,29 @@ class Examination:
     def _check_sandbox(self) -> Result:
         sandbox: Mapping[str, Any] = (self.status or {}).get("sandbox", {})
         tier, why = str(sandbox.get("tier", "none")), " ".join(map(str, sandbox.get("why", [])))
+        if sandbox.get("renderer", "local") != "local":
+            return self._check_fleet(sandbox, tier, why)
         if tier == "none":
             return note("sandbox", self.url, why or "It has no sandbox, so posted code is rejected.")
         version = sandbox.get("libraries", {}).get("matplotlib", "of unknown version")
         return ok(
             "sandbox", self.url, f"Posted code runs in the sandbox {tier}, with matplotlib {version}. {why}".strip()
         )
+
+    def _check_fleet(self, sandbox: Mapping[str, Any], tier: str, why: str) -> Result:
+        """Judge what the server has just heard from its render workers."""
+        workers, kind = sandbox.get("workers", []), sandbox["renderer"]
+        if not workers:
+            mend = "jupyter figserve worker  # or correct c.FigServe.renderer_url and the key in FIGSERVE_WORKER_KEY"
+            if kind == "dask":
+                mend = "dask worker SCHEDULER  # with jupyter_figserve installed, or correct c.FigServe.renderer_url"
+            return wrong("render_workers", self.url, why or "No render worker answers.", mend)
+        version = sandbox.get("libraries", {}).get("matplotlib", "of unknown version")
+        count = f"{len(workers)} render worker{'' if len(workers) == 1 else 's'}"
+        says = (
+            f"{count} ({kind}) with {sandbox.get('slots')} slots, sandbox {tier}, matplotlib {version}. {why}".strip()
+        )
+        return ok("render_workers", self.url, says) if not why else note("render_workers", self.url, says)
 
 
 def _is_same(one: Any, other: Any) -> bool:
@@ -212,3 +231,10 @@ def _assess_database(url: str, found: Mapping[str, Any]) -> Result:
         says = f"Its database does not answer: {found['name']}. Links that were in use go on for a minute."
         return wrong("database", url, says, "start the database; the server needs no restart")
     return ok("database", url, f"Its catalog is in {found['name']}, which answered in {found['milliseconds']:g} ms.")
+
+
+def _assess_bucket(url: str, found: Mapping[str, Any]) -> Result:
+    if found["milliseconds"] is None:
+        says = f"Its images are in {found['name']}, which does not answer. Images in memory are still served."
+        return wrong("bucket", url, says, "start the store of the bucket, or see the server's log for what it refuses")
+    return ok("bucket", url, f"Its images are in {found['name']}, which answered in {found['milliseconds']:g} ms.")

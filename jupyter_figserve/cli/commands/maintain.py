@@ -11,6 +11,7 @@ from ..progress import Progress
 from ..registry import FAILED, OK, command
 
 if TYPE_CHECKING:
+    from ...store.databases import PostgresSettings
     from ...store.files.places import Bucket
 
 _SHARDS = 256
@@ -30,6 +31,11 @@ def _storage_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--blobs", metavar="URL", help="bucket of the figures, such as s3://bucket/prefix (default: as configured)"
     )
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        help="the catalog's database, such as postgresql://user@host/name, without a password (default: as configured)",
+    )
 
 
 def _gc_options(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +54,15 @@ def gc(options: argparse.Namespace) -> int:
 
     with Progress("Scanning", _SHARDS) as progress:
         lifetime = _find_lifetime(options.keep_session_plots)
-        removed = clean(find_data_dir(options.data_dir), progress.set, lifetime, bucket=find_bucket(options.blobs))
+        path, postgres = find_catalog(options.database)
+        removed = clean(
+            find_data_dir(options.data_dir),
+            progress.set,
+            lifetime,
+            bucket=find_bucket(options.blobs),
+            catalog_path=path,
+            postgres=postgres,
+        )
     print_line(f"Removed: {removed}")
     return OK
 
@@ -56,10 +70,15 @@ def gc(options: argparse.Namespace) -> int:
 @command("reindex", "jupyter figserve reindex --data-dir ~/figures", options=_storage_options)
 def reindex(options: argparse.Namespace) -> int:
     """Rebuild a lost or damaged catalog from the files next to the figures; stop the servers first."""
-    from ...store.admin.offline import reindex
+    from ...store.admin.offline import fill, reindex
 
     with Progress("Reading figures", None) as progress:
-        done = reindex(find_data_dir(options.data_dir), progress.set, bucket=find_bucket(options.blobs))
+        directory, bucket = find_data_dir(options.data_dir), find_bucket(options.blobs)
+        _, postgres = find_catalog(options.database)
+        if postgres is not None:
+            done = fill(postgres, directory, progress.set, bucket=bucket)
+        else:
+            done = reindex(directory, progress.set, bucket=bucket)
     live = f", {done.live:,} live figures" if done.live else ""
     dashboards = f", {done.dashboards:,} dashboards" if done.dashboards else ""
     print_line(
@@ -101,6 +120,20 @@ def find_bucket(given: str | None) -> Bucket | None:
     except TraitError as error:
         raise InvalidInput(str(error)) from error
     return Bucket.at(url, PATIENT_TIMEOUT)
+
+
+def find_catalog(given: str | None) -> tuple[Path | None, PostgresSettings | None]:
+    """Return SQLite's path, None for the one in the data directory, and the PostgreSQL database, None for SQLite.
+
+    Raises
+    ------
+    InvalidInput
+        When the address cannot be used.
+    """
+    from ...store.databases import PATIENT_TIMEOUT, find_postgres, find_sqlite_path
+
+    url = given if given is not None else _read_configured("database_url")
+    return find_sqlite_path(url), find_postgres(url, PATIENT_TIMEOUT)
 
 
 def _read_configured(name: str) -> str:

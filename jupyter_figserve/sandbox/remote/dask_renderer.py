@@ -19,6 +19,7 @@ from .fleet import read_report
 from .remote_renderer import GRACE, NotReached, RemoteLimits, RemoteRenderer, make_late, make_worker_lost
 
 _REPORT_SECONDS = 5.0
+_ALIVE_SECONDS = 1.0
 _START_SECONDS = 40.0
 _START_PAUSE = 0.2
 
@@ -87,10 +88,20 @@ class DaskRenderer(RemoteRenderer):
         return await self.send_until_taken(lambda: self._send(frame, job))
 
     async def _send(self, frame: bytes, job: RenderJob) -> bytes | FigServeError:
-        """Send a job to the worker with the most free slots."""
-        free = {report.id: report.slots - self._running[report.id] for report in self.fleet.workers}
-        name = max(free, key=free.__getitem__, default="")
-        if not free or free[name] <= 0:
+        """Send a job to the worker with the most free slots, of those that the scheduler knows at this moment.
+
+        For one that has just ended, the scheduler would wait half a minute.
+        """
+        try:
+            alive = await self._exchange.find_workers(_ALIVE_SECONDS)
+        except TimeoutError:
+            raise NotReached("the Dask scheduler does not answer in time", is_silent=True) from None
+        workers = [report for report in self.fleet.workers if self._addresses.get(report.id) in alive]
+        if not workers:
+            raise NotReached("the Dask cluster has no workers", is_silent=True)
+        free = {report.id: report.slots - self._running[report.id] for report in workers}
+        name = max(free, key=free.__getitem__)
+        if free[name] <= 0:
             return WorkerBusy("All slots of the Dask workers are taken; try again soon.", retry_after=3)
         self._running[name] += 1
         try:

@@ -152,7 +152,7 @@ class HttpExchange:
             raise NotReached(f"the certificate is not valid: {error.reason or error}") from error
         except OSError as error:
             cause = getattr(error, "real_error", None) or error
-            raise NotReached(getattr(cause, "strerror", None) or "connection lost") from error
+            raise NotReached((getattr(cause, "strerror", None) or "connection lost").lower()) from error
 
 
 def _reset(stream: Any) -> None:

@@ -90,7 +90,7 @@ class HttpRenderer(RemoteRenderer):
                 return None, f"a proxy answers with status {answer.status}"
             return json.loads(answer.body), ""
         except NotReached as error:
-            return None, error.reason.lower()
+            return None, error.reason
         except (AnswerLost, AnswerTooLarge, TimeoutError, ValueError, RecursionError):
             return None, "its answer is incomplete"
 

@@ -95,8 +95,8 @@ class RemoteRenderer(ABC):
         return self.fleet.status
 
     async def probe(self) -> None:
-        """Ask the workers, unless that was done just now."""
-        if self._is_due:
+        """Ask the workers, unless that was done just now, or join those who are asking."""
+        if self._is_due or (self._sweeping is not None and not self._sweeping.done()):
             await self.sweep()
 
     async def start(self) -> None:
@@ -200,7 +200,7 @@ class RemoteRenderer(ABC):
 
 def make_lost(reason: str) -> Unavailable:
     """Return the error of a job that reached no worker."""
-    return Unavailable(f"No render worker can be reached ({reason.lower()}).", code="not_reached", retry_after=5)
+    return Unavailable(f"No render worker can be reached ({reason}).", code="not_reached", retry_after=5)
 
 
 def make_late(job: RenderJob) -> DeadlineExceeded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -22,11 +23,25 @@ async def inspect_data_directory(store: Store) -> DirectoryReport:
 
 async def inspect_database(store: Store) -> dict[str, Any]:
     """Return which database has the catalog, and how long it takes to answer, None when it does not."""
+    catalog = store.catalog
+    return {"kind": catalog.kind, "name": catalog.label, "milliseconds": await _measure(store.check_catalog)}
+
+
+async def inspect_blobs(store: Store) -> dict[str, Any]:
+    """Return where images are stored, without credentials, and how long it takes to answer, None when it does not."""
+    name = store.blobs.location
+    kind, separator, _ = name.partition("://")
+    return {
+        "kind": kind if separator else "directory",
+        "name": name,
+        "milliseconds": await _measure(store.check_blobs),
+    }
+
+
+async def _measure(check: Callable[[], Awaitable[None]]) -> float | None:
     began = time.perf_counter()
     try:
-        await store.check_catalog()
+        await check()
     except FigServeError:
-        milliseconds = None
-    else:
-        milliseconds = round(1_000 * (time.perf_counter() - began), 1)
-    return {"kind": store.catalog.kind, "name": store.catalog.label, "milliseconds": milliseconds}
+        return None
+    return round(1_000 * (time.perf_counter() - began), 1)

@@ -76,7 +76,7 @@ function askToTransfer(event) {
   if (problem) return form.elements.to.focus();
   const keys = form.elements.renamed.checked
     ? `The keys of ${owner} go on as those of ${to}.`
-    : `The keys of ${owner} stop working.`;
+    : `The keys of ${owner} stop working; running kernels go on.`;
   document.getElementById("confirm-text").textContent =
     `All figures, dashboards and links of ${owner} will belong to ${to}; the links keep their addresses. ${keys}`;
   fail(confirmation, "");

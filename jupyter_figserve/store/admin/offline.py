@@ -15,9 +15,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ...errors import Conflict
 from ...model.links import FIGURE
 from ..catalog import tables
+from ..catalog.postgres.catalog import PostgresCatalog
 from ..catalog.sqlite import opened
+from ..databases import PostgresSettings
 from ..files.filesystem import DirectoryLock, fsync_directory, make_private_directory
 from ..files.manifest_formats import FigureManifest
 from ..files.places import Bucket, opened_files
@@ -25,6 +28,7 @@ from ..lifecycle.figures import track_deleted_blobs
 from ..lifecycle.garbage_collection import GcReport
 from ..lifecycle.trash import Trash
 from ..store import Store
+from .claims import check_unclaimed, write_claim
 from .opening import CATALOG, open_store
 from .rebuild import RebuildReport, restore
 
@@ -41,13 +45,12 @@ def reindex(
 
     Raises
     ------
-    Conflict
-        When a server uses the directory.
-    Unavailable
-        When the bucket does not answer; nothing has changed.
+    FigServeError
+        When a server or a catalog in PostgreSQL uses the directory, or the bucket does not answer; nothing has changed.
     """
     for part in (directory, *([] if bucket else [directory / "blobs", directory / "figures"])):
         make_private_directory(part)
+    check_unclaimed(directory)
     path, rebuilt = directory / CATALOG, directory / "catalog-new.db"
     with DirectoryLock(directory).held(exclusive=True):
         _remove_database(rebuilt)
@@ -71,12 +74,38 @@ def reindex(
     return report
 
 
+def fill(
+    postgres: PostgresSettings,
+    directory: Path,
+    progress: Callable[[int], None] = lambda _: None,
+    *,
+    bucket: Bucket | None = None,
+) -> RebuildReport:
+    """Rebuild the catalog in an empty database; keys and what could be restored are lost with the old one.
+
+    Raises
+    ------
+    Conflict
+        When a server uses the directory, or the database has figures.
+    """
+    with DirectoryLock(directory).held(exclusive=True), contextlib.closing(PostgresCatalog(postgres)) as catalog:
+        if not catalog.is_empty():
+            raise Conflict(f"The database {catalog.label} has figures already: reindex fills an empty one only.")
+        with opened_files(directory, bucket) as (blobs, manifests):
+            report = catalog.write(lambda c: restore(c, manifests, blobs, progress)).result()
+        if bucket is None:
+            write_claim(directory, catalog)
+        return report
+
+
 def clean(
     directory: Path,
     progress: Callable[[int], None] = lambda _: None,
     keep_session_plots: float | None = None,
     *,
     bucket: Bucket | None = None,
+    catalog_path: Path | None = None,
+    postgres: PostgresSettings | None = None,
 ) -> GcReport:
     """Collect the garbage of a whole directory; servers may be using it. ``progress`` is called with 1 to 256.
 
@@ -86,8 +115,12 @@ def clean(
         How long unshared figures outlive their session, in seconds; None keeps them.
     bucket
         Place of the blobs, in place of the directory.
+    catalog_path, postgres
+        The catalog, when it is not in the directory.
     """
-    store = open_store(directory, keep_session_plots=keep_session_plots, bucket=bucket)
+    store = open_store(
+        directory, catalog_path=catalog_path, postgres=postgres, bucket=bucket, keep_session_plots=keep_session_plots
+    )
     try:
         return asyncio.run(_collect_all(store, progress))
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 from typing import Unpack
@@ -18,6 +19,7 @@ from ..files.filesystem import DirectoryLock, find_network_type, is_writable, ma
 from ..files.manifest_formats import Manifests
 from ..files.places import Bucket, open_files
 from ..store import Store, StoreSettings
+from .claims import check_unclaimed, claim
 from .rebuild import restore
 
 logger = logging.getLogger("jupyter_figserve")
@@ -56,6 +58,7 @@ def open_store(
     if postgres is not None:
         return _open_with_postgres(directory, postgres, bucket, settings)
     path = catalog_path or directory / CATALOG
+    check_unclaimed(directory)
     lock, (blobs, manifests) = DirectoryLock(path.parent), open_files(directory, bucket)
     writable = _make_directories(directory, path.parent, has_files=bucket is None)
     network_type = network_type or find_network_type(path.parent)
@@ -73,13 +76,15 @@ def _open_with_postgres(
     is_writable = _make_directories(directory, directory, has_files=bucket is None)
     if is_writable:
         lock.acquire(exclusive=False)
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(lock.release)
         catalog = PostgresCatalog(postgres)
-    except BaseException:
-        lock.release()
-        raise
-    if not is_writable:
-        catalog.read_only_because = f"{directory} cannot be written"
+        undo.callback(catalog.close)
+        if not is_writable:
+            catalog.read_only_because = f"{directory} cannot be written"
+        elif bucket is None:
+            claim(directory, catalog, directory / CATALOG)
+        undo.pop_all()
     return _finish_opening(Store(catalog, blobs, manifests, lock, directory, **settings), blobs)
 
 
@@ -104,7 +109,7 @@ def _recover(store: Store, blobs: BlobStore) -> None:
     except Unavailable as error:
         # The first put checks again.
         logger.warning("figserve starts without the images in %s: %s", blobs.location, error)
-    except Conflict:
+    except FigServeError:
         store.close()
         raise
     except OSError as error:

@@ -50,7 +50,7 @@ def migrate(connection: Connection) -> None:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-    connection.execute(meta.delete())
+    connection.execute(meta.delete().where(meta.c.key.in_(["schema", "works_from"])))
     connection.execute(
         meta.insert(), [{"key": "schema", "value": str(SCHEMA)}, {"key": "works_from", "value": str(WORKS_FROM)}]
     )

@@ -24,6 +24,8 @@ _MIN_RATE = 2**20
 """Bytes a second of the slowest connection."""
 _RETRY_SECONDS = 5
 _PAGE = 1_000
+_PANICS = ("PanicException", "RustPanic")
+"""What obstore raises for some malformed settings of the environment; the first is no Exception."""
 _PROBE = "put-if-absent"
 """Object that the probe creates, and that nothing overwrites."""
 _log = logging.getLogger("jupyter_figserve")
@@ -189,6 +191,10 @@ class ObjectStorage:
                 code="blob_store_unavailable",
                 retry_after=_RETRY_SECONDS,
             ) from error
+        except BaseException as error:
+            if type(error).__name__ not in _PANICS:
+                raise
+            raise InvalidInput(f"{self.url} cannot be used: {_first_line(error)}. Check AWS_ENDPOINT.") from error
         self._note(None)
         return result
 
@@ -237,10 +243,9 @@ def _open(url: str, timeout: float, retries: int) -> Any:
     config: Any = {"max_retries": retries, "retry_timeout": timedelta(seconds=timeout), "backoff": backoff}
     try:
         return from_url(url) if url == MEMORY else from_url(url, retry_config=config)
-    except (KeyboardInterrupt, SystemExit):
-        raise
     except BaseException as error:
-        # obstore panics, which is no Exception, on some malformed settings of the environment.
+        if not isinstance(error, Exception) and type(error).__name__ not in _PANICS:
+            raise
         raise InvalidInput(f"{url} cannot be opened: {_first_line(error)}") from error
 
 

@@ -21,6 +21,8 @@ from .trash import Trash
 BATCH = 200
 BLOB_GRACE = 3_600.0
 """Seconds for which an unreferenced blob is kept: a publish may be about to refer to it."""
+_NEVER = 0.0
+"""Time of a row that only locks its blob."""
 LINK_GRACE = 30 * 86_400.0
 """Seconds for which an expired link stays in lists."""
 SESSION_SILENCE = 600.0
@@ -120,9 +122,17 @@ def find_old_blobs(blobs: BlobStore, now: float, shard: int) -> dict[str, float]
 
 
 def delete_unreferenced(connection: Connection, blobs: BlobStore, digests: Collection[str]) -> None:
-    """Delete at once the blobs of a rejected publish that are not in the catalog."""
-    held = connection.execute(sa.select(tables.blobs.c.digest).where(tables.blobs.c.digest.in_(digests))).scalars()
-    blobs.delete(*(set(digests) - set(held)))
+    """Delete at once the blobs of a rejected publish that are not in the catalog.
+
+    A row of each keeps another publish of the same bytes waiting, which then stores them again.
+    """
+    row = tables.blobs.c
+    known = connection.execute(sa.select(row.digest).where(row.digest.in_(digests))).scalars()
+    references.track_unreferenced(connection, dict.fromkeys(set(digests) - set(known), 0), _NEVER)
+    ours = sa.and_(row.digest.in_(digests), row.refs == 0, row.touched == _NEVER)
+    found = connection.execute(sa.select(row.digest).where(ours)).scalars().all()
+    blobs.delete(*found)
+    connection.execute(tables.blobs.delete().where(ours))
 
 
 def _lock_expired_figures(connection: Connection, before: float) -> list[str]:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from ..harness import SECRET, SECRET_NAME, Sandbox
 from .processes import KEY, HAProxy, Worker
 
 RESULT_BYTES = 4 * 2**20
+WHOLE_RESULT_BYTES = 16 * 2**20
 JOBS = JobLimits(25_000_000, 64 * 2**20, 60.0)
 SETTINGS = (f"--FigServe.render_result_bytes={RESULT_BYTES}",)
 
@@ -32,8 +33,10 @@ def make_http_renderer(url: str, *, keys: tuple[str, ...] = (KEY,), **settings: 
     return HttpRenderer(exchange, make_limits(**settings), keys)
 
 
-def make_limits(*, queue_timeout: float = 3.0, allow_unsandboxed: bool = False) -> RemoteLimits:
-    return RemoteLimits(JOBS, RESULT_BYTES, 64 * 2**10, queue_timeout, allow_unsandboxed)
+def make_limits(
+    *, queue_timeout: float = 3.0, allow_unsandboxed: bool = False, result_bytes: int = RESULT_BYTES
+) -> RemoteLimits:
+    return RemoteLimits(JOBS, result_bytes, 64 * 2**10, queue_timeout, allow_unsandboxed)
 
 
 class HttpSandbox(Sandbox):
@@ -98,14 +101,16 @@ class DaskSandbox(Sandbox):
 
 
 def make_dask_renderer(address: str, **settings: Any) -> DaskRenderer:
-    return DaskRenderer(DaskExchange(address, 0.8), make_limits(**settings), {"result_bytes": RESULT_BYTES})
+    return DaskRenderer(DaskExchange(address, 0.8), make_limits(**settings), {"result_bytes": RESULT_BYTES, "warm": 0})
 
 
 @contextlib.contextmanager
-def dask_cluster(_home: Path) -> Iterator[DaskSandbox]:
+def dask_cluster(
+    _home: Path, threads: Sequence[str] = ("1", "1"), kind: type[DaskSandbox] = DaskSandbox
+) -> Iterator[DaskSandbox]:
     """Two workers of one thread each, with a secret in their environment."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.sandbox.remote.dask_cluster", "1", "1"],
+        [sys.executable, "-m", "tests.sandbox.remote.dask_cluster", *threads],
         cwd=Path(__file__).parents[3],
         env=os.environ | {SECRET_NAME: SECRET},
         stdin=subprocess.PIPE,
@@ -116,9 +121,65 @@ def dask_cluster(_home: Path) -> Iterator[DaskSandbox]:
     assert process.stdin is not None
     assert process.stdout is not None
     with process.stdin, process.stdout:
-        sandbox = DaskSandbox(process.stdout.readline().strip(), process)
+        sandbox = kind(process.stdout.readline().strip(), process)
         try:
             yield sandbox
         finally:
             sandbox.close()
     process.wait(30)
+
+
+class WholeHttpSandbox(HttpSandbox):
+    """One worker of two slots with the limits of the local pool, for the complete matrix of attacks."""
+
+    def make_renderer(self, settings: dict[str, Any]) -> Any:
+        renderer: Any = make_http_renderer(self.url, result_bytes=WHOLE_RESULT_BYTES, queue_timeout=30.0)
+        renderer.jobs = renderer.warm = 2
+        return renderer
+
+    def zygote(self) -> psutil.Process:
+        return find_zygote(self.workers[0].process.pid)
+
+
+class WholeDaskSandbox(DaskSandbox):
+    """One Dask worker of two threads, the same."""
+
+    def make_renderer(self, settings: dict[str, Any]) -> Any:
+        limits = make_limits(result_bytes=WHOLE_RESULT_BYTES, queue_timeout=30.0)
+        renderer: Any = DaskRenderer(DaskExchange(self.address, 0.8), limits, {"result_bytes": WHOLE_RESULT_BYTES})
+        renderer.jobs = renderer.warm = 2
+        return renderer
+
+    def zygote(self) -> psutil.Process:
+        return find_zygote(self.process.pid)
+
+
+def find_zygote(pid: int) -> psutil.Process:
+    """Return the process that forks, below the one that the worker has started."""
+    (outer,) = [process for process in psutil.Process(pid).children() if "-B" in process.cmdline()]
+    return outer.children()[0]
+
+
+@contextlib.contextmanager
+def whole_http(home: Path) -> Iterator[Sandbox]:
+    os.environ[SECRET_NAME] = SECRET
+    worker = Worker(home, slots=2, arguments=[f"--FigServe.render_result_bytes={WHOLE_RESULT_BYTES}"])
+    del os.environ[SECRET_NAME]
+    try:
+        worker.wait_ready()
+        sandbox = WholeHttpSandbox(worker.url, [worker])
+        try:
+            yield sandbox
+        finally:
+            sandbox.close()
+    finally:
+        worker.stop()
+
+
+@contextlib.contextmanager
+def whole_dask(home: Path) -> Iterator[Sandbox]:
+    with dask_cluster(home, threads=("2",), kind=WholeDaskSandbox) as made:
+        yield made
+
+
+REMOTE = {"http": whole_http, "dask": whole_dask}

@@ -32,8 +32,12 @@ def free_port() -> int:
 class Worker:
     """A process of ``jupyter figserve worker``, which can be killed and started again on its port."""
 
-    def __init__(self, home: Path, *, slots: int = 1, key: str = KEY, arguments: Sequence[str] = ()) -> None:
-        self.port, self._slots, self._key, self._arguments = free_port(), slots, key, list(arguments)
+    def __init__(
+        self, home: Path, *, slots: int = 1, key: str = KEY, warm: int = 0, arguments: Sequence[str] = ()
+    ) -> None:
+        self.port, self._slots, self._key, self._arguments = (
+            free_port(), slots, key, [f"--FigServe.render_warm={warm}", *arguments]
+        )  # fmt: skip
         self._log = home / f"worker-{self.port}.log"
         self._home = home
         self.start()

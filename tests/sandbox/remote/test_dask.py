@@ -71,12 +71,13 @@ class Cluster:
     """A scheduler that answers as scripted."""
 
     def __init__(self, answer: Callable[[], object], *, uncaught: bytes | None = None) -> None:
-        self.answer, self.uncaught, self.calls = answer, uncaught, 0
+        self.answer, self.uncaught, self.calls, self.is_lost = answer, uncaught, 0, False
         handlers = {"identity": self.identity, "broadcast": self.broadcast}
         self.server = distributed.Server(handlers)
 
     def identity(self) -> dict[str, object]:
-        return {"workers": {"tcp://worker:1": {"nthreads": 2}}}
+        """Name the worker, until it has been lost."""
+        return {"workers": {} if self.is_lost else {"tcp://worker:1": {"nthreads": 2}}}
 
     def broadcast(self, msg: Any, workers: Any, on_error: str) -> object:
         self.calls += 1
@@ -175,5 +176,27 @@ def test_no_cluster():
         with pytest.raises(Unavailable, match="No render worker can be reached"):
             await renderer.render(JOB)
         await renderer.close()
+
+    run(scene())
+
+
+def test_no_job_is_sent_to_a_worker_that_has_ended():
+    """The scheduler knows at once, and would wait half a minute for it."""
+
+    async def scene() -> None:
+        cluster = Cluster(lambda: _ok(protocol.Serialize(RENDERED)))
+        await cluster.server.listen("tcp://127.0.0.1:0")
+        renderer = make_dask_renderer(cluster.server.address)
+        await renderer.start()
+        cluster.is_lost = True
+        with pytest.raises(Unavailable, match="the Dask cluster has no workers"):
+            await renderer.render(JOB)
+        assert cluster.calls == 1
+        cluster.is_lost = False
+        cluster.calls = 0
+        await renderer.sweep()
+        assert (await renderer.render(JOB)).images
+        await renderer.close()
+        await cluster.server.close()
 
     run(scene())

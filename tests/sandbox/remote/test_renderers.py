@@ -17,10 +17,14 @@ from ...waiting import wait_until
 from ..harness import LINE, SECRET, SECRET_NAME, TRIES, Bait, Sandbox, printed
 from .fleets import RESULT_BYTES, dask_cluster, http_fleet, local_pool
 
-MAKERS = {"local": local_pool, "http": http_fleet, "dask": dask_cluster}
+MAKERS = {
+    "local": local_pool,
+    "http": lambda home: http_fleet(home, 1, proxy=False),
+    "dask": lambda home: dask_cluster(home, ("1",)),
+}
 
 
-@pytest.fixture(scope="module", params=["local", pytest.param("http", marks=pytest.mark.haproxy), "dask"])
+@pytest.fixture(scope="module", params=[pytest.param("local", marks=pytest.mark.nightly), "http", "dask"])
 def renderer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     if request.param == "dask":
         require_package("distributed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ import pytest
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.store.files import blobs as module
 from jupyter_figserve.store.files.blobs import BlobStore, LocalBlobStore, MemoryBlobStore
+from jupyter_figserve.store.files.object_storage import MEMORY, ObjectStorage
+from jupyter_figserve.store.files.remote_blobs import RemoteBlobStore
 
+from ...conftest import require_package
 from ..making import stored_files
 
 pytestmark = pytest.mark.sqlite
@@ -44,9 +48,17 @@ def local(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return _local(request.param, tmp_path / "blobs", monkeypatch)
 
 
-@pytest.fixture(params=["nameless", "named", "memory"])
-def blobs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BlobStore:
-    return MemoryBlobStore() if request.param == "memory" else _local(request.param, tmp_path / "blobs", monkeypatch)
+@pytest.fixture(params=["nameless", "named", "memory", "objects"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BlobStore]:
+    if request.param == "objects":
+        require_package("obstore")
+        store: BlobStore = RemoteBlobStore(ObjectStorage(MEMORY, 10.0))
+    elif request.param == "memory":
+        store = MemoryBlobStore()
+    else:
+        store = _local(request.param, tmp_path / "blobs", monkeypatch)
+    yield store
+    store.close()
 
 
 def test_stored_entry_is_found(blobs: BlobStore):
@@ -68,8 +80,9 @@ def test_empty_and_large_blobs(blobs: BlobStore):
 
 def test_putting_again_changes_nothing(blobs: BlobStore):
     """The second put of a digest is no error and leaves one blob."""
-    blobs.put(DIGEST, DATA)
-    blobs.put(DIGEST, DATA)
+    assert blobs.put(DIGEST, DATA)
+    assert not blobs.put(DIGEST, DATA)
+    assert list(blobs.list_digests()) == [DIGEST]
     assert [digest for digest, _ in blobs.list_shard(int(DIGEST[:2], 16))] == [DIGEST]
 
 
@@ -79,6 +92,21 @@ def test_deleted_item_is_not_found(blobs: BlobStore):
     blobs.delete(DIGEST)
     blobs.delete(DIGEST)
     assert blobs.find(DIGEST) is None
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, None), (2, 5), (0, 0), (3, 3), (4, 1_000), (0, 9)])
+def test_part_of_a_blob(blobs: BlobStore, start: int, end: int | None):
+    """Up to its end, and nothing of a blob that is not there."""
+    blobs.put(DIGEST, DATA)
+    assert blobs.start_find(DIGEST, start, end).result() == DATA[start:end]
+    assert blobs.start_find(sha256_hex(b"other"), 2, 5).result() is None
+
+
+def test_missing_ones_of_many(blobs: BlobStore):
+    """In one call."""
+    blobs.put(DIGEST, DATA)
+    others = {sha256_hex(bytes([n])) for n in range(3)}
+    assert blobs.find_missing([DIGEST, *others]) == others
 
 
 def test_shards_hold_each_blob_once(blobs: BlobStore):

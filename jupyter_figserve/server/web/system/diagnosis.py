@@ -12,7 +12,7 @@ from tornado import web
 from .... import __version__
 from ....model.keys import ADMIN
 from ....model.times import rfc3339
-from ...services.diagnosis import inspect_data_directory, inspect_database
+from ...services.diagnosis import inspect_blobs, inspect_data_directory, inspect_database
 from ..http.private_handler import AuthenticatedHandler
 
 
@@ -39,6 +39,7 @@ class DiagnosisHandler(AuthenticatedHandler):
                 "read_only_because": store.read_only_because,
                 "directory": directory.as_json(),
                 "database": await inspect_database(store),
+                "blobs": await inspect_blobs(store),
             }
         )
 

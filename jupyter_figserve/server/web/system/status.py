@@ -10,7 +10,7 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 from .... import __version__
 from ....errors import Unavailable
 from ....model.keys import Scope
-from ...services.diagnosis import inspect_database
+from ...services.diagnosis import inspect_blobs, inspect_database
 from ...services.rendering.queue import RenderQueue
 from ...services.rendering.request import default_timeout
 from ..context import AppContext, HandlerConfig
@@ -37,6 +37,7 @@ class StatusHandler(OptionalCallerHandler):
         if caller is not None and Scope.ADMIN in caller.scopes:
             counts["loop"] = {"lag_ms": self.context.traffic.loop.report()}
             counts["database"] = await inspect_database(store)
+            counts["blobs"] = await inspect_blobs(store)
         if config.host_kind == "hub":
             counts |= {"directory": await self.context.directory.find_abilities()}
         self.write_json(

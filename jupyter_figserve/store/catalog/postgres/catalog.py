@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from ....errors import InvalidInput, Unavailable
 from ...databases import PostgresSettings, describe_url, parse_url
-from .. import events, transactions
+from .. import events, tables, transactions
 from ..database import Catalog, finish
 from ..dialects import SECONDS
 from ..writer import Writer
@@ -25,7 +25,7 @@ from .connections import SLOW_SECONDS, make_engine
 from .errors import down, is_disconnect, is_interference, reason, translate
 from .listener import Listener
 from .liveness import Liveness
-from .preparing import describe_server, prepare
+from .preparing import describe_server, prepare, read_id
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -63,6 +63,7 @@ class PostgresCatalog(Catalog):
         try:
             self.schema = prepare(self._engine, self._name)
             self._version = describe_server(self._engine)
+            self.id = read_id(self._engine)
         except BaseException:
             self._engine.dispose()
             raise
@@ -85,6 +86,10 @@ class PostgresCatalog(Catalog):
         if self._reader is None:
             self._reader = self._reading.connect().execution_options(**{SECONDS: SLOW_SECONDS})
         return self._reader
+
+    def is_empty(self) -> bool:
+        """Whether there are no figures, on the thread that opened the catalog."""
+        return self.reader.execute(sa.select(tables.figures.c.id).limit(1)).first() is None
 
     async def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         self._liveness.check()

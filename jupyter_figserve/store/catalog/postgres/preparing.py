@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from ....errors import FigServeError
 from ..dialects import SECONDS, lock
 from ..schema import find_schema, migrate, read_schema
-from ..tables import SCHEMA
+from ..tables import SCHEMA, meta
 from .errors import reason
 
+_ID = "id"
 _OLDEST = (13,)
 _MIGRATION_SECONDS = 3_600.0
 
@@ -50,6 +53,18 @@ def prepare(engine: Engine, name: str) -> int:
             return SCHEMA
     except sa.exc.DBAPIError as error:
         raise UnusableDatabase(f"the database {name} cannot be used: {reason(error)}.") from error
+
+
+def read_id(engine: Engine) -> str:
+    """Return the id of the catalog, which its copies have too; the first server makes it."""
+    with engine.connect() as connection, connection.begin():
+        lock(connection, "migration")
+        query = sa.select(meta.c.value).where(meta.c.key == _ID)
+        found: str | None = connection.execute(query).scalar()
+        if found is None:
+            found = secrets.token_hex(16)
+            connection.execute(meta.insert().values(key=_ID, value=found))
+        return found
 
 
 def describe_server(engine: Engine) -> str:

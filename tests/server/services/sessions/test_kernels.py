@@ -22,6 +22,7 @@ from ...conftest import DEADLINE, Client
 from ...sample_images import png
 
 NAMES = ("KERNEL_FIGSERVE_URL", "KERNEL_FIGSERVE_KEY")
+SECRETS = {"FIGSERVE_SIGNING_SECRET", "FIGSERVE_WORKER_KEY"}
 
 
 class FakeKernels:
@@ -73,12 +74,15 @@ class TestEnvironment:
 
     async def test_given_environment_is_kept(self, jp_serverapp, fake, monkeypatch):
         """Variables of the front end stay; without any, the kernel has those of the server."""
+        for name in SECRETS:
+            monkeypatch.setenv(name, "s" * 40)
         monkeypatch.setenv("OF_THE_SERVER", "1")
         given = await jp_serverapp.kernel_manager.start_kernel(env={"OF_THE_FRONT_END": "2"})
         alone = await jp_serverapp.kernel_manager.start_kernel()
         assert fake.environments[given]["OF_THE_FRONT_END"] == "2"
         assert "OF_THE_SERVER" not in fake.environments[given]
         assert fake.environments[alone]["OF_THE_SERVER"] == "1"
+        assert not SECRETS & set(fake.environments[alone])
         assert not [name for name in NAMES if name in os.environ]
 
     async def test_kernel_that_does_not_start_leaves_no_key(self, jp_serverapp, context):

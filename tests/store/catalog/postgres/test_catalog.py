@@ -14,9 +14,11 @@ from jupyter_figserve.model.queries import FigureQuery
 from jupyter_figserve.model.quotas import UNLIMITED, PublishLimits, Quota
 from jupyter_figserve.store.catalog import events, keys
 from jupyter_figserve.store.catalog.dialects import lock
+from jupyter_figserve.store.catalog.transactions import begin
 from jupyter_figserve.store.lifecycle.garbage_collection import GcReport
 from jupyter_figserve.store.store import Store
 
+from ....waiting import wait_until
 from ...making import START, assert_sound, draft, link_to, publish, run, session, share
 
 # SQLite's one writer leaves nothing to race for.
@@ -62,7 +64,7 @@ def test_versions_are_numbered_once(stores):
     assert sorted(number for ten in numbers for number in ten) == list(range(1, 21))
     [record] = run(stores[0].figures.list_page(FigureQuery("ann")))[0]
     for store in stores:
-        run(store.figures.flush())
+        run(store.flush())
     assert_sound(stores[1])
     [told] = stores[0].manifests.figures.read_all()
     assert [version.number for version in told.versions] == list(range(20, 0, -1))
@@ -109,21 +111,30 @@ def test_figure_is_deleted_once_and_shared_or_not(stores):
 
 
 def test_event_ids_follow_the_commits(stores):
-    """A transaction that began first and ends last has the later event: no stream skips it."""
+    """Between its events and its commit, a transaction makes others with events wait: no stream skips an event."""
     reached, go_on = threading.Event(), threading.Event()
 
     def slow(connection) -> None:
-        events.add(connection, START, "ann", "slow", {})
+        events.add(connection, START, "ann", "first", {})
+        events.write_pending(connection)
         reached.set()
         assert go_on.wait(20)
+        begin(connection)
 
     pending = stores[0].catalog.write(slow)
     assert reached.wait(20)
-    stores[1].catalog.write(lambda c: events.add(c, START, "ann", "quick", {})).result()
-    last = run(stores[1].events.find_newest_id())
+    second = stores[1].catalog.write(lambda c: events.add(c, START, "ann", "second", {}))
+    wait_until(lambda: second.done() or _count_waiting(stores[1]))
+    assert not second.done()
     go_on.set()
     pending.result()
-    assert [event.kind for event in run(stores[1].events.list_after(last))] == ["slow"]
+    second.result()
+    assert [event.kind for event in run(stores[1].events.list_after(0))] == ["first", "second"]
+
+
+def _count_waiting(store: Store) -> int:
+    waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+    return store.catalog.reader.exec_driver_sql(waiting).scalar_one()
 
 
 def test_events_of_a_failed_transaction_are_dropped(stores):
