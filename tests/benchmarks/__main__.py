@@ -12,6 +12,7 @@ from pathlib import Path
 
 from . import (
     capture,
+    cluster,
     dashboard,
     detached,
     event_streams,
@@ -52,6 +53,7 @@ BENCHMARKS = {
     "store-publish": store_publish.measure,
     "render": render.measure,
     "fleet": fleet.measure,
+    "cluster": cluster.measure,
     "kills": kills.measure,
 }
 

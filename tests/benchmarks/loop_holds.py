@@ -218,7 +218,7 @@ def _bodies() -> Iterator[_Request]:
     yield _Request("render of 120 KB of code", "figserve/api/renders", "POST", code)
 
 
-def make_noise(side: int) -> bytes:
+def make_noise(side: int, seed: int = 0) -> bytes:
     """Return a PNG of incompressible noise."""
-    noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    noise = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
     return encode_png(np.concatenate([noise, np.full((side, side, 1), 255, np.uint8)], axis=2))

@@ -277,5 +277,8 @@ def _close_all(connections: deque[HTTPConnection]) -> None:
 
 def _reason(error: OSError) -> str:
     if isinstance(error, TimeoutError):
-        return "the connection timed out"
+        is_silent = "handshake" in str(error)
+        return "it does not answer as https; try http://" if is_silent else "the connection timed out"
+    if getattr(error, "reason", None) == "WRONG_VERSION_NUMBER":
+        return "it does not speak https; try http://"
     return error.strerror or str(error) or type(error).__name__

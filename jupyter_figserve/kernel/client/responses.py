@@ -73,6 +73,8 @@ def to_error(status: int, headers: dict[str, str], body: bytes, address: Address
             " the base URL.",
             code="not_figserve",
         )
+    if parsed is None and status == 400 and address.scheme == "http" and re.search(rb"plain HTTP|HTTPS server", body):
+        return errors.NotConnected(f"{address.origin} speaks https; use an address with https://.", code="unreachable")
     message, code = parsed or (f"{address.url} responded with status {status} and no explanation.", None)
     if code == errors.CodeFailed.code:
         return _code_failed(message, body)

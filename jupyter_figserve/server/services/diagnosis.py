@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from ...errors import FigServeError
 from ...store.admin.diagnosis import DirectoryReport, inspect_directory
 from ...store.store import Store
 
@@ -42,6 +41,7 @@ async def _measure(check: Callable[[], Awaitable[None]]) -> float | None:
     began = time.perf_counter()
     try:
         await check()
-    except FigServeError:
+    except Exception:
+        # A diagnosis reports as much of a broken store as it can.
         return None
     return round(1_000 * (time.perf_counter() - began), 1)

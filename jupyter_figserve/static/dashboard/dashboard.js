@@ -1,7 +1,7 @@
 // Enhances a dashboard's page: controls redraw at once, the URL keeps the state, and new images appear by themselves.
 // Without this script the form is submitted as usual, and the images are those at loading time.
 import { page as fetchPage } from "./api.js";
-import { addSlider, makeRedrawer, readControls, writeQuery } from "./redraw.js";
+import { addSlider, dropUnscripted, makeRedrawer, readControls, writeQuery } from "./redraw.js";
 import { swap } from "./image.js";
 import { follow } from "./stream.js";
 
@@ -10,6 +10,7 @@ const RELOAD_AFTER = 300;
 
 const dashboard = document.querySelector(".dashboard");
 const form = dashboard.querySelector("#controls");
+dropUnscripted(form);
 const defaults = JSON.parse(dashboard.dataset.defaults);
 const panels = new Map([...dashboard.querySelectorAll("[data-place]")].map((place) => [place.dataset.place, place]));
 const live = [...panels.values()].filter((place) => place.classList.contains("live")).map(makeLive);

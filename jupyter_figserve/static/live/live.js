@@ -1,6 +1,6 @@
 // Enhances a live figure's form: each change redraws, the latest wins, and the URL keeps the state.
 // Without this script the form is submitted as usual.
-import { addSlider, makeRedrawer, readControls, writeQuery } from "./redraw.js";
+import { addSlider, dropUnscripted, makeRedrawer, readControls, writeQuery } from "./redraw.js";
 
 const PAUSE = 120;
 
@@ -8,6 +8,7 @@ for (const place of document.querySelectorAll(".live")) start(place);
 
 function start(place) {
   const form = place.querySelector("form.controls");
+  dropUnscripted(form);
   const defaults = JSON.parse(place.dataset.defaults);
   const address = new URL(place.dataset.address, location.href);
   // The query of the image: that of the page without what other programs and mistakes added to it.

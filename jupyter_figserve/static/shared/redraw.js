@@ -288,6 +288,11 @@ function whenNear(element, act) {
   observer.observe(element);
 }
 
+/** Remove the fields that ask the server to draw, which only a form without this script submits. */
+export function dropUnscripted(form) {
+  for (const field of form.querySelectorAll("[data-unscripted]")) field.remove();
+}
+
 /** The values of a form's controls by name; checkboxes as true or false, multiple choices comma-separated. */
 export function readControls(elements) {
   const values = new Map();

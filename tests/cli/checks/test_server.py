@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from jupyter_figserve.cli.checks.result import Result
-from jupyter_figserve.cli.checks.server import Examination
+from jupyter_figserve.cli.checks.server import Examination, _assess_bucket
 from jupyter_figserve.demo.server_process import ServerProcess
 from jupyter_figserve.kernel.client.address import parse_pasted
 from jupyter_figserve.kernel.client.client import FigServeClient
@@ -240,3 +240,12 @@ def test_a_read_only_server(make_server):
     found = examine(server.url, server.token)
     assert problems_of(found) == ["catalog"]
     assert f"reindex --data-dir {server.data_dir}" in found["catalog"].mend
+
+
+@pytest.mark.parametrize(("milliseconds", "state", "says"), [(1.5, "ok", "in 1.5 ms"), (None, "wrong", "not answer")])
+def test_bucket_is_named(milliseconds: float | None, state: str, says: str):
+    """With its URL, and what to do when it does not answer."""
+    found = _assess_bucket("http://here", {"kind": "s3", "name": "s3://figures/x", "milliseconds": milliseconds})
+    assert (found.check, found.state, bool(found.mend)) == ("bucket", state, state == "wrong")
+    assert "s3://figures/x" in found.says
+    assert says in found.says

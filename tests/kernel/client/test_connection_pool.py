@@ -84,6 +84,26 @@ def test_named_authority_is_trusted(authority, tls_port):
     connection.close()
 
 
+def test_server_without_tls_that_waits_or_answers():
+    """Neither what tornado does, which waits for a request, nor a reply in clear text is reported as it is."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = parse_exact(f"https://127.0.0.1:{server.getsockname()[1]}/figserve")
+        with pytest.raises(NotConnected, match="try http://"):
+            open_connection(address, None, 0.2, 5)
+        server.accept()[0].close()
+
+        def answer() -> None:
+            with server.accept()[0] as peer:
+                peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                peer.recv(1_000)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(NotConnected, match="try http://"):
+            open_connection(address, None, 5, 5)
+        thread.join()
+
+
 def test_unknown_authority_is_explained(tls_port):
     """The message names the variable to set."""
     with pytest.raises(NotConnected, match="KERNEL_FIGSERVE_CA") as caught:

@@ -83,6 +83,18 @@ def test_json_error_of_another_program():
     assert (type(found), found.code) == (errors.ServerError, "not_figserve")
 
 
+def test_https_server_that_is_asked_without_tls():
+    """What nginx, Apache and Go answer becomes the scheme to use."""
+    for text in (
+        b"The plain HTTP request was sent to HTTPS port",
+        b"You're speaking plain HTTP to an SSL-enabled server port.",
+        b"Client sent an HTTP request to an HTTPS server.",
+    ):
+        found = to_error(400, {"content-type": "text/html"}, b"<html>" + text, ADDRESS)
+        assert isinstance(found, errors.NotConnected)
+        assert "use an address with https://" in str(found)
+
+
 def test_redirect_is_reported_and_not_followed():
     """A login page means a wrong credential; any other redirect is another address."""
     login = to_error(302, {"location": "/hub/login?next=secret"}, b"", ADDRESS)

@@ -17,9 +17,9 @@ from ....model.times import Clock
 from ..callers import OWNER, Caller
 from ..events.event_broker import LIVE_PROGRESS
 from ..monitoring.work_meter import WorkMeter
-from ..single_flight import SingleFlight
 from .backend import KernelBackend, KernelUnavailable, LiveBackend
 from .call_queue import CallQueue
+from .channel_discovery import ChannelDiscovery
 from .control_channels import ControlChannels
 from .data_versions import DataVersions
 from .detached import SandboxBackend
@@ -63,12 +63,10 @@ class LiveService:
         self.limits = limits
         self.meter = WorkMeter()
         self.hits = self.misses = 0
-        self._owner = owner
         self._clock = clock
-        self._control_channels = control_channels
         if control_channels is not None:
             control_channels.on_close = self.unregister
-        self._discoveries: SingleFlight[None] = SingleFlight()
+        self._discovery = ChannelDiscovery(registry, owner, control_channels)
         self._on_call = on_call
         self._queues: dict[str, CallQueue[CachedImage]] = {}
         self.forms = LiveForms(images)
@@ -77,23 +75,10 @@ class LiveService:
     async def find(self, kernel: str, name: str) -> LiveTarget | None:
         """Return the live figure that a kernel offers, or offered, under a name.
 
-        A kernel whose agent is not connected is queried on its control channel, by one request for all.
+        A kernel whose agent is not connected is queried on its control channel.
         """
-        channels, backend = self._control_channels, self.registry.find_backend(kernel)
-        if channels is not None and (backend is None or backend.is_stand_in):
-            await self._discoveries.run(kernel, lambda _: self._discover(kernel, channels))
+        await self._discovery.find(kernel)
         return await self.registry.find(kernel, name)
-
-    async def _discover(self, kernel: str, channels: ControlChannels) -> None:
-        self._discoveries.commit(kernel)
-        discovered = await channels.discover(kernel)
-        if discovered is None:
-            return
-        try:
-            await self.registry.register(self._owner, kernel, *discovered)
-        except Exception as error:
-            # The agent has connected meanwhile, so that the channel is not needed; or the catalog cannot be written.
-            channels.give_up(kernel, error)
 
     async def render(
         self,
@@ -172,8 +157,7 @@ class LiveService:
 
     def on_kernel_restarted(self, kernel: str) -> None:
         """Close the control channel; the old agent's connection closes by itself, and a new one may be open."""
-        if self._control_channels is not None:
-            self._control_channels.forget(kernel)
+        self._discovery.forget(kernel)
 
     def on_kernel_ended(self, kernel: str) -> None:
         """Close all connections to the kernel."""
@@ -182,8 +166,7 @@ class LiveService:
 
     async def close(self) -> None:
         self.watchers.close()
-        if self._control_channels is not None:
-            self._control_channels.close()
+        self._discovery.close()
         await self.images.flush()
 
     def _age(self, image: CachedImage, asked: float) -> int:
@@ -258,7 +241,7 @@ class LiveService:
             return backend.call(target.record.name, request, known, report)
 
         try:
-            image = await self.registry.call_current(target, call)
+            image = await self._call_connected(target, call)
         except UnsupportedType as error:
             self.forms.record_failure(target, error.code)
             raise
@@ -269,6 +252,17 @@ class LiveService:
         self.forms.record(target, request, image)
         self._versions.record(target, image.version)
         return self.images.put(target.record.id, request, replace(image, refreshed=target.declaration.refreshed))
+
+    async def _call_connected(
+        self, target: LiveTarget, call: Callable[[LiveBackend], Awaitable[CachedImage | None]]
+    ) -> CachedImage | None:
+        """Call the kernel; when its connection is cut meanwhile, once more on its next one or its control channel."""
+        try:
+            return await self.registry.call_current(target, call)
+        except KernelUnavailable:
+            if target.kernel is None or await self._discovery.find(target.kernel) is None:
+                raise
+            return await self.registry.call_current(target, call)
 
     async def _find_stale(
         self, target: LiveTarget, request: LiveRequest, error: Unavailable | TooManyRequests

@@ -87,7 +87,7 @@ def channels(context, client, monkeypatch) -> ControlChannels:
     )
     channels = ControlChannels(SimpleNamespace(kernel_manager=kernels, gateway_config=None), 1_000)
     channels.on_close = context.live.unregister
-    monkeypatch.setattr(context.live, "_control_channels", channels)
+    monkeypatch.setattr(context.live._discovery, "_channels", channels)
     return channels
 
 
@@ -114,6 +114,52 @@ async def test_slow_answer_does_not_replace_the_agents(context, channels, client
     target = await asking
     assert (target.backend, target.declaration.revision, client.stopped) == (agent, "agent", 1)
     assert (await context.live.find("k1", "other"), client.informed) == (None, 1)
+
+
+async def test_call_of_a_cut_connection_goes_on_over_the_channel(context, channels, client):
+    """Whoever waits for it does not notice; when nothing else reaches the kernel, the call fails."""
+    agent, owner, declared = FakeKernel(), context.config.owner, [LiveDeclaration("animal", revision="slow")]
+    await context.live.registry.register(owner, "k1", agent, declared)
+    target = await context.live.find("k1", "animal")
+    agent.gate.clear()
+    for is_reachable in (True, False):
+        rendering = asyncio.ensure_future(context.live.render(target, LiveRequest({"n": is_reachable}, "png")))
+        while not agent.asked:
+            await asyncio.sleep(0)
+        if is_reachable:
+            context.live.unregister("k1", agent)
+            assert (await rendering).stale is None
+            agent = FakeKernel()
+            agent.gate.clear()
+            await context.live.registry.register(owner, "k1", agent, declared)
+            target = await context.live.find("k1", "animal")
+            client.fault = OSError("ended")
+    context.live.unregister("k1", agent)
+    with pytest.raises(KernelUnavailable):
+        await rendering
+
+
+async def test_kernel_is_asked_at_once_when_its_agent_is_cut_off(context, channels, client):
+    """Also where it was silent before its agent connected, or its agent overtook an earlier question."""
+    owner, declared = context.config.owner, [LiveDeclaration("animal", revision="agent")]
+    for _ in range(3):
+        client.fault = None
+        client.gate.clear()
+        before = client.started
+        asking = asyncio.ensure_future(context.live.find("k1", "animal"))
+        while client.started == before:
+            await asyncio.sleep(0)
+        agent = FakeKernel()
+        await context.live.registry.register(owner, "k1", agent, declared)
+        client.gate.set()
+        assert (await asking).backend is agent
+        context.live.unregister("k1", agent)
+    client.fault = OSError("starting")
+    await context.live.find("k1", "animal")
+    client.fault, agent = None, FakeKernel()
+    await context.live.registry.register(owner, "k1", agent, declared)
+    context.live.unregister("k1", agent)
+    assert (await context.live.find("k1", "animal")).kernel == "k1"
 
 
 async def test_late_agent_takes_over(context, channels, client):

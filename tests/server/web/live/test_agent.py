@@ -108,10 +108,10 @@ async def test_invalid_frame_disturbs_no_other_call(dial, owner, data):
         assert (await asking).status == 200
 
 
-class TestSmall:
+class TestSmallImages:
     @pytest.fixture
     def figserve_config(self) -> dict[str, object]:
-        return {"live_bytes": 1_000, "live_queue": 2, "live_timeout": 0.2}
+        return {"live_bytes": 1_000}
 
     async def test_image_that_is_too_large_fails_its_own_call_only(self, dial, owner):
         """Even of a kernel that ignores the limit, which it is told: 413 names it, and the neighbours are answered."""
@@ -128,6 +128,12 @@ class TestSmall:
                 asking = asyncio.ensure_future(owner.get("/live/k1/animal.png", width=width))
                 await connection.answer(await connection.receive(), png())
                 assert (await asking).status == 200
+
+
+class TestSmallQueue:
+    @pytest.fixture
+    def figserve_config(self) -> dict[str, object]:
+        return {"live_queue": 2, "live_timeout": 0.2}
 
     async def test_full_queue_and_deadline(self, dial, owner):
         """Both calls wait until the deadline; the late answer is the stale image of the next request."""

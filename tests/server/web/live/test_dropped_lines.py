@@ -47,7 +47,7 @@ def channel(context, jp_serverapp, monkeypatch) -> Iterator[FakeClient]:
     )
     channels = ControlChannels(SimpleNamespace(kernel_manager=kernels, gateway_config=None), 1_000)
     channels.on_close = context.live.unregister
-    monkeypatch.setattr(context.live, "_control_channels", channels)
+    monkeypatch.setattr(context.live._discovery, "_channels", channels)
     with pytest.MonkeyPatch.context() as patch:
         # Else the sweep, which comes each minute, would revoke the keys of kernels that Jupyter does not know.
         patch.setattr(jp_serverapp.kernel_manager, "list_kernel_ids", lambda: ["k1", "k2"])
