@@ -14,6 +14,8 @@ from jupyter_figserve.server.services.live import control_channel_backend as mod
 from jupyter_figserve.server.services.live.backend import KernelUnavailable
 from jupyter_figserve.server.services.live.control_channels import ControlChannels
 
+from tests.waiting import until
+
 from ...making import FakeKernel
 from ...sample_images import png
 
@@ -106,8 +108,7 @@ async def test_slow_answer_does_not_replace_the_agents(context, channels, client
     """The agent connects while the kernel is asked: its declaration and its connection stay, the channel is closed."""
     client.gate.clear()
     asking = asyncio.ensure_future(context.live.find("k1", "animal"))
-    while not client.informed:
-        await asyncio.sleep(0)
+    await until(lambda: client.informed)
     agent, owner = FakeKernel(), context.config.owner
     await context.live.registry.register(owner, "k1", agent, [LiveDeclaration("animal", revision="agent")])
     client.gate.set()
@@ -124,8 +125,7 @@ async def test_call_of_a_cut_connection_goes_on_over_the_channel(context, channe
     agent.gate.clear()
     for is_reachable in (True, False):
         rendering = asyncio.ensure_future(context.live.render(target, LiveRequest({"n": is_reachable}, "png")))
-        while not agent.asked:
-            await asyncio.sleep(0)
+        await until(lambda agent=agent: agent.asked)
         if is_reachable:
             context.live.unregister("k1", agent)
             assert (await rendering).stale is None
@@ -147,8 +147,7 @@ async def test_kernel_is_asked_at_once_when_its_agent_is_cut_off(context, channe
         client.gate.clear()
         before = client.started
         asking = asyncio.ensure_future(context.live.find("k1", "animal"))
-        while client.started == before:
-            await asyncio.sleep(0)
+        await until(lambda before=before: client.started != before)
         agent = FakeKernel()
         await context.live.registry.register(owner, "k1", agent, declared)
         client.gate.set()
@@ -167,8 +166,7 @@ async def test_late_agent_takes_over(context, channels, client):
     target = await context.live.find("k1", "animal")
     client.gate.clear()
     rendering = asyncio.ensure_future(context.live.render(target, LiveRequest({}, "png")))
-    while len(client.asked) < 2:
-        await asyncio.sleep(0)
+    await until(lambda: len(client.asked) >= 2)
     agent, owner = FakeKernel(), context.config.owner
     await context.live.registry.register(owner, "k1", agent, [target.declaration])
     result = await rendering
@@ -188,8 +186,7 @@ async def test_broken_channel_is_our_error_and_is_never_found(context, channels,
     client.fault = None
     again = await context.live.find("k1", "animal")
     client.deliver(KernelUnavailable())
-    while not again.backend.is_closed:
-        await asyncio.sleep(0)
+    await until(lambda: again.backend.is_closed)
     assert context.live.registry.list_offered() == []
     client.fault = None
     assert (await call(await context.live.find("k1", "animal"))).content.data == png()
