@@ -13,7 +13,6 @@ from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
 from jupyter_figserve.server.services.live import control_channel_backend as module
 from jupyter_figserve.server.services.live.backend import KernelUnavailable
 from jupyter_figserve.server.services.live.control_channels import ControlChannels
-
 from tests.waiting import until
 
 from ...making import FakeKernel
