@@ -44,11 +44,11 @@ def test_what_was_started_ends(processes, tmp_path):
         "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     )
     started.start("deaf", [sys.executable, "-c", ignores], stop=processes.signal.SIGTERM)
-    started.wait("deaf", lambda: "up" in (tmp_path / "deaf.log").read_text())
+    started.wait("deaf", lambda: "up" in (tmp_path / "deaf.log").read_text(encoding="utf-8"))
     started.start("broken", [sys.executable, "-c", "raise SystemExit('no port')"])
     with pytest.raises(processes.ClusterError, match=r"broken does not start(.|\n)*no port"):
         started.wait("broken", lambda: False)
-    (_, deaf, _), (_, broken, _) = started.running
+    deaf, broken = (part.process for part in started.running)
     started.stop()
     assert None not in (deaf.poll(), broken.poll())
 

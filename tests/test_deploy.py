@@ -96,10 +96,10 @@ def services(document) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def manifests() -> list[dict[str, Any]]:
     """The Helm chart, rendered by the few rules that it uses."""
-    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
     made = []
     for template in sorted((CHART / "templates").iterdir()):
-        made += [one for one in yaml.safe_load_all(render(template.read_text(), values)) if one]
+        made += [one for one in yaml.safe_load_all(render(template.read_text(encoding="utf-8"), values)) if one]
     return made
 
 
@@ -138,8 +138,10 @@ class TestImages:
         """Those that pip is told to install; without one, pip would only warn."""
         import tomllib
 
-        known = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-        (extras,) = re.findall(r'"[^"\s]*\[([a-z,]+)\]"', dockerfile.read_text())
+        known = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+            "optional-dependencies"
+        ]
+        (extras,) = re.findall(r'"[^"\s]*\[([a-z,]+)\]"', dockerfile.read_text(encoding="utf-8"))
         assert set(extras.split(",")) <= known.keys()
 
     @OURS
@@ -221,7 +223,7 @@ class TestCluster:
             assert set(service["networks"]) <= document["networks"].keys()
             assert set(service.get("depends_on", ())) <= services.keys()
         addresses = re.findall(
-            r"(?:http://|postgresql://figserve@|s/[\d.:]+/)([a-z][a-z0-9-]*)[:/]", CLUSTER.read_text()
+            r"(?:http://|postgresql://figserve@|s/[\d.:]+/)([a-z][a-z0-9-]*)[:/]", CLUSTER.read_text(encoding="utf-8")
         )
         assert len(addresses) > 8
         assert set(addresses) <= services.keys()
@@ -229,16 +231,18 @@ class TestCluster:
     def test_replaced_addresses_are_in_the_files(self, services):
         """What the containers replace is in the files that they mount."""
         for name in ("haproxy", "nginx"):
-            text = (DEPLOY / f"{name}.c{'fg' if name == 'haproxy' else 'onf'}").read_text()
+            text = (DEPLOY / f"{name}.c{'fg' if name == 'haproxy' else 'onf'}").read_text(encoding="utf-8")
             addresses = re.findall(r"s/([\d.:]+)/", services[name]["command"][2])
             assert len(addresses) >= 2
             assert [one for one in addresses if one not in text] == []
 
     def test_secrets_come_from_outside(self):
         """Every variable is required and explained, and the example names all of them."""
-        text = CLUSTER.read_text()
+        text = CLUSTER.read_text(encoding="utf-8")
         names = set(re.findall(r"\$\{(\w+)", text))
-        assert names == set(re.findall(r"^(\w+)=", (CLUSTER.parent / "example.env").read_text(), re.MULTILINE))
+        assert names == set(
+            re.findall(r"^(\w+)=", (CLUSTER.parent / "example.env").read_text(encoding="utf-8"), re.MULTILINE)
+        )
         assert not re.search(r"\$\{\w+\}", text)
 
 
@@ -263,7 +267,7 @@ class TestChart:
 
     def test_secrets_are_references(self, containers):
         """To keys of the Secret that values.yaml documents."""
-        text = (CHART / "values.yaml").read_text()
+        text = (CHART / "values.yaml").read_text(encoding="utf-8")
         for container, _ in containers.values():
             for variable in container.get("env", ()):
                 is_secret = re.search(r"SECRET|KEY|TOKEN|PASSWORD", variable["name"])

@@ -107,7 +107,7 @@ def test_the_dashboard_is_valid(dashboard):
 
 def test_alerts_ask_for_metrics_that_exist(labels):
     """With labels and outcomes that they have, and words for who is woken."""
-    rules = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yaml").read_text())["groups"][0]["rules"]
+    rules = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yaml").read_text(encoding="utf-8"))["groups"][0]["rules"]
     for rule in rules:
         if not rule["expr"].startswith("up"):
             check_expression(rule["expr"], labels)
@@ -118,7 +118,7 @@ def test_alerts_ask_for_metrics_that_exist(labels):
 
 def test_prometheus_asks_for_our_route():
     """With a key from a file, each replica at its own address."""
-    document = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text())
+    document = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8"))
     (job,) = document["scrape_configs"]
     assert label_routes()["MetricsHandler"] == "/metrics"
     assert job["metrics_path"] == "/figserve/metrics"

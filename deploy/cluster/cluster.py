@@ -45,7 +45,9 @@ class Cluster:
             "JUPYTER_TOKEN": self.token,
             "PGPASSWORD": self.password,
         }
-        self.services: dict[str, Any] = yaml.safe_load((DEPLOY / "cluster" / "compose.yaml").read_text())["services"]
+        self.services: dict[str, Any] = yaml.safe_load(
+            (DEPLOY / "cluster" / "compose.yaml").read_text(encoding="utf-8")
+        )["services"]
 
     def address(self, name: str) -> str:
         return f"127.0.0.1:{self.ports[name]}"
@@ -138,7 +140,7 @@ class Cluster:
             "127.0.0.1:8752": self.address("worker-2"),
         }
         rules = self.home / "haproxy.cfg"
-        rules.write_text(substitute((DEPLOY / "haproxy.cfg").read_text(), replacements))
+        rules.write_text(substitute((DEPLOY / "haproxy.cfg").read_text(encoding="utf-8"), replacements))
         self.processes.start("haproxy", [program("haproxy"), "-db", "-f", str(rules)])
         self.processes.wait("haproxy", lambda: fetch(f"http://{self.address('haproxy')}/healthz").status == 200)
 
@@ -176,7 +178,9 @@ class Cluster:
             "/var/cache/nginx/figserve": f"{home}/nginx-cache",
             "/var/log/nginx/figserve.log": f"{home}/nginx-access.log",
         }
-        (home / "figserve.conf").write_text(substitute((DEPLOY / "nginx.conf").read_text(), replacements))
+        (home / "figserve.conf").write_text(
+            substitute((DEPLOY / "nginx.conf").read_text(encoding="utf-8"), replacements)
+        )
         temporary = "".join(
             f"{kind}_temp_path {home}/nginx-{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )

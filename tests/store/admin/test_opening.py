@@ -22,13 +22,13 @@ from ...conftest import ELSEWHERE
 from ...tokens import new_token
 from ..making import other_process, publish, read_line, run, share, stored_files, write_line
 
+pytestmark = pytest.mark.sqlite
 OPENER = """
 import sys
 from pathlib import Path
 from jupyter_figserve.errors import Conflict
 from jupyter_figserve.store.admin.opening import open_store
 
-pytestmark = pytest.mark.sqlite
 try:
     store = open_store(Path(sys.argv[1]), network_type=sys.argv[2] or None)
 except Conflict as error:

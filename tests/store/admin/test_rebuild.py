@@ -294,7 +294,7 @@ def test_no_damaged_bytes_end_the_rebuild(manifests_of_each_kind, rebuilt, damag
         missing = [getattr(sound, name) - getattr(report, name) for name in ("figures", "live", "dashboards")]
         position = manifests_of_each_kind.index(path)
         assert [lost for index, lost in enumerate(missing) if index != position] == [0, 0]
-        reported = report.unreadable == (path,) or report.incomplete or report.duplicates
+        reported = report.unreadable == (str(path),) or report.incomplete or report.duplicates
         assert missing[position] == 0 or (missing[position] == 1 and reported), (missing, report)
 
     check()

@@ -92,6 +92,7 @@ def test_follows_its_notebook(store):
     assert run(store.dashboards.publish(moved, layout(), None)).id == board.id
 
 
+@pytest.mark.sqlite
 def test_lost_catalog_is_rebuilt_with_dashboards(open_here, directory: Path):
     """From their private manifests, with links; an unreadable manifest is reported."""
     store = open_here()

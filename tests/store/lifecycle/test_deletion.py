@@ -269,6 +269,7 @@ def test_deletion_leaves_what_another_server_has_restored(store, open_here, monk
     assert store.manifests.figures.has(record.id)
 
 
+@pytest.mark.sqlite
 def test_kill_in_the_middle_of_an_undoing(store, monkeypatch, clock, directory: Path):
     """The figure stays deleted; when it expires, the manifest that was written too early is removed."""
     record = publish(store)

@@ -31,6 +31,7 @@ def test_usage_is_listed(store):
     assert [one.owner for one in run(store.owners.list_page(1))[0]] == ["bob"]
 
 
+@pytest.mark.sqlite
 def test_everything_moves(store, open_here, directory):
     """Figures, dashboards, deleted ones and links under their addresses; manifests follow; keys are revoked."""
     token = new_token()
@@ -57,6 +58,7 @@ def test_everything_moves(store, open_here, directory):
     assert run(again.dashboards.find(board.id)).owner == "zoe"
 
 
+@pytest.mark.sqlite
 def test_renamed_person_keeps_keys_and_access(store, open_here, directory):
     """Links of others for the old name are for the new one, once, also in manifests."""
     publish(store)

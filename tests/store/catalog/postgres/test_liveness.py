@@ -70,8 +70,10 @@ def test_stopped_database(cluster: Cluster, store: Store, caplog):
         with pytest.raises(FigServeError, match=r"cannot be used: .*connect") as caught:
             open_store(store.directory, postgres=PostgresSettings(cluster.url("catalog"), TIMEOUT))
         assert len(str(caught.value).splitlines()) == 1
+        wait_until(lambda: "does not answer" in caplog.text)
         cluster.start()
-        wait_until(lambda: works(store))
+        wait_until(lambda: "answers again" in caplog.text)
+        assert works(store)
     said = [record.message.partition("catalog ")[2] for record in caplog.records if "answer" in record.message]
     assert said == ["does not answer; figserve serves what it has cached.", "answers again."]
 
