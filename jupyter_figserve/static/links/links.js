@@ -3,7 +3,7 @@ import { ask, page } from "./api.js";
 import { exchange } from "./focus.js";
 import { isSure, workLinks } from "./link_rows.js";
 import { localize } from "./times.js";
-import { announce, toast } from "./toast.js";
+import { toast } from "./toast.js";
 
 const main = document.getElementById("main");
 const all = document.getElementById("all");
@@ -13,8 +13,8 @@ const CHANGES = { pause: ["PATCH", { paused: true }], resume: ["PATCH", { paused
 const DONE = { pause: "Paused", resume: "Resumed", revoke: "Revoked" };
 
 workLinks(main, update);
-filter.form.addEventListener("submit", (event) => event.preventDefault());
-filter.addEventListener("input", show);
+filter?.form.addEventListener("submit", (event) => event.preventDefault());
+filter?.addEventListener("input", show);
 states?.addEventListener("change", show);
 all?.addEventListener("change", () => {
   for (const row of rows()) row.querySelector("[name=link]").checked = all.checked && !row.hidden;
@@ -102,4 +102,3 @@ function enter(root) {
 
 enter(document);
 if (all) count();
-announce("");
