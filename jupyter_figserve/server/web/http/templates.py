@@ -6,8 +6,10 @@ Static files are read once; no request opens a path.
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime, timezone
 from functools import cache
+from html import escape
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,6 +20,7 @@ from ....model.times import rfc3339
 
 PACKAGE = Path(__file__).parents[3]
 """Directory of the package, with ``templates``, ``static`` and ``openapi.yaml``."""
+_SEPARATOR = re.compile(r"(?<=[_/\\.\-])(?=\w)")
 
 
 def make_templates() -> Environment:
@@ -27,7 +30,7 @@ def make_templates() -> Environment:
     )
     environment.globals["static_url"] = static_url
     environment.filters |= {"rfc3339": rfc3339, "day": _day, "minute": _minute, "bytes": _bytes, "count_of": _count_of}
-    environment.filters["for_whom"] = _for_whom
+    environment.filters |= {"for_whom": _for_whom, "breakable": _Breakable}
     return environment
 
 
@@ -58,6 +61,13 @@ def static_url(root: str, name: str) -> str:
 
 def _for_whom(link: Link) -> str:
     return describe_audience(link.audience, link.users, link.groups)
+
+
+class _Breakable(str):
+    """A name that may break after its separators, so that a long one need not break in the middle of a word."""
+
+    def __html__(self) -> str:
+        return "<wbr>".join(escape(part) for part in _SEPARATOR.split(self))
 
 
 def _day(stamp: float) -> str:
