@@ -129,11 +129,16 @@ function arrange(cards) {
   fail("");
   const count = cards.length === 1 ? "1 figure" : `${cards.length} figures`;
   dialog.querySelector("[data-fill=what]").textContent = `${count}, in the order of the page. Viewers see new versions as they are published.`;
-  const places = new Set(cards.map((card) => card.closest("section.notebook")?.querySelector("h2 bdi")?.textContent));
-  form.elements.title.value = cards.length === 1 ? title(cards[0]) : [...places][0] && places.size === 1 ? [...places][0].replace(/^.*\//, "").replace(/\.ipynb$/, "") : "";
+  form.elements.title.value = cards.length === 1 ? title(cards[0]) : placeOf(cards);
   if (cards.length === 1) form.elements.columns.value = "1";
   dialog.showModal();
   form.elements.title.select();
+}
+
+/** The notebook or the collection of all these cards, without its folder; "" where they differ. */
+function placeOf(cards) {
+  const names = cards.map((card) => card.closest("section.notebook")?.querySelector("h2 > bdi, h2 > a > bdi")?.textContent ?? "");
+  return new Set(names).size === 1 ? names[0].replace(/^.*\//, "").replace(/\.ipynb$/, "") : "";
 }
 
 /** Publish the dashboard; returns its record, or null after showing what is wrong. */

@@ -10,7 +10,7 @@ from ..context import AppContext
 from .figure_cards import FigureCard
 from .query import DASHBOARDS, GalleryQuery
 
-_MAX_CARDS, _MAX_ALONE = 12, 200
+_MAX_CARDS, _MAX_ALONE = 8, 200
 """Among figures, and on the page of dashboards only."""
 _MAX_TILES = 3
 """Maximum number of rows in a preview, and of panels in each."""

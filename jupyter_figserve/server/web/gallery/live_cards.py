@@ -16,7 +16,7 @@ from ...services.live.registry import LiveTarget
 from ..context import AppContext
 from .query import ALL, LIVE, RUNNING, SHARED, GalleryQuery
 
-_MAX_CARDS, _MAX_ALONE = 12, 200
+_MAX_CARDS, _MAX_ALONE = 8, 200
 """Among figures, and on the page of live figures only."""
 _MAX_KNOWN = 300
 """Latest live figures among which a search looks."""

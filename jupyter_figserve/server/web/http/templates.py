@@ -20,7 +20,7 @@ from ....model.times import rfc3339
 
 PACKAGE = Path(__file__).parents[3]
 """Directory of the package, with ``templates``, ``static`` and ``openapi.yaml``."""
-_SEPARATOR = re.compile(r"(?<=[_/\\.\-])(?=\w)")
+_SEPARATOR = re.compile(r"(?<=[_/\\\-])(?=\w)")
 
 
 def make_templates() -> Environment:
