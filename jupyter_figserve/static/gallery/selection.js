@@ -135,10 +135,11 @@ function arrange(cards) {
   form.elements.title.select();
 }
 
-/** The notebook or the collection of all these cards, without its folder; "" where they differ. */
+/** The notebook or the collection of all these cards, without its folder; "" where they differ, or it says nothing. */
 function placeOf(cards) {
   const names = cards.map((card) => card.closest("section.notebook")?.querySelector("h2 > bdi, h2 > a > bdi")?.textContent ?? "");
-  return new Set(names).size === 1 ? names[0].replace(/^.*\//, "").replace(/\.ipynb$/, "") : "";
+  const isOne = new Set(names).size === 1 && names[0] !== "default";
+  return isOne ? names[0].replace(/^.*\//, "").replace(/\.ipynb$/, "") : "";
 }
 
 /** Publish the dashboard; returns its record, or null after showing what is wrong. */
