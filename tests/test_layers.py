@@ -74,7 +74,7 @@ LAYERS = {
     "sandbox.jail": layer(),
     "sandbox.jailed": layer("model plotting sandbox.jail sandbox.renderer sandbox.wire", inside="matplotlib numpy"),
     "store": layer("model", libraries="alembic cachetools sqlalchemy", inside="obstore psycopg"),
-    "server.services": layer(_SERVICES, libraries=_SERVICE_LIBRARIES, inside="idna"),
+    "server.services": layer(_SERVICES, libraries=_SERVICE_LIBRARIES, inside="idna segno"),
     "server.web": layer(
         "model server.services server.web",
         libraries="cachetools jinja2 jupyter_client jupyter_core jupyter_server tornado",

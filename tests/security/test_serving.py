@@ -49,6 +49,7 @@ from jupyter_figserve.server.web.links.handlers import (
 from jupyter_figserve.server.web.links.oembed import FrameHandler, OEmbedHandler
 from jupyter_figserve.server.web.links.page_handlers import LinksPageHandler
 from jupyter_figserve.server.web.links.public_handler import PublicLinkHandler
+from jupyter_figserve.server.web.links.qr_handler import LinkQrHandler
 from jupyter_figserve.server.web.links.shared_handlers import SharedHandler, SharedPageHandler
 from jupyter_figserve.server.web.live.agent import AgentHandler
 from jupyter_figserve.server.web.live.handlers import (
@@ -244,6 +245,8 @@ async def make_samples(owner, context) -> list[Sample]:
         Sample(PublicLinkHandler, f"/f/{framed_token}/embed", PAGE_WITH_FRAME, False, html),
         Sample(PublicLinkHandler, f"/f/{framed_token}.html", PAGE_WITH_FRAME, False, html),
         Sample(ExportHandler, "/export.zip", JSON, True, "application/zip"),
+        Sample(LinkQrHandler, f"/api/links/{link['id']}/qr.svg", DRAWING, True, "image/svg+xml", True),
+        Sample(LinkQrHandler, f"/api/links/{link['id']}/qr.png", IMAGE, True, "image/png", True),
         Sample(LinksPageHandler, "/links", PAGE, True, html),
         Sample(TrashPageHandler, "/trash", PAGE, True, html),
         Sample(GalleryHandler, "/", PAGE, True, html),

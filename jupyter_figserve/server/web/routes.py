@@ -35,6 +35,7 @@ from .links.handlers import (
 from .links.oembed import FrameHandler, OEmbedHandler
 from .links.page_handlers import LinksPageHandler
 from .links.public_handler import PublicLinkHandler
+from .links.qr_handler import LinkQrHandler
 from .links.shared_handlers import SharedHandler, SharedPageHandler
 from .live.agent import AgentHandler
 from .live.handlers import (
@@ -109,6 +110,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/api/links/{_ID}", LinkHandler),
     (rf"/api/links/{_ID}/sizes", LinkSizesHandler),
     (rf"/api/links/{_ID}/url", LinkUrlHandler),
+    (rf"/api/links/{_ID}/qr\.(svg|png)", LinkQrHandler),
     (r"/api/trash", TrashHandler),
     (r"/links", LinksPageHandler),
     (r"/trash", TrashPageHandler),

@@ -67,6 +67,25 @@ class OwnedLinksHandler(AuthenticatedHandler):
             raise NotFound("There is no such link.")
         return link
 
+    async def find_address(self, link_id: str) -> tuple[Link, Snippets]:
+        """Return a link with its address, and record that it was read.
+
+        Raises
+        ------
+        NotFound
+            When there is no such link of the caller.
+        Forbidden
+            When it is somebody else's: a key with the scope ``admin`` may list and revoke it, and not use it.
+        """
+        link = await self.get_owned_link(link_id)
+        record = await self._find_record(link.target)
+        if record is None or record.owner != self.principal.owner:
+            raise Forbidden("Only the owner of a link can read its address.", code="not_owner")
+        token = self.context.link_tokens.get(link)
+        snippets = await self.make_snippets(link, await self.open_target(record), token)
+        self.audit("link.address_copied", link.id)
+        return link, snippets
+
     async def audit_link(self, action: str, link: Link, **details: object) -> None:
         """Record a change of a link, with its owner where that is somebody else."""
         record = await self._find_record(link.target)
@@ -224,15 +243,7 @@ class LinkUrlHandler(OwnedLinksHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def get(self, link_id: str) -> None:
-        link = await self.get_owned_link(link_id)
-        record = await self._find_record(link.target)
-        principal = self.principal
-        # A key with the scope admin may list and revoke the links of others, and not use them.
-        if record is None or record.owner != principal.owner:
-            raise Forbidden("Only the owner of a link can read its address.", code="not_owner")
-        token = self.context.link_tokens.get(link)
-        snippets = await self.make_snippets(link, await self.open_target(record), token)
-        self.audit("link.address_copied", link.id)
+        link, snippets = await self.find_address(link_id)
         self.set_header("Cache-Control", "private, no-store")
         self.write_json({"id": link.id} | address_json(snippets, self.base))
 
