@@ -162,6 +162,7 @@ class FigServe(
             frame_signer=FrameUrlSigner(secrets),
             templates=make_templates(),
             rendering=rendering,
+            figure_data=self.make_figure_data(store, rendering, blob_cache),
             source_checker=SourceChecker(store, rendering, self.preserve_bytes),
             query_signer=signer,
             blob_handover=self.make_handover(store.blobs),
