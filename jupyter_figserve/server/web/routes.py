@@ -47,6 +47,7 @@ from .live.handlers import (
 )
 from .live.replica_handler import ReplicaCallHandler
 from .live.source_handlers import LiveSourceHandler
+from .mcp.handlers import McpHandler
 from .rendering.handlers import RendersHandler, SimpleRenderHandler
 from .rendering.signed_urls import RenderUrlHandler, SignedRenderHandler
 from .sessions.handlers import LastHandler, PlotHandler, PlotsHandler, SessionFiguresHandler, SessionsHandler
@@ -118,6 +119,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/figures/{_ID}\.([a-z]{{2,5}})", FigureBytesHandler),
     (rf"/plots/{_SESSION}", PlotsHandler),
     (rf"/plots/{_SESSION}/(.*)", PlotHandler),
+    (r"/api/mcp", McpHandler),
     (r"/api/agent", AgentHandler),
     (rf"/api/kernels/{_SESSION}", KernelHandler),
     (r"/api/notebooks/move", MoveHandler),
