@@ -42,7 +42,7 @@ def _check(options: argparse.Namespace) -> None:
 @command(
     "mcp",
     "jupyter figserve mcp",
-    "jupyter figserve mcp --files ~/plots",
+    "jupyter figserve mcp --files .",
     "jupyter figserve mcp --server https://figures.example.org --key-file ~/.figserve-key",
     options=_options,
     check=_check,
