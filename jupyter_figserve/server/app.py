@@ -107,7 +107,7 @@ class FigServe(
         self._timer = PeriodicCallback(self._clean, _CLEAN_MILLISECONDS)
         self.on_stop(self._timer.stop)
         self._timer.start()
-        IOLoop.current().add_callback(queue.probe)
+        IOLoop.current().add_callback(queue.probe_later)
         if self.is_render_only:
             # Rendering is all that this server does; elsewhere the first render starts the sandbox.
             IOLoop.current().add_callback(queue.start)
