@@ -11,7 +11,6 @@ from .admin.page_handlers import AdminPageHandler
 from .dashboards.handlers import DashboardHandler, DashboardRestoreHandler, DashboardsHandler
 from .dashboards.page_handlers import DashboardBytesHandler, DashboardEventsHandler, DashboardPageHandler
 from .figures.export_handler import ExportHandler
-from .figures.gallery import GalleryHandler
 from .figures.handlers import (
     FigureBytesHandler,
     FigureHandler,
@@ -21,6 +20,7 @@ from .figures.handlers import (
 )
 from .figures.page_handlers import FigurePageHandler
 from .figures.version_handlers import RepresentationsHandler, SourceHandler
+from .gallery.handlers import GalleryHandler
 from .http.handler import MissingHandler
 from .http.static_handler import StaticHandler
 from .keys import KeyHandler, KeysHandler
