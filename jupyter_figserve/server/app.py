@@ -12,7 +12,7 @@ from jupyter_core.paths import jupyter_runtime_dir
 from tornado.ioloop import IOLoop, PeriodicCallback
 
 from .. import __version__
-from ..errors import Unavailable
+from ..errors import Conflict, Unavailable
 from ..model.keys import Key
 from ..model.quotas import PublishLimits, Quota
 from ..store.admin.opening import open_store
@@ -107,7 +107,7 @@ class FigServe(
         self._timer = PeriodicCallback(self._clean, _CLEAN_MILLISECONDS)
         self.on_stop(self._timer.stop)
         self._timer.start()
-        IOLoop.current().add_callback(queue.probe)
+        IOLoop.current().add_callback(queue.probe_later)
         if self.is_render_only:
             # Rendering is all that this server does; elsewhere the first render starts the sandbox.
             IOLoop.current().add_callback(queue.start)
@@ -199,6 +199,7 @@ class FigServe(
             keep_session_plots=seconds_of(self.keep_session_plots),
             keep_deleted=seconds_of(self.keep_deleted),
             bucket=Bucket.at(self.blob_url, self.blob_timeout),
+            may_wait=True,
         )
         self.on_stop(store.close)
         return store
@@ -293,7 +294,7 @@ class FigServe(
             return
         try:
             removed = await self.context.store.collect_garbage()
-        except Unavailable as error:
+        except (Unavailable, Conflict) as error:
             self.log.warning("figserve cleans up later: %s", error)
             return
         if removed:

@@ -18,6 +18,7 @@ from pytest_jupyter.jupyter_server import *  # noqa: F403
 from tornado.httpclient import HTTPRequest
 from tornado.httputil import HTTPHeaders
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
+from traitlets.config import Application, Config
 
 from jupyter_figserve.model.keys import Key, new_key
 from jupyter_figserve.model.links import hash_secret
@@ -43,6 +44,18 @@ def _validate_once(schema: dict[str, Any]) -> None:
 
 
 jupyter_events.schema.validate_schema = _validate_once
+_parse_command_line = Application.parse_command_line
+
+
+def _parse_arguments(self: Application, argv: list[str] | None = None) -> None:
+    """Make no parser of all traits where there are no arguments: it takes a tenth of a test's time."""
+    if argv is None or len(argv) > 0:
+        _parse_command_line(self, argv)
+    else:
+        self.argv, self.extra_args, self.cli_config = [], [], Config()
+
+
+Application.parse_command_line = _parse_arguments
 DEADLINE = 20.0
 """Seconds after which what a test waits for is taken as never coming."""
 
@@ -54,11 +67,16 @@ def figserve_config() -> dict[str, object]:
 
 
 @pytest.fixture
+def jp_nbconvert_templates() -> None:
+    """Do without a copy of nbconvert's templates, which no test uses."""
+
+
+@pytest.fixture
 def jp_server_config(tmp_path: Path, figserve_config: dict[str, object]) -> dict[str, object]:
     """The server of pytest-jupyter with the extension, and figures in the test's directory."""
     make_data_directory(tmp_path / "figures")
     return {
-        "ServerApp": {"jpserver_extensions": {"jupyter_figserve": True}},
+        "ServerApp": {"jpserver_extensions": {"jupyter_figserve": True, "jupyter_server_terminals": False}},
         "FigServe": {"data_dir": str(tmp_path / "figures"), **figserve_config},
     }
 

@@ -60,6 +60,8 @@ class HandlerConfig(RenderLimits, Protocol):
     max_audience: str
     live_bytes: int
     detach_bytes: int
+    mcp_body_bytes: int
+    mcp_image_bytes: int
     render_result_bytes: int
     render_output_bytes: int
     render_url_length: int

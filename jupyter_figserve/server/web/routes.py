@@ -12,7 +12,6 @@ from .dashboards.handlers import DashboardHandler, DashboardRestoreHandler, Dash
 from .dashboards.page_handlers import DashboardBytesHandler, DashboardEventsHandler, DashboardPageHandler
 from .figures.data_handler import FigureDataHandler
 from .figures.export_handler import ExportHandler
-from .figures.gallery import GalleryHandler
 from .figures.handlers import (
     FigureBytesHandler,
     FigureHandler,
@@ -22,6 +21,7 @@ from .figures.handlers import (
 )
 from .figures.page_handlers import FigurePageHandler
 from .figures.version_handlers import RepresentationsHandler, SourceHandler
+from .gallery.handlers import GalleryHandler
 from .http.handler import MissingHandler
 from .http.static_handler import StaticHandler
 from .keys import KeyHandler, KeysHandler
@@ -48,6 +48,7 @@ from .live.handlers import (
 )
 from .live.replica_handler import ReplicaCallHandler
 from .live.source_handlers import LiveSourceHandler
+from .mcp.handlers import McpHandler
 from .rendering.handlers import RendersHandler, SimpleRenderHandler
 from .rendering.signed_urls import RenderUrlHandler, SignedRenderHandler
 from .sessions.handlers import LastHandler, PlotHandler, PlotsHandler, SessionFiguresHandler, SessionsHandler
@@ -120,6 +121,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/figures/{_ID}\.([a-z]{{2,5}})", FigureBytesHandler),
     (rf"/plots/{_SESSION}", PlotsHandler),
     (rf"/plots/{_SESSION}/(.*)", PlotHandler),
+    (r"/api/mcp", McpHandler),
     (r"/api/agent", AgentHandler),
     (rf"/api/kernels/{_SESSION}", KernelHandler),
     (r"/api/notebooks/move", MoveHandler),

@@ -17,6 +17,7 @@ from ..monitoring.work_meter import WorkMeter
 _FIRST_ESTIMATE = 1.0
 _SMOOTHING = 0.2
 _CHECK_SECONDS = 1.0
+_PROBE_AFTER_SECONDS = 5.0
 _MAX_RETRY_SECONDS = 600
 _STRANGER_NICENESS = 10
 """The owner's renders, cells and requests get the processor before visitors' renders do."""
@@ -57,6 +58,7 @@ class RenderQueue:
         self._probing: asyncio.Task[None] | None = None
         self._starting: asyncio.Task[None] | None = None
         self._asking: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def report(self) -> RendererStatus:
@@ -92,8 +94,13 @@ class RenderQueue:
         if self._probing is None and self._starting is None:
             self._probing = asyncio.ensure_future(self.renderer.probe())
 
+    def probe_later(self) -> None:
+        """Probe in a few seconds, which leaves the processor to the start of the server, unless someone asks sooner."""
+        self._timer = asyncio.get_running_loop().call_later(_PROBE_AFTER_SECONDS, self.probe)
+
     async def report_within(self, seconds: float) -> RendererStatus:
-        """Return the renderer's status, waiting at most ``seconds`` for a probe or a start that is under way."""
+        """Return the renderer's status, waiting at most ``seconds`` for the probe or the start."""
+        self.probe()
         under_way = self._probing or self._starting
         if under_way is not None and under_way.done() and self.report.slots is not None:
             # Workers come and go.
@@ -129,6 +136,8 @@ class RenderQueue:
         await asyncio.shield(self._starting)
 
     async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         # A probe or a start has to end first, or nobody would close the processes that it makes.
         under_way = [task for task in (self._probing, self._starting, self._asking) if task is not None]
         await asyncio.gather(*under_way, return_exceptions=True)

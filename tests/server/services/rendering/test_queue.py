@@ -12,6 +12,7 @@ from jupyter_figserve.sandbox.fake import FakeRenderer
 from jupyter_figserve.sandbox.renderer import RendererStatus
 from jupyter_figserve.server.services.bounded_queue import Claim
 from jupyter_figserve.server.services.callers import BACKGROUND, OWNER, Caller, key_holder, stranger
+from jupyter_figserve.server.services.rendering import queue as module
 from jupyter_figserve.server.services.rendering.queue import RenderQueue
 
 
@@ -154,10 +155,10 @@ async def test_timeout_is_limited():
 
 
 async def test_probe_does_not_start():
-    """It happens once, and not after a start, which finds out more."""
+    """It happens once, at the latest when someone asks, and not after a start, which finds out more."""
     queue, renderer = make()
     assert (await queue.report_within(60)).tier == "FULL"
-    assert (renderer.probes, renderer.starts) == (0, 0)
+    assert (renderer.probes, renderer.starts) == (1, 0)
     queue.probe()
     queue.probe()
     await queue.report_within(60)
@@ -168,6 +169,22 @@ async def test_probe_does_not_start():
     await other.start()
     other.probe()
     assert (started.probes, started.starts) == (0, 1)
+
+
+async def test_probe_leaves_the_processor_to_the_start(monkeypatch: pytest.MonkeyPatch):
+    """It happens later without a question, and not in a queue that has been closed."""
+    monkeypatch.setattr(module, "_PROBE_AFTER_SECONDS", 0)
+    queue, renderer = make()
+    queue.probe_later()
+    await asyncio.sleep(0)
+    assert renderer.probes == 0
+    while renderer.probes == 0:
+        await asyncio.sleep(0)
+    closed, other = make()
+    closed.probe_later()
+    await closed.close()
+    await queue.close()
+    assert other.probes == 0
 
 
 async def test_report_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch):
