@@ -22,6 +22,8 @@ class FigureQuery:
         Only figures with a link that is open at this time (seconds since the epoch).
     running
         Only figures made by a session that is still alive.
+    ids
+        Only these figures.
     """
 
     owner: str | None = None
@@ -34,13 +36,13 @@ class FigureQuery:
     text: str | None = None
     shared_at: float | None = None
     running: bool = False
+    ids: tuple[str, ...] | None = None
 
     @property
     def is_narrow(self) -> bool:
         """Whether an index finds the matches, few among all figures of an owner."""
-        return (
-            self.running or self.session is not None or None not in (self.scope, self.notebook) or bool(self.collection)
-        )
+        is_placed = None not in (self.scope, self.notebook) or bool(self.collection)
+        return self.running or self.session is not None or self.ids is not None or is_placed
 
     @property
     def is_slow(self) -> bool:
@@ -57,6 +59,8 @@ class DashboardQuery:
     ----------
     text
         Part of a name, title or notebook path.
+    shared_at
+        Only dashboards with a link that is open at this time (seconds since the epoch).
     """
 
     owner: str | None = None
@@ -66,6 +70,7 @@ class DashboardQuery:
     collection: str | None = None
     name: str | None = None
     text: str | None = None
+    shared_at: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Traits of the time and the memory that slow clients get. Server process."""
+"""Traits of the time and the memory that slow and many clients get. Server process."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from .services.events.public_streams import PublicStreams
 from .services.memory import return_large_blocks
 from .services.send_budget import SendBudget
 from .services.traffic_limits import TrafficLimits
+from .services.visitor_turns import VisitorTurns
 from .web.http.templates import compile_templates
 
 _COMPILE_AFTER_SECONDS = 1.0
 
 
 class TrafficConfig(Configurable):
-    """Settings that keep slow clients from using up connections and memory."""
+    """Settings that keep clients from using up connections, memory and time."""
 
     header_timeout = FloatTrait(
         120.0,
@@ -54,6 +55,12 @@ class TrafficConfig(Configurable):
         " cache_bytes are read from disk piece by piece and hardly count.",
     ).tag(config=True)
 
+    visitor_slice = FloatTrait(
+        0.002,
+        min=0,
+        help="Seconds of each round of the event loop that the requests of visitors may fill; further ones begin in the"
+        " next rounds, between which the requests of owners are read.",
+    ).tag(config=True)
     max_connections = Integer(
         min=0,
         help="Maximum number of open connections of a standalone server or of a JupyterHub's service. Beyond it, the"
@@ -72,7 +79,11 @@ class TrafficConfig(Configurable):
         return default_max_connections()
 
     def make_traffic_limits(self) -> TrafficLimits:
-        return TrafficLimits(SendBudget(self.send_bytes, time.monotonic), PublicStreams(self.link_streams))
+        return TrafficLimits(
+            SendBudget(self.send_bytes, time.monotonic),
+            PublicStreams(self.link_streams),
+            VisitorTurns(self.visitor_slice, time.perf_counter),
+        )
 
     def start_traffic_limits(self) -> None:
         """Apply the limits that concern the whole process; Jupyter makes its HTTP server after its extensions."""

@@ -91,8 +91,9 @@ class TestReading:
         open_own(page, server)
         stops = tab_stops(page)
         assert stops[0] == "A Skip to main content"
-        cards = stops[-9:]
+        cards = stops[-12:]
         assert cards[:3] == ["A Figure three", "BUTTON Share Figure three", "BUTTON Delete Figure three"]
+        assert cards[3].startswith("INPUT")
         page.evaluate("document.querySelector('.skip').focus()")
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.id") == "main"
@@ -506,3 +507,57 @@ def test_watch_is_over_every_page_here(chromium, server) -> None:
     page.evaluate("document.body.append(Object.assign(document.createElement('script'), {textContent: 'x'}))")
     page.wait_for_function("() => true")
     assert any("Content Security Policy" in fault for fault in log.errors)
+
+
+class TestSelection:
+    """Selecting cards with mouse and keyboard, and what can be done with them."""
+
+    def test_several_are_shared_as_one_dashboard(self, page, server, three) -> None:
+        """Shift selects a range; the dashboard has the figures in the order of the page."""
+        open_own(page, server)
+        page.get_by_label("Select Figure three").press("Space")
+        page.get_by_label("Select Figure one").click(modifiers=["Shift"])
+        assert page.get_by_role("region", name="Selection").get_by_role("status").inner_text() == "3 selected"
+        page.get_by_role("button", name="Share as dashboard").press("Enter")
+        page.get_by_role("button", name="Create dashboard").press("Enter")
+        assert page.get_by_role("alert").filter(has_text="Give the dashboard a title.").is_visible()
+        page.get_by_role("textbox", name="Title").fill("All three")
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Share “All three”").wait_for()
+        page.keyboard.press("Escape")
+        page.get_by_role("link", name="All three").wait_for()
+        (board,) = server.fetch("figserve/api/dashboards").json()["dashboards"]
+        server.fetch(f"figserve/api/dashboards/{board['id']}", method="DELETE")
+        shown = [panel["figure"] for row in board["rows"] for panel in row]
+        assert shown == [three[2]["id"], three[1]["id"], three[0]["id"]]
+
+    def test_several_are_downloaded_deleted_and_restored(self, page, server, three) -> None:
+        """Escape ends the selection; one undo brings all back."""
+        open_own(page, server)
+        page.get_by_label("Select Figure two").check()
+        page.keyboard.press("Escape")
+        assert page.locator(".selection").is_hidden()
+        page.get_by_label("Select Figure two").check()
+        page.get_by_label("Select Figure one").check()
+        check_contrast(page, ".selection strong", ".selection button")
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download", exact=True).click()
+        with zipfile.ZipFile(download.value.path()) as archive:
+            files = {name.rpartition("/")[2] for name in archive.namelist()}
+        assert files == {"one.png", "two.png", "figures.json", "index.html"}
+        page.get_by_role("button", name="Delete", exact=True).click()
+        page.wait_for_function(f"() => {CARDS}.length === 1")
+        page.get_by_role("button", name="Undo").click()
+        page.wait_for_function(f"() => {CARDS}.length === 3")
+        check_phone(page)
+
+    def test_search_follows_typing(self, page, server, three) -> None:
+        """The field keeps the focus and the URL follows; clearing it shows everything again."""
+        open_own(page, server)
+        field = page.get_by_role("searchbox", name="Search figures")
+        field.press_sequentially("two")
+        page.wait_for_function(f"() => {CARDS}.join() === 'Figure two'")
+        assert page.url.endswith("/figserve/?q=two")
+        field.fill("")
+        page.wait_for_function(f"() => {CARDS}.length === 3")
+        assert page.evaluate("document.activeElement.name") == "q"

@@ -25,7 +25,6 @@ from jupyter_figserve.server.web.dashboards.page_handlers import (
     DashboardPageHandler,
 )
 from jupyter_figserve.server.web.figures.export_handler import ExportHandler
-from jupyter_figserve.server.web.figures.gallery import GalleryHandler
 from jupyter_figserve.server.web.figures.handlers import (
     FigureBytesHandler,
     FigureHandler,
@@ -35,6 +34,7 @@ from jupyter_figserve.server.web.figures.handlers import (
 )
 from jupyter_figserve.server.web.figures.page_handlers import FigurePageHandler
 from jupyter_figserve.server.web.figures.version_handlers import RepresentationsHandler, SourceHandler
+from jupyter_figserve.server.web.gallery.handlers import GalleryHandler
 from jupyter_figserve.server.web.http.handler import MissingHandler
 from jupyter_figserve.server.web.http.static_handler import StaticHandler
 from jupyter_figserve.server.web.keys import KeyHandler, KeysHandler

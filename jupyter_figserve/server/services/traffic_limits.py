@@ -1,4 +1,4 @@
-"""What slow clients may use up, and how busy the event loop is. Server process."""
+"""What slow and many clients may use up, and how busy the event loop is. Server process."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from .events.public_streams import PublicStreams
 from .loop_monitor import LoopMonitor
 from .send_budget import SendBudget
+from .visitor_turns import VisitorTurns
 
 
 @dataclass(frozen=True)
 class TrafficLimits:
-    """Limits of responses that are not read and of open event streams, and the lag of the event loop."""
+    """Limits of responses that are not read and of open event streams, the turns of visitors, and the lag of
+    the event loop."""
 
     send_budget: SendBudget
     public_streams: PublicStreams
+    visitor_turns: VisitorTurns
     loop: LoopMonitor = field(default_factory=LoopMonitor)

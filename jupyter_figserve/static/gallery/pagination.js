@@ -51,6 +51,13 @@ export function growOnDemand(sections, enter) {
     grow(true);
   });
   watch();
+  return {
+    /** Continue from another first page. */
+    reset(fresh) {
+      nav.replaceChildren(...fresh.childNodes);
+      watch();
+    },
+  };
 }
 
 /** Append the figures of a fetched page to ours; returns the new cards. */

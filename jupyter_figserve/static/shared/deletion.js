@@ -18,6 +18,35 @@ export async function remove(path, name, gone, back) {
   toast(`Deleted “${name}”. Its links no longer work.`, { action: { label: "Undo", run: () => undo(path, name, back) } });
 }
 
+/**
+ * Delete several resources, `{path, name, gone, back}` as for `remove`, and offer one undo. What cannot be deleted is
+ * put back; `done` is called after an undo.
+ */
+export async function removeAll(items, done) {
+  if (items.length === 1) {
+    const [{ path, name, gone, back }] = items;
+    await remove(path, name, gone, () => { back(); return done(); });
+    return;
+  }
+  const putBacks = items.map((item) => item.gone());
+  const results = await Promise.all(items.map((item) => ask("DELETE", item.path).then(() => null, (error) => error)));
+  // In reverse: each is put back before its neighbour.
+  for (const at of results.keys()) if (results.at(-1 - at)) putBacks.at(-1 - at)();
+  const deleted = items.filter((_, at) => !results[at]);
+  const failed = results.filter(Boolean);
+  if (failed.length) toast(`${failed.length} of ${items.length} could not be deleted. ${failed[0].message}`, { isError: true });
+  if (!deleted.length) return;
+  const undoAll = async () => {
+    const errors = await Promise.all(deleted.map((item) => ask("POST", `${item.path}/restore`).then(() => null, (error) => error)));
+    deleted.forEach((item) => item.back());
+    const error = errors.find(Boolean);
+    if (error) toast(`Not all could be restored; the others are in the trash. ${error.message}`, { isError: true });
+    else toast(`Restored ${deleted.length} items. Their links work again.`);
+    await done();
+  };
+  toast(`Deleted ${deleted.length} items. Their links no longer work.`, { action: { label: "Undo", run: undoAll } });
+}
+
 async function undo(path, name, back) {
   try {
     await ask("POST", `${path}/restore`);

@@ -36,3 +36,8 @@ function enter(root) {
 }
 
 enter(document);
+// The gallery's card of a live figure leads here, where the dialog offers its parameters.
+if (location.hash === "#share") {
+  history.replaceState(null, "", location.href.replace(/#share$/, ""));
+  share(`${path}/links`, name, update);
+}

@@ -15,7 +15,7 @@ from ...model.events import DASHBOARD_DELETED, DASHBOARD_PUBLISHED, DASHBOARD_RE
 from ...model.figures import Identity, new_id
 from ...model.links import DASHBOARD, Target
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT, DashboardQuery
-from . import events, links, tables
+from . import conditions, events, links, tables
 from .dialects import lock_owners
 from .identities import has_identity, read_identity
 from .pagination import decode_cursor, encode_cursor
@@ -108,6 +108,10 @@ def _conditions(query: DashboardQuery) -> list[Any]:
     exact = {"owner": _D.owner, "scope": _D.scope, "notebook": _D.notebook, "maker": _D.maker}
     exact |= {"collection": _D.collection, "name": _D.name}
     found = [column == getattr(query, name) for name, column in exact.items() if getattr(query, name) is not None]
+    if query.shared_at is not None:
+        link = tables.links.c
+        is_shown = link.kind == DASHBOARD, link.target == _D.id, conditions.is_open(query.shared_at)
+        found.append(sa.exists().where(*is_shown))
     if query.text:
         found.append(
             sa.or_(*(column.icontains(query.text, autoescape=True) for column in (_D.name, _D.title, _D.notebook)))

@@ -150,7 +150,9 @@ def _conditions(query: FigureQuery) -> list[Any]:
     exact = {"owner": _F.owner, "scope": _F.scope, "notebook": _F.notebook, "maker": _F.maker}
     exact |= {"collection": _F.collection, "name": _F.name}
     found = [column == getattr(query, name) for name, column in exact.items() if getattr(query, name) is not None]
-    if query.owner is not None and (query.running or query.session is not None):
+    if query.ids is not None:
+        found.append(_F.id.in_(query.ids))
+    if query.owner is not None and (query.running or query.session is not None or query.ids is not None):
         # ``+ ""`` disables the owner's index in favour of the ids below.
         found[0] = _F.owner + "" == query.owner
     if query.session is not None:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from ...model.figures import FigureRecord
 from ...model.links import FIGURE
+from ...model.live_images import LiveImage
 from ...model.queries import Collection, Neighbour
 from ...model.sessions import Session
 from . import conditions, tables
@@ -61,11 +62,27 @@ def list_collections(connection: Connection, owner: str, limit: int) -> list[Col
     return found
 
 
-def count_open_links(connection: Connection, figures: AnyCollection[str], now: float) -> dict[str, int]:
-    """Count the open links of each figure."""
-    shown = _L.kind == FIGURE, _L.target.in_(figures), conditions.is_open(now)
+def count_open_links(
+    connection: Connection, targets: AnyCollection[str], now: float, kind: str = FIGURE
+) -> dict[str, int]:
+    """Count the open links of each of these figures, live figures or dashboards."""
+    shown = _L.kind == kind, _L.target.in_(targets), conditions.is_open(now)
     query = sa.select(_L.target, sa.func.count()).where(*shown).group_by(_L.target)
     return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def find_detached(connection: Connection, owner: str) -> set[str]:
+    """Return the ids of an owner's live figures that are detached."""
+    live, function = tables.live_figures.c, tables.live_sources.c
+    query = sa.select(live.id).join(tables.live_sources, function.live == live.id).where(live.owner == owner)
+    return set(connection.execute(query).scalars())
+
+
+def find_live_images(connection: Connection, keys: AnyCollection[tuple[str, str]]) -> dict[str, LiveImage]:
+    """Return a stored image of each live figure by its id, for ids with the key of a request."""
+    columns = tables.live_images.c
+    query = sa.select(tables.live_images).where(sa.tuple_(columns.live, columns.key).in_(list(keys)))
+    return {row.live: LiveImage(**dict(row._mapping)) for row in connection.execute(query)}
 
 
 def find_neighbours(connection: Connection, record: FigureRecord) -> tuple[Neighbour | None, Neighbour | None]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from ...model.links import Link, Target
+from ...model.links import FIGURE, Link, Target
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
 from ..catalog import gallery_queries, link_targets, links
 from ..catalog.database import Catalog
@@ -81,9 +81,9 @@ class LinkRepository(Repository):
         limit = max(1, min(limit, MAX_LIMIT))
         return _page(await self._read(links.list_shared, person, groups, audiences, now, limit + 1, cursor), limit)
 
-    async def count_open(self, figures: Collection[str], now: float) -> dict[str, int]:
-        """Count the open links to each of these figures."""
-        return await self._read(gallery_queries.count_open_links, figures, now)
+    async def count_open(self, targets: Collection[str], now: float, kind: str = FIGURE) -> dict[str, int]:
+        """Count the open links to each of these figures, live figures or dashboards."""
+        return await self._read(gallery_queries.count_open_links, targets, now, kind)
 
     async def add(self, link: Link) -> None:
         """Add a link.

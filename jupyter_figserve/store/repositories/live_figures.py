@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy.engine import Connection
 
@@ -12,7 +12,7 @@ from ...model.live import LiveDeclaration, LiveFigureRecord
 from ...model.live_images import LiveImage
 from ...model.quotas import PublishLimits
 from ...model.times import Clock
-from ..catalog import detached, live_figures
+from ..catalog import detached, gallery_queries, live_figures
 from ..catalog.database import Catalog
 from ..lifecycle.live_figures import LiveFigureAggregate
 from .blob_writer import BlobWriter
@@ -67,6 +67,14 @@ class LiveFigureRepository(Repository):
     async def find_image(self, live_id: str, key: str) -> LiveImage | None:
         """Return the metadata of the image that answers a request, if one is stored."""
         return await self._read(live_figures.find_image, live_id, key)
+
+    async def find_detached_ids(self, owner: str) -> set[str]:
+        """Return the ids of an owner's live figures that are detached."""
+        return await self._read(gallery_queries.find_detached, owner)
+
+    async def find_images(self, keys: Collection[tuple[str, str]]) -> dict[str, LiveImage]:
+        """Return a stored image of each live figure by its id, for ids with the key of a request."""
+        return await self._read(gallery_queries.find_live_images, keys)
 
     async def keep_images(self, images: Sequence[tuple[LiveImage, EncodedImage]]) -> None:
         """Store images; the newest few of each live figure stay, and all frozen ones."""

@@ -8,7 +8,7 @@ from flask import Flask, Response, send_file
 def make_app(path: str) -> Flask:
     app = Flask(__name__)
 
-    @app.get("/send_image.png")
+    @app.get("/picture.png")
     def send_image() -> Response:
         return send_file(path)
 

@@ -1,1 +1,1 @@
-"""HTTP of figures: bytes, records, pages, gallery and export."""
+"""HTTP of figures: bytes, records, pages and export."""

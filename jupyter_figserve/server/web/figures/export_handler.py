@@ -12,7 +12,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from ....errors import FigServeError, NotFound, TooLarge
+from ....errors import FigServeError, InvalidInput, NotFound, TooLarge
 from ....model.figures import FigureRecord
 from ....model.formats import get_format_of_mimetype
 from ....model.keys import READ
@@ -29,6 +29,8 @@ from .json_views import figure_json
 
 T = TypeVar("T")
 _PAGE_SIZE = 100
+_MAX_SELECTED = 500
+"""Maximum number of figures that a query names, which keeps its URL short."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class ExportSelection:
 
 
 class ExportHandler(AuthenticatedHandler):
-    """``/export.zip?notebook=PATH``, ``?collection=NAME``, ``?session=ID``, or all of the caller's figures."""
+    """``/export.zip?notebook=PATH``, ``?collection=NAME``, ``?session=ID``, ``?figure=ID&figure=ID``, or all of the
+    caller's figures."""
 
     is_page = True
     scopes = {"GET": READ, "HEAD": READ}
@@ -81,7 +84,9 @@ class ExportHandler(AuthenticatedHandler):
         plots: list[Plot] = []
         if session is not None:
             session, plots = await self._find_session(session)
-        query = FigureQuery(self.principal.owner, session, notebook=notebook, collection=collection)
+        query = FigureQuery(
+            self.principal.owner, session, notebook=notebook, collection=collection, ids=self._read_ids()
+        )
         used = await self._measure(query)
         used = Usage(used.figures + len(plots), used.bytes + sum(plot.size for plot in plots))
         limit = self.context.config.export_bytes
@@ -93,6 +98,13 @@ class ExportHandler(AuthenticatedHandler):
                 " one notebook with ?notebook=PATH or one collection with ?collection=NAME."
             )
         return ExportSelection(query, used, tuple(plots))
+
+    def _read_ids(self) -> tuple[str, ...] | None:
+        """Return the figures that the query names; None for all."""
+        ids = tuple(dict.fromkeys(self.get_query_arguments("figure")))
+        if len(ids) > _MAX_SELECTED:
+            raise InvalidInput(f"A selection has at most {_MAX_SELECTED} figures. Export a notebook or a collection.")
+        return ids or None
 
     def _make_filename(self) -> str:
         """Return the name of the zip: of its collection or notebook, if it is one's."""
@@ -113,7 +125,7 @@ class ExportHandler(AuthenticatedHandler):
     async def _measure(self, query: FigureQuery) -> Usage:
         """Return the usage of a selection; stop at the limit, and let other requests run between two pages."""
         figures, limit = self.context.store.figures, self.context.config.export_bytes
-        if (query.notebook, query.collection, query.session) != (None, None, None):
+        if (query.notebook, query.collection, query.session) != (None, None, None) or query.ids:
             return (await figures.measure(query))[0]
         total, after = Usage(), ""
         while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from http.client import responses
 from typing import Any, ClassVar, TypeVar
 
@@ -26,6 +26,7 @@ from .content_negotiation import negotiate_page
 from .login import LoginMixin
 from .query import QueryMixin
 from .representation import RepresentationResponse
+from .visitor_turn import VisitorTurnMixin
 
 T = TypeVar("T")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -44,7 +45,7 @@ _MESSAGES = {
 """Code and message of tornado's and Jupyter's own errors."""
 
 
-class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixin):
+class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixin, VisitorTurnMixin):
     """Base of all handlers; concrete ones derive from ``PublicHandler`` or ``AuthenticatedHandler``."""
 
     redacted_path: ClassVar[str | None] = None
@@ -153,6 +154,10 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
         """Return the format to send in place of the page; see ``content_negotiation``."""
         return negotiate_page(self.request.headers.get("Accept", ""), stored, is_complete=is_complete)
 
+    def with_csv(self, stored: Sequence[str]) -> Sequence[str]:
+        """Return the formats of a figure with CSV, where the request names that."""
+        return [*stored, "csv"] if "text/csv" in self.request.headers.get("Accept", "") else stored
+
     def draw_options(self, row: Format) -> DrawOptions:
         """Return the size and style in the query; HTML has neither."""
         if row is FORMATS["html"]:
@@ -258,7 +263,19 @@ _UNIMPLEMENTED = web.RequestHandler._unimplemented_method
 class PublicHandler(FigServeHandler):
     """Base of handlers without authentication: cookies and tokens have no effect; no cookie is set."""
 
-    def admit(self) -> None:
+    def admit(self) -> Awaitable[None] | None:
+        turn = self.wait_for_turn()
+        if turn is not None:
+            return self._admit_in_turn(turn)
+        self.check_request()
+        return None
+
+    async def _admit_in_turn(self, turn: Awaitable[None]) -> None:
+        await turn
+        self.check_request()
+
+    def check_request(self) -> None:
+        """Check what concerns every public address; raise an exception to reject the request."""
         self.current_user = self._jupyter_current_user = None
         if not self.check_host():
             raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
@@ -278,6 +295,6 @@ class MissingHandler(PublicHandler):
     redacted_path = "/[unknown]"
     """A mistyped link with its token ends up here."""
 
-    def admit(self) -> None:
-        super().admit()
+    def check_request(self) -> None:
+        super().check_request()
         raise errors.NotFound("There is nothing at this address.")

@@ -18,6 +18,7 @@ from ...services.auth.principal import Principal
 from ...services.callers import Caller
 from ...services.sessions.kernel_start import check_started
 from .handler import SAFE_METHODS, FigServeHandler
+from .login import LoginRedirect
 
 
 class AuthenticatedHandler(FigServeHandler):
@@ -54,6 +55,16 @@ class AuthenticatedHandler(FigServeHandler):
         audit.record(action, thing, self.principal, address, **details)
 
     async def admit(self) -> None:
+        try:
+            await self._admit()
+        except (errors.Unauthorized, LoginRedirect):
+            # A visitor, who does not send the next request before this one has been answered.
+            turn = self.wait_for_turn()
+            if turn is not None:
+                await turn
+            raise
+
+    async def _admit(self) -> None:
         self.current_user = self._jupyter_current_user = None
         if not self.check_host():
             raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")

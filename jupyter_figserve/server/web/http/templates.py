@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import stat
 from datetime import datetime, timezone
 from functools import cache
+from html import escape
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
@@ -22,6 +24,7 @@ from ....model.times import rfc3339
 
 PACKAGE = Path(__file__).parents[3]
 """Directory of the package, with ``templates``, ``static`` and ``openapi.yaml``."""
+_SEPARATOR = re.compile(r"(?<=[_/\\\-])(?=\w)")
 
 
 class CompiledTemplates(FileSystemBytecodeCache):
@@ -56,7 +59,7 @@ def make_templates() -> Environment:
     )
     environment.globals["static_url"] = static_url
     environment.filters |= {"rfc3339": rfc3339, "day": _day, "minute": _minute, "bytes": _bytes, "count_of": _count_of}
-    environment.filters["for_whom"] = _for_whom
+    environment.filters |= {"for_whom": _for_whom, "breakable": _Breakable}
     return environment
 
 
@@ -87,6 +90,13 @@ def static_url(root: str, name: str) -> str:
 
 def _for_whom(link: Link) -> str:
     return describe_audience(link.audience, link.users, link.groups)
+
+
+class _Breakable(str):
+    """A name that may break after its separators, so that a long one need not break in the middle of a word."""
+
+    def __html__(self) -> str:
+        return "<wbr>".join(escape(part) for part in _SEPARATOR.split(self))
 
 
 def _day(stamp: float) -> str:

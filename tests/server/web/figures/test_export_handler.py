@@ -131,3 +131,11 @@ class TestLimit:
         assert (answer.status, answer.code) == (413, "too_large")
         assert "FigServe.export_bytes" in answer.json()["error"]
         assert "notebook=" in answer.json()["error"]
+
+
+async def test_selected_figures(owner):
+    """Those that the query names, and not more than its limit."""
+    ids = [(await owner.publish(name))["id"] for name in ("a", "b", "c")]
+    assert sorted(names(await owner.get(f"/export.zip?figure={ids[0]}&figure={ids[2]}"))) == ["a", "c"]
+    assert (await owner.get("/export.zip?figure=unknown")).status == 404
+    assert (await owner.get("/export.zip?" + "&".join(f"figure=f{n}" for n in range(501)))).status == 400

@@ -1,0 +1,1 @@
+"""The page of all that an owner has, over HTTP: filters, cards and sections."""
