@@ -33,12 +33,15 @@ class DataTable:
         What it shows, such as ``"Sightings, bars"``; unique within the figure.
     total
         Number of rows before it was cut to the limit.
+    hidden_columns
+        Number of columns that a preview leaves out.
     """
 
     name: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     total: int
+    hidden_columns: int = 0
 
     @property
     def is_cut(self) -> bool:
@@ -46,7 +49,9 @@ class DataTable:
 
     def head(self, rows: int, columns: int) -> DataTable:
         """Return the first rows and columns."""
-        return replace(self, columns=self.columns[:columns], rows=tuple(row[:columns] for row in self.rows[:rows]))
+        shown = tuple(row[:columns] for row in self.rows[:rows])
+        hidden = max(0, len(self.columns) - columns)
+        return replace(self, columns=self.columns[:columns], rows=shown, hidden_columns=hidden)
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 
 from ....model.formats import FORMATS, get_format, get_format_of_mimetype
 from ....model.snippets import Snippets, image_url
+from ...services.figures.cell_code import read_code
 from ...services.figures.offers import PageOffers
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ..figures.data_responses import csv_response, json_response
@@ -46,6 +47,7 @@ class FigureRenderer(LinkRenderer):
             offers=PageOffers.of(figure.record.version, self.context.link_sizes.widths),
             snippets=self._make_snippets(),
             data=None if embedded else await preview_data(self, figure),
+            code=None if embedded else await self._read_code(),
         )
 
     @property
@@ -68,6 +70,7 @@ class FigureRenderer(LinkRenderer):
         public = {name: record[name] for name in _PUBLIC_FIELDS}
         shown = public | {"url": self.url, "representations": representations}
         shown["data_url"] = f"{self.url}/data" if self.link.data else None
+        shown["code"] = await self._read_code()
         self.write_public_json(shown, self.figure.record.name)
 
     async def send_image(self, suffix: str) -> None:
@@ -88,6 +91,10 @@ class FigureRenderer(LinkRenderer):
         data, record = await read_data(self, self.figure), self.figure.record
         number, is_public = record.version.number, self.resolved.is_for_anyone
         await self._send_file(await json_response(data, number, record.name, self.cache_control, is_public=is_public))
+
+    async def _read_code(self) -> str | None:
+        """Return the code that made the figure, where the link shows it."""
+        return await read_code(self.figure.record.version, self.context.blob_cache.get) if self.link.code else None
 
     async def _send_file(self, response: RepresentationResponse) -> None:
         """Send a file, which uses up a view of a link with a limit."""

@@ -34,7 +34,6 @@ _PREVIEWS = 200
 _NOTHING = FigureData(())
 _PATIENCE = 3.0
 """Seconds for which a page waits for a preview."""
-_NO_TABLES = "It was published as an image, from which no data can be read."
 _NO_SPEC = "It is interactive HTML of a library whose data cannot be read; that of Plotly and Altair can."
 
 
@@ -153,7 +152,9 @@ def _read_html(data: bytes, rows: int, max_size: int) -> FigureData:
 
 def _reason(record: FigureRecord) -> str:
     """Return why a figure without source and without HTML has no data."""
-    return record.version.source_problem or _NO_TABLES
+    problem = find_problem(record.version, ALL_FORMATS)
+    assert problem is not None, "there is no source"
+    return problem.reason
 
 
 def _key(record: FigureRecord) -> str:
