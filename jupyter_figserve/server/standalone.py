@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
+from collections.abc import Awaitable
 from typing import Any
 
 from jupyter_server.serverapp import ServerApp
@@ -14,7 +16,7 @@ from traitlets import Bool, Integer, default
 from traitlets import Float as FloatTrait
 from traitlets.config import Config
 
-from ..errors import FigServeError
+from ..errors import FigServeError, Unavailable
 from ..model.keys import Key, new_key
 from ..model.links import hash_secret
 from .app import FigServe
@@ -25,6 +27,7 @@ from .services.auth.signing_secrets import derive_cookie_secret
 
 _SCOPES = frozenset({"read", "publish", "render"})
 _KEY_LIFE = 30 * 86_400.0
+_PAUSE = 0.5
 
 
 class NoContents(AsyncContentsManager):
@@ -166,7 +169,8 @@ class FigServeHost(ServerApp):
         key_id, secret, text = new_key()
         now = store.clock()
         key = Key(key_id, hash_secret(secret), figserve.owner, _SCOPES, now, now + _KEY_LIFE, "figserve.serve()")
-        await store.keys.add(key)
+        while not await _is_done(store.keys.add(key)):
+            await asyncio.sleep(_PAUSE)
         line = json.dumps({"url": figserve.context.addresses.for_kernels(), "key": text}) + "\n"
         with os.fdopen(self.ready_fd, "w") as ready:
             ready.write(line)
@@ -175,3 +179,12 @@ class FigServeHost(ServerApp):
         if not os.read(descriptor, 4096):
             IOLoop.current().remove_handler(descriptor)
             self.stop()
+
+
+async def _is_done(work: Awaitable[None]) -> bool:
+    """Await ``work``; return False when the database does not answer yet."""
+    try:
+        await work
+    except Unavailable:
+        return False
+    return True

@@ -15,7 +15,7 @@ from ...model.places import Place, check_collection, read_place
 from ...model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, check_name, validate_single_line
 from ..client.batch_server import get_connection
 from ..client.connection import Connection
-from ..client.multipart import encode_form, image_part, json_part
+from ..client.multipart import encode_form, image_part, json_part, text_part
 from .cell import default_name, find_cell
 from .display import INLINE_FORMATS
 from .figure_source import FigureSource
@@ -27,6 +27,8 @@ from .shown_figures import find_last_shown
 if TYPE_CHECKING:
     from ...plotting.encode import EncodedFigure
 
+MAX_CODE_LENGTH = 2**20
+"""In characters; the server keeps less."""
 _log = logging.getLogger(__name__)
 
 
@@ -61,7 +63,7 @@ def publish(
     dpi, tight
         Resolution, where None is the figure's own; whether to crop the margins.
     keep_source
-        Also upload the figure itself, from which the server's sandbox can render other sizes and formats.
+        Also upload the figure itself, for other sizes and formats and for its data, and the code of the cell.
     collection, notebook
         Another place: a named collection, or a notebook's path. None, without a kernel, is the collection "default".
     """
@@ -184,7 +186,8 @@ def _post(
         "sizes": [_size_json(part) for part in encoded.images],
     }
     source = FigureSource(encoded)
-    content_type, body = _form(figure, encoded)
+    code = cell.code[:MAX_CODE_LENGTH] if cell and keep_source else ""
+    content_type, body = _form(figure, encoded, code)
     record = connection.client.post_form("api/figures", content_type, body, source.pickle)
     problem = source.send(connection.client, record, used)
     published = Published(record, connection, _displayed_image(encoded), problem)
@@ -208,8 +211,8 @@ def _size_json(part: EncodedImage) -> dict[str, float | None]:
     return size
 
 
-def _form(figure: dict[str, Any], encoded: EncodedFigure) -> tuple[str, bytes]:
-    parts = [json_part("figure", figure)]
+def _form(figure: dict[str, Any], encoded: EncodedFigure, code: str) -> tuple[str, bytes]:
+    parts = [json_part("figure", figure), *([text_part("code", code)] if code else [])]
     parts += [image_part("representation", image.mimetype, image.data) for image in encoded.images]
     if encoded.thumbnail is not None:
         parts.append(image_part("thumbnail", encoded.thumbnail.mimetype, encoded.thumbnail.data))

@@ -193,6 +193,7 @@ def insert_version(connection: Connection, figure_id: str, version: Version, now
         _INSERT_VERSION,
         row
         | {"figure": figure_id, "provenance": provenance, "source_problem": version.source_problem}
+        | {"code_digest": version.code and version.code.digest, "code_size": version.code and version.code.size}
         | _source_columns(version.source),
     )
     parts = [(False, part) for part in version.representations]
