@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
@@ -15,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from processes import START_SECONDS, ClusterError, Processes, free_port, program, substitute
+from processes import Processes, free_port, program, substitute
 
 from jupyter_figserve.demo.server_process import fetch
 
+SHELL_SECONDS = 10.0
 DEPLOY = Path(__file__).resolve().parent.parent
 
 
@@ -117,14 +119,18 @@ class Cluster:
         # Killed in the end: it would take ten seconds to stop, and nothing of it is kept.
         self.processes.start("seaweedfs", [program("weed"), "server", *own, *ports], self.bucket, stop=signal.SIGKILL)
         self.processes.wait("seaweedfs", lambda: fetch(f"http://{self.address('filer')}/").status < 500, quietly=True)
-        shell = [program("weed"), "shell", f"-master={self.address('master')}", f"-filer={self.address('filer')}"]
-        words = b"s3.bucket.create -name figserve\n"
-        done = subprocess.run(shell, input=words, capture_output=True, cwd=self.home, timeout=START_SECONDS)
-        if b"create bucket" not in done.stdout:
-            raise ClusterError(f"The bucket could not be created:\n{done.stdout.decode()}{done.stderr.decode()}")
+        self.processes.wait("seaweedfs", self._has_bucket, quietly=True)
         # Its first object makes the volumes, which takes longer than a server waits.
         first = f"http://{self.address('filer')}/buckets/figserve/ready"
         self.processes.wait("seaweedfs", lambda: fetch(first, method="PUT", body=b"1").status == 201)
+
+    def _has_bucket(self) -> bool:
+        """Create the bucket; the shell waits for ever where it came before the parts of SeaweedFS knew each other."""
+        shell = [program("weed"), "shell", f"-master={self.address('master')}", f"-filer={self.address('filer')}"]
+        words = b"s3.bucket.create -name figserve\n"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(shell, input=words, capture_output=True, cwd=self.home, timeout=SHELL_SECONDS)
+        return fetch(f"http://{self.address('filer')}/buckets/figserve/?limit=1").status == 200
 
     def _start_worker(self, name: str) -> None:
         words = ["worker", "--ip", "127.0.0.1", "--port", str(self.ports[name]), *self.services[name]["command"]]
