@@ -269,6 +269,7 @@ class FakeFigServe:
             "paused": False,
             "label": options["label"] or "",
             **{name: options[name] for name in ("views", "version")},
+            **{name: bool(options.get(name)) for name in ("data", "code")},
             "audience": options.get("audience") or "link",
             "users": list(options.get("users") or ()),
             "groups": list(options.get("groups") or ()),

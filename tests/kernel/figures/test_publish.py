@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -60,6 +61,18 @@ def test_publish_sends_image_thumbnail_and_texts(connected, encoder, cell):
             {"width": 1280, "height": 960, "dpi": 200.0},
         ],
     }
+
+
+def test_the_code_of_the_cell_is_sent(connected, encoder, cell, monkeypatch):
+    """It goes as a part of its own, and not at all with keep_source=False."""
+    coded = replace(cell, code="plt.plot([1])  # ü")
+    monkeypatch.setattr("jupyter_figserve.kernel.figures.publish.find_cell", lambda: coded)
+    figserve.publish(PNG, "sales")
+    parts = {name: data for name, _, data in connected.published[-1].parts}
+    assert parts["code"].decode() == coded.code
+    assert "code" not in connected.described()["cell"]
+    figserve.publish(PNG, "sales", keep_source=False)
+    assert "code" not in {name for name, *_ in connected.published[-1].parts}
 
 
 def test_texts_default_to_the_figures(connected, encoder):

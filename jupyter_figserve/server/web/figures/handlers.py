@@ -227,11 +227,9 @@ class FigureBytesHandler(AuthenticatedHandler):
         """Send what the axes show."""
         number = self.int_argument("table")
         record = await self.context.source_checker.recheck_problem(record)
-        reading = self.context.figure_data.read(record, self.caller, self.count_render)
-        data = await self.run_until_disconnect(reading)
-        await self.send_representation(
-            await csv_response(data, number, record.name, "private, no-cache", is_public=False)
-        )
+        writing = self.context.figure_data.write_csv(record, number, self.caller, self.count_render)
+        body = await self.run_until_disconnect(writing)
+        await self.send_representation(csv_response(body, number, record.name, "private, no-cache", is_public=False))
 
     async def _find_or_render(self, record: FigureRecord, row: Format, *, is_pinned: bool) -> RepresentationResponse:
         """Return the response; one with a pinned version never changes."""

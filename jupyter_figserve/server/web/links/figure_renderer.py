@@ -12,7 +12,7 @@ from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ..figures.data_responses import csv_response, json_response
 from ..figures.json_views import figure_json
 from ..http.representation import RepresentationResponse
-from .public_data import check_shared, preview_data, read_data
+from .public_data import check_shared, preview_data, write_csv, write_json
 from .public_figure import PublicFigure, Responses, inline_url
 from .renderer import Embedding, FitSize, LinkRenderer
 
@@ -77,8 +77,8 @@ class FigureRenderer(LinkRenderer):
         if suffix == "csv":
             check_shared(self)
             number, name = self.handler.int_argument("table"), self.figure.record.name
-            data, is_public = await read_data(self, self.figure), self.resolved.is_for_anyone
-            await self._send_file(await csv_response(data, number, name, self.cache_control, is_public=is_public))
+            body, is_public = await write_csv(self, self.figure, number), self.resolved.is_for_anyone
+            await self._send_file(csv_response(body, number, name, self.cache_control, is_public=is_public))
             return
         row = get_format(suffix)
         if self.figure.is_page(row) and not self.handler.wants_download:
@@ -88,9 +88,9 @@ class FigureRenderer(LinkRenderer):
 
     async def send_data(self) -> None:
         check_shared(self)
-        data, record = await read_data(self, self.figure), self.figure.record
-        number, is_public = record.version.number, self.resolved.is_for_anyone
-        await self._send_file(await json_response(data, number, record.name, self.cache_control, is_public=is_public))
+        body, name = await write_json(self, self.figure), self.figure.record.name
+        is_public = self.resolved.is_for_anyone
+        await self._send_file(json_response(body, name, self.cache_control, is_public=is_public))
 
     async def _read_code(self) -> str | None:
         """Return the code that made the figure, where the link shows it."""
