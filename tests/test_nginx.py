@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import re
 import socket
 import ssl
@@ -310,9 +311,14 @@ class TestReplicas:
         assert '"message": "access", "method": "GET"' in servers[0].log
 
     def test_one_replica_is_enough(self, servers, nginx, publish):
-        """No request fails when one of them is gone; the last test of the module."""
+        """No request fails when one of them is gone; with none, nginx says when to come back."""
         link = share(servers[0], publish("left", png(grey=32)))
         servers[1].stop()
         found = [nginx.ask("GET", f"{link['path']}?_={number}")[0] for number in range(6)]
         assert found == [200] * 6
         assert [nginx.ask("GET", "/figserve/api/health/ready")[0] for _ in range(6)] == [200] * 6
+        servers[0].stop()
+        for path in ("/figserve/api/figures", f"{link['path']}?_=other"):
+            status, headers, body = nginx.ask("GET", path)
+            assert (status, headers["Retry-After"], headers["Content-Type"]) == (503, "2", "application/json")
+            assert json.loads(body)["code"] == "server_gone"
