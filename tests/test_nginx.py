@@ -46,7 +46,7 @@ class Address:
 
     def __init__(self, port: int, *, tls: bool = False) -> None:
         self.port = port
-        self.log = Path()
+        self.log, self.plain = Path(), 0
         self._tls = ssl._create_unverified_context() if tls else None  # noqa: S323 - its certificate is the test's own
 
     def connect(self) -> http.client.HTTPConnection:
@@ -98,12 +98,12 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def nginx(servers, tmp_path_factory) -> Iterator[Address]:
-    home, port, program = tmp_path_factory.mktemp("nginx"), free_port(), require_program("nginx")
+    home, port, plain, program = tmp_path_factory.mktemp("nginx"), free_port(), free_port(), require_program("nginx")
     make_certificate(home)
     rules = RULES.read_text()
     first, second = (urlsplit(one.url).port for one in servers)
     for pattern, text in (
-        (r"listen 80;", f"listen 127.0.0.1:{free_port()};"),
+        (r"listen 80;", f"listen 127.0.0.1:{plain};"),
         (r"listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
         (r"server 127\.0\.0\.1:8765", f"server 127.0.0.1:{first}"),
         (r"server 127\.0\.0\.1:8766", f"server 127.0.0.1:{second}"),
@@ -122,7 +122,7 @@ def nginx(servers, tmp_path_factory) -> Iterator[Address]:
         [program, "-p", str(home), "-e", str(home / "error.log"), "-c", str(home / "nginx.conf")], port, home
     )
     address = Address(port, tls=True)
-    address.log = home / "access.log"
+    address.log, address.plain = home / "access.log", plain
     yield address
     process.terminate()
     process.wait(20)
@@ -287,6 +287,11 @@ class TestStreams:
                 assert b"figure.published" in b"".join(answer.readline() for _ in range(4))
 
 
+def find_lines(log: Path) -> list[str]:
+    """Return the paths of links with their status."""
+    return re.findall(r"/f/\S+ \d{3}", log.read_text())
+
+
 class TestReplicas:
     """Two servers behind one address."""
 
@@ -306,7 +311,8 @@ class TestReplicas:
         """That of nginx, which sees the addresses of links; and the server's is JSON, one object a request."""
         link = share(servers[0], publish("logged", png(grey=31)))
         assert nginx.ask("GET", link["path"] + "?token=abc")[0] == 400
-        wait_until(lambda: "/f/[secret].png 400" in nginx.log.read_text())
+        assert Address(nginx.plain).ask("GET", link["path"])[0] == 301
+        wait_until(lambda: {"/f/[secret].png 400", "/f/[secret].png 301"} <= {*find_lines(nginx.log)})
         assert link["url"].rpartition("/")[2] not in nginx.log.read_text()
         assert '"message": "access", "method": "GET"' in servers[0].log
 
