@@ -24,10 +24,6 @@ def json_part(name: str, value: Any) -> Part:
     return Part(name, "application/json", json.dumps(value).encode())
 
 
-def text_part(name: str, text: str) -> Part:
-    return Part(name, "text/plain; charset=utf-8", text.encode("utf-8", "replace"), f"{name}.txt")
-
-
 def image_part(name: str, mimetype: str, data: bytes) -> Part:
     row = get_format_of_mimetype(mimetype)
     return Part(name, row.content_type, data, f"{name}.{row.name}")

@@ -122,17 +122,22 @@ class TestCode:
         assert SECRET not in (await stranger.get(f"{link['url']}/embed")).text
 
     async def test_versions_have_their_own(self, owner, context):
-        """Each version keeps its code, also after a deletion was undone; one without code has none."""
+        """Each keeps its first code, sent with it or after it, also after a deletion was undone."""
         for grey, code in ((1, "a = 1"), (2, "b = 2")):
             body, headers = multipart({"name": "coded"}, ("image/png", png(grey=grey)))
             part = b'--b\r\nContent-Disposition: form-data; name="code"\r\n\r\n' + code.encode() + b"\r\n"
             figure = (await owner.ask("POST", "/api/figures", part + body, headers)).json()
         await owner.publish("coded", png(grey=3))
         path = f"/api/figures/{figure['id']}"
+        for number, code in ((2, "other = 3"), (3, "c = 3\ntoken = 'abcdef'"), (3, "d = 4")):
+            answer = await owner.ask(
+                "PUT", f"{path}/versions/{number}/code", code.encode(), {"Content-Type": "text/plain"}
+            )
+            assert answer.status == 204
         await owner.delete(path)
         await owner.post(f"{path}/restore")
         codes = [(await owner.get(path, version=number)).json()["code"] for number in (1, 2, 3)]
-        assert codes == ["a = 1", "b = 2", None]
+        assert codes == ["a = 1", "b = 2", "c = 3\ntoken = '…'"]
 
     async def test_long_code_is_cut(self, owner, context, figserve):
         """Only so much is kept, with a note; with a limit of 0 nothing is."""

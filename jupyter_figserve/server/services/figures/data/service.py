@@ -196,9 +196,11 @@ class FigureDataService:
         except OutputInvalid as error:
             if error.code == "no_data":
                 raise Conflict(error.message, code="no_data") from error
+            if error.code == "output_too_large":
+                raise _too_large(self.limits.size) from error
             raise
         if len(image.data) > self.limits.size:
-            raise _too_large(len(image.data), self.limits.size)
+            raise _too_large(self.limits.size)
         return await self._in_turn(caller, from_lines, image.data, rows)
 
     async def _read_document(self, part: Representation, caller: Caller, rows: int) -> FigureData:
@@ -225,7 +227,5 @@ def _key(record: FigureRecord) -> str:
     return version.source.digest if version.source is not None else version.representations[0].digest
 
 
-def _too_large(size: int, limit: int) -> TooLarge:
-    return TooLarge(
-        f"The figure's data has {size:,} bytes; the limit is {limit:,} (FigServe.data_bytes).", code="data_too_large"
-    )
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The figure's data has more than {limit:,} bytes (FigServe.data_bytes).", code="data_too_large")
