@@ -158,6 +158,7 @@ class Published(Shareable, HasImageUrl):
         audience: str | None = None,
         users: Iterable[str] = (),
         groups: Iterable[str] = (),
+        server: str | None = None,
     ) -> SharedLink:
         """Make a link, which works without an account unless it is for certain people.
 
@@ -178,8 +179,13 @@ class Published(Shareable, HasImageUrl):
             or the widest audience that the server allows.
         users, groups
             Names of users and groups of the JupyterHub.
+        server
+            Another server that shares the figure, where links of this one reach nobody: ``"team"`` or the URL, of those
+            that `jupyter figserve connect` has connected. The figure is published there, and the link is that server's.
         """
         options = {"label": label, "views": views, "version": version}
+        if server is not None:
+            options["server"] = server
         return self._create_link({"expires": expires, **options, **audience_options(audience, users, groups)})
 
     def set_source_figure(self, figure: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_figserve.kernel.client.multipart import encode_form, image_part, json_part
+from jupyter_figserve.model.multipart import encode_form, image_part, json_part
 
 from ..conftest import PNG, Received
 
