@@ -45,8 +45,8 @@ class Reach:
             "listening": self.is_listening,
         }
 
-    def describe(self, path: str) -> str:
-        """Return the ways as sentences, for the link at a path below our routes; clients offer the team's server."""
+    def describe(self) -> str:
+        """Return the ways as sentences, without the secret address; clients offer the team's server."""
         said = ["This link opens only on this machine."]
         if self.service:
             said.append(
@@ -54,11 +54,11 @@ class Reach:
                 " and share it there."
             )
         if self.network and self.is_listening:
-            said.append(f"In your network it opens at {self.network}/{path}, if the firewall allows that.")
+            said.append(f"In your network its address begins with {self.network} instead, if the firewall allows that.")
         elif self.network:
             said.append(
-                f"To let your network reach this server, start it with --ip=0.0.0.0; then it opens at"
-                f" {self.network}/{path}."
+                "To let your network reach this server, start it with --ip=0.0.0.0; then the address begins with"
+                f" {self.network} instead."
             )
         said.append(
             "To share with others, make this server reachable for them (through a proxy or a tunnel) and set"

@@ -57,7 +57,7 @@ def address_json(snippets: Snippets, base: PublicBase, reach: Reach | None) -> d
         "url": snippets.page,
         "image_url": snippets.image,
         "local_only": base.is_local,
-        "note": reach.describe(snippets.page.removeprefix(f"{base.url}/")) if reach else None,
+        "note": reach.describe() if reach else None,
         "reach": reach.as_json() if reach else None,
         "snippets": snippets.as_json(),
     }

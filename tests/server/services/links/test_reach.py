@@ -16,14 +16,14 @@ from jupyter_figserve.server.services.links.reach import Reach, find_network_add
         (Reach(network="http://192.168.1.5:8888/figserve"), ["start it with --ip=0.0.0.0", "192.168.1.5:8888"], []),
         (
             Reach(network="http://192.168.1.5:8888/figserve", is_listening=True),
-            ["opens at http://192.168.1.5:8888/figserve/f/abc", "firewall"],
+            ["begins with http://192.168.1.5:8888/figserve instead", "firewall"],
             ["--ip"],
         ),
     ],
 )
 def test_the_note_names_what_is_there(reach, said, unsaid):
     """And what has to be switched on; nothing that is not there."""
-    note = reach.describe("f/abc")
+    note = reach.describe()
     assert [text for text in said if text not in note] == []
     assert [text for text in unsaid if text in note] == []
 
