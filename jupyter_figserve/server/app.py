@@ -96,8 +96,7 @@ class FigServe(
         self.check_replaced()
         self.start_traffic_limits()
         self.start_log()
-        self.context = context = self._make_services()
-        self.settings["figserve"] = context
+        self.context = self.settings["figserve"] = context = self._make_services()
         queue = context.rendering.queue
         # The last is closed first.
         self.on_stop(context.live.close, context.view_counter.flush, queue.close, context.source_checker.close)
@@ -162,6 +161,7 @@ class FigServe(
             frame_signer=FrameUrlSigner(secrets),
             templates=make_templates(),
             rendering=rendering,
+            figure_data=self.make_figure_data(store, rendering, blob_cache),
             source_checker=SourceChecker(store, rendering, self.preserve_bytes),
             query_signer=signer,
             blob_handover=self.make_handover(store.blobs),

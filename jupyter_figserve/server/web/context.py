@@ -22,6 +22,7 @@ from ..services.auth.signing import FrameUrlSigner, QuerySigner
 from ..services.dashboards.watchers import DashboardWatchers
 from ..services.events.event_broker import EventBroker
 from ..services.figures.blob_handover import BlobHandover
+from ..services.figures.data.service import FigureDataService
 from ..services.figures.source_checker import SourceChecker
 from ..services.links.allowed_sizes import AllowedSizes
 from ..services.links.audience import AudiencePolicy
@@ -117,6 +118,7 @@ class AppContext:
     frame_signer: FrameUrlSigner
     templates: Environment
     rendering: RenderService
+    figure_data: FigureDataService
     source_checker: SourceChecker
     query_signer: QuerySigner
     rates: RateLimiters

@@ -10,6 +10,7 @@ from .admin.handlers import AdminLinksHandler, OwnerHandler, OwnersHandler, Tran
 from .admin.page_handlers import AdminPageHandler
 from .dashboards.handlers import DashboardHandler, DashboardRestoreHandler, DashboardsHandler
 from .dashboards.page_handlers import DashboardBytesHandler, DashboardEventsHandler, DashboardPageHandler
+from .figures.data_handler import FigureDataHandler
 from .figures.export_handler import ExportHandler
 from .figures.handlers import (
     FigureBytesHandler,
@@ -91,6 +92,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/figures", FiguresHandler),
     (rf"/api/figures/{_ID}", FigureHandler),
     (rf"/api/figures/{_ID}/restore", RestoreHandler),
+    (rf"/api/figures/{_ID}/data", FigureDataHandler),
     (rf"/api/figures/{_ID}/versions", VersionsHandler),
     (rf"/api/figures/{_ID}/versions/([0-9]{{1,9}})/source", SourceHandler),
     (rf"/api/figures/{_ID}/versions/([0-9]{{1,9}})/representations", RepresentationsHandler),

@@ -102,6 +102,8 @@ links = Table(
     Column("audience", String, nullable=False),
     Column("locked", Text, nullable=False),
     Column("allowed", Text, nullable=False),
+    Column("data", Boolean, nullable=False),
+    Column("code", Boolean, nullable=False),
     Column("seen", BigInteger, nullable=False),
     Column("last_seen", Float),
     Column("nonce", String, nullable=False),

@@ -27,6 +27,7 @@ from ..http.listing import list_in_parts
 from ..http.private_handler import AuthenticatedHandler
 from ..http.representation import RepresentationResponse
 from ..http.upload_handler import UploadHandler
+from .data_responses import csv_response
 from .json_views import figure_json, version_json
 
 _FILTERS = ("session", "name", "q", "notebook", "collection", "here")
@@ -212,8 +213,21 @@ class FigureBytesHandler(AuthenticatedHandler):
             record = await self.context.source_checker.checked(record, API_PATIENCE)
             self.write_json(figure_json(record, self.base), filename=f"{record.name}.json")
             return
+        if suffix == "csv":
+            await self._send_csv(record)
+            return
         is_pinned = "version" in self.request.query_arguments
         await self.send_representation(await self._find_or_render(record, get_format(suffix), is_pinned=is_pinned))
+
+    async def _send_csv(self, record: FigureRecord) -> None:
+        """Send what the axes show."""
+        number = self.int_argument("table")
+        record = await self.context.source_checker.recheck_problem(record)
+        reading = self.context.figure_data.read(record, self.caller, self.count_render)
+        data = await self.run_until_disconnect(reading)
+        await self.send_representation(
+            await csv_response(data, number, record.name, "private, no-cache", is_public=False)
+        )
 
     async def _find_or_render(self, record: FigureRecord, row: Format, *, is_pinned: bool) -> RepresentationResponse:
         """Return the response; one with a pinned version never changes."""

@@ -52,7 +52,7 @@ class FigurePageHandler(FigureBytesHandler):
     async def get(self, figure_id: str) -> None:
         record = await self.get_owned_figure(figure_id, self.int_argument("version"))
         self.set_header("Vary", "Accept")
-        stored = [part.format.name for part in record.version.representations]
+        stored = self.with_csv([part.format.name for part in record.version.representations])
         suffix = self.negotiate_page(stored, is_complete=record.version.source is None)
         if suffix is not None:
             await self.send(record, suffix)

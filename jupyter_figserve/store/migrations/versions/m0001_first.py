@@ -184,6 +184,8 @@ def _create_links() -> None:
         sa.Column("audience", _STRING, nullable=False),
         sa.Column("locked", _TEXT, nullable=False),
         sa.Column("allowed", _TEXT, nullable=False),
+        sa.Column("data", sa.Boolean, nullable=False),
+        sa.Column("code", sa.Boolean, nullable=False),
         sa.Column("seen", sa.BigInteger, nullable=False),
         sa.Column("last_seen", sa.Float),
         sa.Column("nonce", _STRING, nullable=False),
