@@ -199,12 +199,9 @@ class Published(Shareable, HasImageUrl):
         data, code
             Whether viewers may also read the figure's data, and the code of the cell that published it.
         server
-            Another server that shares the figure, where links of this one reach nobody: ``"team"`` or the URL, of those
-            that `jupyter figserve connect` has connected. The figure is published there, and the link is that server's.
+            Publish it on another server and share it there: ``"team"`` or a URL, of `jupyter figserve connect`.
         """
-        options = {"label": label, "views": views, "version": version, "data": data, "code": code}
-        if server is not None:
-            options["server"] = server
+        options = {"label": label, "views": views, "version": version, "data": data, "code": code, "server": server}
         return self._create_link({"expires": expires, **options, **audience_options(audience, users, groups)})
 
     def set_source_figure(self, figure: Any) -> None:

@@ -36,6 +36,8 @@ class Shareable(ABC):
 
     def _create_link(self, options: dict[str, Any]) -> SharedLink:
         client, path = self._links_api()
+        if options.get("server") is None:
+            options.pop("server", None)
         options = options | {"expires": write_expiry(options["expires"], time.time())}
         made = client.post(path, options)
         elsewhere = made.get("server")
