@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from jupyter_figserve.model.multipart import encode_form, image_part, json_part
-
-from ..conftest import PNG, Received
+from tests.kernel.conftest import PNG, Received
 
 
 def parsed(parts):
