@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ...kernel.client.client import FigServeClient
 
 _MAX_URL_LENGTH = 4_096
+_FIELDS = ("expires", "label", "views", "version", "data", "code")
 
 
 def _link_options(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +25,8 @@ def _link_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label", help="label, only visible to you")
     parser.add_argument("--views", type=parse_count, metavar="N", help="view limit (default: unlimited)")
     parser.add_argument("--version", type=parse_count, metavar="N", help="show this version instead of the newest")
+    parser.add_argument("--data", action="store_true", help="let viewers read the figure's data")
+    parser.add_argument("--code", action="store_true", help="let viewers read the code that made it")
     parser.add_argument(
         "--on",
         metavar="URL",
@@ -36,8 +39,9 @@ def _link_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    if options.list and any((options.expires, options.label, options.views, options.version, options.on)):
-        raise ValueError("--list does not make a link. Remove --expires, --label, --views, --version and --on.")
+    given = [name for name in (*_FIELDS, "on") if getattr(options, name)]
+    if options.list and given:
+        raise ValueError(f"--list does not make a link. Remove {', '.join(f'--{name}' for name in given)}.")
     if options.urls and not options.list:
         raise ValueError("--urls belongs to --list.")
 
@@ -62,7 +66,7 @@ def link(options: argparse.Namespace) -> int:
     record = find_figure(client, options.figure)
     if options.list:
         return _list(client, record, as_json=options.json, with_urls=options.urls)
-    fields = {name: getattr(options, name) for name in ("expires", "label", "views", "version")}
+    fields = {name: getattr(options, name) or None for name in _FIELDS}
     if options.expires is not None:
         fields["expires"] = to_expiry(options.expires)
     if options.on is not None:

@@ -56,6 +56,7 @@ class HandlerConfig(RenderLimits, Protocol):
     export_bytes: int
     body_timeout: float
     send_timeout: float
+    cell_code_bytes: int
     link_cache_seconds: int
     embed_origins: list[str]
     max_audience: str
