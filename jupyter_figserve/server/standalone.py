@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
+import threading
+from pathlib import Path
 from typing import Any
 
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.contents.manager import AsyncContentsManager
 from tornado.ioloop import IOLoop
-from traitlets import Bool, Integer, default
+from traitlets import Bool, Integer, Unicode, default
 from traitlets import Float as FloatTrait
 from traitlets.config import Config
 
 from ..errors import FigServeError
 from ..model.keys import Key, new_key
 from ..model.links import hash_secret
+from ..store.files.filesystem import atomic_write
 from .app import FigServe
 from .hub import is_service, make_service_config
 from .json_log import JSON, use_json
@@ -49,6 +53,9 @@ class FigServeHost(ServerApp):
     ready_fd = Integer(
         -1,
         help="File descriptor for one line of JSON with url and key, written when the server listens; -1 for none.",
+    ).tag(config=True)
+    ready_file = Unicode(
+        "", help="Path of a file for the same line, on systems where processes inherit no file descriptors."
     ).tag(config=True)
     exit_with_stdin = Bool(
         False, help="Whether to stop when standard input closes, as it does when the parent process ends."
@@ -129,7 +136,7 @@ class FigServeHost(ServerApp):
     def start_ioloop(self) -> None:
         IOLoop.current().add_callback(self._announce)
         if self.exit_with_stdin:
-            IOLoop.current().add_handler(sys.stdin.fileno(), self._on_stdin, IOLoop.READ)
+            threading.Thread(target=self._await_stdin, args=(IOLoop.current(),), daemon=True).start()
         super().start_ioloop()
 
     def stop(self, from_signal: bool = False) -> None:
@@ -159,7 +166,7 @@ class FigServeHost(ServerApp):
         return figserve
 
     async def _announce(self) -> None:
-        if self.ready_fd < 0:
+        if self.ready_fd < 0 and not self.ready_file:
             return
         figserve = self._figserve
         store = figserve.context.store
@@ -168,10 +175,17 @@ class FigServeHost(ServerApp):
         key = Key(key_id, hash_secret(secret), figserve.owner, _SCOPES, now, now + _KEY_LIFE, "figserve.serve()")
         await store.keys.add(key)
         line = json.dumps({"url": figserve.context.addresses.for_kernels(), "key": text}) + "\n"
+        if self.ready_file:
+            path = Path(self.ready_file)
+            atomic_write(path, line.encode(), path.with_suffix(".part"), is_durable=False)
+            return
         with os.fdopen(self.ready_fd, "w") as ready:
             ready.write(line)
 
-    def _on_stdin(self, descriptor: int, events: Any) -> None:
-        if not os.read(descriptor, 4096):
-            IOLoop.current().remove_handler(descriptor)
-            self.stop()
+    def _await_stdin(self, loop: IOLoop) -> None:
+        """Stop when standard input ends. In a thread: on Windows, an event loop cannot wait for a pipe."""
+        with contextlib.suppress(OSError):
+            while os.read(sys.stdin.fileno(), 4096):
+                pass
+        with contextlib.suppress(RuntimeError):  # The loop has ended before.
+            loop.add_callback(self.stop)
