@@ -22,6 +22,7 @@ FigServeError
 │       ├── SandboxUnavailable  the request needs the sandbox                 503
 │       └── ReadOnly            the store does not accept writes              503
 ├── FormatNotOffered        oEmbed is offered as JSON only                    501
+├── NotInstalled            an optional package is missing                    501
 ├── QuotaExceeded           the owner or the session has used its quota       507
 ├── NotConnected            the notebook found no server
 └── ServerError             the server sent an unexpected response
@@ -180,6 +181,11 @@ class ReadOnly(Unavailable):
 
 class FormatNotOffered(FigServeError):
     code = "format_not_offered"
+    status = 501
+
+
+class NotInstalled(FigServeError):
+    code = "not_installed"
     status = 501
 
 

@@ -60,6 +60,10 @@ class Cluster:
 
         return psycopg.connect(f"user=figserve dbname={database} host={self.home}", autocommit=True)
 
+    @property
+    def is_running(self) -> bool:
+        return self._server is not None
+
     def start(self) -> None:
         program = find_binary("postgres")
         assert program is not None

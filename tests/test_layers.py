@@ -74,10 +74,12 @@ LAYERS = {
     "sandbox.jail": layer(),
     "sandbox.jailed": layer("model plotting sandbox.jail sandbox.renderer sandbox.wire", inside="matplotlib numpy"),
     "store": layer("model", libraries="alembic cachetools sqlalchemy", inside="obstore psycopg"),
+    "assistant": layer("model", inside="jsonschema mcp"),
     "server.services": layer(_SERVICES, libraries=_SERVICE_LIBRARIES, inside="idna"),
     "server.web": layer(
-        "model server.services server.web",
+        "assistant model server.services server.web",
         libraries="cachetools jinja2 jupyter_client jupyter_core jupyter_server tornado",
+        inside="mcp",
     ),
     # The one module of web/ that names what the handlers reach.
     "server.web.context": layer(
@@ -91,7 +93,7 @@ LAYERS = {
     "server.hub": layer(
         f"{_SERVICES} server.services hub", libraries="tornado traitlets", inside="cryptography jupyterhub"
     ),
-    "cli": layer(inside="*", ours_inside="demo hub kernel model plotting sandbox server store"),
+    "cli": layer(inside="*", ours_inside="assistant demo hub kernel model plotting sandbox server store"),
     "demo": layer(inside="*", ours_inside="kernel model server"),
 }
 """By prefix of the module's name below the package; the longest prefix that fits is the module's layer."""

@@ -30,11 +30,11 @@ OPTIONAL = {"altair", "cloudpickle", "pandas", "seaborn", "vl_convert"}
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("name", [name for name in NAMES if name != QUICK_START])
-def test_notebook_runs(name, make_server):
-    """No cell fails on a new server. The quick start has its own test below."""
+def test_notebook_runs(name, live_server):
+    """No cell fails. The quick start has its own test below, on a new server; every night, each notebook has one."""
     for package in NEEDS.get(name, ()):
         require_package(package)
-    run(make_server(), name, *SHORTER.get(name, ()))
+    run(live_server, name, *SHORTER.get(name, ()))
 
 
 @pytest.mark.nightly

@@ -74,6 +74,8 @@ DATA_FORMATS: dict[str, Format] = {
     "csv": Format("csv", "text/csv", is_text=True),
 }
 """Formats of live figures that return data instead of a figure; nothing else is available in them."""
+TABLES = Format("tables", "application/x-ndjson", is_text=True)
+"""What a sandbox answers when it is asked for the data of a figure; see ``data_tables``."""
 INLINE_FORMATS = tuple(row for row in FORMATS.values() if row.is_inline)
 ANIMATION_FORMATS = ("gif", "apng", "webp")
 """Names of the formats that an animation can be published in, the default first."""
@@ -110,6 +112,17 @@ def get_live_format(name: str) -> Format:
         The format is unknown.
     """
     return DATA_FORMATS.get(name) or get_format(name)
+
+
+def get_job_format(name: str) -> Format:
+    """Return the format of the result of a job in the sandbox.
+
+    Raises
+    ------
+    UnsupportedType
+        The format is unknown.
+    """
+    return TABLES if name == TABLES.name else get_live_format(name)
 
 
 def get_format_of_mimetype(content_type: str) -> Format:
@@ -149,7 +162,7 @@ def find_format_of_bytes(data: bytes) -> Format | None:
 
 def looks_like(row: Format, data: bytes) -> bool:
     """Whether ``data`` starts like a file of this format; nothing is decoded or decompressed."""
-    if row.name in DATA_FORMATS:
+    if row.name in DATA_FORMATS or row is TABLES:
         return _is_utf8(data)
     if row.name == "svg":
         return root_element(data) == "svg"

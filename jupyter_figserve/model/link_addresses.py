@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
 _MAX_LENGTH = 4_000
-_PLAIN = re.compile(r"(?P<token>[A-Za-z0-9_-]{32})(?:\.(?P<suffix>[a-z]{2,5})|/(?P<part>embed|events))?")
+_PLAIN = re.compile(r"(?P<token>[A-Za-z0-9_-]{32})(?:\.(?P<suffix>[a-z]{2,5})|/(?P<part>embed|events|data))?")
 # Line breaks and what wraps lines: white space, soft hyphens, zero-width characters, the = of quoted-printable, and the
 # backslashes with which Markdown escapes.
 _WRAP = r"[\s\u00ad\u200b-\u200f\u2060\ufeff=\\]*"
 _TOKEN = re.compile(rf"[\s<>\"'(\[\u2018-\u201d]*((?:[A-Za-z0-9_-]{_WRAP}){{31}}[A-Za-z0-9_-])(?![A-Za-z0-9])[_-]*")
 _REST = re.compile(
-    r"(?:\.(?P<suffix>[A-Za-z]{2,5})|/(?P<part>embed|events)|/(?P<name>[^/]{1,200}?)\.(?P<named>[A-Za-z]{2,5}))?/*"
+    r"(?:\.(?P<suffix>[A-Za-z]{2,5})|/(?P<part>embed|events|data)|/(?P<name>[^/]{1,200}?)\.(?P<named>[A-Za-z]{2,5}))?/*"
     # Not part of the address: punctuation, brackets, quotes, escapes of a mail, a fragment.
     r"(?P<added>[^A-Za-z0-9/.].*|\.+(?![A-Za-z/.]).*)?",
     re.DOTALL,
@@ -38,7 +38,7 @@ class LinkAddress:
     name
         The segment before the suffix: a panel of a dashboard, or a name that somebody chose.
     part
-        ``embed`` or ``events``.
+        ``embed``, ``events`` or ``data``.
     query
         A query that arrived in the path, because its question mark was escaped or missing.
     """

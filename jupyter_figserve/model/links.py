@@ -58,6 +58,8 @@ class Link:
         JSON values of parameters that viewers cannot change.
     allowed
         Names of the parameters that viewers may change.
+    data, code
+        Of a figure: whether viewers may read what its axes show as data, and the code that made it.
     seen, last_seen
         Number of views so far, and when the last one was (seconds since the epoch).
     """
@@ -76,6 +78,8 @@ class Link:
     groups: tuple[str, ...] = ()
     locked: Mapping[str, Any] = field(default_factory=dict, hash=False)
     allowed: tuple[str, ...] = ()
+    data: bool = False
+    code: bool = False
     seen: int = 0
     last_seen: float | None = None
     nonce: str = ""

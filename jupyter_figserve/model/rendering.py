@@ -30,6 +30,8 @@ class DrawOptions:
         Name of a matplotlib style; posted code runs under it, a pickled figure is recoloured.
     tight
         Crop or extend the image to its content.
+    rows
+        Of the format ``"tables"``: maximum number of rows of one table.
     """
 
     format: str = "png"
@@ -39,6 +41,7 @@ class DrawOptions:
     style: str | None = None
     transparent: bool = False
     tight: bool = False
+    rows: int | None = None
 
 
 @dataclass(frozen=True)

@@ -53,10 +53,11 @@ def _kind_of_faces(drawn: list[Any], kind: str) -> str:
 
 def _are_cubes(items: Iterable[Any]) -> bool:
     """Whether each item is one cube, or the visible faces of one."""
-    return all(faces is not None and len(faces) <= 6 for faces in map(_faces_of, items))
+    return all(faces is not None and len(faces) <= 6 for faces in map(faces_of, items))
 
 
-def _faces_of(item: Any) -> Any:
+def faces_of(item: Any) -> Any:
+    """Return the corners of each face of a surface; None if they are unknown."""
     vectors, slices = getattr(item, "_vec", None), getattr(item, "_segslices", None)
     faces = getattr(item, "_faces", None)
     if faces is None and vectors is not None and slices is not None:
@@ -66,7 +67,7 @@ def _faces_of(item: Any) -> Any:
 
 def _has_upright_faces(item: Any) -> bool:
     """Whether faces are parallel to the axes, in more than one direction, as those of boxes are."""
-    faces = _faces_of(item)
+    faces = faces_of(item)
     if faces is None or len(faces) < 6:
         return False
     flat = [tuple(bool(len(set(face[:, axis].tolist())) == 1) for axis in range(3)) for face in faces]

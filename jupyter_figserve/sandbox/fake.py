@@ -8,12 +8,14 @@ import struct
 import zlib
 from collections.abc import Callable
 
+from ..model.data_tables import DataTable, FigureData, to_lines
 from ..model.figures import EncodedImage
-from ..model.formats import FORMATS
+from ..model.formats import FORMATS, TABLES
 from ..model.rendering import ALL, RenderJob, RenderResult
 from .renderer import RendererStatus
 
 LIBRARIES = {"python": "3.11", "matplotlib": "3.11.2", "numpy": "2.4.6"}
+DATA = FigureData((DataTable("Lines", ("x", "y"), ((1, 2.5), (2, None)), 2),))
 _DEFAULT_SIZE = (640, 480)
 _FIXED_IMAGES = {
     "pdf": b"%PDF-1.7\n%%EOF\n",
@@ -75,6 +77,8 @@ class FakeRenderer:
 
 def draw(job: RenderJob) -> RenderResult:
     """Return an image of the job's size and format; three if the job requests all figures."""
+    if job.options.format == TABLES.name:
+        return RenderResult((EncodedImage(TABLES.mimetype, to_lines(DATA)),), libraries=LIBRARIES)
     row, options = FORMATS[job.options.format], job.options
     width, height = options.width or _DEFAULT_SIZE[0], options.height or _DEFAULT_SIZE[1]
     data = _FIXED_IMAGES.get(row.name) or _sized_image(row.name, width, height)

@@ -12,7 +12,7 @@ from jupyter_core.paths import jupyter_runtime_dir
 from tornado.ioloop import IOLoop, PeriodicCallback
 
 from .. import __version__
-from ..errors import Unavailable
+from ..errors import Conflict, Unavailable
 from ..model.keys import Key
 from ..model.quotas import PublishLimits, Quota
 from ..store.admin.opening import open_store
@@ -96,8 +96,7 @@ class FigServe(
         self.check_replaced()
         self.start_traffic_limits()
         self.start_log()
-        self.context = context = self._make_services()
-        self.settings["figserve"] = context
+        self.context = self.settings["figserve"] = context = self._make_services()
         queue = context.rendering.queue
         # The last is closed first.
         self.on_stop(context.live.close, context.view_counter.flush, queue.close, context.source_checker.close)
@@ -162,6 +161,7 @@ class FigServe(
             frame_signer=FrameUrlSigner(secrets),
             templates=make_templates(),
             rendering=rendering,
+            figure_data=self.make_figure_data(store, rendering, blob_cache),
             source_checker=SourceChecker(store, rendering, self.preserve_bytes),
             query_signer=signer,
             blob_handover=self.make_handover(store.blobs),
@@ -198,6 +198,7 @@ class FigServe(
             keep_session_plots=seconds_of(self.keep_session_plots),
             keep_deleted=seconds_of(self.keep_deleted),
             bucket=Bucket.at(self.blob_url, self.blob_timeout),
+            may_wait=True,
         )
         self.on_stop(store.close)
         return store
@@ -292,7 +293,7 @@ class FigServe(
             return
         try:
             removed = await self.context.store.collect_garbage()
-        except Unavailable as error:
+        except (Unavailable, Conflict) as error:
             self.log.warning("figserve cleans up later: %s", error)
             return
         if removed:

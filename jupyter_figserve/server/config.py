@@ -14,7 +14,9 @@ from traitlets import Float as FloatTrait
 
 from ..errors import InvalidDuration
 from ..model.times import parse_duration
+from .assistant_config import AssistantConfig
 from .audience_config import AudienceConfig
+from .data_config import DataConfig
 from .database_config import DatabaseConfig
 from .services.figures.blob_handover import is_handover_target
 from .services.hosts import is_address, normalize_url
@@ -23,7 +25,7 @@ _GIB = 2**30
 _ORIGIN = re.compile(r"\*|https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
 
 
-class FigServeConfig(AudienceConfig, DatabaseConfig):
+class FigServeConfig(AssistantConfig, AudienceConfig, DataConfig, DatabaseConfig):
     """Settings of addresses, storage, links and live figures."""
 
     data_dir = Unicode(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
 import sys
 import threading
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from traitlets import Bool, Integer, Unicode, default
 from traitlets import Float as FloatTrait
 from traitlets.config import Config
 
-from ..errors import FigServeError
+from ..errors import FigServeError, Unavailable
 from ..model.keys import Key, new_key
 from ..model.links import hash_secret
 from ..store.files.filesystem import atomic_write
@@ -29,6 +31,7 @@ from .services.auth.signing_secrets import derive_cookie_secret
 
 _SCOPES = frozenset({"read", "publish", "render"})
 _KEY_LIFE = 30 * 86_400.0
+_PAUSE = 0.5
 
 
 class NoContents(AsyncContentsManager):
@@ -173,7 +176,8 @@ class FigServeHost(ServerApp):
         key_id, secret, text = new_key()
         now = store.clock()
         key = Key(key_id, hash_secret(secret), figserve.owner, _SCOPES, now, now + _KEY_LIFE, "figserve.serve()")
-        await store.keys.add(key)
+        while not await _is_done(store.keys.add(key)):
+            await asyncio.sleep(_PAUSE)
         line = json.dumps({"url": figserve.context.addresses.for_kernels(), "key": text}) + "\n"
         if self.ready_file:
             path = Path(self.ready_file)
@@ -189,3 +193,12 @@ class FigServeHost(ServerApp):
                 pass
         with contextlib.suppress(RuntimeError):  # The loop has ended before.
             loop.add_callback(self.stop)
+
+
+async def _is_done(work: Awaitable[None]) -> bool:
+    """Await ``work``; return False when the database does not answer yet."""
+    try:
+        await work
+    except Unavailable:
+        return False
+    return True

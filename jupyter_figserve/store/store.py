@@ -40,6 +40,7 @@ from .repositories.live_figures import LiveFigureRepository
 from .repositories.owners import OwnerRepository
 from .repositories.repository import Repository
 from .repositories.sessions import SessionRepository
+from .startup import Startup
 
 _NO_DIGEST = 64 * "0"
 
@@ -66,7 +67,17 @@ class StoreSettings(TypedDict, total=False):
 
 
 class Store(Repository):
-    """All repositories of a data directory; opened by ``admin.opening.open_store``."""
+    """All repositories of a data directory; opened by ``admin.opening.open_store``.
+
+    Attributes
+    ----------
+    startup
+        What is to be done before anything can be stored.
+    check_claim
+        Raises when the images belong to another catalog by now.
+    """
+
+    startup = Startup()
 
     def __init__(
         self,
@@ -95,7 +106,7 @@ class Store(Repository):
         self._aggregates: dict[str, Aggregate[Any]] = {FIGURE: figures, LIVE: live_figures, DASHBOARD: dashboards}
         self.figure_deletion = Deletion(figures, Trash(FIGURE, FigureManifest), keep_deleted)
         self.dashboard_deletion = Deletion(dashboards, Trash(DASHBOARD, DashboardManifest), keep_deleted)
-        writer = BlobWriter(catalog, blobs, self._now)
+        writer = BlobWriter(catalog, blobs, self._now, lambda: self.startup.check())
         self.figures = FigureRepository(catalog, blobs, writer, figures, self.figure_deletion, limits, self._now)
         self.links = LinkRepository(catalog, self._write_manifest_of)
         self.owners = OwnerRepository(catalog, self._write_manifest_of)
@@ -106,8 +117,8 @@ class Store(Repository):
         self.kernel_lines = KernelLineRepository(catalog)
         self.events = EventRepository(catalog)
         self.manifest_writer = ManifestWriter(catalog, self._aggregates, self._now)
-        self._lock = lock
-        self._shard = 0
+        self.check_claim: Callable[[], None] = lambda: None
+        self._lock, self._shard = lock, 0
 
     @property
     def read_only_because(self) -> str | None:
@@ -139,7 +150,8 @@ class Store(Repository):
         await self.data_version()
 
     async def check_blobs(self) -> None:
-        """Raise when the blob store does not answer."""
+        """Raise when the blob store does not answer, or cannot be written yet."""
+        self.startup.check()
         await self.read_blob(_NO_DIGEST)
 
     async def rename_notebook(self, owner: str, scope: str, old: str, new: str) -> int:
@@ -169,11 +181,14 @@ class Store(Repository):
         ------
         Unavailable
             When the catalog or the store of the blobs does not answer.
+        Conflict
+            When the blobs belong to another catalog by now.
         """
         return await asyncio.to_thread(self._take_turn)
 
     async def flush(self) -> None:
         """Write the manifests of all changes that were acknowledged."""
+        self.startup.check()
         await self._run(self.catalog.finish_deferred)
         await asyncio.to_thread(self.manifest_writer.flush)
 
@@ -182,6 +197,7 @@ class Store(Repository):
         return self._start_write(self._recover)
 
     def close(self) -> None:
+        self.startup.close()
         self.manifest_writer.close()
         self.catalog.close()
         self.blobs.close()
@@ -201,6 +217,8 @@ class Store(Repository):
         return counts[FIGURE]
 
     def _take_turn(self) -> GcReport:
+        self.startup.check()
+        self.check_claim()
         with self.catalog.taking_turns("cleaning") as is_mine:
             return self._collect_garbage() if is_mine else GcReport()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from jupyter_figserve.demo.kernel_session import KernelSession
 from jupyter_figserve.demo.server_process import ServerProcess
 from tests.conftest import WITH_FRONT_ENDS, MakeServer, launch_chromium, playwright_session
 from tests.security.actors import Listener, listening, publish, share
@@ -54,6 +55,13 @@ def lab(lab_server: ServerProcess) -> Iterator[ServerProcess]:
     """The module's server with JupyterLab; the test's kernels end with the test."""
     with ending_sessions(lab_server) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def module_kernel(live_server: ServerProcess) -> Iterator[KernelSession]:
+    """One kernel for the tests of a module, each of which declares its live figures again."""
+    with live_server.kernel("live.ipynb") as kernel:
+        yield kernel
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_figserve.demo.kernel_session import KernelSession
 from jupyter_figserve.demo.server_process import ServerProcess
 from tests.conftest import require_package
 from tests.security import evil
@@ -56,17 +57,16 @@ def run(kernel, code: str) -> list[str]:
 
 
 @pytest.fixture
-def dashboard(live_server: ServerProcess):
+def dashboard(live_server: ServerProcess, module_kernel: KernelSession):
     """A dashboard of a Plotly figure and of an image, both called before: its record, and a link."""
     require_package("plotly")
-    with live_server.kernel("html.ipynb") as kernel:
-        sightings, plants = run(kernel, DECLARE)
-        assert live_server.fetch(f"figserve/live/f/{sightings}.png").json()["code"] == "html_only"
-        assert live_server.fetch(f"figserve/live/f/{plants}.png").status == 200
-        rows = [[{"kind": "live", "live": sightings, "alt": "By year"}], [{"kind": "live", "live": plants}]]
-        record = post(live_server, "dashboards", {"name": "html", "title": "Sightings", "rows": rows})
-        fields = {"lock": {"type": "Bear"}, "allow": ["since"]}
-        yield record, post(live_server, f"dashboards/{record['id']}/links", fields)
+    sightings, plants = run(module_kernel, DECLARE)
+    assert live_server.fetch(f"figserve/live/f/{sightings}.png").json()["code"] == "html_only"
+    assert live_server.fetch(f"figserve/live/f/{plants}.png").status == 200
+    rows = [[{"kind": "live", "live": sightings, "alt": "By year"}], [{"kind": "live", "live": plants}]]
+    record = post(live_server, "dashboards", {"name": "html", "title": "Sightings", "rows": rows})
+    fields = {"lock": {"type": "Bear"}, "allow": ["since"]}
+    return record, post(live_server, f"dashboards/{record['id']}/links", fields)
 
 
 def wait_for_text(page, text: str, place: str = "1-1") -> None:

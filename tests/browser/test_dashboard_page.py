@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_figserve.demo.kernel_session import KernelSession
 from jupyter_figserve.demo.server_process import ServerProcess
 from tests.security.actors import make_png, publish
 from tests.waiting import wait_until
@@ -52,23 +53,22 @@ def open_dashboard(page, url: str) -> None:
 
 
 @pytest.fixture
-def dashboard(live_server: ServerProcess):
+def dashboard(live_server: ServerProcess, module_kernel: KernelSession):
     """A dashboard of a figure, text and two live figures: its record, and a link that allows `since`."""
-    with live_server.kernel("dashboard.ipynb") as kernel:
-        execution = kernel.run(DECLARE)
-        assert execution.error is None, execution.error
-        animal, plants = execution.stdout.split()
-        figure = publish(live_server, make_png(50, 40), name="sales", alt="Sales by month")
-        rows = [
-            [
-                {"kind": "figure", "figure": figure["id"], "share": 2, "caption": "Sales"},
-                {"kind": "text", "markdown": NOTES},
-            ],
-            [{"kind": "live", "live": animal}, {"kind": "live", "live": plants}],
-        ]
-        record = post(live_server, "dashboards", {"name": "dashboard", "title": "Sightings", "rows": rows})
-        link = post(live_server, f"dashboards/{record['id']}/links", {"allow": ["since"]})
-        yield record, link
+    execution = module_kernel.run(DECLARE)
+    assert execution.error is None, execution.error
+    animal, plants = execution.stdout.split()
+    figure = publish(live_server, make_png(50, 40), name="sales", alt="Sales by month")
+    rows = [
+        [
+            {"kind": "figure", "figure": figure["id"], "share": 2, "caption": "Sales"},
+            {"kind": "text", "markdown": NOTES},
+        ],
+        [{"kind": "live", "live": animal}, {"kind": "live", "live": plants}],
+    ]
+    record = post(live_server, "dashboards", {"name": "dashboard", "title": "Sightings", "rows": rows})
+    link = post(live_server, f"dashboards/{record['id']}/links", {"allow": ["since"]})
+    return record, link
 
 
 def test_controls_render_their_panels_and_update_the_url(page, live_server, dashboard):

@@ -36,13 +36,12 @@ print(vega.url())
 
 
 @pytest.fixture
-def opened(live_server, request):
-    """A kernel with its own live figure: the kernel, its page, a shared link."""
-    with live_server.kernel("html.ipynb") as kernel:
-        execution = kernel.run(DECLARE.replace("NUMBER", request.node.name))
-        assert execution.error is None, execution.error
-        url, link = execution.stdout.split()
-        yield kernel, url, link
+def opened(module_kernel, request):
+    """The test's own live figure: its kernel, its page, a shared link."""
+    execution = module_kernel.run(DECLARE.replace("NUMBER", request.node.name))
+    assert execution.error is None, execution.error
+    url, link = execution.stdout.split()
+    return module_kernel, url, link
 
 
 def wait_for_text(page, text: str) -> None:

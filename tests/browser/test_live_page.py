@@ -33,13 +33,12 @@ WIDTH = "document.querySelector('.frame img')?.naturalWidth"
 
 
 @pytest.fixture
-def opened(live_server):
-    """A kernel with a live figure: the kernel, its page, a shared link."""
-    with live_server.kernel("page.ipynb") as kernel:
-        execution = kernel.run(DECLARE)
-        assert execution.error is None, execution.error
-        url, link = execution.stdout.split()
-        yield kernel, url, link
+def opened(module_kernel):
+    """A live figure that was declared just now: its kernel, its page, a shared link."""
+    execution = module_kernel.run(DECLARE)
+    assert execution.error is None, execution.error
+    url, link = execution.stdout.split()
+    return module_kernel, url, link
 
 
 def wait_for_query(page, query: str) -> None:

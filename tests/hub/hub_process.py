@@ -19,6 +19,7 @@ from urllib.parse import urljoin
 import requests
 
 from jupyter_figserve.demo.kernel_session import KernelSession, RunnerError
+from tests.conftest import WITHOUT_FRONT_ENDS
 from tests.waiting import wait_until
 
 DEPLOYED = Path(__file__).parent.parent.parent / "deploy" / "jupyterhub" / "jupyterhub_config.py"
@@ -52,7 +53,9 @@ c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = "{home}/homes/{{username}}"
 c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
 c.Spawner.args = ["--allow-root", "--ServerApp.terminals_enabled=False"]
-c.Spawner.environment = {{"JUPYTERHUB_SINGLEUSER_APP": "jupyter_server.serverapp.ServerApp"}}
+c.Spawner.environment = {{
+    "JUPYTERHUB_SINGLEUSER_APP": "jupyter_server.serverapp.ServerApp", "JUPYTER_CONFIG_PATH": {front_ends!r}
+}}
 c.Spawner.http_timeout = c.Spawner.start_timeout = 60
 c.JupyterHub.cleanup_servers = True
 """
@@ -116,6 +119,7 @@ class HubProcess:
             home=home,
             proxy=proxy,
             token=self._token,
+            front_ends=str(WITHOUT_FRONT_ENDS),
             groups={name: {"users": users} for name, users in GROUPS.items()},
         )
         home.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import struct
 import zlib
@@ -12,9 +13,10 @@ import pytest
 
 from ..conftest import require_package
 from ..store.buckets import credentials
+from .conftest import DEADLINE
 from .sample_images import png
 
-BUCKET = "s3://figures/prefix"
+BUCKET = "s3://figures"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -33,10 +35,16 @@ def bucket() -> Iterator[Any]:
 
 
 @pytest.fixture
-def figserve_config(bucket, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+def url(request: pytest.FixtureRequest) -> str:
+    """A prefix for each test: the images of one belong to its catalog."""
+    return f"{BUCKET}/{request.node.name}"
+
+
+@pytest.fixture
+def figserve_config(bucket, url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     for name, value in credentials(bucket._port).items():
         monkeypatch.setenv(name, value)
-    return {"blob_url": BUCKET, "blob_timeout": 10.0, "cache_bytes": 256 * 1024}
+    return {"blob_url": url, "blob_timeout": 10.0, "cache_bytes": 256 * 1024}
 
 
 def large() -> bytes:
@@ -65,7 +73,7 @@ async def test_images_from_the_bucket(owner, stranger):
         assert (saved.body == data, saved.headers["Content-Disposition"].partition(";")[0]) == (True, "attachment")
 
 
-async def test_outage(bucket, owner, stranger, caplog):
+async def test_outage(bucket, url, owner, stranger, caplog):
     """The whole of it: before, during and after."""
     kept, other = await owner.publish("kept", png(grey=1)), await owner.publish("other", png(grey=2))
     streamed = await owner.publish("streamed", large())
@@ -76,7 +84,7 @@ async def test_outage(bucket, owner, stranger, caplog):
     )
     assert (await stranger.get(used["image_url"])).status == 200
     status = (await owner.get("/api/status")).json()["blobs"]
-    assert (status["kind"], status["name"], status["milliseconds"] > 0) == ("s3", BUCKET, True)
+    assert (status["kind"], status["name"], status["milliseconds"] > 0) == ("s3", url, True)
     assert "blobs" not in (await stranger.get("/api/status")).json()
 
     bucket.stop()
@@ -99,3 +107,26 @@ async def test_outage(bucket, owner, stranger, caplog):
     assert (await stranger.get(once["image_url"])).status == 200, "a refused request uses up no view"
     assert (await stranger.with_headers(User_Agent="another").get(once["image_url"])).status == 404
     assert (await owner.publish("new", png(grey=3)))["version"] == 1
+
+
+class TestLateBucket:
+    """The bucket is down when the server starts."""
+
+    @pytest.fixture
+    def figserve_config(self, bucket, figserve_config) -> dict[str, object]:
+        bucket.stop()
+        return {**figserve_config, "blob_timeout": 1.0}
+
+    async def test_late_bucket(self, bucket, owner, stranger):
+        """What needs no image works; then all does, without a restart, and manifests are written."""
+        post = ("POST", "/api/figures", png(grey=9), {"Content-Type": "image/png"})
+        answer = await owner.ask(*post, name="late")
+        assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "blob_store_unavailable", "5")
+        assert (await owner.get("/api/figures")).json()["figures"] == []
+        assert (await stranger.get("/api/health/ready")).status == 503
+        bucket.start()
+        async with asyncio.timeout(DEADLINE):
+            while (await stranger.get("/api/health/ready")).status != 200:
+                await asyncio.sleep(0.05)
+        link = await owner.share(await owner.publish("late", png(grey=9)))
+        assert (await stranger.get(link["image_url"])).body == png(grey=9)

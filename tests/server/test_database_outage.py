@@ -10,6 +10,7 @@ import pytest
 from ..conftest import require_postgres
 from ..postgres import Cluster, private_cluster
 from .conftest import DEADLINE
+from .sample_images import png
 
 SECRET = "s3cr3t"
 
@@ -65,3 +66,39 @@ async def test_outage(cluster: Cluster, owner, stranger, clock, caplog):
     assert (await stranger.get(revoked["image_url"])).status == 404
     assert (await owner.get("/api/status")).json()["counts"]["figures"] == 1
     assert SECRET not in caplog.text
+
+
+class TestLateDatabase:
+    """The database is down when the server starts."""
+
+    @pytest.fixture
+    def figserve_config(self, cluster: Cluster) -> Iterator[dict[str, object]]:
+        with cluster.connect() as connection:
+            connection.execute("create database late")
+        cluster.stop()
+        replica = {"replica_url": "http://127.0.0.1:1/figserve"}
+        yield {"database_url": cluster.url("late"), "database_timeout": 5.0, **replica}
+        if not cluster.is_running:
+            cluster.start()
+
+    async def test_late_database(self, cluster: Cluster, owner, stranger, context, caplog):
+        """The server is alive, says 503 with a sentence and a time to come back, and works without a restart."""
+        for answer in (
+            await owner.get("/api/figures"),
+            await stranger.get("/f/" + 32 * "x"),
+            await owner.ask("POST", "/api/figures", png(), {"Content-Type": "image/png"}, name="early"),
+        ):
+            assert (answer.status, answer.code) == (503, "database_unavailable")
+            assert int(answer.headers["Retry-After"]) > 0
+        assert (await stranger.get("/api/health/live")).status == 200
+        assert (await stranger.get("/api/health/ready")).status == 503
+        cluster.start()
+        async with asyncio.timeout(DEADLINE):
+            while (await stranger.get("/api/health/ready")).status != 200:
+                await asyncio.sleep(0.05)
+        link = await owner.share(await owner.publish())
+        assert (await stranger.get(link["image_url"])).status == 200
+        async with asyncio.timeout(DEADLINE):
+            while not context.events._listeners:
+                await asyncio.sleep(0.05)
+        assert "Traceback" not in caplog.text

@@ -69,7 +69,7 @@ class PostgresDatabases:
 
 
 def create_tables(url: str) -> None:
-    PostgresCatalog(PostgresSettings(url, PATIENCE)).close()
+    PostgresCatalog.opened(PostgresSettings(url, PATIENCE)).close()
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ def test_lost_catalog_is_rebuilt_from_the_bucket(store, open_bucket, directory: 
     store.manifests.figures.files.replace(damaged.id, b"{")
     store.close()
     (directory / "catalog.db").write_bytes(b"no database")
-    report = reindex(directory, bucket=Bucket(url, 10.0))
+    report = reindex(directory, bucket=Bucket(url, 10.0), take_over=True)
     assert (report.figures, report.versions, report.links, report.live) == (1, 2, 2, 1)
     assert report.unreadable == (f"{url}/figures/{damaged.id[:2]}/{damaged.id}.json",)
     again = open_bucket()
@@ -132,7 +132,7 @@ def test_figure_whose_bytes_are_lost_is_reported(store, directory: Path, url: st
     store.blobs.delete(ONE)
     store.close()
     (directory / "catalog.db").unlink()
-    assert reindex(directory, bucket=Bucket(url, 10.0)).incomplete == (record.id,)
+    assert reindex(directory, bucket=Bucket(url, 10.0), take_over=True).incomplete == (record.id,)
 
 
 @pytest.mark.sqlite

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ...kernel.client.client import FigServeClient
 
 _MAX_URL_LENGTH = 4_096
+_FIELDS = ("expires", "label", "views", "version", "data", "code")
 
 
 def _link_options(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +25,8 @@ def _link_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label", help="label, only visible to you")
     parser.add_argument("--views", type=parse_count, metavar="N", help="view limit (default: unlimited)")
     parser.add_argument("--version", type=parse_count, metavar="N", help="show this version instead of the newest")
+    parser.add_argument("--data", action="store_true", help="let viewers read the figure's data")
+    parser.add_argument("--code", action="store_true", help="let viewers read the code that made it")
     parser.add_argument("--list", action="store_true", help="list the figure's links")
     parser.add_argument("--urls", action="store_true", help="with --list: print the URLs of the links too")
     parser.add_argument("--json", action="store_true", help="print the link with its snippets, or the list")
@@ -31,8 +34,9 @@ def _link_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    if options.list and any((options.expires, options.label, options.views, options.version)):
-        raise ValueError("--list does not make a link. Remove --expires, --label, --views and --version.")
+    given = [name for name in _FIELDS if getattr(options, name)]
+    if options.list and given:
+        raise ValueError(f"--list does not make a link. Remove {', '.join(f'--{name}' for name in given)}.")
     if options.urls and not options.list:
         raise ValueError("--urls belongs to --list.")
 
@@ -56,7 +60,7 @@ def link(options: argparse.Namespace) -> int:
     record = find_figure(client, options.figure)
     if options.list:
         return _list(client, record, as_json=options.json, with_urls=options.urls)
-    fields = {name: getattr(options, name) for name in ("expires", "label", "views", "version")}
+    fields = {name: getattr(options, name) or None for name in _FIELDS}
     if options.expires is not None:
         fields["expires"] = to_expiry(options.expires)
     made = client.post(f"api/figures/{record['id']}/links", {k: v for k, v in fields.items() if v is not None})

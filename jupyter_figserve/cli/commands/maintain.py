@@ -38,6 +38,15 @@ def _storage_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _reindex_options(parser: argparse.ArgumentParser) -> None:
+    _storage_options(parser)
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="use a bucket whose images belong to another catalog, which is lost",
+    )
+
+
 def _gc_options(parser: argparse.ArgumentParser) -> None:
     _storage_options(parser)
     parser.add_argument(
@@ -67,7 +76,7 @@ def gc(options: argparse.Namespace) -> int:
     return OK
 
 
-@command("reindex", "jupyter figserve reindex --data-dir ~/figures", options=_storage_options)
+@command("reindex", "jupyter figserve reindex --data-dir ~/figures", options=_reindex_options)
 def reindex(options: argparse.Namespace) -> int:
     """Rebuild a lost or damaged catalog from the files next to the figures; stop the servers first."""
     from ...store.admin.offline import fill, reindex
@@ -76,14 +85,16 @@ def reindex(options: argparse.Namespace) -> int:
         directory, bucket = find_data_dir(options.data_dir), find_bucket(options.blobs)
         _, postgres = find_catalog(options.database)
         if postgres is not None:
-            done = fill(postgres, directory, progress.set, bucket=bucket)
+            done = fill(postgres, directory, progress.set, bucket=bucket, take_over=options.take_over)
         else:
-            done = reindex(directory, progress.set, bucket=bucket)
+            done = reindex(directory, progress.set, bucket=bucket, take_over=options.take_over)
     live = f", {done.live:,} live figures" if done.live else ""
     dashboards = f", {done.dashboards:,} dashboards" if done.dashboards else ""
     print_line(
         f"Restored: {done.figures:,} figures, {done.versions:,} versions, {done.links:,} links{live}{dashboards}"
     )
+    if done.keys == 0:
+        print_status("API keys and quotas of owners are only in a catalog: none were found in an old one.")
     for lost in done.unreadable:
         print_status(f"Unreadable: {lost}")
     for figure in done.incomplete:

@@ -27,6 +27,8 @@ from .shown_figures import find_last_shown
 if TYPE_CHECKING:
     from ...plotting.encode import EncodedFigure
 
+MAX_CODE_LENGTH = 2**20
+"""In characters; the server keeps less."""
 _log = logging.getLogger(__name__)
 
 
@@ -61,7 +63,7 @@ def publish(
     dpi, tight
         Resolution, where None is the figure's own; whether to crop the margins.
     keep_source
-        Also upload the figure itself, from which the server's sandbox can render other sizes and formats.
+        Also upload the figure itself, for other sizes and formats and for its data, and the code of the cell.
     collection, notebook
         Another place: a named collection, or a notebook's path. None, without a kernel, is the collection "default".
     """
@@ -183,7 +185,7 @@ def _post(
         "provenance": {"libraries": used},
         "sizes": [_size_json(part) for part in encoded.images],
     }
-    source = FigureSource(encoded)
+    source = FigureSource(encoded, cell.code[:MAX_CODE_LENGTH] if cell and keep_source else "")
     content_type, body = _form(figure, encoded)
     record = connection.client.post_form("api/figures", content_type, body, source.pickle)
     problem = source.send(connection.client, record, used)

@@ -19,6 +19,7 @@ from ..client.connection import Connection
 from . import display
 from .audience_options import audience_options
 from .availability import HasImageUrl, check_available
+from .data_frames import DataFrames, check_pandas, to_frames
 from .shared_link import SharedLink
 from .sharing import Expiry, Shareable
 
@@ -132,6 +133,20 @@ class Published(Shareable, HasImageUrl):
             for entry in self._client.get(f"api/figures/{self.id}/versions")["versions"]
         ]
 
+    def data(self) -> DataFrames:
+        """Return what the axes of this version show, as pandas tables by their names.
+
+        A table for each of the axes and each kind of chart in it, with dates in ISO 8601; ``[0]`` is the first one.
+
+        Raises
+        ------
+        Conflict
+            The figure has no data, or none that can be read; the message says why.
+        """
+        check_pandas()
+        source_uploader.flush()
+        return to_frames(self._client.get(f"api/figures/{self.id}/data", version=self.version))
+
     def delete(self) -> None:
         """Delete the figure from the server, with all its versions and links; ``restore()`` brings them back."""
         self._client.delete(f"api/figures/{self.id}")
@@ -158,6 +173,8 @@ class Published(Shareable, HasImageUrl):
         audience: str | None = None,
         users: Iterable[str] = (),
         groups: Iterable[str] = (),
+        data: bool = False,
+        code: bool = False,
     ) -> SharedLink:
         """Make a link, which works without an account unless it is for certain people.
 
@@ -178,8 +195,10 @@ class Published(Shareable, HasImageUrl):
             or the widest audience that the server allows.
         users, groups
             Names of users and groups of the JupyterHub.
+        data, code
+            Whether viewers may also read the figure's data, and the code of the cell that published it.
         """
-        options = {"label": label, "views": views, "version": version}
+        options = {"label": label, "views": views, "version": version, "data": data, "code": code}
         return self._create_link({"expires": expires, **options, **audience_options(audience, users, groups)})
 
     def set_source_figure(self, figure: Any) -> None:

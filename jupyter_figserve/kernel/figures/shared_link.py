@@ -119,6 +119,16 @@ class SharedLink(HasImageUrl):
         return int(self._entry.get("seen") or 0)
 
     @property
+    def shows_data(self) -> bool:
+        """Whether viewers may read the figure's data."""
+        return bool(self._entry.get("data"))
+
+    @property
+    def shows_code(self) -> bool:
+        """Whether viewers may read the code of the figure's cell."""
+        return bool(self._entry.get("code"))
+
+    @property
     def is_paused(self) -> bool:
         return bool(self._entry.get("paused"))
 
@@ -142,6 +152,11 @@ class SharedLink(HasImageUrl):
         if audience is None and not options["users"] and not options["groups"]:
             raise InvalidInput("Give an audience, or users or groups who may open the link.")
         self._update(**options)
+
+    def set_shown(self, *, data: bool | None = None, code: bool | None = None) -> None:
+        """Change whether viewers may read the figure's data and the code of its cell; None leaves it as it is."""
+        given = {"data": data, "code": code}
+        self._update(**{name: value for name, value in given.items() if value is not None})
 
     def revoke(self) -> None:
         """Revoke the link permanently."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...errors import InvalidInput, TooLarge
-from ...model.formats import get_format, get_live_format
+from ...model.formats import TABLES, get_format, get_live_format
 from ...model.rendering import ALL, DrawOptions, RenderJob
+
+MAX_ROWS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def check_job(job: RenderJob, limits: JobLimits) -> None:
     """
     if job.kind == "function":
         get_live_format(job.options.format)
-    else:
+    elif job.options.format != TABLES.name or job.kind not in ("figure", "code"):
         get_format(job.options.format)
     _check_options(job.options, limits)
     if len(job.source) > limits.source_bytes:
@@ -64,6 +66,8 @@ def _check_options(options: DrawOptions, limits: JobLimits) -> None:
     dpi = options.dpi
     if dpi is not None and not (isinstance(dpi, (int, float)) and 1 <= dpi <= 10_000):
         raise InvalidInput(f"Invalid dpi {dpi!r:.40}; give 1 to 10,000 dots per inch.")
+    if options.rows is not None and not (type(options.rows) is int and 1 <= options.rows <= MAX_ROWS):
+        raise InvalidInput(f"Invalid rows {options.rows!r:.40}; give 1 to {MAX_ROWS:,}.")
     check_pixels(options.width or 1, options.height or 1, limits)
 
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from ...errors import CodeFailed, InvalidInput, NoFigure, OutputInvalid, TooLarge, UnsupportedType
 from ...model.figures import EncodedImage
-from ...model.formats import FORMATS, Format, get_live_format, looks_like
+from ...model.formats import FORMATS, Format, get_job_format, looks_like
 from ...model.image_headers import read_header
 from ...model.rendering import ALL, DrawOptions, RenderJob, RenderResult
 from ...model.responses import is_status
@@ -81,7 +81,7 @@ def _parse_images(
     has_thumbnail = header.get("thumbnail") is not None
     if len(parts) != len(described) + has_thumbnail or (len(described) > 1 and job.figure != ALL):
         raise OutputInvalid(_NOT_AN_IMAGE)
-    row = get_live_format(job.options.format)
+    row = get_job_format(job.options.format)
     images = tuple(
         _parse_image(row, data, metadata, job.options, limits)
         for data, metadata in zip(parts[: len(described)], described, strict=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ...errors import FigServeError, InvalidInput, NoFigure, OutputInvalid, UnsupportedType
 from ...model.figures import EncodedImage
-from ...model.formats import DATA_FORMATS, Format, get_format, get_format_of_mimetype, get_live_format
+from ...model.formats import DATA_FORMATS, TABLES, Format, get_format, get_format_of_mimetype, get_live_format
 from ...model.responses import Response
 from ...plotting.describe import libraries
 from ...plotting.encode import EncodedFigure, encode
@@ -26,6 +26,7 @@ from . import posted_code
 from .drawing_warnings import drawing_warnings
 from .figure_log import figure_log
 from .figure_selection import resize
+from .figure_tables import read_tables
 from .runners import RUNNERS
 
 _CHUNK_BYTES = 1 << 20
@@ -167,6 +168,8 @@ def _encode(found: Any, options: dict[str, Any], with_thumbnail: bool, *, is_fun
         return EncodedFigure((encode_response(found, get_live_format(options["format"])),), None, "", "", None)
     if options["format"] in DATA_FORMATS:
         raise UnsupportedType("This live figure does not return data.", code="not_data")
+    if options["format"] == TABLES.name:
+        return EncodedFigure((read_tables(found, options["rows"]),), None, "", "", None)
     if isinstance(found, ResolvedFigure):
         found = resize(found, options)
     encoded = encode(

@@ -22,6 +22,7 @@ from ..services.auth.signing import FrameUrlSigner, QuerySigner
 from ..services.dashboards.watchers import DashboardWatchers
 from ..services.events.event_broker import EventBroker
 from ..services.figures.blob_handover import BlobHandover
+from ..services.figures.data.service import FigureDataService
 from ..services.figures.source_checker import SourceChecker
 from ..services.links.allowed_sizes import AllowedSizes
 from ..services.links.audience import AudiencePolicy
@@ -54,11 +55,14 @@ class HandlerConfig(RenderLimits, Protocol):
     export_bytes: int
     body_timeout: float
     send_timeout: float
+    cell_code_bytes: int
     link_cache_seconds: int
     embed_origins: list[str]
     max_audience: str
     live_bytes: int
     detach_bytes: int
+    mcp_body_bytes: int
+    mcp_image_bytes: int
     render_result_bytes: int
     render_output_bytes: int
     render_url_length: int
@@ -111,6 +115,7 @@ class AppContext:
     frame_signer: FrameUrlSigner
     templates: Environment
     rendering: RenderService
+    figure_data: FigureDataService
     source_checker: SourceChecker
     query_signer: QuerySigner
     rates: RateLimiters

@@ -10,6 +10,7 @@ from .admin.handlers import AdminLinksHandler, OwnerHandler, OwnersHandler, Tran
 from .admin.page_handlers import AdminPageHandler
 from .dashboards.handlers import DashboardHandler, DashboardRestoreHandler, DashboardsHandler
 from .dashboards.page_handlers import DashboardBytesHandler, DashboardEventsHandler, DashboardPageHandler
+from .figures.data_handler import FigureDataHandler
 from .figures.export_handler import ExportHandler
 from .figures.handlers import (
     FigureBytesHandler,
@@ -19,7 +20,7 @@ from .figures.handlers import (
     VersionsHandler,
 )
 from .figures.page_handlers import FigurePageHandler
-from .figures.version_handlers import RepresentationsHandler, SourceHandler
+from .figures.version_handlers import CodeHandler, RepresentationsHandler, SourceHandler
 from .gallery.handlers import GalleryHandler
 from .http.handler import MissingHandler
 from .http.static_handler import StaticHandler
@@ -47,6 +48,7 @@ from .live.handlers import (
 )
 from .live.replica_handler import ReplicaCallHandler
 from .live.source_handlers import LiveSourceHandler
+from .mcp.handlers import McpHandler
 from .rendering.handlers import RendersHandler, SimpleRenderHandler
 from .rendering.signed_urls import RenderUrlHandler, SignedRenderHandler
 from .sessions.handlers import LastHandler, PlotHandler, PlotsHandler, SessionFiguresHandler, SessionsHandler
@@ -90,8 +92,10 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/figures", FiguresHandler),
     (rf"/api/figures/{_ID}", FigureHandler),
     (rf"/api/figures/{_ID}/restore", RestoreHandler),
+    (rf"/api/figures/{_ID}/data", FigureDataHandler),
     (rf"/api/figures/{_ID}/versions", VersionsHandler),
     (rf"/api/figures/{_ID}/versions/([0-9]{{1,9}})/source", SourceHandler),
+    (rf"/api/figures/{_ID}/versions/([0-9]{{1,9}})/code", CodeHandler),
     (rf"/api/figures/{_ID}/versions/([0-9]{{1,9}})/representations", RepresentationsHandler),
     (rf"/api/(figures|live|dashboards)/{_ID}/links", TargetLinksHandler),
     (r"/api/sessions", SessionsHandler),
@@ -118,6 +122,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/figures/{_ID}\.([a-z]{{2,5}})", FigureBytesHandler),
     (rf"/plots/{_SESSION}", PlotsHandler),
     (rf"/plots/{_SESSION}/(.*)", PlotHandler),
+    (r"/api/mcp", McpHandler),
     (r"/api/agent", AgentHandler),
     (rf"/api/kernels/{_SESSION}", KernelHandler),
     (r"/api/notebooks/move", MoveHandler),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,10 +27,12 @@ from ..files.blobs import BlobStore, LocalBlobStore
 from ..files.filesystem import DirectoryLock
 from ..files.manifest_formats import Manifests
 from ..files.places import Bucket, opened_files
+from ..files.remote_blobs import RemoteBlobStore
 from ..lifecycle.aggregate import Aggregate
 from ..lifecycle.dashboards import DashboardAggregate
 from ..lifecycle.figures import FigureAggregate
 from ..lifecycle.live_figures import LiveFigureAggregate
+from .claims import claim_bucket
 from .opening import CATALOG
 
 ROWS, BLOBS, MANIFESTS, CHECK = "rows", "images and sources", "manifests", "check"
@@ -85,25 +88,41 @@ def migrate(
     path, report = directory / CATALOG, MigrationReport()
     if not path.exists():
         raise NotFound(f"{directory} has no catalog to migrate. Name the directory of the figures with --data-dir.")
-    with DirectoryLock(directory).held(exclusive=True):
-        source = SqliteCatalog(path)
-        try:
-            # The bytes first: a catalog that is complete refers to nothing that is not there.
-            if bucket is not None:
-                _copy_files(directory, source.reader, bucket, report, progress)
-            if postgres is not None:
-                _copy_catalog(path, source.reader, postgres, report, progress)
-        finally:
-            source.close()
+    with (
+        DirectoryLock(directory).held(exclusive=True),
+        contextlib.closing(SqliteCatalog(path)) as source,
+        contextlib.ExitStack() as stack,
+    ):
+        target = None
+        if postgres is not None:
+            target = stack.enter_context(contextlib.closing(PostgresCatalog.opened(postgres)))
+            target.write(partial(_claim, target=target, marker=_marker(path))).result()
+        # The bytes first: a catalog that is complete refers to nothing that is not there.
+        if bucket is not None:
+            _copy_files(directory, source.reader, bucket, target or source, report, progress)
+        if target is not None:
+            _copy_catalog(path, source.reader, target, report, progress)
     return report
 
 
+def _marker(path: Path) -> str:
+    return sha256_hex(str(path.resolve()).encode())
+
+
 def _copy_files(
-    directory: Path, connection: Connection, bucket: Bucket, report: MigrationReport, progress: Progress
+    directory: Path,
+    connection: Connection,
+    bucket: Bucket,
+    catalog: Catalog,
+    report: MigrationReport,
+    progress: Progress,
 ) -> None:
+    """Copy blobs and manifests to a bucket, which belongs to ``catalog`` from then on."""
     source = LocalBlobStore(directory / "blobs")
     with opened_files(directory, bucket) as (blobs, manifests), ThreadPoolExecutor(_AT_ONCE) as threads:
         blobs.prepare()
+        if isinstance(blobs, RemoteBlobStore):
+            claim_bucket(blobs, catalog)
         digests = sorted(source.list_digests())
         present = frozenset(blobs.list_digests())
         results = []
@@ -162,25 +181,19 @@ def _copy_manifests(
 
 
 def _copy_catalog(
-    path: Path, source: Connection, postgres: PostgresSettings, report: MigrationReport, progress: Progress
+    path: Path, source: Connection, target: PostgresCatalog, report: MigrationReport, progress: Progress
 ) -> None:
-    target = PostgresCatalog(postgres)
-    try:
-        marker = sha256_hex(str(path.resolve()).encode())
-        target.write(lambda c: _claim(c, target, marker)).result()
-        copied = [table for table in tables.metadata.sorted_tables if table.name not in _NOT_COPIED]
-        total, done = sum(_count(source, table) for table in copied), 0
-        for table in copied:
-            after = _find_last(target.reader, table)
-            done += 0 if after is None else _count(target.reader, table)
-            for rows in _batches(source, table, after):
-                target.write(partial(_insert, table=table, rows=rows)).result()
-                done += len(rows)
-                progress(ROWS, done, total)
-        _check(source, target.reader, copied, report, progress)
-        target.write(lambda c: _finish(c, marker)).result()
-    finally:
-        target.close()
+    copied = [table for table in tables.metadata.sorted_tables if table.name not in _NOT_COPIED]
+    total, done = sum(_count(source, table) for table in copied), 0
+    for table in copied:
+        after = _find_last(target.reader, table)
+        done += 0 if after is None else _count(target.reader, table)
+        for rows in _batches(source, table, after):
+            target.write(partial(_insert, table=table, rows=rows)).result()
+            done += len(rows)
+            progress(ROWS, done, total)
+    _check(source, target.reader, copied, report, progress)
+    target.write(partial(_finish, marker=_marker(path))).result()
 
 
 def _claim(connection: Connection, target: Catalog, marker: str) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
 import sqlalchemy as sa
 
-from ...errors import Conflict, FigServeError, ReadOnly, Unavailable
+from ...errors import Conflict, FigServeError, ReadOnly
 from ..catalog.database import Catalog
 from ..catalog.postgres.catalog import PostgresCatalog
 from ..catalog.sqlite import CatalogBroken, SqliteCatalog
@@ -18,8 +19,10 @@ from ..files.blobs import BlobStore
 from ..files.filesystem import DirectoryLock, find_network_type, is_writable, make_private_directory
 from ..files.manifest_formats import Manifests
 from ..files.places import Bucket, open_files
+from ..files.remote_blobs import RemoteBlobStore
+from ..startup import Startup, explain, is_temporary
 from ..store import Store, StoreSettings
-from .claims import check_unclaimed, claim
+from .claims import check_bucket, check_unclaimed, claim, claim_bucket
 from .rebuild import restore
 
 logger = logging.getLogger("jupyter_figserve")
@@ -33,6 +36,7 @@ def open_store(
     postgres: PostgresSettings | None = None,
     network_type: str | None = None,
     bucket: Bucket | None = None,
+    may_wait: bool = False,
     **settings: Unpack[StoreSettings],
 ) -> Store:
     """Open the store in ``directory``, which is created when missing.
@@ -49,6 +53,8 @@ def open_store(
         Type of the network file system that holds the catalog; None to detect it.
     bucket
         Place of blobs and manifests, in place of the directory.
+    may_wait
+        Whether to return a store that cannot be used yet when database or bucket do not answer.
 
     Raises
     ------
@@ -56,8 +62,21 @@ def open_store(
         When another server uses a directory on a network file system, or database or bucket cannot be used.
     """
     if postgres is not None:
-        return _open_with_postgres(directory, postgres, bucket, settings)
-    path = catalog_path or directory / CATALOG
+        return _open_with_postgres(directory, postgres, bucket, settings, may_wait=may_wait)
+    return _open_with_sqlite(
+        directory, catalog_path or directory / CATALOG, network_type, bucket, settings, may_wait=may_wait
+    )
+
+
+def _open_with_sqlite(
+    directory: Path,
+    path: Path,
+    network_type: str | None,
+    bucket: Bucket | None,
+    settings: StoreSettings,
+    *,
+    may_wait: bool,
+) -> Store:
     check_unclaimed(directory)
     lock, (blobs, manifests) = DirectoryLock(path.parent), open_files(directory, bucket)
     writable = _make_directories(directory, path.parent, has_files=bucket is None)
@@ -65,61 +84,80 @@ def open_store(
     if writable:
         _lock(lock, path.parent, network_type)
     catalog = _open_catalog(path, manifests, blobs, lock if writable else None, shared_memory=network_type is None)
-    return _finish_opening(Store(catalog, blobs, manifests, lock, directory, **settings), blobs)
+    store = Store(catalog, blobs, manifests, lock, directory, **settings)
+    return _start(store, [], may_wait=may_wait)
 
 
 def _open_with_postgres(
-    directory: Path, postgres: PostgresSettings, bucket: Bucket | None, settings: StoreSettings
+    directory: Path, postgres: PostgresSettings, bucket: Bucket | None, settings: StoreSettings, *, may_wait: bool
 ) -> Store:
     """Open a store whose directory has the figures' bytes at most, so that its file system may be any."""
     lock, (blobs, manifests) = DirectoryLock(directory), open_files(directory, bucket)
     is_writable = _make_directories(directory, directory, has_files=bucket is None)
     if is_writable:
         lock.acquire(exclusive=False)
-    with contextlib.ExitStack() as undo:
-        undo.callback(lock.release)
+    try:
         catalog = PostgresCatalog(postgres)
-        undo.callback(catalog.close)
-        if not is_writable:
-            catalog.read_only_because = f"{directory} cannot be written"
-        elif bucket is None:
-            claim(directory, catalog, directory / CATALOG)
-        undo.pop_all()
-    return _finish_opening(Store(catalog, blobs, manifests, lock, directory, **settings), blobs)
+    except BaseException:
+        lock.release()
+        raise
+    if not is_writable:
+        catalog.read_only_because = f"{directory} cannot be written"
+    is_claiming = is_writable and bucket is None
+    store = Store(catalog, blobs, manifests, lock, directory, **settings)
+    return _start(store, [lambda: _open_database(catalog, directory if is_claiming else None)], may_wait=may_wait)
 
 
-def _finish_opening(store: Store, blobs: BlobStore) -> Store:
+def _start(store: Store, steps: list[Callable[[], None]], *, may_wait: bool) -> Store:
+    """Do the first steps and the common ones, and return the store."""
     if store.read_only_because is None:
-        _recover(store, blobs)
+        steps = [*steps, lambda: _prepare_files(store), lambda: _recover(store)]
     else:
         logger.warning("figserve serves existing figures but stores no new ones: %s.", store.read_only_because)
+    store.startup = Startup(*steps)
+    try:
+        store.startup.run(may_wait=may_wait)
+    except BaseException:
+        store.close()
+        raise
     return store
 
 
-def _recover(store: Store, blobs: BlobStore) -> None:
-    """Finish the work of a killed server; a failure, such as a full disk, does not keep figures from being served.
+def _open_database(catalog: PostgresCatalog, directory: Path | None) -> None:
+    """Open a catalog for requests; ``directory`` has the images that belong to it, None where no claim is needed."""
+    try:
+        catalog.open()
+        if directory is not None:
+            claim(directory, catalog, directory / CATALOG)
+    except FigServeError as error:
+        if not is_temporary(error):
+            catalog.refuse(partial(explain, error))
+        raise
+    catalog.admit()
 
-    Raises
-    ------
-    Conflict
-        When the store of the blobs must not be used.
-    """
+
+def _prepare_files(store: Store) -> None:
+    """Check that the images belong to the catalog; a full disk does not keep figures from being served."""
+    blobs = store.blobs
     try:
         blobs.prepare()
-    except Unavailable as error:
-        # The first put checks again.
-        logger.warning("figserve starts without the images in %s: %s", blobs.location, error)
-    except FigServeError:
-        store.close()
-        raise
     except OSError as error:
         logger.warning("figserve could not write to %s when it started: %s", blobs.location, error.strerror)
+    if isinstance(blobs, RemoteBlobStore):
+        claim_bucket(blobs, store.catalog)
+        store.check_claim = partial(check_bucket, blobs, store.catalog)
+
+
+def _recover(store: Store) -> None:
+    """Finish the work of a killed server; a failure, such as a full disk, does not keep figures from being served."""
     try:
         store.recover().result()
-        store.manifest_writer.open()
     except (OSError, FigServeError) as error:
+        if isinstance(error, FigServeError) and is_temporary(error):
+            raise
         reason = error.strerror if isinstance(error, OSError) else str(error)
         logger.warning("figserve could not write to %s when it started: %s", store.directory, reason)
+    store.manifest_writer.open()
 
 
 def _make_directories(directory: Path, catalog_directory: Path, *, has_files: bool) -> bool:

@@ -36,6 +36,8 @@ class RebuildReport:
         Number of links to figures and live figures.
     live
         Number of live figures.
+    keys
+        Number of API keys, kernels' ones too, that came from the old catalog.
     unreadable
         Places of manifests that could not be read.
     incomplete
@@ -53,6 +55,7 @@ class RebuildReport:
     incomplete: tuple[str, ...] = ()
     duplicates: tuple[str, ...] = ()
     dashboards: int = 0
+    keys: int | None = None
 
 
 def restore(

@@ -54,6 +54,15 @@ class Catalog(ABC):
 
     @property
     @abstractmethod
+    def id(self) -> str:
+        """Id of the catalog, which its copies have too; for threads that may wait."""
+
+    @abstractmethod
+    def is_empty(self) -> bool:
+        """Whether there are no figures, on a thread that may wait."""
+
+    @property
+    @abstractmethod
     def reader(self) -> Connection:
         """Connection for reading on the thread that opened the catalog; each statement sees the newest commit."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -88,22 +87,30 @@ def _find_activity(connection: Connection, owner: str) -> float | None:
 
 
 def transfer(
-    connection: Connection, kind: str, old: str, new: str, skipped: Collection[str], limit: int
-) -> tuple[list[str], list[str]]:
+    connection: Connection, kind: str, old: str, new: str, after: str | None, limit: int
+) -> tuple[list[str], list[str], str | None]:
     """Move one batch of an owner's records of one kind to another owner, with their usage.
+
+    Parameters
+    ----------
+    after
+        Last id of the batch before. The batches go up the ids, so that they end also while another transfer brings
+        records back.
 
     Returns
     -------
-    moved, kept
-        Their ids; a record stays where the new owner has one of the same name in the same place.
+    moved, kept, last
+        Their ids, and the last of them, None at the end; a record stays where the new owner has one of the same name in
+        the same place.
     """
     lock_owners(connection, old, new)
     table = {FIGURE: tables.figures, LIVE: tables.live_figures, DASHBOARD: tables.dashboards}[kind]
-    query = (
-        sa.select(table.c.id).where(table.c.owner == old, table.c.id.not_in(skipped)).order_by(table.c.id).limit(limit)
-    )
-    moved, kept = [], []
+    query = sa.select(table.c.id).where(table.c.owner == old).order_by(table.c.id).limit(limit)
+    if after is not None:
+        query = query.where(table.c.id > after)
+    moved, kept, last = [], [], None
     for record_id in connection.execute(query).scalars().all():
+        last = record_id
         with connection.begin_nested() as attempt:
             try:
                 connection.execute(table.update().where(table.c.id == record_id).values(owner=new))
@@ -115,7 +122,7 @@ def transfer(
         quotas.add(connection, old, None, figures=-count, size=-size)
         quotas.add(connection, new, None, figures=count, size=size)
         moved.append(record_id)
-    return moved, kept
+    return moved, kept, last
 
 
 def transfer_rest(connection: Connection, old: str, new: str, *, is_renamed: bool) -> None:

@@ -15,7 +15,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from ...errors import FigServeError, QuotaExceeded, ReadOnly
 from ...model.open_flags import PRIVATE_FILE
-from . import events, transactions
+from . import events, tables, transactions
+from .catalog_id import find_or_make_id
 from .database import Catalog
 from .schema import find_schema, migrate, read_schema
 from .tables import SCHEMA
@@ -77,8 +78,15 @@ class SqliteCatalog(Catalog):
         return f"SQLite {sqlite3.sqlite_version}"
 
     @property
+    def id(self) -> str:
+        return self.write(find_or_make_id).result()
+
+    @property
     def reader(self) -> Connection:
         return self._reader
+
+    def is_empty(self) -> bool:
+        return self._reader.execute(sa.select(tables.figures.c.id).limit(1)).first() is None
 
     async def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return query(self._reader, *args, **kwargs)

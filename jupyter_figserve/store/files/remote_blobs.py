@@ -11,6 +11,8 @@ from .object_storage import ObjectStorage
 
 _AT_ONCE = 16
 _PREFIX = "blobs"
+CLAIM = "catalog.json"
+"""Object that says which catalog the blobs belong to."""
 
 
 class RemoteBlobStore(BlobStore):
@@ -41,6 +43,17 @@ class RemoteBlobStore(BlobStore):
 
     def prepare(self) -> None:
         self._objects.run(self._objects.check())
+
+    def read_claim(self) -> bytes | None:
+        """Return what says which catalog the blobs belong to, None where nothing does."""
+        return self._objects.run(self._objects.get(CLAIM))
+
+    def add_claim(self, claim: bytes) -> bool:
+        """Say which catalog the blobs belong to; return False where something does already."""
+        return self._objects.run(self._objects.create(CLAIM, claim))
+
+    def replace_claim(self, claim: bytes) -> None:
+        self._objects.run(self._objects.put(CLAIM, claim))
 
     def close(self) -> None:
         self._objects.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from ...errors import FigServeError
 from ...model.times import Clock
@@ -24,12 +24,18 @@ class BlobWriter(Repository):
 
     Garbage collection leaves a new blob alone for a while. One that existed without a reference may be about to be
     removed, so its row is touched, which excludes garbage collection, and then it is put once more.
+
+    Parameters
+    ----------
+    check
+        Raises while nothing can be stored yet.
     """
 
-    def __init__(self, catalog: Catalog, blobs: BlobStore, clock: Clock) -> None:
+    def __init__(self, catalog: Catalog, blobs: BlobStore, clock: Clock, check: Callable[[], None]) -> None:
         super().__init__(catalog)
         self._blobs = blobs
         self._clock = clock
+        self._check = check
 
     @contextlib.asynccontextmanager
     async def stored(self, blobs: Sequence[NamedBytes]) -> AsyncGenerator[None]:
@@ -45,6 +51,7 @@ class BlobWriter(Repository):
             When the blobs cannot be stored.
         """
         self._catalog.check_writable()
+        self._check()
         new: list[str] = []
         try:
             existing = await self._put(blobs, new)

@@ -104,22 +104,23 @@ class OwnerRepository(Repository):
         moved = dict.fromkeys(_KINDS, 0)
         kept: tuple[str, ...] = ()
         for kind in _KINDS:
+            last: str | None = None
             while True:
-                done, stayed = await self._write(self._transfer_batch, kind, old, new, kept)
+                done, stayed, last = await self._write(self._transfer_batch, kind, old, new, last)
                 moved[kind] += len(done)
                 kept += tuple(stayed)
-                if not done and not stayed:
+                if last is None:
                     break
         await self._write(self._transfer_rest, old, new, is_renamed=is_renamed)
         return Transfer(moved, kept)
 
     def _transfer_batch(
-        self, connection: Connection, kind: str, old: str, new: str, kept: tuple[str, ...]
-    ) -> tuple[Sequence[str], Sequence[str]]:
-        moved, stayed = ownership.transfer(connection, kind, old, new, kept, _BATCH)
+        self, connection: Connection, kind: str, old: str, new: str, after: str | None
+    ) -> tuple[Sequence[str], Sequence[str], str | None]:
+        moved, stayed, last = ownership.transfer(connection, kind, old, new, after, _BATCH)
         for record_id in moved:
             self._write_manifest(connection, Target(kind, record_id))
-        return moved, stayed
+        return moved, stayed, last
 
     def _transfer_rest(self, connection: Connection, old: str, new: str, *, is_renamed: bool) -> None:
         targets = ownership.find_targets_for(connection, old) if is_renamed else []

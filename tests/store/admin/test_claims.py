@@ -7,14 +7,19 @@ import shutil
 import pytest
 
 from jupyter_figserve.errors import Conflict
+from jupyter_figserve.model.keys import Key
+from jupyter_figserve.model.owners import OwnQuota
 from jupyter_figserve.model.queries import FigureQuery
 from jupyter_figserve.store.admin.offline import clean, fill, reindex
 from jupyter_figserve.store.admin.opening import open_store
+from jupyter_figserve.store.files.places import Bucket
 
 from ...tokens import new_token
+from ..buckets import moto
 from ..making import blob_files, publish, run, share
 
 pytestmark = pytest.mark.postgresql
+KEY = Key("k1", "0" * 64, "ann", frozenset({"read"}), 1.0, None, "laptop")
 
 
 @pytest.fixture
@@ -36,20 +41,36 @@ def test_images_of_postgresql_are_not_for_sqlite(open_here, directory):
 
 
 def test_images_of_sqlite_are_not_for_an_empty_database(directory, settings):
-    """Before the database is filled; `reindex` fills it, with the links, and only once."""
+    """Before the database is filled; `reindex` fills it, with links, keys and quotas, and only once."""
     store = open_store(directory)
     record = publish(store)
     share(store, record.id, token := new_token())
+    run(store.keys.add(KEY))
+    run(store.owners.set_quota("ann", OwnQuota(figures=3)))
     store.close()
-    with pytest.raises(Conflict, match="reindex --database URL"):
+    with pytest.raises(Conflict, match="migrate --to-database URL"):
         open_store(directory, postgres=settings)
-    assert fill(settings, directory).figures == 1
+    filled = fill(settings, directory)
+    assert (filled.figures, filled.keys) == (1, 1)
     with pytest.raises(Conflict, match="has figures already"):
         fill(settings, directory)
     moved = open_store(directory, postgres=settings)
     assert run(moved.figures.find(record.id)) == record
     assert run(moved.links.find_by_token(token)).target.id == record.id
+    assert run(moved.keys.find(KEY.id)) == KEY
+    assert run(moved.owners.describe("ann")).own_quota == OwnQuota(figures=3)
     moved.close()
+
+
+def test_keys_of_an_old_catalog_stay_out(directory, settings, database, tmp_path):
+    """A database is lost; SQLite's catalog, which it replaced long ago, may have keys that were revoked since."""
+    store = open_store(directory)
+    publish(store)
+    run(store.keys.add(KEY))
+    store.close()
+    fill(settings, directory)
+    anew = fill(database.settings(tmp_path / "anew")["postgres"], directory)
+    assert (anew.figures, anew.keys) == (1, 0)
 
 
 def test_images_of_another_database_are_refused(open_here, directory, database, tmp_path, settings):
@@ -63,3 +84,56 @@ def test_images_of_another_database_are_refused(open_here, directory, database, 
     copy = open_store(tmp_path / "copy", postgres=settings)
     assert run(copy.figures.list_ids(FigureQuery())) == [record.id]
     copy.close()
+
+
+@pytest.fixture(scope="module")
+def environment():
+    with moto() as found:
+        yield found
+
+
+@pytest.fixture
+def bucket(environment, monkeypatch, tmp_path):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return Bucket(f"s3://figures/{tmp_path.name}", 10.0)
+
+
+def test_bucket_of_another_catalog_is_refused(open_here, directory, database, tmp_path, bucket):
+    """Of another database, or of SQLite in another directory; a server that lost its bucket cleans it no more."""
+    store = open_here(bucket=bucket)
+    record = publish(store)
+    again = open_here(bucket=bucket)
+    assert run(again.figures.list_ids(FigureQuery())) == [record.id]
+    other = database.settings(tmp_path / "other")
+    for wrong in (other, {}):
+        with pytest.raises(Conflict, match=r"another catalog \(PostgreSQL .* reindex --take-over.* catalog\.json"):
+            open_store(tmp_path / "other", bucket=bucket, **wrong)
+    with pytest.raises(Conflict, match="stop all servers"):
+        fill(other["postgres"], tmp_path / "other", bucket=bucket)
+    run(again.collect_garbage())
+
+    run(store.flush())
+    taken = fill(other["postgres"], tmp_path / "other", bucket=bucket, take_over=True)
+    assert (taken.figures, taken.keys) == (1, 0)
+    with pytest.raises(Conflict, match="belong to another catalog"):
+        run(again.collect_garbage())
+    assert next(iter(again.blobs.list_digests()))
+
+
+def test_bucket_of_a_catalog_that_is_gone(open_here, directory, bucket):
+    """SQLite's lost catalog is rebuilt from the bucket; an empty one does not start to clean it."""
+    store = open_store(directory, bucket=bucket)
+    publish(store)
+    run(store.flush())
+    run(store.keys.add(KEY))
+    store.close()
+    assert reindex(directory, bucket=bucket).keys == 1
+    open_store(directory, bucket=bucket).close()
+    (directory / "catalog.db").unlink()
+    with pytest.raises(Conflict, match="belong to another catalog"):
+        open_store(directory, bucket=bucket)
+    with pytest.raises(Conflict, match="--take-over"):
+        reindex(directory, bucket=bucket)
+    assert reindex(directory, bucket=bucket, take_over=True).figures == 1
+    open_store(directory, bucket=bucket).close()

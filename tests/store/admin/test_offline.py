@@ -47,7 +47,7 @@ def _remove_catalog(directory: Path) -> None:
 def test_lost_catalog_is_rebuilt(filled, open_here, directory: Path):
     """The same records, versions and usage; the link that was given out opens."""
     _remove_catalog(directory)
-    assert reindex(directory) == RebuildReport(figures=1, versions=2, links=1)
+    assert reindex(directory) == RebuildReport(figures=1, versions=2, links=1, keys=0)
     store = open_here()
     assert run(store.figures.get(filled.id)) == filled
     assert [version.number for version in run(store.figures.list_versions(filled.id))] == [2, 1]
@@ -138,7 +138,7 @@ def test_missing_bytes_are_reported(filled, directory: Path):
     """The version that is whole comes back."""
     digest = sha256_hex(b"two")
     (directory / "blobs" / digest[:2] / digest).unlink()
-    assert reindex(directory) == RebuildReport(figures=1, versions=1, links=1, incomplete=(filled.id,))
+    assert reindex(directory) == RebuildReport(figures=1, versions=1, links=1, incomplete=(filled.id,), keys=1)
 
 
 def test_reindex_again_gives_the_same(filled, open_here, directory: Path):
@@ -154,7 +154,7 @@ def test_reindex_again_gives_the_same(filled, open_here, directory: Path):
 
 def test_empty_directory(tmp_path: Path):
     """Nothing comes back, and that is no error."""
-    assert reindex(tmp_path / "new") == RebuildReport()
+    assert reindex(tmp_path / "new") == RebuildReport(keys=0)
 
 
 def test_clean_goes_through_the_whole_directory(filled, open_here, directory: Path):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from jupyter_figserve.model.dashboards import TEXT, Layout, PanelSpec
 from jupyter_figserve.model.keys import Key
+from jupyter_figserve.model.queries import FigureQuery
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.catalog import keys, links, sessions
+from jupyter_figserve.store.repositories import owners
 
 from ...tokens import new_token
 from ..making import START, assert_sound, identity, publish, run, session, share
@@ -116,3 +120,23 @@ def test_running_kernels_are_the_old_owners(store, is_departed, stays):
     again = publish(store)
     assert again.owner == "ann"
     assert_sound(store)
+
+
+def test_opposite_transfers_end(open_here, monkeypatch):
+    """Two administrators, on two servers, move everything of each to the other: nothing is lost or counted twice."""
+    monkeypatch.setattr(owners, "_BATCH", 2)
+    one, two = open_here(), open_here()
+    ids = {publish(one, f"{owner}-{n}", b"x", owner=owner).id for owner in ("ann", "bob") for n in range(7)}
+
+    async def move_both() -> None:
+        async with asyncio.timeout(60):
+            await asyncio.gather(
+                one.owners.transfer("ann", "bob", is_renamed=False), two.owners.transfer("bob", "ann", is_renamed=False)
+            )
+
+    asyncio.run(move_both())
+    found = [run(one.figures.list_ids(FigureQuery(owner=owner))) for owner in ("ann", "bob")]
+    assert {*found[0], *found[1]} == ids
+    usage = {owner.owner: owner.figures for owner in run(one.owners.list_page())[0]}
+    assert [usage.get("ann", 0), usage.get("bob", 0)] == [len(part) for part in found]
+    assert_sound(one)

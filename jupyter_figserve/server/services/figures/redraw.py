@@ -68,12 +68,24 @@ async def render_again(
     FigServeError
         ``source_damaged`` when the digest of the stored source does not match.
     """
-    source = record.version.source
     if find_problem(record.version, options.format) is not None:
         converted = await _convert_stored(store, rendering, record, options, caller, before_render)
         if converted is not None:
             return converted
     check_redrawable(record, options.format)
+    return await render_source(store, rendering, record, options, caller, before_render)
+
+
+async def render_source(
+    store: Store,
+    rendering: RenderService,
+    record: FigureRecord,
+    options: DrawOptions,
+    caller: Caller = OWNER,
+    before_render: BeforeRender | None = None,
+) -> EncodedImage:
+    """Return what the source of a figure makes with these options, as ``render_again``, whatever is known about it."""
+    source = record.version.source
     assert source is not None
     read = partial(_read_checked, store, source, f"The source of figure {record.id}", "publish it again")
     try:

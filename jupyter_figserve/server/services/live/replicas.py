@@ -7,6 +7,7 @@ passed on to the server which the kernel is connected to.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -27,6 +28,7 @@ from .service import LiveService
 
 logger = logging.getLogger("jupyter_figserve")
 RENEW_SECONDS = 10.0
+RETRY_SECONDS = 1.0
 LEASE_SECONDS = 35.0
 """How long the lines of a server that was killed are offered by the others; kernels connect anew much earlier."""
 _MAX_CALLS = 1_000
@@ -57,26 +59,29 @@ class Replicas:
         self._own: dict[str, float] = {}
         """When the kernels that are connected to this server connected."""
         self._recorded: set[str] = set()
+        self._unwritten: set[str] = set()
+        """Kernels whose rows could not be written; they are written once the database answers again."""
         self._adopted: dict[str, tuple[ReplicaBackend, str]] = {}
         """Backends of the kernels of other servers, each with the revision of its row."""
         self._timer = PeriodicCallback(self._renew, RENEW_SECONDS * 1_000)
         self._lock = asyncio.Lock()
-        self._stop_listening: Callable[[], None] | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._stop_listening: Callable[[], None] = lambda: None
 
     async def open(self) -> None:
-        """Start to share; lines that this server left behind when it was killed are removed."""
+        """Start to share, as soon as the database answers."""
         self._registry.on_change.append(self._on_change)
-        await _log_failure(self._store.kernel_lines.remove_all(self.url))
-        self._stop_listening = await self._events.listen(self._on_event, self.synchronize)
-        self._timer.start()
-        await self.synchronize()
+        self._opening = asyncio.ensure_future(self._open())
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._opening
 
     async def close(self) -> None:
         """Stop, and remove the lines of this server, so that nobody waits for it."""
         self._timer.stop()
-        if self._stop_listening is not None:
+        if self._opening is not None:
             self._registry.on_change.remove(self._on_change)
-            self._stop_listening()
+            self._opening.cancel()
+        self._stop_listening()
         self._http.close()
         await _log_failure(self._store.kernel_lines.remove_all(self.url))
 
@@ -100,10 +105,32 @@ class Replicas:
         async with self._lock:
             await _log_failure(self._synchronize())
 
+    async def _open(self) -> None:
+        """Remove the lines that this server left behind when it was killed, then offer those of the others."""
+        is_first = True
+        while True:
+            try:
+                await self._begin()
+                break
+            except FigServeError as error:
+                if is_first:
+                    _log(error)
+            is_first = False
+            await asyncio.sleep(RETRY_SECONDS)
+        self._timer.start()
+        await self.synchronize()
+
+    async def _begin(self) -> None:
+        await self._store.kernel_lines.remove_all(self.url)
+        self._unwritten.update(self._own)
+        self._stop_listening = await self._events.listen(self._on_event, self.synchronize)
+
     async def _on_event(self, event: Event) -> None:
         """Ignore events: each commit is followed by ``synchronize``."""
 
     async def _synchronize(self) -> None:
+        for kernel in list(self._unwritten):
+            await self._write(kernel)
         heads = await self._store.kernel_lines.list_heads()
         foreign = {kernel: line for kernel, line in heads.items() if line.server != self.url}
         for kernel in [one for one in self._adopted if one not in foreign]:
@@ -153,11 +180,23 @@ class Replicas:
                 self._later(self._store.kernel_lines.remove(kernel))
             elif self._own.pop(kernel, None) is not None:
                 self._recorded.discard(kernel)
-                self._later(self._store.kernel_lines.remove(kernel, self.url))
+                self._later(self._write(kernel))
         elif not isinstance(backend, ReplicaBackend):
             self._adopted.pop(kernel, None)
             self._own.setdefault(kernel, self._store.clock())
-            self._later(self._record(kernel))
+            self._later(self._write(kernel))
+
+    async def _write(self, kernel: str) -> None:
+        """Bring the row of a kernel up to date."""
+        self._unwritten.discard(kernel)
+        try:
+            if kernel in self._own:
+                await self._record(kernel)
+            else:
+                await self._store.kernel_lines.remove(kernel, self.url)
+        except FigServeError:
+            self._unwritten.add(kernel)
+            raise
 
     async def _record(self, kernel: str) -> None:
         opened, targets = self._own.get(kernel), self._registry.list_of(kernel)
@@ -171,7 +210,7 @@ class Replicas:
         if await self._store.kernel_lines.put(line, self._store.clock()):
             self._recorded.add(kernel)
         else:
-            await self.synchronize()
+            IOLoop.current().spawn_callback(self.synchronize)
 
     async def _renew(self) -> None:
         await _log_failure(self._store.kernel_lines.renew(self.url, self._store.clock(), LEASE_SECONDS))
@@ -192,4 +231,8 @@ async def _log_failure(work: Awaitable[None]) -> None:
     try:
         await work
     except FigServeError as error:
-        logger.warning("The connections of kernels cannot be shared with the other servers: %s", error)
+        _log(error)
+
+
+def _log(error: FigServeError) -> None:
+    logger.warning("The connections of kernels cannot be shared with the other servers: %s", error)

@@ -64,11 +64,13 @@ class RegisteredKernels:
         self._store = store
         self._max_kernels = max_kernels
         self._is_cut_off = False
+        """Whether nobody could renew a lease since the last sweep: the service or its database was down."""
         self._timer = PeriodicCallback(self.sweep, _SWEEP_MILLISECONDS)
 
     def open(self) -> None:
+        self._is_cut_off = True
         self._timer.start()
-        IOLoop.current().add_callback(self._extend_all)
+        IOLoop.current().add_callback(self.sweep)
 
     def close(self) -> None:
         self._timer.stop()

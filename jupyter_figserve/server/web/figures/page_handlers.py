@@ -14,6 +14,7 @@ from ....model.formats import FORMATS
 from ....model.keys import READ
 from ....model.links import FIGURE, Target
 from ...services.addresses import hidpi_address
+from ...services.figures.cell_code import read_code
 from ...services.figures.offers import PageOffers
 from ..http import security_headers
 from .handlers import FigureBytesHandler
@@ -52,7 +53,7 @@ class FigurePageHandler(FigureBytesHandler):
     async def get(self, figure_id: str) -> None:
         record = await self.get_owned_figure(figure_id, self.int_argument("version"))
         self.set_header("Vary", "Accept")
-        stored = [part.format.name for part in record.version.representations]
+        stored = self.with_csv([part.format.name for part in record.version.representations])
         suffix = self.negotiate_page(stored, is_complete=record.version.source is None)
         if suffix is not None:
             await self.send(record, suffix)
@@ -83,6 +84,8 @@ class FigurePageHandler(FigureBytesHandler):
             can_embed=bool(self.context.config.embed_origins),
             now=context.store.clock(),
             offers=PageOffers.of(record.version),
+            data=await context.figure_data.preview(record, self.caller, self.count_render),
+            code=await read_code(record.version, context.blob_cache.get),
         )
 
     def _pane(self, record: FigureRecord, frames: list[str]) -> VersionPane:

@@ -154,6 +154,10 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
         """Return the format to send in place of the page; see ``content_negotiation``."""
         return negotiate_page(self.request.headers.get("Accept", ""), stored, is_complete=is_complete)
 
+    def with_csv(self, stored: Sequence[str]) -> Sequence[str]:
+        """Return the formats of a figure with CSV, where the request names that."""
+        return [*stored, "csv"] if "text/csv" in self.request.headers.get("Accept", "") else stored
+
     def draw_options(self, row: Format) -> DrawOptions:
         """Return the size and style in the query; HTML has neither."""
         if row is FORMATS["html"]:

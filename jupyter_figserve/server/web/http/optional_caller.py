@@ -7,7 +7,7 @@ from typing import Any
 from jupyter_core.utils import ensure_async
 
 from ....errors import Forbidden, Unauthorized
-from ....model.keys import READ
+from ....model.keys import Scope
 from ...services.auth.credentials import find_key
 from ...services.auth.principal import Principal
 from .handler import PublicHandler
@@ -24,6 +24,11 @@ class OptionalCallerHandler(PublicHandler):
 
         A wrong key counts as none.
         """
+        caller = await self.find_principal()
+        return caller if caller is not None and Scope.READ in caller.scopes else None
+
+    async def find_principal(self) -> Principal | None:
+        """Return the same with any scope."""
         if self.is_cross_site or not self.has_credentials:
             return None
         presented = find_key(self.request.headers)
@@ -35,7 +40,6 @@ class OptionalCallerHandler(PublicHandler):
                 if user is None:
                     return None
                 caller = await self.context.authenticator.login(user, by_token=self.token_authenticated)
-            caller.check(READ)
         except (Unauthorized, Forbidden):
             return None
         return caller

@@ -28,6 +28,8 @@ def link_json(link: Link) -> dict[str, Any]:
         "audience": link.audience,
         "users": list(link.users),
         "groups": list(link.groups),
+        "data": link.data,
+        "code": link.code,
     }
     if is_figure:
         return common

@@ -18,7 +18,8 @@ from ...services.links.audience import AUDIENCE_FIELDS
 from ...services.live.registry import LiveTarget
 
 MAX_COUNT = 1_000_000
-COMMON_FIELDS = ("expires", "label", "views", *AUDIENCE_FIELDS, "lock", "allow")
+SHOWN_FIELDS = ("data", "code")
+COMMON_FIELDS = ("expires", "label", "views", *AUDIENCE_FIELDS, "lock", "allow", *SHOWN_FIELDS)
 
 
 class LinkTarget(ABC):
@@ -57,11 +58,12 @@ class FigureTarget(LinkTarget):
         for name in ("lock", "allow"):
             if body.get(name):
                 raise InvalidInput(f"{name} is for live figures; this figure has no parameters.")
-        return {name: _parse_count(body.get(name), name) for name in ("version", "views")}
+        counts = {name: _parse_count(body.get(name), name) for name in ("version", "views")}
+        return {**counts, **{name: _parse_switch(body.get(name), name) for name in SHOWN_FIELDS}}
 
     def parse_changes(self, body: Mapping[str, Any], link: Link) -> dict[str, Any]:
         options = self.parse_options(body)
-        return {"views": options["views"]} if "views" in body else {}
+        return {name: options[name] for name in ("views", *SHOWN_FIELDS) if name in body}
 
     def make_snippets(self, url: str) -> Snippets:
         main, record = self.record.version.representations[0], self.record
@@ -73,12 +75,15 @@ class ParameterTarget(LinkTarget):
     """A target whose links lock some parameters and let viewers change others."""
 
     fields = COMMON_FIELDS
+    without_data: ClassVar[str]
+    """Why its links show no data and no code."""
 
     @abstractmethod
     def check_parameters(self, lock: dict[str, Any], allow: list[str]) -> dict[str, Any]:
         """Return the locked values, converted to their types, or raise ``InvalidInput``."""
 
     def parse_options(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        self._refuse_shown(body)
         lock, allow = body.get("lock") or {}, body.get("allow") or []
         if not isinstance(lock, dict) or not isinstance(allow, list) or not all(isinstance(one, str) for one in allow):
             raise InvalidInput("lock must be an object of values by name, and allow a list of names.")
@@ -88,6 +93,7 @@ class ParameterTarget(LinkTarget):
         return {"views": views, "locked": self.check_parameters(lock, allow), "allowed": tuple(dict.fromkeys(allow))}
 
     def parse_changes(self, body: Mapping[str, Any], link: Link) -> dict[str, Any]:
+        self._refuse_shown(body)
         kept = {"lock": dict(link.locked), "allow": list(link.allowed), "views": link.views}
         if not any(name in body for name in kept):
             return {}
@@ -96,12 +102,21 @@ class ParameterTarget(LinkTarget):
             return {"views": _parse_count(body["views"], "views")}
         return self.parse_options({**kept, **body})
 
+    def _refuse_shown(self, body: Mapping[str, Any]) -> None:
+        for name in SHOWN_FIELDS:
+            if _parse_switch(body.get(name), name):
+                raise InvalidInput(f"{name} is for links to figures. {self.without_data}")
+
 
 @dataclass(frozen=True)
 class LiveFigureTarget(ParameterTarget):
     """A live figure."""
 
     live: LiveTarget
+    without_data = (
+        "A live figure is drawn for each request; one that returns a table is served as .csv and .json. freeze() and"
+        " publish() make figures."
+    )
 
     def check_parameters(self, lock: dict[str, Any], allow: list[str]) -> dict[str, Any]:
         parameters = self.live.declaration.parameters
@@ -128,6 +143,7 @@ class DashboardTarget(ParameterTarget):
     """A dashboard; parameters are those of its live panels."""
 
     dashboard: ResolvedDashboard
+    without_data = "A link to a dashboard shows its figures as images; make a link to the figure itself."
 
     def check_parameters(self, lock: dict[str, Any], allow: list[str]) -> dict[str, Any]:
         by_panel = {panel.name: panel.parameters for panel in self.dashboard.panels if panel.target is not None}
@@ -167,4 +183,12 @@ def _parse_count(value: object, name: str) -> int | None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_COUNT:
         raise InvalidInput(f"{name} must be a whole number from 1 to {MAX_COUNT:,}.")
+    return value
+
+
+def _parse_switch(value: object, name: str) -> bool:
+    if value is None:
+        return False
+    if not isinstance(value, bool):
+        raise InvalidInput(f"{name} must be true or false.")
     return value

@@ -11,8 +11,8 @@ from ....model.link_addresses import LinkAddress, parse_link_address
 from ....model.links import DASHBOARD, FIGURE, LIVE, is_token
 from ...services.links.resolver import LinkNotFound
 from .audience import AudienceHandler
+from .figure_renderer import FigureRenderer
 from .public_dashboard import DashboardRenderer
-from .public_figure import FigureRenderer
 from .public_live import LiveRenderer
 from .renderer import LinkRenderer
 
@@ -48,8 +48,8 @@ class LinkRequestHandler(AudienceHandler):
 
 
 class PublicLinkHandler(LinkRequestHandler):
-    """``/f/{token}``, ``/f/{token}.{ext}``, ``/f/{token}/embed``, ``/f/{token}/{name}.{ext}`` with the name of a
-    dashboard's panel or any other, and ``/f/{token}/events``. One handler, so that all failures look the same."""
+    """``/f/{token}``, ``/f/{token}.{ext}``, ``/f/{token}/{name}.{ext}`` with the name of a dashboard's panel or any
+    other, and ``/f/{token}/embed``, ``/data`` and ``/events``. One handler, so that all failures look the same."""
 
     is_page = True
     redacted_path = "/f/[secret]"
@@ -78,6 +78,8 @@ async def _dispatch(renderer: LinkRenderer, address: LinkAddress) -> None:
         await renderer.send_panel(address.name, address.suffix)
     elif address.part == "events":
         await renderer.send_events()
+    elif address.part == "data":
+        await renderer.send_data()
     elif address.part == "embed":
         await renderer.send_page(embedded=True)
     elif address.suffix is None:
@@ -91,7 +93,9 @@ async def _dispatch(renderer: LinkRenderer, address: LinkAddress) -> None:
 async def _answer_without_suffix(renderer: LinkRenderer) -> None:
     """Send the page, or the format that ``Accept`` prefers to it."""
     renderer.handler.set_header("Vary", "Accept")
-    suffix = renderer.handler.negotiate_page(renderer.stored_formats, is_complete=renderer.is_complete)
+    stored = renderer.stored_formats
+    stored = renderer.handler.with_csv(stored) if renderer.link.data else stored
+    suffix = renderer.handler.negotiate_page(stored, is_complete=renderer.is_complete)
     if suffix is None:
         await renderer.send_page(embedded=False)
     elif suffix == "json":

@@ -86,6 +86,10 @@ class LinkRenderer(ABC):
     async def send_image(self, suffix: str) -> None:
         """Send the target in a format."""
 
+    async def send_data(self) -> None:
+        """Send what the axes of a figure show, as JSON."""
+        raise LinkNotFound
+
     @property
     def stored_formats(self) -> Sequence[str]:
         """Names of the formats that need no rendering, the main one first."""

@@ -28,9 +28,11 @@ class StatusHandler(OptionalCallerHandler):
         config, store, capture = self.context.config, self.context.store, self.context.capture
         queue = self.context.rendering.queue
         await queue.report_within(_PROBE_SECONDS)
-        caller = await self.find_caller()
+        caller = await self.find_principal()
         counts: dict[str, Any] = {}
         if caller is not None:
+            counts["caller"] = {"owner": caller.owner, "scopes": sorted(caller.scopes)}
+        if caller is not None and Scope.READ in caller.scopes:
             # A status without counts says more than an error while the database does not answer.
             with contextlib.suppress(Unavailable):
                 counts["counts"] = await _count(self.context, caller.owner)
@@ -92,6 +94,8 @@ def _limits(config: HandlerConfig) -> dict[str, Any]:
         "animation_frames": config.animation_frames,
         "link_max_age": config.link_max_seconds,
         "max_audience": config.max_audience,
+        "mcp_body_bytes": config.mcp_body_bytes,
+        "mcp_image_bytes": config.mcp_image_bytes,
         "render_code_bytes": config.render_code_bytes,
         "render_timeout": default_timeout(config),
         "render_timeout_max": config.render_timeout_max,

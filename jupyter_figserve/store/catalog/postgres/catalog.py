@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
 from cachetools import TTLCache
@@ -22,10 +22,11 @@ from ..database import Catalog, finish
 from ..dialects import SECONDS
 from ..writer import Writer
 from .connections import SLOW_SECONDS, make_engine
-from .errors import down, is_disconnect, is_interference, reason, translate
+from .errors import describe_failed_start, down, is_disconnect, is_interference, reason, translate
 from .listener import Listener
 from .liveness import Liveness
 from .preparing import describe_server, prepare, read_id
+from .shared_read import SharedRead
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,17 +39,13 @@ _PAUSE = 0.01
 _MAX_CHANGED_LINKS, _CHANGED_LINK_SECONDS = 65_536, 900.0
 _SNAPSHOT = sa.text("select cast(pg_current_snapshot() as text)")
 _TAKE_TURN = sa.text("select pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
+_FAILURES = (sa.exc.DBAPIError, sa.exc.PendingRollbackError, sa.exc.TimeoutError)
+"""What SQLAlchemy raises for the database, the second when a connection was lost before its transaction ended."""
 _TURN_SECONDS = sa.text("set local idle_in_transaction_session_timeout = '15min'")
 
 
 class PostgresCatalog(Catalog):
-    """A database that several servers share.
-
-    Raises
-    ------
-    FigServeError
-        When the database cannot be reached or used; the message says why, without the password.
-    """
+    """A database that several servers share; all requests fail until it is opened and admitted."""
 
     kind: ClassVar[str] = "postgresql"
     poll_seconds: ClassVar[float] = 2.0
@@ -60,13 +57,8 @@ class PostgresCatalog(Catalog):
         self._timeout = settings.timeout
         self._engine = make_engine(url, settings.connections)
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        try:
-            self.schema = prepare(self._engine, self._name)
-            self._version = describe_server(self._engine)
-            self.id = read_id(self._engine)
-        except BaseException:
-            self._engine.dispose()
-            raise
+        self._version, self._id = "PostgreSQL", ""
+        self._refusal: Callable[[], Unavailable] | None = down
         self._liveness = Liveness(self._engine, self._name, settings.timeout)
         writers = max(1, settings.connections // 4)
         self._writer = Writer(writers)
@@ -76,10 +68,58 @@ class PostgresCatalog(Catalog):
         self._listeners: list[Listener] = []
         self._changed_links: TTLCache[str, bool] = TTLCache(_MAX_CHANGED_LINKS, _CHANGED_LINK_SECONDS)
         self._reads = 0
+        self._version_read = SharedRead(lambda: self.read(_read_snapshot))
+
+    @classmethod
+    def opened(cls, settings: PostgresSettings) -> Self:
+        """Return a catalog that is open, for a command.
+
+        Raises
+        ------
+        FigServeError
+            When the database cannot be reached or used; the message says why, without the password.
+        """
+        catalog = cls(settings)
+        try:
+            catalog.open()
+        except BaseException:
+            catalog.close()
+            raise
+        catalog.admit()
+        return catalog
+
+    def open(self) -> None:
+        """Connect and prepare the tables.
+
+        Raises
+        ------
+        UnreachableDatabase
+            When the database does not answer, so that it can be tried again.
+        FigServeError
+            When it cannot be used; the message says why, without the password.
+        """
+        try:
+            self.schema = prepare(self._engine, self._name)
+            self._version = describe_server(self._engine)
+            self._id = read_id(self._engine)
+        except sa.exc.DBAPIError as error:
+            raise describe_failed_start(error, self._name) from error
+
+    def admit(self) -> None:
+        """Let requests in."""
+        self._refusal = None
+
+    def refuse(self, refusal: Callable[[], Unavailable]) -> None:
+        """Let requests fail with what ``refusal`` returns."""
+        self._refusal = refusal
 
     @property
     def label(self) -> str:
         return f"{self._version} at {self._name}"
+
+    @property
+    def id(self) -> str:
+        return self._id
 
     @property
     def reader(self) -> Connection:
@@ -88,11 +128,11 @@ class PostgresCatalog(Catalog):
         return self._reader
 
     def is_empty(self) -> bool:
-        """Whether there are no figures, on the thread that opened the catalog."""
-        return self.reader.execute(sa.select(tables.figures.c.id).limit(1)).first() is None
+        with self._reading.connect() as connection:
+            return connection.execute(sa.select(tables.figures.c.id).limit(1)).first() is None
 
     async def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        self._liveness.check()
+        self._check()
         if self._reads >= _MAX_READS:
             raise Unavailable("The server is busy; try again in a few seconds.", retry_after=5)
         self._reads += 1
@@ -108,19 +148,21 @@ class PostgresCatalog(Catalog):
             self._reads -= 1
 
     def read_in_thread(self, work: Callable[[Connection], T]) -> Future[T]:
-        self._liveness.check()
+        self._check()
         return self._slow_reader.submit(self._read, SLOW_SECONDS, work)
 
     async def data_version(self) -> str:
         """Return which transactions are visible; the same value means that nothing has changed, in any process.
 
+        Requests that come at the same time share a query, which begins after them.
+
         Source: postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT.
         """
-        return await self.read(_read_snapshot)
+        return await self._version_read.get()
 
     def transact(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
-            self._liveness.check()
+            self._check()
             is_committing = False
             try:
                 with self._engine.connect() as connection, connection.begin():
@@ -130,7 +172,7 @@ class PostgresCatalog(Catalog):
                     is_committing = True
                 self._changed_links.update(dict.fromkeys(changes.links, True))
                 return done
-            except (sa.exc.DBAPIError, sa.exc.TimeoutError, UnicodeEncodeError) as error:
+            except (*_FAILURES, UnicodeEncodeError) as error:
                 if attempt == _ATTEMPTS or not self._can_try_again(error, is_committing):
                     raise self._fail(error, is_committing) from error
             time.sleep(random.uniform(0, _PAUSE * 2**attempt))
@@ -155,12 +197,12 @@ class PostgresCatalog(Catalog):
 
     @contextlib.contextmanager
     def taking_turns(self, task: str) -> Iterator[bool]:
-        self._liveness.check()
+        self._check()
         try:
             with self._engine.connect() as connection, connection.begin():
                 connection.execute(_TURN_SECONDS)
                 yield bool(connection.execute(_TAKE_TURN, {"name": f"figserve task {task}"}).scalar())
-        except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+        except _FAILURES as error:
             raise self._fail(error) from error
 
     def close(self) -> None:
@@ -175,22 +217,27 @@ class PostgresCatalog(Catalog):
         self._liveness.close()
         self._engine.dispose()
 
+    def _check(self) -> None:
+        """Raise while the database does not answer, or must not be used."""
+        if self._refusal is not None:
+            raise self._refusal()
+        self._liveness.check()
+
     def _read(self, seconds: float, query: Callable[[Connection], T]) -> T:
         """Run a query in this thread; again, when the connection was lost since its last use."""
         for is_last in (False, True):
-            self._liveness.check()
+            self._check()
             try:
                 with self._reading.connect().execution_options(**{SECONDS: seconds}) as connection:
                     return query(connection)
-            except (sa.exc.DBAPIError, sa.exc.TimeoutError, UnicodeEncodeError) as error:
+            except (*_FAILURES, UnicodeEncodeError) as error:
                 if is_last or not _is_lost(error):
                     raise self._fail(error) from error
         raise AssertionError
 
     def _can_try_again(self, error: Exception, is_committing: bool) -> bool:
-        if not isinstance(error, sa.exc.DBAPIError):
-            return False
-        return is_interference(error) or (is_disconnect(error) and not is_committing)
+        is_interfered = isinstance(error, sa.exc.DBAPIError) and is_interference(error)
+        return is_interfered or (_is_lost(error) and not is_committing)
 
     def _fail(self, error: Exception, is_committing: bool = False) -> Exception:
         """Return the error for whoever asked; one of the connection also means that the database may be down."""
@@ -198,14 +245,14 @@ class PostgresCatalog(Catalog):
             return Unavailable("The server's connections to the database are busy; try again.", retry_after=5)
         if isinstance(error, UnicodeEncodeError):
             return InvalidInput("The text has half a surrogate pair, which is no character.")
-        assert isinstance(error, sa.exc.DBAPIError)
-        if is_disconnect(error):
+        if _is_lost(error):
             self._liveness.suspect()
             if is_committing:
                 unknown = "The database stopped answering; whether the change was made is unknown. Look, or repeat it."
                 return Unavailable(unknown, code="database_unavailable", retry_after=5)
-        else:
-            _log.warning("The database %s: %s", self._name, reason(error))
+            return down()
+        assert isinstance(error, sa.exc.DBAPIError)
+        _log.warning("The database %s: %s", self._name, reason(error))
         return translate(error)
 
 
@@ -216,7 +263,9 @@ def _ignore(announced: Future[None]) -> None:
 
 
 def _is_lost(error: Exception) -> bool:
-    return isinstance(error, sa.exc.DBAPIError) and is_disconnect(error)
+    """Whether the connection is lost."""
+    is_left = isinstance(error, sa.exc.PendingRollbackError)
+    return is_left or (isinstance(error, sa.exc.DBAPIError) and is_disconnect(error))
 
 
 def _read_snapshot(connection: Connection) -> str:

@@ -17,12 +17,24 @@ _BUSY = frozenset({"55P03", "57014", "53300", "53400"})
 _NO_SPACE = frozenset({"53100", "53200"})
 _READ_ONLY = "25006"
 _DENIED = "42501"
+_REFUSALS = ("authentication failed", "does not exist", "pg_hba.conf", "no password supplied", "not permitted", "SSL")
+"""Parts of the messages of refused connections that a change of the configuration mends; psycopg gives no code."""
 
 
 class DatabaseDown(Unavailable):
     """The database does not answer."""
 
     code = "database_unavailable"
+
+
+class UnusableDatabase(FigServeError):
+    """The database is not one that figserve can use, or does not let it in."""
+
+    code = "database_unusable"
+
+
+class UnreachableDatabase(UnusableDatabase):
+    """The database does not answer yet; it may later."""
 
 
 def code_of(error: BaseException) -> str:
@@ -40,6 +52,14 @@ def is_disconnect(error: sa.exc.DBAPIError) -> bool:
     code = code_of(error)
     is_of_connection = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) and not code
     return error.connection_invalidated or code.startswith(("08", "57P")) or is_of_connection
+
+
+def describe_failed_start(error: sa.exc.DBAPIError, name: str) -> UnusableDatabase:
+    """Return why a database cannot be used when a server starts."""
+    text = reason(error)
+    is_refused = any(part in text for part in _REFUSALS) or not is_disconnect(error)
+    kind = UnusableDatabase if is_refused else UnreachableDatabase
+    return kind(f"the database {name} cannot be used: {text}.")
 
 
 def translate(error: sa.exc.DBAPIError) -> FigServeError:

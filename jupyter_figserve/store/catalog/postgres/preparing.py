@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
-
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from ....errors import FigServeError
+from ..catalog_id import find_or_make_id
 from ..dialects import SECONDS, lock
 from ..schema import find_schema, migrate, read_schema
-from ..tables import SCHEMA, meta
-from .errors import reason
+from ..tables import SCHEMA
+from .errors import UnusableDatabase
 
-_ID = "id"
 _OLDEST = (13,)
 _MIGRATION_SECONDS = 3_600.0
-
-
-class UnusableDatabase(FigServeError):
-    """The database cannot be reached, or is not one that figserve can use."""
-
-    code = "database_unusable"
 
 
 def prepare(engine: Engine, name: str) -> int:
@@ -35,36 +26,26 @@ def prepare(engine: Engine, name: str) -> int:
     Raises
     ------
     UnusableDatabase
-        When it cannot be reached or used; the message says why.
+        When it cannot be used; the message says why.
     ReadOnly
         When its schema is of a newer version.
     """
-    try:
-        with engine.connect().execution_options(**{SECONDS: _MIGRATION_SECONDS}) as connection, connection.begin():
-            _check(connection, name)
-            connection.execute(sa.text("set local statement_timeout = 0"))
-            lock(connection, "migration")
-            schema = read_schema(connection)
-            if schema >= SCHEMA:
-                return find_schema(connection, name)
-            if not schema:
-                _check_is_ours(connection, name)
-            migrate(connection)
-            return SCHEMA
-    except sa.exc.DBAPIError as error:
-        raise UnusableDatabase(f"the database {name} cannot be used: {reason(error)}.") from error
+    with engine.connect().execution_options(**{SECONDS: _MIGRATION_SECONDS}) as connection, connection.begin():
+        _check(connection, name)
+        connection.execute(sa.text("set local statement_timeout = 0"))
+        lock(connection, "migration")
+        schema = read_schema(connection)
+        if schema >= SCHEMA:
+            return find_schema(connection, name)
+        if not schema:
+            _check_is_ours(connection, name)
+        migrate(connection)
+        return SCHEMA
 
 
 def read_id(engine: Engine) -> str:
-    """Return the id of the catalog, which its copies have too; the first server makes it."""
     with engine.connect() as connection, connection.begin():
-        lock(connection, "migration")
-        query = sa.select(meta.c.value).where(meta.c.key == _ID)
-        found: str | None = connection.execute(query).scalar()
-        if found is None:
-            found = secrets.token_hex(16)
-            connection.execute(meta.insert().values(key=_ID, value=found))
-        return found
+        return find_or_make_id(connection)
 
 
 def describe_server(engine: Engine) -> str:

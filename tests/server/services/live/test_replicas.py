@@ -16,6 +16,7 @@ from jupyter_figserve.model.live import LiveDeclaration, LiveFigureRecord, LiveR
 from jupyter_figserve.server.services.auth.signing import QuerySigner
 from jupyter_figserve.server.services.callers import OWNER, stranger
 from jupyter_figserve.server.services.events.event_broker import EventBroker
+from jupyter_figserve.server.services.live import replicas
 from jupyter_figserve.server.services.live.backend import KernelUnavailable
 from jupyter_figserve.server.services.live.call_queue import CallQueue
 from jupyter_figserve.server.services.live.image_cache import StaleImageCache
@@ -271,6 +272,7 @@ async def test_server_that_starts_again(make_server, context):
     """Lines that a killed server left behind are not offered by it any more."""
     one = await make_server()
     await one.connect("k", FakeKernel())
+    one.replicas._own.clear()
     await one.replicas.open()
     assert await context.store.kernel_lines.list_heads() == {}
 
@@ -325,3 +327,37 @@ async def _until_equal(get: Callable[[], Awaitable[object]], value: object) -> N
     async with asyncio.timeout(20):
         while await get() != value:
             await asyncio.sleep(0.01)
+
+
+async def test_database_that_is_down_at_first(make_server, context, monkeypatch):
+    """Sharing begins once it answers; a kernel that connected before it, or while it was down again, is offered too."""
+    really, failures = context.store.kernel_lines.put, [Unavailable("down")] * 3
+
+    async def fail(*arguments):
+        if failures:
+            raise failures.pop()
+        return await really(*arguments)
+
+    monkeypatch.setattr(replicas, "RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(context.store.kernel_lines, "remove_all", first := Failing(2))
+    one, two = await make_server(), await make_server()
+    assert first.left == 0
+    monkeypatch.setattr(context.store.kernel_lines, "put", fail)
+    await one.live.registry.register("ann", "k", FakeKernel(), [ANIMAL])
+    await until(lambda: not failures or one.replicas._unwritten == {"k"})
+    for _ in range(3):
+        await one.replicas.synchronize()
+    assert failures == []
+    assert (await two.render("k")).image.content.mimetype == "image/png"
+
+
+class Failing:
+    """Fails some times, then does nothing."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    async def __call__(self, *_: object) -> None:
+        if self.left:
+            self.left -= 1
+            raise Unavailable("down")

@@ -32,7 +32,7 @@ def address(postgres_cluster) -> Iterator[str]:
 
 
 def open_it(url: str) -> PostgresCatalog:
-    return PostgresCatalog(PostgresSettings(url, PATIENCE, 3))
+    return PostgresCatalog.opened(PostgresSettings(url, PATIENCE, 3))
 
 
 def test_servers_create_the_tables_together(address):

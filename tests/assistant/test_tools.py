@@ -1,0 +1,54 @@
+"""The table of tools: which caller gets which, with which arguments."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.assistant.api import Caller
+from jupyter_figserve.assistant.tools import TOOLS, find_tool, offered_tools
+from jupyter_figserve.model.keys import SCOPES, Scope
+from tests.conftest import require_package
+
+
+@pytest.mark.parametrize(
+    ("scopes", "names"),
+    [
+        ({"render"}, {"render_plot"}),
+        ({"read"}, {"list_figures", "view_figure", "read_data"}),
+        ({"publish"}, {"publish_figure", "share_figure"}),
+        ({"admin"}, set()),
+        (SCOPES, {tool.name for tool in TOOLS}),
+    ],
+)
+def test_scopes_decide(scopes, names):
+    """A tool is offered, and found by its name, only with its scope."""
+    caller = Caller(frozenset(Scope(scope) for scope in scopes))
+    assert {tool.name for tool in offered_tools(caller)} == names
+    assert {tool.name for tool in TOOLS if find_tool(tool.name, caller)} == names
+
+
+@pytest.mark.parametrize(
+    ("caller", "sources"),
+    [
+        (Caller(), {"image", "code"}),
+        (Caller(frozenset({Scope.PUBLISH})), {"image"}),
+        (Caller(frozenset({Scope.PUBLISH}), ("/plots",)), {"image", "path"}),
+        (Caller(folders=("/plots",)), {"image", "code", "path"}),
+    ],
+)
+def test_sources_of_a_figure(caller, sources):
+    """Code needs the scope render; a path needs a folder that the user named."""
+    schema = find_tool("publish_figure", caller).schema(caller)
+    assert {"image", "code", "path"} & set(schema["properties"]) == sources
+    assert {rule["required"][0] for rule in schema["oneOf"]} == sources
+
+
+def test_schemas_are_valid():
+    """Each is a JSON Schema that refuses unknown arguments, and describes every argument."""
+    jsonschema = require_package("jsonschema")
+    for tool in TOOLS:
+        schema = tool.schema(Caller(folders=("/plots",)))
+        jsonschema.Draft202012Validator.check_schema(schema)
+        assert schema["additionalProperties"] is False
+        assert set(schema["required"]) <= set(schema["properties"])
+        assert all(len(one["description"]) > 10 for one in schema["properties"].values()), tool.name
