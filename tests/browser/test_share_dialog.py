@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
+from jupyter_figserve.model.team_servers import FILE_NAME, TeamServer, write_team_servers
 from tests.security.actors import make_png, publish
 
 from .conftest import check_contrast, check_phone, open_own, tab_stops
@@ -53,6 +56,27 @@ def test_link_is_made_with_the_keyboard_only(at, live_server: ServerProcess, fig
     assert (made["label"], made["views"], made["data"], made["code"]) == ("for <b>Ada</b>", 3, True, False)
     assert made["expires"][:10] > made["created"][:10]
     assert at.get_by_text("opens only on this machine").is_visible()
+
+
+def test_the_teams_server_is_offered(page, live_server: ServerProcess, figure: dict) -> None:
+    """A button publishes the figure there and shows that link in place of the one that reaches nobody."""
+    made = live_server.fetch("figserve/api/keys", method="POST", body={"scopes": ["publish"]}).json()
+    # The same server stands for the team's.
+    team = TeamServer(f"{live_server.url}figserve", made["key"], "local", ("publish",), made["created"])
+    path = live_server.home / "data" / FILE_NAME
+    write_team_servers(path, [team])
+    try:
+        open_own(page, live_server, f"figserve/figures/{figure['id']}")
+        page.get_by_role("button", name="Share").first.press("Enter")
+        own = make_link(page)
+        page.get_by_role("button", name=f"Share on {urlsplit(live_server.url).netloc}").press("Enter")
+        page.wait_for_function("own => document.querySelector('dialog code').textContent !== own", arg=own)
+        link = page.locator("dialog code").first.text_content()
+        assert page.get_by_text("opens only on this machine").is_visible()
+        check_contrast(page, "dialog .team .meta", "dialog [data-team]")
+    finally:
+        path.unlink()
+    assert live_server.fetch(f"{link}.png", anonymous=True).body == make_png(300, 200)
 
 
 def test_existing_link_is_copied_again(chromium, at, live_server: ServerProcess, figure: dict) -> None:
