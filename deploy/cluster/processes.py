@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 PROGRAMS = {
     "nginx": "make deps",
@@ -49,6 +50,19 @@ def program(name: str) -> str:
     found = find_program(name)
     assert found is not None, "check_programs() has found it"
     return found
+
+
+def run(command: Sequence[str], **options: Any) -> None:
+    """Run a program to its end.
+
+    Raises
+    ------
+    ClusterError
+        When it fails; with what it said.
+    """
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", **options)
+    if done.returncode != 0:
+        raise ClusterError(f"{Path(command[0]).name} failed:\n{(done.stdout + done.stderr).strip()[-2_000:]}")
 
 
 def free_port() -> int:

@@ -99,6 +99,14 @@ class Source:
 
 
 @dataclass(frozen=True)
+class CellCode:
+    """The code of the cell that published a version: the blob named ``digest`` is its text, without secrets."""
+
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True)
 class Version:
     """The result of one publish: metadata, encodings, and the session that made it.
 
@@ -108,6 +116,8 @@ class Version:
         Why the publisher could send no source, as a sentence; ``""`` if there is one, or the reason is unknown.
     check
         Whether the source could be rendered in the sandbox; None if it was not tested.
+    code
+        The code of the cell that published it; None if it was not sent.
     """
 
     number: int
@@ -122,11 +132,13 @@ class Version:
     provenance: dict[str, Any] = field(default_factory=dict)
     source_problem: str = ""
     check: SourceCheck | None = None
+    code: CellCode | None = None
 
     @property
-    def parts(self) -> list[Representation | Source]:
+    def parts(self) -> list[Representation | Source | CellCode]:
         """Everything stored for this version."""
-        return [*self.representations, *(part for part in (self.thumbnail, self.source) if part is not None)]
+        others = (self.thumbnail, self.source, self.code)
+        return [*self.representations, *(part for part in others if part is not None)]
 
     @property
     def size(self) -> int:

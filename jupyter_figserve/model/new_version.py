@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .figures import EncodedImage, Identity, Source, Version, sha256_hex
+from .figures import CellCode, EncodedImage, Identity, Source, Version, sha256_hex
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class NewVersion:
         The kernel that made it, or None.
     provenance
         How it was made: cell, libraries.
+    code
+        The code of the cell that published it.
     """
 
     identity: Identity
@@ -32,12 +34,13 @@ class NewVersion:
     thumbnail: EncodedImage | None = None
     source: tuple[str, bytes, dict[str, str]] | None = None
     provenance: dict[str, Any] | None = None
+    code: str = ""
 
     def described(self, now: float) -> tuple[Version, list[tuple[str, bytes]]]:
         """The version that a draft makes, and its blobs by digest."""
         parts = [(image.to_representation(), image.data) for image in self.images]
         held = [(part.digest, data) for part, data in parts]
-        thumbnail = source = None
+        thumbnail = source = code = None
         if self.thumbnail is not None:
             thumbnail = self.thumbnail.to_representation()
             held.append((thumbnail.digest, self.thumbnail.data))
@@ -45,6 +48,10 @@ class NewVersion:
             kind, data, libraries = self.source
             source = Source(kind, sha256_hex(data), len(data), libraries)
             held.append((source.digest, data))
+        if self.code:
+            text = self.code.encode("utf-8", "replace")
+            code = CellCode(sha256_hex(text), len(text))
+            held.append((code.digest, text))
         version = Version(
             number=0,
             created=now,
@@ -56,5 +63,6 @@ class NewVersion:
             thumbnail=thumbnail,
             source=source,
             provenance=self.provenance or {},
+            code=code,
         )
         return version, held

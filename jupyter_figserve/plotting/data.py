@@ -21,6 +21,7 @@ from typing import Any
 from uuid import UUID
 
 from ..errors import OutputInvalid
+from ..model.csv_text import harmless
 from ..model.figures import EncodedImage
 from ..model.formats import DATA_FORMATS, FORMATS, Format, looks_like
 
@@ -161,7 +162,7 @@ def _to_csv(value: Any, plain: Any) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     if names:
-        writer.writerow(names)
+        writer.writerow([harmless(name) for name in names])
     for row in rows:
         cells = [row.get(name) for name in names] if isinstance(row, Mapping) else row
         writer.writerow([_to_cell(cell) for cell in cells])
@@ -185,6 +186,8 @@ def _table_rows(plain: Any) -> Sequence[Any]:
 def _to_cell(value: Any) -> Any:
     if isinstance(value, (Mapping, list)):
         return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return harmless(value)
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else value
 
 

@@ -25,5 +25,12 @@ class DataConfig(Configurable):
         help="Maximum size of a figure's data as JSON, in bytes; the data of a larger one is answered with 413.",
     ).tag(config=True)
 
+    cell_code_bytes = Integer(
+        64 * 2**10,
+        min=0,
+        help="Maximum size of the code of a cell that is kept with the figure it publishes, in bytes; the rest is left"
+        " out. 0 keeps none.",
+    ).tag(config=True)
+
     def make_figure_data(self, store: Store, rendering: RenderService, blobs: BlobCache) -> FigureDataService:
         return FigureDataService(store, rendering, blobs.get, DataLimits(self.data_rows, self.data_bytes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,8 @@ from .services.monitoring.audit import SCHEMA, SCHEMA_ID, AuditLog
 from .services.monitoring.monitoring import Monitoring
 from .services.monitoring.readiness import Readiness
 from .services.rendering.queue import RenderQueue
+
+_PACKAGE = "jupyter_figserve"
 
 
 class OperationsConfig(Configurable):
@@ -42,9 +45,19 @@ class OperationsConfig(Configurable):
         return made
 
     def start_log(self) -> None:
-        """Write the access log in the chosen format; a standalone server writes all messages in it already."""
+        """Write the access log in the chosen format, and what this package says with the time as Jupyter's own lines.
+
+        A standalone server writes all messages as JSON already.
+        """
         if self.log_format == JSON and self.host_kind == "extension":
             use_json_for_access(self.serverapp.log, self.serverapp._log_formatter_cls)
+        package = logging.getLogger(_PACKAGE)
+        if not package.hasHandlers():
+            # Else Python would write the bare messages.
+            handlers = list(self.serverapp.log.handlers)
+            for handler in handlers:
+                package.addHandler(handler)
+                self.on_stop(partial(package.removeHandler, handler))
 
     @validate("log_format")
     def _check_log_format(self, proposal: Any) -> str:

@@ -46,7 +46,7 @@ class Startup:
             if not may_wait or not is_temporary(error):
                 raise
             self._problem = error
-            _log.warning("figserve starts, and answers with status 503 what needs them: %s", error)
+            _log.warning("figserve starts, but responds with status 503 until it has what it needs: %s", error)
             self._thread = threading.Thread(target=self._keep_trying, name="figserve-startup", daemon=True)
             self._thread.start()
 

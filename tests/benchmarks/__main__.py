@@ -24,6 +24,7 @@ from . import (
     link_get,
     live,
     loop_holds,
+    nginx_cache,
     publish,
     render,
     sandbox,
@@ -38,6 +39,7 @@ from .scale import FULL, QUICK
 BENCHMARKS = {
     "publish": publish.measure,
     "link-get": link_get.measure,
+    "nginx-cache": nginx_cache.measure,
     "large-catalog": large_catalog.measure,
     "gallery": gallery.measure,
     "event-streams": event_streams.measure,

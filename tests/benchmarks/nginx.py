@@ -48,18 +48,30 @@ def nginx(home: Path, server: str) -> Iterator[str]:
     """Run nginx in front of ``server`` for the block; yield its address."""
     home = home / "nginx"
     home.mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
+    with running(home, _SETTINGS.format(home=home, port=port, server=urlsplit(server).netloc), port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def running(home: Path, text: str, port: int) -> Iterator[int]:
+    """Run nginx with settings for the block; yield the id of its first process once it listens at ``port``."""
     settings = home / "nginx.conf"
-    settings.write_text(_SETTINGS.format(home=home, port=port, server=urlsplit(server).netloc))
+    settings.write_text(text)
     command = [shutil.which("nginx") or _PROGRAM, "-p", str(home), "-e", str(home / "error.log"), "-c", str(settings)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _await(process, port, home)
-        yield f"http://127.0.0.1:{port}"
+        yield process.pid
     finally:
         process.terminate()
         process.wait(10)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
 
 
 def _await(process: subprocess.Popen[bytes], port: int, home: Path) -> None:

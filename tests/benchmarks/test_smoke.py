@@ -10,8 +10,8 @@ from ..conftest import require_package, require_program
 from .__main__ import BENCHMARKS, main
 from .report import Row
 
-NEEDS_WRK = {"link-get", "large-catalog", "cluster"}
-NEEDS_NGINX = {"dashboard", "cluster"}
+NEEDS_WRK = {"link-get", "nginx-cache", "large-catalog", "cluster"}
+NEEDS_NGINX = {"dashboard", "nginx-cache", "cluster"}
 NEEDS_GUNICORN = {"link-get", "render"}
 
 

@@ -109,3 +109,8 @@ def test_what_is_data():
     assert not is_scalar_or_table("<svg xmlns='http://www.w3.org/2000/svg'/>")
     assert not any(map(is_scalar_or_table, ([], {}, b"", None, object())))
     assert all(map(is_container, ([], {}, (), set(), np.zeros(2), Point(1, 2))))
+
+
+def test_text_in_csv_is_no_formula():
+    """Spreadsheets would run text that begins like a formula; numbers stay numbers."""
+    assert to_csv([{"=a": "=1+1", "b": -1}]) == "'=a,b\n'=1+1,-1\n"

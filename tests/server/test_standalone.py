@@ -154,8 +154,14 @@ listen, tcpserver.add_accept_handler = tcpserver.add_accept_handler, listen_and_
 
 
 def test_signal_that_comes_while_it_binds_ends_it(tmp_path):
-    """SIGTERM while the sockets are being opened."""
-    traits = [f"--FigServe.data_dir={tmp_path / 'figures'}", "--ServerApp.port=0", f"--ServerApp.root_dir={tmp_path}"]
+    """SIGTERM while the sockets are being opened; also where its database is down, which the log says with the time."""
+    pytest.importorskip("psycopg")
+    traits = [
+        "--FigServe.database_url=postgresql://figserve@127.0.0.1:1/x",
+        f"--FigServe.data_dir={tmp_path / 'figures'}",
+        "--ServerApp.port=0",
+        f"--ServerApp.root_dir={tmp_path}",
+    ]
     done = subprocess.run(
         [sys.executable, "-c", SIGNALLED_WHILE_IT_BINDS + START, *traits],
         stdin=subprocess.DEVNULL,
@@ -166,6 +172,7 @@ def test_signal_that_comes_while_it_binds_ends_it(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "received signal 15" in done.stderr
+    assert re.search(r"\[W [0-9- :.]+ jupyter_figserve\S*\] figserve starts, but responds with status 503", done.stderr)
     assert "Traceback" not in done.stderr
 
 

@@ -34,12 +34,15 @@ class NotebookCell:
         SHA-256 of the code in hexadecimal.
     execution_count
         The number in brackets next to the cell.
+    code
+        The code itself.
     """
 
     execution: str
     id: str | None
     digest: str
     execution_count: int | None
+    code: str = ""
 
     @property
     def base_name(self) -> str:
@@ -92,15 +95,17 @@ def find_cell() -> NotebookCell | None:
         return None
     parent = find_parent(shell)
     content, metadata = parent.get("content") or {}, parent.get("metadata") or {}
-    code = content.get("code")
+    given = content.get("code")
+    code = given if isinstance(given, str) else _last_input(shell)
     count = _find_number(shell)
     message = (parent.get("header") or {}).get("msg_id")
     cell_id = metadata.get("cellId")
     return NotebookCell(
         execution=str(message or f"input-{count}"),
         id=cell_id if isinstance(cell_id, str) and cell_id else None,
-        digest=_digest(code if isinstance(code, str) else _last_input(shell)),
+        digest=_digest(code),
         execution_count=count,
+        code=code,
     )
 
 

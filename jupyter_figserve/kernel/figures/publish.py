@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from ...errors import FigServeError, InvalidInput, NotConnected
 from ...model.figures import EncodedImage
 from ...model.formats import ANIMATION_FORMATS, get_format
+from ...model.multipart import encode_form, image_part, json_part
 from ...model.places import Place, check_collection, read_place
 from ...model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, check_name, validate_single_line
 from ..client.batch_server import get_connection
 from ..client.connection import Connection
-from ..client.multipart import encode_form, image_part, json_part
 from .cell import default_name, find_cell
 from .display import INLINE_FORMATS
 from .figure_source import FigureSource
@@ -27,6 +27,8 @@ from .shown_figures import find_last_shown
 if TYPE_CHECKING:
     from ...plotting.encode import EncodedFigure
 
+MAX_CODE_LENGTH = 2**20
+"""In characters; the server keeps less."""
 _log = logging.getLogger(__name__)
 
 
@@ -61,7 +63,7 @@ def publish(
     dpi, tight
         Resolution, where None is the figure's own; whether to crop the margins.
     keep_source
-        Also upload the figure itself, from which the server's sandbox can render other sizes and formats.
+        Also upload the figure itself, for other sizes and formats and for its data, and the code of the cell.
     collection, notebook
         Another place: a named collection, or a notebook's path. None, without a kernel, is the collection "default".
     """
@@ -183,7 +185,7 @@ def _post(
         "provenance": {"libraries": used},
         "sizes": [_size_json(part) for part in encoded.images],
     }
-    source = FigureSource(encoded)
+    source = FigureSource(encoded, cell.code[:MAX_CODE_LENGTH] if cell and keep_source else "")
     content_type, body = _form(figure, encoded)
     record = connection.client.post_form("api/figures", content_type, body, source.pickle)
     problem = source.send(connection.client, record, used)

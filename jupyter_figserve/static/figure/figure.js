@@ -90,12 +90,21 @@ async function update() {
       ours.querySelector("figcaption")?.remove();
       if (caption) ours.querySelector("figure").append(caption);
     } else if (ours) {
+      keepOpen(ours, part);
       exchange(ours, part);
     }
   }
   const shown = fresh.getElementById("main").dataset;
   Object.assign(main.dataset, { name: shown.name, version: shown.version });
   document.title = fresh.title;
+}
+
+/** Open the parts of `fresh` that are open in `old`. */
+function keepOpen(old, fresh) {
+  for (const one of old.querySelectorAll("details[open]")) {
+    const same = fresh.querySelector(`details.${one.className}`);
+    if (same) same.open = true;
+  }
 }
 
 /** A pinned version stays; offer the newer one. */

@@ -31,12 +31,15 @@ export function attach(element) {
     // The dialog element itself is the target only on its backdrop.
     if (event.target.closest("[data-close]") || (event.target === dialog && !made)) dialog.close();
   });
+  const team = result.querySelector("[data-team]");
+  team.addEventListener("click", () => shareOnTeam(team));
   enable(result.querySelector(".new-link button"), result.querySelector("[role=status]"));
 }
 
 /** Open the dialog for the resource whose links are at `path`; `done` is called on closing, if a link was created. */
 export function share(path, name, done = () => {}) {
   open(`“${name}”`, null, done);
+  showFields(path.startsWith("api/figures/"));
   links = path;
   showExisting(path);
 }
@@ -45,12 +48,19 @@ export function share(path, name, done = () => {}) {
 export function change(link, name, done = () => {}) {
   open(`“${name}”`, link, done);
   links = `api/links/${link.id}`;
-  const { expires, label, views } = form.elements;
+  showFields(Boolean(link.figure));
+  const { expires, label, views, data, code } = form.elements;
+  [data.checked, code.checked] = [link.data, link.code];
   expires.options[0].textContent = `unchanged (${link.expires === null ? "never" : formatDay(link.expires)})`;
   expires.value = "keep";
   label.value = link.label;
   views.value = link.views ?? "";
   showAudience(link);
+}
+
+/** Show the fields that only links to figures have. */
+function showFields(isFigure) {
+  for (const part of form.querySelectorAll("[data-figures]")) part.hidden = part.disabled = !isFigure;
 }
 
 /** Choose the audience of a link; one that the server no longer offers is narrowed. */
@@ -106,7 +116,8 @@ function existing(link) {
   row.querySelector("[dir]").textContent = link.label || "No label";
   const expiry = link.expires === null ? "never expires" : `expires ${formatDay(link.expires)}`;
   const version = link.version ? `shows version ${link.version} · ` : "";
-  row.querySelector(".meta").textContent = `${version}for ${forWhom(link)} · ${expiry}`;
+  const shown = [link.data && " · with data", link.code && " · with code"].filter(Boolean).join("");
+  row.querySelector(".meta").textContent = `${version}for ${forWhom(link)} · ${expiry}${shown}`;
   row.querySelector(".visually-hidden").textContent = ` ${link.label || "the unlabelled link"}`;
   const button = row.querySelector("button");
   button.addEventListener("click", async () => {
@@ -175,14 +186,15 @@ function readExpiry(given) {
 function readForm() {
   const given = new FormData(form);
   const views = given.get("views").trim();
+  const shown = form.querySelector("[data-figures]").disabled ? {} : { data: given.has("data"), code: given.has("code") };
   if (views && !/^[0-9]{1,7}$/.test(views)) throw new Error("Enter a whole number as the view limit, or leave it blank.");
   if (changed) {
     const expires = given.get("expires") !== "keep" && { expires: readExpiry(given) };
-    return { label: given.get("label"), views: views ? Number(views) : null, ...readAudience(given), ...expires };
+    return { label: given.get("label"), views: views ? Number(views) : null, ...shown, ...readAudience(given), ...expires };
   }
   const allow = given.getAll("allow");
   return {
-    expires: readExpiry(given), label: given.get("label"), ...readAudience(given),
+    expires: readExpiry(given), label: given.get("label"), ...shown, ...readAudience(given),
     ...(views && { views: Number(views) }), ...(allow.length && { allow }),
   };
 }
@@ -197,10 +209,33 @@ function show(link) {
   const note = result.querySelector(".note");
   note.hidden = !link.note;
   note.textContent = link.note ?? "";
+  showTeam(link);
   result.querySelector("[data-open]").href = link.url;
   form.hidden = true;
   result.hidden = false;
   result.querySelector(".new-link button").focus();
+}
+
+/** Offer the team's server, where the link reaches nobody. */
+function showTeam(link) {
+  const offer = result.querySelector(".team");
+  const team = link.reach?.team;
+  offer.hidden = !team;
+  if (team) offer.querySelector("button span").textContent = new URL(team).host;
+}
+
+/** Publish and share on the team's server, with the fields of the form; that link takes the place of this one. */
+async function shareOnTeam(button) {
+  button.disabled = true;
+  const note = result.querySelector(".note");
+  try {
+    made = await ask("POST", links, { ...readForm(), server: made.reach.team });
+    show(made);
+  } catch (error) {
+    note.textContent = error.message;
+    note.hidden = false;
+  }
+  button.disabled = false;
 }
 
 function snippet(kind, text) {

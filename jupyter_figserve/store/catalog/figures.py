@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from ...model.figures import FigureRecord, Identity, Representation, Source, Version
+from ...model.figures import CellCode, FigureRecord, Identity, Representation, Source, Version
 from ...model.links import FIGURE
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT, FigureQuery
 from ...model.quotas import Usage
@@ -46,6 +46,8 @@ _WHOLE: sa.Select[Any] = sa.select(
     _V.source_libraries,
     _V.source_problem,
     _V.source_check,
+    _V.code_digest,
+    _V.code_size,
     _V.provenance,
     _R.is_thumbnail,
     *(_R[field.name] for field in fields(Representation)),
@@ -54,7 +56,7 @@ _WHOLE: sa.Select[Any] = sa.select(
         tables.representations, sa.and_(_R.figure == _V.figure, _R.version == _V.number)
     )
 )
-_PARTS = 23
+_PARTS = 25
 """Index of the first column of a representation."""
 _OF_ID = _F.id == sa.bindparam("id")
 _NEWEST_OF_ID = _WHOLE.where(_OF_ID, _V.number == _F.latest).order_by(_R.position)
@@ -194,6 +196,7 @@ def _record(rows: list[Row[Any]]) -> FigureRecord:
         source=_source(first),
         provenance=json.loads(first.provenance),
         source_problem=first.source_problem,
+        code=CellCode(first.code_digest, first.code_size) if first.code_digest is not None else None,
         check=SourceCheck.from_json(json.loads(first.source_check)) if first.source_check else None,
     )
     return FigureRecord(first.id, read_identity(first), first.origin, first.created, first.updated, version)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ...model.figures import FigureRecord, Identity, Representation, Source, Version, new_id
+from ...model.figures import CellCode, FigureRecord, Identity, Representation, Source, Version, new_id
 from ...model.links import FIGURE, Target
 from ...model.new_version import NewVersion
 from ...model.quotas import PublishLimits, Quota
@@ -125,6 +125,22 @@ def attach_source(
     return True
 
 
+def attach_code(
+    connection: Connection, limits: PublishLimits, record: FigureRecord, number: int, code: CellCode, now: float
+) -> bool:
+    """Add the code of its cell to a version; return False when it has one, or is gone."""
+    lock_owner_of(connection, tables.figures, record.id)
+    existing = figures.find(connection, record.id, number)
+    if existing is None or existing.version.code is not None:
+        return False
+    session = existing.version.session
+    check_quota(connection, limits, record.identity, record.id, session, code.size)
+    _change_version(connection, record.id, number, {"code_digest": code.digest, "code_size": code.size})
+    retain_parts(connection, [code], now)
+    usage.add(connection, record.owner, session, figures=0, size=code.size)
+    return True
+
+
 def record_source_problem(connection: Connection, figure_id: str, number: int, reason: str) -> None:
     """Record why a version has no source."""
     _change_version(connection, figure_id, number, {"source_problem": reason})
@@ -193,6 +209,7 @@ def insert_version(connection: Connection, figure_id: str, version: Version, now
         _INSERT_VERSION,
         row
         | {"figure": figure_id, "provenance": provenance, "source_problem": version.source_problem}
+        | {"code_digest": version.code and version.code.digest, "code_size": version.code and version.code.size}
         | _source_columns(version.source),
     )
     parts = [(False, part) for part in version.representations]

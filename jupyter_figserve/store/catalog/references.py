@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ...model.figures import Representation, Source
+from ...model.figures import CellCode, Representation, Source
 from . import tables
 from .dialects import Upsert
 
@@ -25,7 +25,7 @@ _RELEASE = (
 )
 
 
-def retain_parts(connection: Connection, parts: Sequence[Representation | Source], now: float) -> None:
+def retain_parts(connection: Connection, parts: Sequence[Representation | Source | CellCode], now: float) -> None:
     """Add a reference to the blob of each part."""
     _RETAIN(connection, *({"digest": p.digest, "size": p.size, "refs": 1, "touched": now} for p in parts))
 

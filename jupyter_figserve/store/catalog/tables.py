@@ -64,6 +64,8 @@ versions = Table(
     Column("source_libraries", Text),
     Column("source_problem", Text, nullable=False, server_default=""),
     Column("source_check", Text),
+    Column("code_digest", String),
+    Column("code_size", BigInteger),
     Column("provenance", Text, nullable=False),
 )
 
@@ -98,12 +100,10 @@ links = Table(
     Column("expires", Float),
     Column("label", String, nullable=False),
     Column("views", BigInteger),
-    Column("paused", Boolean, nullable=False),
     Column("audience", String, nullable=False),
     Column("locked", Text, nullable=False),
     Column("allowed", Text, nullable=False),
-    Column("data", Boolean, nullable=False),
-    Column("code", Boolean, nullable=False),
+    *(Column(name, Boolean, nullable=False, server_default="0") for name in ("paused", "data", "code")),
     Column("seen", BigInteger, nullable=False),
     Column("last_seen", Float),
     Column("nonce", String, nullable=False),

@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from ...errors import Unavailable
+from ...errors import FigServeError, Unavailable
 
 T = TypeVar("T")
 _MAX_QUEUE = 1_000
 _PAUSE = 0.02
 """Seconds without work after which deferred work runs."""
 _MAX_DEFERRED = 100
+_RETRY_SECONDS = 1.0
+"""Time after which deferred work is tried again that the database could not do."""
 _log = logging.getLogger("jupyter_figserve")
 
 
@@ -32,6 +35,7 @@ class Writer:
     def __init__(self, threads: int = 1) -> None:
         self._queue: queue.Queue[tuple[Future[Any], Callable[[], Any]] | None] = queue.Queue(_MAX_QUEUE)
         self._deferred: deque[Callable[[], None]] = deque()
+        self._retry_at = 0.0
         self._closed = False
         self._lock = threading.Lock()
         self._deferring = threading.Lock()
@@ -96,9 +100,10 @@ class Writer:
     def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
         """Wait for the next item, running deferred work when idle, or at once when there is too much of it."""
         while self._deferred:
-            if len(self._deferred) <= _MAX_DEFERRED:
+            pause = max(_PAUSE, self._retry_at - time.monotonic())
+            if len(self._deferred) <= _MAX_DEFERRED or pause > _PAUSE:
                 try:
-                    return self._queue.get(timeout=_PAUSE)
+                    return self._queue.get(timeout=pause)
                 except queue.Empty:
                     # Nothing to do for a moment: time for deferred work.
                     pass
@@ -106,7 +111,7 @@ class Writer:
         return self._queue.get()
 
     def _run_deferred(self) -> bool:
-        """Run the next deferred function; return False when there is none."""
+        """Run the next deferred function; return False when there is none, or it has to wait for the database."""
         with self._deferring:
             try:
                 work = self._deferred.popleft()
@@ -114,7 +119,16 @@ class Writer:
                 return False
             try:
                 work()
+            except Unavailable as error:
+                self._deferred.appendleft(work)
+                if not self._retry_at:
+                    _log.warning("figserve finishes deferred work later: %s", error)
+                self._retry_at = time.monotonic() + _RETRY_SECONDS
+                return False
+            except FigServeError as error:
+                _log.error("figserve could not finish deferred work: %s", error)
             except Exception:
                 # It has no caller. Manifests that are behind the catalog are found and written at the next start.
                 _log.exception("figserve could not finish deferred work")
+            self._retry_at = 0.0
             return True

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 from ...model.dashboards import DashboardRecord, Layout
 from ...model.detached import Detached
-from ...model.figures import FigureRecord, Identity, Representation, Source, Version
+from ...model.figures import CellCode, FigureRecord, Identity, Representation, Source, Version
 from ...model.links import Link
 from ...model.live import LiveDeclaration, LiveFigureRecord
 from .documents import Documents, LocalDocuments
@@ -143,6 +143,7 @@ def _version_as_json(version: Version) -> dict[str, Any]:
         "representations": [part.__dict__ for part in version.representations],
         "thumbnail": version.thumbnail and version.thumbnail.__dict__,
         "source": version.source and version.source.__dict__,
+        "code": version.code and version.code.__dict__,
         # It depends on the server's sandbox, and is determined again.
         "check": None,
     }
@@ -156,6 +157,7 @@ def _read_version(data: dict[str, Any]) -> Version:
         "representations": tuple(_from_known_fields(Representation, part) for part in data["representations"]),
         "thumbnail": _from_known_fields(Representation, data["thumbnail"]) if data["thumbnail"] else None,
         "source": _from_known_fields(Source, data["source"]) if data["source"] else None,
+        "code": _from_known_fields(CellCode, data["code"]) if data.get("code") else None,
     }
     return _from_known_fields(Version, data | parts)
 

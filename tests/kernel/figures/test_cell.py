@@ -33,7 +33,7 @@ def test_the_front_ends_cell_id_is_used(monkeypatch):
     """JupyterLab and VS Code send the cell id with the execute request."""
     shell_with(monkeypatch, get_parent=lambda: request(cellId=UUID))
     found = find_cell()
-    assert found == NotebookCell("m1", UUID, hashlib.sha256(b"x").hexdigest(), 3)
+    assert found == NotebookCell("m1", UUID, hashlib.sha256(b"x").hexdigest(), 3, "x")
     assert found.as_json() == {"id": UUID, "digest": found.digest, "execution_count": 3}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -60,6 +61,17 @@ def test_publish_sends_image_thumbnail_and_texts(connected, encoder, cell):
             {"width": 1280, "height": 960, "dpi": 200.0},
         ],
     }
+
+
+def test_the_code_of_the_cell_is_sent(connected, encoder, cell, monkeypatch):
+    """It follows the publish that it does not delay, and is not sent at all with keep_source=False."""
+    coded = replace(cell, code="plt.plot([1])  # ü")
+    monkeypatch.setattr("jupyter_figserve.kernel.figures.publish.find_cell", lambda: coded)
+    figserve.publish(PNG, "sales")
+    figserve.publish(PNG, "sales", keep_source=False)
+    source_uploader.flush()
+    assert list(connected.codes.values()) == [coded.code]
+    assert "code" not in connected.described()["cell"]
 
 
 def test_texts_default_to_the_figures(connected, encoder):

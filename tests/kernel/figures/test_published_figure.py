@@ -84,6 +84,8 @@ def test_link_expires_after_thirty_days_by_default(pub, fake):
         "audience": None,
         "users": [],
         "groups": [],
+        "data": False,
+        "code": False,
     }
     assert link.expires == "2026-02-01T03:04:05.678Z"
     pub.share("never", label="x", views=3, version=1, audience="people", users=["jo"], groups=("lab",))

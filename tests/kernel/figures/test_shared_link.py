@@ -39,6 +39,16 @@ def test_display_has_url_expiry_and_note(pub):
         assert "Opens only on this machine." in output
 
 
+def test_it_may_show_data_and_code(pub, fake):
+    """Both are off unless said, and can be changed one by one."""
+    assert (pub.share().shows_data, pub.share().shows_code) == (False, False)
+    link = pub.share(data=True, code=True)
+    assert (link.shows_data, link.shows_code) == (True, True)
+    link.set_shown(code=False)
+    assert (fake.links[link.id]["data"], fake.links[link.id]["code"]) == (True, False)
+    assert (link.shows_data, link.shows_code) == (True, False)
+
+
 def test_it_pauses_resumes_and_ends(pub, fake):
     """Requests contain its id, never its token."""
     link = pub.share()

@@ -10,6 +10,8 @@ from jupyter_figserve.errors import Unavailable
 from jupyter_figserve.store.catalog import writer as module
 from jupyter_figserve.store.catalog.writer import Writer
 
+from ...waiting import wait_until
+
 
 @pytest.fixture
 def writer():
@@ -122,3 +124,26 @@ def test_deferred_work_that_fails_is_logged(writer: Writer, caplog: pytest.LogCa
     writer.submit(work).result()
     assert "ZeroDivisionError" in caplog.text
     assert writer.submit(lambda: "done").result() == "done"
+
+
+def test_deferred_work_waits_for_the_database(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    """It is tried again until it is done, in its order; other work goes on, and the log has a line."""
+    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.01)
+    writer, failures, done = Writer(), [Unavailable("down")] * 3, []
+
+    def first() -> None:
+        if failures:
+            raise failures.pop()
+        done.append(1)
+
+    def defer() -> None:
+        writer.defer(first)
+        writer.defer(lambda: done.append(2))
+
+    writer.submit(defer).result()
+    writer.submit(lambda: done.append(0)).result()
+    wait_until(lambda: done == [0, 1, 2])
+    failures.append(Unavailable("down"))
+    writer.submit(defer).result()
+    writer.close()
+    assert [record.getMessage() for record in caplog.records] == 2 * ["figserve finishes deferred work later: down"]

@@ -43,6 +43,7 @@ class PublishRequest:
     thumbnail: EncodedImage | None
     provenance: dict[str, Any]
     place: Place
+    code: str = ""
 
 
 def read_upload(
@@ -96,11 +97,11 @@ def _read_multipart(
     )
     if thumbnail is not None and thumbnail.mimetype != "image/png":
         raise UnsupportedType("A thumbnail must be image/png.")
-    return _make_request(fields, images, thumbnail)
+    return _make_request(fields, images, thumbnail, _text_part(arguments, files, "code"))
 
 
 def _make_request(
-    fields: dict[str, Any], images: tuple[EncodedImage, ...], thumbnail: EncodedImage | None
+    fields: dict[str, Any], images: tuple[EncodedImage, ...], thumbnail: EncodedImage | None, code: str = ""
 ) -> PublishRequest:
     check_field_names(fields, FIELDS)
     title = validate_single_line(fields.get("title"), "title", MAX_TITLE_LENGTH)
@@ -114,7 +115,14 @@ def _make_request(
         thumbnail=thumbnail,
         provenance=({"cell": cell} if cell else {}) | object_field(fields, "provenance"),
         place=read_place(fields),
+        code=code,
     )
+
+
+def _text_part(arguments: dict[str, list[bytes]], files: dict[str, list[Any]], name: str) -> str:
+    """Return a text of a form, sent with or without a file name; empty if it is missing."""
+    texts = arguments.get(name) or [part["body"] for part in files.get(name, [])]
+    return texts[0].decode("utf-8", "replace") if texts else ""
 
 
 def _choose_name(given: object, title: str) -> str:

@@ -21,10 +21,8 @@ class FigureDataHandler(AuthenticatedHandler):
         record = await self.get_owned_figure(figure_id, self.int_argument("version"))
         record = await self.context.source_checker.recheck_problem(record)
         rows = self.int_argument("rows")
-        reading = self.context.figure_data.read(record, self.caller, self.count_render, rows)
-        data = await self.run_until_disconnect(reading)
-        number = record.version.number
-        response = await json_response(data, number, record.name, "private, no-cache", is_public=False)
-        await self.send_representation(response)
+        writing = self.context.figure_data.write_json(record, rows, self.caller, self.count_render)
+        body = await self.run_until_disconnect(writing)
+        await self.send_representation(json_response(body, record.name, "private, no-cache", is_public=False))
 
     head = get

@@ -17,6 +17,7 @@ from ....model.new_version import NewVersion
 from ....model.places import check_collection
 from ....model.queries import DEFAULT_LIMIT, FigureQuery
 from ....model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, validate_single_line
+from ...services.figures.cell_code import read_code, trim_code
 from ...services.figures.redraw import render_again
 from ...services.figures.source_checker import API_PATIENCE
 from ...services.figures.stored import find_stored
@@ -72,6 +73,7 @@ class FiguresHandler(UploadHandler):
             session=self.principal.kernel,
             thumbnail=upload.thumbnail,
             provenance=upload.provenance,
+            code=trim_code(upload.code, self.context.config.cell_code_bytes),
         )
         record = await self.context.store.figures.publish(draft)
         self.audit("figure.published", record.id, version=record.version.number)
@@ -133,7 +135,9 @@ class FigureHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
         record = await self.get_owned_figure(figure_id, self.int_argument("version"))
-        self.write_json(figure_json(await self.context.source_checker.checked(record, API_PATIENCE), self.base))
+        record = await self.context.source_checker.checked(record, API_PATIENCE)
+        code = await read_code(record.version, self.context.blob_cache.get)
+        self.write_json(figure_json(record, self.base) | {"code": code})
 
     head = get
 
@@ -223,11 +227,9 @@ class FigureBytesHandler(AuthenticatedHandler):
         """Send what the axes show."""
         number = self.int_argument("table")
         record = await self.context.source_checker.recheck_problem(record)
-        reading = self.context.figure_data.read(record, self.caller, self.count_render)
-        data = await self.run_until_disconnect(reading)
-        await self.send_representation(
-            await csv_response(data, number, record.name, "private, no-cache", is_public=False)
-        )
+        writing = self.context.figure_data.write_csv(record, number, self.caller, self.count_render)
+        body = await self.run_until_disconnect(writing)
+        await self.send_representation(csv_response(body, number, record.name, "private, no-cache", is_public=False))
 
     async def _find_or_render(self, record: FigureRecord, row: Format, *, is_pinned: bool) -> RepresentationResponse:
         """Return the response; one with a pinned version never changes."""

@@ -14,6 +14,7 @@ from ....model.formats import FORMATS
 from ....model.keys import READ
 from ....model.links import FIGURE, Target
 from ...services.addresses import hidpi_address
+from ...services.figures.cell_code import read_code
 from ...services.figures.offers import PageOffers
 from ..http import security_headers
 from .handlers import FigureBytesHandler
@@ -83,6 +84,8 @@ class FigurePageHandler(FigureBytesHandler):
             can_embed=bool(self.context.config.embed_origins),
             now=context.store.clock(),
             offers=PageOffers.of(record.version),
+            data=await context.figure_data.preview(record, self.caller, self.count_render),
+            code=await read_code(record.version, context.blob_cache.get),
         )
 
     def _pane(self, record: FigureRecord, frames: list[str]) -> VersionPane:

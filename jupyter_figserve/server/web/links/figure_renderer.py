@@ -6,12 +6,13 @@ from weakref import WeakKeyDictionary
 
 from ....model.formats import FORMATS, get_format, get_format_of_mimetype
 from ....model.snippets import Snippets, image_url
+from ...services.figures.cell_code import read_code
 from ...services.figures.offers import PageOffers
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ..figures.data_responses import csv_response, json_response
 from ..figures.json_views import figure_json
 from ..http.representation import RepresentationResponse
-from .public_data import check_shared, preview_data, read_data
+from .public_data import check_shared, preview_data, write_csv, write_json
 from .public_figure import PublicFigure, Responses, inline_url
 from .renderer import Embedding, FitSize, LinkRenderer
 
@@ -46,6 +47,7 @@ class FigureRenderer(LinkRenderer):
             offers=PageOffers.of(figure.record.version, self.context.link_sizes.widths),
             snippets=self._make_snippets(),
             data=None if embedded else await preview_data(self, figure),
+            code=None if embedded else await self._read_code(),
         )
 
     @property
@@ -68,14 +70,15 @@ class FigureRenderer(LinkRenderer):
         public = {name: record[name] for name in _PUBLIC_FIELDS}
         shown = public | {"url": self.url, "representations": representations}
         shown["data_url"] = f"{self.url}/data" if self.link.data else None
+        shown["code"] = await self._read_code()
         self.write_public_json(shown, self.figure.record.name)
 
     async def send_image(self, suffix: str) -> None:
         if suffix == "csv":
             check_shared(self)
             number, name = self.handler.int_argument("table"), self.figure.record.name
-            data, is_public = await read_data(self, self.figure), self.resolved.is_for_anyone
-            await self._send_file(await csv_response(data, number, name, self.cache_control, is_public=is_public))
+            body, is_public = await write_csv(self, self.figure, number), self.resolved.is_for_anyone
+            await self._send_file(csv_response(body, number, name, self.cache_control, is_public=is_public))
             return
         row = get_format(suffix)
         if self.figure.is_page(row) and not self.handler.wants_download:
@@ -85,9 +88,13 @@ class FigureRenderer(LinkRenderer):
 
     async def send_data(self) -> None:
         check_shared(self)
-        data, record = await read_data(self, self.figure), self.figure.record
-        number, is_public = record.version.number, self.resolved.is_for_anyone
-        await self._send_file(await json_response(data, number, record.name, self.cache_control, is_public=is_public))
+        body, name = await write_json(self, self.figure), self.figure.record.name
+        is_public = self.resolved.is_for_anyone
+        await self._send_file(json_response(body, name, self.cache_control, is_public=is_public))
+
+    async def _read_code(self) -> str | None:
+        """Return the code that made the figure, where the link shows it."""
+        return await read_code(self.figure.record.version, self.context.blob_cache.get) if self.link.code else None
 
     async def _send_file(self, response: RepresentationResponse) -> None:
         """Send a file, which uses up a view of a link with a limit."""

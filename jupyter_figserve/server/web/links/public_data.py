@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+from typing import Any
+
 from ....errors import Conflict, Forbidden, OutputInvalid, TooLarge
 from ....model.data_tables import FigureData
 from ...services.callers import stranger
@@ -24,19 +27,31 @@ def check_shared(renderer: LinkRenderer) -> None:
         raise Forbidden(_NOT_SHARED, code="data_not_shared")
 
 
-async def read_data(renderer: LinkRenderer, figure: PublicFigure) -> FigureData:
-    """Return the tables of a figure; messages have nothing of the author's code.
+async def write_csv(renderer: LinkRenderer, figure: PublicFigure, number: int | None) -> bytes:
+    """Return the figure's data as CSV; messages have nothing of the author's code.
 
     Raises
     ------
     Conflict
-        When they cannot be read, with the code ``no_data``.
+        When it cannot be read, with the code ``no_data``.
+    NotFound
+        When there is no table of this number.
     """
-    context, caller = renderer.context, stranger(renderer.link.id)
-    record = await context.source_checker.recheck_problem(figure.record)
-    reading = context.figure_data.read(record, caller, figure.count_render)
+    record = await renderer.context.source_checker.recheck_problem(figure.record)
+    writing = renderer.context.figure_data.write_csv(record, number, stranger(renderer.link.id), figure.count_render)
+    return await _finish(renderer, writing)
+
+
+async def write_json(renderer: LinkRenderer, figure: PublicFigure) -> bytes:
+    """Return the figure's data as JSON, as ``write_csv``."""
+    record = await renderer.context.source_checker.recheck_problem(figure.record)
+    writing = renderer.context.figure_data.write_json(record, None, stranger(renderer.link.id), figure.count_render)
+    return await _finish(renderer, writing)
+
+
+async def _finish(renderer: LinkRenderer, writing: Coroutine[Any, Any, bytes]) -> bytes:
     try:
-        return await renderer.handler.run_until_disconnect(reading)
+        return await renderer.handler.run_until_disconnect(writing)
     except (Conflict, OutputInvalid, TooLarge) as error:
         raise Conflict(_UNREADABLE, code="no_data") from error
 

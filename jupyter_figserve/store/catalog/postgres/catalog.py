@@ -26,6 +26,7 @@ from .errors import describe_failed_start, down, is_disconnect, is_interference,
 from .listener import Listener
 from .liveness import Liveness
 from .preparing import describe_server, prepare, read_id
+from .shared_read import SharedRead
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,6 +39,8 @@ _PAUSE = 0.01
 _MAX_CHANGED_LINKS, _CHANGED_LINK_SECONDS = 65_536, 900.0
 _SNAPSHOT = sa.text("select cast(pg_current_snapshot() as text)")
 _TAKE_TURN = sa.text("select pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
+_FAILURES = (sa.exc.DBAPIError, sa.exc.PendingRollbackError, sa.exc.TimeoutError)
+"""What SQLAlchemy raises for the database, the second when a connection was lost before its transaction ended."""
 _TURN_SECONDS = sa.text("set local idle_in_transaction_session_timeout = '15min'")
 
 
@@ -65,6 +68,7 @@ class PostgresCatalog(Catalog):
         self._listeners: list[Listener] = []
         self._changed_links: TTLCache[str, bool] = TTLCache(_MAX_CHANGED_LINKS, _CHANGED_LINK_SECONDS)
         self._reads = 0
+        self._version_read = SharedRead(lambda: self.read(_read_snapshot))
 
     @classmethod
     def opened(cls, settings: PostgresSettings) -> Self:
@@ -150,9 +154,11 @@ class PostgresCatalog(Catalog):
     async def data_version(self) -> str:
         """Return which transactions are visible; the same value means that nothing has changed, in any process.
 
+        Requests that come at the same time share a query, which begins after them.
+
         Source: postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT.
         """
-        return await self.read(_read_snapshot)
+        return await self._version_read.get()
 
     def transact(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
@@ -166,7 +172,7 @@ class PostgresCatalog(Catalog):
                     is_committing = True
                 self._changed_links.update(dict.fromkeys(changes.links, True))
                 return done
-            except (sa.exc.DBAPIError, sa.exc.TimeoutError, UnicodeEncodeError) as error:
+            except (*_FAILURES, UnicodeEncodeError) as error:
                 if attempt == _ATTEMPTS or not self._can_try_again(error, is_committing):
                     raise self._fail(error, is_committing) from error
             time.sleep(random.uniform(0, _PAUSE * 2**attempt))
@@ -196,7 +202,7 @@ class PostgresCatalog(Catalog):
             with self._engine.connect() as connection, connection.begin():
                 connection.execute(_TURN_SECONDS)
                 yield bool(connection.execute(_TAKE_TURN, {"name": f"figserve task {task}"}).scalar())
-        except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+        except _FAILURES as error:
             raise self._fail(error) from error
 
     def close(self) -> None:
@@ -224,15 +230,14 @@ class PostgresCatalog(Catalog):
             try:
                 with self._reading.connect().execution_options(**{SECONDS: seconds}) as connection:
                     return query(connection)
-            except (sa.exc.DBAPIError, sa.exc.TimeoutError, UnicodeEncodeError) as error:
+            except (*_FAILURES, UnicodeEncodeError) as error:
                 if is_last or not _is_lost(error):
                     raise self._fail(error) from error
         raise AssertionError
 
     def _can_try_again(self, error: Exception, is_committing: bool) -> bool:
-        if not isinstance(error, sa.exc.DBAPIError):
-            return False
-        return is_interference(error) or (is_disconnect(error) and not is_committing)
+        is_interfered = isinstance(error, sa.exc.DBAPIError) and is_interference(error)
+        return is_interfered or (_is_lost(error) and not is_committing)
 
     def _fail(self, error: Exception, is_committing: bool = False) -> Exception:
         """Return the error for whoever asked; one of the connection also means that the database may be down."""
@@ -240,14 +245,14 @@ class PostgresCatalog(Catalog):
             return Unavailable("The server's connections to the database are busy; try again.", retry_after=5)
         if isinstance(error, UnicodeEncodeError):
             return InvalidInput("The text has half a surrogate pair, which is no character.")
-        assert isinstance(error, sa.exc.DBAPIError)
-        if is_disconnect(error):
+        if _is_lost(error):
             self._liveness.suspect()
             if is_committing:
                 unknown = "The database stopped answering; whether the change was made is unknown. Look, or repeat it."
                 return Unavailable(unknown, code="database_unavailable", retry_after=5)
-        else:
-            _log.warning("The database %s: %s", self._name, reason(error))
+            return down()
+        assert isinstance(error, sa.exc.DBAPIError)
+        _log.warning("The database %s: %s", self._name, reason(error))
         return translate(error)
 
 
@@ -258,7 +263,9 @@ def _ignore(announced: Future[None]) -> None:
 
 
 def _is_lost(error: Exception) -> bool:
-    return isinstance(error, sa.exc.DBAPIError) and is_disconnect(error)
+    """Whether the connection is lost."""
+    is_left = isinstance(error, sa.exc.PendingRollbackError)
+    return is_left or (isinstance(error, sa.exc.DBAPIError) and is_disconnect(error))
 
 
 def _read_snapshot(connection: Connection) -> str:

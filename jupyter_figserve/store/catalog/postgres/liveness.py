@@ -142,7 +142,7 @@ class Liveness:
     def _ask(self, late: Collection[_Statement]) -> None:
         """Probe the database; end statements of which it has not even heard: their server process is frozen."""
         if self._probe is None or self._probe.done.is_set():
-            self._probe = _Probe(self._engine, [s.driver.info.backend_pid for s in late])
+            self._probe = _Probe(self._engine, [pid for s in late if (pid := _find_process(s.driver)) is not None])
         probe = self._probe
         if not probe.done.wait(2 * self._step) or probe.idle is None:
             self.report_down()
@@ -151,13 +151,22 @@ class Liveness:
             _log.warning("The database %s answers again.", self._name)
         self._is_down = False
         for statement in late:
-            if statement.driver.info.backend_pid in probe.idle:
+            if _find_process(statement.driver) in probe.idle:
                 self._end_hanging(statement)
 
     def _end_hanging(self, statement: _Statement) -> None:
         with self._lock:
             if self._statements.get(id(statement.driver)) is statement:
                 connections.shut(statement.driver)
+
+
+def _find_process(driver: Any) -> int | None:
+    """Return the id of the server's process for a connection, None when it has been closed meanwhile."""
+    try:
+        pid: int = driver.info.backend_pid
+    except Exception:
+        return None
+    return pid
 
 
 class _Probe:

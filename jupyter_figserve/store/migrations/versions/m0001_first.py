@@ -69,6 +69,8 @@ def _create_versions() -> None:
         sa.Column("source_libraries", _TEXT),
         sa.Column("source_problem", _TEXT, nullable=False, server_default=""),
         sa.Column("source_check", _TEXT),
+        sa.Column("code_digest", _STRING),
+        sa.Column("code_size", sa.BigInteger),
         sa.Column("provenance", _TEXT, nullable=False),
     )
     op.create_table(
@@ -180,12 +182,10 @@ def _create_links() -> None:
         sa.Column("expires", sa.Float),
         sa.Column("label", _STRING, nullable=False),
         sa.Column("views", sa.BigInteger),
-        sa.Column("paused", sa.Boolean, nullable=False),
         sa.Column("audience", _STRING, nullable=False),
         sa.Column("locked", _TEXT, nullable=False),
         sa.Column("allowed", _TEXT, nullable=False),
-        sa.Column("data", sa.Boolean, nullable=False),
-        sa.Column("code", sa.Boolean, nullable=False),
+        *[sa.Column(name, sa.Boolean, nullable=False, server_default="0") for name in ("paused", "data", "code")],
         sa.Column("seen", sa.BigInteger, nullable=False),
         sa.Column("last_seen", sa.Float),
         sa.Column("nonce", _STRING, nullable=False),

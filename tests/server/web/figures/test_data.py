@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import urljoin
 
 import plotly.graph_objects as go
 import pytest
 
 from jupyter_figserve.errors import CodeFailed, OutputInvalid
-from jupyter_figserve.model.data_tables import DataTable, FigureData, to_lines
+from jupyter_figserve.model.data_tables import DataTable, FigureData, make_data, to_lines
 from jupyter_figserve.model.figures import EncodedImage
 from jupyter_figserve.model.formats import TABLES
 from jupyter_figserve.model.rendering import RenderResult
 from jupyter_figserve.sandbox.fake import DATA
 
+from ...pages import Page
+from ...sample_images import multipart, png
 from ...services.figures.test_redraw import failing, publish_with_source
 
 SECRET = "marmalade"
@@ -69,7 +72,7 @@ class TestOwner:
         assert (await owner.get(f"/figures/{plotly['id']}.csv")).text == f"x,y\n{SECRET},1\n"
         image = await owner.publish()
         other = await owner.publish("h", b"<p>Hello</p>", "text/html")
-        for figure, reason in ((image, "as an image"), (other, "Plotly and Altair")):
+        for figure, reason in ((image, "as an image, or with keep_source=False"), (other, "Plotly and Altair")):
             for path in (f"/figures/{figure['id']}.csv", f"/api/figures/{figure['id']}/data"):
                 answer = await owner.get(path)
                 assert (answer.status, answer.code) == (409, "no_data")
@@ -89,6 +92,94 @@ class TestOwner:
             renderer.answer = answer
             got = await owner.get(f"/api/figures/{figure['id']}/data", rows=number)
             assert (got.status, got.code) == (status, code), number
+
+
+def with_code(code: str, **words: str) -> tuple[bytes, dict[str, str]]:
+    """An upload with the code of its cell."""
+    body, headers = multipart({"name": "coded", **words}, ("image/png", png()))
+    part = f'Content-Disposition: form-data; name="code"; filename="code.txt"\r\nContent-Type: text/plain\r\n\r\n{code}'
+    return b"--b\r\n" + part.encode() + b"\r\n" + body, headers
+
+
+class TestCode:
+    async def test_code_is_for_its_owner(self, owner, stranger):
+        """The code of a cell is on the owner's page and in the record, without secrets; a link shows it if allowed."""
+        code = f"print('<{SECRET}>')  # ü\npassword = 'hunter2'\n"
+        figure = (await owner.ask("POST", "/api/figures", *with_code(code))).json()
+        kept = f"print('<{SECRET}>')  # ü\npassword = '…'"
+        assert (await owner.get(f"/api/figures/{figure['id']}")).json()["code"] == kept
+        page = (await owner.get(figure["url"])).text
+        assert f"&lt;{SECRET}&gt;" in page
+        assert "hunter2" not in page
+        assert "code" not in (await owner.get("/api/figures")).json()["figures"][0]
+        link = await owner.share(figure)
+        for path in ("", ".json", "/embed", "/data", ".csv", ".nope"):
+            assert SECRET not in (await stranger.get(link["url"] + path)).text, path
+        assert SECRET not in (await stranger.get("/oembed", url=link["url"])).text
+        await owner.patch(f"/api/links/{link['id']}", {"code": True})
+        assert (await stranger.get(f"{link['url']}.json")).json()["code"] == kept
+        assert f"&lt;{SECRET}&gt;" in (await stranger.get(link["url"])).text
+        assert SECRET not in (await stranger.get(f"{link['url']}/embed")).text
+
+    async def test_versions_have_their_own(self, owner, context):
+        """Each keeps its first code, sent with it or after it, also after a deletion was undone."""
+        for grey, code in ((1, "a = 1"), (2, "b = 2")):
+            body, headers = multipart({"name": "coded"}, ("image/png", png(grey=grey)))
+            part = b'--b\r\nContent-Disposition: form-data; name="code"\r\n\r\n' + code.encode() + b"\r\n"
+            figure = (await owner.ask("POST", "/api/figures", part + body, headers)).json()
+        await owner.publish("coded", png(grey=3))
+        path = f"/api/figures/{figure['id']}"
+        for number, code in ((2, "other = 3"), (3, "c = 3\ntoken = 'abcdef'"), (3, "d = 4")):
+            answer = await owner.ask(
+                "PUT", f"{path}/versions/{number}/code", code.encode(), {"Content-Type": "text/plain"}
+            )
+            assert answer.status == 204
+        await owner.delete(path)
+        await owner.post(f"{path}/restore")
+        codes = [(await owner.get(path, version=number)).json()["code"] for number in (1, 2, 3)]
+        assert codes == ["a = 1", "b = 2", "c = 3\ntoken = '…'"]
+
+    async def test_long_code_is_cut(self, owner, context, figserve):
+        """Only so much is kept, with a note; with a limit of 0 nothing is."""
+        figserve.cell_code_bytes = 1_000
+        figure = (await owner.ask("POST", "/api/figures", *with_code("x = 'ü'\n" * 1_000))).json()
+        code = (await owner.get(f"/api/figures/{figure['id']}")).json()["code"]
+        assert len(code) < 1_200
+        assert code.splitlines()[-1].startswith("# The rest is left out: the cell has 9,000 bytes")
+        figserve.cell_code_bytes = 0
+        other = (await owner.ask("POST", "/api/figures", *with_code("x = 1", name="other"))).json()
+        assert (await owner.get(f"/api/figures/{other['id']}")).json()["code"] is None
+
+
+class TestPages:
+    async def test_a_table_of_the_first_rows(self, owner, stranger, renderer):
+        """The pages of owner and link have the first rows as a table with headers, and a link to all of them."""
+        rows = tuple((f"<{SECRET} {number}>", number + 0.5) for number in range(90))
+        data = FigureData(
+            (DataTable("Jam", ("kind", "kg"), rows, 10_000), DataTable("B", ("y",), ((1,),), 1)), ("Note.",)
+        )
+        drawn = renderer.answer
+
+        def answer(job):
+            cut = make_data(data.tables, data.notes, job.options.rows or 1)
+            return answering(to_lines(cut))(job) if job.options.format == "tables" else drawn(job)
+
+        renderer.answer = answer
+        figure = await publish_with_source(owner)
+        link = await owner.share(figure, data=True)
+        for client, url in ((owner, figure["url"]), (stranger, link["url"])):
+            text = (await client.get(url)).text
+            page = Page(text)
+            assert [tag.get("scope") for tag in page["th"]] == ["col"] * 2 + ["row"] * 20 + ["col"]
+            assert len(page["tr"]) == 23
+            assert "the first 20 of 10,000 rows" in text
+            assert f"&lt;{SECRET} 19&gt;" in text
+            assert f"{SECRET} 20" not in text
+            addresses = [tag["href"] for tag in page["a"] if ".csv" in (tag.get("href") or "")]
+            assert len(addresses) == 3
+            for address in addresses:
+                assert (await client.get(urljoin(url, address))).mimetype == "text/csv"
+        assert "<table" not in (await stranger.get(f"{link['url']}/embed")).text
 
 
 class TestLink:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from cachetools import LRUCache
 
@@ -20,21 +21,25 @@ from .....model.source_check import ALL_FORMATS
 from .....store.store import Store
 from ...callers import OWNER, Caller
 from ...rendering.service import BeforeRender, RenderService
+from ...single_flight import SingleFlight
 from ..redraw import render_source
 from ..source_problems import find_problem
+from .files import write_csv, write_json
 from .plotly_tables import read_plotly
 from .script_specs import find_spec
 from .vega_tables import read_vega
 
+T = TypeVar("T")
 PREVIEW_ROWS = 20
 """Rows of a table on a page."""
 PREVIEW_COLUMNS = 12
 PREVIEW_TABLES = 8
 _PREVIEWS = 200
+_THREADS = 2
+_THREADS_OF_STRANGERS = 1
 _NOTHING = FigureData(())
 _PATIENCE = 3.0
 """Seconds for which a page waits for a preview."""
-_NO_TABLES = "It was published as an image, from which no data can be read."
 _NO_SPEC = "It is interactive HTML of a library whose data cannot be read; that of Plotly and Altair can."
 
 
@@ -69,6 +74,10 @@ class FigureDataService:
         self._read_blob = read_blob
         self.limits = limits
         self._previews: LRUCache[str, FigureData] = LRUCache(_PREVIEWS)
+        self._files: LRUCache[str, bytes] = LRUCache(2 * limits.size, getsizeof=len)
+        self._writes: SingleFlight[bytes] = SingleFlight()
+        # A table of many rows takes a thread for a second: those of strangers never take all.
+        self._turns = {False: asyncio.Semaphore(_THREADS), True: asyncio.Semaphore(_THREADS_OF_STRANGERS)}
 
     async def read(
         self,
@@ -99,8 +108,61 @@ class FigureDataService:
         if version.source is not None:
             return await self._read_source(record, caller, before_render, count)
         if html is not None:
-            return await self._read_document(html, count)
+            if before_render is not None:
+                before_render()
+            return await self._read_document(html, caller, count)
         raise Conflict(f"This figure has no data to download. {_reason(record)}", code="no_data")
+
+    async def write_csv(
+        self,
+        record: FigureRecord,
+        number: int | None,
+        caller: Caller = OWNER,
+        before_render: BeforeRender | None = None,
+    ) -> bytes:
+        """Return one table of a figure as CSV, or all in one; ``NotFound`` for a number that it does not have.
+
+        Parameters
+        ----------
+        number
+            The number of the table, from 1; None for all.
+        """
+
+        async def write() -> bytes:
+            data = await self.read(record, caller, before_render)
+            return await self._in_turn(caller, write_csv, data, number)
+
+        return await self._write_once(f"csv {number} {_key(record)}", write, caller)
+
+    async def write_json(
+        self,
+        record: FigureRecord,
+        rows: int | None = None,
+        caller: Caller = OWNER,
+        before_render: BeforeRender | None = None,
+    ) -> bytes:
+        """Return all tables of a figure's version as JSON, each with at most ``rows`` rows."""
+        version = record.version.number
+
+        async def write() -> bytes:
+            data = await self.read(record, caller, before_render, rows)
+            return await self._in_turn(caller, write_json, data, version)
+
+        return await self._write_once(f"json {rows} {version} {_key(record)}", write, caller)
+
+    async def _write_once(self, key: str, write: Callable[[], Awaitable[bytes]], caller: Caller) -> bytes:
+        """Return a file from memory, or write it; concurrent requests for the same one share it."""
+        known = self._files.get(key)
+        if known is None:
+            known = await self._writes.run(key, lambda _claim: write(), caller)
+            if len(known) <= self._files.maxsize // 2:
+                self._files[key] = known
+        return known
+
+    async def _in_turn(self, caller: Caller, work: Callable[..., T], *arguments: Any) -> T:
+        """Run ``work`` in a thread."""
+        async with self._turns[caller.is_stranger]:
+            return await asyncio.to_thread(work, *arguments)
 
     async def preview(
         self, record: FigureRecord, caller: Caller = OWNER, before_render: BeforeRender | None = None
@@ -134,14 +196,16 @@ class FigureDataService:
         except OutputInvalid as error:
             if error.code == "no_data":
                 raise Conflict(error.message, code="no_data") from error
+            if error.code == "output_too_large":
+                raise _too_large(self.limits.size) from error
             raise
         if len(image.data) > self.limits.size:
-            raise _too_large(len(image.data), self.limits.size)
-        return await asyncio.to_thread(from_lines, image.data, rows)
+            raise _too_large(self.limits.size)
+        return await self._in_turn(caller, from_lines, image.data, rows)
 
-    async def _read_document(self, part: Representation, rows: int) -> FigureData:
+    async def _read_document(self, part: Representation, caller: Caller, rows: int) -> FigureData:
         data = await self._read_blob(part.digest)
-        return await asyncio.to_thread(_read_html, data, rows, self.limits.size)
+        return await self._in_turn(caller, _read_html, data, rows, self.limits.size)
 
 
 def _read_html(data: bytes, rows: int, max_size: int) -> FigureData:
@@ -153,7 +217,9 @@ def _read_html(data: bytes, rows: int, max_size: int) -> FigureData:
 
 def _reason(record: FigureRecord) -> str:
     """Return why a figure without source and without HTML has no data."""
-    return record.version.source_problem or _NO_TABLES
+    problem = find_problem(record.version, ALL_FORMATS)
+    assert problem is not None, "there is no source"
+    return problem.reason
 
 
 def _key(record: FigureRecord) -> str:
@@ -161,7 +227,5 @@ def _key(record: FigureRecord) -> str:
     return version.source.digest if version.source is not None else version.representations[0].digest
 
 
-def _too_large(size: int, limit: int) -> TooLarge:
-    return TooLarge(
-        f"The figure's data has {size:,} bytes; the limit is {limit:,} (FigServe.data_bytes).", code="data_too_large"
-    )
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The figure's data has more than {limit:,} bytes (FigServe.data_bytes).", code="data_too_large")

@@ -1,4 +1,4 @@
-"""Encodes a figure as multipart/form-data; hand-written, so that image bytes are copied only once. Kernel."""
+"""Encodes a figure as multipart/form-data; hand-written, so that image bytes are copied only once. Any process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from ...model.formats import get_format_of_mimetype
+from .formats import get_format_of_mimetype
 
 
 @dataclass(frozen=True)
