@@ -40,7 +40,7 @@ notebook_nightly = pytest.mark.parametrize(
     indirect=True,
     scope="module",
 )
-"""In JupyterLab in every run, and in Notebook, which `test_labextension.py` opens, every night: the code is the same."""
+"""In JupyterLab in every run; in Notebook, which `test_labextension.py` opens, every night: it runs the same code."""
 
 
 @pytest.fixture(scope="module", params=PLACES, ids=IDS)
