@@ -291,6 +291,6 @@ def _read_token(path: Path) -> str | None:
 def _write_environment(path: Path, environment: dict[str, str]) -> None:
     """Replace the file, which only the Hub's user can read."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.writelines(f"{name}={value}\n" for name, value in environment.items())
     os.replace(new, path)

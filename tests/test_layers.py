@@ -51,7 +51,7 @@ def layer(ours: str = "", libraries: str = "", inside: str = "", ours_inside: st
 
 _SERVICES = "model store sandbox.renderer sandbox.host"
 _SERVICE_LIBRARIES = (
-    "cachetools itsdangerous jupyter_client jupyter_core jupyter_server limits prometheus_client tornado"
+    "cachetools filelock itsdangerous jupyter_client jupyter_core jupyter_server limits prometheus_client tornado"
 )
 LAYERS = {
     # Lazy: the names of the notebook's interface, and the extension's class when a server asks.
@@ -73,7 +73,7 @@ LAYERS = {
     "sandbox.remote": layer("model sandbox.host sandbox.renderer sandbox.wire", inside="distributed tornado"),
     "sandbox.jail": layer(),
     "sandbox.jailed": layer("model plotting sandbox.jail sandbox.renderer sandbox.wire", inside="matplotlib numpy"),
-    "store": layer("model", libraries="alembic cachetools sqlalchemy", inside="obstore psycopg"),
+    "store": layer("model", libraries="alembic cachetools filelock sqlalchemy", inside="obstore psycopg"),
     "assistant": layer("model", inside="jsonschema mcp"),
     "server.services": layer(_SERVICES, libraries=_SERVICE_LIBRARIES, inside="idna segno"),
     "server.web": layer(

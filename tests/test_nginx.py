@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import re
 import socket
 import ssl
@@ -45,7 +46,7 @@ class Address:
 
     def __init__(self, port: int, *, tls: bool = False) -> None:
         self.port = port
-        self.log = Path()
+        self.log, self.plain = Path(), 0
         self._tls = ssl._create_unverified_context() if tls else None  # noqa: S323 - its certificate is the test's own
 
     def connect(self) -> http.client.HTTPConnection:
@@ -97,12 +98,12 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def nginx(servers, tmp_path_factory) -> Iterator[Address]:
-    home, port, program = tmp_path_factory.mktemp("nginx"), free_port(), require_program("nginx")
+    home, port, plain, program = tmp_path_factory.mktemp("nginx"), free_port(), free_port(), require_program("nginx")
     make_certificate(home)
     rules = RULES.read_text()
     first, second = (urlsplit(one.url).port for one in servers)
     for pattern, text in (
-        (r"listen 80;", f"listen 127.0.0.1:{free_port()};"),
+        (r"listen 80;", f"listen 127.0.0.1:{plain};"),
         (r"listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
         (r"server 127\.0\.0\.1:8765", f"server 127.0.0.1:{first}"),
         (r"server 127\.0\.0\.1:8766", f"server 127.0.0.1:{second}"),
@@ -121,7 +122,7 @@ def nginx(servers, tmp_path_factory) -> Iterator[Address]:
         [program, "-p", str(home), "-e", str(home / "error.log"), "-c", str(home / "nginx.conf")], port, home
     )
     address = Address(port, tls=True)
-    address.log = home / "access.log"
+    address.log, address.plain = home / "access.log", plain
     yield address
     process.terminate()
     process.wait(20)
@@ -286,6 +287,11 @@ class TestStreams:
                 assert b"figure.published" in b"".join(answer.readline() for _ in range(4))
 
 
+def find_lines(log: Path) -> list[str]:
+    """Return the paths of links with their status."""
+    return re.findall(r"/f/\S+ \d{3}", log.read_text())
+
+
 class TestReplicas:
     """Two servers behind one address."""
 
@@ -305,14 +311,20 @@ class TestReplicas:
         """That of nginx, which sees the addresses of links; and the server's is JSON, one object a request."""
         link = share(servers[0], publish("logged", png(grey=31)))
         assert nginx.ask("GET", link["path"] + "?token=abc")[0] == 400
-        wait_until(lambda: "/f/[secret].png 400" in nginx.log.read_text())
+        assert Address(nginx.plain).ask("GET", link["path"])[0] == 301
+        wait_until(lambda: {"/f/[secret].png 400", "/f/[secret].png 301"} <= {*find_lines(nginx.log)})
         assert link["url"].rpartition("/")[2] not in nginx.log.read_text()
         assert '"message": "access", "method": "GET"' in servers[0].log
 
     def test_one_replica_is_enough(self, servers, nginx, publish):
-        """No request fails when one of them is gone; the last test of the module."""
+        """No request fails when one of them is gone; with none, nginx says when to come back."""
         link = share(servers[0], publish("left", png(grey=32)))
         servers[1].stop()
         found = [nginx.ask("GET", f"{link['path']}?_={number}")[0] for number in range(6)]
         assert found == [200] * 6
         assert [nginx.ask("GET", "/figserve/api/health/ready")[0] for _ in range(6)] == [200] * 6
+        servers[0].stop()
+        for path in ("/figserve/api/figures", f"{link['path']}?_=other"):
+            status, headers, body = nginx.ask("GET", path)
+            assert (status, headers["Retry-After"], headers["Content-Type"]) == (503, "2", "application/json")
+            assert json.loads(body)["code"] == "server_gone"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
@@ -15,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from processes import START_SECONDS, ClusterError, Processes, free_port, program, substitute
+from processes import Processes, free_port, program, run, substitute
 
 from jupyter_figserve.demo.server_process import fetch
 
+SHELL_SECONDS = 10.0
 DEPLOY = Path(__file__).resolve().parent.parent
 
 
@@ -73,13 +75,13 @@ class Cluster:
         data, password, user = self.home / "postgres", self.home / "password", unprivileged_user()
         data.mkdir()
         password.write_text(self.password)
-        options: dict[str, Any] = {"check": True, "capture_output": True, "cwd": self.home}
+        options: dict[str, Any] = {"cwd": self.home}
         if user is not None:
             os.chown(data, user, -1)
             os.chown(password, user, -1)
             options["user"] = user
         made = ["--auth=scram-sha-256", f"--pwfile={password}", "--username=figserve", "--encoding=UTF8", "--no-sync"]
-        subprocess.run([program("initdb"), f"--pgdata={data}", *made], **options)
+        run([program("initdb"), f"--pgdata={data}", *made], **options)
         password.unlink()
         settings = {"listen_addresses": "127.0.0.1", "port": self.ports["postgres"], "unix_socket_directories": ""}
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
@@ -117,14 +119,18 @@ class Cluster:
         # Killed in the end: it would take ten seconds to stop, and nothing of it is kept.
         self.processes.start("seaweedfs", [program("weed"), "server", *own, *ports], self.bucket, stop=signal.SIGKILL)
         self.processes.wait("seaweedfs", lambda: fetch(f"http://{self.address('filer')}/").status < 500, quietly=True)
-        shell = [program("weed"), "shell", f"-master={self.address('master')}", f"-filer={self.address('filer')}"]
-        words = b"s3.bucket.create -name figserve\n"
-        done = subprocess.run(shell, input=words, capture_output=True, cwd=self.home, timeout=START_SECONDS)
-        if b"create bucket" not in done.stdout:
-            raise ClusterError(f"The bucket could not be created:\n{done.stdout.decode()}{done.stderr.decode()}")
+        self.processes.wait("seaweedfs", self._has_bucket, quietly=True)
         # Its first object makes the volumes, which takes longer than a server waits.
         first = f"http://{self.address('filer')}/buckets/figserve/ready"
         self.processes.wait("seaweedfs", lambda: fetch(first, method="PUT", body=b"1").status == 201)
+
+    def _has_bucket(self) -> bool:
+        """Create the bucket; the shell waits for ever where it came before the parts of SeaweedFS knew each other."""
+        shell = [program("weed"), "shell", f"-master={self.address('master')}", f"-filer={self.address('filer')}"]
+        words = b"s3.bucket.create -name figserve\n"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(shell, input=words, capture_output=True, cwd=self.home, timeout=SHELL_SECONDS)
+        return fetch(f"http://{self.address('filer')}/buckets/figserve/?limit=1").status == 200
 
     def _start_worker(self, name: str) -> None:
         words = ["worker", "--ip", "127.0.0.1", "--port", str(self.ports[name]), *self.services[name]["command"]]
@@ -161,12 +167,12 @@ class Cluster:
         self.processes.start(name, command, {**places, **environment})
 
     def _start_nginx(self) -> None:
-        home, user = self.home, pwd.getpwuid(os.geteuid()).pw_name
+        home = self.home
         key, certificate = home / "privkey.pem", home / "fullchain.pem"
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
         subject = ["-subj", "/CN=figserve", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
         files = ["-keyout", str(key), "-out", str(certificate)]
-        subprocess.run([program("openssl"), "req", "-x509", *curve, *subject, *files], check=True, capture_output=True)
+        run([program("openssl"), "req", "-x509", *curve, *subject, *files])
         # This process and the clients that it starts trust the certificate.
         os.environ["SSL_CERT_FILE"] = str(certificate)
         replacements = {
@@ -184,10 +190,12 @@ class Cluster:
         temporary = "".join(
             f"{kind}_temp_path {home}/nginx-{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
-        owner = f"user {user};\n" if os.geteuid() == 0 else ""
+        # Of an ordinary user, who may have no name in a container, nginx's workers are that user.
+        owner = f"user {pwd.getpwuid(0).pw_name};\n" if os.geteuid() == 0 else ""
         (home / "nginx.conf").write_text(
             f"{owner}daemon off;\npid {home}/nginx.pid;\nerror_log {home}/nginx-error.log;\n"
-            f"events {{ worker_connections 1024; }}\nhttp {{\n{temporary}include {home}/figserve.conf;\n}}\n"
+            "events { worker_connections 1024; }\n"
+            f"http {{\naccess_log off;\n{temporary}include {home}/figserve.conf;\n}}\n"
         )
         self.processes.start("nginx", [program("nginx"), "-e", f"{home}/nginx-error.log", "-c", f"{home}/nginx.conf"])
         self.processes.wait("nginx", lambda: fetch(f"{self.url}/figserve/api/health/ready").status == 200)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 PROGRAMS = {
     "nginx": "make deps",
@@ -49,6 +50,19 @@ def program(name: str) -> str:
     found = find_program(name)
     assert found is not None, "check_programs() has found it"
     return found
+
+
+def run(command: Sequence[str], **options: Any) -> None:
+    """Run a program to its end.
+
+    Raises
+    ------
+    ClusterError
+        When it fails; with what it said.
+    """
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", **options)
+    if done.returncode != 0:
+        raise ClusterError(f"{Path(command[0]).name} failed:\n{(done.stdout + done.stderr).strip()[-2_000:]}")
 
 
 def free_port() -> int:
@@ -119,7 +133,7 @@ class Processes:
 
     def kill(self, name: str) -> None:
         """End a part, with the processes that it has started, as a crash of its machine would."""
-        process = self._find(name).process
+        process = self.find(name).process
         assert process is not None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -127,9 +141,9 @@ class Processes:
 
     def start_again(self, name: str) -> None:
         """Start a part that has ended, with the same command."""
-        self._launch(self._find(name))
+        self._launch(self.find(name))
 
-    def _find(self, name: str) -> Part:
+    def find(self, name: str) -> Part:
         return next(part for part in self.running if part.name == name)
 
     def _launch(self, part: Part) -> None:
@@ -153,7 +167,7 @@ class Processes:
         ClusterError
             When it ends or is not ready in time; with the end of its log.
         """
-        process = self._find(name).process
+        process = self.find(name).process
         assert process is not None
         deadline = time.monotonic() + START_SECONDS
         while True:

@@ -20,6 +20,9 @@ _MAX_FILE_BYTES = 2**28
 _TEXTS = ("title", "alt", "caption")
 _SIZES = ("width", "height", "dpi")
 _DEFAULT_ROWS = 20
+_DATA_ROWS = 50
+_MAX_DATA = 100_000
+"""Characters of a figure's tables that an assistant reads."""
 
 
 async def render_plot(api: Api, caller: Caller, values: dict[str, Any]) -> ToolResult:
@@ -63,6 +66,19 @@ async def view_figure(api: Api, caller: Caller, values: dict[str, Any]) -> ToolR
     data = await api.get_bytes(f"figures/{figure}.png", **query)
     heading = f"{record['title'] or record['name']}, version {record['version']}: {record['alt'] or 'no description'}"
     return _with_picture(Picture(data, get_format("png").mimetype), [heading, str(record["url"])], caller)
+
+
+async def read_data(api: Api, caller: Caller, values: dict[str, Any]) -> ToolResult:
+    figure = await find_figure_id(api, values["figure"])
+    query = {"version": values.get("version"), "rows": values.get("rows", _DATA_ROWS)}
+    data = await api.get(f"api/figures/{figure}/data", **query)
+    result = json_result(data)
+    if len(result.text) > _MAX_DATA:
+        raise TooLarge(
+            f"The tables have {len(result.text):,} characters; at most {_MAX_DATA:,} fit into a result. Ask for fewer"
+            " rows."
+        )
+    return result
 
 
 async def share_figure(api: Api, caller: Caller, values: dict[str, Any]) -> ToolResult:

@@ -103,6 +103,17 @@ def _view_schema(caller: Caller) -> Schema:
     return arguments({"figure": FIGURE, "version": number("Default: the newest.", 1, 10**9 - 1), **SIZE}, "figure")
 
 
+def _data_schema(caller: Caller) -> Schema:
+    return arguments(
+        {
+            "figure": FIGURE,
+            "version": number("Default: the newest.", 1, 10**9 - 1),
+            "rows": number("Rows of each table. Default: 50.", 1, 1_000),
+        },
+        "figure",
+    )
+
+
 def _share_schema(caller: Caller) -> Schema:
     return arguments(
         {
@@ -120,6 +131,11 @@ def _share_schema(caller: Caller) -> Schema:
             },
             "users": {**NAMES, "description": "Names of users of the JupyterHub."},
             "groups": {**NAMES, "description": "Names of groups of the JupyterHub."},
+            "data": {"type": "boolean", "description": "Whether viewers may read the figure's data. Default: false."},
+            "code": {
+                "type": "boolean",
+                "description": "Whether viewers may read the code that made it. Default: false.",
+            },
         },
         "figure",
     )
@@ -161,6 +177,16 @@ TOOLS = (
         Scope.READ,
         calls.view_figure,
         _view_schema,
+        is_read_only=True,
+    ),
+    Tool(
+        "read_data",
+        "Read a figure's data",
+        "Read what the axes of a published figure show, as tables of numbers, categories and dates. Where there is no"
+        " data, the error says why.",
+        Scope.READ,
+        calls.read_data,
+        _data_schema,
         is_read_only=True,
     ),
     Tool(

@@ -8,13 +8,28 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .commands import doctor, export, keys, links, maintain, mcp, migrate, publish, restore, serve, show, worker
+from .commands import (
+    connect,
+    doctor,
+    export,
+    keys,
+    links,
+    maintain,
+    mcp,
+    migrate,
+    publish,
+    render,
+    restore,
+    serve,
+    show,
+    worker,
+)
 from .output import clean
 from .parser import make_parser, parse
 from .registry import COMMANDS, FAILED, INTERRUPTED, OK, PIPE_CLOSED, USAGE, Command
 
 __all__ = ["COMMANDS", "FAILED", "INTERRUPTED", "OK", "PIPE_CLOSED", "USAGE", "main", "make_parser", "parse"]
-MODULES = (doctor, export, keys, links, show, maintain, mcp, migrate, publish, restore, serve, worker)
+MODULES = (connect, doctor, export, keys, links, show, maintain, mcp, migrate, publish, render, restore, serve, worker)
 """Importing them registers their commands."""
 
 

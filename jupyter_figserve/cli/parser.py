@@ -19,8 +19,8 @@ _TOKEN = re.compile(r"[?&]token=[^&]|^--\w+\.(token|password|hashed_password|coo
 _SERVER_HELP = """\
 server:
   Commands use the server of --server or FIGSERVE_URL, with the key in FIGSERVE_API_KEY or in the file of --key-file;
-  inside a kernel, the kernel's own server; otherwise your server that is running on this machine. If none is found,
-  `jupyter figserve doctor` explains why.
+  inside a kernel, the kernel's own server; otherwise your server that is running on this machine, else the one of
+  `jupyter figserve connect`. If none is found, `jupyter figserve doctor` explains why.
 
 exit codes:
   0    success

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..kernel.client.address import Address
     from ..kernel.client.client import FigServeClient
     from ..kernel.client.running_servers import RunningServer
+    from ..model.team_servers import TeamServer
 
 _MAX_KEY_LENGTH = 4096
 HOW_TO_SELECT = (
@@ -59,6 +60,11 @@ def server_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="file of mode 600 with the key or a login token (default: FIGSERVE_API_KEY)",
     )
+    tls_options(group)
+
+
+def tls_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options about the network between here and the server."""
     group.add_argument("--ca-file", type=Path, metavar="FILE", help="PEM file of the certificate authority to trust")
     group.add_argument(
         "--insecure", action="store_true", help="allow sending the key to another machine over unencrypted http"
@@ -133,12 +139,15 @@ def _from_url(options: argparse.Namespace, url: str) -> SelectedServer:
     from ..kernel.client.address import parse_pasted
     from ..kernel.client.connection import get_status
     from ..kernel.client.running_servers import find_running_server
+    from ..kernel.client.stored_servers import find_stored_key
 
     address, token = parse_pasted(url)
     credential, running = find_credential(options) or token, None
     if credential is None:
         running = find_running_server(address)
         credential = running.token if running is not None else None
+    if credential is None and (stored := find_stored_key(address)) is not None:
+        return _to_stored(options, stored)
     found = "--server" if options.server else "FIGSERVE_URL"
     client = make_client(options, address, credential)
     return SelectedServer(client, found, get_status(client), running)
@@ -174,6 +183,7 @@ def _single_running_server(options: argparse.Namespace) -> SelectedServer:
     """Use the only running server that has the extension."""
     from ..kernel.client.connection import get_status
     from ..kernel.client.running_servers import find_running_servers
+    from ..kernel.client.stored_servers import find_stored_server
 
     running, usable = find_running_servers(), []
     given = None if options.key_file is None else read_key_file(options.key_file)
@@ -196,7 +206,22 @@ def _single_running_server(options: argparse.Namespace) -> SelectedServer:
             f"A Jupyter server is running at {urls}, but without jupyter_figserve. Run `jupyter figserve doctor` to"
             f" find out why. {HOW_TO_SELECT}"
         )
+    if (stored := find_stored_server()) is not None:
+        return _to_stored(options, stored)
     raise NotConnected(f"You have no Jupyter server running on this machine. {HOW_TO_SELECT}")
+
+
+def _to_stored(options: argparse.Namespace, stored: TeamServer) -> SelectedServer:
+    """Use a team's server, whose user has accepted its network when connecting."""
+    from ..kernel.client.address import parse_exact
+    from ..kernel.client.connection import get_status
+
+    own = {**vars(options), "insecure": True}
+    if stored.ca_file is not None and options.ca_file is None:
+        own["ca_file"] = Path(stored.ca_file)
+    key = stored.key if options.key_file is None else read_key_file(options.key_file)
+    client = make_client(argparse.Namespace(**own), parse_exact(stored.url), key)
+    return SelectedServer(client, "your connected server", get_status(client))
 
 
 def _description(target: SelectedServer) -> str:

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import time
@@ -174,7 +173,7 @@ class ServerProcess:
     def kill(self) -> None:
         """Send SIGKILL: no cleanup runs."""
         if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
+            self.process.kill()
             self.process.wait()
 
     def restart(self) -> None:

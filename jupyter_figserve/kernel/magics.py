@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 
 from ..errors import FigServeError, OutputInvalid, UnsupportedType
 from ..model.formats import FORMATS
-from .client.batch_server import find_batch_connection
-from .client.connection import HOW_TO_CONNECT, Connection, check, find_connection
+from .client.batch_server import find_any_connection
+from .client.connection import HOW_TO_CONNECT, Connection, check
+from .client.stored_servers import find_stored_server
 from .figures import display, shown_figures
 from .figures.cell_figure import watching
 from .figures.publish import publish
@@ -101,7 +102,7 @@ def _run(shell: Any, cell: str) -> Any:
 
 def _figserve(line: str) -> None:
     if _parse(_figserve_parser(), line) is not None:
-        print(status_text(lambda: find_connection() or find_batch_connection()))
+        print(status_text(find_any_connection))
 
 
 def status_text(find: Any) -> str:
@@ -118,13 +119,16 @@ def status_text(find: Any) -> str:
         rows += _status_rows(connection, status)
     except FigServeError as error:
         rows.append(("Available", f"no: {error}"))
+    team = find_stored_server()
+    if team is not None and team.url != connection.url:
+        rows.append(("Team server", f'{team.url}, as {team.owner}: share(server="team") shares there'))
     width = max(len(name) for name, _ in rows) + 2
     return "\n".join(f"{name:<{width}}{value}" for name, value in rows)
 
 
 def _status_rows(connection: Connection, status: dict[str, Any]) -> list[tuple[str, str]]:
     records = connection.client.get("api/figures", here=1, limit=1000)["figures"]
-    owner = status.get("owner") or next((record.get("owner") for record in records), None)
+    owner = status.get("caller", {}).get("owner") or next((record.get("owner") for record in records), None)
     rows = [("Available", f"yes, jupyter_figserve {status['version']} ({status.get('host', 'extension')})")]
     if owner:
         rows.append(("Owner", str(owner)))

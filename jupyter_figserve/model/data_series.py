@@ -28,7 +28,8 @@ class Series:
     keys
         Columns of its places: x, or the edges of bins.
     values
-        Columns of what is there; the first is the value, others add to it, such as the ends of its error bar.
+        Columns of what is there; the first is the value, or ``low`` of a range. Others add to it, such as the ends of
+        its error bar: their names begin with that of the value.
     total
         Number of its rows before they were cut.
     """
@@ -37,6 +38,8 @@ class Series:
     keys: tuple[Column, ...]
     values: tuple[Column, ...]
     total: int
+    stem: str = ""
+    """Name of the value, with which the names of other columns begin; ``""`` for that of the first column."""
 
     @property
     def rows(self) -> list[Row]:
@@ -70,9 +73,11 @@ def _wide(name: str, series: Sequence[Series]) -> DataTable:
     first = series[0]
     columns, cells = [key.name for key in first.keys], [key.cells for key in first.keys]
     for one in series:
-        for number, column in enumerate(one.values):
-            title = one.label or one.values[0].name
-            columns.append(title if number == 0 else f"{title} {column.name}")
+        stem = one.stem or one.values[0].name
+        title = one.label or stem
+        for column in one.values:
+            part = column.name.removeprefix(stem).strip() if column.name.startswith(stem) else column.name
+            columns.append(f"{title} {part}".strip())
             cells.append(column.cells)
     return DataTable(name, tuple(columns), tuple(zip(*cells, strict=True)), max(one.total for one in series))
 

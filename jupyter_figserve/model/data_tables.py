@@ -114,14 +114,26 @@ def _numbered(names: Iterable[str]) -> Iterator[str]:
         yield unique
 
 
-def to_lines(data: FigureData) -> bytes:
-    """Write data as lines of JSON: for each table an object and its rows, in the end the notes."""
-    lines: list[str] = []
+def to_lines(data: FigureData, max_size: int | None = None) -> bytes:
+    """Write data as lines of JSON: for each table an object and its rows, in the end the notes.
+
+    Parameters
+    ----------
+    max_size
+        Maximum number of bytes of all rows; further rows are left out.
+    """
+    lines: list[bytes] = []
+    left = math.inf if max_size is None else max_size
     for table in data.tables:
         lines.append(_dump({"table": table.name, "columns": table.columns, "total": table.total}))
-        lines += [_dump(row) for row in table.rows]
+        for row in table.rows:
+            line = _dump(row)
+            left -= len(line)
+            if left < 0:
+                break
+            lines.append(line)
     lines.append(_dump({"notes": data.notes}))
-    return "\n".join(lines).encode("utf-8", "replace")
+    return b"\n".join(lines)
 
 
 def from_lines(text: bytes, max_rows: int) -> FigureData:
@@ -180,8 +192,8 @@ def as_one_table(data: FigureData) -> DataTable:
     return DataTable("all tables", columns, tuple(rows), sum(table.total for table in data.tables))
 
 
-def _dump(value: Mapping[str, Any] | Sequence[Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+def _dump(value: Mapping[str, Any] | Sequence[Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
 
 
 def _text(value: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from typing import Any
 
 from tornado.httpserver import HTTPServer
@@ -11,10 +10,16 @@ from .services.fair_shares import FairShares
 
 _SHARE = 0.75
 """Of the files that the process may open; the rest is for the store and the sandbox."""
+_WINDOWS_SOCKETS = 512
+"""That ``select`` of Python takes at once. Source: docs.python.org, asyncio on Windows."""
 
 
 def default_max_connections() -> int:
     """Return the number of connections that leaves enough files for everything else."""
+    try:
+        import resource
+    except ImportError:
+        return int(_SHARE * _WINDOWS_SOCKETS)
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return int(_SHARE * min(max(soft, 256), 100_000)) if soft != resource.RLIM_INFINITY else 75_000
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
+import threading
 from collections.abc import Awaitable
+from pathlib import Path
 from typing import Any
 
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.contents.manager import AsyncContentsManager
 from tornado.ioloop import IOLoop
-from traitlets import Bool, Integer, default
+from traitlets import Bool, Integer, Unicode, default
 from traitlets import Float as FloatTrait
 from traitlets.config import Config
 
 from ..errors import FigServeError, Unavailable
 from ..model.keys import Key, new_key
 from ..model.links import hash_secret
+from ..store.files.filesystem import atomic_write
 from .app import FigServe
 from .hub import is_service, make_service_config
 from .json_log import JSON, use_json
@@ -52,6 +56,9 @@ class FigServeHost(ServerApp):
     ready_fd = Integer(
         -1,
         help="File descriptor for one line of JSON with url and key, written when the server listens; -1 for none.",
+    ).tag(config=True)
+    ready_file = Unicode(
+        "", help="Path of a file for the same line, on systems where processes inherit no file descriptors."
     ).tag(config=True)
     exit_with_stdin = Bool(
         False, help="Whether to stop when standard input closes, as it does when the parent process ends."
@@ -132,7 +139,7 @@ class FigServeHost(ServerApp):
     def start_ioloop(self) -> None:
         IOLoop.current().add_callback(self._announce)
         if self.exit_with_stdin:
-            IOLoop.current().add_handler(sys.stdin.fileno(), self._on_stdin, IOLoop.READ)
+            threading.Thread(target=self._await_stdin, args=(IOLoop.current(),), daemon=True).start()
         super().start_ioloop()
 
     def stop(self, from_signal: bool = False) -> None:
@@ -162,7 +169,7 @@ class FigServeHost(ServerApp):
         return figserve
 
     async def _announce(self) -> None:
-        if self.ready_fd < 0:
+        if self.ready_fd < 0 and not self.ready_file:
             return
         figserve = self._figserve
         store = figserve.context.store
@@ -172,13 +179,20 @@ class FigServeHost(ServerApp):
         while not await _is_done(store.keys.add(key)):
             await asyncio.sleep(_PAUSE)
         line = json.dumps({"url": figserve.context.addresses.for_kernels(), "key": text}) + "\n"
+        if self.ready_file:
+            path = Path(self.ready_file)
+            atomic_write(path, line.encode(), path.with_suffix(".part"), is_durable=False)
+            return
         with os.fdopen(self.ready_fd, "w") as ready:
             ready.write(line)
 
-    def _on_stdin(self, descriptor: int, events: Any) -> None:
-        if not os.read(descriptor, 4096):
-            IOLoop.current().remove_handler(descriptor)
-            self.stop()
+    def _await_stdin(self, loop: IOLoop) -> None:
+        """Stop when standard input ends. In a thread: on Windows, an event loop cannot wait for a pipe."""
+        with contextlib.suppress(OSError):
+            while os.read(sys.stdin.fileno(), 4096):
+                pass
+        with contextlib.suppress(RuntimeError):  # The loop has ended before.
+            loop.add_callback(self.stop)
 
 
 async def _is_done(work: Awaitable[None]) -> bool:

@@ -86,7 +86,7 @@ async def test_tools_are_listed_with_their_hints(api):
     async with session_with(api) as session:
         tools = (await session.list_tools()).tools
     read_only = {tool.name for tool in tools if tool.annotations.readOnlyHint}
-    assert read_only == {"render_plot", "list_figures", "view_figure"}
+    assert read_only == {"render_plot", "list_figures", "view_figure", "read_data"}
 
 
 async def test_a_picture_comes_back(api):

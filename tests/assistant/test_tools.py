@@ -14,7 +14,7 @@ from tests.conftest import require_package
     ("scopes", "names"),
     [
         ({"render"}, {"render_plot"}),
-        ({"read"}, {"list_figures", "view_figure"}),
+        ({"read"}, {"list_figures", "view_figure", "read_data"}),
         ({"publish"}, {"publish_figure", "share_figure"}),
         ({"admin"}, set()),
         (SCOPES, {tool.name for tool in TOOLS}),

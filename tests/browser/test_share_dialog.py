@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
+from jupyter_figserve.model.team_servers import FILE_NAME, TeamServer, write_team_servers
 from tests.security.actors import make_png, publish
 
 from .conftest import check_contrast, check_phone, open_own, tab_stops
@@ -30,27 +33,50 @@ def at(request, page, live_server: ServerProcess, figure: dict):
 def make_link(page) -> str:
     page.get_by_role("button", name="Create link").press("Enter")
     page.get_by_role("heading", name="Link created").wait_for()
-    return page.locator("dialog code").first.text_content()
+    return page.locator("#share code").first.text_content()
 
 
 def test_link_is_made_with_the_keyboard_only(at, live_server: ServerProcess, figure: dict) -> None:
-    """With the chosen expiry, label and views; it opens without a login at once."""
-    assert at.inner_text("dialog h2") == f"Share “{TITLE}”"
+    """With the chosen expiry, label, views and data; it opens without a login at once."""
+    assert at.inner_text("#share h2") == f"Share “{TITLE}”"
     assert at.evaluate("document.activeElement.name") == "expires"
     at.keyboard.type("in 1 d")
     at.keyboard.press("Tab")
     at.keyboard.type("for <b>Ada</b>")
     at.keyboard.press("Tab")
     at.keyboard.type("3")
+    at.keyboard.press("Tab")
+    at.keyboard.press("Space")
     at.keyboard.press("Enter")
     at.get_by_role("heading", name="Link created").wait_for()
     assert at.evaluate("document.activeElement.textContent") == "Copy link"
-    url = at.locator("dialog code").first.text_content()
+    url = at.locator("#share code").first.text_content()
     assert live_server.fetch(url, anonymous=True, headers={"Accept": "text/html"}).status == 200
     made = live_server.fetch(f"figserve/api/figures/{figure['id']}/links").json()["links"][0]
-    assert (made["label"], made["views"]) == ("for <b>Ada</b>", 3)
+    assert (made["label"], made["views"], made["data"], made["code"]) == ("for <b>Ada</b>", 3, True, False)
     assert made["expires"][:10] > made["created"][:10]
     assert at.get_by_text("opens only on this machine").is_visible()
+
+
+def test_the_teams_server_is_offered(page, live_server: ServerProcess, figure: dict) -> None:
+    """A button publishes the figure there and shows that link in place of the one that reaches nobody."""
+    made = live_server.fetch("figserve/api/keys", method="POST", body={"scopes": ["publish"]}).json()
+    # The same server stands for the team's.
+    team = TeamServer(f"{live_server.url}figserve", made["key"], "local", ("publish",), made["created"])
+    path = live_server.home / "data" / FILE_NAME
+    write_team_servers(path, [team])
+    try:
+        open_own(page, live_server, f"figserve/figures/{figure['id']}")
+        page.get_by_role("button", name="Share").first.press("Enter")
+        own = make_link(page)
+        page.get_by_role("button", name=f"Share on {urlsplit(live_server.url).netloc}").press("Enter")
+        page.wait_for_function("own => document.querySelector('dialog code').textContent !== own", arg=own)
+        link = page.locator("dialog code").first.text_content()
+        assert page.get_by_text("opens only on this machine").is_visible()
+        check_contrast(page, "dialog .team .meta", "dialog [data-team]")
+    finally:
+        path.unlink()
+    assert live_server.fetch(f"{link}.png", anonymous=True).body == make_png(300, 200)
 
 
 def test_existing_link_is_copied_again(chromium, at, live_server: ServerProcess, figure: dict) -> None:
@@ -61,7 +87,7 @@ def test_existing_link_is_copied_again(chromium, at, live_server: ServerProcess,
     at.get_by_role("button", name="Done").press("Enter")
     places = [f"[data-link={newest}]"] if at.locator("[data-live=links]").count() else []
     at.get_by_role("button", name="Share").first.press("Enter")
-    for place in (*places, "dialog"):
+    for place in (*places, "#share"):
         at.evaluate("navigator.clipboard.writeText('')")
         # The rows of the last time are hidden until the dialog has the new ones.
         at.locator(f"{place} [data-copy]:visible").first.evaluate("button => button.click()")
@@ -87,8 +113,8 @@ def test_every_snippet_is_copied_as_the_interface_writes_it(chromium, at) -> Non
     at.get_by_role("button", name="Copy link", exact=True).click()
     at.wait_for_function("() => document.getElementById('copied').textContent === 'Copied.'")
     assert at.evaluate("navigator.clipboard.readText()") == url
-    at.locator("dialog summary").click()
-    rows = at.locator("dialog .snippet")
+    at.locator("#share summary").click()
+    rows = at.locator("#share .snippet")
     labels = rows.locator(".snippet-label").all_inner_texts()
     assert labels == ["Image", "Markdown", "HTML", "iframe", "LaTeX"]
     for number in range(rows.count()):
@@ -104,12 +130,12 @@ def test_every_snippet_is_copied_as_the_interface_writes_it(chromium, at) -> Non
 def test_escape_closes_and_the_focus_returns(at) -> None:
     """Before the link is made, and after."""
     at.keyboard.press("Escape")
-    at.locator("dialog").wait_for(state="hidden")
+    at.locator("#share").wait_for(state="hidden")
     assert at.evaluate("document.activeElement.textContent").startswith("Share")
     at.keyboard.press("Enter")
     make_link(at)
     at.get_by_role("button", name="Done").press("Enter")
-    at.locator("dialog").wait_for(state="hidden")
+    at.locator("#share").wait_for(state="hidden")
     at.wait_for_function("() => document.activeElement.textContent.startsWith('Share')")
 
 
@@ -165,16 +191,16 @@ def test_ended_login_is_reported(chromium, live_server: ServerProcess, figure: d
 def test_dialog_fits_a_phone_and_is_legible(at) -> None:
     """At 360 pixels, in both colour schemes; the focus stays within the dialog."""
     make_link(at)
-    at.locator("dialog summary").click()
+    at.locator("#share summary").click()
     check_contrast(
-        at, "dialog h2", "dialog .meta", "dialog code", "dialog .snippet-label", ".note", "dialog button:visible"
+        at, "#share h2", "#share .meta", "#share code", "#share .snippet-label", ".note", "#share button:visible"
     )
     at.set_viewport_size({"width": 360, "height": 700})
-    box = at.locator("dialog").bounding_box()
+    box = at.locator("#share").bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 360
     assert at.evaluate("document.documentElement.scrollWidth") == 360
-    for element in at.query_selector_all("dialog button, dialog .note, dialog .snippet, dialog .new-link"):
+    for element in at.query_selector_all("#share button, #share .note, #share .snippet, #share .new-link"):
         inside = element.bounding_box()
         assert not inside or inside["x"] + inside["width"] <= 360
     stops = tab_stops(at, max_stops=12)
@@ -183,16 +209,16 @@ def test_dialog_fits_a_phone_and_is_legible(at) -> None:
 
 def test_form_fits_a_phone_and_is_legible(at) -> None:
     """Before the link is made."""
-    check_contrast(at, "dialog h2", "dialog .meta", "dialog label", "dialog button:visible")
+    check_contrast(at, "#share h2", "#share .meta", "#share label", "#share button:visible")
     at.keyboard.press("Escape")
     check_phone(at, 360)
 
 
 def test_without_a_hub_there_are_no_people(at, live_server: ServerProcess, figure: dict) -> None:
     """The owner alone or anyone; the sentence above says which."""
-    assert at.locator("dialog select[name=audience] option").all_text_contents() == ["Only me", "Anyone with the link"]
+    assert at.locator("#share select[name=audience] option").all_text_contents() == ["Only me", "Anyone with the link"]
     at.get_by_label("Who can open it").select_option("me")
-    assert at.get_by_text("Only you can view this figure").is_visible()
+    assert at.get_by_text("Only you can view it").is_visible()
     assert not at.get_by_text("Anyone with the link can view").is_visible()
     url = make_link(at)
     assert live_server.fetch(f"{url}.png", anonymous=True).status == 401

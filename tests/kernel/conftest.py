@@ -109,6 +109,7 @@ class FakeFigServe:
         self.addresses: dict[str, dict[str, Any]] = {}
         self.sources: dict[tuple[str, int], bytes] = {}
         self.faults: dict[tuple[str, int], str] = {}
+        self.codes: dict[tuple[str, int], str] = {}
         self.archived: dict[tuple[str, int], list[Received]] = {}
         self.instead: Callable[[Received], Reply | None] = lambda request: None
         self.violations: list[AssertionError] = []
@@ -223,6 +224,8 @@ class FakeFigServe:
         key = rest[0], int(rest[2])
         if rest[3] == "representations":
             self.archived.setdefault(key, []).append(request)
+        elif rest[3] == "code":
+            self.codes[key] = request.body.decode()
         elif request.query["kind"] == "none":
             self.faults[key] = request.json["reason"]
         else:

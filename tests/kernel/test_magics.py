@@ -178,7 +178,7 @@ def test_status_of_a_server_that_does_not_answer(connected):
 
 def test_status_takes_the_servers_note(connected):
     """The server's own note about its links is displayed."""
-    status = {"version": "1", "host": "extension", "owner": "jo", "note": "Set public_url."}
+    status = {"version": "1", "host": "extension", "caller": {"owner": "jo", "scopes": []}, "note": "Set public_url."}
     connected.instead = lambda request: Reply.of(200, status) if request.path.endswith("status") else None
     text = magics.status_text(connected.connection)
     assert "Owner      jo" in text

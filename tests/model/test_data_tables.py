@@ -27,6 +27,13 @@ def test_lines_round_trip():
     assert from_lines(to_lines(TWO), 100) == TWO
 
 
+def test_lines_are_cut_to_a_size():
+    """Rows that would make them longer are left out, and counted."""
+    wide = FigureData((DataTable("A", ("x",), (("a" * 100,),) * 9, 9), DataTable("B", ("x",), ((1,),), 1)))
+    found = from_lines(to_lines(wide, 350), 100)
+    assert [(len(table.rows), table.total) for table in found.tables] == [(3, 9), (0, 1)]
+
+
 def test_tables_are_cut_to_the_limit():
     """Each table has at most so many rows; the number of all is kept."""
     (table,) = make_data([DataTable("A", ("x",), tuple((n,) for n in range(9)), 9)], [], 4).tables

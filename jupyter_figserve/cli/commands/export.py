@@ -48,13 +48,14 @@ def export(options: argparse.Namespace) -> int:
     An existing file is only replaced with --force, and never by an incomplete one.
     """
     from ...errors import Conflict
+    from ...model.open_flags import NEW_FILE
 
     path: Path = options.output
     if os.path.lexists(path) and not options.force:
         raise Conflict(f"{str(path)!r} already exists. Add --force to replace it, or choose another file with -o.")
     server = select_server(options)
     temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    descriptor = os.open(temporary, NEW_FILE, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
             count = _receive(server, options, file)

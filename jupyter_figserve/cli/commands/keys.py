@@ -100,9 +100,10 @@ def _new_file(path: Path) -> int:
         The file already exists.
     """
     from ...errors import Conflict
+    from ...model.open_flags import NEW_FILE
 
     try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        return os.open(path, NEW_FILE, 0o600)
     except FileExistsError as error:
         raise Conflict(f"{str(path)!r} already exists. Choose a new file.") from error
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ...kernel.client.client import FigServeClient
 
 _MAX_URL_LENGTH = 4_096
+_FIELDS = ("expires", "label", "views", "version", "data", "code")
 
 
 def _link_options(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +25,13 @@ def _link_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label", help="label, only visible to you")
     parser.add_argument("--views", type=parse_count, metavar="N", help="view limit (default: unlimited)")
     parser.add_argument("--version", type=parse_count, metavar="N", help="show this version instead of the newest")
+    parser.add_argument("--data", action="store_true", help="let viewers read the figure's data")
+    parser.add_argument("--code", action="store_true", help="let viewers read the code that made it")
+    parser.add_argument(
+        "--on",
+        metavar="URL",
+        help='publish and share on this connected server instead; "team" is the last connected one',
+    )
     parser.add_argument("--list", action="store_true", help="list the figure's links")
     parser.add_argument("--urls", action="store_true", help="with --list: print the URLs of the links too")
     parser.add_argument("--json", action="store_true", help="print the link with its snippets, or the list")
@@ -31,8 +39,9 @@ def _link_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    if options.list and any((options.expires, options.label, options.views, options.version)):
-        raise ValueError("--list does not make a link. Remove --expires, --label, --views and --version.")
+    given = [name for name in (*_FIELDS, "on") if getattr(options, name)]
+    if options.list and given:
+        raise ValueError(f"--list does not make a link. Remove {', '.join(f'--{name}' for name in given)}.")
     if options.urls and not options.list:
         raise ValueError("--urls belongs to --list.")
 
@@ -42,6 +51,7 @@ def _check(options: argparse.Namespace) -> None:
     "jupyter figserve link sales",
     'jupyter figserve link sales --expires 7d --views 20 --label "for Ada"',
     "jupyter figserve link sales > link.txt",
+    "jupyter figserve link sales --on team",
     "jupyter figserve link sales --list",
     "jupyter figserve link sales --list --urls",
     options=_link_options,
@@ -56,17 +66,24 @@ def link(options: argparse.Namespace) -> int:
     record = find_figure(client, options.figure)
     if options.list:
         return _list(client, record, as_json=options.json, with_urls=options.urls)
-    fields = {name: getattr(options, name) for name in ("expires", "label", "views", "version")}
+    fields = {name: getattr(options, name) or None for name in _FIELDS}
     if options.expires is not None:
         fields["expires"] = to_expiry(options.expires)
+    if options.on is not None:
+        fields["server"] = options.on
     made = client.post(f"api/figures/{record['id']}/links", {k: v for k, v in fields.items() if v is not None})
     if options.json:
         print_json(made)
         return OK
     print_line(made["url"])
-    print_status(f"Link {made['id']} is valid {_until(made)}. To revoke it: `jupyter figserve revoke {made['id']}`")
+    server = f" --server {made['server']}" if made.get("server") else ""
+    revoke = f"`jupyter figserve revoke {made['id']}{server}`"
+    print_status(f"Link {made['id']} is valid {_until(made)}. To revoke it: {revoke}")
     if made.get("note"):
         print_status(made["note"])
+    team = (made.get("reach") or {}).get("team")
+    if team:
+        print_status(f"Your team reaches {team}. To share there: `jupyter figserve link {made['figure']} --on team`")
     return OK
 
 

@@ -116,7 +116,7 @@ def _publish(server: SelectedServer, paths: list[Path], options: argparse.Namesp
 
 
 def _form(files: list[IO[bytes]], formats: list[Format], metadata: dict[str, Any]) -> tuple[str, IO[bytes]]:
-    from ...kernel.client.multipart import encode_form, image_part, json_part
+    from ...model.multipart import encode_form, image_part, json_part
 
     images = [image_part("representation", row.mimetype, file.read()) for row, file in zip(formats, files, strict=True)]
     content_type, body = encode_form([json_part("figure", metadata), *images])

@@ -28,6 +28,7 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ready-fd", type=int, metavar="FD", help="write a line of JSON to this file descriptor once it listens"
     )
+    parser.add_argument("--ready-file", metavar="FILE", help="write the same line to this file")
     parser.add_argument("--render-only", action="store_true", help="only render posted code; store and show no figures")
     parser.add_argument("--exit-with-stdin", action="store_true", help="exit when standard input is closed")
 
@@ -64,6 +65,7 @@ def host_arguments(options: argparse.Namespace) -> list[str]:
         "ServerApp.port": options.port,
         "FigServe.data_dir": options.data_dir and options.data_dir.absolute(),
         "FigServeHost.ready_fd": options.ready_fd,
+        "FigServeHost.ready_file": options.ready_file,
         "FigServeHost.exit_with_stdin": options.exit_with_stdin or None,
         "FigServeHost.render_only": options.render_only or None,
     }

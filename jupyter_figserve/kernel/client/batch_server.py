@@ -8,7 +8,7 @@ import sys
 
 from ...errors import FigServeError, NotConnected
 from .client import FigServeClient
-from .connection import HOW_TO_CONNECT, Connection, check, find_connection
+from .connection import HOW_TO_CONNECT, Connection, check, find_connection, find_team_connection
 from .front_end import is_batch_run
 from .running_servers import RunningServer, find_running_servers
 
@@ -28,13 +28,22 @@ def get_connection() -> Connection:
     NotConnected
         There is none; the message says what to do.
     """
-    connection = find_connection() or find_batch_connection()
+    connection = find_any_connection()
     if connection is None:
         reason = os.environ.get(READ_ONLY_VARIABLE)
         if reason:
             raise NotConnected(f"The figures of this server are read-only: {reason}", code="store_read_only")
         raise NotConnected(HOW_TO_CONNECT)
     return connection
+
+
+def find_any_connection() -> Connection | None:
+    """Return the connection to publish to, None if there is none.
+
+    The first of: ``connect()``, ``FIGSERVE_URL``, the kernel's server, the server that started it, a JupyterHub's
+    service; in a batch run, the user's only running server; the server of `jupyter figserve connect`.
+    """
+    return find_connection() or find_batch_connection() or find_team_connection()
 
 
 def find_batch_connection() -> Connection | None:

@@ -16,6 +16,7 @@ from .address import PREFIX, Address, parse_exact, parse_pasted
 from .client import FigServeClient
 from .running_servers import find_running_server
 from .service_client import HubServiceClient
+from .stored_servers import find_stored_key, find_stored_server, make_team_client
 
 CA_VARIABLE = "KERNEL_FIGSERVE_CA"
 SERVICE_VARIABLE = "FIGSERVE_SERVICE"
@@ -67,7 +68,8 @@ def connect(url: str, key: str | None = None) -> Connection:
     url
         As a browser shows it: ``http://host:8888``, ``…/lab?token=…`` or ``…/figserve``.
     key
-        An ``fsk_`` API key of the server, or a Jupyter token (the one after ``?token=``).
+        An ``fsk_`` API key of the server, or a Jupyter token (the one after ``?token=``); without one, the key that
+        `jupyter figserve connect` stored for that server.
 
     Raises
     ------
@@ -79,9 +81,11 @@ def connect(url: str, key: str | None = None) -> Connection:
         The server rejects the key.
     """
     address, token = parse_pasted(url)
-    credential = key or token
+    credential, ca_file = key or token, os.environ.get(CA_VARIABLE)
+    if not credential and (stored := find_stored_key(address)) is not None:
+        credential, ca_file = stored.key, stored.ca_file or ca_file
     _warn_of_plain_http(address, credential)
-    connection = _verify(address, credential, "figserve.connect")
+    connection = _verify(address, credential, "figserve.connect", ca_file)
     use(connection)
     return connection
 
@@ -109,6 +113,19 @@ def find_connection(environment: Mapping[str, str] | None = None) -> Connection 
         return _cache((url, key, ca_file), parse_exact(url), source, is_own=True, is_service=is_service)
     found = _from_runtime_file(environment.get("JPY_PARENT_PID", ""), ca_file)
     return _from_hub_service(environment, ca_file) if found is None else found
+
+
+def find_team_connection() -> Connection | None:
+    """Return the connection to the server of `jupyter figserve connect`, for programs without another server."""
+    stored = find_stored_server()
+    if stored is None:
+        return None
+    settings = (stored.url, stored.key, stored.ca_file)
+    with _lock:
+        if settings not in _local:
+            _local.clear()
+            _local[settings] = Connection(make_team_client(stored), "`jupyter figserve connect`")
+        return _local[settings]
 
 
 def find_local_connection(environment: Mapping[str, str] | None = None) -> Connection | None:
@@ -168,9 +185,8 @@ def _rejection(connection: Connection) -> str:
     return f"{connection.url} requires a key. Pass one with figserve.connect(url, key)."
 
 
-def _verify(address: Address, credential: str | None, source: str) -> Connection:
+def _verify(address: Address, credential: str | None, source: str, ca_file: str | None) -> Connection:
     """Return the connection to an address, or to ``/figserve`` below it if the base URL itself ends in ``figserve``."""
-    ca_file = os.environ.get(CA_VARIABLE)
     connection = Connection(FigServeClient(address, credential, ca_file=ca_file), source)
     try:
         check(connection)
@@ -190,6 +206,8 @@ def _from_user_variables(url: str, key: str | None, ca_file: str | None) -> Conn
     credential = key or token
     if not credential and (running := find_running_server(address)) is not None:
         credential = running.token
+    if not credential and (stored := find_stored_key(address)) is not None:
+        credential, ca_file = stored.key, stored.ca_file or ca_file
     if not credential:
         raise NotConnected("FIGSERVE_URL is set without FIGSERVE_API_KEY. Set both, or use figserve.connect(url, key).")
     _warn_of_plain_http(address, credential)

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import json
 import os
-import selectors
 import subprocess
 import sys
 import threading
-import time
 from collections import deque
 from pathlib import Path
-from signal import SIGKILL, SIGTERM
-from typing import IO, Any
+from typing import IO
 
-from ...errors import Conflict, FigServeError, NotConnected
+from ...errors import Conflict, FigServeError
 from . import source_uploader
 from .address import parse_exact
 from .client import FigServeClient
 from .connection import Connection, find_connection, use
+from .ready_report import ReadyFile, ReadyPipe, make_report
 from .responses import to_plain_text
 
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 5.0
-_MAX_READY_BYTES = 64 * 1024
 _MAX_LOG_LINES = 50
 _MAX_SHOWN_LINES = 12
 # With a Hub's variables, the child would act as a service of the Hub; it must not get credentials of other servers.
@@ -84,7 +80,7 @@ class Server:
     def __repr__(self) -> str:
         return f"<figserve server at {self.url}, {'running' if self.is_running else 'stopped'}>"
 
-    def open(self, ready: int, timeout: float) -> None:
+    def open(self, report: ReadyPipe | ReadyFile, timeout: float) -> None:
         """Wait until the child listens, and publish there from now on.
 
         Raises
@@ -93,9 +89,9 @@ class Server:
             The child exits, or does not report in time; with the end of its log.
         """
         try:
-            report = _read_ready_line(ready, timeout)
-            address = parse_exact(str(report["url"]))
-            self._connection = Connection(FigServeClient(address, str(report["key"])), "figserve.serve()")
+            ready = report.read(self._process, timeout)
+            address = parse_exact(str(ready["url"]))
+            self._connection = Connection(FigServeClient(address, str(ready["key"])), "figserve.serve()")
         except (OSError, ValueError, KeyError, TypeError) as error:
             _end(self._process)
             self._reader.join(STOP_TIMEOUT)
@@ -156,36 +152,33 @@ def serve(port: int = 0, *, data_dir: str | os.PathLike[str] | None = None) -> S
 
 
 def start(command: list[str], options: tuple[int, Path | None] = (0, None), timeout: float = START_TIMEOUT) -> Server:
-    """Run ``command`` with a ``--ready-fd`` option added, and wait until it listens."""
-    if os.name != "posix":
-        raise NotConnected(
-            "figserve.serve() needs a POSIX system. Run `jupyter figserve serve` and use figserve.connect(url, key)."
-        )
-    ready, child_end = os.pipe()
+    """Run ``command`` with a option for its report added, and wait until it listens."""
+    report = make_report()
     try:
         process = subprocess.Popen(
-            [*command, "--ready-fd", str(child_end)],
+            [*command, *report.arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            pass_fds=(child_end,),
+            pass_fds=report.passed,
             env=_environment(),
             # Interrupting the cell, or Ctrl-C in the terminal, must not reach the child.
             start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
     except BaseException:
-        os.close(ready)
+        report.close()
         raise
     finally:
-        os.close(child_end)
+        report.close_child_end()
     server = Server(process, options)
     try:
-        server.open(ready, timeout)
+        server.open(report, timeout)
     except BaseException:
         _end(process)
         raise
     finally:
-        os.close(ready)
+        report.close()
     return server
 
 
@@ -198,41 +191,14 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
 
 
-def _read_ready_line(ready: int, timeout: float) -> dict[str, Any]:
-    """Read the line of JSON that the child writes to the ready descriptor.
-
-    Raises
-    ------
-    TimeoutError
-        It does not arrive in time.
-    ValueError
-        The child closes the descriptor without one.
-    """
-    deadline = time.monotonic() + timeout
-    line = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(ready, selectors.EVENT_READ)
-        while b"\n" not in line:
-            if not selector.select(max(0.0, deadline - time.monotonic())):
-                raise TimeoutError
-            piece = os.read(ready, 4096)
-            line += piece
-            if not piece or len(line) > _MAX_READY_BYTES:
-                raise ValueError("no ready line")
-    report = json.loads(line.partition(b"\n")[0])
-    if not isinstance(report, dict):
-        raise ValueError("the ready line is not a JSON object")
-    return report
-
-
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Close the child's standard input, which ends it; send signals if it does not exit."""
+    """Close the child's standard input, which ends it; end it if it does not exit."""
     assert process.stdin is not None
     with contextlib.suppress(OSError):
         process.stdin.close()
-    for signal in (None, SIGTERM, SIGKILL):
-        if signal is not None:
-            process.send_signal(signal)
+    for end in (None, process.terminate, process.kill):
+        if end is not None:
+            end()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_TIMEOUT)
             return

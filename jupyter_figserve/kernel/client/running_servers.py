@@ -68,6 +68,9 @@ def find_running_server(address: Address) -> RunningServer | None:
 
 def is_alive(process: int) -> bool:
     """Whether a process of this user has this id."""
+    if os.name == "nt":
+        # os.kill would send Ctrl-C there. A server that has ended does not answer.
+        return True
     try:
         os.kill(process, 0)
     except (OSError, OverflowError):
@@ -101,7 +104,8 @@ def _age(path: Path) -> float:
 def _read(path: Path) -> RunningServer | None:
     """Read a runtime file; None if it is invalid, or belongs to another user."""
     try:
-        if path.lstat().st_uid != os.getuid() or path.is_symlink():
+        is_own = not hasattr(os, "getuid") or path.lstat().st_uid == os.getuid()
+        if not is_own or path.is_symlink():
             return None
         info = json.loads(path.read_text(encoding="utf-8"))
         url, token, process = info["url"], info["token"], int(info["pid"])

@@ -1,4 +1,4 @@
-"""Uploads figure sources in the background after their publish was acknowledged. One daemon thread of the kernel."""
+"""Uploads sources and code in the background after a publish was acknowledged. One daemon thread of the kernel."""
 
 from __future__ import annotations
 
@@ -55,7 +55,21 @@ class ProblemReport:
         self.client.put_bytes(f"api/figures/{self.figure}/versions/{self.version}/source", self.data, kind="none")
 
 
-Upload = SourceUpload | ProblemReport
+@dataclass(frozen=True)
+class CodeUpload:
+    """The code of the cell that published a version."""
+
+    client: FigServeClient
+    figure: str
+    version: int
+    data: bytes
+
+    def send(self) -> None:
+        path = f"api/figures/{self.figure}/versions/{self.version}/code"
+        self.client.put_bytes(path, self.data, content_type="text/plain; charset=utf-8")
+
+
+Upload = SourceUpload | ProblemReport | CodeUpload
 
 
 class SourceUploader:

@@ -1,4 +1,4 @@
-"""Uploads that follow the publish of a figure: its source and archive images. Kernel."""
+"""Uploads that follow the publish of a figure: the code of its cell, its source and archive images. Kernel."""
 
 from __future__ import annotations
 
@@ -19,10 +19,17 @@ _log = logging.getLogger(__name__)
 
 
 class FigureSource:
-    """The figure and its state, pickled during the call that publishes it: the next line of the cell may change it."""
+    """The figure and its state, pickled during the call that publishes it: the next line of the cell may change it.
 
-    def __init__(self, encoded: EncodedFigure) -> None:
+    Parameters
+    ----------
+    code
+        The code of the cell; ``""`` to send none.
+    """
+
+    def __init__(self, encoded: EncodedFigure, code: str = "") -> None:
         self._encoded = encoded
+        self._code = code
         self._data: bytes | None = None
         self._problem = ""
 
@@ -42,6 +49,9 @@ class FigureSource:
 
     def send(self, client: FigServeClient, record: Mapping[str, Any], libraries: Mapping[str, str]) -> str:
         """Queue the uploads; return why the figure will have no source, or ``""``."""
+        if self._code:
+            code = self._code.encode("utf-8", "replace")
+            source_uploader.enqueue(source_uploader.CodeUpload(client, record["id"], record["version"], code))
         if self._encoded.figure is None or self._encoded.state is None:
             return ""
         target = archiver.PublishedVersion(client, record["id"], record["version"])

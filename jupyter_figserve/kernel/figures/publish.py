@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from ...errors import FigServeError, InvalidInput, NotConnected
 from ...model.figures import EncodedImage
 from ...model.formats import ANIMATION_FORMATS, get_format
+from ...model.multipart import encode_form, image_part, json_part
 from ...model.places import Place, check_collection, read_place
 from ...model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, check_name, validate_single_line
 from ..client.batch_server import get_connection
 from ..client.connection import Connection
-from ..client.multipart import encode_form, image_part, json_part, text_part
 from .cell import default_name, find_cell
 from .display import INLINE_FORMATS
 from .figure_source import FigureSource
@@ -185,9 +185,8 @@ def _post(
         "provenance": {"libraries": used},
         "sizes": [_size_json(part) for part in encoded.images],
     }
-    source = FigureSource(encoded)
-    code = cell.code[:MAX_CODE_LENGTH] if cell and keep_source else ""
-    content_type, body = _form(figure, encoded, code)
+    source = FigureSource(encoded, cell.code[:MAX_CODE_LENGTH] if cell and keep_source else "")
+    content_type, body = _form(figure, encoded)
     record = connection.client.post_form("api/figures", content_type, body, source.pickle)
     problem = source.send(connection.client, record, used)
     published = Published(record, connection, _displayed_image(encoded), problem)
@@ -211,8 +210,8 @@ def _size_json(part: EncodedImage) -> dict[str, float | None]:
     return size
 
 
-def _form(figure: dict[str, Any], encoded: EncodedFigure, code: str) -> tuple[str, bytes]:
-    parts = [json_part("figure", figure), *([text_part("code", code)] if code else [])]
+def _form(figure: dict[str, Any], encoded: EncodedFigure) -> tuple[str, bytes]:
+    parts = [json_part("figure", figure)]
     parts += [image_part("representation", image.mimetype, image.data) for image in encoded.images]
     if encoded.thumbnail is not None:
         parts.append(image_part("thumbnail", encoded.thumbnail.mimetype, encoded.thumbnail.data))

@@ -175,6 +175,7 @@ class Published(Shareable, HasImageUrl):
         groups: Iterable[str] = (),
         data: bool = False,
         code: bool = False,
+        server: str | None = None,
     ) -> SharedLink:
         """Make a link, which works without an account unless it is for certain people.
 
@@ -197,8 +198,10 @@ class Published(Shareable, HasImageUrl):
             Names of users and groups of the JupyterHub.
         data, code
             Whether viewers may also read the figure's data, and the code of the cell that published it.
+        server
+            Publish it on another server and share it there: ``"team"`` or a URL, of `jupyter figserve connect`.
         """
-        options = {"label": label, "views": views, "version": version, "data": data, "code": code}
+        options = {"label": label, "views": views, "version": version, "data": data, "code": code, "server": server}
         return self._create_link({"expires": expires, **options, **audience_options(audience, users, groups)})
 
     def set_source_figure(self, figure: Any) -> None:

@@ -134,8 +134,14 @@ class SharedLink(HasImageUrl):
 
     @property
     def note(self) -> str | None:
-        """A hint from the server, such as that the link opens only on this machine."""
-        return self._entry.get("note")
+        """A hint from the server, such as that the link opens only on this machine, and the ways to others."""
+        note, team = self._entry.get("note"), (self._entry.get("reach") or {}).get("team")
+        return f'{note} Your team reaches {team}: share(server="team") publishes and shares there.' if team else note
+
+    @property
+    def server(self) -> str | None:
+        """URL of the other server whose link this is; None for a link of the figure's own server."""
+        return self._entry.get("server")
 
     def pause(self) -> None:
         """Disable the link until ``resume()``; viewers get 404."""

@@ -11,6 +11,7 @@ from typing import Any
 from ...model.links import DEFAULT_LINK_LIFE
 from ...model.times import write_expiry
 from ..client.client import FigServeClient
+from ..client.stored_servers import client_of_server
 from .audience_options import audience_options, list_names
 from .shared_link import SharedLink
 
@@ -35,8 +36,12 @@ class Shareable(ABC):
 
     def _create_link(self, options: dict[str, Any]) -> SharedLink:
         client, path = self._links_api()
+        if options.get("server") is None:
+            options.pop("server", None)
         options = options | {"expires": write_expiry(options["expires"], time.time())}
-        return SharedLink(client.post(path, options), client, self.name)
+        made = client.post(path, options)
+        elsewhere = made.get("server")
+        return SharedLink(made, client_of_server(elsewhere) if elsewhere else client, self.name)
 
 
 class ShareableWithParameters(Shareable):

@@ -8,10 +8,10 @@ import warnings
 from typing import Any
 
 from ...errors import Conflict, InvalidInput, TooLarge
+from ...model.multipart import Part, encode_form, json_part
 from ...plotting.bounded_buffer import LimitExceeded
 from ...plotting.by_value import INSTALL, dump_by_value, find_cloudpickle, find_own_modules
 from ..client.client import FigServeClient
-from ..client.multipart import Part, encode_form, json_part
 from .registry import LiveFunction
 
 MAX_PICKLE_BYTES = 64 * 2**20

@@ -158,8 +158,26 @@ export class FigureActions {
     const reach = link.note && isForAnyone ? `${expiryOf(link)} ${link.note}` : until(link);
     showMessage(`${isCopied ? "Link copied." : "Link created; this browser did not allow copying it. Copy it from here."} ${reach}`, {
       address: isCopied ? null : link.url,
-      actions: [{ label: "Change…", run: () => this.change(about) }, { label: "Revoke", run: () => this.revoke(about) }],
+      actions: [...this._offerTeam(about), { label: "Change…", run: () => this.change(about) }, { label: "Revoke", run: () => this.revoke(about) }],
     });
+  }
+
+  /** The team's server, where the link reaches nobody. */
+  _offerTeam({ record, link }) {
+    const team = link.reach?.team;
+    return team ? [{ label: `Share on ${new URL(team).host}`, run: () => this._shareOnTeam(record, team) }] : [];
+  }
+
+  async _shareOnTeam(record, team) {
+    const made = this._server.ask("POST", `api/figures/${record.id}/links`, { server: team });
+    made.catch(() => {});
+    try {
+      const isCopied = await copyText(made.then((link) => link.url));
+      const link = await made;
+      showMessage(`${isCopied ? "Link copied." : "Link created. Copy it from here."} It is a link of ${new URL(team).host}. ${until(link)}`, { address: isCopied ? null : link.url });
+    } catch (error) {
+      showError("The figure was not shared there.", error);
+    }
   }
 
   async _png(target) {

@@ -110,7 +110,7 @@ def _read_band(content: AxesContent, item: Any, band: _Band) -> Series:
     if not (np.nan_to_num(low)).any():
         # An area above the zero line is one curve.
         values = [Column(sizes.name, sizes.read(high))]
-    return Series(content.label(item), (keys,), tuple(values), len(band.places))
+    return Series(content.label(item), (keys,), tuple(values), len(band.places), sizes.name)
 
 
 def _are_boxes(item: Any) -> bool:
@@ -132,4 +132,4 @@ def _read_boxes(content: AxesContent, item: Any) -> Series:
     values = [Column(f"{sizes.name} {end}", sizes.read(one)) for end, one in zip(("start", "end"), ends, strict=True)]
     if is_upright and not (low[:, along] * high[:, along]).any():
         values = [Column(sizes.name, sizes.read(ends[0] + ends[1]))]
-    return Series(content.label(item), (keys,), tuple(values), len(corners))
+    return Series(content.label(item), (keys,), tuple(values), len(corners), sizes.name)

@@ -172,4 +172,5 @@ def _periods(values: Any, frequency: Any) -> list[Cell]:
     numbers = np.ma.filled(values.astype(float), np.nan).tolist()
     starts = [period(ordinal=round(one), freq=frequency).start_time if np.isfinite(one) else None for one in numbers]
     has_time = any(start is not None and (start.hour or start.minute or start.second) for start in starts)
-    return [start and (start.isoformat() if has_time else start.date().isoformat()) for start in starts]
+    form = {"M": "%Y-%m", "Y": "%Y"}.get(str(getattr(frequency, "rule_code", frequency))[:1], "%Y-%m-%d")
+    return [start and (start.isoformat() if has_time else start.strftime(form)) for start in starts]

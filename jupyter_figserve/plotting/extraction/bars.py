@@ -68,7 +68,7 @@ def _read_set(content: AxesContent, bars: Bars, *, is_stacked: bool) -> Series:
         ends = bars.bases + bars.sizes
         points = (bars.middles, ends) if bars.is_vertical else (ends, bars.middles)
         values += read_error_columns(content, errors, *points)
-    return Series(_label(content, bars), (keys,), tuple(values), len(bars.starts))
+    return Series(_label(content, bars), (keys,), tuple(values), len(bars.starts), sizes.name)
 
 
 def _values(bars: Bars, sizes: AxisReader) -> Column:

@@ -39,12 +39,19 @@ def _is_part(content: AxesContent, line: Any) -> bool:
 
 
 def _read_line(content: AxesContent, line: Any, errors: Any, label: str = "") -> Series:
-    x, y = line.get_xdata(orig=False), line.get_ydata(orig=False)
+    x, y = (_with_precision(line, name) for name in ("x", "y"))
     keys, values = Column(content.x.name, content.x.read(x)), [Column(content.y.name, content.y.read(y))]
     if errors is not None:
         values += read_error_columns(content, errors, x, y)
     label = label or (own_label(errors) if errors is not None else "") or content.label(line)
     return Series(label, (keys,), tuple(values), len(x))
+
+
+def _with_precision(line: Any, name: str) -> Any:
+    """Return a line's coordinates, of which it keeps doubles, in the precision that they were given in."""
+    get = getattr(line, f"get_{name}data")
+    is_single = str(getattr(get(orig=True), "dtype", "")) == "float32"
+    return get(orig=False).astype("float32") if is_single else get(orig=False)
 
 
 def _error_containers(content: AxesContent) -> list[Any]:
@@ -63,7 +70,7 @@ def read_error_columns(content: AxesContent, errors: Any, x: Any, y: Any) -> lis
         if not has_errors or not collections:
             continue
         segments = collections.pop(0).get_segments()
-        names = ("low", "high") if along == 1 else (f"{content.x.name} low", f"{content.x.name} high")
+        names = (f"{reader.name} low", f"{reader.name} high")
         columns += _error_ends(segments, along, places, reader, names)
     return columns
 
@@ -129,7 +136,13 @@ def name_of_values(item: Any) -> str:
 def read_segments(content: AxesContent) -> list[Series]:
     """Return the segments of ``hlines``, ``vlines`` and line collections that are no parts of other artists."""
     parts = {id(item) for item in _parts_of_containers(content)} | {id(item) for item in content.artists.references}
-    drawn = [item for item in content.axes.collections if type(item).__name__ == "LineCollection"]
+    axes = content.axes
+    if content.artists.violins:
+        return []
+    if any(type(patch).__name__ == "FancyArrowPatch" for patch in axes.patches):
+        content.notes.append("Streamlines are left out.")
+        return []
+    drawn = [item for item in axes.collections if type(item).__name__ in ("LineCollection", "EventCollection")]
     drawn = [item for item in drawn if id(item) not in parts and item.get_visible() and is_in_data(item)]
     return [_read_segments(content, item) for item in drawn if item.get_segments()]
 
@@ -149,6 +162,8 @@ def _read_segments(content: AxesContent, item: Any) -> Series:
 
     segments = item.get_segments()
     x, y = content.x, content.y
+    if type(item).__name__ == "EventCollection":
+        return _read_events(content, item)
     if all(len(one) == 2 for one in segments):
         points = np.array(segments)
         keys = [Column(f"{x.name} start", x.read(points[:, 0, 0])), Column(f"{y.name} start", y.read(points[:, 0, 1]))]
@@ -158,3 +173,12 @@ def _read_segments(content: AxesContent, item: Any) -> Series:
     numbers: list[Cell] = [number for number, one in enumerate(segments, 1) for _ in one]
     keys = [Column("line", numbers[: content.limit]), Column(x.name, x.read(points[:, 0]))]
     return Series(own_label(item), tuple(keys), (Column(y.name, y.read(points[:, 1])),), len(points))
+
+
+def _read_events(content: AxesContent, item: Any) -> Series:
+    """Return the positions of an event plot, with the place of their row."""
+    along, across = (content.x, content.y) if item.is_horizontal() else (content.y, content.x)
+    positions = item.get_positions()
+    rows = [item.get_lineoffset()] * len(positions)
+    keys = Column(across.name, across.read(rows))
+    return Series(own_label(item), (keys,), (Column(along.name, along.read(positions)),), len(positions))

@@ -119,7 +119,12 @@ def read_cells(content: AxesContent) -> list[Series]:
     for item in content.axes.collections:
         if not item.get_visible():
             continue
-        if is_a(item, "Quiver"):
+        if is_a(item, "TriMesh"):
+            mesh = item._triangulation
+            keys = Column(content.x.name, content.x.read(mesh.x)), Column(content.y.name, content.y.read(mesh.y))
+            values = Column(name_of_values(item), to_cells(item.get_array(), content.limit))
+            found.append(Series(own_label(item), keys, (values,), len(mesh.x)))
+        elif is_a(item, "Quiver"):
             found.append(_read_arrows(content, item))
         elif is_a(item, "PolyCollection") and item.get_array() is not None and not is_a(item, "Barbs"):
             found.append(_read_polygons(content, item))

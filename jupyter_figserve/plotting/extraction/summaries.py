@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...model.data_series import SERIES
 from ...model.data_tables import Cell, DataTable, Row
 from ..chart_artists import is_a
 from ..chart_shapes import is_pie, is_upright_segment, vertices_of
@@ -39,9 +40,13 @@ def read_boxes(content: AxesContent, name: str) -> list[DataTable]:
     reader, values = (content.x, content.y) if is_upright else (content.y, content.x)
     found = [_five_numbers(vertices_of(box), segments, is_upright=is_upright) for box in boxes]
     places = reader.read_near([place for place, _ in found])
-    columns = (reader.name, "low", "first quartile", "median", "third quartile", "high")
+    columns: tuple[str, ...] = (reader.name, "low", "first quartile", "median", "third quartile", "high")
     numbers = [values.read(list(column), is_computed=True) for column in zip(*(five for _, five in found), strict=True)]
+    groups = [content.label(box) for box in boxes]
     rows: tuple[Row, ...] = tuple(zip(places, *numbers, strict=True))
+    if any(groups):
+        columns = (reader.name, SERIES, *columns[1:])
+        rows = tuple((row[0], group, *row[1:]) for row, group in zip(rows, groups, strict=True))
     tables = [DataTable(name, columns, rows, len(rows))]
     outliers = _outliers(lines, is_upright=is_upright)
     if outliers:

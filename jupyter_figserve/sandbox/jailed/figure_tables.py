@@ -12,6 +12,8 @@ from ...plotting.extraction.figure_tables import NO_DATA, read_figure
 from ...plotting.resolve import ResolvedFigure
 
 _MAX_ROWS = 100_000
+_BYTES_PER_ROW = 150
+_MIN_BYTES = 2**18
 
 
 def read_tables(found: Any, max_rows: int | None) -> EncodedImage:
@@ -26,4 +28,6 @@ def read_tables(found: Any, max_rows: int | None) -> EncodedImage:
         raise OutputInvalid(NO_DATA, code="no_data")
     # Categories and dates get their places when the figure is drawn.
     found.figure.draw_without_rendering()
-    return EncodedImage(TABLES.mimetype, to_lines(read_figure(found, max_rows or _MAX_ROWS)))
+    rows = max_rows or _MAX_ROWS
+    size = max(_MIN_BYTES, _BYTES_PER_ROW * rows)
+    return EncodedImage(TABLES.mimetype, to_lines(read_figure(found, rows), size))

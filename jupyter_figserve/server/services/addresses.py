@@ -122,6 +122,16 @@ class ServerAddresses:
         scheme = "https" if self._app.certfile else "http"
         return f"{scheme}://{host}:{self._app.port}{self.prefix}"
 
+    @property
+    def listens_on_network(self) -> bool:
+        """Whether machines of the network can connect, as far as this server decides."""
+        return not self._app.sock and self._app.ip in _WILDCARDS
+
+    def at_host(self, host: str) -> str:
+        """Return the URL of our prefix at another address of this machine."""
+        scheme = "https" if self._app.certfile else "http"
+        return f"{scheme}://{host}:{self._app.port}{self.prefix}"
+
     def kernel_certificate(self) -> str | None:
         """Return the path of the certificate that a local kernel must trust, None for a server without its own."""
         return str(Path(self._app.certfile).resolve()) if self._app.certfile else None

@@ -27,6 +27,7 @@ from ..services.figures.source_checker import SourceChecker
 from ..services.links.allowed_sizes import AllowedSizes
 from ..services.links.audience import AudiencePolicy
 from ..services.links.resolver import LinkResolver
+from ..services.links.team import TeamSharing
 from ..services.links.tokens import LinkTokens
 from ..services.links.view_counter import ViewCounter
 from ..services.live.detached import DetachedFunctions
@@ -84,6 +85,9 @@ class HandlerConfig(RenderLimits, Protocol):
     def logs_success(self) -> bool:
         """Whether Jupyter's own lines for successful requests are shown."""
 
+    def make_team_sharing(self, blobs: BlobCache) -> TeamSharing:
+        """Return what shares by a team's server."""
+
     @property
     def min_refresh_seconds(self) -> float:
         """Minimum time between two automatic requests of an open page for a live figure."""
@@ -124,6 +128,11 @@ class AppContext:
     monitoring: Monitoring
     replicas: Replicas | None
     known_hosts: set[str] = field(default_factory=set)
+
+    @property
+    def team(self) -> TeamSharing:
+        """What shares by the server of the owner's team."""
+        return self.config.make_team_sharing(self.blob_cache)
 
     @property
     def audiences(self) -> AudiencePolicy:

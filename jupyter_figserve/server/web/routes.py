@@ -20,7 +20,7 @@ from .figures.handlers import (
     VersionsHandler,
 )
 from .figures.page_handlers import FigurePageHandler
-from .figures.version_handlers import RepresentationsHandler, SourceHandler
+from .figures.version_handlers import CodeHandler, RepresentationsHandler, SourceHandler
 from .gallery.handlers import GalleryHandler
 from .http.handler import MissingHandler
 from .http.static_handler import StaticHandler
@@ -96,6 +96,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/api/figures/{_ID}/data", FigureDataHandler),
     (rf"/api/figures/{_ID}/versions", VersionsHandler),
     (rf"/api/figures/{_ID}/versions/([0-9]{{1,9}})/source", SourceHandler),
+    (rf"/api/figures/{_ID}/versions/([0-9]{{1,9}})/code", CodeHandler),
     (rf"/api/figures/{_ID}/versions/([0-9]{{1,9}})/representations", RepresentationsHandler),
     (rf"/api/(figures|live|dashboards)/{_ID}/links", TargetLinksHandler),
     (r"/api/sessions", SessionsHandler),

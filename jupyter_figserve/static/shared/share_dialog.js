@@ -34,6 +34,8 @@ export function attach(element) {
     if (qr && made) showQrCode(made.id, dialog.querySelector("[data-fill=name]").textContent.replace(/^“|”$/g, ""), qr);
     if (event.target.closest("[data-close]") || (event.target === dialog && !made)) dialog.close();
   });
+  const team = result.querySelector("[data-team]");
+  team.addEventListener("click", () => shareOnTeam(team));
   enable(result.querySelector(".new-link button"), result.querySelector("[role=status]"));
 }
 
@@ -210,10 +212,33 @@ function show(link) {
   const note = result.querySelector(".note");
   note.hidden = !link.note;
   note.textContent = link.note ?? "";
+  showTeam(link);
   result.querySelector("[data-open]").href = link.url;
   form.hidden = true;
   result.hidden = false;
   result.querySelector(".new-link button").focus();
+}
+
+/** Offer the team's server, where the link reaches nobody. */
+function showTeam(link) {
+  const offer = result.querySelector(".team");
+  const team = link.reach?.team;
+  offer.hidden = !team;
+  if (team) offer.querySelector("button span").textContent = new URL(team).host;
+}
+
+/** Publish and share on the team's server, with the fields of the form; that link takes the place of this one. */
+async function shareOnTeam(button) {
+  button.disabled = true;
+  const note = result.querySelector(".note");
+  try {
+    made = await ask("POST", links, { ...readForm(), server: made.reach.team });
+    show(made);
+  } catch (error) {
+    note.textContent = error.message;
+    note.hidden = false;
+  }
+  button.disabled = false;
 }
 
 function snippet(kind, text) {

@@ -62,7 +62,7 @@ def inspect_directory(path: Path, catalog: Path | None = None) -> DirectoryRepor
         str(path),
         exists=True,
         is_writable=os.access(path, os.W_OK | os.X_OK) and not _is_mounted_read_only(path),
-        is_own=path.stat().st_uid == os.geteuid(),
+        is_own=not hasattr(os, "geteuid") or path.stat().st_uid == os.geteuid(),
         open_to_others=tuple(str(file) for file in files if _is_open_to_others(file)),
         network_type=find_network_type((catalog or path / CATALOG).parent),
         free=free,

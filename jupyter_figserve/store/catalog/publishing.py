@@ -9,7 +9,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ...model.figures import FigureRecord, Identity, Representation, Source, Version, new_id
+from ...model.figures import CellCode, FigureRecord, Identity, Representation, Source, Version, new_id
 from ...model.links import FIGURE, Target
 from ...model.new_version import NewVersion
 from ...model.quotas import PublishLimits, Quota
@@ -122,6 +122,22 @@ def attach_source(
     )
     retain_parts(connection, [source], now)
     usage.add(connection, record.owner, session, figures=0, size=source.size)
+    return True
+
+
+def attach_code(
+    connection: Connection, limits: PublishLimits, record: FigureRecord, number: int, code: CellCode, now: float
+) -> bool:
+    """Add the code of its cell to a version; return False when it has one, or is gone."""
+    lock_owner_of(connection, tables.figures, record.id)
+    existing = figures.find(connection, record.id, number)
+    if existing is None or existing.version.code is not None:
+        return False
+    session = existing.version.session
+    check_quota(connection, limits, record.identity, record.id, session, code.size)
+    _change_version(connection, record.id, number, {"code_digest": code.digest, "code_size": code.size})
+    retain_parts(connection, [code], now)
+    usage.add(connection, record.owner, session, figures=0, size=code.size)
     return True
 
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from ...errors import FigServeError, QuotaExceeded, ReadOnly
+from ...model.open_flags import PRIVATE_FILE
 from . import events, tables, transactions
 from .catalog_id import find_or_make_id
 from .database import Catalog
@@ -136,7 +137,7 @@ def _make_engine(path: Path | None, *, shared_memory: bool, read_only: bool) -> 
         return _with_pragmas(engine, ["PRAGMA foreign_keys = ON"])
     if not read_only and not path.exists():
         # Created here with mode 0600: SQLite gives its journal files the mode of the database.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, PRIVATE_FILE, 0o600))
     mode = "mode=rw"
     if read_only:
         # An immutable database needs no journal, which a read-only directory cannot hold. But a journal left by a
@@ -202,7 +203,7 @@ def _keep_copy(path: Path | None, schema: int) -> None:
     if path is None:
         return
     copy = path.with_name(f"{path.stem}-before-schema-{schema + 1}.db")
-    os.close(os.open(copy, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    os.close(os.open(copy, PRIVATE_FILE, 0o600))
     with contextlib.closing(sqlite3.connect(path)) as old, contextlib.closing(sqlite3.connect(copy)) as new:
         old.backup(new)
 

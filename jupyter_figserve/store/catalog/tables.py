@@ -103,7 +103,7 @@ links = Table(
     Column("audience", String, nullable=False),
     Column("locked", Text, nullable=False),
     Column("allowed", Text, nullable=False),
-    *(Column(name, Boolean, nullable=False) for name in ("paused", "data", "code")),
+    *(Column(name, Boolean, nullable=False, server_default="0") for name in ("paused", "data", "code")),
     Column("seen", BigInteger, nullable=False),
     Column("last_seen", Float),
     Column("nonce", String, nullable=False),

@@ -13,7 +13,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from .filesystem import atomic_write, fsync_directory, make_private_directory
+from ...model import open_flags
+from .filesystem import atomic_write, fsync_directory, make_private_directory, opened_directory
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 SHARDS = 256
@@ -148,13 +149,11 @@ class LocalBlobStore(BlobStore):
     def _put(self, path: Path, data: bytes) -> bool:
         if _size(path) == len(data):
             return False
-        directory = self._open_directory(path.parent)
-        try:
-            if not self._link_unnamed(path, directory, data):
-                self._rename_named(path, data)
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        if not path.parent.is_dir():
+            make_private_directory(path.parent)
+            fsync_directory(self.root)
+        if not self._link_unnamed(path, data):
+            self._rename_named(path, data)
         return True
 
     def _find(self, path: Path, start: int, end: int | None) -> bytes | None:
@@ -169,30 +168,23 @@ class LocalBlobStore(BlobStore):
         assert DIGEST.fullmatch(digest), digest
         return self.root / digest[:2] / digest
 
-    def _open_directory(self, path: Path) -> int:
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    def _link_unnamed(self, path: Path, data: bytes) -> bool:
+        """Write by ``O_TMPFILE`` (open(2)); return False where that is not supported, or the name is taken."""
+        if not open_flags.TMPFILE:
+            return False
         try:
-            return os.open(path, flags)
-        except FileNotFoundError:
-            make_private_directory(path)
-            fsync_directory(self.root)
-            return os.open(path, flags)
-
-    def _link_unnamed(self, path: Path, directory: int, data: bytes) -> bool:
-        """Write by ``O_TMPFILE`` (open(2)); return False where that is not supported, or the name is taken.
-
-        ``directory`` is the open directory: passing it makes Python call linkat(2), which follows ``/proc``.
-        """
-        try:
-            descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        except (OSError, AttributeError):
+            descriptor = os.open(path.parent, open_flags.TMPFILE | os.O_WRONLY, 0o600)
+        except OSError:
             return False
         with os.fdopen(descriptor, "wb") as file:
             _write_durably(file.fileno(), data)
-            try:
-                os.link(f"/proc/self/fd/{file.fileno()}", path, src_dir_fd=directory, follow_symlinks=True)
-            except OSError:
-                return False
+            with opened_directory(path.parent) as directory:
+                try:
+                    # With a descriptor, Python calls linkat(2), which follows /proc.
+                    os.link(f"/proc/self/fd/{file.fileno()}", path, src_dir_fd=directory, follow_symlinks=True)
+                except OSError:
+                    return False
+                os.fsync(directory)
         return True
 
     def _rename_named(self, path: Path, data: bytes) -> None:
@@ -244,7 +236,7 @@ def done(result: T) -> Future[T]:
 def _open(path: Path) -> BinaryIO | None:
     try:
         # O_NOFOLLOW: never serve a symbolic link that was put into the store.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, open_flags.READ_FILE)
     except OSError:
         return None
     return os.fdopen(descriptor, "rb")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from filelock import lock_descriptor
+
 from ...errors import Conflict
+from ...model import open_flags
 
 # SQLite's WAL needs memory shared by all writers, which these do not provide (sqlite.org/wal.html, section 1).
 NETWORK_TYPES = frozenset(
@@ -17,8 +20,6 @@ NETWORK_TYPES = frozenset(
     " ncpfs nfs nfs4 ocfs2 orangefs panfs smb3 smbfs virtiofs".split()
 )
 _MOUNTS = Path("/proc/self/mountinfo")
-# Length and start of the byte range of the lock file for each lock.
-_USE, _OPENING = (1, 0), (1, 1)
 
 
 def find_network_type(directory: Path, mounts: Path = _MOUNTS) -> str | None:
@@ -53,13 +54,21 @@ def make_private_directory(path: Path) -> None:
             path.chmod(0o700)
 
 
-def fsync_directory(path: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+@contextlib.contextmanager
+def opened_directory(path: Path) -> Iterator[int]:
+    """Open a directory, where the system can."""
+    descriptor = os.open(path, os.O_RDONLY | open_flags.DIRECTORY)
     try:
-        os.fsync(descriptor)
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def fsync_directory(path: Path) -> None:
+    """Make the names in a directory durable; Windows does so by itself, in the journal of its file system."""
+    if open_flags.DIRECTORY:
+        with opened_directory(path) as descriptor:
+            os.fsync(descriptor)
 
 
 def atomic_write(path: Path, data: bytes, temporary: Path, *, is_durable: bool = True) -> None:
@@ -73,9 +82,8 @@ def atomic_write(path: Path, data: bytes, temporary: Path, *, is_durable: bool =
     is_durable
         Whether the file is on the disk when this returns.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
+        with os.fdopen(os.open(temporary, open_flags.PRIVATE_FILE | os.O_TRUNC, 0o600), "wb") as file:
             file.write(data)
             if is_durable:
                 file.flush()
@@ -94,7 +102,7 @@ def is_writable(directory: Path) -> bool:
     # Always the same name: probes left by a kill must neither accumulate nor get in the way.
     probe = directory / ".probe"
     try:
-        os.close(os.open(probe, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        os.close(os.open(probe, open_flags.PRIVATE_FILE, 0o600))
         probe.unlink(missing_ok=True)
     except OSError:
         return False
@@ -102,11 +110,15 @@ def is_writable(directory: Path) -> bool:
 
 
 class DirectoryLock:
-    """Advisory lock on a data directory: shared by servers, exclusive for repairs and on network file systems."""
+    """Advisory lock on a data directory: shared by servers, exclusive for repairs and on network file systems.
+
+    It is a transaction of SQLite on an empty database, which locks in the same way on every system, and between the
+    hosts of a network file system.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "catalog.lock"
-        self._descriptor: int | None = None
+        self._connection: sqlite3.Connection | None = None
 
     def acquire(self, *, exclusive: bool) -> None:
         """Acquire the lock without waiting.
@@ -116,31 +128,36 @@ class DirectoryLock:
         Conflict
             When another process holds a lock that excludes this one.
         """
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not self.path.exists():
+            # With mode 0600. Closing a file that SQLite has open in this process would end its locks.
+            os.close(os.open(self.path, open_flags.PRIVATE_FILE, 0o600))
+        connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
-            # Record locks, unlike flock(2), also work between the hosts of a network file system.
-            fcntl.lockf(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB, *_USE)
-        except OSError as error:
-            os.close(descriptor)
+            connection.execute("PRAGMA journal_mode = MEMORY")
+            connection.execute("BEGIN EXCLUSIVE" if exclusive else "BEGIN")
+            # The lock of a reader begins with the first read.
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            connection.close()
             raise Conflict(
                 f"Another figserve process is using {self.path.parent}; stop it first.", code="data_directory_in_use"
             ) from error
-        self._descriptor = descriptor
+        self._connection = connection
 
     @contextlib.contextmanager
     def opening(self) -> Iterator[None]:
         """Exclude other processes that are opening the catalog: SQLite does not wait to enter WAL mode."""
-        assert self._descriptor is not None
-        fcntl.lockf(self._descriptor, fcntl.LOCK_EX, *_OPENING)
+        descriptor = os.open(self.path.with_name("catalog.opening.lock"), open_flags.PRIVATE_FILE, 0o600)
         try:
+            lock_descriptor(descriptor)
             yield
         finally:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, *_OPENING)
+            os.close(descriptor)
 
     def release(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     @contextlib.contextmanager
     def held(self, *, exclusive: bool) -> Iterator[None]:

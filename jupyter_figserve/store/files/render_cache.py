@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ...model.figures import EncodedImage, Representation, sha256_hex
+from ...model.open_flags import READ_FILE
 from .filesystem import atomic_write, make_private_directory
 
 _SWEPT_TO = 0.8
@@ -55,10 +56,10 @@ class RenderCache:
         """Return the entry of ``key`` (a sha256), None when there is none or its file is damaged."""
         path = self._path(key)
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = os.open(path, READ_FILE)
             with os.fdopen(descriptor, "rb") as file:
                 render = _parse(file.read())
-            os.utime(path, follow_symlinks=False)
+            os.utime(path, follow_symlinks=os.utime not in os.supports_follow_symlinks)
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             return None
         return render

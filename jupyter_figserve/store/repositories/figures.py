@@ -9,7 +9,7 @@ from dataclasses import replace
 from sqlalchemy.engine import Connection
 
 from ...errors import NotFound
-from ...model.figures import EncodedImage, FigureRecord, Source, Version, sha256_hex
+from ...model.figures import CellCode, EncodedImage, FigureRecord, Source, Version, sha256_hex
 from ...model.new_version import NewVersion
 from ...model.queries import DEFAULT_LIMIT, Collection, FigureQuery, Neighbour
 from ...model.quotas import PublishLimits, Usage
@@ -142,6 +142,16 @@ class FigureRepository(Repository):
             return publishing.attach_source(connection, self.limits, record, number, source, self._clock())
 
         return await self._extend_version(record, (source.digest, data), insert)
+
+    async def attach_code(self, record: FigureRecord, number: int, text: str) -> bool:
+        """Add the code of its cell to a version; return False when it has one already or is gone."""
+        data = text.encode("utf-8", "replace")
+        code = CellCode(sha256_hex(data), len(data))
+
+        def insert(connection: Connection) -> bool:
+            return publishing.attach_code(connection, self.limits, record, number, code, self._clock())
+
+        return await self._extend_version(record, (code.digest, data), insert)
 
     async def add_representation(self, record: FigureRecord, number: int, image: EncodedImage) -> bool:
         """Append an encoding to a version; return False when it has one of this type and width, or is gone."""

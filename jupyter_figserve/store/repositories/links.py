@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from ...model.figures import FigureRecord
 from ...model.links import FIGURE, Link, Target
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
-from ..catalog import gallery_queries, link_targets, links
+from ..catalog import figures, gallery_queries, link_targets, links
 from ..catalog.database import Catalog
 from ..catalog.pagination import encode_cursor
 from .repository import Repository
@@ -35,6 +36,10 @@ class LinkRepository(Repository):
 
     async def find_by_token(self, token: str) -> Link | None:
         return await self._read(links.find_by_token, token)
+
+    async def find_shown(self, token: str) -> tuple[Link | None, FigureRecord | None]:
+        """Return the link of a token, and the figure that it shows, with one use of a connection."""
+        return await self._read(_find_shown, token)
 
     async def list_for_target(self, target: Target) -> Sequence[Link]:
         """Return the links to one target, newest first."""
@@ -149,6 +154,13 @@ class LinkRepository(Repository):
     async def add_views(self, views: Sequence[tuple[str, str, float]]) -> None:
         """Count views of links without a limit, each a link, a client and a time; known viewers do not count."""
         await self._write(links.add_views, views)
+
+
+def _find_shown(connection: Connection, token: str) -> tuple[Link | None, FigureRecord | None]:
+    link = links.find_by_token(connection, token)
+    if link is None or link.target.kind != FIGURE:
+        return link, None
+    return link, figures.find(connection, link.target.id, link.version)
 
 
 def _page(found: Sequence[Link], limit: int) -> tuple[Sequence[Link], str | None]:

@@ -30,10 +30,13 @@ def test_only_the_url_is_printed(shell):
 def test_options_become_the_links_fields(shell, live_server):
     """Expiry, label, views and version are set; the list shows them without URLs."""
     publish(live_server, make_png(shade=1), name="sales")
-    url = shell.run("link", "sales", "--expires", "2h", "--label", "for Ada", "--views", "2", "--version", "1").lines[0]
+    url = shell.run(
+        "link", "sales", "--expires", "2h", "--label", "for Ada", "--views", "2", "--version", "1", "--data"
+    ).lines[0]
     assert fetch(f"{url}.png").body == PNG
     (link,) = shell.run("link", "sales", "--list", "--json").json()["links"]
     assert (link["label"], link["views"], link["version"]) == ("for Ada", 2, 1)
+    assert (link["data"], link["code"]) == (True, False)
     row = shell.run("link", "sales", "--list").lines[1]
     assert "for Ada" in row
     assert "1 of 2" in row

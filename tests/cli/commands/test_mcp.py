@@ -77,7 +77,9 @@ def test_both_transports_offer_the_same(shell, live_server, make_key, tmp_path):
         assert fetch(shared.structuredContent["url"]).status == 200
         made[published.structuredContent["id"]] = tools
     # The same figure, as neither its place nor its owner depends on the credential.
-    assert list(made.values()) == [["render_plot", "publish_figure", "list_figures", "view_figure", "share_figure"]]
+    assert list(made.values()) == [
+        ["render_plot", "publish_figure", "list_figures", "view_figure", "read_data", "share_figure"]
+    ]
 
 
 def test_a_key_file_limits_the_tools_and_files_are_published(shell, live_server, make_key, tmp_path):
@@ -96,7 +98,7 @@ def test_a_key_file_limits_the_tools_and_files_are_published(shell, live_server,
 def test_without_a_server_the_tools_say_what_to_do(isolated_shell):
     """The assistant's program has started it; the user reads why a call fails, and starts a server later."""
     tools, (failed,) = use(over_stdio(isolated_shell), [("list_figures", {})])
-    assert len(tools) == 5
+    assert len(tools) == 6
     assert failed.isError
     assert "no Jupyter server running" in failed.content[0].text
 

@@ -64,15 +64,14 @@ def test_publish_sends_image_thumbnail_and_texts(connected, encoder, cell):
 
 
 def test_the_code_of_the_cell_is_sent(connected, encoder, cell, monkeypatch):
-    """It goes as a part of its own, and not at all with keep_source=False."""
+    """It follows the publish that it does not delay, and is not sent at all with keep_source=False."""
     coded = replace(cell, code="plt.plot([1])  # ü")
     monkeypatch.setattr("jupyter_figserve.kernel.figures.publish.find_cell", lambda: coded)
     figserve.publish(PNG, "sales")
-    parts = {name: data for name, _, data in connected.published[-1].parts}
-    assert parts["code"].decode() == coded.code
-    assert "code" not in connected.described()["cell"]
     figserve.publish(PNG, "sales", keep_source=False)
-    assert "code" not in {name for name, *_ in connected.published[-1].parts}
+    source_uploader.flush()
+    assert list(connected.codes.values()) == [coded.code]
+    assert "code" not in connected.described()["cell"]
 
 
 def test_texts_default_to_the_figures(connected, encoder):

@@ -68,7 +68,7 @@ DRAWN = {
     ),
     "periods of pandas": (
         lambda: pd.Series([1, 2], index=pd.period_range("2024-01", periods=2, freq="M")).plot(),
-        ("x", "y"), [("2024-01-01", 1), ("2024-02-01", 2)],
+        ("x", "y"), [("2024-01", 1), ("2024-02", 2)],
     ),
     "categories": (lambda: plt.plot(["a", "b"], [1, 2]), ("x", "y"), [("a", 1), ("b", 2)]),
     "bars": (lambda: plt.bar(["a", "b"], [1, -2]), ("x", "y"), [("a", 1), ("b", -2)]),
@@ -110,9 +110,15 @@ DRAWN = {
     ),
     "error bars": (
         lambda: plt.errorbar([1, 2], [3, 4], yerr=[[0.5, 1], [1, 2]], xerr=0.5),
-        ("x", "y", "x low", "x high", "low", "high"), [(1, 3, 0.5, 1.5, 2.5, 4), (2, 4, 1.5, 2.5, 3, 6)],
+        ("x", "y", "x low", "x high", "y low", "y high"), [(1, 3, 0.5, 1.5, 2.5, 4), (2, 4, 1.5, 2.5, 3, 6)],
     ),
     "band": (lambda: plt.fill_between([1, 2], [0, 1], [3, 4]), ("x", "y low", "y high"), [(1, 0, 3), (2, 1, 4)]),
+    "two bands": (
+        lambda: (plt.fill_between([1, 2], 1, [3, 4], label="a"), plt.fill_between([1, 2], 5, [6, 7], label="b")),
+        ("x", "a low", "a high", "b low", "b high"), [(1, 1, 3, 5, 6), (2, 1, 4, 5, 7)],
+    ),
+    "events": (lambda: plt.eventplot([[1, 2], [3]]), ("y", "x"), [(0, 1), (0, 2), (1, 3)]),
+    "single precision": (lambda: plt.plot(np.array([0.1], "float32"), [1], "o"), ("x", "y"), [(0.1, 1)]),
     "stepped band": (
         lambda: plt.fill_between([1, 2, 4], [1, 1, 2], [2, 2, 4], step="mid"),
         ("x", "y low", "y high"), [(1, 1, 2), (2, 1, 2), (4, 2, 4)],

@@ -69,7 +69,13 @@ def test_catalog_elsewhere(tmp_path: Path, open_here):
     shared.chmod(0o755)
     store = open_here(catalog_path=shared / "my.db")
     publish(store)
-    assert {path.name for path in shared.iterdir()} == {"my.db", "my.db-wal", "my.db-shm", "catalog.lock"}
+    assert {path.name for path in shared.iterdir()} == {
+        "my.db",
+        "my.db-wal",
+        "my.db-shm",
+        "catalog.lock",
+        "catalog.opening.lock",
+    }
     assert stat.S_IMODE(shared.stat().st_mode) == 0o755
     assert not (store.directory / "catalog.db").exists()
 
@@ -89,11 +95,12 @@ def test_two_servers_share_a_local_directory(directory: Path, open_here):
 
 
 PROBE = """
-import fcntl, os, sys
+import sys
+from filelock import FileLock, Timeout
 try:
-    fcntl.lockf(os.open(sys.argv[1], os.O_RDWR), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 1)
-    print("free", flush=True)
-except BlockingIOError:
+    with FileLock(sys.argv[1], timeout=0):
+        print("free", flush=True)
+except Timeout:
     print("busy", flush=True)
 """
 
@@ -103,7 +110,7 @@ def test_servers_open_the_catalog_in_turn(directory: Path, open_here, monkeypatc
     lines = []
 
     def probed(*arguments, **settings) -> SqliteCatalog:
-        with other_process(PROBE, directory / "catalog.lock") as process:
+        with other_process(PROBE, directory / "catalog.opening.lock") as process:
             lines.append(read_line(process))
         return SqliteCatalog(*arguments, **settings)
 

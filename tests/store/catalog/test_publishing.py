@@ -174,6 +174,22 @@ def test_source_comes_after(store):
     assert_sound(store)
 
 
+def test_code_comes_with_a_version_or_after_it(store):
+    """It is counted and referenced, and is in the record and the manifest; a version keeps its first."""
+    first = run(store.figures.publish(replace(draft("sales", b"one"), code="a = 1")))
+    second = publish(store, "sales", b"two")
+    assert run(store.figures.attach_code(first, 1, "other")) is False
+    assert run(store.figures.attach_code(second, 2, "b = 2")) is True
+    assert run(store.figures.attach_code(second, 7, "other")) is False
+    codes = [version.code.digest for version in run(store.figures.list_versions(second.id))]
+    assert [store.blobs.find(digest) for digest in codes] == [b"b = 2", b"a = 1"]
+    [manifest] = store.manifests.figures.read_all()
+    assert [version.code.digest for version in manifest.versions] == codes
+    assert_sound(store)
+    run(store.figures.delete([second.id]))
+    assert_sound(store)
+
+
 def test_second_source_is_not_taken(store):
     """Nor a source for a removed version; neither leaves bytes behind."""
     record = publish(store, source=b"pickle")

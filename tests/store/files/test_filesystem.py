@@ -162,17 +162,18 @@ def test_lock_goes_with_its_process(tmp_path: Path):
 
 
 OPENER = """
-import fcntl, os, sys
+import sys
 from pathlib import Path
+from filelock import FileLock, Timeout
 from jupyter_figserve.store.files.filesystem import DirectoryLock
 lock = DirectoryLock(Path(sys.argv[1]))
 lock.acquire(exclusive=False)
 print("shared", flush=True)
 sys.stdin.readline()
 try:
-    fcntl.lockf(lock._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 1)
-    print("free", flush=True)
-except BlockingIOError:
+    with FileLock(lock.path.with_name("catalog.opening.lock"), timeout=0):
+        print("free", flush=True)
+except Timeout:
     print("busy", flush=True)
 sys.stdin.readline()
 with lock.opening():

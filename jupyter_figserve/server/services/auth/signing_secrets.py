@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import hmac
 import os
@@ -10,6 +9,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from ....model.open_flags import PRIVATE_FILE
 from ....store.files.filesystem import fsync_directory
 
 VARIABLE = "FIGSERVE_SIGNING_SECRET"
@@ -45,10 +45,12 @@ def derive_cookie_secret(environment: Mapping[str, str] = os.environ) -> bytes |
 
 def _read_file(path: Path) -> list[str]:
     """Return the secrets in the file; the first process to read it writes one, while others wait for its lock."""
+    from filelock import lock_descriptor
+
     secret = secrets.token_hex(32)
     try:
-        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with os.fdopen(os.open(path, PRIVATE_FILE, 0o600), "r+") as file:
+            lock_descriptor(file.fileno())
             # Empty where a process was killed before it wrote, or the disk was full.
             found = file.read().split()
             if not found:

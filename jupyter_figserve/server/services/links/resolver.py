@@ -119,12 +119,11 @@ class LinkResolver:
             raise LinkNotFound
 
     async def _read(self, token: str) -> ResolvedLink | None:
-        link = await self._store.links.find_by_token(token)
+        link, figure = await self._store.links.find_shown(token)
         if link is None:
             return None
         link = replace(link, audience=narrower(link.audience, self._max_audience))
         if link.target.kind == FIGURE:
-            figure = await self._store.figures.find(link.target.id, link.version)
             return ResolvedLink(link, figure, figure.owner) if figure is not None else None
         if link.audience == LINK:
             return ResolvedLink(link)

@@ -8,7 +8,6 @@ server locks its directory while it runs, so that a later server can tell which 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import secrets
@@ -18,6 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from filelock import lock_descriptor
+
+from ....model.open_flags import PRIVATE_FILE
 from ....store.files.filesystem import make_private_directory
 
 logger = logging.getLogger("jupyter_figserve")
@@ -121,9 +123,9 @@ class SessionDirectories:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(path, PRIVATE_FILE, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        lock_descriptor(descriptor)
         yield
     finally:
         os.close(descriptor)
@@ -132,12 +134,10 @@ def _locked(path: Path) -> Iterator[None]:
 def _try_lock(path: Path) -> int | None:
     """Return a descriptor that holds the lock; None while another process has it."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(path, PRIVATE_FILE, 0o600)
     except OSError:
         return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    if lock_descriptor(descriptor, blocking=False):
+        return descriptor
+    os.close(descriptor)
+    return None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ....model.figures import sha256_hex
 from ....model.formats import Format, get_format_of_mimetype
+from ....model.open_flags import NEW_FILE
 from ....model.quotas import Quota
 from .captured_display import CapturedDisplay
 from .plot_namer import ImageKey, PlotNamer
@@ -218,8 +219,7 @@ class CaptureBuffer:
             if part.data is not None:
                 self._files_written += 1
                 previous, part.file = part.file, self.directory / str(self._files_written)
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-                with os.fdopen(os.open(part.file, flags, 0o600), "wb") as opened:
+                with os.fdopen(os.open(part.file, NEW_FILE, 0o600), "wb") as opened:
                     opened.write(part.data)
                 part.data = None
                 if previous is not None:

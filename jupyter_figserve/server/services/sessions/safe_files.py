@@ -2,7 +2,8 @@
 
 A program there may replace any file by another at any moment. Therefore no name is looked up twice: each part of a path
 is opened relative to the directory opened before, never through a symbolic link, and the type is checked on the open
-descriptor (openat(2), open(2): O_NOFOLLOW, O_NONBLOCK).
+descriptor (openat(2), open(2): O_NOFOLLOW, O_NONBLOCK). Windows cannot open directories; there, each part of a path is
+looked up by name before the file is opened, and the open file is compared with the one that was found.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ....errors import NotFound, TooLarge
+from ....model import open_flags
 
 MAX_DEPTH = 8
 """Maximum number of parts of a path."""
@@ -26,9 +28,9 @@ _MAX_ENTRIES = 20_000
 """Maximum number of entries of any type that a listing looks at."""
 _MAX_PATH_LENGTH = 1_000
 _MAX_PART_BYTES = 255
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DIRECTORY = os.O_RDONLY | open_flags.DIRECTORY | open_flags.NOFOLLOW
 # Non-blocking, since opening a FIFO without a writer would block the server.
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_FILE = open_flags.READ_FILE | open_flags.NONBLOCK | open_flags.NOCTTY
 # Bidirectional control characters, which can make "gnp.exe" look like "exe.png".
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -70,17 +72,11 @@ def list_beneath(directory: Path) -> list[FileEntry]:
     """
     found: list[FileEntry] = []
     seen = [0]
-    try:
-        descriptor = os.open(directory, _DIRECTORY)
-    except OSError:
-        return found
-    try:
-        for one in _walk(descriptor, "", 1, seen):
+    with contextlib.suppress(OSError), _Directory.opened(directory) as root:
+        for one in _walk(root, "", 1, seen):
             found.append(one)
             if len(found) >= MAX_FILES:
                 break
-    finally:
-        os.close(descriptor)
     return sorted(found, key=lambda one: one.path)
 
 
@@ -133,42 +129,109 @@ def _opened(directory: Path, path: str) -> Iterator[tuple[int, FileEntry]]:
     parts = parse_safe_path(path)
     if parts is None:
         raise _not_found()
-    opened: list[int] = []
     try:
-        opened.append(os.open(directory, _DIRECTORY))
-        for part in parts[:-1]:
-            opened.append(os.open(part, _DIRECTORY, dir_fd=opened[-1]))
-        # Before opening, because opening a device can have side effects.
-        if not stat.S_ISREG(os.stat(parts[-1], dir_fd=opened[-1], follow_symlinks=False).st_mode):
-            raise _not_found()
-        opened.append(os.open(parts[-1], _FILE, dir_fd=opened[-1]))
-        found = _to_entry(path, os.fstat(opened[-1]))
-        if found is None:
-            raise _not_found()
-        yield opened[-1], found
+        with contextlib.ExitStack() as stack:
+            inside = stack.enter_context(_Directory.opened(directory))
+            for part in parts[:-1]:
+                inside = stack.enter_context(inside.open_directory(part))
+            descriptor = inside.open_file(parts[-1])
+            stack.callback(os.close, descriptor)
+            found = _to_entry(path, os.fstat(descriptor))
+            if found is None:
+                raise _not_found()
+            yield descriptor, found
     except (OSError, ValueError) as error:
         raise _not_found() from error
-    finally:
-        for descriptor in opened:
+
+
+class _Directory:
+    """An open directory, or the path of one where the system cannot open directories."""
+
+    def __init__(self, place: int | Path) -> None:
+        self._place = place
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, path: Path) -> Iterator[_Directory]:
+        """Open a directory.
+
+        Raises
+        ------
+        OSError
+            When there is none, or a link.
+        """
+        with cls(path).open_directory("") as directory:
+            yield directory
+
+    @contextlib.contextmanager
+    def open_directory(self, name: str) -> Iterator[_Directory]:
+        """Open a directory in this one, never through a link; ``OSError`` as ``opened``."""
+        if not open_flags.DIRECTORY:
+            path = self._join(name)
+            if not stat.S_ISDIR(self.stat(name).st_mode):
+                raise NotADirectoryError(path)
+            yield _Directory(path)
+            return
+        descriptor = self._open(name, _DIRECTORY)
+        try:
+            yield _Directory(descriptor)
+        finally:
             os.close(descriptor)
 
+    def open_file(self, name: str) -> int:
+        """Open a regular file.
 
-def _walk(directory: int, prefix: str, depth: int, seen: list[int]) -> Iterator[FileEntry]:
+        Raises
+        ------
+        OSError
+            When there is none, or when it was replaced in the meantime.
+        """
+        # Before opening, because opening a device can have side effects.
+        found = self.stat(name)
+        if not stat.S_ISREG(found.st_mode):
+            raise FileNotFoundError(name)
+        descriptor = self._open(name, _FILE)
+        if not open_flags.NOFOLLOW and not os.path.samestat(found, os.fstat(descriptor)):
+            os.close(descriptor)
+            raise FileNotFoundError(name)
+        return descriptor
+
+    def stat(self, name: str) -> os.stat_result:
+        """Return what is known of a file; of a link itself, also where it is a junction of Windows."""
+        if isinstance(self._place, int):
+            return os.stat(name, dir_fd=self._place, follow_symlinks=False)
+        found = os.lstat(self._join(name))
+        if getattr(found, "st_reparse_tag", 0):
+            raise FileNotFoundError(name)
+        return found
+
+    def list_names(self, limit: int) -> list[str]:
+        """Return at most ``limit`` names, in any order."""
+        with os.scandir(self._place) as entries:
+            return [entry.name for entry, _ in zip(entries, range(limit), strict=False)]
+
+    def _open(self, name: str, flags: int) -> int:
+        if isinstance(self._place, int):
+            return os.open(name, flags, dir_fd=self._place)
+        return os.open(self._join(name), flags)
+
+    def _join(self, name: str) -> Path:
+        assert isinstance(self._place, Path)
+        return self._place / name
+
+
+def _walk(directory: _Directory, prefix: str, depth: int, seen: list[int]) -> Iterator[FileEntry]:
     try:
-        with os.scandir(directory) as entries:
-            names = [entry.name for entry, _ in zip(entries, range(_MAX_ENTRIES - seen[0]), strict=False)]
+        names = directory.list_names(_MAX_ENTRIES - seen[0])
     except OSError:
         return
     seen[0] += len(names)
     for name in filter(_is_safe, sorted(names)):
         try:
-            status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            status = directory.stat(name)
             if stat.S_ISDIR(status.st_mode) and depth < MAX_DEPTH:
-                inside = os.open(name, _DIRECTORY, dir_fd=directory)
-                try:
+                with directory.open_directory(name) as inside:
                     yield from _walk(inside, f"{prefix}{name}/", depth + 1, seen)
-                finally:
-                    os.close(inside)
             elif (found := _to_entry(prefix + name, status)) is not None:
                 yield found
         except OSError:

@@ -42,7 +42,9 @@ def find_compiled(directory: Path) -> CompiledTemplates | None:
         found = directory.lstat()
     except OSError:
         return None
-    is_private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+    is_private = stat.S_ISDIR(found.st_mode)
+    if hasattr(os, "geteuid"):  # Windows keeps a user's profile from others by other means.
+        is_private = is_private and found.st_uid == os.geteuid() and not found.st_mode & 0o022
     return CompiledTemplates(str(directory)) if is_private else None
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
+from typing import Any
 from urllib.parse import urlencode
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ....errors import Forbidden, InvalidInput, NotFound
+from ....errors import Conflict, Forbidden, InvalidInput, NotFound
 from ....model.dashboards import DashboardRecord
 from ....model.figures import FigureRecord
 from ....model.keys import PUBLISH, READ_OR_PUBLISH, Scope
@@ -20,6 +22,7 @@ from ....model.snippets import Snippets
 from ...services.dashboards.resolver import resolve_dashboard
 from ...services.links.listing import list_own
 from ...services.links.names import check_names
+from ...services.links.reach import Reach, find_reach
 from ...services.rendering.request import SIZE_FIELDS, get_render_format, parse_size, size_to_query
 from ..http.listing import list_in_parts
 from ..http.private_handler import AuthenticatedHandler
@@ -109,6 +112,13 @@ class OwnedLinksHandler(AuthenticatedHandler):
             link_target = FigureTarget(await self.context.store.figures.get(link.target.id, link.version))
         return link_target.make_snippets(self.base.link(token))
 
+    def find_reach(self, kind: str) -> Reach | None:
+        """Return the ways to others, where a link of this kind opens only on this machine."""
+        if not self.base.is_local:
+            return None
+        reach = find_reach(self.context.addresses, self.context.team)
+        return reach if kind == FIGURE else replace(reach, team=None)
+
     def make_parser(self) -> LinkParser:
         context = self.context
         return LinkParser(context.config.link_max_seconds, context.store.clock(), context.audiences)
@@ -142,14 +152,40 @@ class TargetLinksHandler(OwnedLinksHandler):
     @authorized(action="write", resource="figserve")
     async def post(self, folder: str, target_id: str) -> None:
         target = Target(_KINDS[folder], target_id)
-        link_target = await self.open_target(await self.get_owned_record(target))
-        link = self.make_parser().parse_new(self.json_body(link_target.fields), link_target, target)
+        record = await self.get_owned_record(target)
+        link_target = await self.open_target(record)
+        body = self.json_body((*link_target.fields, "server"))
+        if body.get("server") is not None:
+            await self._share_by_team(record, body)
+            return
+        body.pop("server", None)
+        link = self.make_parser().parse_new(body, link_target, target)
         await check_names(self.context.directory, link.users, link.groups)
         link, token = self.context.link_tokens.issue(link)
         snippets = await self.make_snippets(link, link_target, token)
         await self.context.store.links.add(link)
         self.audit("link.created", link.id, target=f"{target.kind}/{target.id}", audience=link.audience)
-        self.write_json(created_link_json(link, snippets, self.base), 201)
+        self.write_json(created_link_json(link, snippets, self.base, self.find_reach(target.kind)), 201)
+
+    async def _share_by_team(self, record: Record, body: dict[str, Any]) -> None:
+        """Respond with a link that the server of the owner's team has made."""
+        if not isinstance(record, FigureRecord):
+            raise Conflict(
+                "Only a published figure can be shared by another server. Connect the notebook to that server with"
+                " figserve.connect(url), and run it again.",
+                code="not_a_figure",
+            )
+        name, version, context = body.pop("server"), body.get("version"), self.context
+        if record.owner != self.principal.owner or record.owner != context.config.owner:
+            raise Conflict("The team's server is for the figures of this server's user.", code="no_team_server")
+        if not isinstance(name, str):
+            raise InvalidInput('server must be the URL of a server that you are connected to, or "team".')
+        if isinstance(version, int) and not isinstance(version, bool):
+            record = await context.store.figures.get(record.id, version)
+        server = context.team.get_server(name)
+        link = await self.run_until_disconnect(context.team.share(server, record, body))
+        self.audit("link.created_elsewhere", record.id, server=server.url)
+        self.write_json(link, 201)
 
 
 class LinksHandler(OwnedLinksHandler):
@@ -245,7 +281,7 @@ class LinkUrlHandler(OwnedLinksHandler):
     async def get(self, link_id: str) -> None:
         link, snippets = await self.find_address(link_id)
         self.set_header("Cache-Control", "private, no-store")
-        self.write_json({"id": link.id} | address_json(snippets, self.base))
+        self.write_json({"id": link.id} | address_json(snippets, self.base, self.find_reach(link.target.kind)))
 
     head = get
 

@@ -7,8 +7,9 @@ from typing import Any
 from ....model.links import FIGURE, Link
 from ....model.snippets import Snippets
 from ....model.times import rfc3339
-from ...services.addresses import LOCAL_NOTE, PublicBase
+from ...services.addresses import PublicBase
 from ...services.links.listing import DescribedLink
+from ...services.links.reach import Reach
 
 
 def link_json(link: Link) -> dict[str, Any]:
@@ -41,17 +42,24 @@ def listed_link_json(item: DescribedLink) -> dict[str, Any]:
     return link_json(item.link) | {"kind": item.link.target.kind, "title": item.title}
 
 
-def created_link_json(link: Link, snippets: Snippets, base: PublicBase) -> dict[str, Any]:
+def created_link_json(link: Link, snippets: Snippets, base: PublicBase, reach: Reach | None) -> dict[str, Any]:
     """Return a new link with its URL."""
-    return link_json(link) | address_json(snippets, base)
+    return link_json(link) | address_json(snippets, base, reach)
 
 
-def address_json(snippets: Snippets, base: PublicBase) -> dict[str, Any]:
-    """Return a link's URL and what embeds it."""
+def address_json(snippets: Snippets, base: PublicBase, reach: Reach | None) -> dict[str, Any]:
+    """Return a link's URL and what embeds it.
+
+    Parameters
+    ----------
+    reach
+        The ways to others, for a URL that opens only on this machine.
+    """
     return {
         "url": snippets.page,
         "image_url": snippets.image,
         "local_only": base.is_local,
-        "note": LOCAL_NOTE if base.is_local else None,
+        "note": reach.describe() if reach else None,
+        "reach": reach.as_json() if reach else None,
         "snippets": snippets.as_json(),
     }

@@ -21,10 +21,6 @@ _PASSED_ON = ("Host", "X-API-Key", "Authorization", "User-Agent")
 """Headers of the request at hand that its own requests have too."""
 
 
-class ApiError(FigServeError):
-    """An error response."""
-
-
 class LocalApi:
     """The HTTP API for the sender of ``request``.
 
@@ -145,11 +141,11 @@ def _to_error(status: int, headers: Mapping[str, str], body: bytes) -> FigServeE
         details = json.loads(body)
         message = str(details["error"])
     except (ValueError, KeyError, TypeError):
-        return ApiError(f"The server answered with status {status}.")
+        return FigServeError(f"The server answered with status {status}.")
     if details.get("code") == CodeFailed.code:
         known = {"line": details.get("line"), "traceback": details.get("traceback", "")}
         return CodeFailed(message, kind=str(details.get("type", "")), output=details.get("output", ""), **known)
     wait = headers.get("Retry-After", "")
     if wait.isdigit():
         return RetryLater(message, code=details.get("code"), retry_after=int(wait))
-    return ApiError(message, code=details.get("code"))
+    return FigServeError(message, code=details.get("code"))

@@ -26,6 +26,7 @@ from .errors import describe_failed_start, down, is_disconnect, is_interference,
 from .listener import Listener
 from .liveness import Liveness
 from .preparing import describe_server, prepare, read_id
+from .shared_read import SharedRead
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,6 +68,7 @@ class PostgresCatalog(Catalog):
         self._listeners: list[Listener] = []
         self._changed_links: TTLCache[str, bool] = TTLCache(_MAX_CHANGED_LINKS, _CHANGED_LINK_SECONDS)
         self._reads = 0
+        self._version_read = SharedRead(lambda: self.read(_read_snapshot))
 
     @classmethod
     def opened(cls, settings: PostgresSettings) -> Self:
@@ -152,9 +154,11 @@ class PostgresCatalog(Catalog):
     async def data_version(self) -> str:
         """Return which transactions are visible; the same value means that nothing has changed, in any process.
 
+        Requests that come at the same time share a query, which begins after them.
+
         Source: postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT.
         """
-        return await self.read(_read_snapshot)
+        return await self._version_read.get()
 
     def transact(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         for attempt in range(1, _ATTEMPTS + 1):

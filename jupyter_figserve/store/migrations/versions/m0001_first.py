@@ -185,7 +185,7 @@ def _create_links() -> None:
         sa.Column("audience", _STRING, nullable=False),
         sa.Column("locked", _TEXT, nullable=False),
         sa.Column("allowed", _TEXT, nullable=False),
-        *[sa.Column(name, sa.Boolean, nullable=False) for name in ("paused", "data", "code")],
+        *[sa.Column(name, sa.Boolean, nullable=False, server_default="0") for name in ("paused", "data", "code")],
         sa.Column("seen", sa.BigInteger, nullable=False),
         sa.Column("last_seen", sa.Float),
         sa.Column("nonce", _STRING, nullable=False),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from jupyter_figserve.model.figures import EncodedImage, Identity
+from jupyter_figserve.model.figures import EncodedImage, FigureRecord, Identity
 from jupyter_figserve.model.links import FIGURE, Link, Target, hash_secret, new_link_id
 from jupyter_figserve.model.new_version import NewVersion
 from jupyter_figserve.server.services.links.resolver import LinkNotFound, LinkResolver
@@ -41,13 +41,13 @@ def store(tmp_path, clock) -> Iterator[Store]:
 def reads(store, monkeypatch) -> list[str]:
     """Tokens that were looked up in the catalog."""
     found: list[str] = []
-    find = store.links.find_by_token
+    find = store.links.find_shown
 
-    async def counted(token: str) -> Link | None:
+    async def counted(token: str) -> tuple[Link | None, FigureRecord | None]:
         found.append(token)
         return await find(token)
 
-    monkeypatch.setattr(store.links, "find_by_token", counted)
+    monkeypatch.setattr(store.links, "find_shown", counted)
     return found
 
 

@@ -98,6 +98,18 @@ class TestRights:
         answer = await post(stranger.with_key("fsk_aaaaaaaa_" + "b" * 43), message("tools/list"))
         assert (answer.status, answer.code) == (401, "bad_key")
 
+    async def test_the_data_of_a_figure(self, stranger, owner, make_key):
+        """Its tables come as JSON; of an image, the reason why it has none."""
+        client = stranger.with_key(await make_key("read"))
+        document = b'<script>Plotly.newPlot("f", [{"x": ["a", "b"], "y": [1, 2]}], {})</script>'
+        await owner.publish("drawn", document, "text/html")
+        found = (await call(client, "read_data", figure="drawn", rows=1))["structuredContent"]
+        assert [(one["rows"], one["total"]) for one in found["tables"]] == [([["a", 1]], 2)]
+        await owner.publish("image")
+        refused = await call(client, "read_data", figure="image")
+        assert refused["isError"]
+        assert "published without its source" in refused["content"][0]["text"]
+
     async def test_another_site_is_refused(self, stranger, make_key):
         """Even with a key: its page may have resolved its own name to this address."""
         client = stranger.with_headers(Authorization=f"Bearer {await make_key('render')}")
@@ -117,6 +129,7 @@ class TestRights:
             "publish_figure": {"name": "x", "image": base64.b64encode(png()).decode()},
             "list_figures": {},
             "view_figure": {"figure": record["id"]},
+            "read_data": {"figure": record["id"]},
             "share_figure": {"figure": record["id"]},
         }.items():
             result = await call(client, name, **arguments)
@@ -131,7 +144,7 @@ class TestRights:
         record = await owner.publish("secret", title="Hidden")
         client = stranger.with_key(await make_key("read", "publish", "render", owner="eve"))
         assert (await call(client, "list_figures"))["structuredContent"]["figures"] == []
-        for tool in ("view_figure", "share_figure"):
+        for tool in ("view_figure", "read_data", "share_figure"):
             for figure in (record["id"], "secret", record["url"]):
                 result = await call(client, tool, figure=figure)
                 assert result["isError"]

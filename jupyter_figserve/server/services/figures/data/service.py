@@ -6,6 +6,7 @@ A source is opened only in the sandbox, which returns lines of JSON; the JSON of
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -196,9 +197,11 @@ class FigureDataService:
         except OutputInvalid as error:
             if error.code == "no_data":
                 raise Conflict(error.message, code="no_data") from error
+            if error.code == "output_too_large":
+                raise _too_large(self.limits.size) from error
             raise
         if len(image.data) > self.limits.size:
-            raise _too_large(len(image.data), self.limits.size)
+            raise _too_large(self.limits.size)
         return await self._in_turn(caller, from_lines, image.data, rows)
 
     async def _read_document(self, part: Representation, caller: Caller, rows: int) -> FigureData:
@@ -221,11 +224,14 @@ def _reason(record: FigureRecord) -> str:
 
 
 def _key(record: FigureRecord) -> str:
+    """Return a text that is equal for versions with equal data: of all that the data is read from."""
     version = record.version
-    return version.source.digest if version.source is not None else version.representations[0].digest
+    if version.source is not None:
+        source = version.source
+        return json.dumps([source.kind, source.digest, version.provenance.get("render")], sort_keys=True, default=str)
+    part = version.find_representation(FORMATS["html"]) or version.representations[0]
+    return f"{part.mimetype} {part.digest}"
 
 
-def _too_large(size: int, limit: int) -> TooLarge:
-    return TooLarge(
-        f"The figure's data has {size:,} bytes; the limit is {limit:,} (FigServe.data_bytes).", code="data_too_large"
-    )
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The figure's data has more than {limit:,} bytes (FigServe.data_bytes).", code="data_too_large")

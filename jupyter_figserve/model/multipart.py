@@ -1,4 +1,4 @@
-"""Encodes a figure as multipart/form-data; hand-written, so that image bytes are copied only once. Kernel."""
+"""Encodes a figure as multipart/form-data; hand-written, so that image bytes are copied only once. Any process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from ...model.formats import get_format_of_mimetype
+from .formats import get_format_of_mimetype
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,6 @@ class Part:
 
 def json_part(name: str, value: Any) -> Part:
     return Part(name, "application/json", json.dumps(value).encode())
-
-
-def text_part(name: str, text: str) -> Part:
-    return Part(name, "text/plain; charset=utf-8", text.encode("utf-8", "replace"), f"{name}.txt")
 
 
 def image_part(name: str, mimetype: str, data: bytes) -> Part:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from jupyter_figserve.kernel.client.multipart import encode_form, image_part, json_part
-
-from ..conftest import PNG, Received
+from jupyter_figserve.model.multipart import encode_form, image_part, json_part
+from tests.kernel.conftest import PNG, Received
 
 
 def parsed(parts):

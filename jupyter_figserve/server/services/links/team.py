@@ -1,0 +1,200 @@
+"""Shares a figure by the server of the owner's team, which others reach: publishes it there and makes a link. Server
+process.
+
+The server and the key are those of `jupyter figserve connect`, which has stored them for the user whose server this is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
+
+from ....errors import Conflict, InvalidInput, Unavailable
+from ....model.figures import EncodedImage, FigureRecord, Representation
+from ....model.multipart import encode_form, image_part, json_part
+from ....model.team_servers import TEAM, TeamServer, find_team_server, read_team_servers
+from ....store.files.blob_cache import BlobCache
+
+_CONNECT_SECONDS = 5.0
+_REQUEST_SECONDS = 60.0
+_RETRY_SECONDS = 10
+_MAX_MESSAGE_LENGTH = 500
+_MAX_COLLECTION_LENGTH = 100
+
+
+@dataclass(frozen=True)
+class TeamSharing:
+    """Publishes figures on a team's server.
+
+    Parameters
+    ----------
+    path
+        File of the stored servers; None where this server has users who are not its own.
+    """
+
+    path: Path | None
+    blobs: BlobCache
+
+    def find_server(self, name: str = TEAM) -> TeamServer | None:
+        """Return a stored server; None if there is none, or the file cannot be used."""
+        try:
+            return None if self.path is None else find_team_server(read_team_servers(self.path), name)
+        except InvalidInput:
+            return None
+
+    def get_server(self, name: str) -> TeamServer:
+        """Return the server of this URL, or for ``"team"`` the one connected last.
+
+        Raises
+        ------
+        Conflict
+            There is none.
+        """
+        if self.path is None:
+            raise Conflict("This server shares for several users; share here.", code="no_team_server")
+        found = find_team_server(read_team_servers(self.path), name)
+        if found is None:
+            which = "a team's server" if name == TEAM else f"{name!r:.120}"
+            raise Conflict(
+                f"You are not connected to {which}. Run `jupyter figserve connect URL` once, on the machine of this"
+                " server.",
+                code="no_team_server",
+            )
+        return found
+
+    async def share(self, server: TeamServer, record: FigureRecord, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Publish the images and the source of a figure, and return the new link there.
+
+        Parameters
+        ----------
+        record
+            With the version to publish.
+        options
+            Fields of the request for the link; with a version, the link stays at what is published now.
+        """
+        client = _TeamClient(server)
+        published = await self._publish(client, record)
+        fields = dict(options)
+        if fields.get("version") is not None:
+            fields["version"] = published["version"]
+        link = await client.post_json(f"api/figures/{published['id']}/links", fields)
+        return link | {"server": server.url}
+
+    async def _publish(self, client: _TeamClient, record: FigureRecord) -> dict[str, Any]:
+        version = record.version
+        parts = {part.mimetype: part for part in reversed(version.representations)}
+        images = [await self._read(part) for part in reversed(parts.values())]
+        figure: dict[str, Any] = {
+            "name": record.name,
+            "title": version.title,
+            "alt": version.alt,
+            "caption": version.caption,
+            "sizes": [_size_json(image) for image in images],
+            **_place(record),
+        }
+        form = [json_part("figure", figure)]
+        form += [image_part("representation", image.mimetype, image.data) for image in images]
+        if version.thumbnail is not None:
+            form.append(
+                image_part("thumbnail", version.thumbnail.mimetype, await self.blobs.get(version.thumbnail.digest))
+            )
+        published = await client.send("POST", "api/figures", *encode_form(form))
+        if version.source is not None and version.source.kind == "figure":
+            query = urlencode({"kind": "figure", **version.source.libraries})
+            path = f"api/figures/{published['id']}/versions/{published['version']}/source?{query}"
+            await client.send("PUT", path, "application/octet-stream", await self.blobs.get(version.source.digest))
+        return published
+
+    async def _read(self, part: Representation) -> EncodedImage:
+        data = await self.blobs.get(part.digest)
+        return EncodedImage(part.mimetype, data, part.width, part.height, part.dpi, None, None, *part.display_size)
+
+
+class _TeamClient:
+    """Requests to a team's server.
+
+    Parameters
+    ----------
+    server
+        With the key.
+    """
+
+    def __init__(self, server: TeamServer) -> None:
+        self._server = server
+
+    async def post_json(self, path: str, value: Mapping[str, Any]) -> dict[str, Any]:
+        return await self.send("POST", path, "application/json", json.dumps(dict(value)).encode())
+
+    async def send(self, method: str, path: str, content_type: str, body: bytes) -> dict[str, Any]:
+        """Return the JSON of a response.
+
+        Raises
+        ------
+        Unavailable
+            The server does not answer.
+        Conflict
+            It answers with an error.
+        """
+        http = AsyncHTTPClient(force_instance=True, max_body_size=2**24)
+        request = HTTPRequest(
+            f"{self._server.url}/{path}",
+            method,
+            {"X-API-Key": self._server.key, "Content-Type": content_type, "Accept": "application/json"},
+            body,
+            connect_timeout=_CONNECT_SECONDS,
+            request_timeout=_REQUEST_SECONDS,
+            # A redirect would carry the key elsewhere.
+            follow_redirects=False,
+            ca_certs=self._server.ca_file,
+        )
+        try:
+            response = await http.fetch(request, raise_error=False)
+        except OSError as error:
+            raise self._unreachable(error) from error
+        finally:
+            http.close()
+        if response.code == 599:
+            raise self._unreachable(response.error)
+        return self._parse(response)
+
+    def _parse(self, response: HTTPResponse) -> dict[str, Any]:
+        try:
+            value = json.loads(response.body or b"{}")
+        except ValueError:
+            value = None
+        if not isinstance(value, dict) or response.code >= 300:
+            said = value.get("error") if isinstance(value, dict) else None
+            reason = str(said)[:_MAX_MESSAGE_LENGTH] if said else f"it answers with status {response.code}."
+            raise Conflict(f"{urlsplit(self._server.url).netloc}: {reason}", code="team_server_refused")
+        return value
+
+    def _unreachable(self, error: object) -> Unavailable:
+        reason = str(error)[:_MAX_MESSAGE_LENGTH]
+        return Unavailable(
+            f"{self._server.url} does not answer ({reason}). Nothing was shared.",
+            code="team_server_unreachable",
+            retry_after=_RETRY_SECONDS,
+        )
+
+
+def _place(record: FigureRecord) -> dict[str, str]:
+    """Return where a figure belongs on the team's server: in one place for each notebook of each machine's project."""
+    identity = record.identity
+    if identity.collection:
+        return {"collection": identity.collection}
+    if identity.notebook:
+        return {"notebook": f"{identity.scope.strip('/')}/{identity.notebook}".lstrip("/")}
+    return {"collection": f"session {identity.maker}"[:_MAX_COLLECTION_LENGTH]}
+
+
+def _size_json(image: EncodedImage) -> dict[str, float | None]:
+    size: dict[str, float | None] = {"width": image.width, "height": image.height, "dpi": image.dpi}
+    if image.display_width and image.display_height:
+        size |= {"display_width": image.display_width, "display_height": image.display_height}
+    return size
