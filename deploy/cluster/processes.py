@@ -133,7 +133,7 @@ class Processes:
 
     def kill(self, name: str) -> None:
         """End a part, with the processes that it has started, as a crash of its machine would."""
-        process = self._find(name).process
+        process = self.find(name).process
         assert process is not None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -141,9 +141,9 @@ class Processes:
 
     def start_again(self, name: str) -> None:
         """Start a part that has ended, with the same command."""
-        self._launch(self._find(name))
+        self._launch(self.find(name))
 
-    def _find(self, name: str) -> Part:
+    def find(self, name: str) -> Part:
         return next(part for part in self.running if part.name == name)
 
     def _launch(self, part: Part) -> None:
@@ -167,7 +167,7 @@ class Processes:
         ClusterError
             When it ends or is not ready in time; with the end of its log.
         """
-        process = self._find(name).process
+        process = self.find(name).process
         assert process is not None
         deadline = time.monotonic() + START_SECONDS
         while True:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from jupyter_figserve.demo.server_process import Response, fetch
@@ -123,11 +124,12 @@ class Load:
         return answer
 
 
+@pytest.mark.timeout(900)
 def test_kills_under_load(capsys):
-    """A server, a worker, the database and the bucket are killed and started again, while clients work.
+    """A server, a worker, the database and the bucket are killed and started again, or frozen, while clients work.
 
     The counts are printed. No read fails while a server is killed; while the database or the bucket is down, reads
-    answer, or say within a second to come back; all goes on without a restart.
+    answer, or say within a second to come back; all goes on without a restart. A server starts before them, too.
     """
     import checks
     from cluster import Cluster
@@ -164,26 +166,66 @@ def _run(cluster: Any, checks: Any, link: str, tell: Callable[[str], None]) -> N
             load.stopped.wait(SECONDS)
             during = load.take()
             cluster.processes.start_again(part)
-            wait_until(lambda: _is_well(cluster))
-            # SeaweedFS reads before it writes again.
-            load.take()
-            wait_until(lambda: load.answers["publish", "201"] >= PUBLISHERS)
-            load.take()
-            load.stopped.wait(SECONDS / 2)
-            after = load.take()
+            after = _come_back(cluster, load)
             tell(f"{part} killed: {during}; started again: {after}")
             if part in ("figserve-1", "figserve-2", "worker-1"):
                 assert set(during["read"]) == {"200"}, part
             assert set(during["read"]) <= {"200", "503"}, part
-            assert set(after["read"]) == {"200"}, part
-            assert set(after["publish"]) == {"201"}, part
-            assert after["render"].get("200"), part
+        for part in ("postgres", "seaweedfs"):
+            with _frozen(cluster, part):
+                load.stopped.wait(SECONDS / 2)
+                during = load.take()
+            tell(f"{part} frozen: {during}; afterwards: {_come_back(cluster, load)}")
+            assert set(during["read"]) <= {"200", "503"}, part
+        for part in ("postgres", "seaweedfs"):
+            tell(f"a server starts before {part}: {_start_before(cluster, load, part)}")
     tell(f"late: {load.late}; {len(load.published)} figures acknowledged")
     for figure, digest in load.published.items():
         for name in ("figserve-1", "figserve-2"):
             found = fetch(f"http://{cluster.address(name)}/figserve/figures/{figure}.png", headers={"X-API-Key": key})
             assert (found.status, sha256_hex(found.body)) == (200, digest)
     assert load.late == []
+
+
+def _come_back(cluster: Any, load: Load) -> dict[str, dict[str, int]]:
+    """Wait until all parts work again, and return what the clients get then: no refusal."""
+    wait_until(lambda: _is_well(cluster))
+    # SeaweedFS reads before it writes again.
+    load.take()
+    wait_until(lambda: load.answers["publish", "201"] >= PUBLISHERS)
+    load.take()
+    load.stopped.wait(SECONDS / 2)
+    after = load.take()
+    assert (set(after["read"]), set(after["publish"])) == ({"200"}, {"201"})
+    assert after["render"].get("200")
+    return after
+
+
+def _start_before(cluster: Any, load: Load, part: str) -> dict[str, dict[str, int]]:
+    """Start a server while the database or the bucket is down: it is alive, not ready, and needs no second start."""
+    url = f"http://{cluster.address('figserve-1')}/figserve/api"
+    cluster.processes.kill(part)
+    cluster.processes.kill("figserve-1")
+    cluster.processes.start_again("figserve-1")
+    cluster.processes.wait("figserve-1", lambda: fetch(f"{url}/health/live").status == 200, quietly=True)
+    assert fetch(f"{url}/health/ready").status == 503
+    cluster.processes.start_again(part)
+    return _come_back(cluster, load)
+
+
+@contextlib.contextmanager
+def _frozen(cluster: Any, part: str) -> Iterator[None]:
+    """All processes of a part stand still: connections stay open, and nothing answers."""
+    first = psutil.Process(cluster.processes.find(part).process.pid)
+    frozen = [first, *first.children(recursive=True)]
+    for process in frozen:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in frozen:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 def _is_well(cluster: Any) -> bool:
