@@ -38,18 +38,17 @@ from jupyter_figserve.server.web.gallery.handlers import GalleryHandler
 from jupyter_figserve.server.web.http.handler import MissingHandler
 from jupyter_figserve.server.web.http.static_handler import StaticHandler
 from jupyter_figserve.server.web.keys import KeyHandler, KeysHandler
+from jupyter_figserve.server.web.links.address_handlers import LinkQrHandler, LinkUrlHandler
 from jupyter_figserve.server.web.links.handlers import (
     FindLinkHandler,
     LinkHandler,
     LinksHandler,
     LinkSizesHandler,
-    LinkUrlHandler,
     TargetLinksHandler,
 )
 from jupyter_figserve.server.web.links.oembed import FrameHandler, OEmbedHandler
 from jupyter_figserve.server.web.links.page_handlers import LinksPageHandler
 from jupyter_figserve.server.web.links.public_handler import PublicLinkHandler
-from jupyter_figserve.server.web.links.qr_handler import LinkQrHandler
 from jupyter_figserve.server.web.links.shared_handlers import SharedHandler, SharedPageHandler
 from jupyter_figserve.server.web.live.agent import AgentHandler
 from jupyter_figserve.server.web.live.handlers import (

@@ -25,18 +25,17 @@ from .gallery.handlers import GalleryHandler
 from .http.handler import MissingHandler
 from .http.static_handler import StaticHandler
 from .keys import KeyHandler, KeysHandler
+from .links.address_handlers import LinkQrHandler, LinkUrlHandler
 from .links.handlers import (
     FindLinkHandler,
     LinkHandler,
     LinksHandler,
     LinkSizesHandler,
-    LinkUrlHandler,
     TargetLinksHandler,
 )
 from .links.oembed import FrameHandler, OEmbedHandler
 from .links.page_handlers import LinksPageHandler
 from .links.public_handler import PublicLinkHandler
-from .links.qr_handler import LinkQrHandler
 from .links.shared_handlers import SharedHandler, SharedPageHandler
 from .live.agent import AgentHandler
 from .live.handlers import (
