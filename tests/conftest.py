@@ -37,6 +37,18 @@ WITH_FRONT_ENDS: dict[str, str | None] = {"JUPYTER_CONFIG_PATH": None}
 """Environment of a server that has them, as it would have outside the tests."""
 EXAMPLES = {False: 30, True: 300}
 """Examples of each property that Hypothesis tests: in every run, and every night."""
+TESTS = Path(__file__).parent
+TOLERANT = frozenset(
+    """
+browser/test_dashboard_html browser/test_dashboard_page browser/test_embedding browser/test_evil_documents
+browser/test_figure_page browser/test_live_following browser/test_live_html browser/test_live_page
+browser/test_share_page browser/test_sharing cli/checks/test_running cli/checks/test_server cli/commands/test_keys
+cli/test_figure_lookup kernel/client/test_running_servers kernel/figures/test_captured_plot
+kernel/figures/test_cell_figure kernel/live/test_detach kernel/live/test_lasting kernel/live/test_live_figure
+kernel/live/test_widget kernel/test_batch_runs kernel/test_dashboard kernel/test_in_a_kernel kernel/test_same_images
+""".split()
+)
+"""Modules that share one server, with what others have published, declared and shared there."""
 MAX_RERUNS = 5
 """Reruns above which a run on CI fails. A machine that stalls disturbs a few tests; more than that is a defect."""
 
@@ -183,15 +195,31 @@ def databases(postgres_cluster: Cluster) -> Databases:
     return Databases(postgres_cluster)
 
 
-@pytest.fixture(scope="module")
-def live_server() -> Iterator[ServerProcess]:
-    """One real Jupyter server for all tests of a module."""
+@contextmanager
+def running_server() -> Iterator[ServerProcess]:
+    """A real Jupyter server with an empty catalog."""
     server = ServerProcess(_new_home())
     make_data_directory(server.data_dir)
     server.start()
     yield server
     server.stop()
     shutil.rmtree(server.home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def common_server() -> Iterator[ServerProcess]:
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def live_server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
+    """One real Jupyter server for all tests of a module, or of all modules that tolerate what others leave behind."""
+    if request.path.relative_to(TESTS).with_suffix("").as_posix() in TOLERANT:
+        yield request.getfixturevalue("common_server")
+    else:
+        with running_server() as server:
+            yield server
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from .commands import (
     mcp,
     migrate,
     publish,
+    render,
     restore,
     serve,
     show,
@@ -28,7 +29,7 @@ from .parser import make_parser, parse
 from .registry import COMMANDS, FAILED, INTERRUPTED, OK, PIPE_CLOSED, USAGE, Command
 
 __all__ = ["COMMANDS", "FAILED", "INTERRUPTED", "OK", "PIPE_CLOSED", "USAGE", "main", "make_parser", "parse"]
-MODULES = (connect, doctor, export, keys, links, show, maintain, mcp, migrate, publish, restore, serve, worker)
+MODULES = (connect, doctor, export, keys, links, show, maintain, mcp, migrate, publish, render, restore, serve, worker)
 """Importing them registers their commands."""
 
 

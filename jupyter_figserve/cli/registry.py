@@ -46,7 +46,7 @@ class Command:
 
 
 ORDER = (
-    *("demo", "serve", "worker", "publish", "list", "show", "link", "revoke", "restore", "connect", "mcp"),
+    *("demo", "serve", "worker", "render", "publish", "list", "show", "link", "revoke", "restore", "connect", "mcp"),
     *("keys create", "keys list", "keys revoke", "export", "gc", "reindex", "migrate", "doctor"),
 )
 """Order of the commands in the help."""

@@ -42,9 +42,9 @@ def chromium(chromium_process) -> Iterator:
             context.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def lab_server() -> Iterator[ServerProcess]:
-    """One server with JupyterLab for the tests of a module."""
+    """One server with JupyterLab for the tests of all modules."""
     made = MakeServer()
     yield made(args=EXPOSED, environment=WITH_FRONT_ENDS)
     made.stop_all()
@@ -52,7 +52,7 @@ def lab_server() -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def lab(lab_server: ServerProcess) -> Iterator[ServerProcess]:
-    """The module's server with JupyterLab; the test's kernels end with the test."""
+    """The server with JupyterLab; the test's kernels end with the test."""
     with ending_sessions(lab_server) as server:
         yield server
 

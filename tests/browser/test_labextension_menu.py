@@ -40,7 +40,7 @@ notebook_nightly = pytest.mark.parametrize(
     indirect=True,
     scope="module",
 )
-"""In JupyterLab in every run, and in Notebook, which runs the same code, every night."""
+"""In JupyterLab in every run; in Notebook, which `test_labextension.py` opens, every night: it runs the same code."""
 
 
 @pytest.fixture(scope="module", params=PLACES, ids=IDS)
@@ -114,6 +114,7 @@ def shared_image(server: ServerProcess, url: str) -> bytes:
     return server.fetch(url + ".png", anonymous=True).body
 
 
+@notebook_nightly
 def test_each_figure_has_a_button_of_its_own(opened) -> None:
     """Also several in one output; text and tables have none. It is invisible until it is hovered or focused."""
     buttons = opened.locator(BUTTON)
@@ -125,6 +126,7 @@ def test_each_figure_has_a_button_of_its_own(opened) -> None:
     opened.wait_for_function("() => getComputedStyle(document.querySelector('.figserve-button')).opacity === '1'")
 
 
+@notebook_nightly
 def test_link_is_copied_and_revoked(opened, place) -> None:
     """It shows the figure of that button to anybody; pressed again, the same link is copied."""
     server, _ = place
@@ -208,6 +210,7 @@ def test_image_is_copied_and_downloaded(opened, place) -> None:
     message(opened, "It was displayed as PNG only.")
 
 
+@notebook_nightly
 def test_context_menu_opens_the_figures_page(opened) -> None:
     """In a new tab, which cannot reach back."""
     opened.locator(FIGURE).first.locator("img").click(button="right")

@@ -40,6 +40,7 @@ def prepared_shell(shell: Shell) -> Shell:
     """In a directory with an image in two formats; `jupyter` is that of this environment."""
     (shell.home / "plot.png").write_bytes(png())
     (shell.home / "plot.svg").write_bytes(SVG)
+    (shell.home / "plot.py").write_text("import matplotlib.pyplot as plt; plt.plot([1, 3, 2])")
     for directory in ("figures", "data/figserve"):
         (shell.home / directory).mkdir(parents=True)
         (shell.home / directory).chmod(0o700)

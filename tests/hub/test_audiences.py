@@ -142,6 +142,7 @@ def test_audience_can_be_changed(sharing):
     assert [sharing.status(person, link["url"] + ".png", IMAGE) for person in PEOPLE] == [200, 200, 403, 403, 401]
 
 
+@pytest.mark.nightly
 @pytest.mark.kernel
 def test_notebook_for_users_runs(sharing):
     """Every cell works with the service, every audience is offered, and the figures are the service's."""

@@ -118,11 +118,13 @@ class CapturedPlot:
         audience: str | None = None,
         users: Iterable[str] = (),
         groups: Iterable[str] = (),
+        data: bool = False,
+        code: bool = False,
     ) -> SharedLink:
         """Publish the plot and make a link; see ``publish`` and ``Published.share``."""
-        audience_options(audience, users, groups)
+        people = audience_options(audience, users, groups)
         published = self.publish(name, title=title, alt=alt)
-        return published.share(expires, label=label, views=views, audience=audience, users=users, groups=groups)
+        return published.share(expires, label=label, views=views, data=data, code=code, **people)
 
     def __repr__(self) -> str:
         return f"Plot {self.path}: {self.url}"

@@ -17,7 +17,7 @@ from ....model.new_version import NewVersion
 from ....model.places import check_collection
 from ....model.queries import DEFAULT_LIMIT, FigureQuery
 from ....model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, validate_single_line
-from ...services.figures.cell_code import read_code, trim_code
+from ...services.figures.cell_code import trim_code
 from ...services.figures.redraw import render_again
 from ...services.figures.source_checker import API_PATIENCE
 from ...services.figures.stored import find_stored
@@ -135,9 +135,7 @@ class FigureHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
         record = await self.get_owned_figure(figure_id, self.int_argument("version"))
-        record = await self.context.source_checker.checked(record, API_PATIENCE)
-        code = await read_code(record.version, self.context.blob_cache.get)
-        self.write_json(figure_json(record, self.base) | {"code": code})
+        self.write_json(figure_json(await self.context.source_checker.checked(record, API_PATIENCE), self.base))
 
     head = get
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ....errors import InvalidInput, TooLarge
-from ....model.keys import PUBLISH
+from ....errors import InvalidInput, NotFound, TooLarge
+from ....model.keys import PUBLISH, READ
 from ....model.query_names import is_ignored
 from ....model.texts import validate_single_line
-from ...services.figures.cell_code import trim_code
+from ...services.figures.cell_code import read_code, trim_code
 from ...services.figures.upload import parse_image
 from ..http.query import parse_json_object
 from ..http.request_body import MAX_JSON_BYTES
@@ -59,7 +59,18 @@ class SourceHandler(VersionUploadHandler):
 class CodeHandler(VersionUploadHandler):
     """``/api/figures/{id}/versions/{n}/code``: the code of the cell that published a version."""
 
-    scopes = {"PUT": PUBLISH}
+    scopes = {"GET": READ, "HEAD": READ, "PUT": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self, figure_id: str, number: str) -> None:
+        record = await self.get_owned_figure(figure_id, int(number))
+        code = await read_code(record.version, self.context.blob_cache.get)
+        if code is None:
+            raise NotFound("This version was published without the code of its cell.", code="no_code")
+        self.write_json({"version": record.version.number, "code": code})
+
+    head = get
 
     @web.authenticated
     @authorized(action="write", resource="figserve")

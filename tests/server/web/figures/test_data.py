@@ -79,6 +79,21 @@ class TestOwner:
                 assert reason in answer.json()["error"]
         assert renderer.jobs == []
 
+    async def test_data_is_that_of_the_figure(self, owner, stranger, make_key):
+        """An equal image, which anybody may copy from a link, is no way to the data of another figure."""
+        answers = []
+        for client, word in (
+            (owner, SECRET),
+            (stranger.with_key(await make_key("publish", "read", owner="eve")), "own"),
+        ):
+            document = PLOTLY.replace(SECRET, word).encode()
+            body, headers = multipart({"name": "a"}, ("image/png", png()), ("text/html", document))
+            figure = (await client.ask("POST", "/api/figures", body, headers)).json()
+            await client.get(figure["url"])
+            answers.append((await client.get(f"/figures/{figure['id']}.csv")).text)
+            assert SECRET not in (await client.get(figure["url"])).text or client is owner
+        assert answers == [f"x,y\n{SECRET},1\n", "x,y\nown,1\n"]
+
     async def test_failures(self, owner, renderer):
         """A figure without tables is 409, code that fails and garbage from the sandbox 422, too much data 413."""
         figure = await publish_with_source(owner)
@@ -107,11 +122,11 @@ class TestCode:
         code = f"print('<{SECRET}>')  # ü\npassword = 'hunter2'\n"
         figure = (await owner.ask("POST", "/api/figures", *with_code(code))).json()
         kept = f"print('<{SECRET}>')  # ü\npassword = '…'"
-        assert (await owner.get(f"/api/figures/{figure['id']}")).json()["code"] == kept
+        assert (await owner.get(f"/api/figures/{figure['id']}/versions/1/code")).json() == {"version": 1, "code": kept}
         page = (await owner.get(figure["url"])).text
         assert f"&lt;{SECRET}&gt;" in page
         assert "hunter2" not in page
-        assert "code" not in (await owner.get("/api/figures")).json()["figures"][0]
+        assert (await stranger.get(f"/api/figures/{figure['id']}/versions/1/code")).status == 401
         link = await owner.share(figure)
         for path in ("", ".json", "/embed", "/data", ".csv", ".nope"):
             assert SECRET not in (await stranger.get(link["url"] + path)).text, path
@@ -136,19 +151,20 @@ class TestCode:
             assert answer.status == 204
         await owner.delete(path)
         await owner.post(f"{path}/restore")
-        codes = [(await owner.get(path, version=number)).json()["code"] for number in (1, 2, 3)]
+        codes = [(await owner.get(f"{path}/versions/{number}/code")).json()["code"] for number in (1, 2, 3)]
         assert codes == ["a = 1", "b = 2", "c = 3\ntoken = '…'"]
 
     async def test_long_code_is_cut(self, owner, context, figserve):
         """Only so much is kept, with a note; with a limit of 0 nothing is."""
         figserve.cell_code_bytes = 1_000
         figure = (await owner.ask("POST", "/api/figures", *with_code("x = 'ü'\n" * 1_000))).json()
-        code = (await owner.get(f"/api/figures/{figure['id']}")).json()["code"]
+        code = (await owner.get(f"/api/figures/{figure['id']}/versions/1/code")).json()["code"]
         assert len(code) < 1_200
         assert code.splitlines()[-1].startswith("# The rest is left out: the cell has 9,000 bytes")
         figserve.cell_code_bytes = 0
         other = (await owner.ask("POST", "/api/figures", *with_code("x = 1", name="other"))).json()
-        assert (await owner.get(f"/api/figures/{other['id']}")).json()["code"] is None
+        missing = await owner.get(f"/api/figures/{other['id']}/versions/1/code")
+        assert (missing.status, missing.code) == (404, "no_code")
 
 
 class TestPages:
