@@ -31,7 +31,7 @@ _STYLE = """
 .figserve-live label { display: grid; gap: 2px 10px; align-items: center; }
 .figserve-live label > span { grid-column: 1 / -1; font-weight: 600; }
 .figserve-live label:has(> [type="range"]) { grid-template-columns: minmax(80px, 150px) auto; }
-.figserve-live label:has(> [type="checkbox"]) { display: flex; flex-direction: row-reverse; gap: 6px; min-height: 28px; }
+.figserve-live label:has(> [type="checkbox"]) { display: flex; flex-flow: row-reverse; gap: 6px; min-height: 28px; }
 .figserve-live label :is(select, input:not([type="range"], [type="checkbox"])) { min-height: 28px; }
 .figserve-live input[type="number"] { width: 6em; }
 .figserve-live img { max-width: 100%; height: auto; justify-self: start; }
