@@ -75,7 +75,7 @@ LAYERS = {
     "sandbox.jailed": layer("model plotting sandbox.jail sandbox.renderer sandbox.wire", inside="matplotlib numpy"),
     "store": layer("model", libraries="alembic cachetools filelock sqlalchemy", inside="obstore psycopg"),
     "assistant": layer("model", inside="jsonschema mcp"),
-    "server.services": layer(_SERVICES, libraries=_SERVICE_LIBRARIES, inside="idna"),
+    "server.services": layer(_SERVICES, libraries=_SERVICE_LIBRARIES, inside="idna segno"),
     "server.web": layer(
         "assistant model server.services server.web",
         libraries="cachetools jinja2 jupyter_client jupyter_core jupyter_server tornado",

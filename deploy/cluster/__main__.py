@@ -40,8 +40,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make cluster ARGS=", description="Run the parts of a cluster on loopback.")
     parser.add_argument("--exit", action="store_true", help="stop after the checks; status 0 if all succeed")
     options = parser.parse_args()
-    # As Ctrl-C: everything ends.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Also when the terminal is closed, and in the background, where a shell lets Ctrl-C be ignored: everything ends.
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
     try:
         check_programs()
         print("Starting a cluster on this machine ...", flush=True)

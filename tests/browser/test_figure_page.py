@@ -126,6 +126,19 @@ class TestDoing:
         assert narrow[0]["x"] == narrow[1]["x"]
         assert narrow[0]["y"] < narrow[1]["y"]
 
+    def test_versions_are_compared_by_slider_and_difference(self, at) -> None:
+        """Both with the keyboard; the address keeps the choice, and how much differs is said in words."""
+        at.goto(f"{at.url}?version=2&with=1&view=slider")
+        at.wait_for_function("() => document.querySelector('.comparison').dataset.view === 'slider'")
+        first, second = (one.bounding_box() for one in at.query_selector_all(".panes figure"))
+        assert (first["x"], first["y"]) == (second["x"], second["y"])
+        at.get_by_role("slider", name="Position of the divider").press("End")
+        assert at.evaluate("getComputedStyle(document.querySelector('.comparison')).getPropertyValue('--at')") == "100%"
+        at.get_by_role("radio", name="Slider").press("ArrowRight")
+        at.get_by_text("% of the pixels differ").wait_for()
+        assert at.url.endswith("view=difference")
+        check_phone(at, 360)
+
     def test_texts_are_edited(self, at, live_server: ServerProcess, mine: dict) -> None:
         """With the keyboard only; page and record have the new texts, and markup stays text."""
         at.get_by_role("button", name="Edit title and description").focus()

@@ -109,14 +109,21 @@ def test_failure_keeps_the_last_image(chromium, live_server, opened):
     page = chromium.new_page()
     log_in(page, live_server)
     open_idle(page, url)
+    before = page.locator(".figure-image").bounding_box()
     page.fill("#p-since", "2013")
     page.wait_for_selector(".error:not([hidden])")
+    assert page.locator(".figure-image").bounding_box() == before, "the image has moved"
     assert "ValueError: an unlucky year" in page.inner_text(".error")
     assert page.locator(".error summary").inner_text() == "Traceback"
     assert page.evaluate(WIDTH) == 200
+    page.fill("#p-since", "1")
+    page.locator("#p-since-error").wait_for()
+    assert page.is_hidden(".error")
+    assert page.get_attribute("#p-since", "aria-invalid") == "true"
     page.fill("#p-since", "2012")
     wait_for_query(page, "since=2012")
     assert page.is_hidden(".error")
+    assert page.locator(".field-error").count() == 0
 
 
 def test_busy_is_visible(page, live_server, opened):

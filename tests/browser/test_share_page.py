@@ -47,12 +47,12 @@ def test_keyboard_reaches_everything_with_visible_focus(page, shared_figure: Sha
     """Tab reaches image, download and summary, and after Enter each snippet and its button; all show their focus."""
     open_page(page, shared_figure.link["url"])
     closed = tab_stops(page)
-    assert [stop.split()[0] for stop in closed] == ["A", "A", "SUMMARY"]
+    assert [stop.split()[0] for stop in closed] == ["A", "BUTTON", "BUTTON", "A", "SUMMARY"]
     page.focus("summary")
     page.keyboard.press("Enter")
     opened = tab_stops(page)
-    assert [stop.split()[0] for stop in opened] == ["A", "A", "SUMMARY"] + ["CODE", "BUTTON"] * 5
-    assert [stop for stop in opened if stop.startswith("BUTTON")][2] == "BUTTON Copy Markdown"
+    assert [stop.split()[0] for stop in opened] == ["A", "BUTTON", "BUTTON", "A", "SUMMARY"] + ["CODE", "BUTTON"] * 5
+    assert [stop for stop in opened if stop.startswith("BUTTON")][4] == "BUTTON Copy Markdown"
 
 
 def test_copy_button_copies_and_confirms(chromium, page, shared_figure: SharedFigure) -> None:

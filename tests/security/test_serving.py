@@ -38,12 +38,12 @@ from jupyter_figserve.server.web.gallery.handlers import GalleryHandler
 from jupyter_figserve.server.web.http.handler import MissingHandler
 from jupyter_figserve.server.web.http.static_handler import StaticHandler
 from jupyter_figserve.server.web.keys import KeyHandler, KeysHandler
+from jupyter_figserve.server.web.links.address_handlers import LinkQrHandler, LinkUrlHandler
 from jupyter_figserve.server.web.links.handlers import (
     FindLinkHandler,
     LinkHandler,
     LinksHandler,
     LinkSizesHandler,
-    LinkUrlHandler,
     TargetLinksHandler,
 )
 from jupyter_figserve.server.web.links.oembed import FrameHandler, OEmbedHandler
@@ -244,6 +244,8 @@ async def make_samples(owner, context) -> list[Sample]:
         Sample(PublicLinkHandler, f"/f/{framed_token}/embed", PAGE_WITH_FRAME, False, html),
         Sample(PublicLinkHandler, f"/f/{framed_token}.html", PAGE_WITH_FRAME, False, html),
         Sample(ExportHandler, "/export.zip", JSON, True, "application/zip"),
+        Sample(LinkQrHandler, f"/api/links/{link['id']}/qr.svg", DRAWING, True, "image/svg+xml", True),
+        Sample(LinkQrHandler, f"/api/links/{link['id']}/qr.png", IMAGE, True, "image/png", True),
         Sample(LinksPageHandler, "/links", PAGE, True, html),
         Sample(TrashPageHandler, "/trash", PAGE, True, html),
         Sample(GalleryHandler, "/", PAGE, True, html),

@@ -12,13 +12,14 @@ from collections import deque
 from pathlib import Path
 from typing import IO
 
-from ...errors import Conflict, FigServeError
+from ...errors import Conflict, FigServeError, NotConnected
 from . import source_uploader
 from .address import parse_exact
 from .client import FigServeClient
 from .connection import Connection, find_connection, use
 from .ready_report import ReadyFile, ReadyPipe, make_report
 from .responses import to_plain_text
+from .running_servers import find_running_server
 
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 5.0
@@ -45,6 +46,21 @@ class Server:
         """URL of the server, ending in ``/figserve``."""
         assert self._connection is not None
         return self._connection.url
+
+    @property
+    def login_url(self) -> str:
+        """URL that opens the gallery and signs you in; it has the server's token in it, so keep it to yourself.
+
+        Raises
+        ------
+        NotConnected
+            The server has stopped.
+        """
+        assert self._connection is not None
+        running = find_running_server(self._connection.client.address)
+        if running is None:
+            raise NotConnected(f"{self!r} does not run any more. Start one with figserve.serve().")
+        return f"{self.url}/?token={running.token}"
 
     @property
     def is_running(self) -> bool:

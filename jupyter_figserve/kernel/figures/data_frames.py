@@ -50,5 +50,9 @@ def to_frames(answer: dict[str, Any]) -> DataFrames:
 
 def check_pandas() -> None:
     """Raise ``InvalidInput`` where pandas is not installed."""
-    if find_spec("pandas") is None:
+    try:
+        is_installed = find_spec("pandas") is not None
+    except ImportError:
+        is_installed = False
+    if not is_installed:
         raise InvalidInput("The data of figures comes as pandas tables: pip install pandas", code="missing_library")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ from ...model.live import RECORD_PARAMETER
 from ...model.parameters import SIZES, Parameters
 from ..client.client import FigServeClient
 from ..client.connection import HOW_TO_CONNECT
+from ..client.front_end import find_shell
 from ..figures.sharing import ShareableWithParameters
 from .agent import Agent, start_agent
 from .detach import send_function
@@ -207,6 +209,20 @@ class LiveFigure(ShareableWithParameters):
             return {"text/plain": repr(self)}
         html = f'<a href="{escape(url)}" target="_blank" rel="noopener">Live figure {escape(self.name)}</a>'
         return {"text/plain": f"{self!r} at {url}", "text/html": html}
+
+    def _ipython_display_(self) -> None:
+        """Display the link and, in a notebook, the figure with its controls below, as a dashboard is displayed.
+
+        They are two outputs: with a single one, front ends would choose the widget even if no kernel is running. A
+        function that requires arguments is displayed by its link alone.
+        """
+        from IPython.display import display
+
+        display(self._repr_mimebundle_(), raw=True)  # type: ignore[no-untyped-call]
+        if getattr(find_shell(), "kernel", None) is None:
+            return
+        with contextlib.suppress(InvalidInput, ImportError):
+            display(self.widget())  # type: ignore[no-untyped-call]
 
     def _agent(self) -> Agent:
         agent = start_agent()

@@ -27,8 +27,12 @@ _STYLE = """
   display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px; flex: 1 1 auto; min-width: min(100%, 240px);
   color: var(--jp-ui-font-color1, inherit); position: relative;
 }
-.figserve-live form { display: flex; flex-wrap: wrap; gap: 8px 16px; }
-.figserve-live label { display: flex; align-items: center; gap: 6px; }
+.figserve-live form { display: flex; flex-wrap: wrap; gap: 8px 20px; align-items: end; }
+.figserve-live label { display: grid; gap: 2px 10px; align-items: center; }
+.figserve-live label > span { grid-column: 1 / -1; font-weight: 600; }
+.figserve-live label:has(> [type="range"]) { grid-template-columns: minmax(80px, 150px) auto; }
+.figserve-live label:has(> [type="checkbox"]) { display: flex; flex-flow: row-reverse; gap: 6px; min-height: 28px; }
+.figserve-live label :is(select, input:not([type="range"], [type="checkbox"])) { min-height: 28px; }
 .figserve-live input[type="number"] { width: 6em; }
 .figserve-live img { max-width: 100%; height: auto; justify-self: start; }
 .figserve-live img[hidden] { display: none; }

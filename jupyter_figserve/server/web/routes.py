@@ -25,12 +25,12 @@ from .gallery.handlers import GalleryHandler
 from .http.handler import MissingHandler
 from .http.static_handler import StaticHandler
 from .keys import KeyHandler, KeysHandler
+from .links.address_handlers import LinkQrHandler, LinkUrlHandler
 from .links.handlers import (
     FindLinkHandler,
     LinkHandler,
     LinksHandler,
     LinkSizesHandler,
-    LinkUrlHandler,
     TargetLinksHandler,
 )
 from .links.oembed import FrameHandler, OEmbedHandler
@@ -113,6 +113,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/api/links/{_ID}", LinkHandler),
     (rf"/api/links/{_ID}/sizes", LinkSizesHandler),
     (rf"/api/links/{_ID}/url", LinkUrlHandler),
+    (rf"/api/links/{_ID}/qr\.(svg|png)", LinkQrHandler),
     (r"/api/trash", TrashHandler),
     (r"/links", LinksPageHandler),
     (r"/trash", TrashPageHandler),

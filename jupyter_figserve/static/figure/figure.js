@@ -1,5 +1,6 @@
 // A figure's page: sharing, links, editing, deletion, and live updates of new versions.
-import { ask, page, prefix } from "./api.js";
+import { ask, page } from "./api.js";
+import { compare } from "./compare.js";
 import { exchange } from "./focus.js";
 import { swap } from "./image.js";
 import { workLinks } from "./link_rows.js";
@@ -12,6 +13,7 @@ import { announce, toast } from "./toast.js";
 const main = document.getElementById("main");
 const form = document.getElementById("edit");
 const figure = main.dataset.figure;
+const comparison = compare(main.querySelector(".comparison"));
 const isPinned = new URLSearchParams(location.search).has("version");
 let isDeleted = false;
 let putBack = () => {};
@@ -94,6 +96,7 @@ async function update() {
       exchange(ours, part);
     }
   }
+  comparison.renew();
   const shown = fresh.getElementById("main").dataset;
   Object.assign(main.dataset, { name: shown.name, version: shown.version });
   document.title = fresh.title;

@@ -6,8 +6,9 @@ import { announce, toast } from "./toast.js";
 const MAX_PANELS = 100;
 const MAX_DOWNLOADS = 500;
 const bar = document.querySelector(".selection");
-const dialog = document.getElementById("arrange");
-const form = dialog.querySelector("form");
+/** The dialog, while it is open. */
+let dialog = null;
+let form = null;
 const title = (card) => card.querySelector("h3").textContent;
 
 /** Manage the selection of the cards in `main`; `removeCards(cards)` deletes what they show. */
@@ -68,14 +69,14 @@ export function select(main, { removeCards, refresh }) {
     const selected = cards();
     if (what === "all") all().forEach((card) => set(card, true));
     if (what === "all" || what === "none") what === "all" ? show() : clear();
-    if (what === "share") arrange(panels(selected));
+    if (what === "share") arrange(panels(selected), submit);
     if (what === "download") download(figures(selected));
     if (what === "delete") {
       clear();
       removeCards(deletable(selected));
     }
   });
-  form.addEventListener("submit", async (event) => {
+  async function submit(event) {
     event.preventDefault();
     const record = await create(panels(cards()));
     if (!record) return;
@@ -83,10 +84,7 @@ export function select(main, { removeCards, refresh }) {
     clear();
     refresh();
     share(`api/dashboards/${record.id}/links`, record.title, refresh);
-  });
-  dialog.addEventListener("click", (event) => {
-    if (event.target.closest("[data-close]") || event.target === dialog) dialog.close();
-  });
+  }
 
   return {
     /** Mark the selected cards of a new page; those that it no longer has are no longer selected. */
@@ -123,10 +121,17 @@ function download(cards) {
   announce(`Downloading ${cards.length === 1 ? "1 figure" : `${cards.length} figures`}.`);
 }
 
-/** Ask for the title and the layout of a dashboard. */
-function arrange(cards) {
-  form.reset();
-  fail("");
+/** Ask for the title and the layout of a dashboard; `submit` handles the form. */
+function arrange(cards, submit) {
+  dialog = document.getElementById("arrange").content.firstElementChild.cloneNode(true);
+  form = dialog.querySelector("form");
+  const own = dialog;
+  form.addEventListener("submit", submit);
+  own.addEventListener("click", (event) => {
+    if (event.target.closest("[data-close]") || event.target === own) own.close();
+  });
+  own.addEventListener("close", () => own.remove());
+  document.body.append(own);
   const count = cards.length === 1 ? "1 figure" : `${cards.length} figures`;
   dialog.querySelector("[data-fill=what]").textContent = `${count}, in the order of the page. Viewers see new versions as they are published.`;
   form.elements.title.value = cards.length === 1 ? title(cards[0]) : placeOf(cards);

@@ -24,6 +24,13 @@ function report(button, status, word) {
   setTimeout(() => { label.textContent = button.dataset.label; }, 1500);
 }
 
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const isCopied = await copyText(button.dataset.copy, button.parentElement);
+    report(button, document.getElementById("copied"), isCopied ? "Copied" : "Copy it from the address bar");
+  });
+}
 for (const button of document.querySelectorAll(".snippet > button.copy")) {
   enable(button, document.getElementById(button.dataset.status ?? "copied"));
 }

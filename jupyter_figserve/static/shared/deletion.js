@@ -62,14 +62,18 @@ async function undo(path, name, back) {
 
 /** Replace `main` by a notice that its subject is deleted; returns a function that puts the page back. */
 export function leave(main) {
+  document.fullscreenElement && document.exitFullscreen();
   main.hidden = true;
   const notice = document.createElement("main");
   notice.className = "notice";
   notice.tabIndex = -1;
   const title = Object.assign(document.createElement("h1"), { textContent: "Deleted" });
-  const back = Object.assign(document.createElement("a"), { href: prefix.href, textContent: "All figures" });
-  const what = Object.assign(document.createElement("p"), { textContent: "Its links no longer work, until it is restored." });
-  notice.append(title, what, back);
+  const what = Object.assign(document.createElement("p"), { textContent: `“${main.dataset.name}” is in the trash. Its links no longer work, until it is restored.` });
+  const choices = Object.assign(document.createElement("p"), { className: "choices" });
+  for (const [path, text] of [["trash", "Trash"], ["", "All figures"]]) {
+    choices.append(Object.assign(document.createElement("a"), { className: "button", href: new URL(path, prefix).href, textContent: text }));
+  }
+  notice.append(title, what, choices);
   main.after(notice);
   notice.focus();
   return () => {

@@ -1,6 +1,7 @@
 // The owner's list of links on a page: copy, change, pause, resume, revoke.
 import { ask } from "./api.js";
 import { copyAddress } from "./copy_address.js";
+import { showQrCode } from "./qr_code.js";
 import { change as openDialog } from "./share_dialog.js";
 import { announce, toast } from "./toast.js";
 
@@ -11,6 +12,7 @@ export function workLinks(root, changed) {
     const link = button?.closest("[data-link]");
     if (!link) return;
     if ("copy" in button.dataset) await copy(button, link);
+    if ("qr" in button.dataset) showQrCode(link.dataset.link, nameOf(link), button);
     if ("change" in button.dataset) await edit(link);
     if ("paused" in button.dataset) await change(link, "PATCH", { paused: button.dataset.paused === "true" });
     if ("revoke" in button.dataset && isSure(button, "Really revoke", "Press again to revoke permanently.")) {
@@ -20,8 +22,7 @@ export function workLinks(root, changed) {
 
   async function edit(link) {
     try {
-      const name = link.dataset.name ?? document.getElementById("main").dataset.name;
-      openDialog(await ask("GET", `api/links/${link.dataset.link}`), name, () => { announce("Saved."); changed(); });
+      openDialog(await ask("GET", `api/links/${link.dataset.link}`), nameOf(link), () => { announce("Saved."); changed(); });
     } catch (error) {
       toast(error.message, { isError: true });
     }
@@ -36,6 +37,11 @@ export function workLinks(root, changed) {
     }
     await changed();
   }
+}
+
+/** The name of what the link of a row shows. */
+function nameOf(link) {
+  return link.dataset.name ?? document.getElementById("main").dataset.name;
 }
 
 /** Copy the address of a link, or show it for copying by hand. */

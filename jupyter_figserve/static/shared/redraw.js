@@ -103,7 +103,7 @@ export function makeRedrawer(place, address, describe) {
         return;
       }
       const message = data?.error ?? `The server returned status ${answer.status}.`;
-      return fail(message, Number(answer.headers.get("Retry-After") ?? 0), data?.traceback);
+      return fail(message, Number(answer.headers.get("Retry-After") ?? 0), data?.traceback, data?.code);
     }
     const alt = frame.querySelector("img.figure-image")?.alt ?? place.dataset.alt ?? document.title;
     try {
@@ -115,6 +115,7 @@ export function makeRedrawer(place, address, describe) {
     }
     if (again) return;
     errorBox.hidden = true;
+    clearFields(place);
     place.dataset.rendered = text;
     if (!place.dataset.form) await learnForm();
     if (suffix() !== asked) {
@@ -173,8 +174,11 @@ export function makeRedrawer(place, address, describe) {
     fresh.classList.remove("loading");
   }
 
-  function fail(message, seconds, traceback) {
-    errorBox.textContent = message;
+  /** Show an error above the image, which stays; one about a parameter at its field. */
+  function fail(message, seconds, traceback, code) {
+    clearFields(place);
+    const isAtField = code === "invalid_parameter" && showAtField(place, message);
+    errorBox.textContent = isAtField ? "" : message;
     if (traceback) {
       const more = document.createElement("details");
       const label = document.createElement("summary");
@@ -184,7 +188,7 @@ export function makeRedrawer(place, address, describe) {
       more.append(label, code);
       errorBox.append(more);
     }
-    errorBox.hidden = false;
+    errorBox.hidden = isAtField;
     const image = frame.querySelector("img");
     if (image?.complete && image.naturalWidth === 0) image.remove();
     say("failed", frame.querySelector("img, iframe") ? "You are seeing the last image." : "");
@@ -258,6 +262,28 @@ function isResult(answer) { return answer.ok && !answer.headers.has("Preference-
 
 function withQuery(address, text) {
   return `${address}${address.includes("?") ? "&" : "?"}${text}`;
+}
+
+/** Show the message about a parameter at its field in the form of `place`; returns whether there is one. */
+function showAtField(place, message) {
+  const [, name, rest] = /^(\w+)=.*?: (.+)$/s.exec(message) ?? [];
+  const field = name && [...place.querySelectorAll(".controls [name]")].find((one) => one.name === name && one.type !== "hidden");
+  if (!field) return false;
+  const hint = document.createElement("p");
+  Object.assign(hint, { className: "field-error", id: `${field.id}-error`, textContent: rest.charAt(0).toUpperCase() + rest.slice(1) });
+  hint.setAttribute("role", "alert");
+  field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-errormessage", hint.id);
+  field.closest(".control").append(hint);
+  return true;
+}
+
+function clearFields(place) {
+  for (const field of place.querySelectorAll("[aria-invalid]")) {
+    field.removeAttribute("aria-invalid");
+    field.removeAttribute("aria-errormessage");
+  }
+  for (const hint of place.querySelectorAll(".field-error")) hint.remove();
 }
 
 /**

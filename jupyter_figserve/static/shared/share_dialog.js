@@ -4,6 +4,7 @@ import { ask } from "./api.js";
 import { enable } from "./copy.js";
 import { copyAddress } from "./copy_address.js";
 import { formatDay } from "./dates.js";
+import { showQrCode } from "./qr_code.js";
 
 const LABELS = { image_url: "Image", markdown: "Markdown", html: "HTML", iframe: "iframe", latex: "LaTeX" };
 const MAX_EXISTING = 3;
@@ -29,6 +30,8 @@ export function attach(element) {
   form.elements.audience.addEventListener("change", () => showPeople());
   dialog.addEventListener("click", (event) => {
     // The dialog element itself is the target only on its backdrop.
+    const qr = event.target.closest("[data-qr]");
+    if (qr && made) showQrCode(made.id, dialog.querySelector("[data-fill=name]").textContent.replace(/^“|”$/g, ""), qr);
     if (event.target.closest("[data-close]") || (event.target === dialog && !made)) dialog.close();
   });
   const team = result.querySelector("[data-team]");

@@ -1,4 +1,4 @@
-// The page of deleted figures and dashboards: restore.
+// The page of deleted figures and dashboards, and that of a single one: restore.
 import { ask, page } from "./api.js";
 import { exchange } from "./focus.js";
 import { localize } from "./times.js";
@@ -13,14 +13,17 @@ main.addEventListener("click", async (event) => {
   button.disabled = true;
   try {
     const { url } = await ask("POST", `${path}/restore`);
+    if (main.dataset.restored) return location.reload();
     toast(`Restored “${name}”. Its links work again.`, { action: { label: "Open", run: () => location.assign(url) } });
   } catch (error) {
     toast(`Could not restore “${name}”. ${error.message}`, { isError: true });
+    button.disabled = false;
   }
   await update();
 });
 
 async function update() {
+  if (main.dataset.restored) return;
   try {
     const fresh = await page(location.href);
     enter(fresh);
@@ -32,7 +35,7 @@ async function update() {
 
 /** Show the controls that need scripts. */
 function enter(root) {
-  for (const tools of root.querySelectorAll(".row-tools")) tools.hidden = false;
+  for (const tools of root.querySelectorAll(".row-tools, [data-scripted]")) tools.hidden = false;
   localize(root);
 }
 

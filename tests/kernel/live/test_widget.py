@@ -36,10 +36,16 @@ def output_of(kernel, code: str) -> str:
 
 @pytest.mark.compat
 def test_widget_shows_and_nests(kernel):
-    """It is displayed as a cell's result and in an ipywidgets box; its path leads to the live figure."""
+    """It is displayed as a cell's result and in an ipywidgets box; its path leads to the live figure, whose name alone
+    shows both; a function that requires an argument has only its link."""
     view = "application/vnd.jupyter.widget-view+json"
     assert view in kernel.run("widget").bundles[-1]
     assert view in kernel.run("ipywidgets.HBox([widget, ipywidgets.Label('x')])").bundles[-1]
+    link, widget = kernel.run("animal").bundles
+    assert ">Live figure animal</a>" in link["text/html"]
+    assert view in widget
+    code = "@figserve.live\ndef needs(year: int):\n    pass\nneeds"
+    assert [list(one) for one in kernel.run(code).bundles] == [["text/plain", "text/html"]]
     assert output_of(kernel, "print(widget.path)").endswith(f"/figserve/live/{kernel.kernel_id}/animal")
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ....errors import Forbidden
+from ....errors import Forbidden, NotFound
 from ....model.keys import READ
 from ....model.links import DASHBOARD, Target
 from ....model.live import LiveRequest
 from ...services.dashboards.resolver import ResolvedPanel
 from ...services.dashboards.watchers import DashboardWatcher
+from ..deleted_page import write_deleted_page
 from ..http import security_headers
 from ..http.watched_stream import send_watched_events
 from .control_state import ControlState
@@ -32,7 +33,12 @@ class DashboardPageHandler(DashboardBase):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
-        record, context = await self.get_owned_dashboard(dashboard_id), self.context
+        try:
+            record, context = await self.get_owned_dashboard(dashboard_id), self.context
+        except NotFound:
+            if not await write_deleted_page(self, DASHBOARD, dashboard_id):
+                raise
+            return
         state = ControlState(await self.resolve(record), self.query_values(_RESERVED_QUERY_NAMES))
         call = self._call if await self.may_run() else None
         state = await self.run_until_disconnect(with_appearances(context.live.forms, state, call))

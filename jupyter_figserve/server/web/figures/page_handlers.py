@@ -9,6 +9,7 @@ from typing import Any
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
+from ....errors import NotFound
 from ....model.figures import FigureRecord, Representation, Version
 from ....model.formats import FORMATS
 from ....model.keys import READ
@@ -16,6 +17,7 @@ from ....model.links import FIGURE, Target
 from ...services.addresses import hidpi_address
 from ...services.figures.cell_code import read_code
 from ...services.figures.offers import PageOffers
+from ..deleted_page import write_deleted_page
 from ..http import security_headers
 from .handlers import FigureBytesHandler
 
@@ -51,7 +53,12 @@ class FigurePageHandler(FigureBytesHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
-        record = await self.get_owned_figure(figure_id, self.int_argument("version"))
+        try:
+            record = await self.get_owned_figure(figure_id, self.int_argument("version"))
+        except NotFound:
+            if not await write_deleted_page(self, FIGURE, figure_id):
+                raise
+            return
         self.set_header("Vary", "Accept")
         stored = self.with_csv([part.format.name for part in record.version.representations])
         suffix = self.negotiate_page(stored, is_complete=record.version.source is None)

@@ -219,7 +219,7 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
             status_code = 200
             self.set_header("Preference-Applied", _LENIENT)
             self.set_header("Cache-Control", "private, no-store")
-        if self._prefers_page():
+        if self.prefers_page():
             # Owners find their way back; a visitor's page is the same for all that does not open.
             self.write_page("base/error.html", status=status_code, message=message, is_own=hasattr(self, "principal"))
         else:
@@ -253,7 +253,7 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
             allowed = [m for m in self.SUPPORTED_METHODS if getattr(type(self), m.lower()) is not _UNIMPLEMENTED]
             self.set_header("Allow", ", ".join(allowed))
 
-    def _prefers_page(self) -> bool:
+    def prefers_page(self) -> bool:
         return self.is_page and "text/html" in self.request.headers.get("Accept", "")
 
 

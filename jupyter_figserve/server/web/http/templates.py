@@ -101,9 +101,13 @@ class _Breakable(str):
         return "<wbr>".join(escape(part) for part in _SEPARATOR.split(self))
 
 
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+"""As ``dates.js`` writes them, in any locale of the server."""
+
+
 def _day(stamp: float) -> str:
     moment = datetime.fromtimestamp(stamp, tz=timezone.utc)
-    return f"{moment.day} {moment:%B %Y}"
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
 
 
 def _minute(stamp: float) -> str:

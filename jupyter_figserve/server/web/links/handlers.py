@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ....errors import Conflict, Forbidden, InvalidInput, NotFound
+from ....errors import Conflict, InvalidInput, NotFound
 from ....model.dashboards import DashboardRecord
 from ....model.figures import FigureRecord
 from ....model.keys import PUBLISH, READ_OR_PUBLISH, Scope
@@ -26,7 +26,7 @@ from ...services.links.reach import Reach, find_reach
 from ...services.rendering.request import SIZE_FIELDS, get_render_format, parse_size, size_to_query
 from ..http.listing import list_in_parts
 from ..http.private_handler import AuthenticatedHandler
-from .json_views import address_json, created_link_json, link_json, listed_link_json
+from .json_views import created_link_json, link_json, listed_link_json
 from .link_body import CHANGE_FIELDS, LinkParser
 from .link_targets import DashboardTarget, FigureTarget, LinkTarget, LiveFigureTarget
 
@@ -250,29 +250,6 @@ class LinkHandler(OwnedLinksHandler):
         if changed.paused != link.paused:
             action = "link.paused" if changed.paused else "link.resumed"
         await self.audit_link(action, link, fields=fields, audience=changed.audience)
-
-
-class LinkUrlHandler(OwnedLinksHandler):
-    """``/api/links/{id}/url``: the address of a link, for its owner to copy again."""
-
-    scopes = {"GET": PUBLISH, "HEAD": PUBLISH}
-
-    @web.authenticated
-    @authorized(action="write", resource="figserve")
-    async def get(self, link_id: str) -> None:
-        link = await self.get_owned_link(link_id)
-        record = await self._find_record(link.target)
-        principal = self.principal
-        # A key with the scope admin may list and revoke the links of others, and not use them.
-        if record is None or record.owner != principal.owner:
-            raise Forbidden("Only the owner of a link can read its address.", code="not_owner")
-        token = self.context.link_tokens.get(link)
-        snippets = await self.make_snippets(link, await self.open_target(record), token)
-        self.audit("link.address_copied", link.id)
-        self.set_header("Cache-Control", "private, no-store")
-        self.write_json({"id": link.id} | address_json(snippets, self.base, self.find_reach(link.target.kind)))
-
-    head = get
 
 
 class LinkSizesHandler(OwnedLinksHandler):

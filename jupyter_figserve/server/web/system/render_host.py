@@ -31,7 +31,7 @@ class RenderHostHandler(PublicHandler):
             "render": f"{self.base.url.removesuffix('/figserve')}/render-matplotlib",
             "details": f"{self.base.url}/api/status",
         }
-        if self._prefers_page():
+        if self.prefers_page():
             self.write_page("base/render_host.html", status=status, reasons=report.reasons)
         else:
             self.write_json({**status, "why": list(report.reasons)})

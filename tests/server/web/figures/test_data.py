@@ -79,6 +79,21 @@ class TestOwner:
                 assert reason in answer.json()["error"]
         assert renderer.jobs == []
 
+    async def test_data_is_that_of_the_figure(self, owner, stranger, make_key):
+        """An equal image, which anybody may copy from a link, is no way to the data of another figure."""
+        answers = []
+        for client, word in (
+            (owner, SECRET),
+            (stranger.with_key(await make_key("publish", "read", owner="eve")), "own"),
+        ):
+            document = PLOTLY.replace(SECRET, word).encode()
+            body, headers = multipart({"name": "a"}, ("image/png", png()), ("text/html", document))
+            figure = (await client.ask("POST", "/api/figures", body, headers)).json()
+            await client.get(figure["url"])
+            answers.append((await client.get(f"/figures/{figure['id']}.csv")).text)
+            assert SECRET not in (await client.get(figure["url"])).text or client is owner
+        assert answers == [f"x,y\n{SECRET},1\n", "x,y\nown,1\n"]
+
     async def test_failures(self, owner, renderer):
         """A figure without tables is 409, code that fails and garbage from the sandbox 422, too much data 413."""
         figure = await publish_with_source(owner)

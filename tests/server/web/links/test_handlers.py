@@ -6,6 +6,7 @@ import pytest
 
 from jupyter_figserve.model.links import hash_secret
 from jupyter_figserve.model.times import rfc3339
+from jupyter_figserve.server.services.links.qr_code import make_qr_code
 from jupyter_figserve.store.catalog import links
 
 from ...making import FakeDirectory
@@ -116,6 +117,21 @@ class TestUrlAgain:
         audited = [line for line in caplog.messages if line.startswith(f"Audit: link.address_copied {made['id']}")]
         assert len(audited) == 2
         assert made["url"].rpartition("/")[2] not in caplog.text
+
+    @pytest.mark.parametrize(("suffix", "mimetype"), [("svg", "image/svg+xml"), ("png", "image/png")])
+    async def test_qr_code_is_kept_like_the_url(self, owner, stranger, make_key, caplog, suffix, mimetype):
+        """Only the owner gets it, no cache keeps it, and each is logged as a copy of the URL."""
+        made = await owner.share(await owner.publish())
+        path = f"/api/links/{made['id']}/qr.{suffix}"
+        caplog.set_level("INFO")
+        answer = await owner.get(path, download="")
+        assert (answer.status, answer.mimetype) == (200, mimetype)
+        assert answer.headers["Cache-Control"] == "private, no-store"
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert answer.body == make_qr_code(made["url"], suffix)
+        others = [stranger, owner.with_key(await make_key("publish", owner="bob"))]
+        assert [(await client.get(path)).status for client in others] == [401, 404]
+        assert sum(line.startswith(f"Audit: link.address_copied {made['id']}") for line in caplog.messages) == 1
 
     async def test_nobody_else_does(self, owner, stranger, browser, make_key):
         """No stranger, no key that only reads, no other owner (even an admin), and no page of another site."""

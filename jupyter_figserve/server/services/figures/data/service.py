@@ -6,6 +6,7 @@ A source is opened only in the sandbox, which returns lines of JSON; the JSON of
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -223,8 +224,13 @@ def _reason(record: FigureRecord) -> str:
 
 
 def _key(record: FigureRecord) -> str:
+    """Return a text that is equal for versions with equal data: of all that the data is read from."""
     version = record.version
-    return version.source.digest if version.source is not None else version.representations[0].digest
+    if version.source is not None:
+        source = version.source
+        return json.dumps([source.kind, source.digest, version.provenance.get("render")], sort_keys=True, default=str)
+    part = version.find_representation(FORMATS["html"]) or version.representations[0]
+    return f"{part.mimetype} {part.digest}"
 
 
 def _too_large(limit: int) -> TooLarge:
