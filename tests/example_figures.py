@@ -19,15 +19,15 @@ def line():
 
 
 def histograms():
-    figure, grid = plt.subplots(2, 2, figsize=(10, 8))
+    figure, grid = plt.subplots(2, 2, figsize=(6, 4))
     for axes in grid.flat:
-        axes.hist(numbers(1000), bins=40)
+        axes.hist(numbers(1000), bins=15)
     return figure
 
 
 def scatter():
-    figure, axes = plt.subplots(figsize=(12, 8))
-    axes.scatter(*numbers(2, 5000), c=numbers(5000))
+    figure, axes = plt.subplots(figsize=(6, 4))
+    axes.scatter(*numbers(2, 500), c=numbers(500))
     return figure
 
 

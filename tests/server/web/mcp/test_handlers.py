@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import struct
@@ -14,7 +15,9 @@ import pytest
 from jupyter_figserve.errors import CodeFailed
 from tests.conftest import require_package
 
+from ....waiting import until
 from ...conftest import Answer, Client
+from ...raw import connect
 from ...sample_images import png
 
 ACCEPT = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
@@ -86,6 +89,19 @@ async def test_the_traceback_is_for_the_author(stranger, make_key, renderer):
     assert result["isError"]
     assert "line 3, in f" in result["content"][0]["text"]
     assert "so far" in result["content"][0]["text"]
+
+
+async def test_a_client_that_leaves_ends_its_render(stranger, make_key, renderer):
+    """As the request of the API that the tool stands for."""
+    client = stranger.with_key(await make_key("render"))
+    renderer.gate.clear()
+    body = json.dumps(message("tools/call", name="render_plot", arguments={"code": CODE})).encode()
+    async with connect(client.prefix) as leaving:
+        head = {**client.headers, **ACCEPT, "Content-Length": str(len(body))}
+        await leaving.send_head("POST", "/api/mcp", head)
+        await leaving.send(body)
+        await asyncio.wait_for(renderer.begun.wait(), 20)
+    await until(lambda: len(renderer.cancelled) == 1)
 
 
 class TestRights:
