@@ -114,7 +114,7 @@ def test_the_metadata(wheel):
     assert metadata["License-Expression"] == "BSD-3-Clause"
     assert metadata["Requires-Python"] == ">=3.11"
     required = [line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line]
-    assert len(required) == 16
+    assert len(required) == 18
     assert all(">=" in line for line in required)
 
 

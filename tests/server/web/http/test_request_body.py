@@ -31,7 +31,7 @@ def sample_path(pattern: str) -> str:
     return path
 
 
-SAMPLES = ("figures", "1", "live", "abc", "copy.js")
+SAMPLES = ("figures", "1", "live", "abc", "copy.js", "svg")
 ROUTE_METHODS = [(sample_path(pattern), handler, method) for pattern, handler in ROUTES for method in METHODS]
 
 
