@@ -43,8 +43,8 @@ def _check(options: argparse.Namespace) -> None:
 
 @command(
     "render",
-    "echo 'import matplotlib.pyplot as plt; plt.plot([1, 3, 2])' | jupyter figserve render - -o rise.svg",
     "jupyter figserve render plot.py -o plot.svg --width 800",
+    "echo 'import matplotlib.pyplot as plt; plt.plot([1, 3, 2])' | jupyter figserve render - -o rise.svg",
     options=_options,
     check=_check,
 )
