@@ -63,8 +63,8 @@ _COLUMNS = {
     "sessions": "id owner scope notebook started seen ended",
     "session_figures": "session figure version",
     "blobs": "digest size refs touched",
-    "links": "id token_hash nonce kind target version created expires label views paused audience locked allowed seen"
-    " last_seen",
+    "links": "id token_hash nonce kind target version created expires label views paused audience locked allowed data"
+    " code seen last_seen",
     "usage": "kind key figures bytes",
 }
 
@@ -135,7 +135,24 @@ class _Rows:
                 self.tokens.append(token)
             made = self.start + number
             shown = ("figure", figure, None)
-            yield (new_link_id(), hash_secret(token), "", *shown, made, ends, "", None, 0, "link", "{}", "[]", 0, None)
+            yield (
+                new_link_id(),
+                hash_secret(token),
+                "",
+                *shown,
+                made,
+                ends,
+                "",
+                None,
+                0,
+                "link",
+                "{}",
+                "[]",
+                0,
+                0,
+                0,
+                None,
+            )
 
 
 def _notebook_of(number: int) -> str:

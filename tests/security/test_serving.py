@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import plotly.graph_objects as go
 import pytest
 import sqlalchemy as sa
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -24,6 +25,7 @@ from jupyter_figserve.server.web.dashboards.page_handlers import (
     DashboardEventsHandler,
     DashboardPageHandler,
 )
+from jupyter_figserve.server.web.figures.data_handler import FigureDataHandler
 from jupyter_figserve.server.web.figures.export_handler import ExportHandler
 from jupyter_figserve.server.web.figures.handlers import (
     FigureBytesHandler,
@@ -33,7 +35,7 @@ from jupyter_figserve.server.web.figures.handlers import (
     VersionsHandler,
 )
 from jupyter_figserve.server.web.figures.page_handlers import FigurePageHandler
-from jupyter_figserve.server.web.figures.version_handlers import RepresentationsHandler, SourceHandler
+from jupyter_figserve.server.web.figures.version_handlers import CodeHandler, RepresentationsHandler, SourceHandler
 from jupyter_figserve.server.web.gallery.handlers import GalleryHandler
 from jupyter_figserve.server.web.http.handler import MissingHandler
 from jupyter_figserve.server.web.http.static_handler import StaticHandler
@@ -61,6 +63,7 @@ from jupyter_figserve.server.web.live.handlers import (
 )
 from jupyter_figserve.server.web.live.replica_handler import ReplicaCallHandler
 from jupyter_figserve.server.web.live.source_handlers import LiveSourceHandler
+from jupyter_figserve.server.web.mcp.handlers import McpHandler
 from jupyter_figserve.server.web.rendering.handlers import RendersHandler, SimpleRenderHandler
 from jupyter_figserve.server.web.rendering.signed_urls import RenderUrlHandler, SignedRenderHandler
 from jupyter_figserve.server.web.routes import ROUTES, make_routes
@@ -171,6 +174,10 @@ async def make_samples(owner, context) -> list[Sample]:
     framed = await owner.publish("html", HTML, "text/html")
     framed_link = await owner.share(framed)
     framed_token = framed_link["url"].rpartition("/")[2]
+    drawing = go.Figure(go.Scatter(x=[1], y=[2])).to_html(include_plotlyjs=False)
+    plotly = (await owner.publish("plotly", drawing.encode(), "text/html"))["id"]
+    await owner.ask("PUT", f"/api/figures/{plotly}/versions/1/code", b"plot()")
+    plotly_token = (await owner.share({"id": plotly}, data=True))["url"].rpartition("/")[2]
     signed = context.frame_signer.sign(framed["id"], 1, None)
     key = (await owner.post("/api/keys", {"scopes": ["read"]})).json()["id"]
     animal = await offer_live(context)
@@ -195,6 +202,7 @@ async def make_samples(owner, context) -> list[Sample]:
         (FigureHandler, f"/api/figures/{figure}"),
         (VersionsHandler, f"/api/figures/{figure}/versions"),
         (TargetLinksHandler, f"/api/figures/{figure}/links"),
+        (CodeHandler, f"/api/figures/{plotly}/versions/1/code"),
         (LinksHandler, "/api/links"),
         (LinkHandler, f"/api/links/{link['id']}"),
         (LinkUrlHandler, f"/api/links/{link['id']}/url"),
@@ -244,8 +252,12 @@ async def make_samples(owner, context) -> list[Sample]:
         Sample(PublicLinkHandler, f"/f/{framed_token}/embed", PAGE_WITH_FRAME, False, html),
         Sample(PublicLinkHandler, f"/f/{framed_token}.html", PAGE_WITH_FRAME, False, html),
         Sample(ExportHandler, "/export.zip", JSON, True, "application/zip"),
-        Sample(LinkQrHandler, f"/api/links/{link['id']}/qr.svg", DRAWING, True, "image/svg+xml", True),
+        Sample(LinkQrHandler, f"/api/links/{link['id']}/qr.svg", DRAWING, True, "image/svg+xml; charset=utf-8", True),
         Sample(LinkQrHandler, f"/api/links/{link['id']}/qr.png", IMAGE, True, "image/png", True),
+        Sample(FigureBytesHandler, f"/figures/{plotly}.csv", IMAGE, True, "text/csv; charset=utf-8", True),
+        Sample(PublicLinkHandler, f"/f/{plotly_token}.csv", IMAGE, False, "text/csv; charset=utf-8", True),
+        Sample(FigureDataHandler, f"/api/figures/{plotly}/data", IMAGE, True, "application/json; charset=utf-8", True),
+        Sample(PublicLinkHandler, f"/f/{plotly_token}/data", IMAGE, False, "application/json; charset=utf-8", True),
         Sample(LinksPageHandler, "/links", PAGE, True, html),
         Sample(TrashPageHandler, "/trash", PAGE, True, html),
         Sample(GalleryHandler, "/", PAGE, True, html),
@@ -302,6 +314,7 @@ WITHOUT_GET = {
     LiveSourceHandler,
     KernelHandler,
     MoveHandler,
+    McpHandler,
     ReplicaCallHandler,
     TransferHandler,
     RendersHandler,
@@ -400,7 +413,8 @@ async def test_headers_on_401_404_and_405(samples, owner, browser, stranger) -> 
         check(answer, JSON, is_private=True)
         assert "Set-Cookie" not in answer.headers
     for sample in samples:
-        answer = await owner.ask("PUT", sample.path, b"")
+        method = "POST" if sample.handler is CodeHandler else "PUT"
+        answer = await owner.ask(method, sample.path, b"")
         assert answer.status == 405, sample.path
         check(answer, JSON, is_private=True)
 

@@ -6,13 +6,13 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import Forbidden
+from ....model.figures import sha256_hex
 from ....model.formats import FORMATS
 from ....model.keys import PUBLISH
 from ....model.links import Link
 from ....model.snippets import Snippets
 from ...services.links.qr_code import make_qr_code
-from ..http import security_headers
-from ..http.content_disposition import content_disposition
+from ..http.representation import RepresentationResponse
 from .handlers import OwnedLinksHandler
 from .json_views import address_json
 
@@ -64,12 +64,10 @@ class LinkQrHandler(LinkAddressHandler):
     @authorized(action="write", resource="figserve")
     async def get(self, link_id: str, suffix: str) -> None:
         _, snippets = await self.find_address(link_id)
-        row = FORMATS[suffix]
-        self.replace_headers(security_headers.image_headers(row, public=False))
-        self.set_header("Content-Type", row.mimetype)
-        self.set_header("Cache-Control", "private, no-store")
-        is_download = self.get_query_argument("download", None) is not None
-        self.set_header("Content-Disposition", content_disposition(f"link.{suffix}", is_download=is_download))
-        self.finish(make_qr_code(snippets.page, suffix))
+        row, drawn = FORMATS[suffix], make_qr_code(snippets.page, suffix)
+        name, digest = f"link.{suffix}", sha256_hex(drawn)
+        await self.send_representation(
+            RepresentationResponse(row, digest, name, "private, no-store", drawn, is_public=False)
+        )
 
     head = get
