@@ -218,7 +218,7 @@ def test_without_a_hub_there_are_no_people(at, live_server: ServerProcess, figur
     """The owner alone or anyone; the sentence above says which."""
     assert at.locator("#share select[name=audience] option").all_text_contents() == ["Only me", "Anyone with the link"]
     at.get_by_label("Who can open it").select_option("me")
-    assert at.get_by_text("Only you can view it").is_visible()
+    assert at.get_by_text("Only you can view this figure").is_visible()
     assert not at.get_by_text("Anyone with the link can view").is_visible()
     url = make_link(at)
     assert live_server.fetch(f"{url}.png", anonymous=True).status == 401

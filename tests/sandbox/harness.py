@@ -60,6 +60,8 @@ class Sandbox:
 
     def __init__(self, tier: str, **settings: Any) -> None:
         self.tier = tier
+        # Other tests of this process may share a server that runs on.
+        self._others = set(psutil.Process().children(recursive=True))
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever)
         self._thread.start()
@@ -99,11 +101,12 @@ class Sandbox:
         assert image == self.reference
 
     def processes(self) -> list[psutil.Process]:
-        return psutil.Process().children(recursive=True)
+        of_server = {child for one in self._others if one.is_running() for child in one.children(recursive=True)}
+        return [one for one in psutil.Process().children(recursive=True) if one not in self._others | of_server]
 
     def zygote(self) -> psutil.Process:
         """The process that forks: in namespaces, the child of the one that was started."""
-        (outer,) = [p for p in psutil.Process().children() if "-B" in p.cmdline()]
+        (outer,) = [p for p in psutil.Process().children() if p not in self._others and "-B" in p.cmdline()]
         return outer.children()[0] if self.tier != "STRICT" else outer
 
     def close(self) -> None:

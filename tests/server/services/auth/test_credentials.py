@@ -43,6 +43,14 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("HEAD", "/api/figures/{id}/versions"): (200, READ),
     ("PUT", "/api/figures/{id}/versions/{number}/source"): (204, PUBLISH),
     ("PUT", "/api/figures/{id}/versions/{number}/representations"): (204, PUBLISH),
+    # What is published here has neither data nor code; a link does not allow them.
+    ("GET", "/api/figures/{id}/data"): (409, READ),
+    ("HEAD", "/api/figures/{id}/data"): (409, READ),
+    ("GET", "/f/{token}/data"): (403, ANYBODY),
+    ("HEAD", "/f/{token}/data"): (403, ANYBODY),
+    ("GET", "/api/figures/{id}/versions/{number}/code"): (404, READ),
+    ("HEAD", "/api/figures/{id}/versions/{number}/code"): (404, READ),
+    ("PUT", "/api/figures/{id}/versions/{number}/code"): (204, PUBLISH),
     ("GET", "/api/figures/{id}/links"): (200, EITHER),
     ("HEAD", "/api/figures/{id}/links"): (200, EITHER),
     ("POST", "/api/figures/{id}/links"): (201, PUBLISH),
@@ -63,6 +71,8 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("DELETE", "/api/links/{id}"): (204, PUBLISH),
     ("GET", "/api/links/{id}/url"): (200, PUBLISH),
     ("HEAD", "/api/links/{id}/url"): (200, PUBLISH),
+    ("GET", "/api/links/{id}/qr.{ext}"): (200, PUBLISH),
+    ("HEAD", "/api/links/{id}/qr.{ext}"): (200, PUBLISH),
     ("POST", "/api/links/{id}/sizes"): (201, PUBLISH),
     ("POST", "/api/renders"): (200, RENDER),
     ("POST", "/api/renders/url"): (201, RENDER),
@@ -175,6 +185,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/figures"): png(),
     ("PATCH", "/api/figures/{id}"): {"title": "Other"},
     ("PUT", "/api/figures/{id}/versions/{number}/source"): b"pickle",
+    ("PUT", "/api/figures/{id}/versions/{number}/code"): b"plot()",
     ("PUT", "/api/figures/{id}/versions/{number}/representations"): b"<svg xmlns='http://www.w3.org/2000/svg'/>",
     ("POST", "/api/figures/{id}/links"): {},
     ("PATCH", "/api/links/{id}"): {"paused": True},
@@ -238,8 +249,11 @@ async def status_of_stream(client, path: str, headers: dict[str, str]) -> int:
 
 
 def test_table_has_every_operation():
-    """The table has a row for each documented path and method, and no other rows."""
-    assert set(TABLE) == {(method, path) for path, method, _ in contract.operations()}
+    """The table has a row for each documented path and method, and no other rows.
+
+    But for the Model Context Protocol, which takes keys of any scope and no login; its tests say who may do what.
+    """
+    assert {*TABLE, ("POST", "/api/mcp")} == {(method, path) for path, method, _ in contract.operations()}
 
 
 READING = ("GET", "HEAD")
