@@ -360,6 +360,27 @@ class TestDashboards:
         page.locator("[data-dashboard] h3").wait_for()
         assert server.fetch(link["url"], anonymous=True).status == 200
 
+    def test_undone_deletion_shows_the_card_again(self, chromium, server, dashboard) -> None:
+        """Also when the gallery was refreshed during the deletion, and not again before it was undone."""
+        page = chromium.new_page()  # errors are expected: refreshes fail
+        deletions: list[Any] = []
+        page.route(
+            "**/api/dashboards/*",
+            lambda route: deletions.append(route) if route.request.method == "DELETE" else route.continue_(),
+        )
+        open_own(page, server)
+        page.get_by_role("button", name="Delete Sightings").click()
+        page.locator("[data-dashboard]").wait_for(state="detached")
+        publish(server, name="another")
+        page.get_by_role("heading", name="another").wait_for()
+        assert page.locator("[data-dashboard]").count() == 0
+        page.route(page.url, lambda route: route.abort())
+        deletions[0].continue_()
+        page.get_by_role("button", name="Undo").wait_for()
+        page.unroute(page.url)
+        page.get_by_role("button", name="Undo").click()
+        page.locator("[data-dashboard] h3").wait_for()
+
     def test_dashboard_is_shared_from_its_card(self, page, server, dashboard) -> None:
         """With the dialog of figures."""
         open_own(page, server)

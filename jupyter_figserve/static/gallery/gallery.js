@@ -91,7 +91,11 @@ function exchangeParts(fresh) {
     const { live: part } = live.dataset;
     if (sent.get(part) === live.outerHTML) continue;
     sent.set(part, live.outerHTML);
-    for (const card of live.querySelectorAll("[data-path]")) if (leaving.has(card.dataset.path)) card.remove();
+    for (const card of live.querySelectorAll("[data-path]")) {
+      if (!leaving.has(card.dataset.path)) continue;
+      card.remove();
+      sent.delete(part); // It is not shown whole: when the deletion is undone, the same markup is news.
+    }
     exchange(document.querySelector(`[data-live="${part}"]`), live);
   }
 }
