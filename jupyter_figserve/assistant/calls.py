@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidInput, TooLarge, UnsupportedType
+from ..model.figures import EncodedImage
 from ..model.formats import find_format_of_bytes, get_format
 from .api import Api, Caller
 from .figures import find_figure_id, summarize
-from .results import Picture, ToolResult, json_result, shorten
+from .results import ToolResult, json_result, shorten
 
 _HEAD_BYTES = 64 * 1024
 _MAX_FILE_BYTES = 2**28
@@ -27,13 +28,13 @@ _MAX_DATA = 100_000
 
 async def render_plot(api: Api, caller: Caller, values: dict[str, Any]) -> ToolResult:
     rendered = await api.send("POST", "api/renders", {"format": "png", **values})
-    picture = Picture(base64.b64decode(rendered["data"]), str(rendered["mimetype"]))
+    image = EncodedImage(str(rendered["mimetype"]), base64.b64decode(rendered["data"]))
     size = f"{rendered['width']} × {rendered['height']} pixels"
     lines = [f"{rendered['title'] or 'A figure'}, {size}: {rendered['alt'] or 'no description'}"]
     lines += [f"Warning: {warning}" for warning in rendered["warnings"]]
     if rendered["output"]:
         lines.append(f"The code printed:\n{shorten(rendered['output'])}")
-    return _with_picture(picture, lines, caller)
+    return _with_image(image, lines, caller)
 
 
 async def publish_figure(api: Api, caller: Caller, values: dict[str, Any]) -> ToolResult:
@@ -65,7 +66,7 @@ async def view_figure(api: Api, caller: Caller, values: dict[str, Any]) -> ToolR
     query = {name: values.get(name) for name in ("version", *_SIZES)}
     data = await api.get_bytes(f"figures/{figure}.png", **query)
     heading = f"{record['title'] or record['name']}, version {record['version']}: {record['alt'] or 'no description'}"
-    return _with_picture(Picture(data, get_format("png").mimetype), [heading, str(record["url"])], caller)
+    return _with_image(EncodedImage(get_format("png").mimetype, data), [heading, str(record["url"])], caller)
 
 
 async def read_data(api: Api, caller: Caller, values: dict[str, Any]) -> ToolResult:
@@ -89,14 +90,14 @@ async def share_figure(api: Api, caller: Caller, values: dict[str, Any]) -> Tool
     return json_result({name: link[name] for name in names if link.get(name) is not None})
 
 
-def _with_picture(picture: Picture, lines: list[str], caller: Caller) -> ToolResult:
-    """Return a result with the picture, or why it is too large."""
-    if len(picture.data) > caller.image_bytes:
+def _with_image(image: EncodedImage, lines: list[str], caller: Caller) -> ToolResult:
+    """Return a result with the image, or why it is too large."""
+    if len(image.data) > caller.image_bytes:
         raise TooLarge(
-            f"The picture has {len(picture.data):,} bytes; at most {caller.image_bytes:,} fit into a result"
+            f"The image has {len(image.data):,} bytes; at most {caller.image_bytes:,} fit into a result"
             " (FigServe.mcp_image_bytes). Ask for a smaller width, height or dpi, or draw less."
         )
-    return ToolResult("\n".join(lines), picture)
+    return ToolResult("\n".join(lines), image)
 
 
 def _decode(text: str) -> bytes:

@@ -102,8 +102,8 @@ def _to_mcp(result: ToolResult) -> Any:
     from mcp import types
 
     content: list[Any] = [types.TextContent(type="text", text=result.text)]
-    if result.picture is not None:
-        data = base64.b64encode(result.picture.data).decode()
-        content.insert(0, types.ImageContent(type="image", data=data, mimeType=result.picture.mimetype))
+    if result.image is not None:
+        data = base64.b64encode(result.image.data).decode()
+        content.insert(0, types.ImageContent(type="image", data=data, mimeType=result.image.mimetype))
     values = None if result.values is None else dict(result.values)
     return types.CallToolResult(content=content, structuredContent=values, isError=result.is_error)

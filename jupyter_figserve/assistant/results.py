@@ -8,17 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import CodeFailed, FigServeError, RetryLater
+from ..model.figures import EncodedImage
 
 _MAX_TEXT = 20_000
 """Characters of a traceback or of printed output that an assistant reads."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image in a result."""
-
-    data: bytes
-    mimetype: str
 
 
 @dataclass(frozen=True)
@@ -32,7 +25,7 @@ class ToolResult:
     """
 
     text: str
-    picture: Picture | None = None
+    image: EncodedImage | None = None
     values: Mapping[str, Any] | None = None
     is_error: bool = field(default=False)
 

@@ -14,7 +14,7 @@ from .schemas import CODE, FIGURE, IMAGE_FORMATS, NAMES, SIZE, Schema, arguments
 
 Call = Callable[[Api, Caller, dict[str, Any]], Awaitable[ToolResult]]
 INSTRUCTIONS = (
-    "jupyter_figserve gives every figure of a Jupyter user a URL. Draw with render_plot and look at the picture until"
+    "jupyter_figserve gives every figure of a Jupyter user a URL. Draw with render_plot and look at the image until"
     " it is right; publish_figure stores a figure under a name, and again under the same name as its next version;"
     " share_figure makes a link that works without a login. A link shows the figure to anyone who has it: share only"
     " when the user asks for it."
@@ -57,9 +57,9 @@ def _render_schema(caller: Caller) -> Schema:
     properties = {
         "code": CODE,
         **SIZE,
-        "format": {"enum": list(IMAGE_FORMATS), "description": "Format of the picture. Default: png."},
+        "format": {"enum": list(IMAGE_FORMATS), "description": "Format of the image. Default: png."},
         "style": text("A style of matplotlib, such as ggplot or dark_background."),
-        "seed": number("Seed of numpy.random and random, for the same picture each time.", 0, 2**32 - 1),
+        "seed": number("Seed of numpy.random and random, for the same image each time.", 0, 2**32 - 1),
         "timeout": {"type": "number", "description": "Time limit in seconds.", "exclusiveMinimum": 0},
     }
     return arguments(properties, "code")
@@ -145,7 +145,7 @@ TOOLS = (
     Tool(
         "render_plot",
         "Draw a plot",
-        "Run Python code that draws a figure (matplotlib, seaborn, pandas, …) and look at the picture. Nothing is"
+        "Run Python code that draws a figure (matplotlib, seaborn, pandas, …) and look at the image. Nothing is"
         " stored. An error comes back with its traceback.",
         Scope.RENDER,
         calls.render_plot,
@@ -173,7 +173,7 @@ TOOLS = (
     Tool(
         "view_figure",
         "Look at a figure",
-        "Look at the picture of a published figure, in any size.",
+        "Look at the image of a published figure, in any size.",
         Scope.READ,
         calls.view_figure,
         _view_schema,

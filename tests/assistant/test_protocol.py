@@ -89,7 +89,7 @@ async def test_tools_are_listed_with_their_hints(api):
     assert read_only == {"render_plot", "list_figures", "view_figure", "read_data"}
 
 
-async def test_a_picture_comes_back(api):
+async def test_an_image_comes_back(api):
     """As an image, with the description, the warnings and the printed output as text."""
     api.answers["POST", "api/renders"] = RENDERED
     text, result = await call(api, "render_plot", code="plot()", width=10)
@@ -112,7 +112,7 @@ async def test_errors_are_text(api):
     assert (await call(api, "render_plot", code="plot()"))[0] == "Too many renders.\n\nTry again in 7 seconds."
 
 
-async def test_a_picture_that_is_too_large_is_not_sent(api):
+async def test_an_image_that_is_too_large_is_not_sent(api):
     """The assistant is asked for a smaller one."""
     api.caller = Caller(image_bytes=len(PNG) - 1)
     api.answers["POST", "api/renders"] = RENDERED
@@ -213,7 +213,7 @@ async def test_a_figure_is_named_by_id_name_or_url(api):
 
 
 async def test_a_figure_is_listed_and_seen(api):
-    """The list says what a figure shows; its picture has the size that was asked for."""
+    """The list says what a figure shows; its image has the size that was asked for."""
     api.answers["GET", "api/figures"] = {"figures": [{**FIGURE, "thumbnail": "…"}], "next": None}
     _, result = await call(api, "list_figures", search="sal")
     assert result.structuredContent == {"figures": [FIGURE], "next": None}
