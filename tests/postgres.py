@@ -48,7 +48,7 @@ class Cluster:
         if self._user is not None:
             os.chown(home, self._user.pw_uid, self._user.pw_gid)
         self._run("initdb", "--no-sync", "--auth=trust", "--username=figserve", "--encoding=UTF8", "--locale=C.UTF-8")
-        with open(self._data / "postgresql.conf", "a") as file:
+        with open(self._data / "postgresql.conf", "a", encoding="utf-8") as file:
             settings = _SETTINGS | {"unix_socket_directories": f"'{home}'"}
             file.writelines(f"{name} = {value}\n" for name, value in settings.items())
 
@@ -106,7 +106,7 @@ class Cluster:
                 return [pid for (pid,) in found.fetchall()]
         assert self._server is not None
         postmaster = self._server.pid
-        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text(encoding="utf-8").split()
         return [postmaster, *map(int, children)]
 
     @contextmanager

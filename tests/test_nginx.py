@@ -289,7 +289,7 @@ class TestStreams:
 
 def find_lines(log: Path) -> list[str]:
     """Return the paths of links with their status."""
-    return re.findall(r"/f/\S+ \d{3}", log.read_text())
+    return re.findall(r"/f/\S+ \d{3}", log.read_text(encoding="utf-8"))
 
 
 class TestReplicas:

@@ -82,10 +82,10 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
 
 def _measure(name: str, log: Path, act: Callable[[], str]) -> Row:
     """Return the row of what ``act`` makes the server do; it returns a note."""
-    start = len(log.read_text().splitlines())
+    start = len(log.read_text(encoding="utf-8").splitlines())
     note = act()
     time.sleep(0.2)
-    holds = [line.partition(" ") for line in log.read_text().splitlines()[start:]]
+    holds = [line.partition(" ") for line in log.read_text(encoding="utf-8").splitlines()[start:]]
     longest = max(((float(ms), name) for ms, _, name in holds), default=(0.0, ""))
     if longest[0] > _MOST_MILLISECONDS:
         note += f"; {longest[1][:150]}"

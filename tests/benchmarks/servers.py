@@ -123,9 +123,9 @@ def _process(log: Path, command: Sequence[str], ready: str) -> Iterator[Peer]:
 
 def _await_line(process: subprocess.Popen[bytes], log: Path, pattern: str) -> str:
     deadline = time.monotonic() + _SECONDS_TO_START
-    while not (found := re.search(pattern, log.read_text(errors="replace"))):
+    while not (found := re.search(pattern, log.read_text(encoding="utf-8", errors="replace"))):
         is_well = process.poll() is None and time.monotonic() < deadline
-        assert is_well, log.read_text(errors="replace")[-2_000:]
+        assert is_well, log.read_text(encoding="utf-8", errors="replace")[-2_000:]
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.05)
     return found[1]

@@ -136,7 +136,8 @@ def test_the_locale_is_kept_where_the_figure_uses_it():
         axes.plot(np.array(["2024-01-01", "2024-03-01"], "datetime64[D]"), [0, 1])
         axes.ticklabel_format(axis="y", useLocale=True)
         state = travelled(DrawingState.capture(axes.figure))
-        locale.setlocale(locale.LC_ALL, "C")
+        for name in names:
+            locale.setlocale(getattr(locale, name), "C")
         assert state.locale == {"LC_NUMERIC": "C.UTF-8", "LC_TIME": "C.UTF-8"}
         with state.applied():
             assert locale.setlocale(locale.LC_TIME) == "C.UTF-8"

@@ -167,7 +167,7 @@ class ChildProcess:
             return
         # The pid in this process's namespace; -1 when it has ended. Another user's process may not be changed.
         with contextlib.suppress(OSError, StopIteration):
-            lines = Path(f"/proc/self/fdinfo/{self._pidfd}").read_text().splitlines()
+            lines = Path(f"/proc/self/fdinfo/{self._pidfd}").read_text(encoding="utf-8").splitlines()
             pid = next(int(line.partition(":")[2]) for line in lines if line.startswith("Pid:"))
             if pid > 0:
                 os.setpriority(os.PRIO_PROCESS, pid, self._niceness)

@@ -138,17 +138,19 @@ def test_interrupt_leaves_no_file(isolated_shell, hostile: Hostile):
             yield "Content-Length", "1000000"
             yield "Content-Type", "application/zip"
             reached.set()
+            ended.wait(DEADLINE)
 
         def __contains__(self, name: object) -> bool:
             return True
 
-    reached = threading.Event()
+    reached, ended = threading.Event(), threading.Event()
     hostile.answers["export.zip"] = (200, Endless(), PNG)
     user = isolated_shell.with_env(FIGSERVE_API_KEY="t", FIGSERVE_URL=hostile.url)
     process = user.start("export", "--all", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert reached.wait(DEADLINE)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=DEADLINE)
+    ended.set()
     assert process.returncode == 130
     assert files_of(isolated_shell.home) == ["runtime"]
 

@@ -105,7 +105,7 @@ def test_gc_removes_expired_plots_as_configured(monkeypatch, data_dir, tmp_path,
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="ELSEWHERE: /dev/full exists on Linux")
 def test_full_disk_is_reported_in_one_line(data_dir):
     """Not as a traceback, and with exit code 1."""
-    with open("/dev/full", "w") as full:
+    with open("/dev/full", "w", encoding="utf-8") as full:
         command = [sys.executable, "-m", "jupyter_figserve.cli", "gc", "--data-dir", str(data_dir)]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1

@@ -56,7 +56,7 @@ def serving(isolated_shell):
             )  # fmt: skip
         os.close(word)
         started.append(process)
-        with open(ready) as line:
+        with open(ready, encoding="utf-8") as line:
             ready = json.loads(line.readline() or "{}")
         assert ready, (isolated_shell.home / "log").read_text()
         return ready, process

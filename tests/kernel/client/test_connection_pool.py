@@ -27,7 +27,7 @@ def authority(tmp_path_factory) -> Path:
     names = ["-subj", "/CN=plots.example.org", "-addext", "subjectAltName=DNS:plots.example.org"]
     made = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", str(path), "-out", f"{path}.crt"]
     subprocess.run([openssl, "req", "-x509", *made, *names], check=True, capture_output=True)
-    path.write_text(path.read_text() + Path(f"{path}.crt").read_text())
+    path.write_text(path.read_text() + Path(f"{path}.crt").read_text(encoding="utf-8"))
     return path
 
 

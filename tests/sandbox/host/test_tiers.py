@@ -263,7 +263,9 @@ def test_numbers_agree_with_the_systems_headers():
 
 
 def _numbers(path: Path, prefix: str) -> dict[str, int]:
-    rows = (line.split() for line in path.read_text().splitlines() if line.startswith(f"#define {prefix}"))
+    rows = (
+        line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.startswith(f"#define {prefix}")
+    )
     return {row[1].removeprefix(prefix): int(row[2]) for row in rows if len(row) > 2 and row[2].isdigit()}
 
 

@@ -41,7 +41,7 @@ class Evil:
 
 
 def _do_harm(path: str) -> str:
-    Path(path).write_text(f"{os.getpid()} {threading.current_thread().name}")
+    Path(path).write_text(f"{os.getpid()} {threading.current_thread().name}", encoding="utf-8")
     return path
 
 

@@ -65,6 +65,6 @@ def _read_file(path: Path) -> list[str]:
 
 def _read_only(path: Path) -> list[str]:
     try:
-        return path.read_text().split()
+        return path.read_text(encoding="utf-8").split()
     except OSError:
         return []

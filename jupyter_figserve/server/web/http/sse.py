@@ -94,6 +94,8 @@ async def _send_until_closed(
             _beat(handler, subscriber, farewell, is_authorized=await is_authorized())
             next_beat = loop.time() + HEARTBEAT_SECONDS
         await _send_pending(handler, subscriber, to_text)
+    # The last event may have come while the one before it was written.
+    await _send_pending(handler, subscriber, to_text)
 
 
 def _beat(handler: FigServeHandler, subscriber: Subscriber, farewell: Event | None, *, is_authorized: bool) -> None:

@@ -266,4 +266,4 @@ class TestEveryRoute:
 
 def resident() -> int:
     """Memory of this process, and of the server in it, in bytes."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -60,6 +60,22 @@ async def test_pending_events_are_sent_before_the_end():
     assert (handler.request.headers, handler.request.cookies, handler._headers) == ({}, {}, {})
 
 
+async def test_the_last_event_may_come_during_a_write():
+    """A stream that ends while an event is written sends what came with the end."""
+    subscriber = Subscriber()
+    subscriber.offer(Event(1, 0.0, "local", "a", {}))
+
+    class Busy(FakeHandler):
+        async def flush_in_time(self) -> None:
+            if not subscriber.is_closed:
+                subscriber.offer(Event(0, 0.0, "", "gone", {}))
+                subscriber.close()
+
+    handler = Busy()
+    await send(handler, subscriber)
+    assert handler.text == "id: 1\nevent: a\ndata: {}\n\nevent: gone\ndata: {}\n\n"
+
+
 async def test_a_slow_client_is_given_up():
     """Its stream ends without an error."""
     await send(FakeHandler(is_slow=True), Subscriber())

@@ -32,7 +32,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
 def server(worker: Worker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     made = MakeServer()
     key: Path = tmp_path_factory.mktemp("key") / "worker.key"
-    key.write_text(KEY)
+    key.write_text(KEY, encoding="utf-8")
     key.chmod(0o600)
     yield made(renderer="http", renderer_url=worker.url, renderer_key_file=key, render_jobs=1)
     made.stop_all()
