@@ -175,6 +175,23 @@ class LiveFigure(ShareableWithParameters):
         """Delete the stored function; only kernels run it again."""
         self._client().delete(f"api/live/{self.id}/source")
 
+    def delete(self) -> None:
+        """Delete it from the server with its links and stored function; ``restore()`` brings them back.
+
+        The function can still be called here, and running its cell again makes a new live figure.
+        """
+        self._client().delete(f"api/live/{self.id}")
+
+    def restore(self) -> None:
+        """Undo a deletion, within ``FigServe.keep_deleted``.
+
+        Raises
+        ------
+        NotFound, Conflict
+            It is too late, or the cell has run again and made another live figure of this name.
+        """
+        self._client().post(f"api/live/{self.id}/restore", {})
+
     def __reduce__(self) -> Any:
         """Pickle as the plain function, for another detached function that calls this one."""
         return functools.partial(self._function.function, **self._values()).__reduce__()
