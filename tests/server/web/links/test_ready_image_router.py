@@ -123,9 +123,7 @@ async def test_an_address_without_a_suffix_is_the_handlers(stranger, make_ready)
         assert (await stranger.get(ready["url"], {"Accept": accept})).headers["Content-Type"] == kind
 
 
-async def test_a_link_revoked_before_the_turn_is_not_found(
-    stranger, owner, make_ready, context, monkeypatch
-):
+async def test_a_link_revoked_before_the_turn_is_not_found(stranger, owner, make_ready, context, monkeypatch):
     """The link is looked up again when it is the visitor's turn."""
     ready = await make_ready()
     turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
