@@ -57,7 +57,7 @@ def configure(
         The system user as whom the Hub starts the service; None for the Hub's own.
     api_token
         The token of a service that the Hub does not start; by default, the one of the existing file, or a new one.
-    traits
+    **traits
         Settings of ``FigServe`` for the service, such as ``data_dir="/srv/figserve"``.
     """
     base_url = _find_base_url(c.JupyterHub)

@@ -64,6 +64,7 @@ class Server:
 
     @property
     def is_running(self) -> bool:
+        """Whether the server has not stopped yet."""
         return self._process.poll() is None
 
     def stop(self) -> None:
@@ -147,6 +148,11 @@ def serve(port: int = 0, *, data_dir: str | os.PathLike[str] | None = None) -> S
         Port to listen on; 0 picks a free one.
     data_dir
         Directory of the figures; None uses that of the Jupyter server extension.
+
+    Returns
+    -------
+    Server
+        The running server; as a context manager, it stops at the end of the block.
 
     Raises
     ------
