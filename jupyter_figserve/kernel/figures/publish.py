@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ...plotting.encode import EncodedFigure
 
 MAX_CODE_LENGTH = 2**20
-"""In characters; the server keeps less."""
+"""Maximum length of a cell's code to upload, in characters; the server keeps less."""
 _log = logging.getLogger(__name__)
 
 

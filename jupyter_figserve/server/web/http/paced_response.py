@@ -134,9 +134,9 @@ class PacedResponseMixin(JupyterHandler):
 
     @property
     def _reader(self) -> Reader:
-        if self.caller.is_stranger:
+        if self.caller.is_visitor:
             return Reader(group_address(self.request.remote_ip or ""))
-        return Reader(self.caller.share, is_stranger=False)
+        return Reader(self.caller.share, is_visitor=False)
 
 
 def drop_unread(
