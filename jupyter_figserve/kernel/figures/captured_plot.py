@@ -50,6 +50,7 @@ class CapturedPlot:
 
     @property
     def mimetype(self) -> str:
+        """Media type, such as ``image/png``."""
         return str(self._plot["mimetype"])
 
     @property
@@ -66,6 +67,11 @@ class CapturedPlot:
             Name of the figure; None derives it from the title, else from the cell and the image.
         title, alt
             Title of its pages, and alternative text. None for ``alt`` keeps the one that it was displayed with.
+
+        Returns
+        -------
+        Published
+            The figure, which outlives the session.
 
         Raises
         ------
@@ -121,7 +127,25 @@ class CapturedPlot:
         data: bool = False,
         code: bool = False,
     ) -> SharedLink:
-        """Publish the plot and make a link; see ``publish`` and ``Published.share``."""
+        """Publish the plot and make a link.
+
+        Parameters
+        ----------
+        expires, label, views, audience, users, groups, data, code
+            Options of the link, as in ``Published.share``.
+        name, title, alt
+            Name and texts of the figure, as in ``publish``.
+
+        Returns
+        -------
+        SharedLink
+            The link, with its ``url`` and snippets to paste.
+
+        Raises
+        ------
+        NotFound
+            Newer plots have evicted it.
+        """
         people = audience_options(audience, users, groups)
         published = self.publish(name, title=title, alt=alt)
         return published.share(expires, label=label, views=views, data=data, code=code, **people)
@@ -160,6 +184,11 @@ def last() -> CapturedPlot:
     A figure of the running cell is displayed by ``plt.show()`` or at the end of the cell, so this is mostly useful in
     the next cell.
 
+    Returns
+    -------
+    CapturedPlot
+        The plot, with a URL of its own; ``publish`` and ``share`` keep it.
+
     Raises
     ------
     NotFound
@@ -194,6 +223,11 @@ def _find_published(figure: str, connection: Connection) -> CapturedPlot:
 
 def plots_dir() -> Path:
     """Return the session's directory; the server serves its image files, including those of subdirectories, by name.
+
+    Returns
+    -------
+    Path
+        A directory that exists as long as the session.
 
     Raises
     ------

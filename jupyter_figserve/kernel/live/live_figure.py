@@ -19,11 +19,11 @@ from ..client.connection import HOW_TO_CONNECT
 from ..client.front_end import find_shell
 from ..figures.sharing import ShareableWithParameters
 from .agent import Agent, start_agent
+from .combinations import combine
 from .detach import send_function
 from .registry import LiveFunction, worker
 
 _ADDRESS_TIMEOUT = 10.0
-_MAX_FROZEN = 500
 
 
 class LiveFigure(ShareableWithParameters):
@@ -42,10 +42,12 @@ class LiveFigure(ShareableWithParameters):
 
     @property
     def name(self) -> str:
+        """Name, which identifies the live figure within its notebook."""
         return self._function.name
 
     @property
     def parameters(self) -> Parameters:
+        """The parameters of the URL, with types, bounds and defaults."""
         return self._function.signature.parameters
 
     @property
@@ -71,6 +73,16 @@ class LiveFigure(ShareableWithParameters):
     def bind(self, **values: Any) -> LiveFigure:
         """Return the same live figure with these parameters fixed.
 
+        Parameters
+        ----------
+        **values
+            The values by name.
+
+        Returns
+        -------
+        LiveFigure
+            Its pages, widgets and panels have no control for them.
+
         Raises
         ------
         InvalidInput
@@ -79,15 +91,35 @@ class LiveFigure(ShareableWithParameters):
         return LiveFigure(self._function, self._fixed | self._from_python(values))
 
     def url(self, **values: Any) -> str:
-        """Return the URL of its page with controls, which requires a login; ``share()`` makes a link that does not."""
+        """Return the URL of its page with controls, which requires a login; ``share()`` makes a link that does not.
+
+        Parameters
+        ----------
+        **values
+            Values of the parameters by name; the others have their defaults.
+        """
         return self._with_query(self._address()["url"], values)
 
     def lasting_url(self, **values: Any) -> str:
-        """Return a URL that works in any kernel of this notebook; without a kernel, it shows the last image."""
+        """Return a URL that works in any kernel of this notebook; without a kernel, it shows the last image.
+
+        Parameters
+        ----------
+        **values
+            Values of the parameters by name; the others have their defaults.
+        """
         return self._with_query(self._address()["lasting_url"], values)
 
     def image_url(self, format: str = "png", /, **values: Any) -> str:
-        """Return the URL of the image, or of the data as json or csv; takes ``width``, ``height`` and ``dpi``, too."""
+        """Return the URL of the image, or of the data as json or csv.
+
+        Parameters
+        ----------
+        format
+            Name of the format, such as ``"png"``, ``"svg"``, ``"html"``, ``"json"`` or ``"csv"``.
+        **values
+            Values of the parameters by name; also ``width``, ``height`` (pixels) and ``dpi``, if none has this name.
+        """
         return self._with_query(f"{self._address()['url']}.{get_live_format(format).name}", values)
 
     def refresh(self) -> None:
@@ -125,7 +157,7 @@ class LiveFigure(ShareableWithParameters):
             There are more than 500 combinations.
         """
         checked = None if format is None else get_live_format(format).name
-        body = {"format": checked, "calls": self._combinations(values)}
+        body = {"format": checked, "calls": combine(values, self._fixed, self._from_python)}
         return int(self._client().post(f"api/live/{self.id}/frozen", body)["frozen"])
 
     def detach(self) -> LiveFigure:
@@ -163,14 +195,6 @@ class LiveFigure(ShareableWithParameters):
         path = f"live/f/{self.id}.{get_format(format).name}"
         return bytes(self._client().get_bytes(path, **query, **size, _detached=self._function.revision))
 
-    def count_render_slots(self) -> int:
-        """Return how many images the server renders at once, on its machine or on its workers; 1 if it does not say."""
-        try:
-            slots = self._client().get("api/status")["sandbox"]["slots"]
-        except (FigServeError, KeyError, TypeError):
-            return 1
-        return slots if isinstance(slots, int) else 1
-
     def undetach(self) -> None:
         """Delete the stored function; only kernels run it again."""
         self._client().delete(f"api/live/{self.id}/source")
@@ -197,7 +221,13 @@ class LiveFigure(ShareableWithParameters):
         return functools.partial(self._function.function, **self._values()).__reduce__()
 
     def widget(self, **values: Any) -> Any:
-        """Return a widget with the figure and its controls; observe its ``params`` trait."""
+        """Return a widget with the figure and its controls; observe its ``params`` trait.
+
+        Parameters
+        ----------
+        **values
+            Values of the parameters by name; the others have their defaults.
+        """
         from .widget import make_widget
 
         initial = self._fixed | self._from_python(values)
@@ -281,19 +311,6 @@ class LiveFigure(ShareableWithParameters):
         query = self.parameters.query(self._fixed | checked)
         text = "&".join(part for part in (query, *(f"{name}={value:g}" for name, value in sizes.items())) if part)
         return f"{url}?{text}" if text else url
-
-    def _combinations(self, values: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = [dict(self._fixed)]
-        for name, several in values.items():
-            if isinstance(several, str) or not isinstance(several, Iterable):
-                raise InvalidInput(f"The values of {name} to freeze must be a list.")
-            checked = [self._from_python({name: value}) for value in several]
-            found = [row | value for value in checked for row in found]
-            if len(found) > _MAX_FROZEN:
-                raise InvalidInput(
-                    f"There are {len(found):,} combinations, and the limit is {_MAX_FROZEN}. Freeze fewer values."
-                )
-        return found
 
 
 def _not_live(name: str) -> Conflict:

@@ -186,7 +186,7 @@ class LiveRegistry:
             return await call(replacement)
 
     def rename_notebook(self, owner: str, old: str, new: str) -> None:
-        """Note that the notebook of some kernels has another path; the store has moved their records."""
+        """Record the new path of a notebook; the store has moved the records already."""
         for offered in self._offered.values():
             for name, target in offered.items():
                 identity = target.record.identity
@@ -195,7 +195,7 @@ class LiveRegistry:
                     offered[name] = replace(target, record=record)
 
     async def reload_owner(self, owner: str) -> None:
-        """Note whose an owner's live figures are now; the store has moved them to somebody else.
+        """Read an owner's live figures again, which the store has transferred to another owner.
 
         Their links are answered by the same kernels, which offer them as the old owner's when they declare them again.
         """

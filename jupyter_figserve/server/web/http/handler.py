@@ -15,7 +15,7 @@ from ....model.figures import FigureRecord
 from ....model.formats import FORMATS, Format
 from ....model.rendering import DrawOptions
 from ...services.addresses import PublicBase
-from ...services.callers import Caller, stranger
+from ...services.callers import Caller, visitor_caller
 from ...services.hosts import normalize_netloc
 from ...services.rendering.request import SIZE_FIELDS, parse_size
 from ..context import AppContext
@@ -61,7 +61,7 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
     @property
     def caller(self) -> Caller:
         """Whose turns the work of this request takes in queues."""
-        return stranger("")
+        return visitor_caller("")
 
     @property
     def base(self) -> PublicBase:
@@ -84,7 +84,7 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
 
     @property
     def is_lenient(self) -> bool:
-        """Whether our script requests what may not exist, or fail, and prefers to be told so with status 200.
+        """Whether our script requests something that may be missing or fail, and wants that answer with status 200.
 
         Source: RFC 7240, section 4.4.
         """

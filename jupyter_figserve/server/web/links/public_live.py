@@ -12,7 +12,7 @@ from ....model.live import LiveDeclaration, LiveRequest
 from ....model.parameters import SIZES, Parameters
 from ....model.snippets import Snippets
 from ...services.auth.redaction import redact_message
-from ...services.callers import stranger
+from ...services.callers import visitor_caller
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.live.registry import LiveTarget
 from ...services.live.result import LiveResult
@@ -110,7 +110,7 @@ class PublicLiveFigure:
             request,
             known_etags=known_etags,
             before_call=self._count_call,
-            caller=stranger(self.resolved.link.id),
+            caller=visitor_caller(self.resolved.link.id),
         )
         try:
             return await rendering
