@@ -129,6 +129,10 @@ class Store(Repository):
         """Return a value that changes whenever any process changes the catalog."""
         return await self.catalog.data_version()
 
+    def peek_data_version(self) -> DataVersion | None:
+        """Return what ``data_version`` does where the database says it at once, else None."""
+        return self.catalog.peek_data_version()
+
     @property
     def poll_seconds(self) -> float:
         """How often to compare ``data_version`` to learn about the changes of other processes, in seconds."""

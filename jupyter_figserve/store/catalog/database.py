@@ -85,6 +85,10 @@ class Catalog(ABC):
     async def data_version(self) -> DataVersion:
         """Return a value that changes whenever any process commits, so that caches know when they are stale."""
 
+    def peek_data_version(self) -> DataVersion | None:
+        """Return what ``data_version`` does where the database says it at once, else None."""
+        return None
+
     @abstractmethod
     def transact(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``work`` in a transaction; called from a writer's thread. It may run again when another one interferes.

@@ -103,6 +103,15 @@ class SqliteCatalog(Catalog):
 
         Source: sqlite.org/pragma.html#pragma_data_version.
         """
+        return self._read_data_version()
+
+    def peek_data_version(self) -> int | None:
+        try:
+            return self._read_data_version()
+        except sqlite3.Error:
+            return None
+
+    def _read_data_version(self) -> int:
         version: int = self._raw_reader.execute("PRAGMA data_version").fetchone()[0]
         return version
 
