@@ -28,7 +28,6 @@ async def write_deleted_page(handler: AuthenticatedHandler, kind: str, item_id: 
         address=f"{_PAGES[kind]}/{record.id}",
         id=record.id,
         heading=_heading(record),
-        can_embed=bool(handler.context.config.embed_origins),
     )
     return True
 
