@@ -21,6 +21,7 @@ from ...errors import CodeFailed, FigServeError, NotFound, TooLarge
 from ...model.live import LiveRequest
 from ...model.parameters import SIZES
 from ...model.progress import ProgressListener
+from .switch_interval import short_switch_interval
 
 if TYPE_CHECKING:
     from ...plotting.live_call import LiveCallResult
@@ -138,6 +139,7 @@ class LiveWorker:
                 atexit.register(self.begin_end)
                 self._thread = threading.Thread(target=self._run, name="figserve-live", daemon=True)
                 self._thread.start()
+        short_switch_interval.__enter__()
         self._queue.put((request, reply, on_progress))
 
     def begin_end(self) -> None:
@@ -153,7 +155,10 @@ class LiveWorker:
     def _run(self) -> None:
         while True:
             request, reply, on_progress = self._queue.get()
-            reply(*self.answer(request, on_progress))
+            try:
+                reply(*self.answer(request, on_progress))
+            finally:
+                short_switch_interval.__exit__()
 
     def answer(
         self, request: dict[str, Any], on_progress: ProgressListener | None = None
