@@ -88,7 +88,7 @@ class CapturedPlot:
         try:
             record = self._client.post(f"{_SESSION}/figures", {k: v for k, v in options.items() if v is not None})
         except NotFound as error:
-            raise NotFound(f"Newer plots have replaced {self.path}. Display it again.", code=error.code) from error
+            raise self._to_evicted(error) from error
         return Published(record, self._connection, self._image)
 
     def _publish_elsewhere(self, name: str | None, title: str | None, alt: str | None) -> Published:
@@ -97,9 +97,12 @@ class CapturedPlot:
         try:
             data = self._client.get_bytes(f"plots/here/{quote(self.path)}")
         except NotFound as error:
-            raise NotFound(f"Newer plots have replaced {self.path}. Display it again.", code=error.code) from error
+            raise self._to_evicted(error) from error
         own = slug(title or "") or slug(stem)
         return publish(data, name or own or None, title=title, alt=alt or self.alt or None, format=suffix)
+
+    def _to_evicted(self, error: NotFound) -> NotFound:
+        return NotFound(f"Newer plots have replaced {self.path}. Display it again.", code=error.code)
 
     def _as_published(self, name: str | None, title: str | None, alt: str | None) -> Published:
         record = self._client.get(f"api/figures/{self._plot['figure']}")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from ...model.figures import Identity
 from ...model.links import DASHBOARD, FIGURE
+from ...store.lifecycle.trash import TrashEntry
 from ...store.store import Store
 
 
@@ -36,13 +39,17 @@ async def list_deleted(store: Store, owner: str, limit: int) -> list[DeletedItem
     for figure in await store.figures.list_deleted(owner, limit):
         if figure.manifest is not None:
             record = figure.manifest.record
-            place, title = record.identity, record.version.title
-            times = figure.deleted, figure.expires
-            found.append(DeletedItem(FIGURE, record.id, place.name, title, place.notebook, place.collection, *times))
+            found.append(_to_item(FIGURE, figure, record.identity, record.version.title))
     for dashboard in await store.dashboards.list_deleted(owner, limit):
         if dashboard.manifest is not None:
-            kept = dashboard.manifest.record
-            place, title = kept.identity, kept.layout.title
-            times = dashboard.deleted, dashboard.expires
-            found.append(DeletedItem(DASHBOARD, kept.id, place.name, title, place.notebook, place.collection, *times))
+            found.append(
+                _to_item(
+                    DASHBOARD, dashboard, dashboard.manifest.record.identity, dashboard.manifest.record.layout.title
+                )
+            )
     return sorted(found, key=lambda item: -item.deleted)[:limit]
+
+
+def _to_item(kind: str, entry: TrashEntry[Any], identity: Identity, title: str) -> DeletedItem:
+    place = identity.notebook, identity.collection
+    return DeletedItem(kind, entry.id, identity.name, title, *place, entry.deleted, entry.expires)

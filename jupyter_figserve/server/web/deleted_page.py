@@ -25,6 +25,5 @@ async def write_deleted_page(handler: AuthenticatedHandler, kind: str, item_id: 
         return False
     handler.set_status(404)
     handler.set_xsrf_cookie()
-    can_embed = bool(handler.context.config.embed_origins)
-    handler.write_page("base/deleted.html", kind=kind, id=item_id, heading=heading, can_embed=can_embed)
+    handler.write_page("base/deleted.html", kind=kind, id=item_id, heading=heading)
     return True

@@ -22,7 +22,7 @@ from .figures.handlers import (
 from .figures.page_handlers import FigurePageHandler
 from .figures.version_handlers import CodeHandler, RepresentationsHandler, SourceHandler
 from .gallery.handlers import GalleryHandler
-from .http.handler import MissingHandler
+from .http.public_handler import MissingHandler
 from .http.static_handler import StaticHandler
 from .keys import KeyHandler, KeysHandler
 from .links.address_handlers import LinkQrHandler, LinkUrlHandler

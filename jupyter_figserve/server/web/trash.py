@@ -51,6 +51,6 @@ class TrashPageHandler(AuthenticatedHandler):
     async def get(self) -> None:
         self.set_xsrf_cookie()
         items = await list_deleted(self.context.store, self.principal.owner, MAX_LIMIT)
-        self.write_page("trash/trash.html", items=items, can_embed=bool(self.context.config.embed_origins))
+        self.write_page("trash/trash.html", items=items)
 
     head = get

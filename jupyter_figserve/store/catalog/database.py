@@ -19,6 +19,7 @@ from .writer import Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
+DISK_FULL = "The server's disk is full; nothing was changed. Free some space and try again."
 
 
 class Catalog(ABC):

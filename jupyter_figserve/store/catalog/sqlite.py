@@ -17,7 +17,7 @@ from ...errors import FigServeError, QuotaExceeded, ReadOnly
 from ...model.open_flags import PRIVATE_FILE
 from . import events, tables, transactions
 from .catalog_id import find_or_make_id
-from .database import Catalog
+from .database import DISK_FULL, Catalog
 from .schema import find_schema, migrate, read_schema
 from .tables import SCHEMA
 from .writer import Writer
@@ -225,7 +225,7 @@ def _is_damaged(error: sa.exc.DatabaseError) -> bool:
 def _translate(error: sa.exc.OperationalError) -> FigServeError:
     text = str(error.orig)
     if _FULL_DISK in text:
-        return QuotaExceeded("The server's disk is full; nothing was changed. Free some space and try again.")
+        return QuotaExceeded(DISK_FULL)
     return ReadOnly(f"The store could not be written ({text}); nothing was changed. Try again.", retry_after=5)
 
 

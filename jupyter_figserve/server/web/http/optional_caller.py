@@ -10,7 +10,7 @@ from ....errors import Forbidden, Unauthorized
 from ....model.keys import Scope
 from ...services.auth.credentials import find_key
 from ...services.auth.principal import Principal
-from .handler import PublicHandler
+from .public_handler import PublicHandler
 
 CREDENTIALS = ("Authorization", "Cookie", "X-API-Key")
 """Headers on which the response depends."""

@@ -38,7 +38,7 @@ class FigureRenderer(LinkRenderer):
 
     async def send_page(self, *, embedded: bool, as_html: bool = False) -> None:
         await self._view_page()
-        figure, config = self.figure, self.context.config
+        figure = self.figure
         figure.record = await self.context.source_checker.checked(figure.record)
         figure.write_page(
             "share/embed.html" if embedded else "share/figure.html",
@@ -46,7 +46,6 @@ class FigureRenderer(LinkRenderer):
             ancestors=self.frame_ancestors(embedded=embedded),
             as_html=as_html,
             link=self.link,
-            can_embed=bool(config.embed_origins),
             offers=PageOffers.of(figure.record.version, self.context.link_sizes.widths),
             snippets=self._make_snippets(),
             data=None if embedded else await preview_data(self, figure),

@@ -17,7 +17,7 @@ from ...services.figures.stored import find_stored
 from ...services.figures.stored_blob import StoredBlob
 from ...services.links.resolver import ResolvedLink
 from ...services.rendering.request import SIZE_FIELDS
-from ..http.handler import PublicHandler
+from ..http.public_handler import PublicHandler
 from ..http.representation import RepresentationResponse
 
 Responses = dict[str, RepresentationResponse]

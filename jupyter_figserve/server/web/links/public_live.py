@@ -17,7 +17,7 @@ from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.live.registry import LiveTarget
 from ...services.live.result import LiveResult
 from ...services.live.watchers import LiveWatcher
-from ..http.handler import PublicHandler
+from ..http.public_handler import PublicHandler
 from ..http.watched_stream import send_watched_events
 from ..live.page import make_live_page
 from ..live.request import LAST_PARAMETER, asks_for_frame, asks_for_record, is_about_record, parse_device_pixel_ratio

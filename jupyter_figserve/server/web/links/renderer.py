@@ -15,7 +15,7 @@ from ...services.links.audience import is_admitted
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.links.view_counter import is_robot
 from ..http import security_headers
-from ..http.handler import PublicHandler
+from ..http.public_handler import PublicHandler
 
 FitSize = Callable[[int, int], tuple[int, int]]
 """Shrinks a width and a height to the maximum of an oEmbed request."""

@@ -25,13 +25,11 @@ from ...services.live.registry import LiveTarget
 from ...services.live.result import LiveResult
 from ..context import AppContext
 from ..http.private_handler import AuthenticatedHandler
+from ..http.query import JUPYTER_ARGUMENTS
 from .json_views import live_figure_json
 from .page import make_live_page
 from .request import LAST_PARAMETER, asks_for_frame, asks_for_record, is_about_record, parse_live_request
 from .responder import LiveResponder
-
-_RESERVED_QUERY_NAMES = ("token",)
-"""Query arguments of Jupyter."""
 
 
 class LiveHandler(AuthenticatedHandler):
@@ -85,7 +83,7 @@ class LiveHandler(AuthenticatedHandler):
 
     def read_query(self) -> dict[str, list[str]]:
         """Return the query without Jupyter's parameters."""
-        return self.query_values(_RESERVED_QUERY_NAMES)
+        return self.query_values(without=JUPYTER_ARGUMENTS)
 
     async def send(self, target: LiveTarget, suffix: str) -> None:
         row, query = get_live_format(suffix), self.read_query()
@@ -157,7 +155,6 @@ class LiveHandler(AuthenticatedHandler):
             target=target,
             links=await self.context.store.links.list_for_target(Target(LIVE, target.record.id)),
             movable={control.name: control.label for control in page.controls},
-            can_embed=bool(self.context.config.embed_origins),
             now=self.context.store.clock(),
         )
 

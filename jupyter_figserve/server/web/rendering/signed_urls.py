@@ -18,7 +18,7 @@ from ....model.snippets import Snippets
 from ...services.addresses import LOCAL_NOTE
 from ...services.callers import visitor_caller
 from ...services.rendering.request import RenderRequest, get_render_format, parse_render_request, to_query
-from ..http.handler import PublicHandler
+from ..http.public_handler import PublicHandler
 from .error_responses import CodeErrorMixin
 from .handlers import CodeHandler
 from .responses import image_response
