@@ -14,9 +14,9 @@ from pathlib import Path
 from ..errors import InvalidInput
 
 FILE_NAME = "figserve_servers.json"
-"""In Jupyter's data directory."""
+"""Name of the file in Jupyter's data directory."""
 TEAM = "team"
-"""Names the server that was connected last, where a server can be named."""
+"""Stands for the server that was connected last, in place of a URL."""
 _MAX_BYTES = 2**20
 
 
@@ -50,7 +50,7 @@ class TeamServer:
 
 
 def read_team_servers(path: Path) -> list[TeamServer]:
-    """Return the servers, that connected last first; none without a file.
+    """Return the servers, the last connected first; an empty list without a file.
 
     Raises
     ------

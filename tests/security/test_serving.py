@@ -37,7 +37,7 @@ from jupyter_figserve.server.web.figures.handlers import (
 from jupyter_figserve.server.web.figures.page_handlers import FigurePageHandler
 from jupyter_figserve.server.web.figures.version_handlers import CodeHandler, RepresentationsHandler, SourceHandler
 from jupyter_figserve.server.web.gallery.handlers import GalleryHandler
-from jupyter_figserve.server.web.http.handler import MissingHandler
+from jupyter_figserve.server.web.http.public_handler import MissingHandler
 from jupyter_figserve.server.web.http.static_handler import StaticHandler
 from jupyter_figserve.server.web.keys import KeyHandler, KeysHandler
 from jupyter_figserve.server.web.links.address_handlers import LinkQrHandler, LinkUrlHandler

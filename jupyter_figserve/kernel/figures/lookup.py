@@ -21,10 +21,17 @@ def get(name: str, *, notebook: str | None = None, collection: str | None = None
 
     Parameters
     ----------
+    name
+        The name that it was published under.
     notebook
         Path below the server's root directory of the notebook that published it; None is this notebook.
     collection
         The collection that it is in, instead of a notebook.
+
+    Returns
+    -------
+    Published
+        The newest version.
 
     Raises
     ------
@@ -43,6 +50,16 @@ def links() -> list[SharedLink]:
     """List all your links that are open, to figures, live figures and dashboards, newest first.
 
     Paused links, and those whose views are used up, are listed too; expired ones are not.
+
+    Returns
+    -------
+    list of SharedLink
+        Each with its ``url``, to copy it again.
+
+    Raises
+    ------
+    NotConnected
+        There is no server.
     """
     client = get_connection().client
     found: list[SharedLink] = []

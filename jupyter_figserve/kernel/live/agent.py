@@ -26,7 +26,7 @@ from .registry import worker
 
 PROTOCOL = 1
 _MAX_HEAD_BYTES = 4 * 2**20
-"""The server reads no longer head of a message."""
+"""Maximum size of the head of a message that the server accepts."""
 _MIN_DELAY, _MAX_DELAY = 0.1, 5.0
 _MIN_HEALTHY_SECONDS = 1.0
 _REGISTRATION_TIMEOUT = 2.0
@@ -84,7 +84,7 @@ class Agent:
             self._changed.wait_for(lambda: bool(self.last_error) or names <= self._addresses.keys(), timeout)
 
     def find_advice(self) -> str | None:
-        """Return what the user has to mend so that the agent can connect; None if nothing, or if said before."""
+        """Return what the user must do so that the agent can connect; None if nothing, or if it was said before."""
         if self._has_advised or self._advice is None:
             return None
         self._has_advised = True

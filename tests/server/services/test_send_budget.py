@@ -7,7 +7,7 @@ import pytest
 from jupyter_figserve.errors import Unavailable
 from jupyter_figserve.server.services.send_budget import Hold, Reader, SendBudget
 
-OWNER = Reader("ada", is_stranger=False)
+OWNER = Reader("ada", is_visitor=False)
 A, B = Reader("10.0.0.1"), Reader("10.0.0.2")
 
 

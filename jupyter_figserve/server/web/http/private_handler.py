@@ -66,8 +66,7 @@ class AuthenticatedHandler(FigServeHandler):
 
     async def _admit(self) -> None:
         self.current_user = self._jupyter_current_user = None
-        if not self.check_host():
-            raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
+        self.require_known_host()
         presented = find_key(self.request.headers)
         if presented is not None:
             self.principal = await self.context.authenticator.key(presented, self.request.remote_ip or "")
@@ -124,6 +123,11 @@ class AuthenticatedHandler(FigServeHandler):
         if self.is_cross_site and not is_navigation:
             raise errors.Forbidden("This address cannot be loaded by another site.", code="cross_site")
 
+    def refuse_cross_site(self) -> None:
+        """Refuse requests from other sites, including navigation, for addresses that run code or stay open."""
+        if self.is_cross_site:
+            raise errors.Forbidden("This address cannot be opened from another site.", code="cross_site")
+
     def _check_origin(self) -> None:
         if not self.check_origin():
             raise errors.NotFound("This address is not available to other sites.")
@@ -147,7 +151,7 @@ class AuthenticatedHandler(FigServeHandler):
         store = self.context.store
         record = await store.figures.find(figure_id) if is_id(figure_id) else None
         if record is None or not self.principal.may_see(record.owner):
-            raise errors.NotFound("There is no such figure. It may have been deleted, or transferred to somebody else.")
+            raise errors.NotFound("There is no such figure. It may have been deleted, or transferred to another owner.")
         return record if version is None else await store.figures.get(figure_id, version)
 
     async def find_kernel_id(self, session: str | None) -> str | None:

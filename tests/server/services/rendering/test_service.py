@@ -9,7 +9,7 @@ import pytest
 from jupyter_figserve.errors import DeadlineExceeded, OutputInvalid, TooLarge, TooManyRequests
 from jupyter_figserve.model.rendering import RenderJob
 from jupyter_figserve.sandbox.fake import FakeRenderer, draw
-from jupyter_figserve.server.services.callers import OWNER, stranger
+from jupyter_figserve.server.services.callers import OWNER, visitor_caller
 from jupyter_figserve.server.services.rendering.queue import RenderQueue
 from jupyter_figserve.server.services.rendering.service import RenderService
 from jupyter_figserve.store.files.render_cache import RenderCache
@@ -49,7 +49,7 @@ SLOW = RenderJob("code", b"while True: pass", timeout=20.0)
 
 async def fail(made: Made, job: RenderJob, kind: type[Exception]) -> Exception:
     with pytest.raises(kind) as failed:
-        await made.service.render_cached(job, stranger("a"))
+        await made.service.render_cached(job, visitor_caller("a"))
     return failed.value
 
 
@@ -108,7 +108,7 @@ async def test_kind_C4_hundred_strangers_on_one_link_do_not_delay_the_owner(tmp_
     made = Made(tmp_path, reserved=1, max_share=3)
     made.renderer.gate.clear()
     strangers = [
-        asyncio.ensure_future(made.service.render_cached(RenderJob("code", b"%d" % n), stranger("link")))
+        asyncio.ensure_future(made.service.render_cached(RenderJob("code", b"%d" % n), visitor_caller("link")))
         for n in range(100)
     ]
     while sum(task.done() for task in strangers) < 96:
