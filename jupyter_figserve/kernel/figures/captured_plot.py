@@ -14,6 +14,7 @@ from ...model.figures import MARKER, EncodedImage
 from ...model.formats import get_format, get_format_of_mimetype
 from ...model.links import DEFAULT_LINK_LIFE
 from ...model.texts import slug
+from ...model.times import Expiry
 from ..client.batch_server import get_connection
 from ..client.connection import Connection, find_local_connection
 from ..client.front_end import find_shell
@@ -22,7 +23,6 @@ from .audience_options import audience_options
 from .publish import publish
 from .published_figure import Published
 from .shared_link import SharedLink
-from .sharing import Expiry
 
 PLOTS_VARIABLE = "KERNEL_FIGSERVE_PLOTS"
 _SESSION = "api/sessions/here"

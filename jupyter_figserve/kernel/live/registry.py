@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ...errors import CodeFailed, FigServeError, NotFound, TooLarge
+from ...errors import CodeFailed, Conflict, FigServeError, NotFound, TooLarge
 from ...model.live import LiveRequest
 from ...model.parameters import SIZES
 from ...model.progress import ProgressListener
@@ -256,6 +256,11 @@ def _digest(function: Callable[..., Any]) -> str:
         code = getattr(function, "__code__", None)
         text = secrets.token_hex(8) if code is None else f"{code.co_code.hex()} {code.co_names} {code.co_varnames}"
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def not_live(name: str) -> Conflict:
+    """Return the error of a live figure whose function this kernel no longer has."""
+    return Conflict(f'"{name}" is no longer a live figure. Run its cell again.')
 
 
 worker = LiveWorker()

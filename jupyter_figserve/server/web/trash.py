@@ -26,10 +26,10 @@ class TrashHandler(AuthenticatedHandler):
             {
                 "kind": item.kind,
                 "id": item.id,
-                "name": item.name,
+                "name": item.identity.name,
                 "title": item.title,
-                "notebook": item.notebook or None,
-                "collection": item.collection or None,
+                "notebook": item.identity.notebook or None,
+                "collection": item.identity.collection or None,
                 "deleted": rfc3339(item.deleted),
                 "expires": rfc3339(item.expires),
             }
