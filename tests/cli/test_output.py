@@ -28,8 +28,8 @@ from jupyter_figserve.cli import output
         ("\x1b", ""),
     ],
 )
-def test_terminal_control_sequences_are_removed(text, expected):
-    """C4: control sequences, bidirectional overrides and invisible characters are removed; letters stay."""
+def test_C4_terminal_control_sequences_are_removed(text, expected):
+    """Control sequences, bidirectional overrides and invisible characters are removed; letters stay."""
     assert output.clean(text) == expected
 
 

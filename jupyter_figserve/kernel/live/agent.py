@@ -23,6 +23,7 @@ from ..client.connection_pool import explain_certificate
 from ..client.front_end import find_shell
 from .agent_socket import THREAD, explain_failure, mute_tornado, open_socket
 from .registry import worker
+from .switch_interval import short_switch_interval
 
 PROTOCOL = 1
 _MAX_HEAD_BYTES = 4 * 2**20
@@ -167,11 +168,18 @@ class Agent:
         assert self._loop is not None
 
         def send() -> None:
-            if self._socket is origin:
-                self._send(head, body)
+            try:
+                if self._socket is origin:
+                    self._send(head, body)
+            finally:
+                short_switch_interval.__exit__()
 
-        with contextlib.suppress(RuntimeError):
+        short_switch_interval.__enter__()
+        try:
             self._loop.call_soon_threadsafe(send)
+        except RuntimeError:
+            # The loop has ended with the kernel.
+            short_switch_interval.__exit__()
 
     def _send_hello(self) -> None:
         with self._changed:

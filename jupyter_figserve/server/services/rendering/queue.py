@@ -13,6 +13,7 @@ from ....model.rendering import RenderJob, RenderResult
 from ....sandbox.renderer import Renderer, RendererStatus
 from ..bounded_queue import BoundedQueue, Claim
 from ..monitoring.work_meter import WorkMeter
+from ..timings import add_timings
 
 _FIRST_ESTIMATE = 1.0
 _SMOOTHING = 0.2
@@ -176,6 +177,7 @@ class RenderQueue:
                 job = await compose()
                 niceness = 0 if claim.caller.uses_reserved else _VISITOR_NICENESS
                 rendered = await self.renderer.render(replace(job, timeout=self.get_limit(job), niceness=niceness))
+                add_timings(rendered.timing)
                 self._mean_seconds += _SMOOTHING * (time.monotonic() - began - self._mean_seconds)
                 self._fit()
                 return rendered
