@@ -174,7 +174,7 @@ def serve(port: int = 0, *, data_dir: str | os.PathLike[str] | None = None) -> S
 
 
 def start(command: list[str], options: tuple[int, Path | None] = (0, None), timeout: float = START_TIMEOUT) -> Server:
-    """Run ``command`` with a option for its report added, and wait until it listens."""
+    """Run ``command`` with an option for its ready report, and wait until it listens."""
     report = make_report()
     try:
         process = subprocess.Popen(

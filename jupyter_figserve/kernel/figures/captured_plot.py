@@ -14,6 +14,7 @@ from ...model.figures import MARKER, EncodedImage
 from ...model.formats import get_format, get_format_of_mimetype
 from ...model.links import DEFAULT_LINK_LIFE
 from ...model.texts import slug
+from ...model.times import Expiry
 from ..client.batch_server import get_connection
 from ..client.connection import Connection, find_local_connection
 from ..client.front_end import find_shell
@@ -22,7 +23,6 @@ from .audience_options import audience_options
 from .publish import publish
 from .published_figure import Published
 from .shared_link import SharedLink
-from .sharing import Expiry
 
 PLOTS_VARIABLE = "KERNEL_FIGSERVE_PLOTS"
 _SESSION = "api/sessions/here"
@@ -88,7 +88,7 @@ class CapturedPlot:
         try:
             record = self._client.post(f"{_SESSION}/figures", {k: v for k, v in options.items() if v is not None})
         except NotFound as error:
-            raise NotFound(f"Newer plots have replaced {self.path}. Display it again.", code=error.code) from error
+            raise self._to_evicted(error) from error
         return Published(record, self._connection, self._image)
 
     def _publish_elsewhere(self, name: str | None, title: str | None, alt: str | None) -> Published:
@@ -97,9 +97,12 @@ class CapturedPlot:
         try:
             data = self._client.get_bytes(f"plots/here/{quote(self.path)}")
         except NotFound as error:
-            raise NotFound(f"Newer plots have replaced {self.path}. Display it again.", code=error.code) from error
+            raise self._to_evicted(error) from error
         own = slug(title or "") or slug(stem)
         return publish(data, name or own or None, title=title, alt=alt or self.alt or None, format=suffix)
+
+    def _to_evicted(self, error: NotFound) -> NotFound:
+        return NotFound(f"Newer plots have replaced {self.path}. Display it again.", code=error.code)
 
     def _as_published(self, name: str | None, title: str | None, alt: str | None) -> Published:
         record = self._client.get(f"api/figures/{self._plot['figure']}")

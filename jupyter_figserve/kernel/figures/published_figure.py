@@ -11,6 +11,7 @@ from ...errors import FigServeError
 from ...model.figures import EncodedImage
 from ...model.formats import Format, get_format
 from ...model.links import DEFAULT_LINK_LIFE
+from ...model.times import Expiry
 from ..client import source_uploader
 from ..client.client import FigServeClient
 from ..client.connection import Connection
@@ -20,7 +21,7 @@ from .availability import HasImageUrl, check_available
 from .data_frames import DataFrames, check_pandas, to_frames
 from .figure_version import FigureVersion
 from .shared_link import SharedLink
-from .sharing import Expiry, Shareable
+from .sharing import Shareable
 
 __all__ = ["Published", "FigureVersion", "SharedLink"]
 

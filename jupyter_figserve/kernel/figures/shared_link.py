@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from ...errors import InvalidInput
 from ...model.audiences import LINK, describe_audience
 from ...model.formats import Format, get_format
+from ...model.times import Expiry, write_expiry
 from ..client.client import FigServeClient
 from . import display
 from .audience_options import audience_options
@@ -215,6 +217,10 @@ class SharedLink(HasImageUrl):
         """
         given = {"data": data, "code": code}
         self._update(**{name: value for name, value in given.items() if value is not None})
+
+    def set_expiry(self, expires: Expiry) -> None:
+        """Change when the link expires, counted from now; the argument is that of ``share()``."""
+        self._update(expires=write_expiry(expires, time.time()))
 
     def revoke(self) -> None:
         """Revoke the link permanently."""

@@ -5,17 +5,14 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
 from typing import Any
 
 from ...model.links import DEFAULT_LINK_LIFE
-from ...model.times import write_expiry
+from ...model.times import Expiry, write_expiry
 from ..client.client import FigServeClient
 from ..client.stored_servers import client_of_server
 from .audience_options import audience_options, list_names
 from .shared_link import SharedLink
-
-Expiry = str | timedelta | date
 
 
 class Shareable(ABC):

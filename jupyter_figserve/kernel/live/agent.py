@@ -23,10 +23,11 @@ from ..client.connection_pool import explain_certificate
 from ..client.front_end import find_shell
 from .agent_socket import THREAD, explain_failure, mute_tornado, open_socket
 from .registry import worker
+from .switch_interval import short_switch_interval
 
 PROTOCOL = 1
 _MAX_HEAD_BYTES = 4 * 2**20
-"""The server reads no longer head of a message."""
+"""Maximum size of the head of a message that the server accepts."""
 _MIN_DELAY, _MAX_DELAY = 0.1, 5.0
 _MIN_HEALTHY_SECONDS = 1.0
 _REGISTRATION_TIMEOUT = 2.0
@@ -84,7 +85,7 @@ class Agent:
             self._changed.wait_for(lambda: bool(self.last_error) or names <= self._addresses.keys(), timeout)
 
     def find_advice(self) -> str | None:
-        """Return what the user has to mend so that the agent can connect; None if nothing, or if said before."""
+        """Return what the user must do so that the agent can connect; None if nothing, or if it was said before."""
         if self._has_advised or self._advice is None:
             return None
         self._has_advised = True
@@ -167,11 +168,18 @@ class Agent:
         assert self._loop is not None
 
         def send() -> None:
-            if self._socket is origin:
-                self._send(head, body)
+            try:
+                if self._socket is origin:
+                    self._send(head, body)
+            finally:
+                short_switch_interval.__exit__()
 
-        with contextlib.suppress(RuntimeError):
+        short_switch_interval.__enter__()
+        try:
             self._loop.call_soon_threadsafe(send)
+        except RuntimeError:
+            # The loop has ended with the kernel.
+            short_switch_interval.__exit__()
 
     def _send_hello(self) -> None:
         with self._changed:

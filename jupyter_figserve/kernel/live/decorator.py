@@ -17,7 +17,7 @@ from .live_figure import LiveFigure
 from .registry import LiveFunction, worker
 
 MIN_REFRESH = 1.0
-"""Seconds; the server's own lower limit is FigServe.min_live_refresh."""
+"""Minimum of ``refresh``, in seconds; the server's own minimum is FigServe.min_live_refresh."""
 
 
 @overload

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 from collections.abc import Iterable, Mapping
-from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...errors import Conflict, FigServeError, InvalidInput, NotConnected
+from ...errors import FigServeError, NotConnected
 from ...model.formats import get_format, get_live_format
 from ...model.live import RECORD_PARAMETER
 from ...model.parameters import SIZES, Parameters
 from ..client.client import FigServeClient
 from ..client.connection import HOW_TO_CONNECT
-from ..client.front_end import find_shell
 from ..figures.sharing import ShareableWithParameters
 from .agent import Agent, start_agent
+from .cell_display import display_live, make_bundle
 from .combinations import combine
 from .detach import send_function
-from .registry import LiveFunction, worker
+from .registry import LiveFunction, not_live, worker
 
 _ADDRESS_TIMEOUT = 10.0
 
@@ -135,7 +133,7 @@ class LiveFigure(ShareableWithParameters):
         from .widget import redraw_widgets
 
         if not worker.refresh(self.name):
-            raise _not_live(self.name)
+            raise not_live(self.name)
         agent = start_agent()
         if agent is not None:
             agent.announce()
@@ -199,6 +197,23 @@ class LiveFigure(ShareableWithParameters):
         """Delete the stored function; only kernels run it again."""
         self._client().delete(f"api/live/{self.id}/source")
 
+    def delete(self) -> None:
+        """Delete it from the server with its links and stored function; ``restore()`` brings them back.
+
+        The function can still be called here, and running its cell again makes a new live figure.
+        """
+        self._client().delete(f"api/live/{self.id}")
+
+    def restore(self) -> None:
+        """Undo a deletion, within ``FigServe.keep_deleted``.
+
+        Raises
+        ------
+        NotFound, Conflict
+            It is too late, or the cell has run again and made another live figure of this name.
+        """
+        self._client().post(f"api/live/{self.id}/restore", {})
+
     def __reduce__(self) -> Any:
         """Pickle as the plain function, for another detached function that calls this one."""
         return functools.partial(self._function.function, **self._values()).__reduce__()
@@ -237,22 +252,10 @@ class LiveFigure(ShareableWithParameters):
             url = self.url()
         except NotConnected:
             return {"text/plain": repr(self)}
-        html = f'<a href="{escape(url)}" target="_blank" rel="noopener">Live figure {escape(self.name)}</a>'
-        return {"text/plain": f"{self!r} at {url}", "text/html": html}
+        return make_bundle(self.name, repr(self), url)
 
     def _ipython_display_(self) -> None:
-        """Display the link and, in a notebook, the figure with its controls below, as a dashboard is displayed.
-
-        They are two outputs: with a single one, front ends would choose the widget even if no kernel is running. A
-        function that requires arguments is displayed by its link alone.
-        """
-        from IPython.display import display
-
-        display(self._repr_mimebundle_(), raw=True)  # type: ignore[no-untyped-call]
-        if getattr(find_shell(), "kernel", None) is None:
-            return
-        with contextlib.suppress(InvalidInput, ImportError):
-            display(self.widget())  # type: ignore[no-untyped-call]
+        display_live(self._repr_mimebundle_(), self.widget)
 
     def _agent(self) -> Agent:
         agent = start_agent()
@@ -262,7 +265,7 @@ class LiveFigure(ShareableWithParameters):
                 f" figserve server. {HOW_TO_CONNECT}"
             )
         if worker.find(self.name) is None:
-            raise _not_live(self.name)
+            raise not_live(self.name)
         return agent
 
     def _address(self) -> dict[str, str]:
@@ -294,7 +297,3 @@ class LiveFigure(ShareableWithParameters):
         query = self.parameters.query(self._fixed | checked)
         text = "&".join(part for part in (query, *(f"{name}={value:g}" for name, value in sizes.items())) if part)
         return f"{url}?{text}" if text else url
-
-
-def _not_live(name: str) -> Conflict:
-    return Conflict(f'"{name}" is no longer a live figure. Run its cell again.')

@@ -13,14 +13,16 @@ import os
 import queue
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ...errors import CodeFailed, FigServeError, NotFound, TooLarge
+from ...errors import CodeFailed, Conflict, FigServeError, NotFound, TooLarge
 from ...model.live import LiveRequest
 from ...model.parameters import SIZES
 from ...model.progress import ProgressListener
+from .switch_interval import short_switch_interval
 
 if TYPE_CHECKING:
     from ...plotting.live_call import LiveCallResult
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 Reply = Callable[[dict[str, Any], bytes], None]
 """Takes the head and body of a response; called in the worker thread."""
+_Call = tuple[float, dict[str, Any], Reply, ProgressListener | None]
+"""When it was queued, the request, and what takes its response and its progress."""
 _MAX_VERSION_LENGTH = 200
 _MAX_DESCRIPTION_LENGTH = 500
 _MAX_MESSAGE_LENGTH = 2_000
@@ -106,7 +110,7 @@ class LiveWorker:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._functions: dict[str, LiveFunction] = {}
-        self._queue: queue.SimpleQueue[tuple[dict[str, Any], Reply, ProgressListener | None]] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Call] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def register(self, function: LiveFunction) -> None:
@@ -138,7 +142,8 @@ class LiveWorker:
                 atexit.register(self.begin_end)
                 self._thread = threading.Thread(target=self._run, name="figserve-live", daemon=True)
                 self._thread.start()
-        self._queue.put((request, reply, on_progress))
+        short_switch_interval.__enter__()
+        self._queue.put((time.perf_counter(), request, reply, on_progress))
 
     def begin_end(self) -> None:
         """From now on a failure is that of the kernel, which ends, not of the function."""
@@ -152,8 +157,15 @@ class LiveWorker:
 
     def _run(self) -> None:
         while True:
-            request, reply, on_progress = self._queue.get()
-            reply(*self.answer(request, on_progress))
+            queued, request, reply, on_progress = self._queue.get()
+            waited = time.perf_counter() - queued
+            try:
+                head, body = self.answer(request, on_progress)
+                if "timing" in head:
+                    head["timing"]["queue"] = waited
+                reply(head, body)
+            finally:
+                short_switch_interval.__exit__()
 
     def answer(
         self, request: dict[str, Any], on_progress: ProgressListener | None = None
@@ -194,6 +206,7 @@ def _result_json(rendered: LiveCallResult) -> dict[str, Any]:
         "status": rendered.status,
         "is_html": rendered.is_html,
         "density": rendered.device_pixel_ratio,
+        "timing": dict(rendered.timing),
     }
 
 
@@ -243,6 +256,11 @@ def _digest(function: Callable[..., Any]) -> str:
         code = getattr(function, "__code__", None)
         text = secrets.token_hex(8) if code is None else f"{code.co_code.hex()} {code.co_names} {code.co_varnames}"
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def not_live(name: str) -> Conflict:
+    """Return the error of a live figure whose function this kernel no longer has."""
+    return Conflict(f'"{name}" is no longer a live figure. Run its cell again.')
 
 
 worker = LiveWorker()
