@@ -29,7 +29,8 @@ _DONE = f"""
 () => new Promise(resolve => {{
   const check = () => {{
     const images = [...document.querySelectorAll("img")];
-    if (images.length >= {_PANELS} && images.every(image => image.complete && image.naturalWidth)) resolve(performance.now());
+    const shown = images.filter(image => image.complete && image.naturalWidth);
+    if (shown.length >= {_PANELS}) resolve(performance.now());
     else requestAnimationFrame(check);
   }};
   check();
