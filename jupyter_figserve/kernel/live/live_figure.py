@@ -14,11 +14,11 @@ from ...errors import Conflict, FigServeError, InvalidInput, NotConnected
 from ...model.formats import get_format, get_live_format
 from ...model.live import RECORD_PARAMETER
 from ...model.parameters import SIZES, Parameters
+from ..agent.agent import Agent, start_agent
 from ..client.client import FigServeClient
 from ..client.connection import HOW_TO_CONNECT
 from ..client.front_end import find_shell
 from ..figures.sharing import ShareableWithParameters
-from .agent import Agent, start_agent
 from .detach import send_function
 from .registry import LiveFunction, worker
 
