@@ -19,15 +19,15 @@ from urllib.parse import urlsplit
 NAME = "figserve"
 READ_SCOPE, PUBLISH_SCOPE = "custom:figserve:read", "custom:figserve:publish"
 SERVICE_SCOPES = ["read:users", "list:groups"]
-"""Of the service itself: names are checked when a link is shared, and a name given to another user is noticed."""
+"""Scopes of the service itself, to check names when a link is shared and to notice a name given to another user."""
 ACCESS_SCOPE = f"access:services!service={NAME}"
 SERVICE_VARIABLE = "FIGSERVE_SERVICE"
-"""Tells a user's server the address of the service."""
+"""Environment variable of a user's server with the address of the service."""
 SETTINGS_VARIABLE = "FIGSERVE_SETTINGS"
-"""Tells the service its settings of ``FigServe``: JSON, or that in URL-safe base64."""
+"""Environment variable of the service with its settings of ``FigServe``: JSON, or that in URL-safe base64."""
 ENVIRONMENT_FILE = "figserve.env"
 _SERVER_SCOPES = ["users:activity!user", "access:servers!server"]
-"""Of a user's server, where the administrator names none."""
+"""Scopes of a user's server, where the administrator names none."""
 _LOCAL_SPAWNERS = ("simple", "jupyterhub.spawner", "sudospawner", "systemd", "localprocess")
 
 
@@ -57,7 +57,7 @@ def configure(
         The system user as whom the Hub starts the service; None for the Hub's own.
     api_token
         The token of a service that the Hub does not start; by default, the one of the existing file, or a new one.
-    traits
+    **traits
         Settings of ``FigServe`` for the service, such as ``data_dir="/srv/figserve"``.
     """
     base_url = _find_base_url(c.JupyterHub)

@@ -65,14 +65,17 @@ class Dashboard(ShareableWithParameters):
 
     @property
     def title(self) -> str:
+        """Heading of the page."""
         return self._model.title
 
     @property
     def theme(self) -> str | None:
+        """``"light"``, ``"dark"``, or None for the reader's preference."""
         return self._model.theme
 
     @property
     def rows(self) -> list[list[LaidOutPanel]]:
+        """The panels of each row, at their places."""
         return [list(row) for row in self._model.rows]
 
     @property
@@ -108,6 +111,7 @@ class Dashboard(ShareableWithParameters):
 
     @property
     def name(self) -> str:
+        """Name, which identifies the dashboard within its notebook or collection."""
         return str(self._published()["name"])
 
     @property
@@ -123,7 +127,13 @@ class Dashboard(ShareableWithParameters):
         return str(self._published()["url"])
 
     def image_url(self, format: str = "png") -> str:
-        """Return the URL of the whole dashboard as one image."""
+        """Return the URL of the whole dashboard as one image.
+
+        Parameters
+        ----------
+        format
+            ``"png"``.
+        """
         return snippets.image_url(self.url, get_format(format).name)
 
     def publish(self, name: str | None = None, *, collection: str | None = None) -> Dashboard:

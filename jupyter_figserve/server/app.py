@@ -57,10 +57,10 @@ from .services.sessions.service_client import ServiceClient
 from .services.sessions.session_plots import SessionPlots
 from .traffic_config import TrafficConfig
 from .web.context import AppContext
-from .web.http.access_log import redact_other_lines
 from .web.http.templates import make_templates
 from .web.routes import label_routes, make_routes
 from .web.system.metrics import connect_metrics
+from .web.web_app import prepare_web_app
 
 _CLEAN_MILLISECONDS = 600_000
 
@@ -109,7 +109,7 @@ class FigServe(
     def initialize_handlers(self) -> None:
         self.handlers.extend(make_routes(prefix_of(self.serverapp), render_only=self.is_render_only))
         connect_metrics(self.context, label_routes())
-        redact_other_lines(self.serverapp.web_app.settings)
+        prepare_web_app(self.serverapp.web_app, self.context, self.log)
 
     @property
     def is_render_only(self) -> bool:

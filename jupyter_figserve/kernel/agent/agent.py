@@ -21,12 +21,13 @@ from ...errors import FigServeError, NotConnected
 from ..client.connection import Connection, find_connection
 from ..client.connection_pool import explain_certificate
 from ..client.front_end import find_shell
-from .agent_socket import THREAD, explain_failure, mute_tornado, open_socket, split_message
+from .agent_socket import THREAD, explain_failure, ignore_failure, mute_tornado, open_socket, split_message
 from .offers import offers
+from .switch_interval import short_switch_interval
 
 PROTOCOL = 1
 _MAX_HEAD_BYTES = 4 * 2**20
-"""The server reads no longer head of a message."""
+"""Maximum size of the head of a message that the server accepts."""
 _MIN_DELAY, _MAX_DELAY = 0.1, 5.0
 _MIN_HEALTHY_SECONDS = 1.0
 _REGISTRATION_TIMEOUT = 2.0
@@ -85,7 +86,7 @@ class Agent:
             self._changed.wait_for(lambda: bool(self.last_error) or names <= self._addresses.keys(), timeout)
 
     def find_advice(self) -> str | None:
-        """Return what the user has to mend so that the agent can connect; None if nothing, or if said before."""
+        """Return what the user must do so that the agent can connect; None if nothing, or if it was said before."""
         if self._has_advised or self._advice is None:
             return None
         self._has_advised = True
@@ -173,11 +174,18 @@ class Agent:
         assert self._loop is not None
 
         def send() -> None:
-            if self._socket is origin:
-                self._send(head, body)
+            try:
+                if self._socket is origin:
+                    self._send(head, body)
+            finally:
+                short_switch_interval.__exit__()
 
-        with contextlib.suppress(RuntimeError):
+        short_switch_interval.__enter__()
+        try:
             self._loop.call_soon_threadsafe(send)
+        except RuntimeError:
+            # The loop has ended with the kernel.
+            short_switch_interval.__exit__()
 
     def _send_hello(self) -> None:
         with self._changed:
@@ -213,7 +221,7 @@ class Agent:
         elif self._socket is not None:
             with contextlib.suppress(WebSocketClosedError):
                 frame = len(text).to_bytes(4, "big") + text + body
-                self._socket.write_message(frame, binary=True).add_done_callback(_ignore_failure)
+                self._socket.write_message(frame, binary=True).add_done_callback(ignore_failure)
 
     def _report_oversized(self, head: dict[str, Any], size: int) -> None:
         """Say that a message is not sent, because the server would not read it."""
@@ -225,12 +233,6 @@ class Agent:
             with self._changed:
                 self.last_error = f"the list of this kernel's live figures {message}"
                 self._changed.notify_all()
-
-
-def _ignore_failure(future: Any) -> None:
-    """Keep asyncio from printing the failure into the user's cell; the connection's end is noticed when reading."""
-    if not future.cancelled():
-        future.exception()
 
 
 _lock = threading.Lock()

@@ -77,6 +77,12 @@ def split_message(message: str | bytes) -> tuple[dict[str, Any], bytes]:
     return json.loads(message[4:end]), message[end:]
 
 
+def ignore_failure(future: Any) -> None:
+    """Keep asyncio from printing the failure into the user's cell; the connection's end is noticed when reading."""
+    if not future.cancelled():
+        future.exception()
+
+
 def _make_resolver(address: Address) -> Any:
     """Return a resolver that runs in this thread: tornado's uses an executor, which would delay Python's exit."""
     from tornado.netutil import Resolver

@@ -12,6 +12,8 @@ import queue
 import threading
 from collections.abc import Callable
 
+from .switch_interval import short_switch_interval
+
 
 class WorkThread:
     """A queue and the thread that empties it, which starts with the first work."""
@@ -32,6 +34,7 @@ class WorkThread:
                 atexit.register(self.begin_end)
                 self._thread = threading.Thread(target=self._run, name="figserve-live", daemon=True)
                 self._thread.start()
+        short_switch_interval.__enter__()
         self._queue.put(work)
 
     def begin_end(self) -> None:
@@ -46,7 +49,11 @@ class WorkThread:
 
     def _run(self) -> None:
         while True:
-            self._queue.get()()
+            work = self._queue.get()
+            try:
+                work()
+            finally:
+                short_switch_interval.__exit__()
 
 
 work_thread = WorkThread()

@@ -70,6 +70,16 @@ class FigServeClient:
     def get(self, path: str, **query: Any) -> Any:
         return self._send_json(self._request("GET", path, query=query))
 
+    def iterate(self, path: str, field: str, **query: Any) -> Iterator[dict[str, Any]]:
+        """Yield the records of a list in the response's ``field``, from all its pages."""
+        cursor: str | None = None
+        while True:
+            page = self.get(path, **query, cursor=cursor)
+            yield from page[field]
+            cursor = page.get("next")
+            if not cursor:
+                return
+
     def get_bytes(self, path: str, **query: Any) -> bytes:
         return self._send(self._request("GET", path, query=query, accept="*/*")).body
 

@@ -7,11 +7,12 @@ import inspect
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ...errors import NotFound
+from ...errors import Conflict, NotFound
 from ...model.live import LiveRequest
 from ...model.parameters import SIZES
 from ...model.progress import ProgressListener
@@ -121,7 +122,16 @@ class LiveWorker:
 
     def submit(self, request: dict[str, Any], reply: Reply, on_progress: ProgressListener | None = None) -> None:
         """Queue a request; the worker thread calls ``reply`` with the response, and before it ``on_progress``."""
-        work_thread.submit(lambda: reply(*self.answer(request, on_progress)))
+        queued = time.perf_counter()
+
+        def call() -> None:
+            waited = time.perf_counter() - queued
+            head, body = self.answer(request, on_progress)
+            if "timing" in head:
+                head["timing"]["queue"] = waited
+            reply(head, body)
+
+        work_thread.submit(call)
 
     def reset_after_fork(self) -> None:
         """Keep the functions, which the child may call."""
@@ -166,6 +176,7 @@ def _result_json(rendered: LiveCallResult) -> dict[str, Any]:
         "status": rendered.status,
         "is_html": rendered.is_html,
         "density": rendered.device_pixel_ratio,
+        "timing": dict(rendered.timing),
     }
 
 
@@ -195,6 +206,11 @@ def _digest(function: Callable[..., Any]) -> str:
         code = getattr(function, "__code__", None)
         text = secrets.token_hex(8) if code is None else f"{code.co_code.hex()} {code.co_names} {code.co_varnames}"
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def not_live(name: str) -> Conflict:
+    """Return the error of a live figure whose function this kernel no longer has."""
+    return Conflict(f'"{name}" is no longer a live figure. Run its cell again.')
 
 
 worker = LiveWorker()

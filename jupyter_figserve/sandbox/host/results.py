@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import re
 import signal
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from ...errors import CodeFailed, InvalidInput, NoFigure, OutputInvalid, TooLarge, UnsupportedType
@@ -18,6 +20,7 @@ from ...model.image_headers import read_header
 from ...model.rendering import ALL, DrawOptions, RenderJob, RenderResult
 from ...model.responses import is_status
 from ...model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH
+from ...model.timings import read_timings
 from .. import wire
 from .job_frames import ChildAnswer
 from .job_limits import JobLimits, check_pixels
@@ -42,9 +45,11 @@ def parse_result(job: RenderJob, answer: ChildAnswer, limits: JobLimits) -> Rend
     """
     if answer.frame is None:
         _raise_for_exit(answer.status)
+    began = time.perf_counter()
     header, parts = _parse_frame(answer.frame)
     if header.get("status") == "rendered":
-        return _parse_images(job, header, parts, answer.output, limits)
+        result = _parse_images(job, header, parts, answer.output, limits)
+        return replace(result, timing={**result.timing, "check": time.perf_counter() - began})
     _raise_for_error(header, answer.output)
 
 
@@ -100,6 +105,7 @@ def _parse_images(
         warnings=_parse_warnings(header.get("warnings")),
         device_pixel_ratio=ratio if header.get("device_pixel_ratio") == ratio else 1,
         status=header["http_status"] if is_status(header.get("http_status")) else 200,
+        timing=read_timings(header.get("timing")),
     )
 
 

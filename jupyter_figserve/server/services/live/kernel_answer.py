@@ -21,6 +21,7 @@ from ....model.formats import get_job_format, get_live_format, looks_like
 from ....model.live import LiveRequest
 from ....model.rendering import DrawOptions, RenderResult
 from ....model.responses import is_status
+from ....model.timings import read_timings
 from ....sandbox.host.job_limits import JobLimits
 from ....sandbox.host.results import check_image
 from .backend import RETRY_SECONDS, KernelUnavailable
@@ -73,6 +74,7 @@ def parse_kernel_answer(
         device_pixel_ratio=request.device_pixel_ratio if head.get("density") == request.device_pixel_ratio else 1,
         is_html=head.get("is_html") is True,
         status=status,
+        timing=read_timings(head.get("timing")),
     )
 
 
@@ -107,6 +109,7 @@ def make_kernel_answer(result: CachedImage | FigServeError, known: tuple[str, ..
         "revision": result.revision,
         "version": result.version,
         "density": result.device_pixel_ratio,
+        "timing": dict(result.timing),
         "is_html": result.is_html,
         "status": result.status,
     }

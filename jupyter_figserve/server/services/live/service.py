@@ -18,6 +18,7 @@ from ....model.times import Clock
 from ..callers import OWNER, Caller
 from ..events.event_broker import LIVE_PROGRESS
 from ..monitoring.work_meter import WorkMeter
+from ..timings import add_timings
 from .backend import KernelBackend, KernelUnavailable, LiveBackend
 from .call_queue import CallQueue
 from .channel_discovery import ChannelDiscovery
@@ -263,6 +264,7 @@ class LiveService:
             if cached is None:
                 raise OutputInvalid("The kernel reports unchanged data, but the server has no image of it.")
             return self.images.refresh(cached)
+        add_timings(image.timing)
         self.forms.record(target, request, image)
         self._versions.record(target, image.version)
         return self.images.put(target.record.id, request, replace(image, refreshed=target.declaration.refreshed))

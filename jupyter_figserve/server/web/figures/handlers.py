@@ -25,6 +25,7 @@ from ...services.figures.stored import find_stored
 from ...services.figures.stored_blob import StoredBlob
 from ...services.figures.upload import read_upload
 from ...services.sessions.script_upload import is_script_type, make_document
+from ...services.timings import CHECK, timed
 from ..http.listing import list_in_parts
 from ..http.private_handler import AuthenticatedHandler
 from ..http.representation import RepresentationResponse
@@ -64,7 +65,8 @@ class FiguresHandler(UploadHandler):
         if is_script_type(content_type):
             body = await make_document(body, content_type)
             headers = HTTPHeaders({"Content-Type": FORMATS["html"].mimetype})
-        upload = await self.parse(read_upload, body, headers, self.raw_query(), *limits)
+        with timed(CHECK):
+            upload = await self.parse(read_upload, body, headers, self.raw_query(), *limits)
         identity = await self.make_identity(upload.name, upload.place)
         draft = NewVersion(
             identity,

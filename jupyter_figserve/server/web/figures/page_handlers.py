@@ -88,7 +88,6 @@ class FigurePageHandler(FigureBytesHandler):
             links=await store.links.list_for_target(Target(FIGURE, record.id)),
             neighbours=await store.figures.find_neighbours(record),
             session=await store.sessions.find(session_id),
-            can_embed=bool(self.context.config.embed_origins),
             now=context.store.clock(),
             offers=PageOffers.of(record.version),
             data=await context.figure_data.preview(record, self.caller, self.count_render),

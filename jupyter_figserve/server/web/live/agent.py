@@ -131,7 +131,7 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
     async def _on_hello(self, head: dict[str, Any]) -> None:
         """Register what the kernel offers; ask it to announce that again later if it cannot be stored now.
 
-        When the declarations are not valid, those before them stay, and the kernel is told why.
+        When the declarations are not valid, the earlier ones stay, and the kernel receives the reason.
         """
         kernel, backend = self.principal.kernel, self._backend
         assert backend is not None

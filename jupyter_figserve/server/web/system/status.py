@@ -1,4 +1,4 @@
-"""The public status of this server: version and limits, and the counts of whoever asks. Server process."""
+"""The public status of this server: version and limits, and the caller's own counts. Server process."""
 
 from __future__ import annotations
 

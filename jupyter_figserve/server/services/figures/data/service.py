@@ -37,7 +37,7 @@ PREVIEW_COLUMNS = 12
 PREVIEW_TABLES = 8
 _PREVIEWS = 200
 _THREADS = 2
-_THREADS_OF_STRANGERS = 1
+_THREADS_OF_VISITORS = 1
 _NOTHING = FigureData(())
 _PATIENCE = 3.0
 """Seconds for which a page waits for a preview."""
@@ -77,8 +77,8 @@ class FigureDataService:
         self._previews: LRUCache[str, FigureData] = LRUCache(_PREVIEWS)
         self._files: LRUCache[str, bytes] = LRUCache(2 * limits.size, getsizeof=len)
         self._writes: SingleFlight[bytes] = SingleFlight()
-        # A table of many rows takes a thread for a second: those of strangers never take all.
-        self._turns = {False: asyncio.Semaphore(_THREADS), True: asyncio.Semaphore(_THREADS_OF_STRANGERS)}
+        # A table of many rows takes a thread for a second: those of visitors never take all.
+        self._turns = {False: asyncio.Semaphore(_THREADS), True: asyncio.Semaphore(_THREADS_OF_VISITORS)}
 
     async def read(
         self,
@@ -162,7 +162,7 @@ class FigureDataService:
 
     async def _in_turn(self, caller: Caller, work: Callable[..., T], *arguments: Any) -> T:
         """Run ``work`` in a thread."""
-        async with self._turns[caller.is_stranger]:
+        async with self._turns[caller.is_visitor]:
             return await asyncio.to_thread(work, *arguments)
 
     async def preview(
