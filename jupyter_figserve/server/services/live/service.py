@@ -141,7 +141,7 @@ class LiveService:
         """Have a kernel do something else than call a live function: it takes its turn among these calls."""
         if self._on_call is not None:
             self._on_call(kernel)
-        return cast(T, await self._queue_of(kernel).run(key, call, timeout, caller))
+        return cast(T, await self._get_queue(kernel).run(key, call, timeout, caller))
 
     async def find_last(self, target: LiveTarget, request: LiveRequest) -> LiveResult | None:
         """Return the last good image for a request without a call, however old it is; None without one."""
@@ -226,16 +226,14 @@ class LiveService:
         timeout = min(target.declaration.timeout, self.limits.max_seconds)
         with self.meter.measure():
             key = _call_key(target, request)
-            return cast(CachedImage, await self._get_queue(target).run(key, call, timeout, caller, is_fresh=no_cache))
+            queue = self._get_queue(target.queue_key, is_function=target.kernel is None)
+            return cast(CachedImage, await queue.run(key, call, timeout, caller, is_fresh=no_cache))
 
-    def _get_queue(self, target: LiveTarget) -> CallQueue[Any]:
-        if target.kernel:
-            return self._queue_of(target.kernel)
-        return self._queue_of(target.queue_key, self.limits.max_detached_running, "function")
-
-    def _queue_of(self, key: str, running: int = 1, callee: str = "kernel") -> CallQueue[Any]:
+    def _get_queue(self, key: str, *, is_function: bool = False) -> CallQueue[Any]:
+        limits = self.limits
         if key not in self._queues:
-            self._queues[key] = CallQueue(self.limits.max_calls, running, callee, self.limits.max_share)
+            running, callee = (limits.max_detached_running, "function") if is_function else (1, "kernel")
+            self._queues[key] = CallQueue(limits.max_calls, running, callee, limits.max_share)
         return self._queues[key]
 
     async def _call_backend(
