@@ -159,7 +159,7 @@ class LiveFigure(ShareableWithParameters):
         return int(self._client().post(f"api/live/{self.id}/frozen", body)["frozen"])
 
     def detach(self) -> LiveFigure:
-        """Store the function and its closure on the server, whose sandbox runs it when no kernel does.
+        """Store the function and its data on the server, whose sandbox runs it when no kernel does; return this figure.
 
         Raises
         ------
