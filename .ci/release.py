@@ -170,8 +170,8 @@ def build(source: Path, dist: Path) -> None:
     if lost:
         raise ReleaseError(f"The sdist lacks files of the wheel: {', '.join(lost)}.")
     print(run(sys.executable, "-m", "twine", "check", "--strict", *map(str, sorted(dist.iterdir()))))
-    # W004: migrations are named by their number. W009: what JupyterLab reads is no module.
-    print(run(sys.executable, "-m", "check_wheel_contents", "--ignore", "W004", str(wheel)))
+    # W002: Jupyter reads copies of the extensions' files. W004: migrations are loaded by their path.
+    print(run(sys.executable, "-m", "check_wheel_contents", "--ignore", "W002,W004", str(wheel)))
 
 
 def compare_wheels(one: Path, other: Path) -> list[str]:
