@@ -6,7 +6,7 @@ import contextlib
 import http.client
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 from urllib.parse import unquote, urlencode
 
@@ -99,8 +99,9 @@ class FigServeClient:
 
     def put_bytes(
         self, path: str, body: bytes, *, content_type: str = "application/octet-stream", **query: Any
-    ) -> None:
-        self._send(self._request("PUT", path, query=query, body=body, content_type=content_type))
+    ) -> Mapping[str, str]:
+        """Put bytes and return the headers of the response, with names in lower case."""
+        return self._send(self._request("PUT", path, query=query, body=body, content_type=content_type)).headers
 
     def patch(self, path: str, value: Any) -> Any:
         return self._send_json(self._request("PATCH", path, body=value))

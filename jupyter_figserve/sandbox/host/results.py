@@ -88,12 +88,12 @@ def _parse_images(
         raise OutputInvalid(_NOT_AN_IMAGE)
     row = get_job_format(job.options.format)
     images = tuple(
-        _parse_image(row, data, metadata, job.options, limits)
+        check_image(row, data, metadata, job.options, limits)
         for data, metadata in zip(parts[: len(described)], described, strict=True)
     )
     thumbnail = None
     if has_thumbnail:
-        thumbnail = _parse_image(FORMATS["png"], parts[-1], header["thumbnail"], DrawOptions(), limits)
+        thumbnail = check_image(FORMATS["png"], parts[-1], header["thumbnail"], DrawOptions(), limits)
     ratio = job.device_pixel_ratio
     return RenderResult(
         images,
@@ -109,8 +109,14 @@ def _parse_images(
     )
 
 
-def _parse_image(row: Format, data: bytes, metadata: Any, options: DrawOptions, limits: JobLimits) -> EncodedImage:
-    """Check type and size against the bytes; the child's own metadata is used only where a lie is harmless."""
+def check_image(row: Format, data: bytes, metadata: Any, options: DrawOptions, limits: JobLimits) -> EncodedImage:
+    """Check type and size against the bytes; the sender's own metadata is used only where a lie is harmless.
+
+    Raises
+    ------
+    OutputInvalid, TooLarge
+        It has another format, another size or too many pixels.
+    """
     if not data or not looks_like(row, data):
         raise OutputInvalid(f"The result is not {row.name}; the code wrote something else into the result channel.")
     metadata = metadata if isinstance(metadata, dict) else {}

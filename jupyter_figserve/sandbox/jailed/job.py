@@ -20,14 +20,13 @@ from ...model.responses import Response
 from ...plotting.describe import libraries
 from ...plotting.encode import EncodedFigure, encode
 from ...plotting.live_call import encode_response
+from ...plotting.redraw import encode_resized
 from ...plotting.resolve import ResolvedFigure
 from .. import wire
 from ..jail.jail import JOB, NULL, RESULT, STDERR, STDOUT
 from . import posted_code
 from .drawing_warnings import drawing_warnings
 from .figure_log import figure_log
-from .figure_selection import resize
-from .figure_tables import read_tables
 from .runners import RUNNERS
 
 _CHUNK_BYTES = 1 << 20
@@ -175,19 +174,9 @@ def _encode(found: Any, options: dict[str, Any], with_thumbnail: bool, *, is_fun
         return EncodedFigure((encode_response(found, get_live_format(options["format"])),), None, "", "", None)
     if options["format"] in DATA_FORMATS:
         raise UnsupportedType("This live figure does not return data.", code="not_data")
-    if options["format"] == TABLES.name:
-        return EncodedFigure((read_tables(found, options["rows"]),), None, "", "", None)
-    if isinstance(found, ResolvedFigure):
-        found = resize(found, options)
-    encoded = encode(
-        found,
-        (options["format"],),
-        dpi=options["dpi"],
-        tight=options["tight"],
-        transparent=options["transparent"],
-        with_thumbnail=with_thumbnail,
-    )
-    _check_format(encoded, get_format(options["format"]), is_function=is_function)
+    encoded = encode_resized(found, options, with_thumbnail=with_thumbnail)
+    if options["format"] != TABLES.name:
+        _check_format(encoded, get_format(options["format"]), is_function=is_function)
     return encoded
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from ....errors import SandboxUnavailable, Unavailable
@@ -64,6 +64,11 @@ class RenderQueue:
     @property
     def report(self) -> RendererStatus:
         return self.renderer.status
+
+    @property
+    def libraries(self) -> Mapping[str, str]:
+        """Versions in the sandbox; empty before the start."""
+        return self.report.libraries
 
     @property
     def is_available(self) -> bool:
