@@ -1,4 +1,37 @@
-"""Every figure gets a URL: the public API for notebooks, resolved lazily so that importing the package is cheap."""
+"""Every figure gets a URL.
+
+Share a plot::
+
+    import jupyter_figserve as figserve
+
+    pub = figserve.publish(fig)                # stores the figure on your server, and shows it with its page
+    link = pub.share(expires="7d")             # anyone who has link.url can open it, for a week
+    link.set_expiry("1d")                      # until tomorrow; link.revoke() takes it back at once
+
+Find it again, with its links, also in another session::
+
+    pub = figserve.get("sales")                # or figserve.figures(); or the gallery, at the top of each figure's page
+    pub.links(), figserve.links()              # each has its url
+    pub.data()                                 # what the plot shows, as pandas tables
+    pub.delete(), pub.restore()                # with all its links
+
+Let others change parameters, and put several plots on one page::
+
+    @figserve.live
+    def animal(since: Annotated[int, figserve.Range(2010, 2022)] = 2015): ...
+
+    animal.share(allow=["since"])
+    figserve.Dashboard("Sightings", [[fig, pub], [animal, "Some *Markdown*"]]).share()
+
+Draw code in a sandbox, without access to files or the network::
+
+    figserve.render("import matplotlib.pyplot as plt; plt.plot([1, 3, 2])", format="svg")
+
+``help(figserve.publish)`` and ``help(pub.share)`` describe all options; ``%figserve status`` in a notebook says which
+server is used.
+"""
+
+# The names are resolved lazily, so that importing the package is cheap.
 
 from __future__ import annotations
 
@@ -103,7 +136,7 @@ def _watch_cells() -> None:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:

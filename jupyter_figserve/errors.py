@@ -32,6 +32,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+NOTHING_HERE = "There is nothing at this address."
+
 
 class FigServeError(Exception):
     """Base class of the exceptions of this package; the text is a sentence to show to the user.
@@ -81,6 +83,9 @@ class Forbidden(FigServeError):
 class NotFound(FigServeError):
     code = "not_found"
     status = 404
+
+    def __init__(self, message: str = NOTHING_HERE, *, code: str | None = None) -> None:
+        super().__init__(message, code=code)
 
 
 class BodyTimeout(FigServeError):
@@ -195,6 +200,8 @@ class QuotaExceeded(FigServeError):
 
 
 class NotConnected(FigServeError):
+    """The notebook, script or command found no server, or the server does not answer."""
+
     code = "not_connected"
 
 

@@ -19,15 +19,15 @@ from urllib.parse import urlsplit
 NAME = "figserve"
 READ_SCOPE, PUBLISH_SCOPE = "custom:figserve:read", "custom:figserve:publish"
 SERVICE_SCOPES = ["read:users", "list:groups"]
-"""Of the service itself: names are checked when a link is shared, and a name given to another user is noticed."""
+"""Scopes of the service itself, to check names when a link is shared and to notice a name given to another user."""
 ACCESS_SCOPE = f"access:services!service={NAME}"
 SERVICE_VARIABLE = "FIGSERVE_SERVICE"
-"""Tells a user's server the address of the service."""
+"""Environment variable of a user's server with the address of the service."""
 SETTINGS_VARIABLE = "FIGSERVE_SETTINGS"
-"""Tells the service its settings of ``FigServe``: JSON, or that in URL-safe base64."""
+"""Environment variable of the service with its settings of ``FigServe``: JSON, or that in URL-safe base64."""
 ENVIRONMENT_FILE = "figserve.env"
 _SERVER_SCOPES = ["users:activity!user", "access:servers!server"]
-"""Of a user's server, where the administrator names none."""
+"""Scopes of a user's server, where the administrator names none."""
 _LOCAL_SPAWNERS = ("simple", "jupyterhub.spawner", "sudospawner", "systemd", "localprocess")
 
 
@@ -57,7 +57,7 @@ def configure(
         The system user as whom the Hub starts the service; None for the Hub's own.
     api_token
         The token of a service that the Hub does not start; by default, the one of the existing file, or a new one.
-    traits
+    **traits
         Settings of ``FigServe`` for the service, such as ``data_dir="/srv/figserve"``.
     """
     base_url = _find_base_url(c.JupyterHub)
@@ -203,7 +203,7 @@ def _find_service_origin(c: Any, url: str, base_url: str) -> str:
     """Return where the users' servers reach the service, without a path."""
     host = _find_service_host(c.JupyterHub)
     if host is None:
-        return _find_proxy_url(c, base_url)
+        return _find_proxy_url(c)
     # With a domain for each server, the proxy goes by names, which a local server need not be able to look up.
     return url.rstrip("/") if _is_local(c.JupyterHub) else host
 
@@ -231,7 +231,7 @@ def _is_local(hub: Any) -> bool:
     return name.lower().startswith(_LOCAL_SPAWNERS) and not os.environ.get("PROXY_PUBLIC_SERVICE_HOST")
 
 
-def _find_proxy_url(c: Any, base_url: str) -> str:
+def _find_proxy_url(c: Any) -> str:
     """Return the address of the Hub's proxy for the users' servers, without a path."""
     public = str(_get(c.JupyterHub, "public_url", ""))
     if os.environ.get("PROXY_PUBLIC_SERVICE_HOST"):

@@ -187,7 +187,7 @@ def test_only_the_store_imports_its_queries():
 
 
 def test_modules_and_functions_are_short():
-    """A module has at most 300 lines, a function at most 40."""
+    """A module has at most 300 lines, a function at most 40 besides its docstring."""
     import ast
 
     long = []
@@ -198,6 +198,8 @@ def test_modules_and_functions_are_short():
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or 0) - node.lineno + 1
+                if ast.get_docstring(node) is not None:
+                    lines -= (node.body[0].end_lineno or 0) - node.body[0].lineno + 1
                 if lines > MAX_FUNCTION_LINES:
                     long.append(f"{name}.{node.name}: {lines} lines")
     assert long == []

@@ -111,6 +111,30 @@ def test_posted_code_is_refused(server):
     assert "Linux" in answer.json()["error"]
 
 
+def test_the_kernel_draws_other_formats(kernel, server):
+    """A figure is available in all formats while its kernel runs, then in those that are stored; pages say so."""
+    code = (
+        "again = figserve.publish(figure, 'again')\n"
+        "link = again.share(data=True)\n"
+        "print(again.id, link.url, link.image_url('pdf', width=640), again.is_redrawable, len(again.data()))"
+    )
+    with server.kernel("Again.ipynb") as other:
+        execution = other.run(f"{NOTEBOOK}\n{code}", timeout=120)
+        assert execution.error is None, execution.error
+        figure, link, pdf, is_redrawable, tables = execution.stdout.splitlines()[-1].split()
+        assert (is_redrawable, tables) == ("True", "1")
+        assert fetch(pdf).body[:4] == b"%PDF"
+        assert server.fetch(f"figserve/figures/{figure}.eps").body[:4] == b"%!PS"
+        assert ".webp" in fetch(link, headers={"Accept": "text/html"}).text
+    wait_until(lambda: server.fetch(f"figserve/figures/{figure}.webp").status == 409)
+    refused = server.fetch(f"figserve/figures/{figure}.png?width=333")
+    assert "available as png, svg, svgz, and not in that size or format" in refused.json()["error"]
+    assert {server.fetch(f"figserve/figures/{figure}.{name}").status for name in ("png", "svg", "svgz")} == {200}
+    page = fetch(link, headers={"Accept": "text/html"}).text
+    assert "Only PNG, SVG and SVGZ" in page
+    assert ".webp" not in page
+
+
 def test_nothing_failed(urls, server):
     """The log has no error."""
     assert "Traceback" not in server.log

@@ -49,7 +49,7 @@ def check(cluster: Cluster) -> str:
         raise ClusterError(f"publish and share failed:\n{done.stderr}")
     link = done.stdout.split()[-1]
     path = link.removeprefix(cluster.url)
-    expect("the link opens for a stranger", fetch(link, headers={"Accept": "text/html"}), 200, b"<!doctype html>")
+    expect("the link opens for a visitor", fetch(link, headers={"Accept": "text/html"}), 200, b"<!doctype html>")
     image = expect("its image is there", fetch(f"{link}.png"), 200, b"\x89PNG").body
     for name in ("figserve-1", "figserve-2"):
         own = fetch(f"http://{cluster.address(name)}{path}.png")

@@ -192,7 +192,7 @@ TOOLS = (
     Tool(
         "share_figure",
         "Share a figure",
-        "Make a link that shows a published figure without a login. Whoever has the link can open it.",
+        "Make a link that shows a published figure without a login. Anyone who has the link can open it.",
         Scope.PUBLISH,
         calls.share_figure,
         _share_schema,

@@ -65,14 +65,17 @@ class Dashboard(ShareableWithParameters):
 
     @property
     def title(self) -> str:
+        """Heading of the page."""
         return self._model.title
 
     @property
     def theme(self) -> str | None:
+        """``"light"``, ``"dark"``, or None for the reader's preference."""
         return self._model.theme
 
     @property
     def rows(self) -> list[list[LaidOutPanel]]:
+        """The panels of each row, at their places."""
         return [list(row) for row in self._model.rows]
 
     @property
@@ -108,6 +111,7 @@ class Dashboard(ShareableWithParameters):
 
     @property
     def name(self) -> str:
+        """Name, which identifies the dashboard within its notebook or collection."""
         return str(self._published()["name"])
 
     @property
@@ -123,11 +127,17 @@ class Dashboard(ShareableWithParameters):
         return str(self._published()["url"])
 
     def image_url(self, format: str = "png") -> str:
-        """Return the URL of the whole dashboard as one image."""
+        """Return the URL of the whole dashboard as one image.
+
+        Parameters
+        ----------
+        format
+            ``"png"``.
+        """
         return snippets.image_url(self.url, get_format(format).name)
 
     def publish(self, name: str | None = None, *, collection: str | None = None) -> Dashboard:
-        """Give the dashboard a URL; publishing it again, or rerunning the notebook, updates the same URL.
+        """Give the dashboard a URL and return it; publishing it again, or rerunning the notebook, updates the same URL.
 
         Unpublished figures are published too, named after the dashboard and their place, such as ``"sightings 1-2"``.
 
@@ -179,7 +189,13 @@ class Dashboard(ShareableWithParameters):
         path
             Its suffix selects the file type.
         **options
-            ``max_states``, ``max_bytes``, ``format`` and ``progress``; see ``save_dashboard``.
+            ``max_states=500``, images per panel, beyond which the nearest one is shown; ``max_bytes=50 * 2**20`` of all
+            images; ``format``, ``"svg"`` or ``"png"``, None for SVG if it is small; ``progress=True``, to print a bar.
+
+        Returns
+        -------
+        Path
+            The file.
         """
         from .export.save import save_dashboard
 

@@ -20,7 +20,13 @@ from .figures.published_figure import Published
 
 
 def load_ipython_extension(ip: Any) -> None:
-    """Register the magics with an IPython shell."""
+    """Register the magics ``%%publish`` and ``%figserve``, as ``%load_ext jupyter_figserve`` does.
+
+    Parameters
+    ----------
+    ip
+        The IPython shell.
+    """
 
     def publish_cell(line: str, cell: str) -> Published | None:
         __tracebackhide__ = True

@@ -28,10 +28,16 @@ def render(
     ----------
     code
         Python code as in a cell. It has no access to this kernel, to files or to the network.
+    format
+        Name of the format: ``"png"``, ``"svg"``, ``"pdf"``, ``"jpg"``, ``"webp"``, ``"avif"``, ``"gif"``, …
     width, height
         Pixels at ``dpi``, or at 96 dpi for vector formats; None is the figure's own size.
+    dpi
+        Resolution in pixels per inch; None is the figure's own.
     style
         Name of a matplotlib style.
+    transparent
+        Whether the background is transparent.
     tight
         Crop or extend the image to its content.
     figure
@@ -41,10 +47,21 @@ def render(
     seed
         Seed of ``random`` and of numpy's legacy generator; the server caches seeded renders.
 
+    Returns
+    -------
+    bytes
+        The encoded image, or the zip file.
+
     Raises
     ------
     CodeFailed, OutputInvalid
         The code raises an exception, or draws no figure.
+    DeadlineExceeded
+        It takes longer than ``timeout``.
+    SandboxUnavailable
+        The server has no sandbox.
+    TooManyRequests
+        ``FigServe.rate_limit`` is used up; ``retry_after`` is in seconds.
     """
     return _request_image(_fields(locals()))
 
@@ -65,7 +82,17 @@ def render_url(
 ) -> str:
     """Return a signed URL of the image that ``code`` draws, for a README or a wiki; it is rendered when opened.
 
-    The parameters are those of ``render``. The URL contains the code, readable by anyone who has it.
+    The URL contains the code, readable by anyone who has it.
+
+    Parameters
+    ----------
+    code, format, width, height, dpi, style, transparent, tight, figure, timeout, seed
+        As in ``render``.
+
+    Returns
+    -------
+    str
+        The absolute URL, which does not expire.
 
     Raises
     ------

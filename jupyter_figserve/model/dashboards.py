@@ -19,10 +19,10 @@ PANEL_FORMATS = (*(row.name for row in INLINE_FORMATS), "html")
 MAX_CAPTION_LENGTH = 500
 MAX_MARKDOWN_LENGTH = 50_000
 MAX_TEXT_LENGTH = 200_000
-"""Of all texts of a dashboard together."""
+"""Maximum length of all texts of a dashboard together, in characters."""
 MAX_ROWS = 50
 MAX_PANELS = 100
-"""Of one dashboard, in all its rows."""
+"""Maximum number of panels of a dashboard, in all its rows."""
 _MIN_SHARE, _MAX_SHARE = 0.05, 100.0
 
 

@@ -14,9 +14,9 @@ Cell = str | int | float | bool | None
 Row = tuple[Cell, ...]
 MAX_TABLES = 200
 MAX_COLUMNS = 16_384
-"""What spreadsheets can open."""
+"""Maximum number of columns, which is that of spreadsheets."""
 MAX_TEXT_LENGTH = 500
-"""In characters, of a name or a cell."""
+"""Maximum length of a name or a cell, in characters."""
 CELLS_PER_ROW = 20
 """A figure has at most this many cells for each row that a table may have."""
 _MAX_NOTES = 20

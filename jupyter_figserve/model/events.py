@@ -10,6 +10,7 @@ DASHBOARD_PUBLISHED, DASHBOARD_DELETED, DASHBOARD_RESTORED = (
     "dashboard.deleted",
     "dashboard.restored",
 )
+LIVE_DELETED, LIVE_RESTORED = "live.deleted", "live.restored"
 
 
 @dataclass(frozen=True)

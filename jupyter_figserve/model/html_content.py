@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 _SCRIPT = re.compile(r"(<script\b[^>]*>)(.*?)(</script\s*>)", re.IGNORECASE | re.DOTALL)
 _MAX_OWN_SCRIPT = 256 * 1024
-"""Longer scripts are libraries, which name URLs that they never load."""
+"""Maximum length of a document's own script; longer ones are libraries, which name URLs that they never load."""
 _LOADED_BY_SCRIPT = re.compile(
     r"""(?:\bimport\s*\(\s*|\bfrom\s+|\bimport\s+|\.src\s*=\s*|\bfetch\s*\(\s*|\bd3\.(?:csv|json|tsv|text)\s*\(\s*"""
     r"""|\bimportScripts\s*\(\s*|\bpaths\s*["']?\s*[:=]\s*\{[^}]*?)["'`](https?://[^"'`\s]+)""",

@@ -13,6 +13,10 @@ from .audiences import LINK, ME
 from .texts import validate_single_line
 
 FIGURE, LIVE, DASHBOARD = TARGET_KINDS = ("figure", "live", "dashboard")
+KIND_NOUNS = {FIGURE: "figure", LIVE: "live figure", DASHBOARD: "dashboard"}
+"""What messages and pages call one of each kind."""
+KIND_FOLDERS = {FIGURE: "figures", LIVE: "live", DASHBOARD: "dashboards"}
+"""Part of the API's paths that names each kind."""
 MAX_LABEL_LENGTH = 200
 DEFAULT_LINK_LIFE = "30d"
 VIEW_SECONDS = 600

@@ -92,7 +92,7 @@ class OwnerPerson:
     departed: float | None = None
 
     def is_same(self, created: str) -> bool:
-        """Whether a user of this name, whom the Hub created then, is this person, as far as can be told."""
+        """Whether a user of this name, whom the Hub created then, is this person, as far as known."""
         if self.created is None:
             return True
         if self.created and created:

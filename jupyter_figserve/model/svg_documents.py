@@ -11,9 +11,9 @@ import re
 from ..errors import InvalidInput, TooLarge
 
 _HEAD_BYTES = 64 * 1024
-"""Declaration, comments and document type before the root element."""
+"""Maximum size of what comes before the root element: declaration, comments and document type."""
 MAX_EXPANDED_BYTES = 32 * 1024 * 1024
-"""All entities of a document, expanded."""
+"""Maximum size of all entities of a document, expanded."""
 _MAX_ENTITIES = 200
 _BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _BOM_FREE = {b"<\0": "utf-16-le", b"\0<": "utf-16-be"}

@@ -13,6 +13,8 @@ from ..errors import InvalidDuration
 
 Clock = Callable[[], float]
 """Returns seconds since the epoch; tests inject their own."""
+Expiry = str | timedelta | date
+"""What ``write_expiry`` takes, as it is annotated."""
 
 NEVER = "never"
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}

@@ -16,7 +16,7 @@ from typing import Any
 from .bounded_buffer import BoundedBuffer
 
 INSTALL = 'pip install "jupyter_figserve[detach]"'
-"""Installs cloudpickle."""
+"""The command that installs cloudpickle."""
 _MAX_MODULES = 200
 _PACKAGE = __name__.partition(".")[0]
 

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from ..model.rendering import RenderJob, RenderResult
 
 Tier = Literal["FULL", "NS", "STRICT", "none"]
+STOPPING = "The server is stopping. Try again when it runs again."
 
 
 @dataclass(frozen=True)

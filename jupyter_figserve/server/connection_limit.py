@@ -9,9 +9,9 @@ from tornado.httpserver import HTTPServer
 from .services.fair_shares import FairShares
 
 _SHARE = 0.75
-"""Of the files that the process may open; the rest is for the store and the sandbox."""
+"""Share of the files that the process may open; the rest is for the store and the sandbox."""
 _WINDOWS_SOCKETS = 512
-"""That ``select`` of Python takes at once. Source: docs.python.org, asyncio on Windows."""
+"""Number of sockets that Python's ``select`` can watch on Windows. Source: docs.python.org, asyncio on Windows."""
 
 
 def default_max_connections() -> int:

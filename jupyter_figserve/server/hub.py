@@ -51,13 +51,12 @@ def is_service(environment: Mapping[str, str] = os.environ) -> bool:
 class UserServerLogins:
     """On the server of a Hub's user: the user is its owner, and all others may only look.
 
-    Whoever has been given access to the server by a share of the Hub is such a guest, and so are its administrators and
-    services.
+    Such guests are those with a share of the server, and the Hub's administrators and services.
 
     Parameters
     ----------
     owner
-        Of all figures of this server, ``FigServe.owner``.
+        Owner of all figures of this server, ``FigServe.owner``.
     user
         The Hub's name of the user.
     """
@@ -150,7 +149,7 @@ def stop_on_interrupt(serverapp: Any, environment: Mapping[str, str] = os.enviro
 
 
 def is_hubs_server(base_url: str, environment: Mapping[str, str]) -> bool:
-    """Whether the Hub started the server with this base URL, rather than somebody inside one, with its environment."""
+    """Whether the Hub itself started this server, rather than a process that inherited a server's environment."""
     prefix = environment.get("JUPYTERHUB_SERVICE_PREFIX")
     return prefix is not None and prefix.rstrip("/") == base_url.rstrip("/")
 

@@ -10,7 +10,7 @@ from ..model.times import rfc3339
 
 TEXT, JSON = "text", "json"
 LINE_FORMAT = "%(color)s[%(levelname)1.1s %(asctime)s.%(msecs).03d %(name)s]%(end_color)s %(message)s"
-"""Jupyter's own."""
+"""Format of Jupyter's own log lines."""
 
 
 class JsonFormatter(logging.Formatter):

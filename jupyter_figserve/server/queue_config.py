@@ -1,4 +1,4 @@
-"""Traits of the parts that strangers have in the queues of renders and of live calls. Server process."""
+"""Traits of the visitors' share of the render queue and of the queues of live calls. Server process."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ class FigServeHost(ServerApp):
             super().stop()
 
     def _drain(self) -> None:
-        """Stop after ``drain_seconds``; now when told so again."""
+        """Stop after ``drain_seconds``, or at once at a second signal."""
         if self._is_draining or not self.drain_seconds:
             self.stop()
             return

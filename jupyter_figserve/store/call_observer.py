@@ -1,4 +1,4 @@
-"""Times the calls of the store for whoever measures them. Server process."""
+"""Times the calls of the store, for the metrics. Server process."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ DataVersion = int | str
 _DRIVERS = frozenset({"postgresql", "postgresql+psycopg", "postgres"})
 _SQLITE = "sqlite:////"
 PATIENT_TIMEOUT = 30.0
-"""Seconds for an answer to a command, which nobody else waits for."""
+"""Time limit of a statement from the command line, in seconds; no page waits for it."""
 _EXAMPLE = "postgresql://user@db.example.org/figserve"
 
 

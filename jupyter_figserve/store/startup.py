@@ -51,7 +51,7 @@ class Startup:
             self._thread.start()
 
     def check(self) -> None:
-        """Raise ``Unavailable`` while a step is to be done; strangers see the message."""
+        """Raise ``Unavailable`` while a step is to be done; visitors see the message."""
         problem = self._problem
         if problem is not None:
             raise explain(problem)
@@ -87,7 +87,7 @@ class Startup:
 
 
 def is_temporary(error: FigServeError) -> bool:
-    """Whether the same may succeed later, without anybody's change of the configuration."""
+    """Whether the same may succeed later without a change of the configuration."""
     return isinstance(error, (Unavailable, UnreachableDatabase)) and not isinstance(error, ReadOnly)
 
 

@@ -20,7 +20,7 @@ from .catalog.identities import rename_notebook
 from .databases import DataVersion
 from .files.blobs import BlobStore
 from .files.filesystem import DirectoryLock
-from .files.manifest_formats import DashboardManifest, FigureManifest, Manifests
+from .files.manifest_formats import DashboardManifest, FigureManifest, LiveFigureManifest, Manifests
 from .lifecycle import garbage_collection
 from .lifecycle.aggregate import Aggregate
 from .lifecycle.dashboards import DashboardAggregate
@@ -102,17 +102,17 @@ class Store(Repository):
         self.limits = limits = limits or PublishLimits()
         self.keep_session_plots = keep_session_plots
         self.clock = clock
-        figures = FigureAggregate(manifests.figures, limits)
-        live_figures = LiveFigureAggregate(manifests.live_figures)
+        figures, live = FigureAggregate(manifests.figures, limits), LiveFigureAggregate(manifests.live_figures, limits)
         dashboards = DashboardAggregate(manifests.dashboards)
-        self._aggregates: dict[str, Aggregate[Any]] = {FIGURE: figures, LIVE: live_figures, DASHBOARD: dashboards}
+        self._aggregates: dict[str, Aggregate[Any]] = {FIGURE: figures, LIVE: live, DASHBOARD: dashboards}
         self.figure_deletion = Deletion(figures, Trash(FIGURE, FigureManifest), keep_deleted)
+        self.live_deletion = Deletion(live, Trash(LIVE, LiveFigureManifest), keep_deleted)
         self.dashboard_deletion = Deletion(dashboards, Trash(DASHBOARD, DashboardManifest), keep_deleted)
         writer = BlobWriter(catalog, blobs, self._now, lambda: self.startup.check())
         self.figures = FigureRepository(catalog, blobs, writer, figures, self.figure_deletion, limits, self._now)
         self.links = LinkRepository(catalog, self._write_manifest_of)
         self.owners = OwnerRepository(catalog, self._write_manifest_of)
-        self.live = LiveFigureRepository(catalog, writer, live_figures, limits, self._now)
+        self.live = LiveFigureRepository(catalog, blobs, writer, live, self.live_deletion, limits, self._now)
         self.dashboards = DashboardRepository(catalog, dashboards, self.dashboard_deletion, self._now)
         self.sessions = SessionRepository(catalog)
         self.keys = KeyRepository(catalog)
@@ -130,6 +130,10 @@ class Store(Repository):
     async def data_version(self) -> DataVersion:
         """Return a value that changes whenever any process changes the catalog."""
         return await self.catalog.data_version()
+
+    def peek_data_version(self) -> DataVersion | None:
+        """Return what ``data_version`` does where the database says it at once, else None."""
+        return self.catalog.peek_data_version()
 
     @property
     def poll_seconds(self) -> float:
@@ -249,18 +253,18 @@ class Store(Repository):
     def _clean_rows(self) -> GcReport:
         now, delete_manifest = self._now(), self._aggregates[FIGURE].delete_manifest
         rows = self._start_write(garbage_collection.clean_rows, delete_manifest, now, self.keep_session_plots).result()
-        for deletion in (self.figure_deletion, self.dashboard_deletion):
+        for deletion in (self.figure_deletion, self.live_deletion, self.dashboard_deletion):
             while self._start_write(deletion.clean, now).result():
                 pass
         return rows
 
     def _clean_blobs(self, shard: int) -> GcReport:
-        now = self._now()
+        now, trashes = self._now(), (self.figure_deletion.trash, self.live_deletion.trash)
         # A list shows that the blobs can be reached, before a transaction waits for their deletion.
         old = garbage_collection.find_old_blobs(self.blobs, now, shard)
         if old:
             self._start_write(garbage_collection.adopt_blobs, old).result()
-        blobs = self._start_write(garbage_collection.clean_blobs, self.blobs, self.figure_deletion.trash, now).result()
+        blobs = self._start_write(garbage_collection.clean_blobs, self.blobs, trashes, now).result()
         self.blobs.sweep(now - garbage_collection.BLOB_GRACE)
         return blobs
 

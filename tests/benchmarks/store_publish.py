@@ -45,7 +45,7 @@ def _measure(home: Path, scale: Scale, run: Callable[[Coroutine[Any, Any, Any]],
 
 
 def _draft(number: int) -> NewVersion:
-    image, thumbnail = servers.make_png(number), servers.picture(-number - 1 & 0xFFFF_FFFF, _THUMBNAIL_SIDE)
+    image, thumbnail = servers.make_png(number), servers.make_png(-number - 1 & 0xFFFF_FFFF, _THUMBNAIL_SIDE)
     identity = Identity("local", "/home/someone", "Measured.ipynb", "", f"figure {number % 10}")
     return NewVersion(identity, (_payload(image),), title="Measured", thumbnail=_payload(thumbnail))
 

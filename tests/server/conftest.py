@@ -154,7 +154,8 @@ class Client:
         **query: object,
     ) -> Answer:
         """Send one request to a path below our prefix, or to an absolute URL."""
-        head = {**self.headers, **(headers or {})}
+        # As browsers and proxies have it: some responses are sent in another way when the connection is kept.
+        head = {"Connection": "keep-alive", **self.headers, **(headers or {})}
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
             head.setdefault("Content-Type", "application/json")

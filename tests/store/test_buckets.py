@@ -106,7 +106,7 @@ def test_lost_catalog_is_rebuilt_from_the_bucket(store, open_bucket, directory: 
     publish(store, data=b"three")
     link = share(store, record.id)
     identity, declaration = Identity("ann", "/srv", "a.ipynb", "", "animal"), LiveDeclaration("animal", digest="d")
-    [live] = run(store.live.record_offers("k1", {identity: declaration})).values()
+    [live] = run(store.live.record_offers("k1", {identity: declaration}))[0].values()
     run(store.live.attach_function(live, declaration, b"function", {}))
     shown = link_to(Target(LIVE, live.id))
     run(store.links.add(shown))

@@ -20,18 +20,20 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 @command("restore", "jupyter figserve restore", "jupyter figserve restore sales", options=_options)
 def restore(options: argparse.Namespace) -> int:
-    """Restore a deleted figure or dashboard with its versions and links; without a name, list what can be restored."""
+    """Restore what was deleted, with its versions and links; without a name, list what can be restored."""
+    from ...model.links import KIND_FOLDERS, KIND_NOUNS
+
     client = select_server(options).client
     found = client.get("api/trash", limit=_MAX_ROWS)["trash"]
     if options.item is None:
         _print(found, as_json=options.json)
         return OK
     item = _choose(found, options.item)
-    record = client.post(f"api/{item['kind']}s/{item['id']}/restore", {})
+    record = client.post(f"api/{KIND_FOLDERS[item['kind']]}/{item['id']}/restore", {})
     if options.json:
         print_json(record)
     else:
-        print_line(f"Restored {item['kind']} {item['name']!r}: {record['url']}")
+        print_line(f"Restored {KIND_NOUNS[item['kind']]} {item['name']!r}: {record['url']}")
     return OK
 
 
@@ -41,10 +43,12 @@ def _print(found: list[dict[str, Any]], *, as_json: bool) -> None:
     elif not found:
         print_status("Nothing that was deleted can be restored.")
     else:
+        from ...model.links import KIND_NOUNS
+
         rows = [
             (
                 one["id"],
-                one["kind"],
+                KIND_NOUNS[one["kind"]],
                 one["name"],
                 one["notebook"] or one["collection"],
                 format_time(one["deleted"]),
@@ -66,11 +70,12 @@ def _choose(found: list[dict[str, Any]], text: str) -> dict[str, Any]:
         There are several of this name.
     """
     from ...errors import InvalidInput, NotFound
+    from ...model.links import KIND_NOUNS
 
     chosen = [one for one in found if one["id"] == text] or [one for one in found if one["name"] == text]
     if not chosen:
         raise NotFound(f"Nothing named {text!r:.120} can be restored. List all with `jupyter figserve restore`.")
     if len(chosen) > 1:
-        lines = [f"  {one['id']}  {one['kind']}, deleted {format_time(one['deleted'])}" for one in chosen]
+        lines = [f"  {one['id']}  {KIND_NOUNS[one['kind']]}, deleted {format_time(one['deleted'])}" for one in chosen]
         raise InvalidInput("\n".join([f"{len(chosen)} deletions are of {text!r:.120}. Use the id of one:", *lines]))
     return chosen[0]

@@ -35,6 +35,8 @@ class Connection:
 
     Parameters
     ----------
+    client
+        What sends the requests.
     found
         Where the address comes from, for ``%figserve status``.
     is_own
@@ -50,6 +52,7 @@ class Connection:
 
     @property
     def url(self) -> str:
+        """URL of the server, ending in ``/figserve``."""
         return self.client.address.url
 
 
@@ -70,6 +73,11 @@ def connect(url: str, key: str | None = None) -> Connection:
     key
         An ``fsk_`` API key of the server, or a Jupyter token (the one after ``?token=``); without one, the key that
         `jupyter figserve connect` stored for that server.
+
+    Returns
+    -------
+    Connection
+        The server, with its ``url``.
 
     Raises
     ------

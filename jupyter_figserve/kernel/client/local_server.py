@@ -64,6 +64,7 @@ class Server:
 
     @property
     def is_running(self) -> bool:
+        """Whether the server has not stopped yet."""
         return self._process.poll() is None
 
     def stop(self) -> None:
@@ -148,6 +149,11 @@ def serve(port: int = 0, *, data_dir: str | os.PathLike[str] | None = None) -> S
     data_dir
         Directory of the figures; None uses that of the Jupyter server extension.
 
+    Returns
+    -------
+    Server
+        The running server; as a context manager, it stops at the end of the block.
+
     Raises
     ------
     FigServeError
@@ -168,7 +174,7 @@ def serve(port: int = 0, *, data_dir: str | os.PathLike[str] | None = None) -> S
 
 
 def start(command: list[str], options: tuple[int, Path | None] = (0, None), timeout: float = START_TIMEOUT) -> Server:
-    """Run ``command`` with a option for its report added, and wait until it listens."""
+    """Run ``command`` with an option for its ready report, and wait until it listens."""
     report = make_report()
     try:
         process = subprocess.Popen(

@@ -86,7 +86,7 @@ class ReadyFile:
 
 
 def make_report() -> ReadyPipe | ReadyFile:
-    """Return the way to a report that this system has."""
+    """Return the kind of report that this system supports."""
     return ReadyPipe() if os.name == "posix" else ReadyFile()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from ...errors import FigServeError, InvalidInput, OutputInvalid, TooLarge
 from ...model import dashboards
 from ...model.figures import EncodedImage
+from ..client.batch_server import get_connection
 from ..dashboards.model import DashboardModel
 from ..dashboards.panel_images import (
     PRINT,
@@ -151,8 +152,7 @@ class _ExportRun:
     ) -> Iterator[ExportedImage]:
         """Render several states concurrently in the sandbox; yield the images in order."""
         least, most = _CONCURRENT
-        slots = panel.object.count_render_slots()
-        pool = ThreadPoolExecutor(min(most, max(least, slots)), "figserve-export")
+        pool = ThreadPoolExecutor(min(most, max(least, _count_render_slots())), "figserve-export")
         try:
             for rendering in [pool.submit(render_detached_panel, panel, state, formats) for state in states]:
                 yield self._store(rendering.result)
@@ -202,3 +202,12 @@ def _write_atomically(target: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             part.unlink()
         raise
+
+
+def _count_render_slots() -> int:
+    """Return how many images the server renders at once, on its machine or on its workers; 1 if it does not say."""
+    try:
+        slots = get_connection().client.get("api/status")["sandbox"]["slots"]
+    except (FigServeError, KeyError, TypeError):
+        return 1
+    return slots if isinstance(slots, int) else 1

@@ -27,9 +27,23 @@ class HasImageUrl(ABC):
         height: float | None = None,
         dpi: float | None = None,
     ) -> str:
-        """Return the URL of the image; ``width`` and ``height`` are in pixels.
+        """Return the URL of the image, in any size and format that is available.
 
         A link serves only the sizes on the server's list; its ``signed_image_url`` allows others.
+
+        Parameters
+        ----------
+        format
+            Name of the format, such as ``"png"``, ``"svg"`` or ``"pdf"``.
+        width, height
+            Pixels at ``dpi``, or at 96 dpi for vector formats; None is the figure's own size.
+        dpi
+            Resolution in pixels per inch; None is the figure's own.
+
+        Returns
+        -------
+        str
+            The absolute URL.
 
         Raises
         ------

@@ -14,6 +14,7 @@ from ...model.figures import MARKER, EncodedImage
 from ...model.formats import get_format, get_format_of_mimetype
 from ...model.links import DEFAULT_LINK_LIFE
 from ...model.texts import slug
+from ...model.times import Expiry
 from ..client.batch_server import get_connection
 from ..client.connection import Connection, find_local_connection
 from ..client.front_end import find_shell
@@ -22,7 +23,6 @@ from .audience_options import audience_options
 from .publish import publish
 from .published_figure import Published
 from .shared_link import SharedLink
-from .sharing import Expiry
 
 PLOTS_VARIABLE = "KERNEL_FIGSERVE_PLOTS"
 _SESSION = "api/sessions/here"
@@ -50,6 +50,7 @@ class CapturedPlot:
 
     @property
     def mimetype(self) -> str:
+        """Media type, such as ``image/png``."""
         return str(self._plot["mimetype"])
 
     @property
@@ -67,6 +68,11 @@ class CapturedPlot:
         title, alt
             Title of its pages, and alternative text. None for ``alt`` keeps the one that it was displayed with.
 
+        Returns
+        -------
+        Published
+            The figure, which outlives the session.
+
         Raises
         ------
         NotFound
@@ -82,7 +88,7 @@ class CapturedPlot:
         try:
             record = self._client.post(f"{_SESSION}/figures", {k: v for k, v in options.items() if v is not None})
         except NotFound as error:
-            raise NotFound(f"Newer plots have replaced {self.path}. Display it again.", code=error.code) from error
+            raise self._to_evicted(error) from error
         return Published(record, self._connection, self._image)
 
     def _publish_elsewhere(self, name: str | None, title: str | None, alt: str | None) -> Published:
@@ -91,9 +97,12 @@ class CapturedPlot:
         try:
             data = self._client.get_bytes(f"plots/here/{quote(self.path)}")
         except NotFound as error:
-            raise NotFound(f"Newer plots have replaced {self.path}. Display it again.", code=error.code) from error
+            raise self._to_evicted(error) from error
         own = slug(title or "") or slug(stem)
         return publish(data, name or own or None, title=title, alt=alt or self.alt or None, format=suffix)
+
+    def _to_evicted(self, error: NotFound) -> NotFound:
+        return NotFound(f"Newer plots have replaced {self.path}. Display it again.", code=error.code)
 
     def _as_published(self, name: str | None, title: str | None, alt: str | None) -> Published:
         record = self._client.get(f"api/figures/{self._plot['figure']}")
@@ -121,7 +130,25 @@ class CapturedPlot:
         data: bool = False,
         code: bool = False,
     ) -> SharedLink:
-        """Publish the plot and make a link; see ``publish`` and ``Published.share``."""
+        """Publish the plot and make a link.
+
+        Parameters
+        ----------
+        expires, label, views, audience, users, groups, data, code
+            Options of the link, as in ``Published.share``.
+        name, title, alt
+            Name and texts of the figure, as in ``publish``.
+
+        Returns
+        -------
+        SharedLink
+            The link, with its ``url`` and snippets to paste.
+
+        Raises
+        ------
+        NotFound
+            Newer plots have evicted it.
+        """
         people = audience_options(audience, users, groups)
         published = self.publish(name, title=title, alt=alt)
         return published.share(expires, label=label, views=views, data=data, code=code, **people)
@@ -160,6 +187,11 @@ def last() -> CapturedPlot:
     A figure of the running cell is displayed by ``plt.show()`` or at the end of the cell, so this is mostly useful in
     the next cell.
 
+    Returns
+    -------
+    CapturedPlot
+        The plot, with a URL of its own; ``publish`` and ``share`` keep it.
+
     Raises
     ------
     NotFound
@@ -194,6 +226,11 @@ def _find_published(figure: str, connection: Connection) -> CapturedPlot:
 
 def plots_dir() -> Path:
     """Return the session's directory; the server serves its image files, including those of subdirectories, by name.
+
+    Returns
+    -------
+    Path
+        A directory that exists as long as the session.
 
     Raises
     ------

@@ -21,10 +21,17 @@ def get(name: str, *, notebook: str | None = None, collection: str | None = None
 
     Parameters
     ----------
+    name
+        The name that it was published under.
     notebook
         Path below the server's root directory of the notebook that published it; None is this notebook.
     collection
         The collection that it is in, instead of a notebook.
+
+    Returns
+    -------
+    Published
+        The newest version.
 
     Raises
     ------
@@ -43,16 +50,21 @@ def links() -> list[SharedLink]:
     """List all your links that are open, to figures, live figures and dashboards, newest first.
 
     Paused links, and those whose views are used up, are listed too; expired ones are not.
+
+    Returns
+    -------
+    list of SharedLink
+        Each with its ``url``, to copy it again.
+
+    Raises
+    ------
+    NotConnected
+        There is no server.
     """
     client = get_connection().client
-    found: list[SharedLink] = []
-    cursor: str | None = None
-    while True:
-        page = client.get("api/links", limit=_MAX_NAMES, cursor=cursor)
-        found += [SharedLink(entry, client, str(entry["title"])) for entry in page["links"]]
-        cursor = page.get("next")
-        if not cursor:
-            return [link for link in found if not link.is_expired]
+    entries = client.iterate("api/links", "links", limit=_MAX_NAMES)
+    found = [SharedLink(entry, client, str(entry["title"])) for entry in entries]
+    return [link for link in found if not link.is_expired]
 
 
 def _read_where(notebook: str | None, collection: str | None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ...plotting.encode import EncodedFigure
 
 MAX_CODE_LENGTH = 2**20
-"""In characters; the server keeps less."""
+"""Maximum length of a cell's code to upload, in characters; the server keeps less."""
 _log = logging.getLogger(__name__)
 
 
@@ -66,6 +66,22 @@ def publish(
         Also upload the figure itself, for other sizes and formats and for its data, and the code of the cell.
     collection, notebook
         Another place: a named collection, or a notebook's path. None, without a kernel, is the collection "default".
+
+    Returns
+    -------
+    Published
+        The stored figure. As a cell's result, it shows the image with its link.
+
+    Raises
+    ------
+    NotConnected
+        There is no server; the message says what to do. A batch run is only warned, and ``url`` is None.
+    InvalidInput
+        An argument is not valid.
+    UnsupportedType, OutputInvalid
+        The object is not a figure, or cannot be drawn in the format.
+    TooLarge, QuotaExceeded
+        The figure is larger than ``FigServe.figure_bytes``, or its owner has used up ``FigServe.owner_quota``.
     """
     _reject_swapped_arguments(fig, name)
     texts = _check_texts(title, alt, caption)
@@ -75,17 +91,26 @@ def publish(
 
 
 def figures(*, collection: str | None = None) -> list[Published]:
-    """List the published figures of this notebook, or of a collection, newest first."""
+    """List the published figures of this notebook, or of a collection, newest first.
+
+    Parameters
+    ----------
+    collection
+        Name of a collection; None is this notebook.
+
+    Returns
+    -------
+    list of Published
+        All of them; an empty list where there are none.
+
+    Raises
+    ------
+    NotConnected
+        There is no server.
+    """
     connection = get_connection()
     where: dict[str, Any] = {"here": 1} if collection is None else {"collection": check_collection(collection)}
-    found: list[Published] = []
-    cursor: str | None = None
-    while True:
-        page = connection.client.get("api/figures", **where, cursor=cursor)
-        found += [Published(record, connection) for record in page["figures"]]
-        cursor = page.get("next")
-        if not cursor:
-            return found
+    return [Published(record, connection) for record in connection.client.iterate("api/figures", "figures", **where)]
 
 
 def unpublish(notebook: str | None = None, *, collection: str | None = None) -> int:
@@ -97,6 +122,16 @@ def unpublish(notebook: str | None = None, *, collection: str | None = None) -> 
         Its path below the server's root directory; None is this notebook.
     collection
         Delete the figures of this collection instead.
+
+    Returns
+    -------
+    int
+        The number of deleted figures; each can be restored for ``FigServe.keep_deleted``.
+
+    Raises
+    ------
+    NotConnected
+        There is no server.
     """
     place = read_place({"collection": collection, "notebook": notebook})
     client = get_connection().client

@@ -17,7 +17,7 @@ from ...model.svg_documents import encode_text
 from ...model.texts import slug
 
 _MAX_BYTES = 2**30
-"""Of a file that is read; the server has a smaller limit of its own."""
+"""Maximum size of a file to publish, in bytes; the server has a smaller limit of its own."""
 _MAX_SVG_BYTES = 2**25
 _DEFAULT = ("png",)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +11,7 @@ from ...errors import FigServeError
 from ...model.figures import EncodedImage
 from ...model.formats import Format, get_format
 from ...model.links import DEFAULT_LINK_LIFE
+from ...model.times import Expiry
 from ..client import source_uploader
 from ..client.client import FigServeClient
 from ..client.connection import Connection
@@ -20,22 +19,11 @@ from . import display
 from .audience_options import audience_options
 from .availability import HasImageUrl, check_available
 from .data_frames import DataFrames, check_pandas, to_frames
+from .figure_version import FigureVersion
 from .shared_link import SharedLink
-from .sharing import Expiry, Shareable
+from .sharing import Shareable
 
 __all__ = ["Published", "FigureVersion", "SharedLink"]
-
-
-@dataclass(frozen=True)
-class FigureVersion:
-    """A version in a figure's history."""
-
-    number: int
-    created: datetime
-    title: str
-    alt: str
-    caption: str
-    session: str | None
 
 
 class Published(Shareable, HasImageUrl):
@@ -61,18 +49,22 @@ class Published(Shareable, HasImageUrl):
 
     @property
     def id(self) -> str:
+        """Permanent id, the same for all versions."""
         return str(self._record["id"])
 
     @property
     def name(self) -> str:
+        """Name, which identifies the figure within its notebook or collection."""
         return str(self._record["name"])
 
     @property
     def title(self) -> str:
+        """Heading of its pages; ``""`` for none."""
         return str(self._record.get("title") or "")
 
     @property
     def alt(self) -> str:
+        """Alternative text for screen readers; the title or the name where there is none."""
         return str(self._record.get("alt") or self.title or self.name)
 
     @property
@@ -120,26 +112,28 @@ class Published(Shareable, HasImageUrl):
         check_available(row, sizes, self._record, self._find_availability)
 
     def versions(self) -> list[FigureVersion]:
-        """List the stored versions, in the server's order."""
-        return [
-            FigureVersion(
-                number=entry["version"],
-                created=datetime.fromisoformat(entry["created"].replace("Z", "+00:00")),
-                title=entry.get("title") or "",
-                alt=entry.get("alt") or "",
-                caption=entry.get("caption") or "",
-                session=entry.get("session"),
-            )
-            for entry in self._client.get(f"api/figures/{self.id}/versions")["versions"]
-        ]
+        """List the stored versions, newest first.
+
+        Returns
+        -------
+        list of FigureVersion
+            Each with ``number``, ``created``, ``title``, ``alt``, ``caption`` and ``session``.
+        """
+        listed = self._client.get(f"api/figures/{self.id}/versions")["versions"]
+        return [FigureVersion.from_json(entry) for entry in listed]
 
     def data(self) -> DataFrames:
         """Return what the axes of this version show, as pandas tables by their names.
 
-        A table for each of the axes and each kind of chart in it, with dates in ISO 8601; ``[0]`` is the first one.
+        Returns
+        -------
+        DataFrames
+            A table for each of the axes and each kind of chart in it, with dates in ISO 8601; ``[0]`` is the first one.
 
         Raises
         ------
+        InvalidInput
+            pandas is not installed in this kernel's environment.
         Conflict
             The figure has no data, or none that can be read; the message says why.
         """
@@ -200,6 +194,16 @@ class Published(Shareable, HasImageUrl):
             Whether viewers may also read the figure's data, and the code of the cell that published it.
         server
             Publish it on another server and share it there: ``"team"`` or a URL, of `jupyter figserve connect`.
+
+        Returns
+        -------
+        SharedLink
+            The link, with its ``url`` and snippets to paste.
+
+        Raises
+        ------
+        InvalidInput
+            An option is not valid, or exceeds what the server allows (``FigServe.link_max_age``, ``.max_audience``).
         """
         options = {"label": label, "views": views, "version": version, "data": data, "code": code, "server": server}
         return self._create_link({"expires": expires, **options, **audience_options(audience, users, groups)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from ...errors import InvalidInput
 from ...model.audiences import LINK, describe_audience
 from ...model.formats import Format, get_format
+from ...model.times import Expiry, write_expiry
+from ..client import source_uploader
 from ..client.client import FigServeClient
 from . import display
 from .audience_options import audience_options
@@ -25,6 +28,7 @@ class SharedLink(HasImageUrl):
 
     @property
     def id(self) -> str:
+        """Id of the link for the API; it opens nothing."""
         return str(self._entry["id"])
 
     @property
@@ -44,6 +48,8 @@ class SharedLink(HasImageUrl):
             check_available(row, sizes, {}, lambda: self._find_figure(figure))
 
     def _find_figure(self, figure: str) -> dict[str, Any]:
+        # A figure that has just been published gets its source now.
+        source_uploader.flush()
         record: dict[str, Any] = self._client.get(f"api/figures/{figure}", version=self._entry.get("version"))
         return record
 
@@ -57,7 +63,31 @@ class SharedLink(HasImageUrl):
         style: str | None = None,
         transparent: bool = False,
     ) -> str:
-        """Return the URL of the image in any size, signed by the server because the size is not on its list."""
+        """Return the URL of the image in any size, signed by the server because the size is not on its list.
+
+        Parameters
+        ----------
+        format
+            Name of the format, such as ``"png"`` or ``"pdf"``.
+        width, height
+            Pixels at ``dpi``, or at 96 dpi for vector formats; None is the figure's own size.
+        dpi
+            Resolution in pixels per inch; None is the figure's own.
+        style
+            Name of a matplotlib style; None is the style that the figure was drawn in.
+        transparent
+            Whether the background is transparent.
+
+        Returns
+        -------
+        str
+            The URL; it is valid as long as the link.
+
+        Raises
+        ------
+        Conflict
+            The figure cannot be drawn again; the message says why.
+        """
         options = {"width": width, "height": height, "dpi": dpi, "style": style, "transparent": transparent}
         body = {"format": get_format(format).name, **{name: value for name, value in options.items() if value}}
         signed = self._client.post(f"api/links/{self.id}/sizes", body)
@@ -65,22 +95,27 @@ class SharedLink(HasImageUrl):
 
     @property
     def markdown(self) -> str:
+        """The image with its alternative text, linked to the page, as Markdown."""
         return self._snippet("markdown")
 
     @property
     def html(self) -> str:
+        """The same as HTML."""
         return self._snippet("html")
 
     @property
     def iframe(self) -> str:
+        """The bare page in a frame, for the sites in ``FigServe.embed_origins``."""
         return self._snippet("iframe")
 
     @property
     def latex(self) -> str:
+        """The image as a figure in LaTeX; the first line says which file to save."""
         return self._snippet("latex")
 
     @property
     def label(self) -> str:
+        """The note for yourself; ``""`` for none."""
         return str(self._entry.get("label") or "")
 
     @property
@@ -105,6 +140,7 @@ class SharedLink(HasImageUrl):
 
     @property
     def is_expired(self) -> bool:
+        """Whether its time is over, by the clock of this machine."""
         expires = self.expires
         return expires is not None and datetime.fromisoformat(expires.replace("Z", "+00:00")) <= datetime.now(UTC)
 
@@ -130,6 +166,7 @@ class SharedLink(HasImageUrl):
 
     @property
     def is_paused(self) -> bool:
+        """Whether it is paused; viewers get 404."""
         return bool(self._entry.get("paused"))
 
     @property
@@ -148,21 +185,45 @@ class SharedLink(HasImageUrl):
         self._update(paused=True)
 
     def resume(self) -> None:
+        """End a pause; the link shows its figure again."""
         self._update(paused=False)
 
     def set_audience(
         self, audience: str | None = None, *, users: Iterable[str] = (), groups: Iterable[str] = ()
     ) -> None:
-        """Change whom the link is for, at once and under the same URL; the arguments are those of ``share()``."""
+        """Change whom the link is for, at once and under the same URL.
+
+        Parameters
+        ----------
+        audience
+            ``"me"``, ``"people"``, ``"hub"`` or ``"link"``, as in ``Published.share``.
+        users, groups
+            Names of users and groups of the JupyterHub.
+
+        Raises
+        ------
+        InvalidInput
+            Nobody is named, or the audience is wider than ``FigServe.max_audience``.
+        """
         options = audience_options(audience, users, groups)
         if audience is None and not options["users"] and not options["groups"]:
             raise InvalidInput("Give an audience, or users or groups who may open the link.")
         self._update(**options)
 
     def set_shown(self, *, data: bool | None = None, code: bool | None = None) -> None:
-        """Change whether viewers may read the figure's data and the code of its cell; None leaves it as it is."""
+        """Change what viewers may read besides the image.
+
+        Parameters
+        ----------
+        data, code
+            Whether they may read the figure's data, and the code of its cell; None leaves it as it is.
+        """
         given = {"data": data, "code": code}
         self._update(**{name: value for name, value in given.items() if value is not None})
+
+    def set_expiry(self, expires: Expiry) -> None:
+        """Change when the link expires, counted from now; the argument is that of ``share()``."""
+        self._update(expires=write_expiry(expires, time.time()))
 
     def revoke(self) -> None:
         """Revoke the link permanently."""

@@ -5,17 +5,14 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
 from typing import Any
 
 from ...model.links import DEFAULT_LINK_LIFE
-from ...model.times import write_expiry
+from ...model.times import Expiry, write_expiry
 from ..client.client import FigServeClient
 from ..client.stored_servers import client_of_server
 from .audience_options import audience_options, list_names
 from .shared_link import SharedLink
-
-Expiry = str | timedelta | date
 
 
 class Shareable(ABC):
@@ -30,7 +27,13 @@ class Shareable(ABC):
         """Return the client and the API path of this object's links."""
 
     def links(self) -> list[SharedLink]:
-        """List its links, newest first; each has its ``url`` for copying it again."""
+        """List its links, newest first.
+
+        Returns
+        -------
+        list of SharedLink
+            Each with its ``url``, to copy it again.
+        """
         client, path = self._links_api()
         return [SharedLink(entry, client, self.name) for entry in client.get(path)["links"]]
 
@@ -86,6 +89,16 @@ class ShareableWithParameters(Shareable):
             How many viewers may open it; None for any number.
         audience, users, groups
             Whom it is for, as in ``Published.share``.
+
+        Returns
+        -------
+        SharedLink
+            The link, with its ``url`` and snippets to paste.
+
+        Raises
+        ------
+        InvalidInput
+            A parameter does not exist or does not allow the value, or the server does not allow an option.
         """
         values = {"lock": self._locked_values(lock or {}), "allow": list_names(allow, "allow")}
         people = audience_options(audience, users, groups)

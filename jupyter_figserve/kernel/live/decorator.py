@@ -11,13 +11,13 @@ from typing import Any, overload
 from ...errors import InvalidInput, NotConnected
 from ...model.texts import check_name
 from ...model.times import parse_duration
-from .agent import flush_after_cell, start_agent
+from ..agent.agent import flush_after_cell, start_agent
 from .control_channel import install_handler
 from .live_figure import LiveFigure
 from .registry import LiveFunction, worker
 
 MIN_REFRESH = 1.0
-"""Seconds; the server's own lower limit is FigServe.min_live_refresh."""
+"""Minimum of ``refresh``, in seconds; the server's own minimum is FigServe.min_live_refresh."""
 
 
 @overload
@@ -56,6 +56,8 @@ def live(
 
     Parameters
     ----------
+    function
+        The function; its annotations and defaults are the parameters of the URL. None, to pass options first.
     name
         Identifies the live figure within the notebook; None is the function's name.
     cache
@@ -72,6 +74,16 @@ def live(
     refresh
         How often open pages refresh the image, such as ``"30s"``. With ``cache`` of the same length, all viewers
         together cost one call in that time.
+
+    Returns
+    -------
+    LiveFigure
+        The function, which can still be called, with ``url``, ``share`` and ``widget``. With options, a decorator.
+
+    Raises
+    ------
+    InvalidInput
+        A parameter has a type that no URL can carry, or an option is not valid.
     """
     options = {"cache": cache, "timeout": timeout, "data_version": data_version, "tight": tight, "refresh": refresh}
     declare = partial(_decorate, name=name, names=_caller_locals(), options=options, detach=detach)

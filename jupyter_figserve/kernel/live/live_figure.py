@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 from collections.abc import Iterable, Mapping
-from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...errors import Conflict, FigServeError, InvalidInput, NotConnected
+from ...errors import FigServeError, NotConnected
 from ...model.formats import get_format, get_live_format
 from ...model.live import RECORD_PARAMETER
 from ...model.parameters import SIZES, Parameters
+from ..agent.agent import Agent, start_agent
 from ..client.client import FigServeClient
 from ..client.connection import HOW_TO_CONNECT
-from ..client.front_end import find_shell
 from ..figures.sharing import ShareableWithParameters
-from .agent import Agent, start_agent
+from .cell_display import display_live, make_bundle
+from .combinations import combine
 from .detach import send_function
-from .registry import LiveFunction, worker
+from .registry import LiveFunction, not_live, worker
 
 _ADDRESS_TIMEOUT = 10.0
-_MAX_FROZEN = 500
 
 
 class LiveFigure(ShareableWithParameters):
@@ -42,10 +40,12 @@ class LiveFigure(ShareableWithParameters):
 
     @property
     def name(self) -> str:
+        """Name, which identifies the live figure within its notebook."""
         return self._function.name
 
     @property
     def parameters(self) -> Parameters:
+        """The parameters of the URL, with types, bounds and defaults."""
         return self._function.signature.parameters
 
     @property
@@ -71,6 +71,16 @@ class LiveFigure(ShareableWithParameters):
     def bind(self, **values: Any) -> LiveFigure:
         """Return the same live figure with these parameters fixed.
 
+        Parameters
+        ----------
+        **values
+            The values by name.
+
+        Returns
+        -------
+        LiveFigure
+            Its pages, widgets and panels have no control for them.
+
         Raises
         ------
         InvalidInput
@@ -79,15 +89,35 @@ class LiveFigure(ShareableWithParameters):
         return LiveFigure(self._function, self._fixed | self._from_python(values))
 
     def url(self, **values: Any) -> str:
-        """Return the URL of its page with controls, which requires a login; ``share()`` makes a link that does not."""
+        """Return the URL of its page with controls, which requires a login; ``share()`` makes a link that does not.
+
+        Parameters
+        ----------
+        **values
+            Values of the parameters by name; the others have their defaults.
+        """
         return self._with_query(self._address()["url"], values)
 
     def lasting_url(self, **values: Any) -> str:
-        """Return a URL that works in any kernel of this notebook; without a kernel, it shows the last image."""
+        """Return a URL that works in any kernel of this notebook; without a kernel, it shows the last image.
+
+        Parameters
+        ----------
+        **values
+            Values of the parameters by name; the others have their defaults.
+        """
         return self._with_query(self._address()["lasting_url"], values)
 
     def image_url(self, format: str = "png", /, **values: Any) -> str:
-        """Return the URL of the image, or of the data as json or csv; takes ``width``, ``height`` and ``dpi``, too."""
+        """Return the URL of the image, or of the data as json or csv.
+
+        Parameters
+        ----------
+        format
+            Name of the format, such as ``"png"``, ``"svg"``, ``"html"``, ``"json"`` or ``"csv"``.
+        **values
+            Values of the parameters by name; also ``width``, ``height`` (pixels) and ``dpi``, if none has this name.
+        """
         return self._with_query(f"{self._address()['url']}.{get_live_format(format).name}", values)
 
     def refresh(self) -> None:
@@ -103,7 +133,7 @@ class LiveFigure(ShareableWithParameters):
         from .widget import redraw_widgets
 
         if not worker.refresh(self.name):
-            raise _not_live(self.name)
+            raise not_live(self.name)
         agent = start_agent()
         if agent is not None:
             agent.announce()
@@ -125,11 +155,11 @@ class LiveFigure(ShareableWithParameters):
             There are more than 500 combinations.
         """
         checked = None if format is None else get_live_format(format).name
-        body = {"format": checked, "calls": self._combinations(values)}
+        body = {"format": checked, "calls": combine(values, self._fixed, self._from_python)}
         return int(self._client().post(f"api/live/{self.id}/frozen", body)["frozen"])
 
     def detach(self) -> LiveFigure:
-        """Store the function and its closure on the server, whose sandbox runs it when no kernel does.
+        """Store the function and its data on the server, whose sandbox runs it when no kernel does; return this figure.
 
         Raises
         ------
@@ -163,24 +193,39 @@ class LiveFigure(ShareableWithParameters):
         path = f"live/f/{self.id}.{get_format(format).name}"
         return bytes(self._client().get_bytes(path, **query, **size, _detached=self._function.revision))
 
-    def count_render_slots(self) -> int:
-        """Return how many images the server renders at once, on its machine or on its workers; 1 if it does not say."""
-        try:
-            slots = self._client().get("api/status")["sandbox"]["slots"]
-        except (FigServeError, KeyError, TypeError):
-            return 1
-        return slots if isinstance(slots, int) else 1
-
     def undetach(self) -> None:
         """Delete the stored function; only kernels run it again."""
         self._client().delete(f"api/live/{self.id}/source")
+
+    def delete(self) -> None:
+        """Delete it from the server with its links and stored function; ``restore()`` brings them back.
+
+        The function can still be called here, and running its cell again makes a new live figure.
+        """
+        self._client().delete(f"api/live/{self.id}")
+
+    def restore(self) -> None:
+        """Undo a deletion, within ``FigServe.keep_deleted``.
+
+        Raises
+        ------
+        NotFound, Conflict
+            It is too late, or the cell has run again and made another live figure of this name.
+        """
+        self._client().post(f"api/live/{self.id}/restore", {})
 
     def __reduce__(self) -> Any:
         """Pickle as the plain function, for another detached function that calls this one."""
         return functools.partial(self._function.function, **self._values()).__reduce__()
 
     def widget(self, **values: Any) -> Any:
-        """Return a widget with the figure and its controls; observe its ``params`` trait."""
+        """Return a widget with the figure and its controls; observe its ``params`` trait.
+
+        Parameters
+        ----------
+        **values
+            Values of the parameters by name; the others have their defaults.
+        """
         from .widget import make_widget
 
         initial = self._fixed | self._from_python(values)
@@ -207,22 +252,10 @@ class LiveFigure(ShareableWithParameters):
             url = self.url()
         except NotConnected:
             return {"text/plain": repr(self)}
-        html = f'<a href="{escape(url)}" target="_blank" rel="noopener">Live figure {escape(self.name)}</a>'
-        return {"text/plain": f"{self!r} at {url}", "text/html": html}
+        return make_bundle(self.name, repr(self), url)
 
     def _ipython_display_(self) -> None:
-        """Display the link and, in a notebook, the figure with its controls below, as a dashboard is displayed.
-
-        They are two outputs: with a single one, front ends would choose the widget even if no kernel is running. A
-        function that requires arguments is displayed by its link alone.
-        """
-        from IPython.display import display
-
-        display(self._repr_mimebundle_(), raw=True)  # type: ignore[no-untyped-call]
-        if getattr(find_shell(), "kernel", None) is None:
-            return
-        with contextlib.suppress(InvalidInput, ImportError):
-            display(self.widget())  # type: ignore[no-untyped-call]
+        display_live(self._repr_mimebundle_(), self.widget)
 
     def _agent(self) -> Agent:
         agent = start_agent()
@@ -232,7 +265,7 @@ class LiveFigure(ShareableWithParameters):
                 f" figserve server. {HOW_TO_CONNECT}"
             )
         if worker.find(self.name) is None:
-            raise _not_live(self.name)
+            raise not_live(self.name)
         return agent
 
     def _address(self) -> dict[str, str]:
@@ -264,20 +297,3 @@ class LiveFigure(ShareableWithParameters):
         query = self.parameters.query(self._fixed | checked)
         text = "&".join(part for part in (query, *(f"{name}={value:g}" for name, value in sizes.items())) if part)
         return f"{url}?{text}" if text else url
-
-    def _combinations(self, values: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = [dict(self._fixed)]
-        for name, several in values.items():
-            if isinstance(several, str) or not isinstance(several, Iterable):
-                raise InvalidInput(f"The values of {name} to freeze must be a list.")
-            checked = [self._from_python({name: value}) for value in several]
-            found = [row | value for value in checked for row in found]
-            if len(found) > _MAX_FROZEN:
-                raise InvalidInput(
-                    f"There are {len(found):,} combinations, and the limit is {_MAX_FROZEN}. Freeze fewer values."
-                )
-        return found
-
-
-def _not_live(name: str) -> Conflict:
-    return Conflict(f'"{name}" is no longer a live figure. Run its cell again.')

@@ -63,7 +63,7 @@ def _middles(start: float, end: float, count: int) -> Any:
 
 
 def _colours(pixels: Any) -> Any:
-    """Return the pixels of a picture as colours like ``#ff8000``."""
+    """Return the pixels of an image as colours like ``#ff8000``."""
     import numpy as np
 
     if pixels.dtype.kind == "f":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...errors import SandboxUnavailable, Unavailable
 from ...model.rendering import RenderJob, RenderResult
-from ..renderer import RendererStatus
+from ..renderer import STOPPING, RendererStatus
 from .child_process import ChildProcess
 from .job_frames import ChildAnswer, PackedJob, pack_job
 from .job_limits import JobLimits, check_job
@@ -209,7 +209,7 @@ class LocalRenderer:
 
     def _check(self) -> None:
         if self._is_closed:
-            raise Unavailable("The server is closing.")
+            raise Unavailable(STOPPING)
         status = self.status
         if status.tier == "none" and not status.is_unsandboxed:
             raise SandboxUnavailable(" ".join(("This server cannot run code safely.", *status.reasons)))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 
 from ...errors import SandboxUnavailable, Unavailable
-from ..renderer import RendererStatus
+from ..renderer import STOPPING, RendererStatus
 from .tiers import SandboxHost
 from .zygote_process import ZygoteProcess
 
@@ -153,7 +153,7 @@ class ZygoteSupervisor:
         except TimeoutError:
             raise Unavailable("The sandbox ended and does not restart; see the server's log.") from None
         if self.zygote is None:
-            raise Unavailable("The server is closing.")
+            raise Unavailable(STOPPING)
         return self.zygote
 
     def restart_idle_timer(self) -> None:

@@ -26,7 +26,7 @@ from ..host.job_frames import ChildAnswer
 from ..host.results import clean_text
 
 PROTOCOL = 1
-"""Number of the frames' form; a worker of another one is not used."""
+"""Version of the frame format; a worker with another version is not used."""
 MAX_ANSWER_OVERHEAD = wire.PREFIX_BYTES * 2 + wire.MAX_HEADER_BYTES * 2
 """Bytes of an answer beyond the images and the output."""
 _MAX_MESSAGE = 1_000

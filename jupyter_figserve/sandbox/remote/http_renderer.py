@@ -15,7 +15,7 @@ from .remote_renderer import GRACE, NotReached, RemoteLimits, RemoteRenderer, ma
 
 JOBS, HEALTH = "/jobs", "/healthz"
 WORKER_HEADER = "X-Figserve-Worker"
-"""In what a worker answers, as opposed to a proxy before it."""
+"""Header of a worker's own responses, as opposed to those of a proxy in front of it."""
 PROTOCOL_HEADER, TIMEOUT_HEADER, UNSANDBOXED_HEADER = (
     "X-Figserve-Protocol",
     "X-Figserve-Timeout",

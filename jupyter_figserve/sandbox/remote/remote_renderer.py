@@ -13,7 +13,7 @@ from ...model.rendering import RenderJob, RenderResult
 from ..host.job_frames import pack_job
 from ..host.job_limits import JobLimits, check_job
 from ..host.results import parse_result
-from ..renderer import RendererStatus
+from ..renderer import STOPPING, RendererStatus
 from .answers import WorkerBusy, read_answer
 from .fleet import Fleet
 
@@ -113,7 +113,7 @@ class RemoteRenderer(ABC):
     async def render(self, job: RenderJob) -> RenderResult:
         check_job(job, self.limits.jobs)
         if self._is_closed:
-            raise Unavailable("The server is closing.")
+            raise Unavailable(STOPPING)
         if not self.fleet.workers:
             await self.sweep()
             self._check_available()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
+
+from cachetools import LRUCache
 
 from ...model.figures import FigureRecord, Representation
 from ...model.formats import Format
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _WILDCARDS = ("", "*", "0.0.0.0", "::", "[::]")  # noqa: S104 - compared with, never bound
 _PATH_SAFE = "/%~@:!$&'()*+,;="
+_MAX_BASES = 64
 PREFIX = "/figserve"
 """Path of our routes below a Jupyter server's; a server of nothing else has none."""
 LOCAL_NOTE = (
@@ -87,8 +90,9 @@ class ServerAddresses:
         self._app = serverapp
         self._public_url = normalize_url(public_url.rstrip("/"))
         self._kernel_url = normalize_url(kernel_url.rstrip("/"))
+        self._bases: LRUCache[tuple[str, str], PublicBase] = LRUCache(_MAX_BASES)
 
-    @property
+    @cached_property
     def prefix(self) -> str:
         """Path of our routes, percent-encoded as browsers do it."""
         return quote(self._app.base_url.rstrip("/"), safe=_PATH_SAFE) + prefix_of(self._app)
@@ -104,10 +108,17 @@ class ServerAddresses:
 
     def base(self, request: HTTPServerRequest) -> PublicBase:
         """Return the base of URLs in a response: ``public_url``, else the address that the client used."""
+        key = request.protocol, request.host
+        base = self._bases.get(key)
+        if base is None:
+            base = self._bases[key] = self._make_base(*key)
+        return base
+
+    def _make_base(self, protocol: str, host: str) -> PublicBase:
         if self._public_url:
             return PublicBase(self._with_prefix(self._public_url), False)
-        host = normalize_netloc(request.host, request.protocol)
-        return PublicBase(f"{request.protocol}://{host}{self.prefix}", is_loopback(host))
+        host = normalize_netloc(host, protocol)
+        return PublicBase(f"{protocol}://{host}{self.prefix}", is_loopback(host))
 
     def for_kernels(self) -> str:
         """Return the URL that kernels connect to: a loopback IP where possible, which needs no name resolution."""

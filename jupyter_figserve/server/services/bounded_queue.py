@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from .callers import OWNER, Caller, Priority
+from .timings import QUEUE, timed
 
 
 class Claim:
@@ -40,9 +41,9 @@ class BoundedQueue:
     make_refusal
         Makes the exception for a caller beyond that.
     reserved
-        Turns that strangers and background work cannot hold; they can always hold one.
+        Turns that visitors and background work cannot hold; they can always hold one.
     max_share
-        Strangers of one share that may wait; None for as many as wait in all.
+        Visitors of one share that may wait; None for as many as wait in all.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class BoundedQueue:
 
     async def _wait(self, claim: Claim) -> None:
         claim.queue = self
-        # Whoever waits has no room: turns are given out as soon as there is one.
+        # No waiting caller could use this room: turns are given out as soon as there is any.
         if self._has_room(claim.caller):
             self._running.add(claim)
             return
@@ -108,7 +109,8 @@ class BoundedQueue:
         claim.turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(claim.caller, deque()).append(claim)
         try:
-            await claim.turn
+            with timed(QUEUE):
+                await claim.turn
         except asyncio.CancelledError:
             if claim in self._running:
                 # The turn came at the moment of leaving: pass it on.
@@ -124,7 +126,7 @@ class BoundedQueue:
         return caller.uses_reserved or unreserved < max(1, self.max_running - self._reserved)
 
     def _make_place(self, caller: Caller) -> None:
-        """Check that a caller may wait; of strangers, one with more calls makes place for one with fewer.
+        """Check that a caller may wait; a visitor with many calls makes place for one with fewer.
 
         Raises
         ------
@@ -136,12 +138,12 @@ class BoundedQueue:
         self._forget_cancelled()
         own = len(self._waiting.get(caller, ()))
         peers = {other: len(claims) for other, claims in self._waiting.items() if other.priority is caller.priority}
-        if caller.is_stranger and own >= self._max_share:
+        if caller.is_visitor and own >= self._max_share:
             raise self._make_refusal()
         if sum(peers.values()) < self.max_waiting:
             return
         longest = max(peers, key=peers.__getitem__, default=caller)
-        if not caller.is_stranger or peers.get(longest, 0) <= own + 1:
+        if not caller.is_visitor or peers.get(longest, 0) <= own + 1:
             raise self._make_refusal()
         last = self._waiting[longest][-1]
         self._remove(last)

@@ -1,4 +1,4 @@
-"""Who waits for a turn: the owner, programs with a key, strangers with a link. Server process."""
+"""Who waits for a turn: the owner, programs with a key, visitors with a link. Server process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Priority(IntEnum):
 
     OWNER = 0
     KEY = 1
-    STRANGER = 2
+    VISITOR = 2
     BACKGROUND = 3
 
 
@@ -30,13 +30,13 @@ class Caller:
     share: str = ""
 
     @property
-    def is_stranger(self) -> bool:
-        return self.priority is Priority.STRANGER
+    def is_visitor(self) -> bool:
+        return self.priority is Priority.VISITOR
 
     @property
     def uses_reserved(self) -> bool:
-        """Whether it may take the slots that are kept free of strangers and of background work."""
-        return self.priority < Priority.STRANGER
+        """Whether it may take the slots that are kept free of visitors and of background work."""
+        return self.priority < Priority.VISITOR
 
 
 OWNER = Caller(Priority.OWNER)
@@ -53,6 +53,6 @@ def key_holder(key_id: str) -> Caller:
     return Caller(Priority.KEY, key_id)
 
 
-def stranger(share: str) -> Caller:
+def visitor_caller(share: str) -> Caller:
     """Return the caller behind a link or a signed URL; all its viewers share one part of the queue."""
-    return Caller(Priority.STRANGER, share)
+    return Caller(Priority.VISITOR, share)

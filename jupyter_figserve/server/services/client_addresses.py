@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 _SUBSCRIBER_BITS = 64
-"""Of an IPv6 address; the rest is the client's to choose. Source: RFC 4291, section 2.5.4."""
+"""Leading bits of an IPv6 address that a client cannot choose. Source: RFC 4291, section 2.5.4."""
 
 
 def group_address(address: str) -> str:

@@ -1,4 +1,4 @@
-"""A limited number of places, which the clients' addresses share: the one with the most gives way. Server process."""
+"""A limited number of places, shared among clients' addresses: the one with the most gives way. Server process."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ _RETRY_SECONDS = 5
 
 @dataclass(frozen=True)
 class Reader:
-    """Who reads: an owner or key, or the address of a stranger."""
+    """Who reads: an owner or key, or the address of a visitor."""
 
     name: str
-    is_stranger: bool = True
+    is_visitor: bool = True
 
 
 @dataclass(eq=False)
@@ -35,7 +35,7 @@ class SendBudget:
     """Limits the bytes that slow readers keep in memory; a body that several of them read counts once.
 
     When a further response does not fit, the client with the most bytes loses the one that it has not read from for
-    the longest time. Strangers never displace responses to an owner.
+    the longest time. Visitors never displace responses to an owner.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class SendBudget:
         return hold
 
     def progress(self, hold: Hold) -> None:
-        """Note that the client has read something."""
+        """Record that the client has read a part."""
         hold.progressed = self._clock()
 
     def release(self, hold: Hold) -> None:
@@ -100,15 +100,15 @@ class SendBudget:
 
     def _find_victim(self, hold: Hold) -> Hold | None:
         """Return the response to drop, None when the new one has to wait."""
-        strangers = [reader for reader in self._holds if reader.is_stranger]
-        candidates = strangers if strangers or hold.reader.is_stranger else list(self._holds)
+        visitors = [reader for reader in self._holds if reader.is_visitor]
+        candidates = visitors if visitors or hold.reader.is_visitor else list(self._holds)
         if not candidates:
             return None
         heaviest = max(candidates, key=self._bytes_of)
         oldest = min(self._holds[heaviest], key=lambda held: held.progressed)
         if heaviest == hold.reader:
             return oldest if self._clock() - oldest.progressed >= _STALLED_SECONDS else None
-        is_privileged = heaviest.is_stranger and not hold.reader.is_stranger
+        is_privileged = heaviest.is_visitor and not hold.reader.is_visitor
         is_heavier = self._bytes_of(heaviest) > self._bytes_of(hold.reader) + hold.size
         return oldest if is_privileged or is_heavier else None
 

@@ -4,30 +4,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...model.links import DASHBOARD, FIGURE
+from ...model.dashboards import DashboardRecord
+from ...model.figures import FigureRecord, Identity
+from ...model.links import DASHBOARD, FIGURE, KIND_FOLDERS, KIND_NOUNS, LIVE
+from ...model.live import LiveFigureRecord
 from ...store.store import Store
 
 
 @dataclass(frozen=True)
 class DeletedItem:
-    """A figure or a dashboard that can be restored.
+    """A figure, a live figure or a dashboard that can be restored.
 
     Parameters
     ----------
     kind
-        ``"figure"`` or ``"dashboard"``.
+        ``"figure"``, ``"live"`` or ``"dashboard"``.
     deleted, expires
         When it was deleted, and until when it can be restored, in seconds since the epoch.
     """
 
     kind: str
     id: str
-    name: str
+    identity: Identity
     title: str
-    notebook: str
-    collection: str
     deleted: float
     expires: float
+
+    @property
+    def noun(self) -> str:
+        """What it is, in words."""
+        return KIND_NOUNS[self.kind]
+
+    @property
+    def path(self) -> str:
+        """Path of its API relative to our prefix."""
+        return f"api/{KIND_FOLDERS[self.kind]}/{self.id}"
 
 
 async def list_deleted(store: Store, owner: str, limit: int) -> list[DeletedItem]:
@@ -36,13 +47,27 @@ async def list_deleted(store: Store, owner: str, limit: int) -> list[DeletedItem
     for figure in await store.figures.list_deleted(owner, limit):
         if figure.manifest is not None:
             record = figure.manifest.record
-            place, title = record.identity, record.version.title
-            times = figure.deleted, figure.expires
-            found.append(DeletedItem(FIGURE, record.id, place.name, title, place.notebook, place.collection, *times))
+            found.append(_item(FIGURE, record, record.version.title, figure.deleted, figure.expires))
+    for live in await store.live.list_deleted(owner, limit):
+        if live.manifest is not None:
+            found.append(_item(LIVE, live.manifest.record, "", live.deleted, live.expires))
     for dashboard in await store.dashboards.list_deleted(owner, limit):
         if dashboard.manifest is not None:
             kept = dashboard.manifest.record
-            place, title = kept.identity, kept.layout.title
-            times = dashboard.deleted, dashboard.expires
-            found.append(DeletedItem(DASHBOARD, kept.id, place.name, title, place.notebook, place.collection, *times))
+            found.append(_item(DASHBOARD, kept, kept.layout.title, dashboard.deleted, dashboard.expires))
     return sorted(found, key=lambda item: -item.deleted)[:limit]
+
+
+async def find_deleted(
+    store: Store, kind: str, item_id: str
+) -> FigureRecord | LiveFigureRecord | DashboardRecord | None:
+    """Return the record of this kind as it was when it was deleted, None when none can be restored."""
+    if kind == FIGURE:
+        return await store.figures.find_deleted(item_id)
+    return await (store.live if kind == LIVE else store.dashboards).find_deleted(item_id)
+
+
+def _item(
+    kind: str, record: FigureRecord | LiveFigureRecord | DashboardRecord, title: str, deleted: float, expires: float
+) -> DeletedItem:
+    return DeletedItem(kind, record.id, record.identity, title, deleted, expires)

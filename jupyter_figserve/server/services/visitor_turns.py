@@ -46,13 +46,17 @@ class VisitorTurns:
 
         A future that is cancelled gives up its place.
         """
-        if not self._is_round_open:
-            self._open_round()
-        if not self._waiting and self._clock() - self._round_began < self._slice:
+        if self.is_free():
             return None
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(group_address(address), deque()).append(turn)
         return turn
+
+    def is_free(self) -> bool:
+        """Whether a request may begin at once."""
+        if not self._is_round_open:
+            self._open_round()
+        return not self._waiting and self._clock() - self._round_began < self._slice
 
     def _open_round(self) -> None:
         self._is_round_open = True

@@ -26,6 +26,7 @@ from ..services.figures.data.service import FigureDataService
 from ..services.figures.source_checker import SourceChecker
 from ..services.links.allowed_sizes import AllowedSizes
 from ..services.links.audience import AudiencePolicy
+from ..services.links.ready_images import ReadyImages
 from ..services.links.resolver import LinkResolver
 from ..services.links.team import TeamSharing
 from ..services.links.tokens import LinkTokens
@@ -128,6 +129,7 @@ class AppContext:
     monitoring: Monitoring
     replicas: Replicas | None
     known_hosts: set[str] = field(default_factory=set)
+    ready_images: ReadyImages = field(default_factory=ReadyImages)
 
     @property
     def team(self) -> TeamSharing:

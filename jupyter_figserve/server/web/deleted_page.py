@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from ...model.dashboards import DashboardRecord
 from ...model.figures import FigureRecord, is_id
-from ...model.links import FIGURE
+from ...model.links import DASHBOARD, FIGURE, KIND_FOLDERS, KIND_NOUNS, LIVE
+from ...model.live import LiveFigureRecord
+from ..services.trash import find_deleted
 from .http.private_handler import AuthenticatedHandler
 
-
-async def find_deleted_heading(handler: AuthenticatedHandler, kind: str, item_id: str) -> str | None:
-    """Return the heading of the caller's deleted figure or dashboard; None when none can be restored."""
-    if not is_id(item_id):
-        return None
-    store = handler.context.store
-    deleted = await (store.figures if kind == FIGURE else store.dashboards).find_deleted(item_id)
-    if deleted is None or deleted.owner != handler.principal.owner:
-        return None
-    return deleted.heading if isinstance(deleted, FigureRecord) else deleted.layout.title
+_PAGES = {FIGURE: "figures", LIVE: "live/f", DASHBOARD: "dashboards"}
 
 
 async def write_deleted_page(handler: AuthenticatedHandler, kind: str, item_id: str) -> bool:
     """Write the page, with the status 404; return False when there is none to write."""
-    heading = await find_deleted_heading(handler, kind, item_id) if handler.prefers_page() else None
-    if heading is None:
+    if not handler.prefers_page() or not is_id(item_id):
+        return False
+    record = await find_deleted(handler.context.store, kind, item_id)
+    if record is None or record.owner != handler.principal.owner:
         return False
     handler.set_status(404)
     handler.set_xsrf_cookie()
-    can_embed = bool(handler.context.config.embed_origins)
-    handler.write_page("base/deleted.html", kind=kind, id=item_id, heading=heading, can_embed=can_embed)
+    handler.write_page(
+        "base/deleted.html",
+        noun=KIND_NOUNS[kind],
+        path=f"api/{KIND_FOLDERS[kind]}/{record.id}",
+        address=f"{_PAGES[kind]}/{record.id}",
+        id=record.id,
+        heading=_heading(record),
+    )
     return True
+
+
+def _heading(record: FigureRecord | LiveFigureRecord | DashboardRecord) -> str:
+    if isinstance(record, FigureRecord):
+        return record.heading
+    return record.layout.title if isinstance(record, DashboardRecord) else record.declaration.heading

@@ -22,7 +22,7 @@ from .figures.handlers import (
 from .figures.page_handlers import FigurePageHandler
 from .figures.version_handlers import CodeHandler, RepresentationsHandler, SourceHandler
 from .gallery.handlers import GalleryHandler
-from .http.handler import MissingHandler
+from .http.public_handler import MissingHandler
 from .http.static_handler import StaticHandler
 from .keys import KeyHandler, KeysHandler
 from .links.address_handlers import LinkQrHandler, LinkUrlHandler
@@ -46,6 +46,7 @@ from .live.handlers import (
     LiveListHandler,
     LivePageHandler,
 )
+from .live.record_handlers import LiveFigureHandler, LiveRestoreHandler
 from .live.replica_handler import ReplicaCallHandler
 from .live.source_handlers import LiveSourceHandler
 from .mcp.handlers import McpHandler
@@ -129,6 +130,8 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/notebooks/move", MoveHandler),
     (r"/api/replicas/calls", ReplicaCallHandler),
     (r"/api/live", LiveListHandler),
+    (rf"/api/live/{_ID}", LiveFigureHandler),
+    (rf"/api/live/{_ID}/restore", LiveRestoreHandler),
     (rf"/api/live/{_ID}/frozen", FrozenHandler),
     (rf"/api/live/{_ID}/source", LiveSourceHandler),
     (r"/api/dashboards", DashboardsHandler),

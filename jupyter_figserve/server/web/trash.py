@@ -26,10 +26,10 @@ class TrashHandler(AuthenticatedHandler):
             {
                 "kind": item.kind,
                 "id": item.id,
-                "name": item.name,
+                "name": item.identity.name,
                 "title": item.title,
-                "notebook": item.notebook or None,
-                "collection": item.collection or None,
+                "notebook": item.identity.notebook or None,
+                "collection": item.identity.collection or None,
                 "deleted": rfc3339(item.deleted),
                 "expires": rfc3339(item.expires),
             }
@@ -51,6 +51,6 @@ class TrashPageHandler(AuthenticatedHandler):
     async def get(self) -> None:
         self.set_xsrf_cookie()
         items = await list_deleted(self.context.store, self.principal.owner, MAX_LIMIT)
-        self.write_page("trash/trash.html", items=items, can_embed=bool(self.context.config.embed_origins))
+        self.write_page("trash/trash.html", items=items)
 
     head = get

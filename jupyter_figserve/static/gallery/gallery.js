@@ -169,6 +169,7 @@ listen((kind, data) => {
     if (card) takeAway(card);
   }
   if (kind === "figure.restored") leaving.delete(`api/figures/${data.figure}`);
+  if (kind === "live.restored") leaving.delete(`api/live/${data.live}`);
   if (kind.startsWith("plot.") || kind.startsWith("session.") || kind === "reconnected") plots.refresh();
   // Many refreshes and steps of live figures change no card.
   if (!kind.startsWith("plot.") && kind !== "live.refreshed" && kind !== "live.progress") refresh();

@@ -5,7 +5,7 @@ const KINDS = [
   "figure.published", "figure.changed", "figure.deleted", "figure.restored",
   "dashboard.published", "dashboard.deleted", "dashboard.restored",
   "plot.captured", "session.started", "session.ended", "session.renamed", "live.offered", "live.changed", "live.gone",
-  "live.refreshed", "live.progress",
+  "live.refreshed", "live.progress", "live.deleted", "live.restored",
 ];
 
 /**

@@ -10,6 +10,7 @@ const LABELS = { image_url: "Image", markdown: "Markdown", html: "HTML", iframe:
 const MAX_EXISTING = 3;
 /** From the narrowest to the widest. */
 const AUDIENCES = ["me", "people", "hub", "link"];
+const WHAT = { figures: "this figure, including new versions", version: "this version of the figure", live: "this live figure", dashboards: "this dashboard" };
 let dialog = null;
 let form = null;
 let result = null;
@@ -42,7 +43,7 @@ export function attach(element) {
 /** Open the dialog for the resource whose links are at `path`; `done` is called on closing, if a link was created. */
 export function share(path, name, done = () => {}) {
   open(`“${name}”`, null, done);
-  showFields(path.startsWith("api/figures/"));
+  showFields(path.split("/")[1]);
   links = path;
   showExisting(path);
 }
@@ -51,7 +52,7 @@ export function share(path, name, done = () => {}) {
 export function change(link, name, done = () => {}) {
   open(`“${name}”`, link, done);
   links = `api/links/${link.id}`;
-  showFields(Boolean(link.figure));
+  showFields(link.version ? "version" : link.figure ? "figures" : link.dashboard ? "dashboards" : "live");
   const { expires, label, views, data, code } = form.elements;
   [data.checked, code.checked] = [link.data, link.code];
   expires.options[0].textContent = `unchanged (${link.expires === null ? "never" : formatDay(link.expires)})`;
@@ -61,8 +62,10 @@ export function change(link, name, done = () => {}) {
   showAudience(link);
 }
 
-/** Show the fields that only links to figures have. */
-function showFields(isFigure) {
+/** Say what the link shows, one of `WHAT`, and show the fields that only links to figures have. */
+function showFields(kind) {
+  for (const part of form.querySelectorAll("[data-fill=what]")) part.textContent = WHAT[kind];
+  const isFigure = kind === "figures" || kind === "version";
   for (const part of form.querySelectorAll("[data-figures]")) part.hidden = part.disabled = !isFigure;
 }
 

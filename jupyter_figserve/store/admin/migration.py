@@ -168,7 +168,7 @@ def _copy_manifests(
     """Write the manifests of all records from the catalog, and return how many there are."""
     aggregates: Sequence[Aggregate[Any]] = (
         FigureAggregate(manifests.figures, PublishLimits()),
-        LiveFigureAggregate(manifests.live_figures),
+        LiveFigureAggregate(manifests.live_figures, PublishLimits()),
         DashboardAggregate(manifests.dashboards),
     )
     total, done = sum(_count(connection, aggregate.table) for aggregate in aggregates), 0

@@ -160,7 +160,7 @@ def clean(
 
 
 def _install(rebuilt: Path, path: Path) -> None:
-    """Put a new catalog in the place of the old one, which is kept beside it."""
+    """Replace the catalog by a new one, and keep the old one next to it."""
     if path.exists():
         backup = path.with_name(f"catalog-before-reindex-{time.strftime('%Y%m%d-%H%M%S')}.db")
         for suffix in ("", "-wal", "-shm"):

@@ -19,6 +19,7 @@ from .writer import Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
+DISK_FULL = "The server's disk is full; nothing was changed. Free some space and try again."
 
 
 class Catalog(ABC):
@@ -83,6 +84,10 @@ class Catalog(ABC):
     @abstractmethod
     async def data_version(self) -> DataVersion:
         """Return a value that changes whenever any process commits, so that caches know when they are stale."""
+
+    def peek_data_version(self) -> DataVersion | None:
+        """Return what ``data_version`` does where the database says it at once, else None."""
+        return None
 
     @abstractmethod
     def transact(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from ...model.events import LIVE_DELETED, LIVE_RESTORED
 from ...model.figures import Identity, new_id
+from ...model.links import LIVE, Target
 from ...model.live import LiveDeclaration, LiveFigureRecord
 from ...model.live_images import MAX_LIVE_IMAGES, LiveImage
-from . import tables
+from . import events, links, tables
 from .dialects import Upsert, lock_owner_of, lock_owners
 from .identities import has_identity, read_identity
 from .references import release_blobs, retain_blob
@@ -27,7 +30,7 @@ def upsert(
     """Record a live figure that a kernel offers, or its new declaration."""
     text = json.dumps(declaration.as_json(), ensure_ascii=False)
     lock_owners(connection, identity.owner)
-    known = _find_by_identity(connection, identity)
+    known = find_by_identity(connection, identity)
     if known is None:
         record = LiveFigureRecord(new_id(), identity, declaration, now, now)
         connection.execute(
@@ -49,8 +52,34 @@ def insert(connection: Connection, record: LiveFigureRecord) -> None:
     connection.execute(tables.live_figures.insert().values(row | record.identity.__dict__))
 
 
+def delete(connection: Connection, record: LiveFigureRecord, now: float) -> None:
+    """Remove a live figure with its links; its images stay until ``release``, and its sessions remember it."""
+    connection.execute(tables.live_figures.delete().where(_F.id == record.id))
+    links.remove_for_target(connection, Target(LIVE, record.id))
+    events.add(connection, now, record.owner, LIVE_DELETED, _event_data(record))
+
+
+def emit_restored_event(connection: Connection, record: LiveFigureRecord, now: float) -> None:
+    """Add the event of an undone deletion."""
+    events.add(connection, now, record.owner, LIVE_RESTORED, _event_data(record))
+
+
+def release(connection: Connection, restorable: Iterable[str], now: float) -> None:
+    """Drop the images of deleted live figures, except of those that can be restored."""
+    deleted = connection.execute(sa.select(_P.live).where(_P.live.not_in(sa.select(_F.id))).distinct()).scalars()
+    for live_id in set(deleted) - set(restorable):
+        digests = connection.execute(sa.select(_P.digest).where(_P.live == live_id)).scalars().all()
+        connection.execute(tables.live_images.delete().where(_P.live == live_id))
+        release_blobs(connection, digests, now)
+
+
 def find(connection: Connection, live_id: str) -> LiveFigureRecord | None:
     row = connection.execute(sa.select(tables.live_figures).where(_F.id == live_id)).first()
+    return _record(row) if row else None
+
+
+def find_by_identity(connection: Connection, identity: Identity) -> LiveFigureRecord | None:
+    row = connection.execute(sa.select(tables.live_figures).where(has_identity(tables.live_figures, identity))).first()
     return _record(row) if row else None
 
 
@@ -59,6 +88,11 @@ def find_in_session(connection: Connection, session: str, name: str) -> LiveFigu
     query = sa.select(tables.live_figures).join(tables.live_sessions, _S.live == _F.id)
     row = connection.execute(query.where(_S.session == session, _S.name == name)).first()
     return _record(row) if row else None
+
+
+def find_offered_id(connection: Connection, session: str, name: str) -> str | None:
+    """Return the id of what a session offered last under this name, which may be deleted."""
+    return connection.execute(sa.select(_S.live).where(_S.session == session, _S.name == name)).scalar()
 
 
 def list_for_owner(connection: Connection, owner: str, limit: int = 1_000) -> list[LiveFigureRecord]:
@@ -95,12 +129,11 @@ def _prune(connection: Connection, image: LiveImage) -> None:
         release_blobs(connection, [digest], image.rendered)
 
 
-def _find_by_identity(connection: Connection, identity: Identity) -> LiveFigureRecord | None:
-    row = connection.execute(sa.select(tables.live_figures).where(has_identity(tables.live_figures, identity))).first()
-    return _record(row) if row else None
-
-
 def _record(row: Row[Any]) -> LiveFigureRecord:
     return LiveFigureRecord(
         row.id, read_identity(row), LiveDeclaration.from_json(json.loads(row.declaration)), row.created, row.updated
     )
+
+
+def _event_data(record: LiveFigureRecord) -> dict[str, object]:
+    return {"live": record.id, "session": None, "name": record.name, "notebook": record.identity.notebook or None}

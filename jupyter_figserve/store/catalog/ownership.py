@@ -146,7 +146,7 @@ def transfer_rest(connection: Connection, old: str, new: str, *, is_renamed: boo
     if is_departed and not is_renamed:
         connection.execute(tables.link_people.delete().where(person.kind == USER, person.name == old))
     if takes_all and not owners.has_anything(connection, old):
-        # Whoever gets the name next starts anew.
+        # The next user with this name starts anew.
         owners.forget(connection, old)
 
 

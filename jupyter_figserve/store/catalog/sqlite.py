@@ -17,7 +17,7 @@ from ...errors import FigServeError, QuotaExceeded, ReadOnly
 from ...model.open_flags import PRIVATE_FILE
 from . import events, tables, transactions
 from .catalog_id import find_or_make_id
-from .database import Catalog
+from .database import DISK_FULL, Catalog
 from .schema import find_schema, migrate, read_schema
 from .tables import SCHEMA
 from .writer import Writer
@@ -103,6 +103,15 @@ class SqliteCatalog(Catalog):
 
         Source: sqlite.org/pragma.html#pragma_data_version.
         """
+        return self._read_data_version()
+
+    def peek_data_version(self) -> int | None:
+        try:
+            return self._read_data_version()
+        except sqlite3.Error:
+            return None
+
+    def _read_data_version(self) -> int:
         version: int = self._raw_reader.execute("PRAGMA data_version").fetchone()[0]
         return version
 
@@ -216,7 +225,7 @@ def _is_damaged(error: sa.exc.DatabaseError) -> bool:
 def _translate(error: sa.exc.OperationalError) -> FigServeError:
     text = str(error.orig)
     if _FULL_DISK in text:
-        return QuotaExceeded("The server's disk is full; nothing was changed. Free some space and try again.")
+        return QuotaExceeded(DISK_FULL)
     return ReadOnly(f"The store could not be written ({text}); nothing was changed. Try again.", retry_after=5)
 
 

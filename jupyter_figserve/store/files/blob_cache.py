@@ -47,6 +47,13 @@ class BlobCache:
         # A client that goes away must not end the reading for the others.
         return await asyncio.shield(self._reading[digest])
 
+    def peek(self, digest: str) -> bytes | None:
+        """Return the bytes if they are in memory."""
+        cached = self._cached.get(digest)
+        if cached is not None:
+            self.hits += 1
+        return cached
+
     async def _read(self, digest: str) -> bytes:
         data = _found(await self.calls.watch(BLOB_READ, self._blobs.start_find(digest)))
         if self.is_cacheable(len(data)):

@@ -13,7 +13,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"[A-Za-z0-9]{1,64}")
 _MAX_INTEGER = 2**63 - 1
-"""Of SQLite."""
+"""The largest integer of SQLite."""
 _PATTERNS = {"digest": _DIGEST, "token_hash": _DIGEST, "id": _ID}
 
 

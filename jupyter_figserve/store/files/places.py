@@ -16,7 +16,7 @@ from .remote_blobs import RemoteBlobStore
 BLOB_TIMEOUT = 0.8
 """Default time limit of one request to a bucket, in seconds."""
 PATIENT_TIMEOUT = 10.0
-"""That of the command line, where nobody waits for a page."""
+"""Time limit of one request from the command line, in seconds; no page waits for it."""
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class Aggregate(ABC, Generic[M]):
 
 
 class DeletableAggregate(Aggregate[M]):
-    """Figures or dashboards, whose deletion can be undone.
+    """Figures, live figures or dashboards, whose deletion can be undone.
 
     Attributes
     ----------
@@ -108,5 +108,5 @@ class DeletableAggregate(Aggregate[M]):
             When there is no room for it.
         """
 
-    def release(self, connection: Connection, restorable: Iterable[str]) -> None:
+    def release(self, connection: Connection, restorable: Iterable[str], now: float) -> None:
         """Release what deleted records retain, except those with these ids."""

@@ -42,7 +42,7 @@ class DashboardAggregate(DeletableAggregate[DashboardManifest]):
         insert(connection, manifest)
         dashboards.emit_restored_event(connection, manifest.record, now)
 
-    def release(self, connection: Connection, restorable: Iterable[str]) -> None:
+    def release(self, connection: Connection, restorable: Iterable[str], now: float) -> None:
         dashboards.release(connection, restorable)
 
 

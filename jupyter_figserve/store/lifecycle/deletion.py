@@ -1,4 +1,4 @@
-"""Deletion of figures and dashboards, and its undo. Server process, writer's thread."""
+"""Deletion of figures, live figures and dashboards, and its undo. Server process, writer's thread."""
 
 from __future__ import annotations
 
@@ -109,4 +109,4 @@ class Deletion(Generic[M]):
         return restored
 
     def _release(self, connection: Connection, now: float) -> None:
-        self._aggregate.release(connection, self.trash.restorable(connection, now))
+        self._aggregate.release(connection, self.trash.restorable(connection, now), now)

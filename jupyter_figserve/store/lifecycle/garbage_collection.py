@@ -5,7 +5,7 @@ Each step is a short write transaction over a bounded batch, so that no reader a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -85,13 +85,13 @@ def clean_rows(
     )
 
 
-def clean_blobs(connection: Connection, blobs: BlobStore, trash: Trash[Any], now: float) -> GcReport:
+def clean_blobs(connection: Connection, blobs: BlobStore, trashes: Iterable[Trash[Any]], now: float) -> GcReport:
     """Delete one batch of unreferenced blobs, with their rows locked, so that no publish can refer to one meanwhile.
 
-    Blobs released since the earliest deletion that can be undone may belong to that figure, and are kept.
+    Blobs released since the earliest deletion that can be undone may belong to what was deleted, and are kept.
     """
     columns = tables.blobs.c
-    before = min(now - BLOB_GRACE, trash.find_oldest(connection, now) or now)
+    before = min(now - BLOB_GRACE, *(trash.find_oldest(connection, now) or now for trash in trashes))
     query = sa.select(columns.digest).where(columns.refs <= 0, columns.touched < before).limit(BATCH)
     digests = connection.execute(query.with_for_update(skip_locked=True)).scalars().all()
     if digests:

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
+from dataclasses import replace
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ...model.figures import Identity
 from ...model.links import LIVE, Target
 from ...model.live import LiveFigureRecord
+from ...model.quotas import PublishLimits
 from ..catalog import detached, links, live_figures, tables
 from ..files.manifest_formats import LiveFigureManifest
-from .aggregate import MAX_UNWRITTEN, Aggregate
+from ..files.manifests import ManifestStore
+from .aggregate import MAX_UNWRITTEN, DeletableAggregate
 
 
-class LiveFigureAggregate(Aggregate[LiveFigureManifest]):
-    """Live figures with their links and detached functions."""
+class LiveFigureAggregate(DeletableAggregate[LiveFigureManifest]):
+    """Live figures with their links and detached functions.
+
+    The images of a deleted live figure are kept until it cannot be restored.
+    """
 
     table = tables.live_figures
     kind = LIVE
+    noun = "live figure"
+
+    def __init__(self, manifests: ManifestStore[LiveFigureManifest], limits: PublishLimits) -> None:
+        super().__init__(manifests)
+        self._limits = limits
 
     def describe(self, connection: Connection, record_id: str) -> LiveFigureManifest | None:
         record = live_figures.find(connection, record_id)
@@ -32,6 +44,25 @@ class LiveFigureAggregate(Aggregate[LiveFigureManifest]):
         query = sa.select(columns.id).order_by(columns.updated.desc()).limit(MAX_UNWRITTEN)
         found = [live_figures.find(connection, live_id) for live_id in connection.execute(query).scalars().all()]
         return [record for record in found if record is not None]
+
+    def find_by_identity(self, connection: Connection, identity: Identity) -> LiveFigureRecord | None:
+        return live_figures.find_by_identity(connection, identity)
+
+    def remove(self, connection: Connection, manifest: LiveFigureManifest, now: float) -> None:
+        detached.remove(connection, manifest.record, now)
+        live_figures.delete(connection, manifest.record, now)
+
+    def restore(
+        self, connection: Connection, manifest: LiveFigureManifest, now: float, missing: Collection[str]
+    ) -> None:
+        record, function = manifest.record, manifest.detached
+        insert(connection, replace(manifest, detached=None), ())
+        if function is not None and function.source.digest not in missing:
+            detached.put(connection, self._limits, record, function, now)
+        live_figures.emit_restored_event(connection, record, now)
+
+    def release(self, connection: Connection, restorable: Iterable[str], now: float) -> None:
+        live_figures.release(connection, restorable, now)
 
 
 def insert(connection: Connection, manifest: LiveFigureManifest, digests: Container[str]) -> None:

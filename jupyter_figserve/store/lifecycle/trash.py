@@ -1,7 +1,7 @@
-"""Trash: manifests of deleted figures and dashboards, from which a deletion can be undone for a time. Server process.
+"""Trash: manifests of deleted records, from which a deletion can be undone for a time. Server process.
 
 A deletion removes a record from the catalog at once, which disables its links and frees its quota. Its manifest moves
-to a table, so that every server of the catalog can restore it, and the blobs of a figure stay until its time is up.
+to a table, so that every server of the catalog can restore it, and its blobs stay until its time is up.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from ...model.figures import Identity
 from ..catalog import tables
 from ..files.manifests import Manifest, parse_manifest
 
@@ -71,6 +72,11 @@ class Trash(Generic[M]):
         """Return the manifest of a deleted record, None when it cannot be restored."""
         row = connection.execute(self._select(now).where(_T.id == record_id)).first()
         return self._entry(row).manifest if row else None
+
+    def find_by_identity(self, connection: Connection, identity: Identity, now: float) -> builtins.list[M]:
+        """Return the manifests of deleted records of one identity, the newest deletion first."""
+        found = self.list(connection, now, identity.owner)
+        return [one.manifest for one in found if one.manifest and one.manifest.record.identity == identity]
 
     def list(
         self, connection: Connection, now: float, owner: str | None = None, limit: int | None = None

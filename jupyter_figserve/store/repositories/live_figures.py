@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy.engine import Connection
@@ -14,25 +15,33 @@ from ...model.quotas import PublishLimits
 from ...model.times import Clock
 from ..catalog import detached, gallery_queries, live_figures
 from ..catalog.database import Catalog
+from ..files.blobs import BlobStore
+from ..files.manifest_formats import LiveFigureManifest
+from ..lifecycle.deletion import Deletion
 from ..lifecycle.live_figures import LiveFigureAggregate
+from ..lifecycle.trash import TrashEntry
 from .blob_writer import BlobWriter
 from .repository import Repository
 
 
 class LiveFigureRepository(Repository):
-    """Finds and records live figures, and keeps their images and detached functions."""
+    """Finds, records, deletes and restores live figures, and keeps their images and detached functions."""
 
     def __init__(
         self,
         catalog: Catalog,
+        blobs: BlobStore,
         blob_writer: BlobWriter,
         aggregate: LiveFigureAggregate,
+        deletion: Deletion[LiveFigureManifest],
         limits: PublishLimits,
         clock: Clock,
     ) -> None:
         super().__init__(catalog)
+        self._blobs = blobs
         self._blob_writer = blob_writer
         self._aggregate = aggregate
+        self._deletion = deletion
         self._limits = limits
         self._clock = clock
 
@@ -49,20 +58,76 @@ class LiveFigureRepository(Repository):
 
     async def record_offers(
         self, session: str, offers: Mapping[Identity, LiveDeclaration]
-    ) -> dict[Identity, LiveFigureRecord]:
-        """Record the live figures that a kernel offers, or offers with a new declaration."""
+    ) -> tuple[dict[Identity, LiveFigureRecord], set[str]]:
+        """Record the live figures that a kernel offers, or offers with a new declaration.
+
+        Returns
+        -------
+        dict
+            Their records. One that was deleted as it is declared here stays deleted; its record is that of the trash.
+        set of str
+            Ids of the deleted ones.
+        """
         now = self._clock()
+        deleted: set[str] = set()
+
+        def record(connection: Connection, identity: Identity, declaration: LiveDeclaration) -> LiveFigureRecord:
+            if live_figures.find_by_identity(connection, identity) is None:
+                for manifest in self._deletion.trash.find_by_identity(connection, identity, now):
+                    if manifest.record.declaration.revision == declaration.revision:
+                        deleted.add(manifest.record.id)
+                        return manifest.record
+            return live_figures.upsert(connection, identity, session, declaration, now)
 
         def change(connection: Connection) -> dict[Identity, LiveFigureRecord]:
-            return {
-                identity: live_figures.upsert(connection, identity, session, declaration, now)
-                for identity, declaration in offers.items()
-            }
+            deleted.clear()
+            return {identity: record(connection, identity, declaration) for identity, declaration in offers.items()}
 
         records = await self._write(change)
         # Not awaited: the next start writes the manifests that a kill leaves unwritten.
-        self._write_later(self._write_manifests, [record.id for record in records.values()])
-        return records
+        written = [record.id for record in records.values() if record.id not in deleted]
+        self._write_later(self._write_manifests, written)
+        return records, deleted
+
+    async def delete(self, record: LiveFigureRecord) -> bool:
+        """Remove a live figure with its links and detached function, so that it can be restored for ``keep_deleted``
+        seconds.
+
+        Returns False when it is gone already.
+        """
+        return await self._run(lambda: self._deletion.delete(self._catalog, [record.id], self._clock())) == 1
+
+    async def find_deleted(self, live_id: str) -> LiveFigureRecord | None:
+        """Return the live figure as it was when it was deleted, None when none can be restored."""
+        manifest = await self._read(self._deletion.trash.find, live_id, self._clock())
+        return manifest.record if manifest else None
+
+    async def find_deleted_in_session(self, session: str, name: str) -> LiveFigureRecord | None:
+        """Return the deleted live figure that a session offered under this name, None when none can be restored."""
+        live_id = await self._read(live_figures.find_offered_id, session, name)
+        return await self.find_deleted(live_id) if live_id else None
+
+    async def list_deleted(self, owner: str, limit: int) -> Sequence[TrashEntry[LiveFigureManifest]]:
+        """Return the owner's deletions that can be undone, the newest first."""
+        return await self._read(self._deletion.trash.list, self._clock(), owner, limit)
+
+    async def restore(self, live_id: str) -> LiveFigureRecord:
+        """Undo a deletion, with links and detached function; a live figure that exists is left alone.
+
+        Raises
+        ------
+        NotFound
+            When there is nothing to undo, or it is too late.
+        Conflict
+            When another live figure has taken its name.
+        QuotaExceeded
+            When there is no room for its detached function.
+        """
+        manifest = await self._read(self._deletion.trash.find, live_id, self._clock())
+        digests = {manifest.detached.source.digest} if manifest and manifest.detached else set()
+        missing = await asyncio.to_thread(self._blobs.find_missing, digests)
+        restored = await self._run(lambda: self._deletion.undo(self._catalog, live_id, self._clock(), missing))
+        return restored.record
 
     async def find_image(self, live_id: str, key: str) -> LiveImage | None:
         """Return the metadata of the image that answers a request, if one is stored."""

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from ...errors import FigServeError, QuotaExceeded, ReadOnly
 from ..call_observer import READ, SCAN, WRITE
-from ..catalog.database import Catalog, finish
+from ..catalog.database import DISK_FULL, Catalog, finish
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -79,8 +79,10 @@ class Repository:
 def translate_os_error(error: OSError) -> FigServeError:
     """Return an error of ours, with advice, for one of the file system."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return QuotaExceeded("The server's disk is full; nothing was changed. Free some space and try again.")
-    return ReadOnly(f"The store could not be written ({error.strerror}); nothing was changed.")
+        return QuotaExceeded(DISK_FULL)
+    return ReadOnly(
+        f"The store could not be written ({error.strerror}); nothing was changed. Check its directory and try again."
+    )
 
 
 def _translate_os_errors(work: Callable[[], T]) -> T:

@@ -11,7 +11,7 @@ import pytest
 from jupyter_figserve.errors import DeadlineExceeded, FigServeError, OutputInvalid, Unavailable
 from jupyter_figserve.model.rendering import RenderJob, RenderResult
 from jupyter_figserve.server.services.bounded_queue import Claim
-from jupyter_figserve.server.services.callers import OWNER, stranger
+from jupyter_figserve.server.services.callers import OWNER, visitor_caller
 from jupyter_figserve.server.services.rendering.queue import RenderQueue
 
 from ...waiting import until, wait_until
@@ -70,7 +70,7 @@ def test_strangers_leave_a_slot_to_the_owner(fleet: HttpSandbox, queue: RenderQu
     """Two jobs of a link: one runs, one waits, and the owner's job does not."""
 
     async def scene() -> None:
-        strangers = [asyncio.create_task(queue.render(ENDLESS, Claim(stranger("link")))) for _ in range(2)]
+        strangers = [asyncio.create_task(queue.render(ENDLESS, Claim(visitor_caller("link")))) for _ in range(2)]
         await until(lambda: running(fleet) == 1)
         assert (await queue.render(LINES[0], Claim(OWNER))).images
         assert (queue.running, queue.waiting) == (1, 1)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from jupyter_figserve.server.services.bounded_queue import BoundedQueue, Claim
-from jupyter_figserve.server.services.callers import BACKGROUND, OWNER, Caller, key_holder, stranger
+from jupyter_figserve.server.services.callers import BACKGROUND, OWNER, Caller, key_holder, visitor_caller
 
 
 class Callers:
@@ -94,8 +94,8 @@ async def test_leaver_is_not_displaced():
     """A full queue of strangers, one of whom is leaving, has a place for another."""
     callers = make(1, 2)
     tasks = await callers.come("owner")
-    leaving, kept = await callers.come("a", "b", caller=stranger("one"))
-    late = asyncio.ensure_future(callers._hold("c", Claim(stranger("two"))))
+    leaving, kept = await callers.come("a", "b", caller=visitor_caller("one"))
+    late = asyncio.ensure_future(callers._hold("c", Claim(visitor_caller("two"))))
     leaving.cancel()
     await asyncio.sleep(0)
     callers.gate.set()
@@ -106,8 +106,8 @@ async def test_leaver_is_not_displaced():
 async def test_owner_goes_before_keys_and_keys_before_strangers():
     """Whoever came first: the owner waits for the turns that are held, and for no waiting caller."""
     callers = make(1, 9)
-    tasks = await callers.come("held", caller=stranger("link"))
-    tasks += await callers.come("stranger", "stranger", caller=stranger("link"))
+    tasks = await callers.come("held", caller=visitor_caller("link"))
+    tasks += await callers.come("stranger", "stranger", caller=visitor_caller("link"))
     tasks += await callers.come("key", caller=key_holder("k"))
     tasks += await callers.come("owner")
     callers.gate.set()
@@ -118,9 +118,9 @@ async def test_owner_goes_before_keys_and_keys_before_strangers():
 async def test_shares_take_turns():
     """The visitors of one link do not wait for all those of another that came before."""
     callers = make(1, 9)
-    tasks = await callers.come("a1", "a2", "a3", "a4", caller=stranger("a"))
-    tasks += await callers.come("b1", "b2", caller=stranger("b"))
-    tasks += await callers.come("c1", caller=stranger("c"))
+    tasks = await callers.come("a1", "a2", "a3", "a4", caller=visitor_caller("a"))
+    tasks += await callers.come("b1", "b2", caller=visitor_caller("b"))
+    tasks += await callers.come("c1", caller=visitor_caller("c"))
     callers.gate.set()
     await asyncio.gather(*tasks)
     assert callers.order == ["a1", "a2", "b1", "c1", "a3", "b2", "a4"]
@@ -129,7 +129,7 @@ async def test_shares_take_turns():
 async def test_strangers_and_background_work_leave_a_turn_free():
     """They hold all but the reserved turns, which the owner gets at once; of one turn they hold that."""
     callers = make(3, 9, reserved=1)
-    tasks = await callers.come("s1", "s2", "s3", caller=stranger("a"))
+    tasks = await callers.come("s1", "s2", "s3", caller=visitor_caller("a"))
     tasks += await callers.come("work", caller=BACKGROUND)
     assert callers.order == ["s1", "s2"]
     tasks += await callers.come("owner")
@@ -138,15 +138,15 @@ async def test_strangers_and_background_work_leave_a_turn_free():
     await asyncio.gather(*tasks)
     single = make(1, 9, reserved=1)
     single.gate.set()
-    await asyncio.gather(*await single.come("s", caller=stranger("a")))
+    await asyncio.gather(*await single.come("s", caller=visitor_caller("a")))
     assert single.order == ["s"]
 
 
 async def test_full_queue_of_strangers_refuses_neither_owner_nor_key():
     """Each class has a queue of its own length."""
     callers = make(1, 2)
-    tasks = await callers.come("held", "s1", "s2", caller=stranger("a"))
-    (refused,) = await callers.come("s3", caller=stranger("a"))
+    tasks = await callers.come("held", "s1", "s2", caller=visitor_caller("a"))
+    (refused,) = await callers.come("s3", caller=visitor_caller("a"))
     with pytest.raises(LookupError):
         await refused
     tasks += await callers.come("key", caller=key_holder("k"))
@@ -159,16 +159,16 @@ async def test_full_queue_of_strangers_refuses_neither_owner_nor_key():
 async def test_share_has_a_part_of_the_queue():
     """One link's visitors wait up to ``max_share``, and the longest share makes place for another."""
     callers = make(1, 4, max_share=3)
-    tasks = await callers.come("held", caller=stranger("x"))
-    kept = await callers.come("a1", "a2", caller=stranger("a"))
-    (evicted, refused) = await callers.come("a3", "a4", caller=stranger("a"))
+    tasks = await callers.come("held", caller=visitor_caller("x"))
+    kept = await callers.come("a1", "a2", caller=visitor_caller("a"))
+    (evicted, refused) = await callers.come("a3", "a4", caller=visitor_caller("a"))
     with pytest.raises(LookupError):
         await refused
-    kept += await callers.come("b1", caller=stranger("b"))
-    kept += await callers.come("c1", caller=stranger("c"))
+    kept += await callers.come("b1", caller=visitor_caller("b"))
+    kept += await callers.come("c1", caller=visitor_caller("c"))
     with pytest.raises(LookupError):
         await evicted
-    (late,) = await callers.come("c2", caller=stranger("c"))
+    (late,) = await callers.come("c2", caller=visitor_caller("c"))
     with pytest.raises(LookupError):
         await late
     callers.gate.set()
@@ -179,14 +179,14 @@ async def test_share_has_a_part_of_the_queue():
 async def test_claim_moves_forward():
     """A stranger's place becomes the owner's when the owner waits for the same, and a running one frees its slot."""
     callers = make(2, 9, reserved=1)
-    running, waiting = Claim(stranger("a")), Claim(stranger("a"))
+    running, waiting = Claim(visitor_caller("a")), Claim(visitor_caller("a"))
     tasks = [asyncio.ensure_future(callers._hold(n, c)) for n, c in (("running", running), ("waiting", waiting))]
-    tasks += await callers.come("other", caller=stranger("b"))
+    tasks += await callers.come("other", caller=visitor_caller("b"))
     assert callers.order == ["running"]
     waiting.raise_to(OWNER)
     await asyncio.sleep(0)
     assert callers.order == ["running", "waiting"]
-    waiting.raise_to(stranger("b"))
+    waiting.raise_to(visitor_caller("b"))
     assert waiting.caller == OWNER
     callers.gate.set()
     await asyncio.gather(*tasks)

@@ -59,7 +59,7 @@ def source(directory: Path, clock) -> Path:
     share(store, record.id, views=3)
     run(store.figures.delete([publish(store, "gone", b"three").id]))
     live_identity = identity("animal", notebook="a.ipynb")
-    [live] = run(store.live.record_offers("k1", {live_identity: LiveDeclaration("animal", digest="d")})).values()
+    [live] = run(store.live.record_offers("k1", {live_identity: LiveDeclaration("animal", digest="d")}))[0].values()
     run(store.live.attach_function(live, live.declaration, b"function", {}))
     layout = Layout("Board", ((PanelSpec(TEXT, markdown="# x"),),))
     run(store.dashboards.publish(identity("board"), layout, None))

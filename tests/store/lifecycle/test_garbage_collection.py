@@ -254,7 +254,7 @@ def test_cleaning_that_meets_a_publish_leaves_its_blob(store, clock, monkeypatch
 
     def clean_first(connection, *arguments):
         trash = store.figure_deletion.trash
-        cleaned.append(garbage_collection.clean_blobs(connection, store.blobs, trash, clock()))
+        cleaned.append(garbage_collection.clean_blobs(connection, store.blobs, [trash], clock()))
         return really_publish(connection, *arguments)
 
     monkeypatch.setattr(publishing, "publish", clean_first)

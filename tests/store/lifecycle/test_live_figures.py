@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
-from jupyter_figserve.model.figures import Identity, sha256_hex
+from jupyter_figserve.errors import Conflict, NotFound
+from jupyter_figserve.model.figures import EncodedImage, Identity, sha256_hex
 from jupyter_figserve.model.links import LIVE, Link, Target, hash_secret
 from jupyter_figserve.model.live import LiveDeclaration
+from jupyter_figserve.model.live_images import LiveImage
 from jupyter_figserve.model.parameter import Parameter
 from jupyter_figserve.model.parameters import Parameters
+from jupyter_figserve.model.quotas import PublishLimits
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.admin.opening import CATALOG
 from jupyter_figserve.store.catalog import detached, links, live_figures, quotas, tables
@@ -28,7 +33,7 @@ TABLES = (tables.live_figures, tables.links, tables.live_sources, tables.blobs, 
 
 def offer(store, declaration=DECLARED, identity=ANIMAL):
     """As the server does it."""
-    records = run(store.live.record_offers("k1", {identity: declaration}))
+    records, _ = run(store.live.record_offers("k1", {identity: declaration}))
     # The manifest is written right after, in the same thread.
     store.catalog.submit(lambda: None).result()
     return records[identity]
@@ -189,10 +194,78 @@ def test_pending_manifests_are_written_at_the_next_start(store, directory, open_
     store.close()
     again = open_here()
     assert (directory / "figures" / "live" / f"{record.id}.json").exists()
-    assert again.catalog.transact(LiveFigureAggregate(again.manifests.live_figures).catch_up) == 0
+    assert again.catalog.transact(LiveFigureAggregate(again.manifests.live_figures, PublishLimits()).catch_up) == 0
 
 
 def test_live_manifests_are_no_figures(store, directory):
     """A list of figures' manifests does not have them."""
     offer(store)
     assert list(store.manifests.figures.read_all()) == []
+
+
+def keep_image(store, record, data=b"image") -> None:
+    digest = sha256_hex(data)
+    image = LiveImage(record.id, "key", "image/png", digest, len(data), 8, 6, None, "", store.clock())
+    run(store.live.keep_images([(image, EncodedImage("image/png", data, 8, 6))]))
+
+
+def references(store, data: bytes) -> int:
+    """To the blob with these bytes."""
+    columns = tables.blobs.c
+    return store.catalog.reader.execute(sa.select(columns.refs).where(columns.digest == sha256_hex(data))).scalar()
+
+
+def test_deletion_is_undone_with_links_images_and_function(open_here, clock):
+    """They are all off meanwhile, and the quota is free."""
+    store = open_here(keep_deleted=3_600)
+    record = offer(store)
+    token = share(store, record, locked={"n": 3})
+    detach(store, record)
+    keep_image(store, record)
+    before = rows(store)
+    assert run(store.live.delete(record))
+    assert not run(store.live.delete(record))
+    reader = store.catalog.reader
+    assert run(store.live.find(record.id)) is None
+    assert links.find_by_token(reader, token) is None
+    assert detached.find(reader, record.id) is None
+    assert quotas.read(reader, "owner", "ann").bytes == 0
+    assert run(store.live.find_deleted(record.id)) == record
+    assert run(store.live.find_deleted_in_session("k1", "animal")) == record
+    clock.turn(3_000)
+    run(store.collect_garbage())
+    assert run(store.live.restore(record.id)) == record
+    after = rows(store)
+    assert all(after[name] == before[name] for name in ("live_figures", "links", "live_sources", "usage"))
+    assert run(store.live.find_image(record.id, "key")).digest == sha256_hex(b"image")
+    assert store.blobs.find(sha256_hex(b"function")) == b"function"
+
+
+def test_images_go_once_a_deletion_cannot_be_undone(open_here, clock):
+    """With their references; nothing is left to restore."""
+    store = open_here(keep_deleted=3_600)
+    record = offer(store)
+    keep_image(store, record)
+    run(store.live.delete(record))
+    run(store.collect_garbage())
+    assert references(store, b"image") == 1
+    clock.turn(3_601)
+    run(store.collect_garbage())
+    assert references(store, b"image") == 0
+    with pytest.raises(NotFound, match="no deleted live figure"):
+        run(store.live.restore(record.id))
+
+
+def test_deleted_declaration_stays_deleted_until_it_changes(open_here):
+    """A kernel announces the same again after a dropped connection; running the cell again makes a new one."""
+    store = open_here(keep_deleted=3_600)
+    record = offer(store, replace(DECLARED, revision="1"))
+    run(store.live.delete(record))
+    again, deleted = run(store.live.record_offers("k1", {ANIMAL: replace(DECLARED, revision="1")}))
+    assert (again[ANIMAL], deleted) == (record, {record.id})
+    assert run(store.live.find(record.id)) is None
+    anew, deleted = run(store.live.record_offers("k1", {ANIMAL: replace(DECLARED, revision="2")}))
+    assert anew[ANIMAL].id != record.id
+    assert deleted == set()
+    with pytest.raises(Conflict, match="There is a new live figure named 'animal'"):
+        run(store.live.restore(record.id))

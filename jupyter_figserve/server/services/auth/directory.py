@@ -41,7 +41,7 @@ class Directory(Protocol):
 
 
 class NoDirectory:
-    """Where there is none, nothing can be told about any name."""
+    """The directory of a server without one: it knows nothing about any name."""
 
     async def find_user(self, name: str) -> Lookup:
         return CANNOT_TELL

@@ -23,11 +23,11 @@ class Standing(enum.Enum):
     """What an owner's name means in the directory."""
 
     SAME = "same"
-    """The person who published under it, as far as can be told."""
+    """The name is still that of the person who published under it, as far as known."""
     DEPARTED = "departed"
-    """Nobody any more."""
+    """No user has the name any more."""
     REPLACED = "replaced"
-    """Somebody else, who was created later."""
+    """Another user, who was created later, has the name."""
 
 
 _LOGIN_OF_ANOTHER = (
@@ -62,7 +62,7 @@ class OwnerGuard:
         self._remembered: dict[tuple[str, str], _Remembered] = {}
 
     async def check_login(self, owner: str, login: str = "") -> None:
-        """Require that nothing of an earlier person is stored under the name of somebody who has logged in.
+        """Require that nothing of an earlier person is stored under the name of a user who has logged in.
 
         Parameters
         ----------
@@ -101,7 +101,7 @@ class OwnerGuard:
         return standing
 
     async def confirm(self, owner: str) -> None:
-        """Let whoever has the name now be the same person as before."""
+        """Record that the user who has the name now is the same person as before."""
         found = await self.directory.find_user(owner)
         await self._store.owners.adopt(owner, found.created)
         self.forget(owner)

@@ -58,7 +58,7 @@ class Principal:
 
     @property
     def is_guest(self) -> bool:
-        """Whether the person looks at what belongs to somebody else."""
+        """Whether the person looks at what belongs to another owner."""
         return self.person != self.owner
 
     @property

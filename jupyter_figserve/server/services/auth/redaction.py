@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 MAX_LENGTH = 300
-"""In characters."""
+"""Maximum length of a redacted message, in characters."""
 _MAX_INPUT_LENGTH = 2_000
-"""In characters; the rest of a message is dropped."""
+"""Maximum length of a message to redact, in characters; the rest is dropped."""
 _HIDDEN = "…"
 _URL = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]{1,20}:)//\S*")
 _CREDENTIALS = re.compile(r"[^\s'\"`<>()\[\]@:/\\=,;]+:[^\s'\"`<>]*@[^\s'\"`<>(),;]+")

@@ -10,7 +10,6 @@ from itsdangerous import BadData, Signer, URLSafeTimedSerializer
 from ....errors import NotFound
 
 LIFE_SECONDS = 60
-_GONE = "There is nothing at this address."
 
 
 class FrameUrlSigner:
@@ -40,7 +39,7 @@ class FrameUrlSigner:
         try:
             figure, version, link = self._serializer.loads(text, max_age=LIFE_SECONDS)
         except (BadData, ValueError) as error:
-            raise NotFound(_GONE) from error
+            raise NotFound from error
         return figure, version, link
 
 

@@ -24,7 +24,7 @@ from .subscriber import Subscriber
 PLOT_CAPTURED, SESSION_STARTED, SESSION_ENDED = "plot.captured", "session.started", "session.ended"
 SESSION_RENAMED, LIVE_PROGRESS = "session.renamed", "live.progress"
 _EVERYWHERE = {SESSION_STARTED, SESSION_ENDED, SESSION_RENAMED, LIVE_PROGRESS}
-"""What other servers on the catalog hear too; of live figures, each server announces those that it offers itself."""
+"""Events that other servers on the catalog get too; of live figures, each server announces those that it offers."""
 OnEvent = Callable[[Event], Awaitable[None]]
 OnCommit = Callable[[], Awaitable[None]]
 

@@ -12,7 +12,7 @@ from .subscriber import Subscriber
 
 
 class PublicStreams:
-    """The open event streams of strangers, whose addresses share them; those of owners and keys are not limited."""
+    """The open event streams of visitors, whose addresses share them; those of owners and keys are not limited."""
 
     def __init__(self, limit: int) -> None:
         self._streams: FairShares[Subscriber] = FairShares(limit, lambda subscriber: subscriber.close())
@@ -28,9 +28,9 @@ class PublicStreams:
         Raises
         ------
         Unavailable
-            When strangers have too many, and no other address has more than this one.
+            When visitors have too many, and no other address has more than this one.
         """
-        if not caller.is_stranger:
+        if not caller.is_visitor:
             yield
             return
         if not self._streams.add(address, subscriber):

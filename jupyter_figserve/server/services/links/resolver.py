@@ -104,6 +104,17 @@ class LinkResolver:
             self._checked.pop(token, None)
         return found
 
+    def peek(self, token: str) -> ResolvedLink | None:
+        """Return the open link of this token if it is cached and nothing has changed since, without waiting."""
+        version = self._store.peek_data_version()
+        if version is None or version != self._data_version:
+            return None
+        found = self._cached.get(token)
+        if found is None or not found.link.is_open(self._store.clock()):
+            return None
+        self.hits += 1
+        return found
+
     def _recall(self, token: str, error: Unavailable) -> ResolvedLink:
         """Return a link as it was a moment ago, while the database does not answer, or raise the error."""
         when, found = self._checked.get(token, (0.0, None))

@@ -37,18 +37,19 @@ class ViewCounter:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._recent: TTLCache[str, float] = TTLCache(_MAX_REMEMBERED, VIEW_SECONDS, timer=lambda: store.clock())
+        self._recent: TTLCache[int, float] = TTLCache(_MAX_REMEMBERED, VIEW_SECONDS, timer=lambda: store.clock())
         self._pending: list[tuple[str, str, float]] = []
         self._flush_call: Any = None
 
     def count(self, link: Link, request: HTTPServerRequest) -> None:
-        """Count a view of a link without a limit; costs one hash and one dictionary lookup."""
-        client, now = _client_hash(link, request), self._store.clock()
+        """Count a view of a link without a limit; a repeated one costs one dictionary lookup."""
+        # Python's hash of text is keyed by a secret of the process, and shorter than the text.
+        client, now = hash((link.id, *_client(request))), self._store.clock()
         last = self._recent.get(client)
         if (last is not None and last <= now) or is_robot(request):
             return
         self._recent[client] = now
-        self._pending.append((link.id, client, now))
+        self._pending.append((link.id, _client_hash(link, request), now))
         if self._store.read_only_because is None:
             self._flush_in(_FLUSH_SECONDS)
 
@@ -87,5 +88,8 @@ class ViewCounter:
 
 def _client_hash(link: Link, request: HTTPServerRequest) -> str:
     """Return a hash of the client's address and browser, which is kept instead of them."""
-    text = f"{link.id}|{request.remote_ip}|{request.headers.get('User-Agent', '')}"
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256("|".join((link.id, *_client(request))).encode()).hexdigest()[:32]
+
+
+def _client(request: HTTPServerRequest) -> tuple[str, str]:
+    return str(request.remote_ip), request.headers.get("User-Agent", "")

@@ -34,7 +34,7 @@ class CallQueue(Generic[T]):
     """The calls of one kernel or detached function: equal ones share one call, the others take turns.
 
     The owner's go first, then those of keys, and the links' viewers take turns by link. A call by link that took too
-    long, or failed, is remembered for ten times its duration and not made again for a stranger meanwhile.
+    long, or failed, is remembered for ten times its duration and not made again for a visitor meanwhile.
 
     Nothing can stop a function that runs in a kernel. A call that takes too long is given up at its deadline, but keeps
     its turn until the kernel answers or ends; the others wait behind it.
@@ -92,7 +92,7 @@ class CallQueue(Generic[T]):
         LiveTimeout
             After ``timeout`` seconds; the call itself continues.
         """
-        if caller.is_stranger and not self._calls.would_coalesce(key):
+        if caller.is_visitor and not self._calls.would_coalesce(key):
             self._failures.check(key, timeout)
         try:
             async with asyncio.timeout(timeout):

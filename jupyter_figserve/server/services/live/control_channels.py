@@ -21,7 +21,7 @@ logger = logging.getLogger("jupyter_figserve")
 _REPLIES = (REPLY, INFO_REPLY)
 _MAX_MESSAGE_BYTES = 128 * 2**20
 _SILENCE_SECONDS, _MAX_SILENCE_SECONDS = 10.0, 600.0
-"""Time for which a kernel that did not answer is not asked again, doubled with each time that it does not."""
+"""Time before a kernel that did not answer is asked again, which doubles each time, and its maximum."""
 _NOT_LOADED_SECONDS = 1.0
 """Time for which a kernel that answered without this package is not asked again."""
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from ....model.figures import Identity, new_id
+from ....model.figures import Identity
 from ....model.live import LiveDeclaration, LiveFigureRecord
 from ....store.store import Store
 from ..sessions.kernel_registry import KernelRegistry
 from .backend import KernelBackend, KernelUnavailable, LiveBackend, is_superseded
+from .offer_records import OfferRecords
 
 T = TypeVar("T")
 OFFERED, CHANGED, GONE = "live.offered", "live.changed", "live.gone"
@@ -76,6 +77,7 @@ class LiveRegistry:
         """Called with a kernel whose backend, or what it offers, has changed."""
         self._backends: dict[str, KernelBackend] = {}
         self._offered: dict[str, dict[str, LiveTarget]] = {}
+        self._records = OfferRecords(store)
 
     async def register(
         self, owner: str, kernel: str, backend: KernelBackend, declarations: Sequence[LiveDeclaration]
@@ -91,7 +93,8 @@ class LiveRegistry:
         notebook = await self._find_notebook(kernel)
         scope = await self._kernels.find_scope(kernel)
         declared = {_make_identity(owner, scope, notebook, kernel, one.name): one for one in declarations}
-        records = await self._record(kernel, declared, self._offered.get(kernel, {}))
+        before = [(target.record, target.declaration) for target in self._offered.get(kernel, {}).values()]
+        records = await self._records.record(kernel, declared, before)
         if backend.is_closed or self._backends.get(kernel) is not backend:
             raise KernelUnavailable
         self._offer(kernel, backend, zip(records, declared.values(), strict=True))
@@ -134,6 +137,10 @@ class LiveRegistry:
         """Number of kernels that are reached by their agents."""
         return sum(not backend.is_closed and not backend.is_stand_in for backend in self._backends.values())
 
+    def list_backends(self) -> Sequence[tuple[str, KernelBackend]]:
+        """Return all kernels with their backends, the newest connection first."""
+        return list(reversed(self._backends.items()))
+
     def find_backend(self, kernel: str) -> KernelBackend | None:
         """Return the open backend of a kernel."""
         backend = self._backends.get(kernel)
@@ -144,12 +151,13 @@ class LiveRegistry:
 
     def list_of(self, kernel: str) -> Sequence[LiveTarget]:
         """Return the live figures that a kernel offers."""
-        return list(self._offered.get(kernel, {}).values())
+        return [target for target in self._offered.get(kernel, {}).values() if self._is_shown(target)]
 
     async def find(self, kernel: str, name: str) -> LiveTarget | None:
         """Return the live figure that a kernel offers, or once offered."""
-        if self.find_backend(kernel) is not None and name in self._offered.get(kernel, {}):
-            return self._offered[kernel][name]
+        offered = self._offered.get(kernel, {}).get(name) if self.find_backend(kernel) is not None else None
+        if offered is not None and self._is_shown(offered):
+            return offered
         record = await self._store.live.find_in_session(kernel, name)
         if record is None or await self._find_detached(record) is None:
             return None if record is None else LiveTarget(record, record.declaration)
@@ -182,7 +190,7 @@ class LiveRegistry:
             return await call(replacement)
 
     def rename_notebook(self, owner: str, old: str, new: str) -> None:
-        """Note that the notebook of some kernels has another path; the store has moved their records."""
+        """Record the new path of a notebook; the store has moved the records already."""
         for offered in self._offered.values():
             for name, target in offered.items():
                 identity = target.record.identity
@@ -191,7 +199,7 @@ class LiveRegistry:
                     offered[name] = replace(target, record=record)
 
     async def reload_owner(self, owner: str) -> None:
-        """Note whose an owner's live figures are now; the store has moved them to somebody else.
+        """Read an owner's live figures again, which the store has transferred to another owner.
 
         Their links are answered by the same kernels, which offer them as the old owner's when they declare them again.
         """
@@ -204,12 +212,31 @@ class LiveRegistry:
     def list_offered(self) -> list[LiveTarget]:
         """Return the live figures that kernels offer, the newest kernel's first."""
         open_ones = [kernel for kernel in reversed(list(self._offered)) if self.find_backend(kernel) is not None]
-        return [target for kernel in open_ones for target in self._offered[kernel].values()]
+        return [target for kernel in open_ones for target in self.list_of(kernel)]
+
+    def hide(self, record: LiveFigureRecord) -> None:
+        """Note that a live figure was deleted: no kernel offers it, until its cell runs again or it is restored."""
+        self._records.delete(record)
+        self._report_change_of(record, GONE)
+
+    def show(self, record: LiveFigureRecord) -> None:
+        """Note that the deletion of a live figure was undone: the kernels that declared it offer it again."""
+        if self._records.restore(record.id):
+            self._report_change_of(record, OFFERED)
 
     def notify(self, kind: str, kernel: str | None, record: LiveFigureRecord, **details: Any) -> None:
         """Report an event of a live figure to the listener."""
         data = {"live": record.id, "session": kernel, "name": record.name, **details}
         self._listener(record.owner, kind, data | {"notebook": record.identity.notebook or None})
+
+    def _is_shown(self, target: LiveTarget) -> bool:
+        return not self._records.is_deleted(target.record.id)
+
+    def _report_change_of(self, record: LiveFigureRecord, kind: str) -> None:
+        for kernel, offered in list(self._offered.items()):
+            if any(target.record.id == record.id for target in offered.values()):
+                self.notify(kind, kernel, record)
+                self._report_change(kernel)
 
     def _offer(
         self, kernel: str, backend: KernelBackend, offers: Iterable[tuple[LiveFigureRecord, LiveDeclaration]]
@@ -221,6 +248,8 @@ class LiveRegistry:
         }
         for name, target in self._offered[kernel].items():
             known = before.get(name)
+            if not self._is_shown(target):
+                continue
             if known is None or known.declaration.revision != target.declaration.revision:
                 self.notify(OFFERED if known is None else CHANGED, kernel, target.record)
             elif known.declaration.refreshed != target.declaration.refreshed:
@@ -263,27 +292,6 @@ class LiveRegistry:
         # A kernel that outlived its server is no longer one of Jupyter's sessions, but is one of ours.
         session = await self._store.sessions.find(kernel)
         return session.notebook if session else ""
-
-    async def _record(
-        self, kernel: str, declared: Mapping[Identity, LiveDeclaration], before: Mapping[str, LiveTarget]
-    ) -> list[LiveFigureRecord]:
-        """Return the records; only new and changed declarations are written."""
-        known = {target.record.identity: target for target in before.values()}
-        # A refresh is no change: there may be many in a second, and it need not be stored.
-        unchanged = {
-            one
-            for one in declared
-            if one in known and replace(known[one].declaration, refreshed="") == replace(declared[one], refreshed="")
-        }
-        new = {one: declaration for one, declaration in declared.items() if one not in unchanged}
-        recorded: Mapping[Identity, LiveFigureRecord] = {}
-        if new and self._store.read_only_because is None:
-            recorded = await self._store.live.record_offers(kernel, new)
-        elif new:
-            # Until the store is writable again, their ids last as long as this server.
-            now = self._store.clock()
-            recorded = {one: LiveFigureRecord(new_id(), one, declaration, now, now) for one, declaration in new.items()}
-        return [recorded[one] if one in recorded else known[one].record for one in declared]
 
 
 def _make_identity(owner: str, scope: str, notebook: str, kernel: str, name: str) -> Identity:

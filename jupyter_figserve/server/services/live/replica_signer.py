@@ -12,7 +12,7 @@ from ..auth.signing import QuerySigner
 TIME_HEADER, SIGNATURE_HEADER = "X-FigServe-Time", "X-FigServe-Signature"
 _PURPOSE = "request of a server"
 MAX_SKEW_SECONDS = 30
-"""How far the clocks of two servers may differ; a request that somebody has overheard is of no use afterwards."""
+"""How far the clocks of two servers may differ; an intercepted request is useless afterwards."""
 
 
 class ReplicaSigner:

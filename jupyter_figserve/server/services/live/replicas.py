@@ -15,7 +15,7 @@ from tornado.httpclient import AsyncHTTPClient
 from tornado.ioloop import IOLoop, PeriodicCallback
 
 from ....errors import FigServeError
-from ....model.events import Event
+from ....model.events import LIVE_DELETED, LIVE_RESTORED, Event
 from ....model.kernel_lines import KernelLine
 from ....store.store import Store
 from ..events.event_broker import EventBroker
@@ -126,7 +126,12 @@ class Replicas:
         self._stop_listening = await self._events.listen(self._on_event, self.synchronize)
 
     async def _on_event(self, event: Event) -> None:
-        """Ignore events: each commit is followed by ``synchronize``."""
+        """Follow deletions at other servers; each commit is followed by ``synchronize``."""
+        live_id = str(event.data.get("live"))
+        if event.kind == LIVE_DELETED and (deleted := await self._store.live.find_deleted(live_id)) is not None:
+            self._registry.hide(deleted)
+        elif event.kind == LIVE_RESTORED and (record := await self._store.live.find(live_id)) is not None:
+            self._registry.show(record)
 
     async def _synchronize(self) -> None:
         for kernel in list(self._unwritten):

@@ -1,4 +1,4 @@
-"""What the operators of a server see of it, together. Server process."""
+"""The metrics, the audit log and the readiness of a server, as one value. Server process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .readiness import Readiness
 
 @dataclass(frozen=True)
 class Monitoring:
-    """Where services and handlers report."""
+    """What services and handlers report to."""
 
     readiness: Readiness
     audit: AuditLog

@@ -11,7 +11,7 @@ Check = Callable[[], Awaitable[object]]
 CHECK_SECONDS = 1.0
 """Time within which all checks have to succeed."""
 FRESH_SECONDS = 1.0
-"""For how long a result holds, so that strangers cannot load the database."""
+"""For how long a result holds, so that visitors cannot load the database."""
 logger = logging.getLogger("jupyter_figserve")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from ....errors import SandboxUnavailable, Unavailable
@@ -13,13 +13,14 @@ from ....model.rendering import RenderJob, RenderResult
 from ....sandbox.renderer import Renderer, RendererStatus
 from ..bounded_queue import BoundedQueue, Claim
 from ..monitoring.work_meter import WorkMeter
+from ..timings import add_timings
 
 _FIRST_ESTIMATE = 1.0
 _SMOOTHING = 0.2
 _CHECK_SECONDS = 1.0
 _PROBE_AFTER_SECONDS = 5.0
 _MAX_RETRY_SECONDS = 600
-_STRANGER_NICENESS = 10
+_VISITOR_NICENESS = 10
 """The owner's renders, cells and requests get the processor before visitors' renders do."""
 
 
@@ -35,7 +36,7 @@ class RenderQueue:
     max_seconds
         Upper limit of a job's timeout.
     reserved
-        Jobs of the owner and of keys that find a free slot while strangers' jobs are under way.
+        Jobs of the owner and of keys that find a free slot while visitors' jobs are under way.
     max_share
         Jobs that may wait for one link or signed URL; None for as many as for all.
     """
@@ -63,6 +64,11 @@ class RenderQueue:
     @property
     def report(self) -> RendererStatus:
         return self.renderer.status
+
+    @property
+    def libraries(self) -> Mapping[str, str]:
+        """Versions in the sandbox; empty before the start."""
+        return self.report.libraries
 
     @property
     def is_available(self) -> bool:
@@ -174,8 +180,9 @@ class RenderQueue:
                 work.begin()
                 began = time.monotonic()
                 job = await compose()
-                niceness = 0 if claim.caller.uses_reserved else _STRANGER_NICENESS
+                niceness = 0 if claim.caller.uses_reserved else _VISITOR_NICENESS
                 rendered = await self.renderer.render(replace(job, timeout=self.get_limit(job), niceness=niceness))
+                add_timings(rendered.timing)
                 self._mean_seconds += _SMOOTHING * (time.monotonic() - began - self._mean_seconds)
                 self._fit()
                 return rendered

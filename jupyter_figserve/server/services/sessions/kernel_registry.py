@@ -1,4 +1,4 @@
-"""What knows the notebooks of kernels, wherever they run. Server process.
+"""The interface of what tracks kernels and their notebooks, here or on users' servers. Server process.
 
 ``KernelTracker`` knows the kernels of its own server; ``RegisteredKernels`` those that users' servers have registered
 with a JupyterHub's service.

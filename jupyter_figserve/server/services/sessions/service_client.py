@@ -57,7 +57,7 @@ class ServiceClient:
         self._renamed_from: dict[str, str] = {}
         """Paths that the service still knows notebooks by."""
         self._moves: deque[tuple[str, str]] = deque(maxlen=_MAX_MOVES)
-        """Old and new paths of which the service has not been told yet, the oldest first."""
+        """Old and new paths that the service does not know yet, the oldest first."""
         self._is_moving = asyncio.Lock()
         self._problem: str | None = None
         self._changes: set[asyncio.Task[None]] = set()
@@ -68,7 +68,7 @@ class ServiceClient:
         self._timer.start()
 
     async def close(self) -> None:
-        """End all kernels, which this server takes along; the service ends those that it does not hear of."""
+        """End all kernels, which stop with this server; the service ends those that nobody reports any more."""
         self._timer.stop()
         kernels = list(self._pairs)
         self._pairs.clear()

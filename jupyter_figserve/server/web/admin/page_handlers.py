@@ -53,7 +53,6 @@ class AdminPageHandler(AdminHandler):
             following=following,
             links=links,
             now=store.clock(),
-            can_embed=bool(self.context.config.embed_origins),
         )
 
     async def _find_standings(self, owners: list[str]) -> dict[str, str]:
@@ -86,5 +85,4 @@ class AdminPageHandler(AdminHandler):
             links=links,
             more_links=more_links is not None,
             now=store.clock(),
-            can_embed=bool(self.context.config.embed_origins),
         )

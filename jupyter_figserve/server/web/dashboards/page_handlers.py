@@ -5,7 +5,7 @@ from __future__ import annotations
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ....errors import Forbidden, NotFound
+from ....errors import NotFound
 from ....model.keys import READ
 from ....model.links import DASHBOARD, Target
 from ....model.live import LiveRequest
@@ -13,15 +13,13 @@ from ...services.dashboards.resolver import ResolvedPanel
 from ...services.dashboards.watchers import DashboardWatcher
 from ..deleted_page import write_deleted_page
 from ..http import security_headers
+from ..http.query import JUPYTER_ARGUMENTS
 from ..http.watched_stream import send_watched_events
 from .control_state import ControlState
 from .handlers import DashboardBase
 from .page import PanelUrls, build_page
 from .panel_appearances import with_appearances
 from .preview import PreviewCosts, send_preview
-
-_RESERVED_QUERY_NAMES = ("token",)
-"""Query arguments of Jupyter."""
 
 
 class DashboardPageHandler(DashboardBase):
@@ -39,7 +37,7 @@ class DashboardPageHandler(DashboardBase):
             if not await write_deleted_page(self, DASHBOARD, dashboard_id):
                 raise
             return
-        state = ControlState(await self.resolve(record), self.query_values(_RESERVED_QUERY_NAMES))
+        state = ControlState(await self.resolve(record), self.query_values(without=JUPYTER_ARGUMENTS))
         call = self._call if await self.may_run() else None
         state = await self.run_until_disconnect(with_appearances(context.live.forms, state, call))
         address = f"{self.relative_root}/dashboards/{record.id}"
@@ -53,7 +51,6 @@ class DashboardPageHandler(DashboardBase):
             view=view,
             events=f"{address}/events",
             movable=view.movable,
-            can_embed=bool(context.config.embed_origins),
             links=await context.store.links.list_for_target(Target(DASHBOARD, record.id)),
             now=context.store.clock(),
         )
@@ -90,7 +87,7 @@ class DashboardBytesHandler(DashboardBase):
     @web.authenticated
     @authorized(action="execute", resource="figserve")
     async def get(self, dashboard_id: str, suffix: str) -> None:
-        _check_site(self)
+        self.refuse_cross_site()
         record = await self.get_owned_dashboard(dashboard_id)
         if suffix == "json":
             self.write_json(await self.to_json(record), filename=f"{record.name}.json")
@@ -110,7 +107,7 @@ class DashboardEventsHandler(DashboardBase):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
-        _check_site(self)
+        self.refuse_cross_site()
         record = await self.get_owned_dashboard(dashboard_id)
         await send_watched_events(self, self.context.dashboards, self._make_watcher(record.id))
 
@@ -135,9 +132,3 @@ def _pinned(panel: ResolvedPanel) -> str:
     """Return the query with a figure's version, whose image browsers may cache forever."""
     assert panel.figure is not None
     return f"version={panel.figure.version.number}"
-
-
-def _check_site(handler: DashboardBase) -> None:
-    """Reject requests from other sites, including navigation: unlike a stored image, these run code or stay open."""
-    if handler.is_cross_site:
-        raise Forbidden("This address cannot be opened from another site.", code="cross_site")

@@ -61,7 +61,7 @@ class FigurePageHandler(FigureBytesHandler):
             return
         self.set_header("Vary", "Accept")
         stored = self.with_csv([part.format.name for part in record.version.representations])
-        suffix = self.negotiate_page(stored, is_complete=record.version.source is None)
+        suffix = self.negotiate_page(stored, is_complete=self.context.source_checker.is_complete(record))
         if suffix is not None:
             await self.send(record, suffix)
             return
@@ -88,7 +88,6 @@ class FigurePageHandler(FigureBytesHandler):
             links=await store.links.list_for_target(Target(FIGURE, record.id)),
             neighbours=await store.figures.find_neighbours(record),
             session=await store.sessions.find(session_id),
-            can_embed=bool(self.context.config.embed_origins),
             now=context.store.clock(),
             offers=PageOffers.of(record.version),
             data=await context.figure_data.preview(record, self.caller, self.count_render),

@@ -8,6 +8,7 @@ from tornado import web
 from ....errors import InvalidInput, NotFound, TooLarge
 from ....model.keys import PUBLISH, READ
 from ....model.query_names import is_ignored
+from ....model.source_check import REDRAWS_HEADER
 from ....model.texts import validate_single_line
 from ...services.figures.cell_code import read_code, trim_code
 from ...services.figures.upload import parse_image
@@ -40,8 +41,13 @@ class SourceHandler(VersionUploadHandler):
         query, body, figures = self.read_query(), self.read_body(), self.context.store.figures
         kind = query.pop("kind", None)
         if kind == "figure" and body:
-            await figures.attach_source(record, int(number), "figure", body, query)
-            self.context.source_checker.schedule(record.id, int(number))
+            checker = self.context.source_checker
+            asks_kernel = self.context.rendering.asks_kernels
+            replaces = asks_kernel and not checker.is_drawable_by_kernel(record)
+            await figures.attach_source(record, int(number), "figure", body, query, replaces=replaces)
+            checker.schedule(record.id, int(number))
+            if asks_kernel:
+                self.set_header(REDRAWS_HEADER, "kernel")
         elif kind == "none":
             if len(body) > MAX_JSON_BYTES:
                 raise TooLarge(f"The reason has more than {MAX_JSON_BYTES:,} bytes of JSON.")

@@ -11,7 +11,7 @@ from .figure_cards import FigureCard
 from .query import DASHBOARDS, GalleryQuery
 
 _MAX_CARDS, _MAX_ALONE = 8, 200
-"""Among figures, and on the page of dashboards only."""
+"""Maximum number of cards: among figures, and on the page of dashboards alone."""
 _MAX_TILES = 3
 """Maximum number of rows in a preview, and of panels in each."""
 

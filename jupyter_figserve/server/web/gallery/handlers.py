@@ -67,7 +67,6 @@ class GalleryHandler(AuthenticatedHandler):
             following=following,
             scope=config.scope,
             is_admin=self.principal.is_admin and config.host_kind != "extension",
-            can_embed=bool(config.embed_origins),
             now=store.clock(),
             **await _page_values(self.context, self.principal.owner, query, found, following),
         )

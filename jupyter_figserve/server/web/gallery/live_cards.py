@@ -17,9 +17,9 @@ from ..context import AppContext
 from .query import ALL, LIVE, RUNNING, SHARED, GalleryQuery
 
 _MAX_CARDS, _MAX_ALONE = 8, 200
-"""Among figures, and on the page of live figures only."""
+"""Maximum number of cards: among figures, and on the page of live figures alone."""
 _MAX_KNOWN = 300
-"""Latest live figures among which a search looks."""
+"""Number of latest live figures that a search covers."""
 STATES = ("running", "detached", "offline")
 
 

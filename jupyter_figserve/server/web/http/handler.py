@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from http.client import responses
 from typing import Any, ClassVar, TypeVar
 
@@ -15,7 +15,7 @@ from ....model.figures import FigureRecord
 from ....model.formats import FORMATS, Format
 from ....model.rendering import DrawOptions
 from ...services.addresses import PublicBase
-from ...services.callers import Caller, stranger
+from ...services.callers import Caller, visitor_caller
 from ...services.hosts import normalize_netloc
 from ...services.rendering.request import SIZE_FIELDS, parse_size
 from ..context import AppContext
@@ -37,7 +37,7 @@ PLOT_FRAME = "plot:"
 _MESSAGES = {
     400: ("malformed", "The request is malformed."),
     403: ("forbidden", "That is not allowed."),
-    404: ("not_found", "There is nothing at this address."),
+    404: (errors.NotFound.code, errors.NOTHING_HERE),
     405: ("method_not_allowed", "This address does not support that method."),
     413: ("too_large", "The request is too large."),
     500: ("internal_error", "Something went wrong on the server; see its log."),
@@ -61,7 +61,7 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
     @property
     def caller(self) -> Caller:
         """Whose turns the work of this request takes in queues."""
-        return stranger("")
+        return visitor_caller("")
 
     @property
     def base(self) -> PublicBase:
@@ -84,7 +84,7 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
 
     @property
     def is_lenient(self) -> bool:
-        """Whether our script requests what may not exist, or fail, and prefers to be told so with status 200.
+        """Whether our script requests something that may be missing or fail, and wants that answer with status 200.
 
         Source: RFC 7240, section 4.4.
         """
@@ -122,6 +122,10 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
             if len(known) < _MAX_KNOWN_HOSTS:
                 known.add(host)
         return True
+
+    def require_known_host(self) -> None:
+        if not self.check_host():
+            raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
 
     def find_handover(self, response: RepresentationResponse) -> tuple[str, str] | None:
         handover = self.context.blob_handover
@@ -191,8 +195,10 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
             security_headers.page_headers(ancestors, frames) | {"Cache-Control": cache or "private, no-store"}
         )
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        page = self.context.templates.get_template(template)
-        self.finish(page.render(base=self.base, root=self.relative_root, audiences=self.context.audiences, **names))
+        page, context = self.context.templates.get_template(template), self.context
+        can_embed = bool(context.config.embed_origins)
+        common = {"base": self.base, "root": self.relative_root, "audiences": context.audiences, "can_embed": can_embed}
+        self.finish(page.render(common | names))
 
     def signed_frame_url(self, record: FigureRecord, link: str | None) -> tuple[str, str]:
         """Return the relative address of an HTML figure's frame, valid for a minute, and its source in the policy."""
@@ -258,43 +264,3 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
 
 
 _UNIMPLEMENTED = web.RequestHandler._unimplemented_method
-
-
-class PublicHandler(FigServeHandler):
-    """Base of handlers without authentication: cookies and tokens have no effect; no cookie is set."""
-
-    def admit(self) -> Awaitable[None] | None:
-        turn = self.wait_for_turn()
-        if turn is not None:
-            return self._admit_in_turn(turn)
-        self.check_request()
-        return None
-
-    async def _admit_in_turn(self, turn: Awaitable[None]) -> None:
-        await turn
-        self.check_request()
-
-    def check_request(self) -> None:
-        """Check what concerns every public address; raise an exception to reject the request."""
-        self.current_user = self._jupyter_current_user = None
-        if not self.check_host():
-            raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
-        if "token=" in self.request.query and "token" in self.request.query_arguments:
-            raise errors.InvalidInput(
-                "This address does not accept a token. Open it without one.", code="token_in_query"
-            )
-
-    def check_xsrf_cookie(self) -> None:
-        """Check nothing: no request here acts for a logged-in user."""
-
-
-class MissingHandler(PublicHandler):
-    """Responds 404 to unknown paths under our prefix; Jupyter's own 404 page would contain the server's token."""
-
-    is_page = True
-    redacted_path = "/[unknown]"
-    """A mistyped link with its token ends up here."""
-
-    def check_request(self) -> None:
-        super().check_request()
-        raise errors.NotFound("There is nothing at this address.")

@@ -1,4 +1,4 @@
-"""The base of handlers that anybody may call and that say more to whoever is known. Server process."""
+"""Base of handlers that anyone may call, and that tell known callers more. Server process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ....errors import Forbidden, Unauthorized
 from ....model.keys import Scope
 from ...services.auth.credentials import find_key
 from ...services.auth.principal import Principal
-from .handler import PublicHandler
+from .public_handler import PublicHandler
 
 CREDENTIALS = ("Authorization", "Cookie", "X-API-Key")
 """Headers on which the response depends."""
@@ -20,7 +20,7 @@ class OptionalCallerHandler(PublicHandler):
     """Knows the caller where a login or a key is sent along."""
 
     async def find_caller(self) -> Principal | None:
-        """Return who sends the request, with the scope ``read``; None for anybody else, and for pages of other sites.
+        """Return who sends the request, with the scope ``read``; None for anyone else, and for pages of other sites.
 
         A wrong key counts as none.
         """
@@ -28,7 +28,7 @@ class OptionalCallerHandler(PublicHandler):
         return caller if caller is not None and Scope.READ in caller.scopes else None
 
     async def find_principal(self) -> Principal | None:
-        """Return the same with any scope."""
+        """Return who sends the request, as ``find_caller``, with any scope."""
         if self.is_cross_site or not self.has_credentials:
             return None
         presented = find_key(self.request.headers)

@@ -52,7 +52,8 @@ class PacedResponseMixin(JupyterHandler):
             return self.send_in_pieces(0, size, read, body=body)
         finished = super().finish()
         if self._stream is not None and self._stream.writing():
-            self._watch(finished, size)
+            traffic = self.settings["figserve"].traffic
+            drop_unread(self._stream, finished, size, traffic.send_budget, self._reader, self._send_timeout)
         return finished
 
     def send_in_pieces(
@@ -98,10 +99,8 @@ class PacedResponseMixin(JupyterHandler):
 
     def drop_connection(self) -> None:
         """Close the connection of a client that does not read, and let the system forget what it was sent."""
-        if self._stream is not None and not self._stream.closed():
-            with contextlib.suppress(AttributeError, OSError):
-                self._stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            self._stream.close()
+        if self._stream is not None:
+            drop_stream(self._stream)
 
     async def _send_paced(self, start: int, end: int, read: Callable[[int, int], Awaitable[bytes]], hold: Hold) -> None:
         try:
@@ -119,21 +118,6 @@ class PacedResponseMixin(JupyterHandler):
             self._write_buffer = []
             super().finish()
 
-    def _watch(self, finished: asyncio.Future[None], size: int) -> None:
-        """Close the connection if the client has not read the end of a response in time."""
-        try:
-            hold = self._budget.hold(self._reader, finished, size, self.drop_connection)
-        except FigServeError:
-            self.drop_connection()
-            return
-        timer = asyncio.get_running_loop().call_later(self._send_timeout, self.drop_connection)
-
-        def on_done(future: asyncio.Future[None]) -> None:
-            timer.cancel()
-            self._budget.release(hold)
-
-        finished.add_done_callback(on_done)
-
     @property
     def _stream(self) -> Any:
         return getattr(self.request.connection, "stream", None)
@@ -150,6 +134,42 @@ class PacedResponseMixin(JupyterHandler):
 
     @property
     def _reader(self) -> Reader:
-        if self.caller.is_stranger:
+        if self.caller.is_visitor:
             return Reader(group_address(self.request.remote_ip or ""))
-        return Reader(self.caller.share, is_stranger=False)
+        return Reader(self.caller.share, is_visitor=False)
+
+
+def drop_unread(
+    stream: Any, finished: asyncio.Future[None], size: int, budget: SendBudget, reader: Reader, seconds: float
+) -> None:
+    """Close the connection of a client that has not read the end of a response in time.
+
+    Parameters
+    ----------
+    finished
+        Done when the response of ``size`` bytes has been passed to the system.
+    """
+
+    def drop() -> None:
+        drop_stream(stream)
+
+    try:
+        hold = budget.hold(reader, finished, size, drop)
+    except FigServeError:
+        drop()
+        return
+    timer = asyncio.get_running_loop().call_later(seconds, drop)
+
+    def on_done(future: asyncio.Future[None]) -> None:
+        timer.cancel()
+        budget.release(hold)
+
+    finished.add_done_callback(on_done)
+
+
+def drop_stream(stream: Any) -> None:
+    """Close a connection, and let the system forget what it was sent."""
+    if not stream.closed():
+        with contextlib.suppress(AttributeError, OSError):
+            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        stream.close()

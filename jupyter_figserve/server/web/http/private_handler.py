@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from asyncio import Future
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 from jupyter_core.utils import ensure_async
@@ -17,6 +20,7 @@ from ...services.auth.credentials import NO_KEY, find_key
 from ...services.auth.principal import Principal
 from ...services.callers import Caller
 from ...services.sessions.kernel_start import check_started
+from ...services.timings import collect_timings, format_timings
 from .handler import SAFE_METHODS, FigServeHandler
 from .login import LoginRedirect
 
@@ -30,6 +34,7 @@ class AuthenticatedHandler(FigServeHandler):
     body_methods: ClassVar[tuple[str, ...]] = ("POST", "PUT", "PATCH")
 
     principal: Principal
+    _timings: Mapping[str, float] = MappingProxyType({})
 
     @property
     def caller(self) -> Caller:
@@ -54,7 +59,14 @@ class AuthenticatedHandler(FigServeHandler):
         audit, address = self.context.monitoring.audit, self.request.remote_ip or ""
         audit.record(action, thing, self.principal, address, **details)
 
+    def flush(self, include_footers: bool = False) -> Future[None]:
+        """Tell whoever has a credential where the time went; visitors have none."""
+        if not self._headers_written and hasattr(self, "principal") and (timing := format_timings(self._timings)):
+            self.add_header("Server-Timing", timing)
+        return super().flush(include_footers)
+
     async def admit(self) -> None:
+        self._timings = collect_timings()
         try:
             await self._admit()
         except (errors.Unauthorized, LoginRedirect):
@@ -66,8 +78,7 @@ class AuthenticatedHandler(FigServeHandler):
 
     async def _admit(self) -> None:
         self.current_user = self._jupyter_current_user = None
-        if not self.check_host():
-            raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
+        self.require_known_host()
         presented = find_key(self.request.headers)
         if presented is not None:
             self.principal = await self.context.authenticator.key(presented, self.request.remote_ip or "")
@@ -124,6 +135,11 @@ class AuthenticatedHandler(FigServeHandler):
         if self.is_cross_site and not is_navigation:
             raise errors.Forbidden("This address cannot be loaded by another site.", code="cross_site")
 
+    def refuse_cross_site(self) -> None:
+        """Refuse requests from other sites, including navigation, for addresses that run code or stay open."""
+        if self.is_cross_site:
+            raise errors.Forbidden("This address cannot be opened from another site.", code="cross_site")
+
     def _check_origin(self) -> None:
         if not self.check_origin():
             raise errors.NotFound("This address is not available to other sites.")
@@ -147,7 +163,7 @@ class AuthenticatedHandler(FigServeHandler):
         store = self.context.store
         record = await store.figures.find(figure_id) if is_id(figure_id) else None
         if record is None or not self.principal.may_see(record.owner):
-            raise errors.NotFound("There is no such figure. It may have been deleted, or transferred to somebody else.")
+            raise errors.NotFound("There is no such figure. It may have been deleted, or transferred to another owner.")
         return record if version is None else await store.figures.get(figure_id, version)
 
     async def find_kernel_id(self, session: str | None) -> str | None:

@@ -14,6 +14,8 @@ from ....model.query_names import is_tracker, read_query_name
 from ....model.texts import to_nfc
 from .request_body import RequestBodyMixin
 
+JUPYTER_ARGUMENTS = ("token",)
+"""Query arguments of Jupyter, which no page or function of ours reads."""
 _MAX_INT = 10**9 - 1
 
 

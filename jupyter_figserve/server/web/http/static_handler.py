@@ -8,7 +8,7 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 
 from ....errors import NotFound
 from . import security_headers
-from .handler import PublicHandler
+from .public_handler import PublicHandler
 from .templates import static_digest, static_files
 
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
@@ -21,7 +21,7 @@ class StaticHandler(PublicHandler):
     async def get(self, all_digest: str | None, name: str) -> None:
         files = static_files()
         if name not in files:
-            raise NotFound("There is nothing at this address.")
+            raise NotFound
         data, digest = files[name]
         # A page from before an upgrade uses the old digest; it gets the current file, uncached.
         cache_control = (

@@ -23,12 +23,12 @@ class AudienceHandler(OptionalCallerHandler):
     """Base of the handlers of links, which may be for certain people only."""
 
     async def admit_viewer(self, resolved: ResolvedLink) -> Principal:
-        """Return who sends the request; redirect a stranger who navigates to the login form.
+        """Return who sends the request; redirect a visitor who navigates to the login form.
 
         Raises
         ------
         Unauthorized
-            For any other request of a stranger, and for a wrong key.
+            For any other request of a visitor, and for a wrong key.
         Forbidden
             When the person does not belong to the audience.
         """
@@ -49,7 +49,7 @@ class AudienceHandler(OptionalCallerHandler):
             raise
 
     async def _find_viewer(self) -> Principal | None:
-        """Return the person of the request; None for a stranger.
+        """Return the person of the request; None for a visitor.
 
         A page of another site may lead here, and cannot load what the link shows with the cookies of its visitor.
         """

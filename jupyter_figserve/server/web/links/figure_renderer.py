@@ -8,9 +8,12 @@ from ....model.formats import FORMATS, get_format, get_format_of_mimetype
 from ....model.snippets import Snippets, image_url
 from ...services.figures.cell_code import read_code
 from ...services.figures.offers import PageOffers
+from ...services.figures.stored_blob import StoredBlob
+from ...services.links.ready_images import is_plain
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ..figures.data_responses import csv_response, json_response
 from ..figures.json_views import figure_json
+from ..http.paced_response import PIECE_BYTES
 from ..http.representation import RepresentationResponse
 from .public_data import check_shared, preview_data, write_csv, write_json
 from .public_figure import PublicFigure, Responses, inline_url
@@ -35,7 +38,7 @@ class FigureRenderer(LinkRenderer):
 
     async def send_page(self, *, embedded: bool, as_html: bool = False) -> None:
         await self._view_page()
-        figure, config = self.figure, self.context.config
+        figure = self.figure
         figure.record = await self.context.source_checker.checked(figure.record)
         figure.write_page(
             "share/embed.html" if embedded else "share/figure.html",
@@ -43,7 +46,6 @@ class FigureRenderer(LinkRenderer):
             ancestors=self.frame_ancestors(embedded=embedded),
             as_html=as_html,
             link=self.link,
-            can_embed=bool(config.embed_origins),
             offers=PageOffers.of(figure.record.version, self.context.link_sizes.widths),
             snippets=self._make_snippets(),
             data=None if embedded else await preview_data(self, figure),
@@ -56,7 +58,7 @@ class FigureRenderer(LinkRenderer):
 
     @property
     def is_complete(self) -> bool:
-        return self.figure.record.version.source is None
+        return self.context.source_checker.is_complete(self.figure.record)
 
     async def send_json(self) -> None:
         """Send the figure without its owner, notebook, session and id."""
@@ -103,6 +105,21 @@ class FigureRenderer(LinkRenderer):
             await self.use_view()
         await self.handler.send_representation(response)
         self.count_view()
+        self._keep_ready(response)
+
+    def _keep_ready(self, response: RepresentationResponse) -> None:
+        """Have the next requests for this address answered without a handler, where all would be answered like this."""
+        handler, context, body = self.handler, self.context, response.body
+        if not isinstance(body, StoredBlob) or not body.is_cacheable or body.size > PIECE_BYTES:
+            return
+        seconds = self.cache_seconds
+        if not self.link.is_cacheable or seconds != context.config.link_cache_seconds or not is_plain(handler.request):
+            return
+        if handler.get_status() != 200 or "Vary" in handler._headers or context.blob_handover is not None:
+            return
+        context.ready_images.add(
+            handler.request.path, self._token, self.resolved, body.digest, handler._headers, seconds
+        )
 
     async def describe_embedding(self, fit: FitSize) -> Embedding:
         record, image = self.figure.record, self.figure.image

@@ -12,10 +12,10 @@ from tornado import web
 
 from ....errors import Conflict, InvalidInput, NotFound
 from ....model.dashboards import DashboardRecord
-from ....model.figures import FigureRecord
+from ....model.figures import FigureRecord, is_id
 from ....model.keys import PUBLISH, READ_OR_PUBLISH, Scope
 from ....model.link_addresses import find_token
-from ....model.links import DASHBOARD, FIGURE, LIVE, Link, Target
+from ....model.links import DASHBOARD, FIGURE, KIND_FOLDERS, KIND_NOUNS, LIVE, Link, Target
 from ....model.live import LiveFigureRecord
 from ....model.queries import DEFAULT_LIMIT
 from ....model.snippets import Snippets
@@ -24,6 +24,7 @@ from ...services.links.listing import list_own
 from ...services.links.names import check_names
 from ...services.links.reach import Reach, find_reach
 from ...services.rendering.request import SIZE_FIELDS, get_render_format, parse_size, size_to_query
+from ...services.trash import find_deleted
 from ..http.listing import list_in_parts
 from ..http.private_handler import AuthenticatedHandler
 from .json_views import created_link_json, link_json, listed_link_json
@@ -31,7 +32,7 @@ from .link_body import CHANGE_FIELDS, LinkParser
 from .link_targets import DashboardTarget, FigureTarget, LinkTarget, LiveFigureTarget
 
 Record = FigureRecord | LiveFigureRecord | DashboardRecord
-_KINDS = {"figures": FIGURE, "live": LIVE, "dashboards": DASHBOARD}
+_KINDS = {folder: kind for kind, folder in KIND_FOLDERS.items()}
 _MISSING = {
     FIGURE: ("There is no such figure.", None),
     LIVE: ("There is no such live figure.", "live_figure_not_found"),
@@ -52,6 +53,9 @@ class OwnedLinksHandler(AuthenticatedHandler):
         """
         record = await self._find_record(target)
         if record is None or not self.principal.may_see(record.owner):
+            deleted = await find_deleted(self.context.store, target.kind, target.id) if is_id(target.id) else None
+            if deleted is not None and self.principal.may_see(deleted.owner):
+                raise NotFound(f"This {KIND_NOUNS[target.kind]} is in the trash. Restore it first.")
             message, code = _MISSING[target.kind]
             raise NotFound(message, code=code)
         return record

@@ -11,7 +11,8 @@ from ....model.formats import FORMATS
 from ....model.link_addresses import find_token
 from ...services.links.resolver import LinkNotFound
 from ..http import security_headers
-from ..http.handler import PLOT_FRAME, PublicHandler
+from ..http.handler import PLOT_FRAME
+from ..http.public_handler import PublicHandler
 from .public_handler import LinkRequestHandler
 from .renderer import Embedding
 
@@ -62,7 +63,7 @@ class FrameHandler(PublicHandler):
             part = record.version.find_representation(FORMATS["html"]) if record else None
             if part is not None:
                 return await self.context.blob_cache.get(part.digest)
-        raise NotFound("There is nothing at this address.")
+        raise NotFound
 
     def _default_destination(self) -> str:
         """Return the destination of a request without ``Sec-Fetch-Dest``, which browsers send only to trustworthy URLs.

@@ -31,7 +31,6 @@ class LinksPageHandler(AuthenticatedHandler):
             following=following,
             is_first=cursor is None,
             now=context.store.clock(),
-            can_embed=bool(context.config.embed_origins),
         )
 
     head = get

@@ -8,7 +8,7 @@ from typing import Any
 from ....model.formats import get_format
 from ....model.live import LiveRequest
 from ....model.snippets import Snippets
-from ...services.callers import stranger
+from ...services.callers import visitor_caller
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel, resolve_dashboard
 from ...services.dashboards.watchers import DashboardWatcher
 from ...services.links.resolver import LinkNotFound
@@ -62,7 +62,7 @@ class DashboardRenderer(LinkRenderer):
     async def send_image(self, suffix: str) -> None:
         link_id = self.link.id
         costs = PreviewCosts(
-            stranger(link_id),
+            visitor_caller(link_id),
             lambda: self.context.rates.renders.count(f"link {link_id}"),
             lambda: self.context.rates.live_links.count(link_id),
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from ....errors import Conflict, Forbidden, OutputInvalid, TooLarge
 from ....model.data_tables import FigureData
-from ...services.callers import stranger
+from ...services.callers import visitor_caller
 from .public_figure import PublicFigure
 from .renderer import LinkRenderer
 
@@ -38,14 +38,18 @@ async def write_csv(renderer: LinkRenderer, figure: PublicFigure, number: int | 
         When there is no table of this number.
     """
     record = await renderer.context.source_checker.recheck_problem(figure.record)
-    writing = renderer.context.figure_data.write_csv(record, number, stranger(renderer.link.id), figure.count_render)
+    writing = renderer.context.figure_data.write_csv(
+        record, number, visitor_caller(renderer.link.id), figure.count_render
+    )
     return await _finish(renderer, writing)
 
 
 async def write_json(renderer: LinkRenderer, figure: PublicFigure) -> bytes:
     """Return the figure's data as JSON, as ``write_csv``."""
     record = await renderer.context.source_checker.recheck_problem(figure.record)
-    writing = renderer.context.figure_data.write_json(record, None, stranger(renderer.link.id), figure.count_render)
+    writing = renderer.context.figure_data.write_json(
+        record, None, visitor_caller(renderer.link.id), figure.count_render
+    )
     return await _finish(renderer, writing)
 
 
@@ -60,4 +64,6 @@ async def preview_data(renderer: LinkRenderer, figure: PublicFigure) -> FigureDa
     """Return the first rows of the tables for the page of a link; None where it does not show them."""
     if not renderer.link.data:
         return None
-    return await renderer.context.figure_data.preview(figure.record, stranger(renderer.link.id), figure.count_render)
+    return await renderer.context.figure_data.preview(
+        figure.record, visitor_caller(renderer.link.id), figure.count_render
+    )

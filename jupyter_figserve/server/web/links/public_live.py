@@ -12,12 +12,12 @@ from ....model.live import LiveDeclaration, LiveRequest
 from ....model.parameters import SIZES, Parameters
 from ....model.snippets import Snippets
 from ...services.auth.redaction import redact_message
-from ...services.callers import stranger
+from ...services.callers import visitor_caller
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.live.registry import LiveTarget
 from ...services.live.result import LiveResult
 from ...services.live.watchers import LiveWatcher
-from ..http.handler import PublicHandler
+from ..http.public_handler import PublicHandler
 from ..http.watched_stream import send_watched_events
 from ..live.page import make_live_page
 from ..live.request import LAST_PARAMETER, asks_for_frame, asks_for_record, is_about_record, parse_device_pixel_ratio
@@ -110,7 +110,7 @@ class PublicLiveFigure:
             request,
             known_etags=known_etags,
             before_call=self._count_call,
-            caller=stranger(self.resolved.link.id),
+            caller=visitor_caller(self.resolved.link.id),
         )
         try:
             return await rendering

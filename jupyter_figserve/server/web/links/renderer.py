@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ....errors import NotFound
@@ -14,7 +15,7 @@ from ...services.links.audience import is_admitted
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.links.view_counter import is_robot
 from ..http import security_headers
-from ..http.handler import PublicHandler
+from ..http.public_handler import PublicHandler
 
 FitSize = Callable[[int, int], tuple[int, int]]
 """Shrinks a width and a height to the maximum of an oEmbed request."""
@@ -54,10 +55,16 @@ class LinkRenderer(ABC):
         self.context = handler.context
         self.resolved = resolved
         self.link = resolved.link
-        self.url = handler.base.link(token)
-        self.address = f"{handler.relative_root}/f/{token}"
-        """The URL relative to the requested page."""
         self._token = token
+
+    @cached_property
+    def url(self) -> str:
+        return self.handler.base.link(self._token)
+
+    @cached_property
+    def address(self) -> str:
+        """The URL relative to the requested page."""
+        return f"{self.handler.relative_root}/f/{self._token}"
 
     async def check_views(self) -> None:
         """Raise ``LinkNotFound`` when the views of the link are used up and this client used none recently."""

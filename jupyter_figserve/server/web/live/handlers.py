@@ -17,21 +17,20 @@ from ....errors import CodeFailed, FigServeError, Forbidden, InvalidInput, NotFo
 from ....model.formats import FORMATS, get_live_format
 from ....model.keys import PUBLISH, READ
 from ....model.links import LIVE, Target
-from ....model.live import LiveRequest
+from ....model.live import LiveFigureRecord, LiveRequest
 from ....model.texts import to_nfc
 from ...services.auth.principal import Principal
 from ...services.live.freezing import freeze
 from ...services.live.registry import LiveTarget
 from ...services.live.result import LiveResult
 from ..context import AppContext
+from ..deleted_page import write_deleted_page
 from ..http.private_handler import AuthenticatedHandler
+from ..http.query import JUPYTER_ARGUMENTS
 from .json_views import live_figure_json
 from .page import make_live_page
 from .request import LAST_PARAMETER, asks_for_frame, asks_for_record, is_about_record, parse_live_request
 from .responder import LiveResponder
-
-_RESERVED_QUERY_NAMES = ("token",)
-"""Query arguments of Jupyter."""
 
 
 class LiveHandler(AuthenticatedHandler):
@@ -50,6 +49,7 @@ class LiveHandler(AuthenticatedHandler):
         name = to_nfc(name)
         target = await self.context.live.find(session_id, name)
         if target is None:
+            self._check_deleted(await self.context.store.live.find_deleted_in_session(session_id, name))
             kernel = (await self.context.plots.get_session(session_id)).id
             target = await self.context.live.find(kernel, name)
         if target is None or not self.principal.may_see(target.record.owner):
@@ -68,8 +68,15 @@ class LiveHandler(AuthenticatedHandler):
         """
         target = await self.context.live.registry.get_by_id(live_id)
         if target is None or not self.principal.may_see(target.record.owner):
+            self._check_deleted(await self.context.store.live.find_deleted(live_id))
             raise NotFound("There is no such live figure.", code="live_figure_not_found")
         return target
+
+    def _check_deleted(self, record: LiveFigureRecord | None) -> None:
+        """Raise ``NotFound`` with what to do, where the caller can restore the live figure."""
+        if record is not None and self.principal.may_see(record.owner):
+            text = f"The live figure {record.name!r:.60} is in the trash. Restore it there, or run its cell again."
+            raise NotFound(text, code="live_figure_not_found")
 
     async def describe(self, target: LiveTarget) -> dict[str, Any]:
         context, live_id = self.context, target.record.id
@@ -85,7 +92,7 @@ class LiveHandler(AuthenticatedHandler):
 
     def read_query(self) -> dict[str, list[str]]:
         """Return the query without Jupyter's parameters."""
-        return self.query_values(_RESERVED_QUERY_NAMES)
+        return self.query_values(without=JUPYTER_ARGUMENTS)
 
     async def send(self, target: LiveTarget, suffix: str) -> None:
         row, query = get_live_format(suffix), self.read_query()
@@ -157,7 +164,6 @@ class LiveHandler(AuthenticatedHandler):
             target=target,
             links=await self.context.store.links.list_for_target(Target(LIVE, target.record.id)),
             movable={control.name: control.label for control in page.controls},
-            can_embed=bool(self.context.config.embed_origins),
             now=self.context.store.clock(),
         )
 
@@ -207,7 +213,13 @@ class LivePageHandler(LiveHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, session_id: str, name: str) -> None:
-        target = await self.get_owned_target(session_id, name)
+        try:
+            target = await self.get_owned_target(session_id, name)
+        except NotFound:
+            deleted = await self.context.store.live.find_deleted_in_session(session_id, to_nfc(name))
+            if deleted is None or not await write_deleted_page(self, LIVE, deleted.id):
+                raise
+            return
         await self.send_page_or_image(target, f"live/{quote(session_id)}/{quote(target.record.name)}")
 
     head = get
@@ -221,7 +233,12 @@ class LastingPageHandler(LiveHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, live_id: str) -> None:
-        target = await self.get_owned_by_id(live_id)
+        try:
+            target = await self.get_owned_by_id(live_id)
+        except NotFound:
+            if not await write_deleted_page(self, LIVE, live_id):
+                raise
+            return
         await self.send_page_or_image(target, f"live/f/{target.record.id}")
 
     head = get

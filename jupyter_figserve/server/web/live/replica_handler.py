@@ -5,7 +5,7 @@ from __future__ import annotations
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from ....errors import NotFound
-from ..http.handler import PublicHandler
+from ..http.public_handler import PublicHandler
 
 
 class ReplicaCallHandler(PublicHandler):
@@ -17,7 +17,7 @@ class ReplicaCallHandler(PublicHandler):
     async def post(self) -> None:
         replicas = self.context.replicas
         if replicas is None:
-            raise NotFound("There is nothing at this address.")
+            raise NotFound
         body = self.read_body()
         replicas.signer.check(self.request.headers, body)
         answer = await self.run_until_disconnect(replicas.answer(body))

@@ -16,9 +16,9 @@ from ....model.figures import sha256_hex
 from ....model.rendering import ALL
 from ....model.snippets import Snippets
 from ...services.addresses import LOCAL_NOTE
-from ...services.callers import stranger
+from ...services.callers import visitor_caller
 from ...services.rendering.request import RenderRequest, get_render_format, parse_render_request, to_query
-from ..http.handler import PublicHandler
+from ..http.public_handler import PublicHandler
 from .error_responses import CodeErrorMixin
 from .handlers import CodeHandler
 from .responses import image_response
@@ -102,7 +102,7 @@ class SignedRenderHandler(CodeErrorMixin, PublicHandler):
             request = self._read_signed(source, suffix)
             share = f"render {sha256_hex(request.code.encode())}"
             rendering = self.context.rendering.render_cached(
-                request.job(), stranger(share), lambda: self.context.rates.renders.count(share)
+                request.job(), visitor_caller(share), lambda: self.context.rates.renders.count(share)
             )
             result, _ = await self.run_until_disconnect(rendering)
         cache_control = f"public, max-age={self.context.config.render_url_cache_seconds}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ....errors import Forbidden
 from ....model.events import Event
 from ....model.keys import READ
 from ...services.events.event_broker import PLOT_CAPTURED
@@ -24,9 +23,7 @@ class EventsHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        if self.is_cross_site:
-            # Unlike an image, a stream is not opened from another site even by navigation.
-            raise Forbidden("This address cannot be opened from another site.", code="cross_site")
+        self.refuse_cross_site()
         since = sse.parse_last_event_id(self)
         broker, caller, gate = self.context.events, self.principal, self.context.authenticator
         subscriber = await broker.subscribe(caller.owner)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from ....errors import Unavailable
-from ..http.handler import PublicHandler
+from ..http.public_handler import PublicHandler
 
 
 class HealthHandler(PublicHandler):

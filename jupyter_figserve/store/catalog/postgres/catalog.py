@@ -240,7 +240,7 @@ class PostgresCatalog(Catalog):
         return is_interfered or (_is_lost(error) and not is_committing)
 
     def _fail(self, error: Exception, is_committing: bool = False) -> Exception:
-        """Return the error for whoever asked; one of the connection also means that the database may be down."""
+        """Return the error for the caller; one of the connection also means that the database may be down."""
         if isinstance(error, sa.exc.TimeoutError):
             return Unavailable("The server's connections to the database are busy; try again.", retry_after=5)
         if isinstance(error, UnicodeEncodeError):

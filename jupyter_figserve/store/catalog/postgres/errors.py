@@ -18,7 +18,7 @@ _NO_SPACE = frozenset({"53100", "53200"})
 _READ_ONLY = "25006"
 _DENIED = "42501"
 _REFUSALS = ("authentication failed", "does not exist", "pg_hba.conf", "no password supplied", "not permitted", "SSL")
-"""Parts of the messages of refused connections that a change of the configuration mends; psycopg gives no code."""
+"""Parts of the messages of connections refused because of the configuration; psycopg gives no code."""
 
 
 class DatabaseDown(Unavailable):
@@ -63,7 +63,7 @@ def describe_failed_start(error: sa.exc.DBAPIError, name: str) -> UnusableDataba
 
 
 def translate(error: sa.exc.DBAPIError) -> FigServeError:
-    """Return an error of ours with advice. Strangers see it too, so it does not name the database."""
+    """Return an error of ours with advice. Visitors see it too, so it does not name the database."""
     code = code_of(error)
     if is_disconnect(error):
         return down()

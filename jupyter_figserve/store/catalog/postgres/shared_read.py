@@ -51,6 +51,6 @@ def _is_over(task: asyncio.Task[T] | None) -> bool:
 
 
 def _take_note(task: asyncio.Task[T]) -> None:
-    """Take note of a failure that nobody waits for any more."""
+    """Retrieve a failure that nobody waits for any more, which asyncio would log."""
     if not task.cancelled():
         task.exception()

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from jupyter_figserve.errors import OutputInvalid, TooLarge
-from jupyter_figserve.server.services.callers import OWNER, Caller, key_holder, stranger
+from jupyter_figserve.server.services.callers import OWNER, Caller, key_holder, visitor_caller
 from jupyter_figserve.server.services.live.call_queue import CallQueue, LiveTimeout, QueueFull
 
 
@@ -102,12 +102,12 @@ async def test_more_turns_than_calls():
     await asyncio.gather(*tasks)
 
 
-async def test_hundred_strangers_on_one_link_hold_up_the_owner_for_one_call():
+async def test_kind_C8_hundred_strangers_on_one_link_hold_up_the_owner_for_one_call():
     """The link has a part of the queue; the owner's call is next, then a key's, then those of other links."""
     queue, kernel = CallQueue(16, max_share=3), Kernel()
-    strangers = await ask(queue, kernel, *(f"s{number}" for number in range(100)), caller=stranger("link"))
+    strangers = await ask(queue, kernel, *(f"s{number}" for number in range(100)), caller=visitor_caller("link"))
     assert sum(task.done() for task in strangers) == 96
-    tasks = await ask(queue, kernel, "other", caller=stranger("other"))
+    tasks = await ask(queue, kernel, "other", caller=visitor_caller("other"))
     tasks += await ask(queue, kernel, "key", caller=key_holder("k"))
     tasks += await ask(queue, kernel, "owner")
     kernel.gate.set()
@@ -119,7 +119,7 @@ async def test_hundred_strangers_on_one_link_hold_up_the_owner_for_one_call():
 async def test_owner_takes_a_strangers_call_along():
     """An equal call that waits moves to the front, and is still one call."""
     queue, kernel = CallQueue(16), Kernel()
-    tasks = await ask(queue, kernel, "running", "a", "b", caller=stranger("link"))
+    tasks = await ask(queue, kernel, "running", "a", "b", caller=visitor_caller("link"))
     tasks += await ask(queue, kernel, "b")
     kernel.gate.set()
     await asyncio.gather(*tasks)
@@ -139,13 +139,13 @@ async def test_slow_failure_is_not_repeated_for_strangers(kind, monkeypatch):
         now += 2
         raise kind("no")
 
-    for caller in (stranger("a"), stranger("b"), OWNER):
+    for caller in (visitor_caller("a"), visitor_caller("b"), OWNER):
         with pytest.raises(kind):
             await queue.run("key", fail, 60, caller)
     assert calls == [0, 2]
     now += 21
     with pytest.raises(kind):
-        await queue.run("key", fail, 60, stranger("a"))
+        await queue.run("key", fail, 60, visitor_caller("a"))
     assert len(calls) == 3
 
 
@@ -154,14 +154,14 @@ async def test_deadline_of_a_call_is_remembered_for_strangers():
     queue, kernel = CallQueue(9), Kernel()
     for name in ("slow", "waiting"):
         with pytest.raises(LiveTimeout):
-            await queue.run(name, kernel.call(name), 0.05, stranger("a"))
+            await queue.run(name, kernel.call(name), 0.05, visitor_caller("a"))
     kernel.gate.set()
     while queue.is_busy:
         await asyncio.sleep(0)
     with pytest.raises(LiveTimeout):
-        await queue.run("slow", kernel.call("slow"), 0.05, stranger("b"))
+        await queue.run("slow", kernel.call("slow"), 0.05, visitor_caller("b"))
     assert kernel.calls == ["slow"]
-    await queue.run("waiting", kernel.call("waiting"), 0.05, stranger("a"))
-    await queue.run("slow", kernel.call("slow"), 60, stranger("b"))
+    await queue.run("waiting", kernel.call("waiting"), 0.05, visitor_caller("a"))
+    await queue.run("slow", kernel.call("slow"), 60, visitor_caller("b"))
     await queue.run("slow", kernel.call("slow"), 0.05, OWNER)
     assert kernel.calls == ["slow", "waiting", "slow", "slow"]

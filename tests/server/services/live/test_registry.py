@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -200,3 +201,36 @@ async def test_transferred_figures_are_the_new_owners(registry, context):
     (again,) = await registry.register("ann", "a-1", backend, [ANIMAL])
     assert (again.owner, again.id != before.id) == ("ann", True)
     assert (await registry.get_by_id(before.id)).record.owner == "bob"
+
+
+async def test_deleted_figure_is_hidden_until_it_is_restored(registry, context, events):
+    """Its kernel announces it all the while, also after a dropped connection; then it answers as before."""
+    backend = FakeKernel()
+    (record,) = await registry.register("ann", "a-1", backend, [ANIMAL])
+    await context.store.live.delete(record)
+    registry.hide(record)
+    for _ in range(2):
+        (again,) = await registry.register("ann", "a-1", backend, [ANIMAL])
+        assert again.id == record.id
+        assert await registry.find("a-1", "animal") is None
+        assert await registry.get_by_id(record.id) is None
+        assert registry.list_offered() == []
+        registry.unregister("a-1", backend)
+        backend = FakeKernel()
+    await registry.register("ann", "a-1", backend, [ANIMAL])
+    await context.store.live.restore(record.id)
+    registry.show(record)
+    assert (await registry.find("a-1", "animal")).backend is backend
+    assert [kind for _, kind, _ in events] == [OFFERED, GONE, GONE, GONE, OFFERED]
+
+
+async def test_cell_that_runs_again_makes_a_new_figure(registry, context):
+    """Not the deleted one: its links stay off."""
+    backend = FakeKernel()
+    (record,) = await registry.register("ann", "a-1", backend, [ANIMAL])
+    await context.store.live.delete(record)
+    registry.hide(record)
+    (anew,) = await registry.register("ann", "a-1", backend, [replace(ANIMAL, revision="2")])
+    assert anew.id != record.id
+    assert (await registry.find("a-1", "animal")).record.id == anew.id
+    assert await registry.get_by_id(record.id) is None

@@ -14,7 +14,7 @@ from tornado.web import Application, RequestHandler
 from jupyter_figserve.errors import CodeFailed, DeadlineExceeded, Forbidden, TooManyRequests, Unavailable
 from jupyter_figserve.model.live import LiveDeclaration, LiveFigureRecord, LiveRequest
 from jupyter_figserve.server.services.auth.signing import QuerySigner
-from jupyter_figserve.server.services.callers import OWNER, stranger
+from jupyter_figserve.server.services.callers import OWNER, visitor_caller
 from jupyter_figserve.server.services.events.event_broker import EventBroker
 from jupyter_figserve.server.services.live import replicas
 from jupyter_figserve.server.services.live.backend import KernelUnavailable
@@ -175,7 +175,7 @@ async def test_one_call_at_a_time_in_a_kernel(make_server):
     queue = one.live._get_queue(await one.live.registry.find("k", "animal"))
     calls = []
     for waiting, (server, number, caller) in enumerate(
-        [(one, 0, stranger("a")), (two, 1, stranger("b")), (one, 2, OWNER)]
+        [(one, 0, visitor_caller("a")), (two, 1, visitor_caller("b")), (one, 2, OWNER)]
     ):
         calls.append(asyncio.create_task(server.render("k", LiveRequest({"n": number}, "png"), caller=caller)))
         await until(partial(_has, kernel, queue, waiting))

@@ -11,7 +11,7 @@ from jupyter_figserve.model.rendering import RenderJob
 from jupyter_figserve.sandbox.fake import FakeRenderer
 from jupyter_figserve.sandbox.renderer import RendererStatus
 from jupyter_figserve.server.services.bounded_queue import Claim
-from jupyter_figserve.server.services.callers import BACKGROUND, OWNER, Caller, key_holder, stranger
+from jupyter_figserve.server.services.callers import BACKGROUND, OWNER, Caller, key_holder, visitor_caller
 from jupyter_figserve.server.services.rendering import queue as module
 from jupyter_figserve.server.services.rendering.queue import RenderQueue
 
@@ -54,7 +54,7 @@ async def test_owner_is_next_where_there_is_one_slot():
     renderer = FakeRenderer()
     renderer.gate.clear()
     queue = RenderQueue(renderer, 1, 9, 60, reserved=1)
-    tasks = await ask(queue, "running", "visitor", "another", caller=stranger("a link"))
+    tasks = await ask(queue, "running", "visitor", "another", caller=visitor_caller("a link"))
     tasks += await ask(queue, "key", caller=key_holder("a key")) + await ask(queue, "owner")
     assert names(renderer) == ["running"]
     renderer.gate.set()
@@ -63,7 +63,7 @@ async def test_owner_is_next_where_there_is_one_slot():
     assert [one.niceness for one in renderer.jobs] == [10, 0, 0, 10, 10]
 
 
-async def test_job_is_composed_when_its_turn_has_come():
+async def test_kind_C5_job_is_composed_when_its_turn_has_come():
     """What waits or is refused has read nothing."""
     queue, renderer = make(max_waiting=1)
     composed: list[str] = []
@@ -285,7 +285,7 @@ async def test_visitors_leave_a_slot_of_the_fleet():
     renderer.gate.clear()
     renderer.status = RendererStatus("FULL", slots=3, name="http")
     queue = RenderQueue(renderer, 1, 9, 60, reserved=1)
-    tasks = await ask(queue, "v", "w", "x", caller=stranger("a link"))
+    tasks = await ask(queue, "v", "w", "x", caller=visitor_caller("a link"))
     tasks += await ask(queue, "owner")
     assert names(renderer) == ["v", "w", "owner"]
     renderer.gate.set()

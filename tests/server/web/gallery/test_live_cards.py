@@ -21,7 +21,8 @@ def offer(context):
 
     async def offer(name: str, notebook: str = "a.ipynb", **fields) -> LiveFigureRecord:
         identity = Identity("local", context.config.scope, notebook, "", name)
-        return (await context.store.live.record_offers("k1", {identity: LiveDeclaration(name, **fields)}))[identity]
+        records, _ = await context.store.live.record_offers("k1", {identity: LiveDeclaration(name, **fields)})
+        return records[identity]
 
     return offer
 

@@ -16,8 +16,9 @@ from jupyter_figserve.model.keys import SCOPES
 from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.model.parameters import Range
 from jupyter_figserve.plotting.signatures import read_signature
-from jupyter_figserve.server.web.http.handler import _UNIMPLEMENTED, PublicHandler
+from jupyter_figserve.server.web.http.handler import _UNIMPLEMENTED
 from jupyter_figserve.server.web.http.private_handler import AuthenticatedHandler
+from jupyter_figserve.server.web.http.public_handler import PublicHandler
 from jupyter_figserve.server.web.routes import ROUTES
 from jupyter_figserve.server.web.system.openapi import MAX_LIVE
 

@@ -1,4 +1,4 @@
-"""Values in the JSON of plotting libraries, which anybody may have written. Server process."""
+"""Values in the JSON of plotting libraries, none of which is trusted. Server process."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from .....model.data_tables import MAX_COLUMNS, MAX_TABLES, Cell, DataTable, Fig
 from .plain_values import at, cells_of, list_of, shape_of, text_of
 
 _KEYS = ("x", "theta", "lon", "labels", "ids", "locations", "a")
-"""Arrays that say where the others are."""
+"""Arrays that hold the places of the others."""
 _VALUES = (
     "y", "z", "r", "lat", "b", "c", "value", "values", "parents", "open", "high", "low", "close", "base", "measure",
     "u", "v", "w", "i", "j", "k", "q1", "median", "q3", "lowerfence", "upperfence", "mean", "sd", "real", "imag",

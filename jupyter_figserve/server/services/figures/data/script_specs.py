@@ -17,7 +17,7 @@ _OWN_PAGE = "const figure = "
 _PLOTLY_CALL = re.compile(r"Plotly\.newPlot\(\s*(?:\"[^\"]{0,200}\"|'[^']{0,200}'|[\w.]{1,200})\s*,\s*")
 _PLOTLY_START = "Plotly.newPlot("
 _VEGA_STARTS = (" spec = ", "})(")
-"""Of altair's ``to_html``, and of its display in notebooks."""
+"""What comes before the specification in Altair's ``to_html``, and in its display in notebooks."""
 _COMMA = re.compile(r"\s*,\s*")
 _MAX_CANDIDATES = 50
 _MAX_SPACES = 100

@@ -23,8 +23,8 @@ from .....store.store import Store
 from ...callers import OWNER, Caller
 from ...rendering.service import BeforeRender, RenderService
 from ...single_flight import SingleFlight
-from ..redraw import render_source
-from ..source_problems import find_problem
+from ..redraw import NotRunning, render_source
+from ..source_problems import NO_KERNEL, find_problem
 from .files import write_csv, write_json
 from .plotly_tables import read_plotly
 from .script_specs import find_spec
@@ -34,10 +34,9 @@ T = TypeVar("T")
 PREVIEW_ROWS = 20
 """Rows of a table on a page."""
 PREVIEW_COLUMNS = 12
-PREVIEW_TABLES = 8
 _PREVIEWS = 200
 _THREADS = 2
-_THREADS_OF_STRANGERS = 1
+_THREADS_OF_VISITORS = 1
 _NOTHING = FigureData(())
 _PATIENCE = 3.0
 """Seconds for which a page waits for a preview."""
@@ -77,8 +76,8 @@ class FigureDataService:
         self._previews: LRUCache[str, FigureData] = LRUCache(_PREVIEWS)
         self._files: LRUCache[str, bytes] = LRUCache(2 * limits.size, getsizeof=len)
         self._writes: SingleFlight[bytes] = SingleFlight()
-        # A table of many rows takes a thread for a second: those of strangers never take all.
-        self._turns = {False: asyncio.Semaphore(_THREADS), True: asyncio.Semaphore(_THREADS_OF_STRANGERS)}
+        # A table of many rows takes a thread for a second: those of visitors never take all.
+        self._turns = {False: asyncio.Semaphore(_THREADS), True: asyncio.Semaphore(_THREADS_OF_VISITORS)}
 
     async def read(
         self,
@@ -162,7 +161,7 @@ class FigureDataService:
 
     async def _in_turn(self, caller: Caller, work: Callable[..., T], *arguments: Any) -> T:
         """Run ``work`` in a thread."""
-        async with self._turns[caller.is_stranger]:
+        async with self._turns[caller.is_visitor]:
             return await asyncio.to_thread(work, *arguments)
 
     async def preview(
@@ -194,6 +193,8 @@ class FigureDataService:
         options = DrawOptions(TABLES.name, rows=rows)
         try:
             image = await render_source(self._store, self._rendering, record, options, caller, before_render)
+        except NotRunning as error:
+            raise Conflict(f"The data of this figure cannot be read. {NO_KERNEL.reason}", code="no_data") from error
         except OutputInvalid as error:
             if error.code == "no_data":
                 raise Conflict(error.message, code="no_data") from error
