@@ -34,7 +34,6 @@ T = TypeVar("T")
 PREVIEW_ROWS = 20
 """Rows of a table on a page."""
 PREVIEW_COLUMNS = 12
-PREVIEW_TABLES = 8
 _PREVIEWS = 200
 _THREADS = 2
 _THREADS_OF_VISITORS = 1
