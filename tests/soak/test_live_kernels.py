@@ -31,7 +31,7 @@ def data(n: int = 0):
     return "x" * 300_000
 """
 DROP = """
-from jupyter_figserve.kernel.live import agent
+from jupyter_figserve.kernel.agent import agent
 agent._agent._loop.call_soon_threadsafe(agent._agent._close_socket)
 """
 

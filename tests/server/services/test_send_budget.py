@@ -7,20 +7,15 @@ import pytest
 from jupyter_figserve.errors import Unavailable
 from jupyter_figserve.server.services.send_budget import Hold, Reader, SendBudget
 
+from ..conftest import Clock
+
 OWNER = Reader("ada", is_visitor=False)
 A, B = Reader("10.0.0.1"), Reader("10.0.0.2")
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(0.0)
 
 
 @pytest.fixture

@@ -14,12 +14,7 @@ from jupyter_figserve.server.services.rendering.queue import RenderQueue
 from jupyter_figserve.server.services.rendering.service import RenderService
 from jupyter_figserve.store.files.render_cache import RenderCache
 
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from ...conftest import Clock
 
 
 class Made:
@@ -27,7 +22,7 @@ class Made:
 
     def __init__(self, root, max_seconds: float = 60, **limits: int) -> None:
         self.error: Exception | None = None
-        self.clock = Clock()
+        self.clock = Clock(0.0)
         self.renderer = FakeRenderer(self._answer)
         queue = RenderQueue(self.renderer, 2, 4, max_seconds, **limits)
         self.service = RenderService(queue, RenderCache(root, 10**6), self.clock)
