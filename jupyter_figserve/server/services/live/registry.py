@@ -145,6 +145,10 @@ class LiveRegistry:
             return None
         return backend
 
+    def runs(self, kernel: str) -> bool:
+        """Whether this server runs the kernel, connected or not."""
+        return self._kernels.has(kernel)
+
     def list_of(self, kernel: str) -> Sequence[LiveTarget]:
         """Return the live figures that a kernel offers."""
         return [target for target in self._offered.get(kernel, {}).values() if self._is_shown(target)]
