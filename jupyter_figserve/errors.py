@@ -200,6 +200,8 @@ class QuotaExceeded(FigServeError):
 
 
 class NotConnected(FigServeError):
+    """The notebook, script or command found no server, or the server does not answer."""
+
     code = "not_connected"
 
 

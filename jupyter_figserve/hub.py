@@ -203,7 +203,7 @@ def _find_service_origin(c: Any, url: str, base_url: str) -> str:
     """Return where the users' servers reach the service, without a path."""
     host = _find_service_host(c.JupyterHub)
     if host is None:
-        return _find_proxy_url(c, base_url)
+        return _find_proxy_url(c)
     # With a domain for each server, the proxy goes by names, which a local server need not be able to look up.
     return url.rstrip("/") if _is_local(c.JupyterHub) else host
 
@@ -231,7 +231,7 @@ def _is_local(hub: Any) -> bool:
     return name.lower().startswith(_LOCAL_SPAWNERS) and not os.environ.get("PROXY_PUBLIC_SERVICE_HOST")
 
 
-def _find_proxy_url(c: Any, base_url: str) -> str:
+def _find_proxy_url(c: Any) -> str:
     """Return the address of the Hub's proxy for the users' servers, without a path."""
     public = str(_get(c.JupyterHub, "public_url", ""))
     if os.environ.get("PROXY_PUBLIC_SERVICE_HOST"):

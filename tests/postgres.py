@@ -10,13 +10,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from .waiting import wait_until
+from .waiting import PATIENCE
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
 """Debian's directories, the newest first; they are not on the PATH."""
@@ -29,7 +29,7 @@ _SETTINGS = {
     "shared_buffers": "16MB",
     "max_connections": "60",
     "autovacuum": "off",
-    "log_min_messages": "fatal",
+    "log_min_messages": "log",
 }
 
 
@@ -67,17 +67,19 @@ class Cluster:
     def start(self) -> None:
         program = find_binary("postgres")
         assert program is not None
-        with open(self.home / "log", "ab") as log:
-            self._server = subprocess.Popen(
-                [program, "-D", str(self._data)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self.home,
-                preexec_fn=_end_with_parent,
-                **self._identity,
-            )
-        wait_until(self._answers)
+        self._server = server = subprocess.Popen(
+            [program, "-D", str(self._data)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=self.home,
+            preexec_fn=_end_with_parent,
+            **self._identity,
+        )
+        is_ready, lines = threading.Event(), []
+        threading.Thread(target=_read_log, args=(server.stdout, lines, is_ready), daemon=True).start()
+        assert is_ready.wait(PATIENCE), lines
+        assert server.poll() is None, lines
 
     def stop(self) -> None:
         """At once, as if it crashed."""
@@ -85,18 +87,6 @@ class Cluster:
             self._server.send_signal(signal.SIGQUIT)
             self._server.wait(60)
             self._server = None
-
-    def _answers(self) -> bool:
-        import psycopg
-
-        assert self._server is not None
-        assert self._server.poll() is None, (self.home / "log").read_text()
-        try:
-            self.connect().close()
-        except psycopg.OperationalError:
-            time.sleep(0.02)
-            return False
-        return True
 
     def processes(self, database: str | None = None) -> list[int]:
         """The postmaster and its children, or those that serve connections to a database."""
@@ -141,6 +131,17 @@ class Cluster:
         return {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
 
 
+def _read_log(log: IO[bytes], lines: list[bytes], is_ready: threading.Event) -> None:
+    """Read the log to its end, as the server waits for its readers; keep the lines before it was ready."""
+    with log:
+        for line in log:
+            if b"ready to accept connections" in line:
+                is_ready.set()
+            elif not is_ready.is_set():
+                lines.append(line)
+    is_ready.set()
+
+
 def _end_with_parent() -> None:
     """Make the server crash when the tests are killed: it would go on for ever. Linux only (prctl(2))."""
     if _LIBC is not None:
@@ -156,12 +157,16 @@ def _unprivileged_user() -> pwd.struct_passwd | None:
 
 
 @contextmanager
-def private_cluster() -> Iterator[Cluster]:
+def private_cluster(*databases: str) -> Iterator[Cluster]:
+    """A running cluster with these databases, which are empty."""
     # A short path: that of a Unix socket has at most 107 bytes.
     home = Path(tempfile.mkdtemp(prefix="figserve-pg-", dir="/tmp"))
     cluster = Cluster(home)
     cluster.start()
     try:
+        with cluster.connect() as connection:
+            for name in databases:
+                connection.execute(f"create database {name}")
         yield cluster
     finally:
         cluster.stop()

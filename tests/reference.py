@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ SECTIONS = {
 }
 """Tags of the API's description, in the order of the chapter."""
 TITLES = {
-    "FigServeConfig": "Addresses, storage, links and live figures",
+    "FigServeConfig": "Addresses, storage and links",
+    "LiveConfig": "Live figures",
     "AssistantConfig": "AI assistants",
     "AudienceConfig": "Whom links may be for",
     "DataConfig": "The data and the code behind figures",
@@ -57,7 +59,7 @@ TITLES = {
     "HubConfig": "The address in links, and a JupyterHub's service",
     "ReplicaConfig": "Several servers",
 }
-"""Of the classes that have settings."""
+"""Of the classes that have settings; others have the first line of their docstring."""
 VARIABLES = {
     "FIGSERVE_URL": "Address of the server for scripts and commands, such as `https://figures.example.org/figserve`.",
     "FIGSERVE_API_KEY": "The key that they send. For `jupyter figserve serve --render-only`: the keys that it accepts,"
@@ -216,9 +218,16 @@ def _commands() -> Iterable[tuple[str, str]]:
     return [(f"`jupyter figserve {name}`", COMMANDS[name].summary) for name in sorted(COMMANDS, key=ORDER.index)]
 
 
+@cache
+def read_paths() -> dict[str, Any]:
+    """Return the paths of the API's description; the parser of PyYAML in Python takes seconds."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    paths: dict[str, Any] = yaml.load(OPENAPI.read_text(encoding="utf-8"), loader)["paths"]  # noqa: S506 - both are safe
+    return paths
+
+
 def _routes(tag: str) -> Iterable[tuple[str, str]]:
-    described = yaml.safe_load(OPENAPI.read_text(encoding="utf-8"))["paths"]
-    for path, operations in described.items():
+    for path, operations in read_paths().items():
         for method in METHODS:
             if method in operations and operations[method]["tags"][0] == tag:
                 yield f"`{method.upper()} {path}`", operations[method]["summary"]
@@ -229,7 +238,7 @@ def _setting_groups() -> Iterable[tuple[type[Configurable], str]]:
     for base in FigServe.__mro__:
         is_ours = base.__module__.startswith("jupyter_figserve") and issubclass(base, Configurable)
         if is_ours and own_settings(base):
-            yield base, TITLES[base.__name__]
+            yield base, TITLES.get(base.__name__) or _summary(base).removesuffix(".")
     yield FigServeHost, "Of `jupyter figserve serve` alone"
 
 

@@ -18,27 +18,28 @@ from urllib.parse import urlsplit
 import pytest
 
 from .conftest import MakeServer, require_program
+from .nginx_paths import TEMPORARY_PATHS
 from .samples import read_samples
 from .server.sample_images import SVG, png
 from .waiting import wait_until
 
 pytestmark = pytest.mark.nginx
 RULES = Path(__file__).parent.parent / "deploy" / "nginx.conf"
-MAIN = """\
+MAIN = (
+    """\
 daemon off;
 master_process off;
 pid {home}/nginx.pid;
 error_log {home}/error.log;
 events {{ worker_connections 64; }}
 http {{
-  client_body_temp_path {home}/body;
-  proxy_temp_path {home}/proxy;
-  fastcgi_temp_path {home}/fastcgi;
-  uwsgi_temp_path {home}/uwsgi;
-  scgi_temp_path {home}/scgi;
+"""
+    + TEMPORARY_PATHS
+    + """\
   include {home}/figserve.conf;
 }}
 """
+)
 
 
 class Address:

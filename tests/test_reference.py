@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import json
 import re
 from pathlib import Path
 
 import pytest
-import yaml
 from jupyter_server.extension.application import ExtensionApp
 
 import jupyter_figserve
@@ -106,7 +104,7 @@ def test_every_command_is_in_a_notebook():
 
 def test_every_route_is_in_a_notebook():
     """Each method of each path of the API's description."""
-    paths = yaml.safe_load((PACKAGE / "openapi.yaml").read_text(encoding="utf-8"))["paths"]
+    paths = reference.read_paths()
     routes = [f"`{method.upper()} {path}`" for path, found in paths.items() for method in METHODS if method in found]
     assert len(routes) > 80
     assert [route for route in routes if route not in ALL] == []
@@ -122,9 +120,37 @@ def test_every_setting_is_in_a_notebook():
 
 def test_every_environment_variable_is_in_a_notebook():
     """Each name that the code reads or sets."""
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")]
-    texts = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    names = {text for text in texts if isinstance(text, str) and re.fullmatch(r"(KERNEL_)?FIGSERVE_\w*[A-Z]", text)}
+    code = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    names = set(re.findall(r"\"((?:KERNEL_)?FIGSERVE_\w*[A-Z])\"", code))
     assert {"FIGSERVE_URL", "KERNEL_FIGSERVE_KEY"} <= names
     assert {name for name in names if not is_in(name, ALL)} == set()
     assert set(reference.VARIABLES) == names
+
+
+DOCUMENTS = sorted(
+    (*PACKAGE.parent.glob("*.md"), *NOTEBOOKS.glob("*.ipynb"), *(PACKAGE.parent / "deploy").rglob("*.md"))
+)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=[path.name for path in DOCUMENTS])
+def test_what_documents_name_exists(path):
+    """Settings, commands and functions: a name that was changed or mistyped helps nobody."""
+    text = read(path) if path.suffix == ".ipynb" else path.read_text(encoding="utf-8")
+    settings = set(re.findall(r"\bFigServe\.(\w+)", text))
+    assert settings - set(FigServe.class_traits()) - {"NAME", "render_NAME", "x"} == set()
+    commands = {name.split()[0] for name in COMMANDS}
+    named = set(re.findall(r"`jupyter figserve ([a-z]\w*)", text))
+    assert named - commands == set()
+    functions = set(re.findall(r"(?<![./\w])figserve\.(\w+)\(", text))
+    assert functions - set(jupyter_figserve.__all__) == set()
+
+
+def test_figures_of_the_security_page_are_the_defaults():
+    """A limit in parentheses after a setting is its default value."""
+    text = (PACKAGE.parent / "SECURITY.md").read_text(encoding="utf-8")
+    units = {"": 1, "ms": 0.001, "s": 1, "MB": 2**20, "KB": 2**10}
+    found = re.findall(r"`FigServe\.(\w+)`\s+\(([\d,.]+)(?:\s(ms|s|MB|KB)\b)?", text)
+    said = {name: float(number.replace(",", "")) * units[unit] for name, number, unit in found}
+    assert len(said) >= 6
+    traits = FigServe.class_traits(config=True)
+    assert said == {name: pytest.approx(float(traits[name].default_value)) for name in said}

@@ -106,12 +106,9 @@ def to_expiry(text: str) -> str:
 
 
 def format_size(count: int) -> str:
-    value = float(count)
-    for unit in ("bytes", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.3g} {unit}"
-        value /= 1000
-    return f"{value:.3g} GB"
+    from ..model.byte_counts import format_bytes
+
+    return format_bytes(count)
 
 
 def _shrink(widths: list[int], flexible: list[int], max_width: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,12 +115,10 @@ def read_key_file(path: Path) -> str:
     InvalidInput
         Other users can read the file, or it does not contain one key.
     """
+    from ..model.private_files import check_private
+
     with path.open(encoding="utf-8", errors="replace") as file:
-        found = os.fstat(file.fileno())
-        if stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) & 0o077:
-            raise InvalidInput(
-                f"Other users can read the key in {str(path)!r}. Restrict it with: chmod 600 {path}", code="open_key"
-            )
+        check_private(file.fileno(), path, "key")
         key = file.read(_MAX_KEY_LENGTH).strip()
     if not key or len(key.split()) != 1:
         raise InvalidInput(f"{str(path)!r} must contain one key and nothing else.")

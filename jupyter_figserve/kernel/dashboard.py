@@ -137,7 +137,7 @@ class Dashboard(ShareableWithParameters):
         return snippets.image_url(self.url, get_format(format).name)
 
     def publish(self, name: str | None = None, *, collection: str | None = None) -> Dashboard:
-        """Give the dashboard a URL; publishing it again, or rerunning the notebook, updates the same URL.
+        """Give the dashboard a URL and return it; publishing it again, or rerunning the notebook, updates the same URL.
 
         Unpublished figures are published too, named after the dashboard and their place, such as ``"sightings 1-2"``.
 
@@ -189,7 +189,13 @@ class Dashboard(ShareableWithParameters):
         path
             Its suffix selects the file type.
         **options
-            ``max_states``, ``max_bytes``, ``format`` and ``progress``; see ``save_dashboard``.
+            ``max_states=500``, images per panel, beyond which the nearest one is shown; ``max_bytes=50 * 2**20`` of all
+            images; ``format``, ``"svg"`` or ``"png"``, None for SVG if it is small; ``progress=True``, to print a bar.
+
+        Returns
+        -------
+        Path
+            The file.
         """
         from .export.save import save_dashboard
 

@@ -10,7 +10,7 @@ from .texts import validate_single_line
 
 ME, PEOPLE, HUB, LINK = AUDIENCES = ("me", "people", "hub", "link")
 """Only the owner; named users and groups; everyone who may log in to the JupyterHub; anyone with the address."""
-USER, GROUP = PEOPLE_KINDS = ("user", "group")
+USER, GROUP = "user", "group"
 MAX_PEOPLE = 500
 """Maximum number of users, and of groups, that one link names."""
 MAX_PERSON_LENGTH = 255

@@ -102,6 +102,8 @@ class RenderResult:
         HTTP status of a live function's data.
     warnings
         Sentences about the image: glyphs that no font has, warnings of the plotting library.
+    timing
+        Seconds of drawing and encoding, as the process that did it reports them.
     """
 
     images: tuple[EncodedImage, ...]
@@ -113,3 +115,4 @@ class RenderResult:
     device_pixel_ratio: int = 1
     status: int = 200
     warnings: tuple[str, ...] = ()
+    timing: Mapping[str, float] = field(default_factory=dict)

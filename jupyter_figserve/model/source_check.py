@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+REDRAWS_HEADER = "X-Figserve-Redraws"
+"""Of the response to a source: ``kernel`` where the server has no sandbox and asks the kernel that made it."""
 ALL_FORMATS = "*"
 """In ``problems``: the source cannot be rendered in any format."""
 
@@ -37,6 +39,7 @@ PUBLIC_REASONS = {
     "too_large": "The figure is too large.",
     "too_slow": "Rendering the figure takes too long.",
     "no_sandbox": "This server cannot render figures.",
+    "no_kernel": "This server has no sandbox, and the notebook is not running.",
     "unchecked": "The server is still testing it. Reload the page in a moment.",
     "not_redrawable": "The figure was published without its source.",
     "format_missing": "This server cannot write this format.",

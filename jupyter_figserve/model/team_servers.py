@@ -6,12 +6,12 @@ import contextlib
 import json
 import os
 import secrets
-import stat
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..errors import InvalidInput
+from .private_files import check_private, is_own
 
 FILE_NAME = "figserve_servers.json"
 """Name of the file in Jupyter's data directory."""
@@ -55,16 +55,13 @@ def read_team_servers(path: Path) -> list[TeamServer]:
     Raises
     ------
     InvalidInput
-        Other users could have read the keys, or written the file; or it is damaged.
+        Other users can read the keys or own the file, or it is damaged.
     """
     try:
         with path.open("rb") as file:
-            found = os.fstat(file.fileno())
-            if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
-                raise InvalidInput(
-                    f"Other users can read the keys in {str(path)!r}. Restrict it with: chmod 600 {path}",
-                    code="open_key",
-                )
+            check_private(file.fileno(), path, "keys")
+            if not is_own(os.fstat(file.fileno())):
+                raise PermissionError("it belongs to another user")
             rows = json.loads(file.read(_MAX_BYTES))["servers"]
         return [TeamServer(**{**row, "scopes": tuple(row["scopes"])}) for row in rows]
     except FileNotFoundError:

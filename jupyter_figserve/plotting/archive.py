@@ -5,7 +5,6 @@ They show what the author saw: the same process draws them, in the state that th
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,15 +14,10 @@ from ..model.formats import FORMATS, get_format_of_mimetype
 from .bounded_buffer import BoundedBuffer, LimitExceeded
 from .canvas import own_canvas, rc
 from .clip_ids import with_reproducible_ids
-from .drawing_state import DrawingState
 from .encode import EncodedFigure, encode, hash_salt
 from .images import to_encoded_image
-from .isolation import isolated_call
-from .pickling import unpickle_state
 from .resolve import ResolvedFigure, find_figure
 
-_MAX_WAIT = 0.5
-"""Seconds for which the main thread waits for a live function, at most."""
 _MARK_BYTES = 60
 """Bytes that a marker takes in an SVG, at least."""
 # Glyphs as outlines, and images inside the file: it looks the same without the author's fonts and files.
@@ -31,45 +25,6 @@ _SELF_CONTAINED: Mapping[str, Any] = {
     "svg.fonttype": "path",
     "svg.image_inline": True,
 }
-
-
-def draw_in_background(source: bytes, max_bytes: int) -> list[EncodedImage] | None:
-    """Draw the archive images of a figure that this process has pickled, while other threads may draw.
-
-    Parameters
-    ----------
-    max_bytes
-        Maximum size of the SVG.
-
-    Returns
-    -------
-    None if state shared by all threads has changed since: restoring it would affect what the others draw.
-    """
-    state = unpickle_state(source)
-    if not state.is_current:
-        return None
-    with isolated_call():
-        images = _draw_in_state(source, state, max_bytes)
-    return images if state.is_current else None
-
-
-def draw_alone(source: bytes, max_bytes: int) -> list[EncodedImage]:
-    """Draw them between two cells, in the main thread.
-
-    Raises
-    ------
-    TimeoutError
-        A live function runs.
-    """
-    with isolated_call(max_wait=_MAX_WAIT):
-        return _draw_in_state(source, unpickle_state(source), max_bytes)
-
-
-def _draw_in_state(source: bytes, state: DrawingState, max_bytes: int) -> list[EncodedImage]:
-    with state.applied():
-        found = find_figure(pickle.loads(source))  # noqa: S301  pickled by this process
-        assert found is not None
-        return draw_archive(replace(found, tight=found.tight or state.tight), state.dpi, max_bytes)
 
 
 def draw_if_unchanged(encoded: EncodedFigure, max_bytes: int) -> list[EncodedImage]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CodeFailed, InvalidInput, NoFigure, UnsupportedType
@@ -40,6 +41,8 @@ class LiveCallResult:
         Whether HTML is the figure's own format, regardless of the requested one.
     device_pixel_ratio
         The ratio that it was rendered at; 1 if it cannot be rendered in other sizes.
+    timing
+        Seconds of the function (``draw``) and of the encoder (``encode``).
     """
 
     content: EncodedImage
@@ -49,6 +52,7 @@ class LiveCallResult:
     status: int = 200
     is_html: bool = False
     device_pixel_ratio: int = 1
+    timing: Mapping[str, float] = field(default_factory=dict)
 
 
 def render_live(
@@ -67,26 +71,34 @@ def render_live(
     row = get_live_format(request.format)
     arguments = signature.to_python(signature.parameters.check(request.arguments))
     with isolated_call() as printed:
+        began = time.perf_counter()
         try:
             result = function(**arguments)
         except BaseException as error:
             # SystemExit and KeyboardInterrupt too: nothing that a function raises may end the worker thread.
             raise to_code_failed(error, function, "".join(printed)) from error
+        drawn = time.perf_counter()
         found = _figure_from_result(result, function)
         response = find_response(found)
         if response is not None:
-            return LiveCallResult(encode_response(response, row), output="".join(printed), status=response.status)
+            body, output = encode_response(response, row), "".join(printed)
+            return LiveCallResult(body, output=output, status=response.status, timing=_timing(began, drawn))
         if row.name in DATA_FORMATS:
             raise UnsupportedType(f"This live figure does not return data, so it has no {row.name}.", code="not_data")
         # A string that is not data is the text of an SVG.
         figure = found.encode() if isinstance(found, str) else found
         encoded, ratio = _encode(figure, row, request, tight=tight)
+        timing = _timing(began, drawn)
     content = next((part for part in encoded.images if part.mimetype == row.mimetype), None)
     if content is None:
         raise _not_offered(row, encoded)
     is_html = encoded.images[0].mimetype == FORMATS["html"].mimetype
     return LiveCallResult(content, encoded.title, encoded.alt, "".join(printed), is_html=is_html,
-                          device_pixel_ratio=ratio)  # fmt: skip
+                          device_pixel_ratio=ratio, timing=timing)  # fmt: skip
+
+
+def _timing(began: float, drawn: float) -> dict[str, float]:
+    return {"draw": drawn - began, "encode": time.perf_counter() - drawn}
 
 
 def find_response(result: Any) -> Response | None:

@@ -17,14 +17,16 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from ..errors import OutputInvalid
+from ..errors import NoFigure, OutputInvalid
 from .bounded_buffer import LimitExceeded
 from .by_value import INSTALL, dump_by_value, find_cloudpickle, needs_notebook
 from .canvas import own_dpi
 from .drawing_state import DrawingState
 from .readable_text import one_line
+from .resolve import ResolvedFigure, find_figure
 
 _MAX_INLINE_SIZE = 16
 """Arrays up to this size are written faster as numbers."""
@@ -64,15 +66,34 @@ def _own_scale(figure: Any) -> Iterator[None]:
 
 
 def unpickle_state(source: bytes) -> DrawingState:
-    """Return the drawing state of a source, that of matplotlib's defaults if it has none; only for the jail."""
+    """Return the drawing state of a source, that of matplotlib's defaults if it has none.
+
+    Like ``unpickle_figure``, only for the jail and for sources that this process has pickled itself.
+    """
     if len(source) < _TRAILER.size:
         return DrawingState()
     size, mark = _TRAILER.unpack_from(source, len(source) - _TRAILER.size)
     end = len(source) - _TRAILER.size
     if mark != _MARK or size > end:
         return DrawingState()
-    state = pickle.loads(zlib.decompress(memoryview(source)[end - size : end]))  # noqa: S301  only in the jail
+    state = pickle.loads(zlib.decompress(memoryview(source)[end - size : end]))  # noqa: S301  as below
     return state if isinstance(state, DrawingState) else DrawingState()
+
+
+def unpickle_figure(source: bytes, state: DrawingState) -> ResolvedFigure:
+    """Return the figure of a source, in its drawing state, which the caller has established.
+
+    Raises
+    ------
+    NoFigure
+        It is another object.
+    """
+    value = pickle.loads(source)  # noqa: S301  only in the jail, or pickled by this process
+    found = find_figure(value) if value is not None else None
+    if found is None:
+        raise NoFigure(f"The source is not a figure but an object of type {type(value).__name__!r:.100}.")
+    published = {} if state.dpi is None else {"savefig.dpi": state.dpi}
+    return replace(found, tight=found.tight or state.tight, rc={**found.rc, **published})
 
 
 def _pickle_state(state: DrawingState) -> bytes:

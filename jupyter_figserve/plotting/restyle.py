@@ -1,4 +1,4 @@
-"""Recolouring of a finished figure in another matplotlib style. Jailed child.
+"""Recolouring of a finished figure in another matplotlib style. Kernel and jailed child.
 
 Only colours that come from the previous style are changed; colours that the author chose stay.
 """
@@ -7,6 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from ..errors import InvalidInput
+
+
+def use_style(style: str) -> None:
+    """Use a style of matplotlib.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such style.
+    """
+    from matplotlib import style as styles
+
+    if style != "default" and style not in styles.available:
+        raise InvalidInput(f"Unknown style {style!r:.60}; use one of {', '.join(sorted(styles.available))}.")
+    styles.use(style)
+
+
+def apply_style(figure: Any, style: str) -> None:
+    """Use a style, and recolour a figure that was drawn under the rcParams before."""
+    import matplotlib
+
+    params: Any = matplotlib.rcParams
+    before = params.copy()
+    use_style(style)
+    restyle(figure, before, params)
 
 
 def restyle(figure: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:

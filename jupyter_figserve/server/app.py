@@ -27,6 +27,7 @@ from .hub import find_service, make_logins, stop_on_interrupt
 from .hub_config import HubConfig
 from .hub_directory import make_directory
 from .kernel_events import follow_own_kernels, follow_registered_kernels
+from .live_config import LiveConfig
 from .operations_config import OperationsConfig
 from .queue_config import QueueConfig
 from .renderer_config import RendererConfig
@@ -44,18 +45,11 @@ from .services.links.allowed_sizes import AllowedSizes
 from .services.links.resolver import LinkResolver
 from .services.links.tokens import LinkTokens
 from .services.links.view_counter import ViewCounter
-from .services.live.control_channels import ControlChannels
 from .services.live.detached import DetachedFunctions
-from .services.live.image_cache import StaleImageCache
-from .services.live.limits import LiveLimits
-from .services.live.registry import LiveRegistry
-from .services.live.service import LiveService
-from .services.live.watchers import LiveWatchers
 from .services.rendering.queue import RenderQueue
 from .services.rendering.service import RenderService
 from .services.sessions.capture import SWITCHED_OFF, Capture, CaptureLimits
 from .services.sessions.directories import SessionDirectories
-from .services.sessions.kernel_registry import KernelRegistry
 from .services.sessions.kernels import KernelTracker
 from .services.sessions.registered_kernels import RegisteredKernels
 from .services.sessions.ring_buffer import CapturedImage
@@ -80,6 +74,7 @@ class FigServe(
     OperationsConfig,
     HubConfig,
     ReplicaConfig,
+    LiveConfig,
     GuardedStart,
 ):
     """The server extension: every figure gets a URL."""
@@ -139,7 +134,7 @@ class FigServe(
         blob_cache, rates = BlobCache(store.blobs, self.cache_bytes), self.make_rate_limiters()
         rendering, events, secrets = self._make_rendering(store), EventBroker(store), self.read_signing_secrets(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
-        live, signer = self._make_live(store, kernels, detached, events), QuerySigner(secrets)
+        live, signer = self.make_live(store, kernels, detached, events, rendering), QuerySigner(secrets)
         return AppContext(
             config=self,
             store=store,
@@ -226,30 +221,6 @@ class FigServe(
             store.clock,
             self._announce_captured,
             off_reason=self._capture_off_reason,
-        )
-
-    def _make_live(
-        self, store: Store, kernels: KernelRegistry, detached: DetachedFunctions, events: EventBroker
-    ) -> LiveService:
-        assert self.serverapp is not None
-        control_channels = ControlChannels(self.serverapp, self.live_bytes)
-        control_channels.open()
-        return LiveService(
-            LiveRegistry(store, kernels, detached.find_target, events.announce),
-            StaleImageCache(store, self.cache_bytes),
-            LiveWatchers(events),
-            LiveLimits(
-                self.live_queue,
-                self.live_timeout,
-                seconds_of(self.keep_live_pictures),
-                # Workers have more slots than this machine; the render queue bounds them.
-                self.live_queue if self.renders_remotely else self.render_jobs,
-                self.live_link_queue,
-            ),
-            self.owner,
-            lambda: store.clock(),
-            control_channels=control_channels,
-            on_call=kernels.record_activity if isinstance(kernels, KernelTracker) and self.live_keeps_kernel else None,
         )
 
     def _open_kernels(self) -> None:

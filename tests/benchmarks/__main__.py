@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks [--only NAME] [--quick] [--json]``: measure, and print one table."""
+"""``python -m tests.benchmarks [--only NAME] [--quick] [--json FILE]``: measure, print one table, and write JSON."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import json
 import shutil
 import sys
 import tempfile
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from . import (
     capture,
     cluster,
+    cold_start,
     dashboard,
+    dashboard_page,
     detached,
     event_streams,
     fleet,
@@ -33,8 +36,8 @@ from . import (
     strangers,
 )
 from .machine import describe_machine
-from .report import print_header, print_row
-from .scale import FULL, QUICK
+from .report import Results, print_header, print_row, print_summary
+from .scale import FULL, QUICK, Scale
 
 BENCHMARKS = {
     "publish": publish.measure,
@@ -46,6 +49,8 @@ BENCHMARKS = {
     "slow-readers": slow_readers.measure,
     "strangers": strangers.measure,
     "dashboard": dashboard.measure,
+    "dashboard-page": dashboard_page.measure,
+    "cold-start": cold_start.measure,
     "idle": idle.measure,
     "capture": capture.measure,
     "sandbox": sandbox.measure,
@@ -60,32 +65,45 @@ BENCHMARKS = {
 }
 
 
+RESULTS = Path("build/benchmarks.json")
+"""Where a run of all benchmarks leaves its results."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the selected benchmarks; return 1 if a row exceeds its bound, else 0."""
+    """Run the selected benchmarks; return 1 if a row exceeds its bound or a benchmark fails, else 0."""
     options = _parse(arguments)
     scale = QUICK if options.quick else FULL
-    machine, rows = describe_machine(), []
-    if not options.json:
-        print_header(machine)
+    results = Results(describe_machine())
+    print_header(results.machine)
     for name in options.only or BENCHMARKS:
-        home = Path(tempfile.mkdtemp(prefix="figserve-bench-")).resolve()
-        try:
-            for row in BENCHMARKS[name](home, scale):
-                rows.append(row)
-                if not options.json:
-                    print_row(row)
-        finally:
-            shutil.rmtree(home, ignore_errors=True)
-    if options.json:
-        print(json.dumps({"machine": machine, "rows": [row.as_json() for row in rows]}, indent=2))
-    return int(any(row.verdict == "over" for row in rows) and not options.quick)
+        _run(name, scale, results)
+    print_summary(results)
+    path = options.json or (None if options.only or options.quick else RESULTS)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(results.as_json(), indent=2) + "\n", encoding="utf-8")
+    return int(bool(results.failed) or (bool(results.over) and not options.quick))
+
+
+def _run(name: str, scale: Scale, results: Results) -> None:
+    """Run one benchmark; one that cannot be measured does not keep the others from it."""
+    home = Path(tempfile.mkdtemp(prefix="figserve-bench-")).resolve()
+    try:
+        for row in BENCHMARKS[name](home, scale):
+            results.rows.append(row)
+            print_row(row)
+    except Exception:
+        results.failed.append(name)
+        traceback.print_exc()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--only", action="append", choices=list(BENCHMARKS), help="this one alone; may be repeated")
     parser.add_argument("--quick", action="store_true", help="tiny counts: shows that it runs, says nothing of speed")
-    parser.add_argument("--json", action="store_true", help="one JSON document instead of the table")
+    parser.add_argument("--json", type=Path, metavar="FILE", help=f"where to write JSON (all of them: {RESULTS})")
     return parser.parse_args(arguments)
 
 

@@ -55,7 +55,7 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
     for way in ("directly", "behind nginx"):
         place = home / way.replace(" ", "-")
         place.mkdir()
-        arguments = [f"--FigServe.link_streams={2 * (scale.clients + scale.active)}"]
+        arguments = [f"--FigServe.link_streams={2 * (_FIRST + scale.clients + scale.active)}"]
         with servers.jupyter(place, arguments=arguments) as server:
             if way == "directly":
                 figures = asyncio.run(_Viewers(server, server.url).measure(scale))

@@ -72,33 +72,47 @@ _BUSY = {
 
 
 def measure(home: Path, scale: Scale) -> Iterator[Row]:
-    with servers.jupyter(home) as server, server.kernel("Measured.ipynb") as kernel:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(servers.jupyter(home))
+        kernel = stack.enter_context(server.kernel("Measured.ipynb"))
+        get = stack.enter_context(_getter(server.url, {"Authorization": f"token {server.token}"}))
+        get_gateway = stack.enter_context(_gateway(home))
         _run(kernel, _CELL)
-        with _getter(server.url, {"Authorization": f"token {server.token}"}) as get:
-            path = f"{urlsplit(server.url).path}figserve/live/{kernel.kernel_id}"
-            direct, live = _interleaved(kernel, lambda n: get(f"{path}/line.svg?n={n}"), scale.live_rounds)
-            yield Row("live GET (SVG of a line plot) / function and savefig, idle", live, direct, "ms", 1.1)
-            for state, (code, bound) in _BUSY.items():
-                message = kernel.send(code)
-                busy = statistics.median(get(f"{path}/line.svg?n={n}") for n in range(scale.live_rounds))
-                get(f"{path}/release.png")
-                kernel.receive(message)
-                yield Row(f"the same {state}", busy, direct, "ms", bound)
-            if (gateway := _measure_gateway(home, scale.live_rounds)) is not None:
-                yield Row("live GET / Jupyter Kernel Gateway, notebook-http", live, gateway, "ms", 0.8)
-            _request_concurrently(server, f"{path}/slow.png?n=1", scale.viewers)
-            count = int(_run(kernel, "print(len(calls))"))
-            name = f"kernel calls of {scale.viewers} simultaneous GETs of one live URL"
-            yield Row(name, count, None, "calls", 1, against="nothing")
+        path = f"{urlsplit(server.url).path}figserve/live/{kernel.kernel_id}"
+        ways: dict[str, Callable[[int], float]] = {
+            "direct": lambda n: float(_run(kernel, f"print(measure({n}))")),
+            "live": lambda n: get(f"{path}/line.svg?n={n}"),
+        }
+        if get_gateway is not None:
+            ways["gateway"] = lambda n: get_gateway(f"/line?n={n}")
+        times = _interleaved(ways, scale.live_rounds)
+        direct, live = times["direct"], times["live"]
+        yield Row("live GET (SVG of a line plot) / function and savefig, idle", live, direct, "ms", 1.1)
+        for state, (code, bound) in _BUSY.items():
+            message = kernel.send(code)
+            busy = statistics.median(get(f"{path}/line.svg?n={n}") for n in range(scale.live_rounds))
+            get(f"{path}/release.png")
+            kernel.receive(message)
+            yield Row(f"the same {state}", busy, direct, "ms", bound)
+        if "gateway" in times:
+            yield Row("live GET / Jupyter Kernel Gateway, notebook-http", live, times["gateway"], "ms")
+            beside = max(0.0, live - direct), times["gateway"] - direct
+            yield Row("of these, the time beside the function and savefig", *beside, "ms", 0.3)
+        _request_concurrently(server, f"{path}/slow.png?n=1", scale.viewers)
+        count = int(_run(kernel, "print(len(calls))"))
+        name = f"kernel calls of {scale.viewers} simultaneous GETs of one live URL"
+        yield Row(name, count, None, "calls", 1, against="nothing")
 
 
-def _interleaved(kernel: KernelSession, get: Callable[[int], float], rounds: int) -> tuple[float, float]:
-    """Return medians of the direct call and of the GET, alternating."""
-    direct, live = [], []
-    for n in range(rounds):
-        direct.append(float(_run(kernel, f"print(measure({n}))")))
-        live.append(get(n))
-    return statistics.median(direct), statistics.median(live)
+def _interleaved(ways: dict[str, Callable[[int], float]], rounds: int) -> dict[str, float]:
+    """Return the median milliseconds of each way, alternating; the first round is not counted."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for n in range(rounds + 1):
+        for name, ask in ways.items():
+            took = ask(n)
+            if n:
+                times[name].append(took)
+    return {name: statistics.median(each) for name, each in times.items()}
 
 
 @contextlib.contextmanager
@@ -132,12 +146,14 @@ def _request_concurrently(server: ServerProcess, path: str, count: int) -> None:
         connection.close()
 
 
-def _measure_gateway(home: Path, rounds: int) -> float | None:
-    """Return the time of the same function in a notebook served by Kernel Gateway; None if it is not installed."""
+@contextlib.contextmanager
+def _gateway(home: Path) -> Iterator[Callable[[str], float] | None]:
+    """Serve the same function in a notebook by Kernel Gateway; yield None if it is not installed."""
     try:
         import kernel_gateway  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
     except ImportError:
-        return None
+        yield None
+        return
     route = "# GET /line\nn = int(json.loads(REQUEST)['args']['n'][0])\nprint(svg(n).decode())"
     info = '# ResponseInfo GET /line\nprint(json.dumps({"headers": {"Content-Type": "image/svg+xml"}}))'
     notebook = home / "gateway.ipynb"
@@ -152,7 +168,7 @@ def _measure_gateway(home: Path, rounds: int) -> float | None:
     try:
         _await_port(process, port)
         with _getter(f"http://127.0.0.1:{port}", {}) as get:
-            return statistics.median(get(f"/line?n={n}") for n in range(rounds))
+            yield get
     finally:
         process.terminate()
         process.wait(20)

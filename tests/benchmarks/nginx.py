@@ -12,10 +12,13 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from ..nginx_paths import TEMPORARY_PATHS
+
 _PROGRAM = "/usr/sbin/nginx"
 _SECONDS_TO_START = 20
 # HTTP 1.1 to the server and a read timeout beyond its heartbeats; the server itself disables buffering of streams.
-_SETTINGS = """\
+_SETTINGS = (
+    """\
 daemon off;
 master_process off;
 pid {home}/nginx.pid;
@@ -24,11 +27,9 @@ worker_rlimit_nofile 8192;
 events {{ worker_connections 4096; }}
 http {{
   access_log off;
-  client_body_temp_path {home}/body;
-  proxy_temp_path {home}/proxy;
-  fastcgi_temp_path {home}/fastcgi;
-  uwsgi_temp_path {home}/uwsgi;
-  scgi_temp_path {home}/scgi;
+"""
+    + TEMPORARY_PATHS
+    + """\
   server {{
     listen 127.0.0.1:{port} backlog=2048;
     location / {{
@@ -41,6 +42,7 @@ http {{
   }}
 }}
 """
+)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..nginx_paths import TEMPORARY_PATHS
 from . import servers
 from .load import Target, compare
 from .nginx import free_port, running
@@ -19,18 +20,17 @@ from .scale import Scale
 _RULES = servers.REPOSITORY / "deploy" / "nginx.conf"
 _BOUND = 0.7
 # The peer: a server of nothing but files, with nginx's own defaults but for sendfile, which distributions enable.
-_MAIN = """\
+_MAIN = (
+    """\
 {user}
 daemon off;
 pid {home}/nginx.pid;
 error_log {home}/error.log;
 events {{ worker_connections 512; }}
 http {{
-  client_body_temp_path {home}/body;
-  proxy_temp_path {home}/proxy;
-  fastcgi_temp_path {home}/fastcgi;
-  uwsgi_temp_path {home}/uwsgi;
-  scgi_temp_path {home}/scgi;
+"""
+    + TEMPORARY_PATHS
+    + """\
   types {{ image/png png; }}
   sendfile on;
   tcp_nopush on;
@@ -42,6 +42,7 @@ http {{
   }}
 }}
 """
+)
 
 
 def measure(home: Path, scale: Scale) -> Iterator[Row]:

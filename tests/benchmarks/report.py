@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 WIDTHS = (62, 14, 14, 7, 9)
@@ -49,6 +49,33 @@ class Row:
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"ratio": self.ratio, "verdict": self.verdict}
+
+
+@dataclass
+class Results:
+    """The rows of a run, and the benchmarks that could not be measured."""
+
+    machine: dict[str, Any]
+    rows: list[Row] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    @property
+    def over(self) -> list[Row]:
+        """The rows that miss their bounds."""
+        return [row for row in self.rows if row.verdict == "over"]
+
+    def as_json(self) -> dict[str, Any]:
+        return {"machine": self.machine, "rows": [row.as_json() for row in self.rows], "failed": self.failed}
+
+
+def print_summary(results: Results) -> None:
+    """Print how many rows hold their bounds, and which do not."""
+    bounded = [row for row in results.rows if row.verdict]
+    print(f"\n{len(bounded) - len(results.over)} of {len(bounded)} bounds hold.")
+    for row in results.over:
+        print(f"  missed: {row.name}")
+    for name in results.failed:
+        print(f"  could not be measured: {name}")
 
 
 def print_header(machine: dict[str, Any]) -> None:

@@ -41,6 +41,12 @@ class Scale:
         Calls of a live function in each state of its kernel.
     viewers
         Simultaneous viewers of one live figure.
+    starts
+        Servers that are started for their first figure.
+    pages
+        Loads of a page in a browser.
+    kills
+        Times that a server is killed.
     strangers, stranger_rounds
         Strangers who attack at once, and how often the owner does each thing meanwhile.
     """
@@ -61,6 +67,9 @@ class Scale:
     renders: int
     live_rounds: int
     viewers: int
+    starts: int
+    pages: int
+    kills: int
     strangers: int
     stranger_rounds: int
 
@@ -82,6 +91,9 @@ FULL = Scale(
     renders=40,
     live_rounds=25,
     viewers=500,
+    starts=7,
+    pages=9,
+    kills=50,
     strangers=100,
     stranger_rounds=9,
 )
@@ -102,6 +114,9 @@ QUICK = Scale(
     renders=2,
     live_rounds=2,
     viewers=20,
+    starts=1,
+    pages=1,
+    kills=1,
     strangers=5,
     stranger_rounds=1,
 )

@@ -93,7 +93,7 @@ def test_control_hostile_documents_work_without_protection(chromium, other_site:
     assert all(seen.values()), seen
 
 
-def test_hostile_svg_reaches_nothing(guarded: Guarded) -> None:
+def test_U1_V2_hostile_svg_reaches_nothing(guarded: Guarded) -> None:
     """Opened at every address, logged in: it sends no request, changes no cookie or key, and does not navigate."""
     server, other_site = guarded.server, guarded.other_site
     for kind, make in evil.SVGS.items():
@@ -104,7 +104,7 @@ def test_hostile_svg_reaches_nothing(guarded: Guarded) -> None:
         guarded.check(*addresses)
 
 
-def test_hostile_html_runs_in_its_frame_and_reaches_nothing(guarded: Guarded) -> None:
+def test_V2_hostile_html_runs_in_its_frame_and_reaches_nothing(guarded: Guarded) -> None:
     """It runs in its frame without requests, cookies, APIs, or navigation of page or frame."""
     server, other_site = guarded.server, guarded.other_site
     record = publish(server, evil.html(other_site.origin, server.url).encode(), "text/html", name="html")
@@ -117,7 +117,7 @@ def test_hostile_html_runs_in_its_frame_and_reaches_nothing(guarded: Guarded) ->
     guarded.check(*addresses)
 
 
-def test_html_opens_no_connection(guarded: Guarded) -> None:
+def test_kind_C1_html_opens_no_connection(guarded: Guarded) -> None:
     """WebRTC, with a TURN server and with a peer, DNS prefetching and the like send nothing from any of its pages."""
     server, other_site = guarded.server, guarded.other_site
     document = evil.connecting_html(other_site.origin).encode()
@@ -152,7 +152,7 @@ def playwright_error() -> type[Exception]:
     return require_package("playwright.sync_api").Error
 
 
-def test_hostile_pdf_reaches_nothing(guarded: Guarded) -> None:
+def test_V2_hostile_pdf_reaches_nothing(guarded: Guarded) -> None:
     """A PDF that opens addresses, submits forms and runs scripts on opening does none of it."""
     server, other_site = guarded.server, guarded.other_site
     record = publish(server, evil.pdf(other_site.origin), "application/pdf", name="pdf")
@@ -193,7 +193,7 @@ window.done = (async () => {
 </script>"""
 
 
-def test_other_sites_get_no_private_figure(guarded: Guarded) -> None:
+def test_V3_other_sites_get_no_private_figure(guarded: Guarded) -> None:
     """With the owner's cookie in the browser, another site's page can neither show, read, frame nor change a figure."""
     server, other_site, page = guarded.server, guarded.other_site, guarded.page
     record = publish(server, make_png(300, 200), name="private")
@@ -212,7 +212,7 @@ def test_other_sites_get_no_private_figure(guarded: Guarded) -> None:
     assert server.fetch(f"figserve/api/figures/{record['id']}/links").json()["links"] == []
 
 
-def test_link_is_not_in_referer(chromium, live_server: ServerProcess, other_site: Listener) -> None:
+def test_S4_link_is_not_in_referer(chromium, live_server: ServerProcess, other_site: Listener) -> None:
     """Leaving our pages for another site never sends the link's address as a referrer."""
     page = chromium.new_page()
     html = share(live_server, publish(live_server, HTML, "text/html", name="left"))
@@ -232,7 +232,7 @@ def test_link_is_not_in_referer(chromium, live_server: ServerProcess, other_site
         assert "frame" not in headers.get("Referer", "")
 
 
-def test_only_listed_origins_may_frame_a_link(chromium, make_server, other_site: Listener) -> None:
+def test_S7_only_listed_origins_may_frame_a_link(chromium, make_server, other_site: Listener) -> None:
     """/embed is blank on an unlisted site and shown on a listed one, image or HTML; the page itself is never framed."""
     listed = make_server(embed_origins=other_site.origin)
     unlisted = make_server(embed_origins="https://wiki.example.org")

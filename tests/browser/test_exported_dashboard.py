@@ -179,7 +179,7 @@ class _Connecting:
         return f"{self.page}<script>{nested}</script>"
 
 
-def test_html_opens_no_connection(chromium, tmp_path, other_site):
+def test_kind_C1_html_opens_no_connection(chromium, tmp_path, other_site):
     """From disk, a hostile figure's scripts reach nothing by WebRTC, nor do those of a frame inside it."""
     path = Dashboard("Hostile", [_Connecting(other_site.origin)]).save(tmp_path / "dashboard.html")
     page = chromium.new_page()

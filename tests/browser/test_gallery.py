@@ -177,8 +177,8 @@ class TestReading:
 
 
 class TestLive:
-    def test_new_figure_comes_first(self, page, server, three) -> None:
-        """Without a reload, and announced to screen readers."""
+    def test_L4_new_figure_comes_first(self, page, server, three) -> None:
+        """Without a reload, and announced to screen readers; the markup in an event is text."""
         open_own(page, server)
         page.evaluate("window.same = true")
         publish(server, name="four", title="Figure <b>four</b>")

@@ -39,7 +39,7 @@ def evil(live_server: ServerProcess) -> dict:
     return live_server.fetch(f"figserve/api/figures/{execution.stdout.split()[-1]}").json()
 
 
-def test_markup_in_texts_is_text_in_the_gallery(page, live_server: ServerProcess, evil: dict) -> None:
+def test_D1_markup_in_texts_is_text_in_the_gallery(page, live_server: ServerProcess, evil: dict) -> None:
     """Title, notebook path and search; also in what scripts write: dialog, message and announcement."""
     open_own(page, live_server)
     assert_harmless(page)
@@ -59,7 +59,7 @@ def test_markup_in_texts_is_text_in_the_gallery(page, live_server: ServerProcess
     assert_harmless(page)
 
 
-def test_markup_in_texts_is_text_on_the_figure_page(page, live_server: ServerProcess, evil: dict) -> None:
+def test_D1_markup_in_texts_is_text_on_the_figure_page(page, live_server: ServerProcess, evil: dict) -> None:
     """Title, alternative text, notebook path, label, and the form that edits them."""
     open_own(page, live_server, f"figserve/figures/{evil['id']}")
     assert_harmless(page)
@@ -71,7 +71,7 @@ def test_markup_in_texts_is_text_on_the_figure_page(page, live_server: ServerPro
     assert page.input_value("[name=caption]") == EVIL
 
 
-def test_markup_in_a_captured_plots_name_is_text(page, live_server: ServerProcess) -> None:
+def test_D1_markup_in_a_captured_plots_name_is_text(page, live_server: ServerProcess) -> None:
     """A file that a notebook wrote is shown by its name."""
     name = "<img src=x onerror=alert(1)>.png"
     with live_server.kernel("plots.ipynb") as kernel:
@@ -86,7 +86,9 @@ def test_markup_in_a_captured_plots_name_is_text(page, live_server: ServerProces
         assert page.locator("img[src=x]").count() == 0
 
 
-def test_other_sites_cannot_delete_restore_or_share(chromium, live_server: ServerProcess, other_site: Listener) -> None:
+def test_D2_other_sites_cannot_delete_restore_or_share(
+    chromium, live_server: ServerProcess, other_site: Listener
+) -> None:
     """Forms, images, beacons and fetches of another site change nothing while the owner is logged in."""
     record = publish(live_server, make_png(5, 5), name="target")
     page = chromium.new_page()  # errors are expected: requests are refused
@@ -126,7 +128,7 @@ def test_other_sites_cannot_delete_restore_or_share(chromium, live_server: Serve
 
 
 @pytest.mark.parametrize("path", ["figserve/", "figserve/figures/{id}"])
-def test_no_page_can_be_framed(chromium, live_server: ServerProcess, other_site: Listener, path: str) -> None:
+def test_D3_no_page_can_be_framed(chromium, live_server: ServerProcess, other_site: Listener, path: str) -> None:
     """Not by another site and not by a page of the same origin, which prevents clickjacking."""
     record = publish(live_server, name="framed")
     address = live_server.url + path.format(**record)
@@ -141,7 +143,7 @@ def test_no_page_can_be_framed(chromium, live_server: ServerProcess, other_site:
     assert response.headers["X-Frame-Options"] == "DENY"
 
 
-def test_svgs_in_the_gallery_send_no_requests(page, live_server: ServerProcess, other_site: Listener) -> None:
+def test_D4_svgs_in_the_gallery_send_no_requests(page, live_server: ServerProcess, other_site: Listener) -> None:
     """Displayed as images only, also at full size on their page: no script runs and no request is sent."""
     url = other_site.origin
     for number, inside in enumerate(
@@ -166,7 +168,7 @@ def test_svgs_in_the_gallery_send_no_requests(page, live_server: ServerProcess, 
     assert other_site.hits == []
 
 
-def test_policy_has_no_inline_script_and_the_console_is_clean(page, live_server: ServerProcess, evil: dict) -> None:
+def test_D5_policy_has_no_inline_script_and_the_console_is_clean(page, live_server: ServerProcess, evil: dict) -> None:
     """The policy causes no console error while gallery, dialog, deletion and figure page are used."""
     for path in ("figserve/", f"figserve/figures/{evil['id']}"):
         policy = live_server.fetch(path).headers["Content-Security-Policy"]
@@ -192,7 +194,7 @@ def make_dashboard(server: ServerProcess, figure: dict, text: str, name: str = "
     return dashboard, server.fetch(address, method="POST", body={"label": text}).json()
 
 
-def test_markup_in_texts_is_text_on_a_dashboard(page, live_server: ServerProcess, evil: dict) -> None:
+def test_D1_markup_in_texts_is_text_on_a_dashboard(page, live_server: ServerProcess, evil: dict) -> None:
     """Title, caption, Markdown, alternative text and label; also in the gallery, and for visitors."""
     dashboard, link = make_dashboard(live_server, evil, EVIL, "evil")
     open_login(page, live_server)
@@ -211,7 +213,7 @@ def test_markup_in_texts_is_text_on_a_dashboard(page, live_server: ServerProcess
     assert EVIL in page.inner_text("[data-dashboard]")
 
 
-def test_other_sites_cannot_delete_or_share_a_dashboard(
+def test_D2_other_sites_cannot_delete_or_share_a_dashboard(
     chromium, live_server: ServerProcess, other_site: Listener
 ) -> None:
     """Forms, beacons and fetches of another site change nothing while the owner is logged in."""
@@ -241,7 +243,7 @@ def test_other_sites_cannot_delete_or_share_a_dashboard(
     assert [one["id"] for one in links] == [link["id"]]
 
 
-def test_no_dashboard_can_be_framed(chromium, live_server: ServerProcess, other_site: Listener) -> None:
+def test_D3_no_dashboard_can_be_framed(chromium, live_server: ServerProcess, other_site: Listener) -> None:
     """Not its owner's page, not the shared page, and not the embedded page while no site is allowed."""
     dashboard, link = make_dashboard(live_server, publish(live_server, name="framed"), "Framed text", "framed")
     page = chromium.new_page()  # errors are expected: requests are refused
@@ -252,7 +254,7 @@ def test_no_dashboard_can_be_framed(chromium, live_server: ServerProcess, other_
         assert all("Framed text" not in frame.content() for frame in page.frames[1:])
 
 
-def test_svgs_on_a_dashboard_send_no_requests(page, live_server: ServerProcess, other_site: Listener) -> None:
+def test_D4_svgs_on_a_dashboard_send_no_requests(page, live_server: ServerProcess, other_site: Listener) -> None:
     """Displayed as images only: no script runs and no request is sent."""
     url = other_site.origin
     inside = f"<script>fetch('{url}/fetched')</script><image href='{url}/image.png' width='9' height='9'/>"
@@ -265,7 +267,7 @@ def test_svgs_on_a_dashboard_send_no_requests(page, live_server: ServerProcess, 
     assert other_site.hits == []
 
 
-def test_dashboards_policy_has_nothing_inline(page, live_server: ServerProcess, evil: dict) -> None:
+def test_D5_dashboards_policy_has_nothing_inline(page, live_server: ServerProcess, evil: dict) -> None:
     """The policy causes no console error."""
     dashboard, link = make_dashboard(live_server, evil, "Words", "policy")
     open_login(page, live_server)

@@ -112,8 +112,8 @@ def test_invalid_command_lines_exit_with_2(argv, capsys):
         ["publish", "plot.png", "--title", f"see {KEY}"],
     ],
 )
-def test_secrets_are_rejected_in_arguments(argv, capsys):
-    """C1: arguments are visible to other users; the message says where to put the secret, and does not repeat it."""
+def test_C1_secrets_are_rejected_in_arguments(argv, capsys):
+    """Arguments are visible to other users; the message says where to put the secret, and does not repeat it."""
     code, out, err = ended(capsys, *argv)
     assert (code, out) == (cli.USAGE, "")
     assert "other users of this machine can read" in err
@@ -136,8 +136,8 @@ def test_arguments_that_resemble_secrets_are_accepted(argv):
     assert cli.parse(argv)[0].name == argv[0]
 
 
-def test_file_names_that_look_like_options_follow_two_dashes(capsys):
-    """C2: after --, they are file names; the error says so."""
+def test_C2_file_names_that_look_like_options_follow_two_dashes(capsys):
+    """After --, they are file names; the error says so."""
     _, options = cli.parse(["publish", "--", "-rf", "--help"])
     assert [str(path) for path in options.files] == ["-rf", "--help"]
     assert "Put -- before file names" in ended(capsys, "publish", "x.png", "-rf")[2]
@@ -149,8 +149,8 @@ def test_an_unknown_option_suggests_the_closest(capsys):
     assert "Unknown option --colour.\n" in ended(capsys, "list", "--colour")[2]
 
 
-def test_newlines_in_arguments_are_removed_from_messages(capsys):
-    """C2: repeated arguments are on one line, without escape sequences."""
+def test_C2_newlines_in_arguments_are_removed_from_messages(capsys):
+    """Repeated arguments are on one line, without escape sequences."""
     _, _, err = ended(capsys, "gc", "\x1b[31m\nroot: all is lost")
     assert "\x1b" not in err
     assert not [line for line in err.splitlines() if line.startswith("root:")]

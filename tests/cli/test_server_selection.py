@@ -91,7 +91,7 @@ def test_error_without_a_key_has_advice(isolated_shell, live_server):
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
-def test_readable_key_file_is_rejected(mode, isolated_shell, live_server, make_key):
+def test_C1_readable_key_file_is_rejected(mode, isolated_shell, live_server, make_key):
     """The message contains the command that restricts the file, and the command works."""
     key = isolated_shell.home / "key"
     key.write_text(make_key("read"))
@@ -124,8 +124,8 @@ def own_address() -> str | None:
     return None if address.startswith("127.") else address
 
 
-def test_key_is_not_sent_unencrypted(isolated_shell):
-    """C3: plain http to another host is rejected before anything is sent; --insecure allows it."""
+def test_C3_key_is_not_sent_unencrypted(isolated_shell):
+    """Plain http to another host is rejected before anything is sent; --insecure allows it."""
     address = own_address()
     if address is None:
         pytest.skip("not on this machine: it has no address but loopback")
@@ -161,8 +161,8 @@ def tls_server(certificate):
 
 
 class TestCertificate:
-    def test_untrusted_certificate_is_rejected(self, isolated_shell, tls_server):
-        """C3: nothing is sent; the message names the option, not the kernel's variable."""
+    def test_C3_untrusted_certificate_is_rejected(self, isolated_shell, tls_server):
+        """Nothing is sent; the message names the option, not the kernel's variable."""
         done = isolated_shell.with_env(FIGSERVE_API_KEY=tls_server.token).run(
             "list", "--server", tls_server.url, expect=1
         )
@@ -206,8 +206,8 @@ def test_another_program_responds(isolated_shell, hostile):
     assert {path for _, path, _ in hostile.asked} == {"api/status"}
 
 
-def test_no_secret_in_the_process_list(isolated_shell, live_server, make_key):
-    """C1: while a command runs, its arguments contain neither the key nor the token."""
+def test_C1_no_secret_in_the_process_list(isolated_shell, live_server, make_key):
+    """While a command runs, its arguments contain neither the key nor the token."""
     key = make_key("read", "publish")
     process = isolated_shell.with_env(FIGSERVE_API_KEY=key, FIGSERVE_URL=live_server.url).start(
         "publish", "-", "--name", "x", stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from jupyter_figserve.demo.kernel_session import KernelSession
 from jupyter_figserve.errors import OutputInvalid
 from jupyter_figserve.kernel.client import batch_server
 from jupyter_figserve.kernel.client import connection as connections
@@ -54,6 +55,13 @@ STATUS = {
     "counts": {"figures": 0, "bytes": 0, "sessions": 0, "captured": 0, "captured_bytes": 0},
     "writable": True,
 }
+
+
+def output_of(kernel: KernelSession, code: str) -> str:
+    """Run code in a real kernel, and return what it prints."""
+    execution = kernel.run(code)
+    assert execution.error is None, execution.error
+    return execution.stdout.strip()
 
 
 @dataclass

@@ -16,6 +16,7 @@ from jupyter_figserve.kernel.live.decorator import live
 from jupyter_figserve.model.figures import MARKER
 
 from ..conftest import ELSEWHERE, require_package
+from .conftest import output_of
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -167,12 +168,6 @@ def kernel(live_server):
         execution = session.run(DECLARE)
         assert execution.error is None, execution.error
         yield session
-
-
-def output_of(kernel, code: str) -> str:
-    execution = kernel.run(code)
-    assert execution.error is None, execution.error
-    return execution.stdout.strip()
 
 
 @pytest.mark.kernel

@@ -75,7 +75,7 @@ def test_images_inside_and_beside_links():
 @pytest.mark.parametrize(
     "text", ["[" * 20_000, "|a" * 3_000 + "\n" + "|-" * 3_000 + "\n" + "|\n" * 5_000, "[![" * 9_000]
 )
-def test_text_that_would_take_long_is_shown_as_text(text):
+def test_kind_C7_text_that_would_take_long_is_shown_as_text(text):
     """Unclosed brackets and tables would take the square of their length."""
     assert render_markdown(text).startswith("<pre>")
 

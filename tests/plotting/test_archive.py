@@ -12,14 +12,22 @@ from matplotlib import pyplot as plt
 from matplotlib.path import Path as MplPath
 
 from jupyter_figserve.model.formats import png_size
-from jupyter_figserve.plotting import archive, drawing_state
-from jupyter_figserve.plotting.archive import draw_alone, draw_if_unchanged, draw_in_background
+from jupyter_figserve.plotting import drawing_state, pickling, redraw
+from jupyter_figserve.plotting.archive import draw_archive, draw_if_unchanged
 from jupyter_figserve.plotting.encode import encode
 from jupyter_figserve.plotting.isolation import isolated_call
 from jupyter_figserve.plotting.pickling import pickle_figure
 from jupyter_figserve.plotting.resolve import find_figure
 
 from ..example_figures import line, polar_bars
+
+
+def draw_in_background(source: bytes, max_bytes: int):
+    return redraw.draw_in_background(source, lambda found, dpi: draw_archive(found, dpi, max_bytes))
+
+
+def draw_alone(source: bytes, max_bytes: int):
+    return redraw.draw_alone(source, lambda found, dpi: draw_archive(found, dpi, max_bytes))
 
 
 def source_of(figure, **options):
@@ -61,7 +69,7 @@ def test_what_the_next_cell_sets_does_not_affect_it(monkeypatch):
         assert changed.wait(10)
         return find_figure(unpickled)
 
-    monkeypatch.setattr(archive, "find_figure", find)
+    monkeypatch.setattr(pickling, "find_figure", find)
     with ThreadPoolExecutor(1) as pool:
         drawing = pool.submit(draw_in_background, source, 2**22)
         assert opened.wait(10)
@@ -97,7 +105,7 @@ def test_what_threads_share_is_set_only_between_cells(monkeypatch, is_changed_be
         if is_changed_before:
             path._interpolation_steps = 100
         else:
-            meanwhile.setattr(archive, "find_figure", find)
+            meanwhile.setattr(pickling, "find_figure", find)
         assert draw_in_background(source, 2**22) is None
     (svg,) = draw_alone(source, 2**22)
     assert svg.data == expected.data
@@ -116,7 +124,7 @@ def test_the_locale_is_set_only_between_cells(monkeypatch):
 def test_the_main_thread_does_not_wait_for_a_live_function(monkeypatch):
     """The next cell runs; the figure gets no archive image."""
     source = source_of(line())
-    monkeypatch.setattr(archive, "_MAX_WAIT", 0)
+    monkeypatch.setattr(redraw, "_MAX_WAIT", 0)
     running, done = threading.Event(), threading.Event()
 
     def run():

@@ -32,7 +32,7 @@ from .conftest import one_tier
 from .harness import LINE, SECRET, TRIES, Sandbox, printed
 
 
-def test_files_outside_cannot_be_read(attack):
+def test_R1_files_outside_cannot_be_read(attack):
     """Tokens, accounts, the home directory and other processes' memory are unreadable, even with open permissions."""
     attack("""
 for path in (TOKEN, OPEN_FILE, "/etc/passwd", "/etc/shadow", "/etc/hostname", "/proc/self/environ", "/proc/1/environ",
@@ -45,7 +45,7 @@ attempt("openat", lambda: os.read(os.open(TOKEN, os.O_PATH), 9))
 """)
 
 
-def test_the_servers_environment_is_not_visible(sandbox: Sandbox):
+def test_R2_the_servers_environment_is_not_visible(sandbox: Sandbox):
     """Neither through Python, nor through the C library, nor in the zygote's initial memory."""
     output = sandbox.render(
         """
@@ -68,7 +68,7 @@ print(names)
     assert SECRET not in sandbox.zygote().environ().values()
 
 
-def test_no_network(attack):
+def test_R3_no_network(attack):
     """No TCP, UDP, Unix or abstract socket, no name resolution, no listening."""
     attack("""
 import socket
@@ -88,7 +88,7 @@ attempt("http", lambda: urllib.request.urlopen(f"http://127.0.0.1:{TCP}/", timeo
 """)
 
 
-def test_nothing_is_written_outside_scratch(attack):
+def test_R4_nothing_is_written_outside_scratch(attack):
     """Not next to modules, not into caches, not over the token."""
     attack("""
 import matplotlib, numpy
@@ -102,7 +102,7 @@ attempt("directory", lambda: os.mkdir(DIRECTORY + "/new"))
 """)
 
 
-def test_no_file_outside_is_changed(attack):
+def test_R5_no_file_outside_is_changed(attack):
     """Neither mode, times, attributes and owner, nor name and links."""
     attack("""
 for path in (TOKEN, OPEN_FILE):
@@ -118,7 +118,7 @@ for path in (TOKEN, OPEN_FILE):
 """)
 
 
-def test_no_process_starts(attack, sandbox: Sandbox):
+def test_R6_no_process_starts(attack, sandbox: Sandbox):
     """No fork, no fork bomb, no daemon that acts later."""
     before = {process.pid for process in sandbox.processes()}
     attack("""
@@ -138,7 +138,7 @@ attempt("multiprocessing", lambda: multiprocessing.get_context("fork").Process(t
     assert len(later) <= sandbox.renderer.warm + sandbox.renderer.jobs
 
 
-def test_no_program_starts(attack):
+def test_R7_no_program_starts(attack):
     """Not by a shell, not by exec, not from memory."""
     attack("""
 import subprocess
@@ -152,7 +152,7 @@ attempt("execveat", lambda: syscall(322, -100, b"/bin/true", None, None, 0))
 
 
 @one_tier
-def test_two_thousand_threads(sandbox: Sandbox):
+def test_R8_two_thousand_threads(sandbox: Sandbox):
     """Threads are limited, and reaching the limit affects nothing else."""
     answer = sandbox.attack(
         """
@@ -185,7 +185,7 @@ print("started", started)
         "__import__('PIL.Image').Image.new('RGB', (60_000, 60_000)).load()",
     ],
 )
-def test_memory_at_once(sandbox: Sandbox, bomb: str):
+def test_R9_memory_at_once(sandbox: Sandbox, bomb: str):
     """An allocation over the limit is a MemoryError of the code, and the server's memory does not grow."""
     before = psutil.Process().memory_info().rss
     answer = sandbox.attack(f"hoard = {bomb}\n{LINE}")
@@ -196,7 +196,7 @@ def test_memory_at_once(sandbox: Sandbox, bomb: str):
 
 
 @one_tier
-def test_memory_little_by_little(sandbox: Sandbox):
+def test_R9_memory_little_by_little(sandbox: Sandbox):
     """Allocations that grow until no memory is left are a MemoryError too, with its line."""
     answer = sandbox.attack("hoard = []\nwhile True:\n    hoard.append(bytearray(2**20))\n", timeout=30)
     assert isinstance(answer, CodeFailed), answer
@@ -204,7 +204,7 @@ def test_memory_little_by_little(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_files_are_limited(sandbox: Sandbox, attack):
+def test_R10_files_are_limited(sandbox: Sandbox, attack):
     """Bytes, files, holes, shared memory and pipes are limited."""
     attack("""
 def fill(name, pieces):
@@ -244,7 +244,7 @@ attempt("pipes", pipes)
         "import os\nr, w = os.pipe()\nos.read(r, 1)",
     ],
 )
-def test_endless_code_is_stopped(sandbox: Sandbox, loop: str):
+def test_R11_endless_code_is_stopped(sandbox: Sandbox, loop: str):
     """At its deadline, regardless of its signal handlers; its process is gone."""
     answer = sandbox.attack(loop + "\n" + LINE, timeout=0.5)
     assert isinstance(answer, DeadlineExceeded), answer
@@ -252,7 +252,7 @@ def test_endless_code_is_stopped(sandbox: Sandbox, loop: str):
 
 
 @one_tier
-def test_a_process_that_stops_itself(sandbox: Sandbox):
+def test_R11_a_process_that_stops_itself(sandbox: Sandbox):
     """A process may not stop itself, and would not outlive the deadline."""
     answer = sandbox.attack("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\n" + LINE, timeout=1)
     assert isinstance(answer, (CodeFailed, DeadlineExceeded)), answer
@@ -269,8 +269,8 @@ def test_a_process_that_stops_itself(sandbox: Sandbox):
         "import ctypes; ctypes.CDLL(None).raise_(11) if False else ctypes.memset(1, 0, 10)",
     ],
 )
-def test_a_crash_is_reported(sandbox: Sandbox, crash: str):
-    """A segmentation fault ends only its own process, is reported as ``crashed``, and leaves no core file."""
+def test_R12_a_crash_is_reported(sandbox: Sandbox, crash: str):
+    """A segmentation fault ends only its own process, and is reported as ``crashed``."""
     answer = sandbox.attack(crash + "\n" + LINE, timeout=10)
     if "recursion" in crash:
         # Newer Pythons use a gigabyte of frames for it, which may last until the deadline.
@@ -282,8 +282,23 @@ def test_a_crash_is_reported(sandbox: Sandbox, crash: str):
 
 
 @one_tier
+def test_R12_no_core_file_is_written(sandbox: Sandbox):
+    """The limit of its size is zero, and code cannot raise it."""
+    code = """
+import resource
+print(resource.getrlimit(resource.RLIMIT_CORE))
+try:
+    resource.setrlimit(resource.RLIMIT_CORE, (-1, -1))
+except (OSError, ValueError):
+    pass
+print(resource.getrlimit(resource.RLIMIT_CORE))
+"""
+    assert sandbox.render(code + LINE).output.splitlines()[:2] == ["(0, 0)"] * 2
+
+
+@one_tier
 @pytest.mark.parametrize("ending", ["import os; os._exit(0)", "import sys; sys.exit()", "raise SystemExit(0)"])
-def test_an_exit_without_a_figure(sandbox: Sandbox, ending: str):
+def test_R13_an_exit_without_a_figure(sandbox: Sandbox, ending: str):
     """Code that exits or kills its process without a figure gets an error that says there is none."""
     assert isinstance(sandbox.attack(ending), NoFigure)
     sandbox.assert_well()
@@ -299,7 +314,7 @@ def test_an_exit_without_a_figure(sandbox: Sandbox, ending: str):
         ("raise GeneratorExit", "GeneratorExit"),
     ],
 )
-def test_any_exception_is_an_error_of_the_code(sandbox: Sandbox, ending: str, kind: str):
+def test_R13_any_exception_is_an_error_of_the_code(sandbox: Sandbox, ending: str, kind: str):
     """Including those that do not derive from Exception."""
     answer = sandbox.attack(ending)
     assert isinstance(answer, CodeFailed), answer
@@ -320,7 +335,7 @@ NOT_CODE = [
 
 @one_tier
 @pytest.mark.parametrize("source", NOT_CODE)
-def test_source_that_is_not_code(sandbox: Sandbox, source: bytes):
+def test_R14_source_that_is_not_code(sandbox: Sandbox, source: bytes):
     """It is an error of the code, or a crash of its process, and nothing else; no tier compiles differently."""
     answer = sandbox.attack(source)
     assert isinstance(answer, OutputInvalid), answer
@@ -347,14 +362,14 @@ def test_source_that_is_not_code_in_each_tier(sandbox: Sandbox):
         b"# -*- coding: no-such-thing -*-\n" + LINE.encode(),
     ],
 )
-def test_byte_order_mark_and_line_ends(sandbox: Sandbox, source: bytes):
+def test_R14_byte_order_mark_and_line_ends(sandbox: Sandbox, source: bytes):
     """A byte order mark, other line ends and a declared encoding change nothing."""
     sandbox.assert_well()
     assert sandbox.render(source).images[0].data == sandbox.reference
 
 
 @one_tier
-def test_a_flood_of_output(sandbox: Sandbox):
+def test_R15_a_flood_of_output(sandbox: Sandbox):
     """It is truncated; if it does not end, the code is stopped."""
     answer = sandbox.attack("while True:\n    print('x' * 10_000)\n")
     assert isinstance(answer, OutputInvalid), answer
@@ -366,7 +381,7 @@ def test_a_flood_of_output(sandbox: Sandbox):
 
 
 @one_tier
-def test_a_flood_into_the_result(sandbox: Sandbox):
+def test_R16_a_flood_into_the_result(sandbox: Sandbox):
     """It is stopped at the limit, regardless of the lengths that it states."""
     for start in ("struct.pack('>IQ', 10, 2**62)", "struct.pack('>IQ', 2**31, 1)", "struct.pack('>IQ', 2, 9) + b'{}'"):
         code = f"import os, struct\nos.write(3, {start})\nwhile True: os.write(3, bytes(2**16))\n"
@@ -387,7 +402,7 @@ os._exit(0)
 
 @one_tier
 @pytest.mark.parametrize("name", ["png", "svg"])
-def test_html_instead_of_an_image(sandbox: Sandbox, name: str):
+def test_R17_html_instead_of_an_image(sandbox: Sandbox, name: str):
     """A result that the code writes itself is checked: HTML is not an image, regardless of the header."""
     answer = sandbox.attack("data = b'<!doctype html><script>alert(1)</script>'" + WRITE_RESULT, format=name)
     assert isinstance(answer, OutputInvalid), answer
@@ -409,7 +424,7 @@ def test_a_forged_error(sandbox: Sandbox):
 
 @one_tier
 @pytest.mark.parametrize("size", ["1e5, 1e5", "float('nan'), 4", "float('inf'), 4", "-1, 4", "0, 4", "1e-9, 1e-9"])
-def test_invalid_sizes_in_the_code(sandbox: Sandbox, size: str):
+def test_R18_invalid_sizes_in_the_code(sandbox: Sandbox, size: str):
     """They are refused before anything of that size is rendered."""
     answer = sandbox.attack(f"import matplotlib.pyplot as plt\nplt.figure(figsize=({size}))\n")
     assert isinstance(answer, (OutputInvalid, TooLarge)), answer
@@ -417,13 +432,13 @@ def test_invalid_sizes_in_the_code(sandbox: Sandbox, size: str):
 
 
 @one_tier
-def test_an_invalid_size_in_the_request(sandbox: Sandbox):
+def test_R18_an_invalid_size_in_the_request(sandbox: Sandbox):
     """It is refused before a child receives it; ``host/test_job_limits.py`` has the other cases."""
     assert isinstance(sandbox.attack(LINE, dpi=float("nan")), InvalidInput)
 
 
 @one_tier
-def test_too_many_pixels(sandbox: Sandbox):
+def test_R19_too_many_pixels(sandbox: Sandbox):
     """They are refused in the request, in the code, and in a forged image header."""
     assert isinstance(sandbox.attack(LINE, width=12_000, height=12_000), TooLarge)
     assert isinstance(sandbox.attack("import matplotlib.pyplot as p; p.figure(figsize=(120, 120), dpi=100)"), TooLarge)
@@ -435,7 +450,7 @@ def test_too_many_pixels(sandbox: Sandbox):
 
 @one_tier
 @pytest.mark.nightly
-def test_a_huge_svg(sandbox: Sandbox):
+def test_R20_a_huge_svg(sandbox: Sandbox):
     """It is refused by its size in bytes."""
     code = "import numpy as np\nimport matplotlib.pyplot as plt\nplt.plot(*np.random.rand(2, 400_000), 'o')\n"
     answer = sandbox.attack(code, format="svg", timeout=50)
@@ -443,7 +458,7 @@ def test_a_huge_svg(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_no_other_process_is_signalled_or_read(attack, sandbox: Sandbox):
+def test_R21_no_other_process_is_signalled_or_read(attack, sandbox: Sandbox):
     """Neither the zygote, nor the server, nor all processes at once."""
     zygote = sandbox.zygote().pid
     attack("""
@@ -461,7 +476,7 @@ attempt("limits", lambda: syscall(302, SERVER, 7, ctypes.create_string_buffer(16
     assert sandbox.zygote().pid == zygote
 
 
-def test_no_descriptor_is_inherited(sandbox: Sandbox):
+def test_R22_no_descriptor_is_inherited(sandbox: Sandbox):
     """Except null, output and result; other open descriptors are fonts that the child itself opened."""
     output = sandbox.render(
         """
@@ -479,14 +494,14 @@ print([n for n in kinds if kinds[n] != "file"], set(kinds.values()) <= {"device"
     assert output.splitlines()[0] == "[0, 1, 2, 3] True"
 
 
-def test_hosts_name_is_not_visible(sandbox: Sandbox):
+def test_kind_C13_hosts_name_is_not_visible(sandbox: Sandbox):
     """Where the sandbox has namespaces, whichever way it is asked for."""
     code = "import os, platform, socket\nprint({os.uname().nodename, platform.node(), socket.gethostname()})"
     seen = sandbox.render(f"{code}\n{LINE}").output.splitlines()[0]
     assert seen == ("{'sandbox'}" if sandbox.renderer.status.tier != "STRICT" else repr({os.uname().nodename}))
 
 
-def test_no_privilege_is_gained(attack):
+def test_R23_no_privilege_is_gained(attack):
     """No limit is raised, no user is changed, nothing is mounted or created."""
     attack("""
 import resource
@@ -503,7 +518,7 @@ for name, number, arguments in (("unshare", 272, (0x10000000,)), ("setns", 308, 
 """)
 
 
-def test_other_kernel_interfaces(attack):
+def test_R24_other_kernel_interfaces(attack):
     """Each kernel interface that attacks commonly use fails as not permitted."""
     output = attack("""
 for name, number in dict(io_uring_setup=425, bpf=321, userfaultfd=323, keyctl=250, add_key=248, perf_event_open=298,
@@ -517,7 +532,7 @@ for name, number in dict(io_uring_setup=425, bpf=321, userfaultfd=323, keyctl=25
     assert {line.rpartition(" ")[2] for line in output.splitlines()} == {"1"}
 
 
-def test_no_custom_machine_code(sandbox: Sandbox):
+def test_R25_no_custom_machine_code(sandbox: Sandbox):
     """No memory is writable and executable; calls of other processor modes end the process."""
     output = printed(
         sandbox.attack(
@@ -539,7 +554,7 @@ attempt("mprotect", lambda: syscall(10, ctypes.c_void_p(address), 4096, 5))
     sandbox.assert_well()
 
 
-def test_no_library_is_poisoned(sandbox: Sandbox):
+def test_R26_no_library_is_poisoned(sandbox: Sandbox):
     """Changes to libraries and builtins vanish with the process."""
     sandbox.attack(
         """
@@ -584,7 +599,7 @@ print(any("canary-" in text for text in found[:-1] if "found" not in text))
     sandbox.assert_well()
 
 
-def test_nothing_happens_later(sandbox: Sandbox):
+def test_R27_nothing_happens_later(sandbox: Sandbox):
     """Exit handlers and threads end with the result."""
     answer = sandbox.attack(
         """
@@ -599,7 +614,7 @@ threading.Thread(target=time.sleep, args=(30,)).start()
     sandbox.assert_well()
 
 
-def test_no_lock_on_a_shared_file(attack):
+def test_R28_no_lock_on_a_shared_file(attack):
     """A locked font would block the next figure."""
     attack("""
 import fcntl, matplotlib
@@ -611,7 +626,7 @@ attempt("lease", lambda: fcntl.fcntl(font, 1024, fcntl.F_RDLCK))
 
 
 @one_tier
-def test_random_numbers_differ_between_figures(sandbox: Sandbox):
+def test_R29_random_numbers_differ_between_figures(sandbox: Sandbox):
     """Forks of one zygote do not share its random state; a seed makes them equal."""
     for number in ("numpy.random.rand()", "random.random()"):
         code = f"import numpy, random\nprint({number})\n" + LINE
@@ -620,7 +635,7 @@ def test_random_numbers_differ_between_figures(sandbox: Sandbox):
 
 
 @one_tier
-def test_latex_is_reported_as_missing(sandbox: Sandbox):
+def test_R30_latex_is_reported_as_missing(sandbox: Sandbox):
     """The error is clear, since no program can start in a sandbox."""
     answer = sandbox.attack("import matplotlib.pyplot as plt\nplt.rcParams['text.usetex'] = True\nplt.title('x')\n")
     assert isinstance(answer, CodeFailed), answer
@@ -629,7 +644,7 @@ def test_latex_is_reported_as_missing(sandbox: Sandbox):
 
 
 @one_tier
-def test_the_zygote_is_killed(sandbox: Sandbox):
+def test_R31_the_zygote_is_killed(sandbox: Sandbox):
     """The running job gets an error, waiting jobs are run by a new zygote, and nothing of the old one remains."""
 
     async def scene() -> list[object]:
@@ -654,7 +669,7 @@ def test_the_zygote_is_killed(sandbox: Sandbox):
 
 
 @one_tier
-def test_a_cancelled_job_frees_its_slot(sandbox: Sandbox):
+def test_R32_a_cancelled_job_frees_its_slot(sandbox: Sandbox):
     """Its process is gone and its slot is free, although it would have run much longer."""
 
     async def scene() -> None:
@@ -695,7 +710,7 @@ def test_a_cancelled_job_leaves_the_queue(sandbox: Sandbox):
 
 
 @one_tier
-def test_jobs_over_the_queue_limit_are_rejected(sandbox: Sandbox):
+def test_R33_jobs_over_the_queue_limit_are_rejected(sandbox: Sandbox):
     """Queued jobs run or time out; the others are refused at once with a time to retry."""
     renderer = sandbox.renderer
     queue = RenderQueue(renderer, renderer.jobs, 4, 60)
@@ -715,7 +730,7 @@ def test_jobs_over_the_queue_limit_are_rejected(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_parallel_jobs_are_isolated(sandbox: Sandbox):
+def test_R34_parallel_jobs_are_isolated(sandbox: Sandbox):
     """The attacker sees no file of the other job and cannot signal any process; the victim is rendered."""
     attacker = (
         TRIES
@@ -751,7 +766,7 @@ print("seen", "victims-file" in seen, "hit", sorted(hit))
 
 
 @one_tier
-def test_an_invalid_format(sandbox: Sandbox):
+def test_R35_an_invalid_format(sandbox: Sandbox):
     """It is refused before a child receives it; ``host/test_job_limits.py`` has the other cases."""
     assert isinstance(sandbox.attack(LINE, format="../x"), UnsupportedType)
 

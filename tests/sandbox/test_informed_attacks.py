@@ -72,7 +72,7 @@ def _as_user(tier: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, o
     return {"wrap": [*AS_USER, *lacking], "cache": cache}
 
 
-def test_a_program_from_memory(attack):
+def test_R7_a_program_from_memory(attack):
     """memfd and execveat, and execve of a scratch file and of the interpreter itself."""
     attack("""
 attempt("memfd_create", lambda: syscall(319, b"evil", 0))
@@ -83,7 +83,7 @@ attempt("uselib", lambda: syscall(134, b"/lib/x86_64-linux-gnu/libc.so.6"))
 """)
 
 
-def test_every_way_to_fork(attack, sandbox: Sandbox):
+def test_R6_every_way_to_fork(attack, sandbox: Sandbox):
     """By number, with a thread's flags as cover, a thousand times."""
     attack("""
 for name, number, arguments in (("fork", 57, ()), ("vfork", 58, ()), ("clone", 56, (17, 0, 0, 0, 0)),
@@ -106,7 +106,7 @@ def test_the_main_thread_ends_and_others_remain(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_truncating_a_file_by_its_path(attack, sandbox: Sandbox):
+def test_R5_truncating_a_file_by_its_path(attack, sandbox: Sandbox):
     """No file outside, and not even one's own: old versions of Landlock would not notice."""
     attack("""
 for path in (OPEN_FILE, TOKEN, "/etc/hostname", sys.executable):
@@ -121,7 +121,7 @@ except OSError:
 
 
 @pytest.mark.parametrize("number", [2, 39, 520, 545, 9])
-def test_the_system_call_numbers_of_x32(sandbox: Sandbox, bait: Bait, number: int):
+def test_R25_the_system_call_numbers_of_x32(sandbox: Sandbox, bait: Bait, number: int):
     """Any of these calls ends the process."""
     answer = sandbox.attack(f"{TRIES}syscall(0x40000000 + {number}, {str(bait.token)!r}.encode(), 0, 0)\n{LINE}")
     assert isinstance(answer, OutputInvalid)
@@ -147,7 +147,7 @@ for kind in range(16):
 """)
 
 
-def test_other_namespaces_and_mounts(attack):
+def test_R23_other_namespaces_and_mounts(attack):
     """Through every open descriptor, and through the newer interface."""
     attack("""
 for descriptor in range(8):
@@ -160,7 +160,7 @@ for name, number in dict(mount=165, umount=166, pivot_root=155, chroot=161, open
 """)
 
 
-def test_every_kind_of_socket(attack):
+def test_R3_every_kind_of_socket(attack):
     """By number, and through the existing pipes."""
     attack("""
 for family in (1, 2, 10, 16, 17, 38, 40, 44):
@@ -186,7 +186,7 @@ for path in ("/proc/self/environ", "/proc/self/maps", "/proc/1/environ", "/proc/
 """)
 
 
-def test_siblings_and_parents(attack, sandbox: Sandbox):
+def test_R21_siblings_and_parents(attack, sandbox: Sandbox):
     """No signal, trace, memory or descriptor of another process."""
     zygote = sandbox.zygote()
     attack(f"""
@@ -227,7 +227,7 @@ except OSError:
     sandbox.assert_well()
 
 
-def test_running_out_of_descriptors(sandbox: Sandbox):
+def test_R10_running_out_of_descriptors(sandbox: Sandbox):
     """Only the child runs out: the parent has no more open descriptors than before."""
     before = psutil.Process().num_fds()
     code = "import os\nkept = []\ntry:\n    while True: kept += os.pipe()\nexcept OSError as error:\n"
@@ -288,7 +288,7 @@ def test_half_a_result(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_a_flood_from_many_threads(sandbox: Sandbox):
+def test_R15_a_flood_from_many_threads(sandbox: Sandbox):
     """To output and errors at once, with binary data: the code is stopped, and no control character is kept."""
     answer = sandbox.attack("""
 import os, threading
@@ -337,7 +337,7 @@ attempt("brk", lambda: [] if syscall(12, ctypes.c_size_t(2**46)) == 2**46 else 1
 """)
 
 
-def test_ignoring_the_cpu_limit(sandbox: Sandbox):
+def test_R11_ignoring_the_cpu_limit(sandbox: Sandbox):
     """Signals are ignored, timers reset, threads spin: the parent enforces the deadline."""
     answer = sandbox.attack(
         """
@@ -367,7 +367,7 @@ class _Evil:
         return (exec, (self.code,))
 
 
-def test_a_source_that_attacks_when_it_is_opened(sandbox: Sandbox, bait: Bait):
+def test_P1_a_source_that_attacks_when_it_is_opened(sandbox: Sandbox, bait: Bait):
     """A pickled figure or function is code like any other."""
     constants = "".join(f"{name} = {value!r}\n" for name, value in bait.names.items())
     code = (
@@ -389,7 +389,7 @@ attempt("kill", lambda: os.kill(SERVER, 9))
         sandbox.assert_well()
 
 
-def test_changing_what_others_will_import(attack):
+def test_R4_changing_what_others_will_import(attack):
     """Libraries, their caches, the list of fonts and Python's start-up files."""
     attack("""
 import matplotlib, numpy, site

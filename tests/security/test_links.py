@@ -46,7 +46,7 @@ def visible(answer: Response) -> tuple:
 
 @pytest.mark.parametrize("tail", ["", ".png", ".json", "/embed", ".svg", ".html"])
 @pytest.mark.parametrize("accept", ["*/*", "text/html"])
-def test_every_wrong_link_is_the_same_404(live_server: ServerProcess, tail: str, accept: str) -> None:
+def test_S1_S2_every_wrong_link_is_the_same_404(live_server: ServerProcess, tail: str, accept: str) -> None:
     """Guessed, truncated, in other case, longer, paused, expired, revoked: the same response, byte for byte."""
     record = publish(live_server, name="wrong")
     good = token_of(share(live_server, record))
@@ -71,7 +71,7 @@ def test_every_wrong_link_is_the_same_404(live_server: ServerProcess, tail: str,
     assert live_server.fetch(f"figserve/f/{good}.png", anonymous=True).body == PNG
 
 
-def test_the_time_of_a_404_reveals_nothing(live_server: ServerProcess) -> None:
+def test_S1_the_time_of_a_404_reveals_nothing(live_server: ServerProcess) -> None:
     """The response time does not distinguish a revoked or paused link from a guess."""
     record = publish(live_server, name="timing")
     revoked, paused = (share(live_server, record) for _ in range(2))
@@ -92,7 +92,7 @@ def see(url: str, browser: str) -> Response:
     return fetch(url, headers={"User-Agent": browser})
 
 
-def test_concurrent_viewers_do_not_exceed_the_limit(live_server: ServerProcess) -> None:
+def test_S2_concurrent_viewers_do_not_exceed_the_limit(live_server: ServerProcess) -> None:
     """Of twenty browsers that open a link with a limit of three views at the same moment, three see it."""
     link = share(live_server, publish(live_server, name="views"), views=3)
     with ThreadPoolExecutor(20) as pool:
@@ -117,7 +117,7 @@ def test_one_browser_is_one_view(live_server: ServerProcess) -> None:
     assert fetch(link["image_url"], headers={"User-Agent": "partly", "Range": "bytes=0-3"}).status == 404
 
 
-def test_views_are_counted_across_servers(make_server) -> None:
+def test_S2_views_are_counted_across_servers(make_server) -> None:
     """Two servers on one data directory share the count: six browsers on both get two views in total."""
     first = make_server()
     second = make_server(data_dir=first.data_dir)
@@ -129,7 +129,7 @@ def test_views_are_counted_across_servers(make_server) -> None:
         assert sorted(answer.status for answer in answers) == [200] * 2 + [404] * 4
 
 
-def test_a_revoke_takes_effect_on_other_servers_at_once(make_server) -> None:
+def test_S3_T5_a_revoke_takes_effect_on_other_servers_at_once(make_server) -> None:
     """The next request to another process is 404, although it has the link in its cache; a resume is 200."""
     first = make_server()
     second = make_server(data_dir=first.data_dir)
@@ -155,7 +155,7 @@ def test_a_revoke_takes_effect_on_other_servers_at_once(make_server) -> None:
         assert [fetch(there).status, fetch(frames).status] == [404, 404], action
 
 
-def test_a_download_in_progress_survives_a_revoke(live_server: ServerProcess) -> None:
+def test_S3_a_download_in_progress_survives_a_revoke(live_server: ServerProcess) -> None:
     """The download completes; the next request is 404."""
     big = make_png(400, 400, text=base64.b64encode(hashlib.shake_256(b"big").digest(12_000_000)))
     link = share(live_server, publish(live_server, big, name="big"))
@@ -169,7 +169,7 @@ def test_a_download_in_progress_survives_a_revoke(live_server: ServerProcess) ->
     assert body == big
 
 
-def test_caches_keep_a_link_for_at_most_a_minute(live_server: ServerProcess) -> None:
+def test_S3_caches_keep_a_link_for_at_most_a_minute(live_server: ServerProcess) -> None:
     """Caching is limited to a minute and to the link's lifetime; links with a view limit are not cached."""
     record = publish(live_server, name="kept")
 
@@ -185,7 +185,7 @@ def test_caches_keep_a_link_for_at_most_a_minute(live_server: ServerProcess) -> 
 
 
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
-def test_no_secret_in_the_log(make_server, level: str) -> None:
+def test_S4_no_secret_in_the_log(make_server, level: str) -> None:
     """Tokens, keys and signed URLs appear in no log line, for any response and log level."""
     server = make_server(args=[f"--log-level={level}"])
     record, framed = publish(server, name="logged"), publish(server, HTML, "text/html", name="html")
@@ -238,7 +238,7 @@ def test_no_secret_in_the_log(make_server, level: str) -> None:
     assert server.token not in log.replace(f"?token={server.token}", "", 2)
 
 
-def test_a_link_opens_its_figure_and_nothing_else(live_server: ServerProcess) -> None:
+def test_S5_a_link_opens_its_figure_and_nothing_else(live_server: ServerProcess) -> None:
     """Its token is not a key, reads no other figure or version, lists and changes nothing, and reveals no names."""
     record, other = publish(live_server, name="shown"), publish(live_server, make_png(shade=9), name="other")
     publish(live_server, make_png(shade=2), name="shown")
@@ -265,7 +265,7 @@ def test_a_link_opens_its_figure_and_nothing_else(live_server: ServerProcess) ->
     assert live_server.fetch(f"figserve/api/links/{pinned['id']}").json()["paused"] is False
 
 
-def test_links_are_not_indexed(live_server: ServerProcess) -> None:
+def test_S6_links_are_not_indexed(live_server: ServerProcess) -> None:
     """Every response of a link has noindex in its header, and its pages also in their head."""
     link = share(live_server, publish(live_server, name="robots"))
     for tail in ("", ".png", ".json", "/embed"):
@@ -277,7 +277,7 @@ def test_links_are_not_indexed(live_server: ServerProcess) -> None:
         assert '<meta name="robots" content="noindex">' in page.text
 
 
-def test_no_query_causes_a_redirect(live_server: ServerProcess) -> None:
+def test_S8_no_query_causes_a_redirect(live_server: ServerProcess) -> None:
     """``next`` and similar parameters are ignored on links; the redirect to the login stays on this server."""
     link = share(live_server, publish(live_server, name="redirect"))
     figure = live_server.fetch("figserve/api/figures?name=redirect").json()["figures"][0]["id"]
@@ -311,7 +311,7 @@ def sign(secret: str, payload: object, seconds_ago: int, salt: str = "figserve h
     return str(itsdangerous.URLSafeTimedSerializer(secret, salt=salt, signer=signer).dumps(payload))
 
 
-def test_a_frame_url_is_valid_for_a_minute(monkeypatch) -> None:
+def test_S9_a_frame_url_is_valid_for_a_minute(monkeypatch) -> None:
     """It is valid at 60 seconds, but not at 61; after a key rotation, URLs signed with the old key are still valid."""
     signer = FrameUrlSigner(["new", "old"])
     now = time.time()
@@ -323,7 +323,7 @@ def test_a_frame_url_is_valid_for_a_minute(monkeypatch) -> None:
         signer.read(signed[LIFE_SECONDS + 1])
 
 
-def test_forged_and_expired_frame_urls_are_404(live_server: ServerProcess) -> None:
+def test_S9_forged_and_expired_frame_urls_are_404(live_server: ServerProcess) -> None:
     """Expired, another salt, another key, a flipped bit, another payload: 404, and no HTML."""
     record = publish(live_server, HTML, "text/html", name="framed")
     link = share(live_server, record)
@@ -357,7 +357,7 @@ def test_forged_and_expired_frame_urls_are_404(live_server: ServerProcess) -> No
     assert get(good).status == 404
 
 
-def test_guessing_is_limited_and_a_valid_link_still_opens(make_server) -> None:
+def test_S10_guessing_is_limited_and_a_valid_link_still_opens(make_server) -> None:
     """Over the limit of wrong links per address, each is 429 with Retry-After; a valid one is still served."""
     server = make_server(failed_secret_rate="20/minute")
     record = publish(server, name="guessed")

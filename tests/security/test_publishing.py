@@ -43,7 +43,7 @@ def nothing_changes(live_server: ServerProcess):
 
 
 @pytest.mark.parametrize("kind", SVGS)
-def test_hostile_svg_is_unchanged_under_its_policy(live_server: ServerProcess, kind: str) -> None:
+def test_U1_hostile_svg_is_unchanged_under_its_policy(live_server: ServerProcess, kind: str) -> None:
     """An SVG with active content is stored unchanged (sanitizers fail), and served under a policy that makes it inert.
 
     ``tests/browser/test_evil_documents.py`` tests that browsers apply the policy.
@@ -82,7 +82,7 @@ ENTITIES = {
 
 @pytest.mark.parametrize("kind", ENTITIES)
 @pytest.mark.usefixtures("nothing_changes")
-def test_svg_with_entities_is_rejected(live_server: ServerProcess, kind: str) -> None:
+def test_U2_svg_with_entities_is_rejected(live_server: ServerProcess, kind: str) -> None:
     """Viewers would expand entities without end, or fetch them: 400, 413 or 415, compressed or not."""
     for data, content_type in (
         (ENTITIES[kind], "image/svg+xml"),
@@ -94,7 +94,7 @@ def test_svg_with_entities_is_rejected(live_server: ServerProcess, kind: str) ->
 
 
 @pytest.mark.usefixtures("nothing_changes")
-def test_oversized_files_are_rejected_and_never_decompressed(live_server: ServerProcess) -> None:
+def test_U2_oversized_files_are_rejected_and_never_decompressed(live_server: ServerProcess) -> None:
     """50 MB are refused by their length alone; an svgz of 1 GB is not decompressed into memory."""
     large = post_figure(live_server, SVG.ljust(50 * MEGABYTE), "image/svg+xml", name="large")
     assert (large.status, large.json()["code"]) == (413, "too_large")
@@ -126,14 +126,14 @@ NOT_WHAT_THEY_SAY = {
 
 @pytest.mark.parametrize("kind", NOT_WHAT_THEY_SAY)
 @pytest.mark.usefixtures("nothing_changes")
-def test_bytes_that_do_not_match_their_type_are_rejected(live_server: ServerProcess, kind: str) -> None:
+def test_U3_bytes_that_do_not_match_their_type_are_rejected(live_server: ServerProcess, kind: str) -> None:
     """The declared type must match the bytes: 415, and nothing is stored."""
     data, content_type = NOT_WHAT_THEY_SAY[kind]
     answer = post_figure(live_server, data, content_type, name="polyglot")
     assert answer.status == 415, answer.text
 
 
-def test_a_png_that_contains_html_is_served_as_a_png(live_server: ServerProcess) -> None:
+def test_U3_a_png_that_contains_html_is_served_as_a_png(live_server: ServerProcess) -> None:
     """HTML in a PNG's comment is data: the type is fixed, not sniffed, and the policy allows no script."""
     polyglot = make_png(text=b"<script>alert(1)</script>")
     record = publish(live_server, polyglot, name="comment")
@@ -153,7 +153,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize("kind", WORDS)
-def test_hostile_text_is_escaped_everywhere(live_server: ServerProcess, kind: str) -> None:
+def test_U4_hostile_text_is_escaped_everywhere(live_server: ServerProcess, kind: str) -> None:
     """A title is text in pages, JSON, oEmbed and headers; it opens no tag, starts no header and is not a template."""
     text = WORDS[kind]
     record = publish(live_server, name=f"words {kind}", title=text, alt=text)
@@ -180,13 +180,13 @@ def test_hostile_text_is_escaped_everywhere(live_server: ServerProcess, kind: st
 
 @pytest.mark.parametrize("text", ["x" * 10_000, "nul \x00 here", "escape \x1b[31m", "a \x85 line"])
 @pytest.mark.usefixtures("nothing_changes")
-def test_long_text_and_control_characters_are_rejected(live_server: ServerProcess, text: str) -> None:
+def test_U4_long_text_and_control_characters_are_rejected(live_server: ServerProcess, text: str) -> None:
     """10 kB of title, NUL and terminal escapes are 400, in title, alt text and label."""
     assert post_figure(live_server, name="words", title=text).status == 400
     assert post_figure(live_server, name="words", alt=text).status == 400
 
 
-def test_lone_surrogates_are_rejected(live_server: ServerProcess) -> None:
+def test_U4_lone_surrogates_are_rejected(live_server: ServerProcess) -> None:
     """Text that UTF-8 cannot encode arrives in JSON escapes, and is 400 instead of a failure."""
     record = publish(live_server, name="surrogate")
     body = '{"title": "\\ud800"}'
@@ -202,21 +202,21 @@ NAMES += ["a\u200bb", "a\u202eb", "ﬁ/x", "\uff0e\uff0e\uff0fx"]
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.usefixtures("nothing_changes")
-def test_names_outside_the_grammar_are_rejected(live_server: ServerProcess, name: str) -> None:
+def test_U5_names_outside_the_grammar_are_rejected(live_server: ServerProcess, name: str) -> None:
     """Names cannot contain paths, devices, hidden files, invisible or look-alike characters."""
     answer = post_figure(live_server, name=name)
     assert answer.status == 400, answer.text
 
 
 @pytest.mark.parametrize("figure_id", ["../x", ".", "%2e%2e", "CON", "..%2f..%2fetc%2fpasswd", "x" * 65, "%00"])
-def test_malformed_ids_are_unknown(live_server: ServerProcess, figure_id: str) -> None:
+def test_U5_malformed_ids_are_unknown(live_server: ServerProcess, figure_id: str) -> None:
     """No id ever becomes a path: all of these are the same 404, in JSON."""
     for path in (f"api/figures/{figure_id}", f"figures/{figure_id}.png", f"figures/{figure_id}"):
         answer = live_server.fetch(f"figserve/{path}")
         assert (answer.status, answer.mimetype) == (404, "application/json"), path
 
 
-def test_concurrent_publishes_leave_one_figure_and_whole_images(live_server: ServerProcess) -> None:
+def test_U6_concurrent_publishes_leave_one_figure_and_whole_images(live_server: ServerProcess) -> None:
     """Twenty concurrent publishes of one name make one figure with twenty complete versions, the last one newest."""
     images = [make_png(64, 64, shade) for shade in range(20)]
     with ThreadPoolExecutor(20) as pool:
@@ -232,7 +232,7 @@ def test_concurrent_publishes_leave_one_figure_and_whole_images(live_server: Ser
     assert hashlib.sha256(live_server.fetch(f"figserve/figures/{figure}.png").body).hexdigest() == newest
 
 
-def test_over_quota_is_507_and_the_old_version_is_still_served(make_server) -> None:
+def test_U7_over_quota_is_507_and_the_old_version_is_still_served(make_server) -> None:
     """A figure over the quota is refused with a helpful message; the existing version and its link remain."""
     server = make_server(owner_quota={"figures": 2, "bytes": 4_000})
     old = make_png(32, 32, 1)
@@ -276,7 +276,7 @@ finally:
 """
 
 
-def test_a_full_disk_is_507_and_the_old_version_is_still_served(tmp_path: Path) -> None:
+def test_U7_a_full_disk_is_507_and_the_old_version_is_still_served(tmp_path: Path) -> None:
     """On a disk of 1 MB: 507, no partial file, the link still shows the old version, and a small figure still fits."""
     probe = subprocess.run(["unshare", "-m", "true"], capture_output=True) if shutil.which("unshare") else None
     if os.geteuid() != 0 or probe is None or probe.returncode != 0:
@@ -306,7 +306,7 @@ def head(server: ServerProcess, *lines: str) -> bytes:
     return "\r\n".join((*first, "Content-Type: image/png", *lines, "", "")).encode()
 
 
-def test_a_missing_body_is_408(impatient_server: ServerProcess) -> None:
+def test_U8_a_missing_body_is_408(impatient_server: ServerProcess) -> None:
     """A client that announces a body and sends nothing gets a response after the timeout, and is disconnected."""
     with open_raw(impatient_server) as connection:
         connection.sendall(head(impatient_server, f"Content-Length: {len(PNG)}") + PNG[:10])
@@ -318,7 +318,7 @@ def test_a_missing_body_is_408(impatient_server: ServerProcess) -> None:
     assert list_figures(impatient_server) == []
 
 
-def test_a_slow_body_is_408(impatient_server: ServerProcess) -> None:
+def test_U8_a_slow_body_is_408(impatient_server: ServerProcess) -> None:
     """Single bytes do not extend the time: the limit applies to the whole body."""
     with open_raw(impatient_server) as connection:
         connection.sendall(head(impatient_server, f"Content-Length: {len(PNG)}"))
@@ -334,7 +334,7 @@ def test_a_slow_body_is_408(impatient_server: ServerProcess) -> None:
     assert list_figures(impatient_server) == []
 
 
-def test_endless_chunks_are_413(impatient_server: ServerProcess) -> None:
+def test_U8_endless_chunks_are_413(impatient_server: ServerProcess) -> None:
     """A chunked body is cut off as soon as it exceeds the limit, with a response in JSON."""
     chunk = b"%x\r\n%s\r\n" % (65536, bytes(65536))
     with open_raw(impatient_server) as connection:
@@ -363,7 +363,7 @@ def test_endless_chunks_are_413(impatient_server: ServerProcess) -> None:
         (("Content-Length: ٣",), 400),
     ],
 )
-def test_an_invalid_length_is_rejected_at_once(
+def test_U8_an_invalid_length_is_rejected_at_once(
     impatient_server: ServerProcess, lines: tuple[str, ...], status: int
 ) -> None:
     """The response comes before the body: 413 for a length over the limit, 400 for an invalid number."""
@@ -372,7 +372,7 @@ def test_an_invalid_length_is_rejected_at_once(
     assert list_figures(impatient_server) == []
 
 
-def test_a_wrong_length_leaves_nothing_behind(impatient_server: ServerProcess) -> None:
+def test_U8_a_wrong_length_leaves_nothing_behind(impatient_server: ServerProcess) -> None:
     """Shorter than stated: the client hangs up, nothing is stored. Longer than stated: a truncated PNG is refused."""
     with open_raw(impatient_server) as connection:
         connection.sendall(head(impatient_server, f"Content-Length: {len(PNG)}") + PNG[:10])
@@ -399,7 +399,7 @@ PARTS = {
 
 @pytest.mark.parametrize("kind", PARTS)
 @pytest.mark.usefixtures("nothing_changes")
-def test_a_form_of_a_million_parts_is_rejected_fast(live_server: ServerProcess, kind: str) -> None:
+def test_U9_a_form_of_a_million_parts_is_rejected_fast(live_server: ServerProcess, kind: str) -> None:
     """The parts are counted before any of them is parsed: 400 in a fraction of the parsing time."""
     count = min(1_000_000, 30 * MEGABYTE // len(PARTS[kind]))
     body = PARTS[kind] * count + b"--b--\r\n"
@@ -409,7 +409,7 @@ def test_a_form_of_a_million_parts_is_rejected_fast(live_server: ServerProcess, 
     assert time.monotonic() - started < 5
 
 
-def test_other_owners_figures_are_unknown(make_server) -> None:
+def test_U10_other_owners_figures_are_unknown(make_server) -> None:
     """The figures of another owner are 404: to change, delete, link, attach a source or read."""
     alice = make_server(owner="alice")
     bob = make_server(data_dir=alice.data_dir, owner="bob")

@@ -351,13 +351,13 @@ def check(answer, policy: str, *, is_private: bool, is_bytes: bool = False) -> N
         assert "Access-Control-Allow-Origin" not in given
 
 
-def test_every_route_has_a_sample(samples: list[Sample]) -> None:
+def test_V1_every_route_has_a_sample(samples: list[Sample]) -> None:
     """A new route without a sample here fails, so that every route is tested."""
     reads = {handler for _, handler in ROUTES} - WITHOUT_GET - STREAMS - OF_A_HUB
     assert {sample.handler for sample in samples} == reads
 
 
-async def test_headers_on_200_and_head(samples, owner, browser, stranger) -> None:
+async def test_V1_headers_on_200_and_head(samples, owner, browser, stranger) -> None:
     """Every route's response carries its complete policy, for the owner by token and by cookie, and for visitors."""
     for sample in samples:
         clients = [owner, browser] if sample.is_private else [stranger, owner, browser]
@@ -376,7 +376,7 @@ async def test_headers_on_200_and_head(samples, owner, browser, stranger) -> Non
                     assert named[1] == named[2]
 
 
-async def test_headers_on_206_304_and_416(samples, owner, browser, stranger) -> None:
+async def test_V1_headers_on_206_304_and_416(samples, owner, browser, stranger) -> None:
     """Partial content, not modified and an unsatisfiable range carry the same policy as the whole file."""
     for sample in (s for s in samples if s.is_bytes):
         for client in [owner, browser] if sample.is_private else [stranger, owner]:
@@ -393,7 +393,7 @@ async def test_headers_on_206_304_and_416(samples, owner, browser, stranger) -> 
             check(beyond, JSON, is_private=True)
 
 
-async def test_headers_on_401_404_and_405(samples, owner, browser, stranger) -> None:
+async def test_V1_headers_on_401_404_and_405(samples, owner, browser, stranger) -> None:
     """Errors are JSON, or our page for clients that accept HTML, under the same policies; never Jupyter's page."""
     for path in ("/figures/" + "x" * 16, f"/f/{MISSING}", f"/f/{MISSING}.png", "/nothing", "/frame/x.html", "//"):
         for client in (owner, browser, stranger):
@@ -419,7 +419,7 @@ async def test_headers_on_401_404_and_405(samples, owner, browser, stranger) -> 
         check(answer, JSON, is_private=True)
 
 
-async def test_headers_on_500(samples, owner, stranger, context, monkeypatch, caplog) -> None:
+async def test_V1_headers_on_500(samples, owner, stranger, context, monkeypatch, caplog) -> None:
     """An internal failure is JSON or our page with the same policies, and reveals nothing about its cause."""
 
     class Broken:
@@ -445,7 +445,7 @@ async def test_headers_on_500(samples, owner, stranger, context, monkeypatch, ca
     monkeypatch.undo()
 
 
-async def test_headers_of_the_event_stream(owner, http) -> None:
+async def test_V1_headers_of_the_event_stream(owner, http) -> None:
     """An event stream is private, and has the policy of JSON."""
     got = asyncio.Event()
     lines = []
@@ -470,7 +470,7 @@ async def test_headers_of_the_event_stream(owner, http) -> None:
     assert "Cache-Control: private, no-" in head
 
 
-async def test_another_sites_requests_with_the_owners_cookie_are_rejected(samples, browser) -> None:
+async def test_V3_another_sites_requests_with_the_owners_cookie_are_rejected(samples, browser) -> None:
     """Requests from another site's page are 403 on every private route; a link there that opens a page works."""
     for sample in (s for s in samples if s.is_private):
         for site in ("cross-site", "same-site"):
@@ -487,7 +487,7 @@ async def test_another_sites_requests_with_the_owners_cookie_are_rejected(sample
 @pytest.mark.parametrize(
     "address", ["", "api/status", "api/figures", f"f/{MISSING}", "figures/x.png", "static/copy.js"]
 )
-def test_a_foreign_host_name_is_rejected(live_server: ServerProcess, address: str) -> None:
+def test_V4_a_foreign_host_name_is_rejected(live_server: ServerProcess, address: str) -> None:
     """DNS rebinding: under another host name the server responds 403 on every route, even with a login."""
     for host in ("evil.example", "evil.example:8888", "127.0.0.1.evil.example", "localhost.evil.example"):
         answer = live_server.fetch(f"figserve/{address}", headers={"Host": host})
@@ -495,7 +495,7 @@ def test_a_foreign_host_name_is_rejected(live_server: ServerProcess, address: st
         assert answer.json()["code"] == "unknown_host"
 
 
-async def test_the_host_is_checked_on_every_route(samples, owner) -> None:
+async def test_V4_the_host_is_checked_on_every_route(samples, owner) -> None:
     """Every route in the table refuses it, including the public ones; only health, which says nothing, answers."""
     for sample in samples:
         if sample.handler is HealthHandler:
@@ -511,7 +511,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_malformed_paths_are_404_and_reveal_nothing(live_server: ServerProcess, path: str) -> None:
+def test_V5_malformed_paths_are_404_and_reveal_nothing(live_server: ServerProcess, path: str) -> None:
     """No path leads outside our table: 404 in JSON, on every prefix, without traceback or redirect."""
     for place in (
         "",
@@ -546,7 +546,7 @@ RANGES = {
 
 
 @pytest.mark.parametrize("asked", RANGES)
-def test_malformed_ranges_are_limited(live_server: ServerProcess, asked: str) -> None:
+def test_V6_malformed_ranges_are_limited(live_server: ServerProcess, asked: str) -> None:
     """A range gets one part, the whole or 416; a hundred ranges get the image once."""
     record = publish(live_server, name="ranges")
     for url in (f"figserve/figures/{record['id']}.png", share(live_server, record)["image_url"]):
@@ -559,7 +559,7 @@ def test_malformed_ranges_are_limited(live_server: ServerProcess, asked: str) ->
             assert answer.headers["Content-Range"] == f"bytes */{len(PNG)}"
 
 
-def test_a_known_etag_gives_no_access(make_server) -> None:
+def test_V7_a_known_etag_gives_no_access(make_server) -> None:
     """Without credentials, an image's digest gives no information: 401, or the 404 of an unknown figure."""
     alice = make_server(owner="alice")
     bob = make_server(data_dir=alice.data_dir, owner="bob")
@@ -577,7 +577,7 @@ def test_a_known_etag_gives_no_access(make_server) -> None:
     assert alice.fetch(address, headers={"If-None-Match": etag}).status == 304
 
 
-def test_a_token_in_a_query_opens_nothing_public(live_server: ServerProcess) -> None:
+def test_V8_a_token_in_a_query_opens_nothing_public(live_server: ServerProcess) -> None:
     """On a link, Jupyter's token is refused with 400 whether valid or not, and never becomes a cookie."""
     link = share(live_server, publish(live_server, name="query"))
     for token in (live_server.token, "wrong", ""):
@@ -592,7 +592,7 @@ def test_a_token_in_a_query_opens_nothing_public(live_server: ServerProcess) -> 
     assert live_server.token not in live_server.log
 
 
-def test_hidden_files_and_links_in_the_store_are_not_served(make_server, tmp_path: Path) -> None:
+def test_V9_hidden_files_and_links_in_the_store_are_not_served(make_server, tmp_path: Path) -> None:
     """Only blobs in the catalog are opened, never through a symbolic link; no path leads to other files."""
     server = make_server(cache_bytes=0)
     secret = tmp_path / "secret.png"
@@ -633,7 +633,7 @@ class TestAnAdminsHeaders:
         }
         return jp_server_config
 
-    async def test_do_not_replace_ours(self, samples, owner, stranger) -> None:
+    async def test_V10_do_not_replace_ours(self, samples, owner, stranger) -> None:
         """Headers that an admin sets for Jupyter's own pages do not change our responses."""
         for sample in samples:
             client = owner if sample.is_private else stranger
@@ -656,7 +656,7 @@ def _rows(context) -> dict[str, list[tuple]]:
     }
 
 
-async def test_reading_changes_nothing(samples, owner, browser, stranger, context) -> None:
+async def test_V11_reading_changes_nothing(samples, owner, browser, stranger, context) -> None:
     """GET and HEAD on every route, with parameters that look like changes, leave the catalog unchanged."""
     tempting = "paused=true&delete=1&method=DELETE&_method=DELETE&revoke=1&expires=1s&title=changed"
     before = _rows(context)
@@ -669,7 +669,7 @@ async def test_reading_changes_nothing(samples, owner, browser, stranger, contex
     assert _rows(context) == before
 
 
-def test_public_routes_are_read_only() -> None:
+def test_V11_public_routes_are_read_only() -> None:
     """Without a login, only GET and HEAD are allowed."""
     for pattern, handler in ROUTES:
         changing = {method for method in ("post", "put", "patch", "delete") if method in vars(handler)}
@@ -679,7 +679,7 @@ def test_public_routes_are_read_only() -> None:
     assert make_routes()[-1][1] is MissingHandler
 
 
-async def test_private_and_unknown_ids_are_indistinguishable(owner, stranger) -> None:
+async def test_V12_private_and_unknown_ids_are_indistinguishable(owner, stranger) -> None:
     """Without a login, existing and missing figures get the same response, byte for byte."""
     record = await owner.publish("private")
     for path in (
@@ -694,6 +694,6 @@ async def test_private_and_unknown_ids_are_indistinguishable(owner, stranger) ->
         assert len({(answer.body, str(answer.headers.get("WWW-Authenticate"))) for answer in answers}) == 1
 
 
-def test_the_signing_key_is_private(live_server: ServerProcess) -> None:
+def test_T2_the_signing_key_is_private(live_server: ServerProcess) -> None:
     """Only the owner can read the key that signs frame URLs."""
     assert os.stat(live_server.data_dir / "signing.keys").st_mode & 0o777 == 0o600

@@ -30,7 +30,7 @@ def store(tmp_path: Path):
     opened.close()
 
 
-def test_kill_during_publish(tmp_path: Path):
+def test_T1_kill_during_publish(tmp_path: Path):
     """Three kills at random moments: acknowledged figures are complete, nothing is torn or left over."""
     promised, chance = Promised(), random.Random()
     for _ in range(3):
@@ -38,7 +38,7 @@ def test_kill_during_publish(tmp_path: Path):
         assert_kept(tmp_path, promised)
 
 
-def test_kill_of_a_server_during_publish(make_server):
+def test_T1_kill_of_a_server_during_publish(make_server):
     """A real server is killed while two clients publish to it; after a restart it serves every acknowledged figure."""
     server, promised = make_server(keep_versions=0, capture=False), Promised()
     kill_server(server, promised, random.Random())
@@ -47,7 +47,7 @@ def test_kill_of_a_server_during_publish(make_server):
     assert_served(server, promised)
 
 
-def test_files_are_private_under_any_umask(tmp_path: Path):
+def test_T2_files_are_private_under_any_umask(tmp_path: Path):
     """0600 and 0700 for everything created under umask 0: catalog, journal, lock, blobs, manifests."""
     before = os.umask(0)
     try:
@@ -64,7 +64,7 @@ def test_files_are_private_under_any_umask(tmp_path: Path):
     assert set(found.values()) == {0o600, 0o700}
 
 
-def test_the_servers_secrets_are_private(make_server):
+def test_T2_the_servers_secrets_are_private(make_server):
     """All files that a real server under umask 0 creates in its data directory."""
     before = os.umask(0)
     try:
@@ -79,7 +79,7 @@ def test_the_servers_secrets_are_private(make_server):
     assert {str(path) for path, mode in modes.items() if mode & 0o077} == set()
 
 
-def test_corrupt_catalog(tmp_path: Path):
+def test_T3_corrupt_catalog(tmp_path: Path):
     """It starts read-only with a message; file, blobs and manifests are kept, figures and links are served."""
     token, directory = new_token(), tmp_path / "figures"
     store = open_store(directory)
@@ -102,7 +102,7 @@ def test_corrupt_catalog(tmp_path: Path):
     assert reindex(directory).links == 1
 
 
-def test_no_secret_is_stored(store):
+def test_T4_no_secret_is_stored(store):
     """Database, journal, manifests, backups and lock contain only the SHA-256 of tokens and keys."""
     token, (key_id, secret, text) = new_token(), new_key()
     record = publish(store)
@@ -151,7 +151,7 @@ def _request(process, line: str) -> str:
     return read_line(process)
 
 
-def test_two_servers_on_one_directory(store):
+def test_T5_two_servers_on_one_directory(store):
     """Both publish and serve; a publish, pause or revoke on one takes effect at once on the other, including caches."""
     shared = LinkResolver(store)
     tokens = [new_token() for _ in range(3)]
@@ -205,7 +205,7 @@ store.close()
 """
 
 
-def test_nothing_is_torn_between_two_servers(tmp_path: Path):
+def test_T5_nothing_is_torn_between_two_servers(tmp_path: Path):
     """Fifty versions of one figure from two processes: one figure, all versions, consistent catalog and manifest."""
     directory = tmp_path / "figures"
     with other_process(_BUSY, directory, "a") as first, other_process(_BUSY, directory, "b") as second:
@@ -226,7 +226,7 @@ def test_nothing_is_torn_between_two_servers(tmp_path: Path):
     assert_kept(directory, Promised())
 
 
-def test_clock_that_jumps_back(store):
+def test_T6_clock_that_jumps_back(store):
     """A link expires by the server's clock.
 
     If the clock is set back, the link is valid until the clock reaches its expiry again: no cache or record keeps it
@@ -259,7 +259,7 @@ def test_clock_that_jumps_back(store):
         run(shared.find(ending))
 
 
-def test_directory_that_cannot_be_written(tmp_path: Path, caplog):
+def test_T7_directory_that_cannot_be_written(tmp_path: Path, caplog):
     """Reads work; a publish is refused as unavailable with the reason, which is also logged.
 
     The same for a directory that is mounted read-only is in tests/store/admin/test_opening.py.
@@ -276,7 +276,7 @@ def test_directory_that_cannot_be_written(tmp_path: Path, caplog):
     assert store.read_only_because in caplog.text
 
 
-def test_network_file_system(tmp_path: Path, caplog):
+def test_T7_network_file_system(tmp_path: Path, caplog):
     """One server locks it and works; the log names the setting that moves the catalog to another directory."""
     store = open_store(tmp_path / "figures", network_type="nfs")
     try:

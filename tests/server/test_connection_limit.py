@@ -58,7 +58,7 @@ async def serving(scene: Callable[[Callable[[str], Client]], None]) -> AsyncIter
         await server.close_all_connections()
 
 
-async def test_one_client_cannot_hold_all_connections():
+async def test_kind_C2_one_client_cannot_hold_all_connections():
     """Another one gets a place at once; the first loses its newest connection, and gets no further one."""
 
     def scene(connect: Callable[[str], Client]) -> None:

@@ -18,9 +18,7 @@ SECRET = "s3cr3t"
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     require_postgres()
-    with private_cluster() as cluster:
-        with cluster.connect() as connection:
-            connection.execute("create database catalog")
+    with private_cluster("catalog") as cluster:
         yield cluster
 
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.soak
 KILLS = 50
 
 
-def test_fifty_kills_of_a_publisher(tmp_path: Path):
+def test_T1_fifty_kills_of_a_publisher(tmp_path: Path):
     """After each the directory is looked through whole."""
     promised, chance = Promised(), random.Random(20)
     for _ in range(KILLS):
@@ -21,7 +21,7 @@ def test_fifty_kills_of_a_publisher(tmp_path: Path):
         assert_kept(tmp_path, promised)
 
 
-def test_fifty_kills_of_a_server(make_server):
+def test_T1_fifty_kills_of_a_server(make_server):
     """A real Jupyter server, killed while two clients publish and started again on the same directories."""
     server, promised, chance = make_server(keep_versions=0, capture=False), Promised(), random.Random(21)
     for _ in range(KILLS):

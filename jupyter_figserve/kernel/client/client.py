@@ -6,7 +6,7 @@ import contextlib
 import http.client
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 from urllib.parse import unquote, urlencode
 
@@ -70,6 +70,16 @@ class FigServeClient:
     def get(self, path: str, **query: Any) -> Any:
         return self._send_json(self._request("GET", path, query=query))
 
+    def iterate(self, path: str, field: str, **query: Any) -> Iterator[dict[str, Any]]:
+        """Yield the records of a list in the response's ``field``, from all its pages."""
+        cursor: str | None = None
+        while True:
+            page = self.get(path, **query, cursor=cursor)
+            yield from page[field]
+            cursor = page.get("next")
+            if not cursor:
+                return
+
     def get_bytes(self, path: str, **query: Any) -> bytes:
         return self._send(self._request("GET", path, query=query, accept="*/*")).body
 
@@ -89,8 +99,9 @@ class FigServeClient:
 
     def put_bytes(
         self, path: str, body: bytes, *, content_type: str = "application/octet-stream", **query: Any
-    ) -> None:
-        self._send(self._request("PUT", path, query=query, body=body, content_type=content_type))
+    ) -> Mapping[str, str]:
+        """Put bytes and return the headers of the response, with names in lower case."""
+        return self._send(self._request("PUT", path, query=query, body=body, content_type=content_type)).headers
 
     def patch(self, path: str, value: Any) -> Any:
         return self._send_json(self._request("PATCH", path, body=value))

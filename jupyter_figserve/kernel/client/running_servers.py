@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InvalidInput
+from ...model.private_files import is_own
 from .address import PREFIX, Address, parse_exact
 
 _WILDCARDS = ("", "*", "0.0.0.0", "::", "[::]")  # noqa: S104 - compared with, never bound
@@ -104,8 +105,7 @@ def _age(path: Path) -> float:
 def _read(path: Path) -> RunningServer | None:
     """Read a runtime file; None if it is invalid, or belongs to another user."""
     try:
-        is_own = not hasattr(os, "getuid") or path.lstat().st_uid == os.getuid()
-        if not is_own or path.is_symlink():
+        if not is_own(path.lstat()) or path.is_symlink():
             return None
         info = json.loads(path.read_text(encoding="utf-8"))
         url, token, process = info["url"], info["token"], int(info["pid"])

@@ -6,11 +6,12 @@ import json
 import logging
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...errors import FigServeError
+from ...model.source_check import REDRAWS_HEADER
 from .client import FigServeClient
 from .process_worker import FLUSH_TIMEOUT, ProcessWorker
 
@@ -23,19 +24,28 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SourceUpload:
-    """A pickled figure to attach to the version that was rendered from it."""
+    """A pickled figure to attach to the version that was rendered from it.
+
+    Parameters
+    ----------
+    on_sent
+        Called with the data when it is stored, and whether the server has this kernel draw it again.
+    """
 
     client: FigServeClient
     figure: str
     version: int
     data: bytes
     libraries: Mapping[str, str]
+    on_sent: Callable[[bytes, bool], None] | None = None
 
     def send(self) -> None:
         libraries = {name: self.libraries.get(name) for name in ("python", "matplotlib")}
         path = f"api/figures/{self.figure}/versions/{self.version}/source"
         query: dict[str, Any] = {"kind": "figure", **libraries}
-        self.client.put_bytes(path, self.data, **query)
+        headers = self.client.put_bytes(path, self.data, **query)
+        if self.on_sent is not None:
+            self.on_sent(self.data, headers.get(REDRAWS_HEADER.lower()) == "kernel")
 
 
 @dataclass(frozen=True)

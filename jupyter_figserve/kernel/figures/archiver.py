@@ -57,15 +57,17 @@ class SnapshotJob:
 
     def draw(self, max_bytes: int) -> list[EncodedImage] | None:
         """Draw it in this thread; None if only the main thread can."""
-        from ...plotting.archive import draw_in_background
+        from ...plotting.archive import draw_archive
+        from ...plotting.redraw import draw_in_background
 
-        return draw_in_background(self.source, max_bytes)
+        return draw_in_background(self.source, lambda found, dpi: draw_archive(found, dpi, max_bytes))
 
     def draw_alone(self, max_bytes: int) -> list[EncodedImage]:
         """Draw it in the main thread, between two cells."""
-        from ...plotting.archive import draw_alone
+        from ...plotting.archive import draw_archive
+        from ...plotting.redraw import draw_alone
 
-        return draw_alone(self.source, max_bytes)
+        return draw_alone(self.source, lambda found, dpi: draw_archive(found, dpi, max_bytes))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from ...errors import FigServeError
 from ...model.formats import FORMATS
 from ..client import source_uploader
 from ..client.client import FigServeClient
-from . import archiver
+from . import archiver, redraws
 
 if TYPE_CHECKING:
     from ...plotting.encode import EncodedFigure
@@ -56,7 +56,10 @@ class FigureSource:
             return ""
         target = archiver.PublishedVersion(client, record["id"], record["version"])
         if self._data is not None and not record.get("redrawable"):
-            upload = source_uploader.SourceUpload(client, target.figure, target.version, self._data, libraries)
+            redraws.between_cells.begin_cell()
+            upload = source_uploader.SourceUpload(
+                client, target.figure, target.version, self._data, libraries, redraws.keep_source
+            )
             if not source_uploader.enqueue(upload):
                 self._problem = "Its source is too large, or the server accepts sources too slowly."
         if self._problem:

@@ -62,14 +62,9 @@ def links() -> list[SharedLink]:
         There is no server.
     """
     client = get_connection().client
-    found: list[SharedLink] = []
-    cursor: str | None = None
-    while True:
-        page = client.get("api/links", limit=_MAX_NAMES, cursor=cursor)
-        found += [SharedLink(entry, client, str(entry["title"])) for entry in page["links"]]
-        cursor = page.get("next")
-        if not cursor:
-            return [link for link in found if not link.is_expired]
+    entries = client.iterate("api/links", "links", limit=_MAX_NAMES)
+    found = [SharedLink(entry, client, str(entry["title"])) for entry in entries]
+    return [link for link in found if not link.is_expired]
 
 
 def _read_where(notebook: str | None, collection: str | None) -> dict[str, Any]:

@@ -110,14 +110,7 @@ def figures(*, collection: str | None = None) -> list[Published]:
     """
     connection = get_connection()
     where: dict[str, Any] = {"here": 1} if collection is None else {"collection": check_collection(collection)}
-    found: list[Published] = []
-    cursor: str | None = None
-    while True:
-        page = connection.client.get("api/figures", **where, cursor=cursor)
-        found += [Published(record, connection) for record in page["figures"]]
-        cursor = page.get("next")
-        if not cursor:
-            return found
+    return [Published(record, connection) for record in connection.client.iterate("api/figures", "figures", **where)]
 
 
 def unpublish(notebook: str | None = None, *, collection: str | None = None) -> int:

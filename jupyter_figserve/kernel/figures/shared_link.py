@@ -11,6 +11,7 @@ from ...errors import InvalidInput
 from ...model.audiences import LINK, describe_audience
 from ...model.formats import Format, get_format
 from ...model.times import Expiry, write_expiry
+from ..client import source_uploader
 from ..client.client import FigServeClient
 from . import display
 from .audience_options import audience_options
@@ -47,6 +48,8 @@ class SharedLink(HasImageUrl):
             check_available(row, sizes, {}, lambda: self._find_figure(figure))
 
     def _find_figure(self, figure: str) -> dict[str, Any]:
+        # A figure that has just been published gets its source now.
+        source_uploader.flush()
         record: dict[str, Any] = self._client.get(f"api/figures/{figure}", version=self._entry.get("version"))
         return record
 

@@ -1,1 +1,1 @@
-"""Live figures in the kernel: the decorator, the agent and the worker thread."""
+"""Live figures in the kernel: the decorator, and the functions that the server calls."""

@@ -11,7 +11,7 @@ from typing import Any, overload
 from ...errors import InvalidInput, NotConnected
 from ...model.texts import check_name
 from ...model.times import parse_duration
-from .agent import flush_after_cell, start_agent
+from ..agent.agent import flush_after_cell, start_agent
 from .control_channel import install_handler
 from .live_figure import LiveFigure
 from .registry import LiveFunction, worker

@@ -12,10 +12,10 @@ from ...errors import FigServeError, NotConnected
 from ...model.formats import get_format, get_live_format
 from ...model.live import RECORD_PARAMETER
 from ...model.parameters import SIZES, Parameters
+from ..agent.agent import Agent, start_agent
 from ..client.client import FigServeClient
 from ..client.connection import HOW_TO_CONNECT
 from ..figures.sharing import ShareableWithParameters
-from .agent import Agent, start_agent
 from .cell_display import display_live, make_bundle
 from .combinations import combine
 from .detach import send_function
@@ -159,7 +159,7 @@ class LiveFigure(ShareableWithParameters):
         return int(self._client().post(f"api/live/{self.id}/frozen", body)["frozen"])
 
     def detach(self) -> LiveFigure:
-        """Store the function and its closure on the server, whose sandbox runs it when no kernel does.
+        """Store the function and its data on the server, whose sandbox runs it when no kernel does; return this figure.
 
         Raises
         ------

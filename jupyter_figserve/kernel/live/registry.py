@@ -1,36 +1,31 @@
-"""The live functions of this kernel, and the worker thread that runs them. Kernel.
-
-One call at a time: matplotlib's rcParams are only isolated in this thread, and a second thread would only wait for the
-interpreter lock. It is a daemon thread, so that the kernel can exit at any time.
-"""
+"""The live functions of this kernel, and calls of them in the work thread. Kernel."""
 
 from __future__ import annotations
 
-import atexit
 import hashlib
 import inspect
 import os
-import queue
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ...errors import CodeFailed, Conflict, FigServeError, NotFound, TooLarge
+from ...errors import Conflict, NotFound
 from ...model.live import LiveRequest
 from ...model.parameters import SIZES
 from ...model.progress import ProgressListener
+from ..agent.offers import Reply, check_size, error_json, offers
+from ..agent.work_thread import work_thread
 
 if TYPE_CHECKING:
     from ...plotting.live_call import LiveCallResult
     from ...plotting.signatures import Signature
 
-Reply = Callable[[dict[str, Any], bytes], None]
-"""Takes the head and body of a response; called in the worker thread."""
 _MAX_VERSION_LENGTH = 200
 _MAX_DESCRIPTION_LENGTH = 500
-_MAX_MESSAGE_LENGTH = 2_000
+_SIZE_ADVICE = "(FigServe.live_bytes). Draw or return less."
 
 
 @dataclass(frozen=True)
@@ -100,14 +95,9 @@ class LiveFunction:
 class LiveWorker:
     """Holds the live functions, and answers calls in order."""
 
-    is_ending = False
-    """Whether the kernel ends, so that the functions lose their globals."""
-
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._functions: dict[str, LiveFunction] = {}
-        self._queue: queue.SimpleQueue[tuple[dict[str, Any], Reply, ProgressListener | None]] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
 
     def register(self, function: LiveFunction) -> None:
         """Add a function, or replace the one of the same name from the next call on."""
@@ -132,28 +122,20 @@ class LiveWorker:
 
     def submit(self, request: dict[str, Any], reply: Reply, on_progress: ProgressListener | None = None) -> None:
         """Queue a request; the worker thread calls ``reply`` with the response, and before it ``on_progress``."""
-        with self._lock:
-            if self._thread is None:
-                # IPython clears the user's namespace in an exit handler of its own, which runs after later ones.
-                atexit.register(self.begin_end)
-                self._thread = threading.Thread(target=self._run, name="figserve-live", daemon=True)
-                self._thread.start()
-        self._queue.put((request, reply, on_progress))
+        queued = time.perf_counter()
 
-    def begin_end(self) -> None:
-        """From now on a failure is that of the kernel, which ends, not of the function."""
-        self.is_ending = True
+        def call() -> None:
+            waited = time.perf_counter() - queued
+            head, body = self.answer(request, on_progress)
+            if "timing" in head:
+                head["timing"]["queue"] = waited
+            reply(head, body)
+
+        work_thread.submit(call)
 
     def reset_after_fork(self) -> None:
-        """Keep the functions, which the child may call; drop the queue, since the parent answers it."""
+        """Keep the functions, which the child may call."""
         self._lock = threading.Lock()
-        self._queue = queue.SimpleQueue()
-        self._thread = None
-
-    def _run(self) -> None:
-        while True:
-            request, reply, on_progress = self._queue.get()
-            reply(*self.answer(request, on_progress))
 
     def answer(
         self, request: dict[str, Any], on_progress: ProgressListener | None = None
@@ -174,9 +156,9 @@ class LiveWorker:
                 rendered = render_live(
                     function.function, function.signature, LiveRequest.from_json(request), tight=function.tight
                 )
-            _check_size(rendered.content.data, request.get("max_bytes"))
+            check_size(rendered.content.data, request.get("max_bytes"), _SIZE_ADVICE)
         except Exception as error:
-            return head | {"error": {"type": "KernelEnding"} if self.is_ending else _error_json(error)}, b""
+            return head | {"error": {"type": "KernelEnding"} if work_thread.is_ending else error_json(error)}, b""
         result = {**_result_json(rendered), "version": version, "revision": function.revision}
         return head | result, rendered.content.data
 
@@ -194,17 +176,8 @@ def _result_json(rendered: LiveCallResult) -> dict[str, Any]:
         "status": rendered.status,
         "is_html": rendered.is_html,
         "density": rendered.device_pixel_ratio,
+        "timing": dict(rendered.timing),
     }
-
-
-def _check_size(data: bytes, limit: Any) -> None:
-    """Raise ``TooLarge`` beyond the server's limit, which would otherwise close the connection."""
-    if isinstance(limit, int) and len(data) > limit:
-        raise TooLarge(
-            f"The result has {len(data):,} bytes, and the server accepts {limit:,} (FigServe.live_bytes). Draw or"
-            " return less.",
-            code="result_too_large",
-        )
 
 
 def _current_version(function: LiveFunction) -> str | None:
@@ -218,16 +191,6 @@ def _current_version(function: LiveFunction) -> str | None:
             return function.version()
         except BaseException as error:
             raise to_code_failed(error, function.data_version, "".join(printed)) from error
-
-
-def _error_json(error: Exception) -> dict[str, Any]:
-    if not isinstance(error, FigServeError):
-        # Not raised by the function: an encoder's error, or a bug in this package.
-        return {"type": "OutputInvalid", "message": f"{type(error).__name__}: {error}"[:_MAX_MESSAGE_LENGTH]}
-    value: dict[str, Any] = {"type": type(error).__name__, "code": error.code, "message": error.message}
-    if isinstance(error, CodeFailed):
-        value |= {"kind": error.kind, "line": error.line, "traceback": error.traceback, "output": error.output}
-    return value
 
 
 def _bounded(text: str) -> str:
@@ -251,6 +214,8 @@ def not_live(name: str) -> Conflict:
 
 
 worker = LiveWorker()
+offers.find_functions = worker.functions
+offers.answerers["call"] = lambda request, _body, reply, report: worker.submit(request, reply, report)
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=worker.reset_after_fork)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import re
 import signal
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from ...errors import CodeFailed, InvalidInput, NoFigure, OutputInvalid, TooLarge, UnsupportedType
@@ -18,6 +20,7 @@ from ...model.image_headers import read_header
 from ...model.rendering import ALL, DrawOptions, RenderJob, RenderResult
 from ...model.responses import is_status
 from ...model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH
+from ...model.timings import read_timings
 from .. import wire
 from .job_frames import ChildAnswer
 from .job_limits import JobLimits, check_pixels
@@ -42,9 +45,11 @@ def parse_result(job: RenderJob, answer: ChildAnswer, limits: JobLimits) -> Rend
     """
     if answer.frame is None:
         _raise_for_exit(answer.status)
+    began = time.perf_counter()
     header, parts = _parse_frame(answer.frame)
     if header.get("status") == "rendered":
-        return _parse_images(job, header, parts, answer.output, limits)
+        result = _parse_images(job, header, parts, answer.output, limits)
+        return replace(result, timing={**result.timing, "check": time.perf_counter() - began})
     _raise_for_error(header, answer.output)
 
 
@@ -83,12 +88,12 @@ def _parse_images(
         raise OutputInvalid(_NOT_AN_IMAGE)
     row = get_job_format(job.options.format)
     images = tuple(
-        _parse_image(row, data, metadata, job.options, limits)
+        check_image(row, data, metadata, job.options, limits)
         for data, metadata in zip(parts[: len(described)], described, strict=True)
     )
     thumbnail = None
     if has_thumbnail:
-        thumbnail = _parse_image(FORMATS["png"], parts[-1], header["thumbnail"], DrawOptions(), limits)
+        thumbnail = check_image(FORMATS["png"], parts[-1], header["thumbnail"], DrawOptions(), limits)
     ratio = job.device_pixel_ratio
     return RenderResult(
         images,
@@ -100,11 +105,18 @@ def _parse_images(
         warnings=_parse_warnings(header.get("warnings")),
         device_pixel_ratio=ratio if header.get("device_pixel_ratio") == ratio else 1,
         status=header["http_status"] if is_status(header.get("http_status")) else 200,
+        timing=read_timings(header.get("timing")),
     )
 
 
-def _parse_image(row: Format, data: bytes, metadata: Any, options: DrawOptions, limits: JobLimits) -> EncodedImage:
-    """Check type and size against the bytes; the child's own metadata is used only where a lie is harmless."""
+def check_image(row: Format, data: bytes, metadata: Any, options: DrawOptions, limits: JobLimits) -> EncodedImage:
+    """Check type and size against the bytes; the sender's own metadata is used only where a lie is harmless.
+
+    Raises
+    ------
+    OutputInvalid, TooLarge
+        It has another format, another size or too many pixels.
+    """
     if not data or not looks_like(row, data):
         raise OutputInvalid(f"The result is not {row.name}; the code wrote something else into the result channel.")
     metadata = metadata if isinstance(metadata, dict) else {}

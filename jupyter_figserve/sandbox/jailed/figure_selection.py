@@ -1,20 +1,14 @@
-"""Selection of the requested figure, and its size. Jailed child."""
+"""Selection of the requested figure. Jailed child."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
 from typing import Any
 
 from ...errors import NoFigure, OutputInvalid
-from ...model.formats import CSS_DPI, get_format
-from ...plotting.canvas import fit_tight, tight_box
 from ...plotting.resolve import ResolvedFigure, find_figure
 from .figure_log import figure_log, is_blank
 
 ALL = "all"
-_COLOURS = ("facecolor", "edgecolor", "transparent")
-"""Options of ``savefig`` that do not change the size."""
 
 
 def select_figures(value: Any, names: dict[str, Any], figure: int | str | None) -> list[Any]:
@@ -71,55 +65,6 @@ def _get_figure(number: int, made: list[Any]) -> ResolvedFigure:
 def _as_saved(figure: Any) -> ResolvedFigure:
     """Return a figure with the options of the code's last ``savefig`` of it."""
     return ResolvedFigure(figure, save_options=figure_log.options_of(figure))
-
-
-def resize(found: ResolvedFigure, options: dict[str, Any]) -> ResolvedFigure:
-    """Give a figure the requested size, exact to the pixel; with one side given, the aspect ratio is kept.
-
-    A tight image has the requested size with all its content.
-    """
-    import matplotlib
-
-    width, height, dpi = options["width"], options["height"], options["dpi"]
-    if width is None and height is None:
-        return found
-    # The request's size replaces that of the code's savefig.
-    kept = {name: v for name, v in found.save_options.items() if name in _COLOURS}
-    found = replace(found, save_options=kept)
-    figure = found.figure
-    is_tight = (
-        options["tight"]
-        or found.tight
-        or "tight" in (matplotlib.rcParams["savefig.bbox"], found.rc.get("savefig.bbox"))
-    )
-    is_vector = get_format(options["format"]).is_vector
-    scale = float(CSS_DPI) if is_vector else float(dpi or found.dpi)
-    own_size = tight_box(figure, None if is_vector else scale).size if is_tight else figure.get_size_inches()
-    own_width, own_height = own_size
-    width = width or max(1, round(height * own_width / own_height))
-    height = height or max(1, round(width * own_height / own_width))
-    inches = _inches(width, scale), _inches(height, scale)
-    if is_tight and _has_size(own_size * scale, (width, height), is_vector):
-        return replace(found, tight=True)
-    if is_tight:
-        return replace(found, tight=False, save_options=kept | {"bbox_inches": fit_tight(figure, inches)})
-    figure.set_size_inches(inches, forward=False)
-    matplotlib.rcParams["savefig.bbox"] = None
-    return replace(found, rc={name: v for name, v in found.rc.items() if name != "savefig.bbox"})
-
-
-def _has_size(own: Any, requested: tuple[float, float], is_vector: bool) -> bool:
-    """Whether a tight image has the requested pixels anyway; matplotlib drops the fraction of a raster's sides."""
-    pairs = list(zip(own, requested, strict=True))
-    return all(abs(side - wanted) < 1 if is_vector else int(side) == wanted for side, wanted in pairs)
-
-
-def _inches(pixels: int, dpi: float) -> float:
-    """Return a length whose number of pixels is exact, although the canvas rounds down."""
-    inches = pixels / dpi
-    while int(inches * dpi) < pixels:
-        inches = math.nextafter(inches, math.inf)
-    return inches
 
 
 def _choose_figure(value: Any, names: dict[str, Any]) -> Any:

@@ -8,6 +8,7 @@ import os
 import random
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -19,14 +20,13 @@ from ...model.responses import Response
 from ...plotting.describe import libraries
 from ...plotting.encode import EncodedFigure, encode
 from ...plotting.live_call import encode_response
+from ...plotting.redraw import encode_resized
 from ...plotting.resolve import ResolvedFigure
 from .. import wire
 from ..jail.jail import JOB, NULL, RESULT, STDERR, STDOUT
 from . import posted_code
 from .drawing_warnings import drawing_warnings
 from .figure_log import figure_log
-from .figure_selection import resize
-from .figure_tables import read_tables
 from .runners import RUNNERS
 
 _CHUNK_BYTES = 1 << 20
@@ -106,7 +106,9 @@ def _seed(seed: int | None) -> None:
 def _run(header: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
     """Return header and parts of the result frame, for success as for any failure."""
     try:
+        began = time.perf_counter()
         found = RUNNERS[header["kind"]](header, parts)
+        drawn = time.perf_counter()
         options, ratio = _scale_dpi(found, header["options"], header["device_pixel_ratio"])
         is_function = header["kind"] == "function"
         encoded = [_encode(one, options, header["with_thumbnail"], is_function=is_function) for one in found]
@@ -120,7 +122,8 @@ def _run(header: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], li
         return {"status": _STATUS.get(type(error), "output"), "message": str(error), "code": error.code}, []
     except BaseException as error:
         return _failed(posted_code.describe_failure(error)), []
-    return _rendered(encoded, ratio, found[0])
+    timing = {"draw": drawn - began, "encode": time.perf_counter() - drawn}
+    return _rendered(encoded, ratio, found[0], timing)
 
 
 def _failed(failure: posted_code.Failure) -> dict[str, Any]:
@@ -134,7 +137,9 @@ def _failed(failure: posted_code.Failure) -> dict[str, Any]:
     return {"status": "failed", **vars(failure)}
 
 
-def _rendered(encoded: list[EncodedFigure], device_pixel_ratio: int, first: Any) -> tuple[dict[str, Any], list[bytes]]:
+def _rendered(
+    encoded: list[EncodedFigure], device_pixel_ratio: int, first: Any, timing: dict[str, float]
+) -> tuple[dict[str, Any], list[bytes]]:
     images = [one.images[0] for one in encoded]
     thumbnail = encoded[0].thumbnail
     header = {
@@ -147,6 +152,7 @@ def _rendered(encoded: list[EncodedFigure], device_pixel_ratio: int, first: Any)
         "warnings": drawing_warnings.sentences,
         "device_pixel_ratio": device_pixel_ratio,
         "http_status": first.status if isinstance(first, Response) else 200,
+        "timing": timing,
     }
     return header, [image.data for image in (*images, *([thumbnail] if thumbnail else []))]
 
@@ -168,19 +174,9 @@ def _encode(found: Any, options: dict[str, Any], with_thumbnail: bool, *, is_fun
         return EncodedFigure((encode_response(found, get_live_format(options["format"])),), None, "", "", None)
     if options["format"] in DATA_FORMATS:
         raise UnsupportedType("This live figure does not return data.", code="not_data")
-    if options["format"] == TABLES.name:
-        return EncodedFigure((read_tables(found, options["rows"]),), None, "", "", None)
-    if isinstance(found, ResolvedFigure):
-        found = resize(found, options)
-    encoded = encode(
-        found,
-        (options["format"],),
-        dpi=options["dpi"],
-        tight=options["tight"],
-        transparent=options["transparent"],
-        with_thumbnail=with_thumbnail,
-    )
-    _check_format(encoded, get_format(options["format"]), is_function=is_function)
+    encoded = encode_resized(found, options, with_thumbnail=with_thumbnail)
+    if options["format"] != TABLES.name:
+        _check_format(encoded, get_format(options["format"]), is_function=is_function)
     return encoded
 
 

@@ -9,13 +9,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-from ...errors import InvalidInput, NoFigure
+from ...errors import NoFigure
 from ...plotting import images
 from ...plotting.drawing_state import DrawingState
 from ...plotting.live_call import find_response
-from ...plotting.pickling import unpickle_state
-from ...plotting.resolve import find_figure
-from ...plotting.restyle import restyle
+from ...plotting.pickling import unpickle_figure, unpickle_state
+from ...plotting.restyle import apply_style, use_style
 from . import fallback_fonts, posted_code
 from .error_card import draw_card
 from .figure_log import figure_log
@@ -29,7 +28,7 @@ def run_code(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     """Run posted code and select its figures."""
     style = header["options"]["style"]
     if style is not None:
-        _use_style(style)
+        use_style(style)
     fallback_fonts.switch_on()
     figure_log.requested = header["figure"]
     value, names = posted_code.run(parts[0])
@@ -48,10 +47,11 @@ def open_figure(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
             warnings.simplefilter("always")
             state = unpickle_state(parts[0])
             _established.enter_context(state.applied())
-            value = pickle.loads(parts[0])  # noqa: S301  only in the jail
-            found = find_figure(value) if value is not None else None
-        if found is not None and not is_same_version:
+            found = unpickle_figure(parts[0], state)
+        if not is_same_version:
             found.figure.draw_without_rendering()
+    except NoFigure:
+        raise
     except Exception as error:
         reason = "The source cannot be opened"
         if not is_same_version:
@@ -60,12 +60,9 @@ def open_figure(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
                 " sandbox cannot draw it"
             )
         raise posted_code.CodeError(_describe_failure(error, reason)) from None
-    if found is None:
-        raise NoFigure(f"The source is not a figure but an object of type {type(value).__name__!r:.100}.")
     if header["options"]["style"] is not None:
-        _restyle(found.figure, header["options"]["style"])
-    published = {} if state.dpi is None else {"savefig.dpi": state.dpi}
-    return [replace(found, tight=found.tight or state.tight, rc={**found.rc, **published})]
+        apply_style(found.figure, header["options"]["style"])
+    return [found]
 
 
 def call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
@@ -105,23 +102,6 @@ RUNNERS: dict[str, Callable[[dict[str, Any], list[bytes]], list[Any]]] = {
     "card": _draw_card,
     "image": open_image,
 }
-
-
-def _use_style(style: str) -> None:
-    from matplotlib import style as styles
-
-    if style != "default" and style not in styles.available:
-        raise InvalidInput(f"Unknown style {style!r:.60}; use one of {', '.join(sorted(styles.available))}.")
-    styles.use(style)
-
-
-def _restyle(figure: Any, style: str) -> None:
-    import matplotlib
-
-    params: Any = matplotlib.rcParams
-    before = params.copy()
-    _use_style(style)
-    restyle(figure, before, params)
 
 
 def _describe_failure(error: BaseException, reason: str) -> posted_code.Failure:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
-import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...errors import InvalidInput
 from ...model.keys import WORKER_KEY_VARIABLE
+from ...model.private_files import check_private
 
 MIN_LENGTH = 32
 _MAX_BYTES = 4_096
@@ -48,9 +48,5 @@ def is_known(given: str, keys: Sequence[str]) -> bool:
 
 def _read_file(path: Path) -> str:
     with path.open(encoding="utf-8", errors="replace") as file:
-        found = os.fstat(file.fileno())
-        if stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) & 0o077:
-            raise InvalidInput(
-                f"Other users can read the worker key in {path}. Restrict it with: chmod 600 {path}", code="open_key"
-            )
+        check_private(file.fileno(), path, "worker key")
         return file.read(_MAX_BYTES)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from .callers import OWNER, Caller, Priority
+from .timings import QUEUE, timed
 
 
 class Claim:
@@ -108,7 +109,8 @@ class BoundedQueue:
         claim.turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(claim.caller, deque()).append(claim)
         try:
-            await claim.turn
+            with timed(QUEUE):
+                await claim.turn
         except asyncio.CancelledError:
             if claim in self._running:
                 # The turn came at the moment of leaving: pass it on.

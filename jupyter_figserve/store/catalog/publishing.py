@@ -105,12 +105,19 @@ def restore(connection: Connection, record: FigureRecord, versions: Sequence[Ver
 
 
 def attach_source(
-    connection: Connection, limits: PublishLimits, record: FigureRecord, number: int, source: Source, now: float
+    connection: Connection,
+    limits: PublishLimits,
+    record: FigureRecord,
+    number: int,
+    source: Source,
+    now: float,
+    *,
+    replaces: bool = False,
 ) -> bool:
-    """Add the source to a version; return False when it has one that did not fail, or is gone."""
+    """Add the source to a version; return False when it is gone, or has one that neither failed nor is replaced."""
     lock_owner_of(connection, tables.figures, record.id)
     existing = figures.find(connection, record.id, number)
-    if existing is None or (existing.version.source is not None and not existing.version.has_failed_source):
+    if existing is None or not (replaces or existing.version.source is None or existing.version.has_failed_source):
         return False
     old, session = existing.version.source, existing.version.session
     if old is not None:

@@ -133,13 +133,22 @@ class FigureRepository(Repository):
             return await self._run(lambda: self._publish(draft, version))
 
     async def attach_source(
-        self, record: FigureRecord, number: int, kind: str, data: bytes, libraries: dict[str, str]
+        self,
+        record: FigureRecord,
+        number: int,
+        kind: str,
+        data: bytes,
+        libraries: dict[str, str],
+        *,
+        replaces: bool = False,
     ) -> bool:
-        """Add the source to a version; return False when it has one already or is gone."""
+        """Add the source to a version; return False when it has one already, unless ``replaces``, or is gone."""
         source = Source(kind, sha256_hex(data), len(data), libraries)
 
         def insert(connection: Connection) -> bool:
-            return publishing.attach_source(connection, self.limits, record, number, source, self._clock())
+            return publishing.attach_source(
+                connection, self.limits, record, number, source, self._clock(), replaces=replaces
+            )
 
         return await self._extend_version(record, (source.digest, data), insert)
 

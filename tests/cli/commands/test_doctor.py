@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 from jupyter_figserve import cli
 from jupyter_figserve.cli.checks import kernels, sandbox
 from jupyter_figserve.cli.checks.result import ok
+from tests.sandbox.harness import poor_host
+
+from ..conftest import PROGRAM
 
 
 @pytest.fixture
@@ -115,8 +119,8 @@ def test_colours_only_on_a_terminal(shell):
     assert "\x1b" not in shell.with_env(NO_COLOR="1").run_on_terminal("doctor").out
 
 
-def test_control_sequences_in_responses_are_removed(examine, hostile):
-    """C4: in versions, reasons and errors of a server."""
+def test_C4_control_sequences_in_responses_are_removed(examine, hostile):
+    """In versions, reasons and errors of a server."""
     evil = "a\x1b[2J\x9b1m\u202eb"
     hostile.print_line("api/status", {"version": evil, "sandbox": {"tier": evil, "why": [evil]}})
     hostile.print_line("api/figures", {"error": evil, "code": evil}, 403)
@@ -124,3 +128,24 @@ def test_control_sequences_in_responses_are_removed(examine, hostile):
         code, out = examine(*arguments, "--server", hostile.url, FIGSERVE_API_KEY="t")
         assert code == 1
         assert not set("\x1b\x9b\u202e") & set(out)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "tier"),
+    [
+        (["container"], "STRICT"),
+        pytest.param([], "FULL", marks=pytest.mark.nightly),
+        pytest.param(["no-landlock"], "NS", marks=pytest.mark.nightly),
+        pytest.param(["no-seccomp"], "none", marks=pytest.mark.nightly),
+        pytest.param(["container", "no-landlock"], "none", marks=pytest.mark.nightly),
+    ],
+)
+def test_C5_tier_of_each_host(isolated_shell, lacking, tier):
+    """On hosts that lack features, in a real process; no sandbox is a note, so that the exit code is 0."""
+    command = [*poor_host(*lacking), *PROGRAM, "doctor", "--json"]
+    done = subprocess.run(command, cwd=isolated_shell.home, env=isolated_shell.environment, capture_output=True)
+    report = json.loads(done.stdout)
+    [found] = [one for one in report["checks"] if one["check"] == "own sandbox"]
+    assert (done.returncode, report["wrong"]) == (0, 0), report
+    assert found["state"] == ("note" if tier == "none" else "ok")
+    assert (f"Sandbox {tier}:" in found["says"]) == (tier != "none"), found

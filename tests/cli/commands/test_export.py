@@ -98,8 +98,8 @@ def test_existing_file_is_kept(shell):
     assert zipfile.is_zipfile(shell.home / "mine.zip")
 
 
-def test_odd_file_names_are_literal(shell):
-    """C2: unusual file names."""
+def test_C2_odd_file_names_are_literal(shell):
+    """Unusual file names."""
     for name in ("-rf.zip", "a\nb.zip", "é 漢.zip"):
         shell.run("export", "--all", f"--output={name}")
     assert files_of(shell.home) == sorted(("-rf.zip", "a\nb.zip", "é 漢.zip"))

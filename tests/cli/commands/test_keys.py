@@ -27,7 +27,7 @@ def test_only_the_key_is_printed(shell, live_server):
     assert "key" not in row
 
 
-def test_key_file_is_private(shell, live_server):
+def test_C1_key_file_is_private(shell, live_server):
     """The file has mode 600 regardless of the umask, the key is not printed, and --key-file accepts the file."""
     done = shell.run("keys", "create", "--to-file", "my.key")
     assert done.out == ""

@@ -89,8 +89,8 @@ def test_from_standard_input(shell, live_server):
 
 
 @pytest.mark.parametrize("name", ["-rf.png", "--help.png", "a\nb.png", "a b'\"$(id).png", "é漢.png", "*.png"])
-def test_odd_file_names_are_literal(name, shell, live_server):
-    """C2: file names may contain hyphens, newlines, quotes and stars; messages stay on one line."""
+def test_C2_odd_file_names_are_literal(name, shell, live_server):
+    """File names may contain hyphens, newlines, quotes and stars; messages stay on one line."""
     (shell.home / name).write_bytes(png())
     done = shell.run("publish", "--name", "odd", "--json", "--", name)
     assert bytes_of(live_server, done.json()["figures"][0]) == png()
@@ -98,8 +98,8 @@ def test_odd_file_names_are_literal(name, shell, live_server):
     assert len(shell.run("publish", "--name", "odd", "--", name).err.splitlines()) == 1
 
 
-def test_symlinks_are_followed_and_devices_rejected(shell, plot, live_server):
-    """C2: symbolic links are followed; devices and pipes are rejected."""
+def test_C2_symlinks_are_followed_and_devices_rejected(shell, plot, live_server):
+    """Symbolic links are followed; devices and pipes are rejected."""
     (shell.home / "link.png").symlink_to("plot.png")
     record = shell.run("publish", "link.png", "--json").json()["figures"][0]
     assert record["name"] == "link"
@@ -143,8 +143,8 @@ def test_large_file_has_a_progress_bar(shell):
     assert "Sending" not in done.err + done.out
 
 
-def test_control_sequences_in_the_response_are_removed(isolated_shell, hostile):
-    """C4: control characters in the server's response are removed."""
+def test_C4_control_sequences_in_the_response_are_removed(isolated_shell, hostile):
+    """Control characters in the server's response are removed."""
     (isolated_shell.home / "a.svg").write_bytes(SVG)
     evil = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202eevil\n"
     hostile.print_line("api/figures", {"name": evil, "version": evil, "url": f"http://x/{evil}", "id": "x"}, 201)

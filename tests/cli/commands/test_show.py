@@ -90,8 +90,8 @@ def test_lines_fit_the_terminal(columns, shell):
     assert "\x1b" not in shell.run("list").out
 
 
-def test_control_sequences_in_texts_are_removed(isolated_shell, hostile):
-    """C4: control characters of a title are removed, in columns and in JSON."""
+def test_C4_control_sequences_in_texts_are_removed(isolated_shell, hostile):
+    """Control characters of a title are removed, in columns and in JSON."""
     evil = "a\x1b[2Jb\x1b]8;;http://evil\x07c\x9b1m\u202ed\ne"
     part = {"mimetype": evil, "width": 1, "height": 1, "size": 1, "url": evil}
     record = {"id": evil, "name": evil, "title": evil, "alt": evil, "notebook": evil, "version": evil, "url": evil}

@@ -130,8 +130,8 @@ print(outer.id)
     live_id = run_ok(kernel, code)
     (row,) = [row for row in live_server.fetch("figserve/api/live").json()["live"] if row["id"] == live_id]
     assert row["detached"]
-    withdraw = "from jupyter_figserve.kernel.live import agent, registry; registry.worker._functions.pop('outer')"
-    run_ok(kernel, f"{withdraw}; agent.start_agent().announce(); doubled.url()")
+    imports = "from jupyter_figserve.kernel.agent import agent; from jupyter_figserve.kernel.live import registry"
+    run_ok(kernel, f"{imports}; registry.worker._functions.pop('outer'); agent.start_agent().announce(); doubled.url()")
     assert live_server.fetch(f"figserve/live/f/{live_id}.json").json()["session"] is None
     image = live_server.fetch(f"figserve/live/f/{live_id}.png").body
     assert (int.from_bytes(image[16:20]), int.from_bytes(image[20:24])) == (700, 500)
@@ -186,7 +186,7 @@ withdraw = herd_of.id
 @figserve.live(detach=True)
 def heavy():
     plt.figure(figsize=(len(big.rows) / 100_000, 1))
-from jupyter_figserve.kernel.live import agent, registry
+from jupyter_figserve.kernel.agent import agent; from jupyter_figserve.kernel.live import registry
 registry.worker._functions.pop("herd_of")
 agent.start_agent().announce()
 heavy.url()

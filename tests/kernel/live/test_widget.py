@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ..conftest import output_of
+
 pytestmark = pytest.mark.kernel
 
 DECLARE = """
@@ -26,12 +28,6 @@ def kernel(live_server):
         execution = session.run(DECLARE)
         assert execution.error is None, execution.error
         yield session
-
-
-def output_of(kernel, code: str) -> str:
-    execution = kernel.run(code)
-    assert execution.error is None, execution.error
-    return execution.stdout.strip()
 
 
 @pytest.mark.compat

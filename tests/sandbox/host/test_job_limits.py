@@ -26,14 +26,14 @@ def test_jobs_at_their_limits(fields: dict[str, Any]):
     [{"width": 0}, {"height": -1}, {"width": 1.5}, {"width": True}, {"width": "9"}]
     + [{"dpi": 1e6}, {"dpi": float("nan")}, {"dpi": 0}, {"dpi": "9"}],
 )
-def test_invalid_sizes(options: dict[str, Any]):
+def test_R18_invalid_sizes(options: dict[str, Any]):
     """Sizes are positive integers, and resolutions are in a plausible range."""
     with pytest.raises(InvalidInput, match=next(iter(options))):
         check_job(replace(JOB, options=DrawOptions(**options)), LIMITS)
 
 
 @pytest.mark.parametrize("name", ["../x", "svg\r\nX:", "PNG", "exe", ""])
-def test_invalid_formats(name: str):
+def test_R35_invalid_formats(name: str):
     """A format is a name in the format table."""
     with pytest.raises(UnsupportedType):
         check_job(replace(JOB, options=DrawOptions(format=name)), LIMITS)
@@ -68,7 +68,7 @@ def test_invalid_fields(fields: dict[str, Any], name: str):
         ({"options": DrawOptions(width=10**9)}, "too_many_pixels"),
     ],
 )
-def test_oversized_jobs(fields: dict[str, Any], code: str):
+def test_R19_oversized_jobs(fields: dict[str, Any], code: str):
     """Sources and images over the limits are refused with the limit."""
     with pytest.raises(TooLarge, match="the limit is") as caught:
         check_job(replace(JOB, **fields), LIMITS)

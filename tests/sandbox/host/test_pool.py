@@ -126,7 +126,7 @@ def test_a_job_gives_way(full_sandbox: Sandbox):
     assert full_sandbox.zygote().nice() == os.getpriority(os.PRIO_PROCESS, 0)
 
 
-def test_the_zygote_is_restarted_after_each_death(full_sandbox: Sandbox):
+def test_R31_the_zygote_is_restarted_after_each_death(full_sandbox: Sandbox):
     """Each death starts a new zygote, and nothing of the old ones remains; the other tier: test_hostile_code.py."""
     for _ in range(2):
         old = full_sandbox.zygote()

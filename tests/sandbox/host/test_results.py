@@ -171,7 +171,7 @@ def test_other_bytes_instead_of_a_png(data: bytes):
 
 
 @pytest.mark.parametrize("name", ["svg", "pdf", "eps", "svgz", "jpg", "webp"])
-def test_html_in_another_format(name: str):
+def test_R17_html_in_another_format(name: str):
     """HTML does not match any other format."""
     with pytest.raises(OutputInvalid, match="wrote something else"):
         parsed(HTML, of=job(name))
@@ -183,7 +183,7 @@ def test_html_as_a_thumbnail():
         parsed(PNG, HTML, thumbnail={})
 
 
-def test_a_forged_header_with_too_many_pixels():
+def test_R19_a_forged_header_with_too_many_pixels():
     """The size comes from the file's own header, not from the metadata."""
     forged = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 12_000, 12_000) + bytes(9)
     with pytest.raises(TooLarge) as caught:

@@ -65,7 +65,7 @@ def probed(*lacking: str) -> RendererStatus:
         (("container", "no-landlock"), "none", "this host does not offer enough"),
     ],
 )
-def test_the_tier_of_a_host(lacking: tuple[str, ...], tier: str, reason: str, bait: Bait):
+def test_R39_the_tier_of_a_host(lacking: tuple[str, ...], tier: str, reason: str, bait: Bait):
     """A probe and a start report it with its reasons; files are unreadable in all tiers; ``none`` runs no code."""
     probe = probed(*lacking)
     sandbox = started(*lacking)

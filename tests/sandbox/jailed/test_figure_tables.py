@@ -30,7 +30,7 @@ class Gadget:
 
 def hostile(answer: str) -> bytes:
     """A figure whose tables are replaced by the value of an expression."""
-    code = f"from jupyter_figserve.sandbox.jailed import figure_tables as f; f.to_lines = lambda *_: {answer}"
+    code = f"from jupyter_figserve.plotting import figure_data as f; f.to_lines = lambda *_: {answer}"
     figure = Figure()
     figure.add_subplot().plot([1, 2])
     figure.gadget = Gadget(code)

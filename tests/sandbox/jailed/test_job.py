@@ -335,7 +335,7 @@ def figure():
     return made
 
 
-def test_a_figure_is_rendered_again_in_any_size(sandbox: Sandbox):
+def test_P4_a_figure_is_rendered_again_in_any_size(sandbox: Sandbox):
     """400 by 300 and 1200 by 800 exactly, and its own size with the original pixels."""
     source = pickle_figure(figure())
     for asked in ((400, 300), (1200, 800)):
@@ -356,7 +356,7 @@ class Gadget:
         return self.call
 
 
-def test_a_pickle_that_runs_code(sandbox: Sandbox, bait):
+def test_P1_a_pickle_that_runs_code(sandbox: Sandbox, bait):
     """The code runs inside the jail: no program starts, no file is read or changed."""
     import builtins
     import os
@@ -385,13 +385,13 @@ def test_a_pickle_that_runs_code(sandbox: Sandbox, bait):
         b"\x80\x04]" + b"\x94h\x00a" * 10 + b".",
     ],
 )
-def test_pickles_that_are_not_figures(sandbox: Sandbox, source: bytes):
+def test_P2_pickles_that_are_not_figures(sandbox: Sandbox, source: bytes):
     """Bombs, truncated pickles and other objects are refused."""
     assert isinstance(sandbox.attack(source, kind="figure", timeout=5), OutputInvalid)
     sandbox.assert_well()
 
 
-def test_a_billion_laughs_pickle(sandbox: Sandbox):
+def test_P2_a_billion_laughs_pickle(sandbox: Sandbox):
     """A billion references to one list use memory of its own process only."""
     bomb: list[object] = ["lol"]
     for _ in range(30):
@@ -401,7 +401,7 @@ def test_a_billion_laughs_pickle(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_a_figure_of_another_matplotlib(sandbox: Sandbox):
+def test_P3_a_figure_of_another_matplotlib(sandbox: Sandbox):
     """It is rendered if possible; otherwise the error names both versions."""
     source = pickle_figure(figure())
     assert sandbox.render(source, kind="figure", libraries={"matplotlib": "3.8.0"}).images

@@ -7,20 +7,15 @@ import pytest
 from jupyter_figserve.errors import Unavailable
 from jupyter_figserve.server.services.send_budget import Hold, Reader, SendBudget
 
+from ..conftest import Clock
+
 OWNER = Reader("ada", is_visitor=False)
 A, B = Reader("10.0.0.1"), Reader("10.0.0.2")
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(0.0)
 
 
 @pytest.fixture
@@ -62,7 +57,7 @@ def test_a_shared_body_counts_once(budget, hold):
     assert budget.held_bytes == 0
 
 
-def test_the_heaviest_client_loses_its_stalled_response(budget, clock, hold, dropped):
+def test_kind_C2_the_heaviest_client_loses_its_stalled_response(budget, clock, hold, dropped):
     """The one that it has not read from for the longest time; the total never exceeds the limit."""
     one, _ = hold(A, 40, "one"), hold(A, 40, "two")
     clock.now = 5

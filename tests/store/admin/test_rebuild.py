@@ -220,7 +220,7 @@ def rebuilt(store):
     catalog.close()
 
 
-def test_no_damage_ends_the_rebuild(manifests_of_each_kind, rebuilt):
+def test_kind_C11_no_damage_ends_the_rebuild(manifests_of_each_kind, rebuilt):
     """Whatever one value of a manifest becomes, the others are restored."""
     originals = {path: path.read_text() for path in manifests_of_each_kind}
 
@@ -277,7 +277,7 @@ def _replace_all(text: bytes, draw) -> bytes:
 
 
 @pytest.mark.parametrize("damage", [_flip_bits, _truncate, _insert, _repeat_key, _replace_all])
-def test_no_damaged_bytes_end_the_rebuild(manifests_of_each_kind, rebuilt, damage):
+def test_kind_C11_no_damaged_bytes_end_the_rebuild(manifests_of_each_kind, rebuilt, damage):
     """Whatever happens to the bytes of a manifest: it is restored or reported, and nothing else is lost."""
     originals = {path: path.read_bytes() for path in manifests_of_each_kind}
     sound = rebuilt()
@@ -312,7 +312,7 @@ def test_no_damaged_bytes_end_the_rebuild(manifests_of_each_kind, rebuilt, damag
         lambda manifest: manifest["links"][0]["target"].update(id="other"),
     ],
 )
-def test_damaged_manifest_is_reported(store, manifests_of_each_kind, restored, change):
+def test_kind_C11_damaged_manifest_is_reported(store, manifests_of_each_kind, restored, change):
     """It adds nothing, half a figure neither, and the report names its file."""
     path = manifests_of_each_kind[0]
     manifest = json.loads(path.read_text())

@@ -10,7 +10,7 @@ from ....model.figures import Representation, Version
 from ....model.formats import FORMATS, Format
 from ....model.source_check import ALL_FORMATS, SourceProblem
 from ..rendering.request import OFFERED_FORMATS
-from .source_problems import FORMAT_MISSING, find_problem
+from .source_problems import FORMAT_MISSING, NOTHING_DRAWS, find_problem
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class PageOffers:
         Whether any size can be requested.
     limitation
         Why something is missing; None if nothing is.
+    available
+        Names of all formats in which the figure is available.
     """
 
     formats: tuple[str, ...]
@@ -36,6 +38,24 @@ class PageOffers:
     widths: tuple[int, ...]
     is_redrawable: bool
     limitation: SourceProblem | None
+    available: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """Why something is missing, for the owner; ``""`` if nothing is."""
+        return "" if self.limitation is None else self._describe(self.limitation, self.limitation.reason)
+
+    @property
+    def public_note(self) -> str:
+        """The same for visitors."""
+        return "" if self.limitation is None else self._describe(self.limitation, self.limitation.public_reason)
+
+    def _describe(self, problem: SourceProblem, reason: str) -> str:
+        if self.is_redrawable:
+            return reason
+        if problem.code in NOTHING_DRAWS:
+            return f"Only {_join(self.available)}, and in no other size. {reason}"
+        return f"Other sizes and formats are not available. {reason}"
 
     @classmethod
     def of(cls, version: Version, widths: Iterable[int] = ()) -> Self:
@@ -44,7 +64,13 @@ class PageOffers:
         formats = tuple(name for name in offered if name not in stored)
         exports = tuple(name for name in OFFERED_FORMATS if name in offered) if is_redrawable(version) else ()
         sizes = tuple(widths) if is_redrawable(version) else ()
-        return cls(formats, exports, sizes, is_redrawable(version), find_limitation(version))
+        return cls(formats, exports, sizes, is_redrawable(version), find_limitation(version), tuple(offered))
+
+
+def _join(names: Iterable[str]) -> str:
+    """Return formats as a phrase: ``PNG, SVG and JPG``."""
+    *first, last = [name.upper() for name in names]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 _CONVERTIBLE = ("jpg", "webp", "avif", "tiff")
@@ -76,7 +102,7 @@ def find_convertible(version: Version, row: Format) -> Representation | None:
     if row.name == "svgz":
         return version.find_representation(FORMATS["svg"])
     can_start = version.check is None or not any(
-        problem.code in ("no_sandbox", "unchecked") for problem in version.check.problems.values()
+        problem.code in (*NOTHING_DRAWS, "unchecked") for problem in version.check.problems.values()
     )
     can_write = version.check is None or row.name not in version.check.problems
     return version.find_representation(FORMATS["png"]) if row.name in _CONVERTIBLE and can_start and can_write else None

@@ -1,4 +1,7 @@
-"""Renders a published figure in another size or format, from its source in the sandbox. Server process."""
+"""Renders a published figure in another size or format, from its source. Server process.
+
+The sandbox does it; where there is none, the running kernel that has made the source.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,18 @@ from ....model.formats import FORMATS
 from ....model.rendering import DrawOptions, RenderJob
 from ....store.store import Store
 from ..callers import OWNER, Caller
+from ..rendering.executor import NoKernelError
 from ..rendering.service import BeforeRender, RenderService
 from .offers import find_convertible, offered_formats
-from .source_problems import find_problem, name_stored_formats
+from .source_problems import NO_KERNEL, find_problem, name_stored_formats, without_executor
 
 _log = logging.getLogger("jupyter_figserve")
+
+
+class NotRunning(Conflict):
+    """There is no sandbox, and the kernel that made the figure is not running."""
+
+    code = "not_redrawable"
 
 
 def check_redrawable(record: FigureRecord, format: str) -> None:
@@ -63,17 +73,25 @@ async def render_again(
     ------
     Conflict
         When it has no source, or its source is known to fail.
+    NotRunning
+        There is neither a sandbox nor the kernel that made it.
     OutputInvalid
         When the source cannot be rendered; ``version_mismatch`` when another version of matplotlib made it.
     FigServeError
         ``source_damaged`` when the digest of the stored source does not match.
     """
-    if find_problem(record.version, options.format) is not None:
-        converted = await _convert_stored(store, rendering, record, options, caller, before_render)
-        if converted is not None:
-            return converted
+    if find_problem(record.version, options.format) is not None and (
+        converted := await _convert_stored(store, rendering, record, options, caller, before_render)
+    ):
+        return converted
     check_redrawable(record, options.format)
-    return await render_source(store, rendering, record, options, caller, before_render)
+    try:
+        return await render_source(store, rendering, record, options, caller, before_render)
+    except NotRunning:
+        record = without_executor(record, NO_KERNEL)
+        if find_convertible(record.version, FORMATS[options.format]) is None:
+            raise
+        return await render_again(store, rendering, record, options, caller, before_render)
 
 
 async def render_source(
@@ -90,7 +108,11 @@ async def render_source(
     read = partial(_read_checked, store, source, f"The source of figure {record.id}", "publish it again")
     try:
         job = _job(record, source, options)
-        rendered, _ = await rendering.render_stored(job, source.digest, read, caller, before_render)
+        executor = await rendering.choose_executor(record.owner, source, options)
+        rendered, _ = await rendering.render_stored(job, source.digest, read, caller, before_render, executor)
+    except NoKernelError as error:
+        reason = explain_problem(without_executor(record, NO_KERNEL), NO_KERNEL.reason)
+        raise NotRunning(reason) from error
     except OutputInvalid as error:
         raise _explain(error, record, source, rendering) from error
     return rendered.images[0]

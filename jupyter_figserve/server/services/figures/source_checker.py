@@ -21,7 +21,7 @@ from ....store.store import Store
 from ..callers import BACKGROUND
 from ..rendering.service import RenderService
 from .redraw import render_again
-from .source_problems import NO_SANDBOX, UNCHECKED, describe_problem, missing_format
+from .source_problems import NO_KERNEL, NO_SANDBOX, UNCHECKED, describe_problem, missing_format
 
 _MAX_WAITING = 1_000
 _PAUSE = 3.0
@@ -75,11 +75,11 @@ class SourceChecker:
 
     async def checked(self, record: FigureRecord, patience: float = _PATIENCE) -> FigureRecord:
         """Return a figure with a current check of its source, if one is done within a few seconds."""
-        if record.version.source is None:
-            return record
         queue = self._rendering.queue
         if not queue.maybe_available:
-            return _with_check(record, SourceCheck("", 0.0, {ALL_FORMATS: NO_SANDBOX}))
+            return self.known(record)
+        if record.version.source is None:
+            return record
         key = (record.id, record.version.number)
         task = self._tries.get(key)
         if task is None:
@@ -90,14 +90,41 @@ class SourceChecker:
         await asyncio.wait([task], timeout=patience)
         check = task.result() if task.done() and not task.cancelled() else None
         if check is None:
-            problem = UNCHECKED if queue.maybe_available else NO_SANDBOX
-            check = SourceCheck("", 0.0, {ALL_FORMATS: problem})
+            is_unchecked = queue.maybe_available
+            check = SourceCheck("", 0.0, {ALL_FORMATS: UNCHECKED}) if is_unchecked else self._check_kernel(record)
         return _with_check(record, check)
+
+    def is_drawable_by_kernel(self, record: FigureRecord) -> bool:
+        """Whether a running kernel has made the source of a figure, and can draw it."""
+        source = record.version.source
+        return source is not None and self._rendering.kernels.find_unsupported(record.owner, source) is not None
+
+    def _check_kernel(self, record: FigureRecord) -> SourceCheck:
+        """Return what the kernel that made a source can draw, as there is no sandbox; nothing is drawn for it."""
+        source, kernels = record.version.source, self._rendering.kernels
+        if source is None or source.kind != "figure" or not kernels.is_enabled:
+            return SourceCheck("", 0.0, {ALL_FORMATS: NO_SANDBOX})
+        unsupported = kernels.find_unsupported(record.owner, source)
+        if unsupported is None:
+            return SourceCheck("", 0.0, {ALL_FORMATS: NO_KERNEL})
+        return SourceCheck("", 0.0, {name: missing_format(name, "the notebook's kernel") for name in unsupported})
 
     async def recheck_problem(self, record: FigureRecord) -> FigureRecord:
         """Return a figure whose known problem, if any, is still current; a source without one is not tested."""
         check = record.version.check
         return record if check is None or not check.problems else await self.checked(record)
+
+    def known(self, record: FigureRecord) -> FigureRecord:
+        """Return a figure with what is known about its source, without a test."""
+        if self._rendering.queue.maybe_available:
+            return record
+        return _with_check(record, self._check_kernel(record))
+
+    def is_complete(self, record: FigureRecord) -> bool:
+        """Whether a figure is available in its stored formats only."""
+        if record.version.source is None:
+            return True
+        return not self._rendering.queue.maybe_available and not self.is_drawable_by_kernel(record)
 
     async def wait_until_idle(self) -> None:
         """Test all scheduled versions without pauses."""
@@ -170,6 +197,8 @@ class SourceChecker:
     async def _check(self, record: FigureRecord) -> SourceCheck | None:
         """Test a source and record the result; None when the sandbox is not available now."""
         await self._rendering.queue.start()
+        if not self._rendering.queue.maybe_available:
+            return None
         if self._is_current(record.version.check):
             return record.version.check
         bare = _with_check(record, None)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ....errors import CodeFailed, DeadlineExceeded, FigServeError, TooLarge
 from ....model.figures import FigureRecord, Version
 from ....model.formats import FORMATS
-from ....model.source_check import SourceProblem
+from ....model.source_check import ALL_FORMATS, SourceCheck, SourceProblem
 
 NO_SANDBOX = SourceProblem(
     "no_sandbox", "This server has no sandbox to render it in; jupyter figserve doctor says what is missing."
 )
+NO_KERNEL = SourceProblem(
+    "no_kernel",
+    "This server has no sandbox, and the notebook that made the figure is not running. Run its cell again.",
+)
+NOTHING_DRAWS = (NO_SANDBOX.code, NO_KERNEL.code)
+"""Codes of the problems that are not the source's."""
 UNCHECKED = SourceProblem(
     "unchecked", "The server is still testing whether its source can be rendered. Try again soon."
 )
@@ -31,11 +38,16 @@ def find_problem(version: Version, format: str) -> SourceProblem | None:
     return version.check.find_problem(format) if version.check is not None else None
 
 
-def missing_format(name: str) -> SourceProblem:
-    """Return why no figure is available in a format."""
+def without_executor(record: FigureRecord, problem: SourceProblem) -> FigureRecord:
+    """Return a figure as it is while nothing can open its source."""
+    return replace(record, version=replace(record.version, check=SourceCheck("", 0.0, {ALL_FORMATS: problem})))
+
+
+def missing_format(name: str, place: str = "this server's sandbox") -> SourceProblem:
+    """Return why no figure is available in a format; ``place`` is where figures are drawn."""
     return SourceProblem(
         FORMAT_MISSING,
-        f"The Pillow of this server's sandbox cannot write {name.upper()}: pip install --upgrade 'pillow>=11.3'",
+        f"The Pillow of {place} cannot write {name.upper()}: pip install --upgrade 'pillow>=11.3'",
     )
 
 

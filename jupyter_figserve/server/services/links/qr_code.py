@@ -8,7 +8,6 @@ _QUIET_ZONE = 4
 """Modules of white around the code. Source: ISO/IEC 18004, section 5.3.8."""
 _SCALE = 8
 """Pixels for each module."""
-QR_FORMATS = ("svg", "png")
 
 
 def make_qr_code(url: str, format: str) -> bytes:

@@ -6,8 +6,8 @@ Source: RFC 5861, section 4.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -46,6 +46,8 @@ class CachedImage:
         The live figure and the request that it answers; set by the cache.
     rendered
         Time when it was rendered, in seconds since the epoch; set by the cache.
+    timing
+        Seconds of the call that gave it, as its process reports them.
     """
 
     content: EncodedImage
@@ -59,6 +61,7 @@ class CachedImage:
     live: str = ""
     key: str = ""
     rendered: float = 0.0
+    timing: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def size(self) -> tuple[int | None, int | None]:

@@ -13,13 +13,18 @@ from ....errors import (
     NotFound,
     OutputInvalid,
     TooLarge,
+    Unavailable,
     UnsupportedType,
 )
 from ....model.figures import EncodedImage
-from ....model.formats import get_live_format, looks_like
+from ....model.formats import get_job_format, get_live_format, looks_like
 from ....model.live import LiveRequest
+from ....model.rendering import DrawOptions, RenderResult
 from ....model.responses import is_status
-from .backend import KernelUnavailable
+from ....model.timings import read_timings
+from ....sandbox.host.job_limits import JobLimits
+from ....sandbox.host.results import check_image
+from .backend import RETRY_SECONDS, KernelUnavailable
 from .image_cache import CachedImage
 
 _MAX_TEXT = 2_000
@@ -69,7 +74,23 @@ def parse_kernel_answer(
         device_pixel_ratio=request.device_pixel_ratio if head.get("density") == request.device_pixel_ratio else 1,
         is_html=head.get("is_html") is True,
         status=status,
+        timing=read_timings(head.get("timing")),
     )
+
+
+def parse_redraw(head: dict[str, Any], body: bytes, options: DrawOptions, limits: JobLimits) -> RenderResult:
+    """Return the image of a figure that a kernel has drawn again, checked like one of the sandbox.
+
+    Raises
+    ------
+    FigServeError
+        The failure that the response reports.
+    OutputInvalid, TooLarge
+        It is not an image of the requested format and size.
+    """
+    if isinstance(error := head.get("error"), dict):
+        raise _parse_error(error)
+    return RenderResult((check_image(get_job_format(options.format), body, head, options, limits),))
 
 
 def make_kernel_answer(result: CachedImage | FigServeError, known: tuple[str, ...]) -> tuple[dict[str, Any], bytes]:
@@ -88,6 +109,7 @@ def make_kernel_answer(result: CachedImage | FigServeError, known: tuple[str, ..
         "revision": result.revision,
         "version": result.version,
         "density": result.device_pixel_ratio,
+        "timing": dict(result.timing),
         "is_html": result.is_html,
         "status": result.status,
     }
@@ -145,6 +167,8 @@ def _parse_error(error: dict[str, Any]) -> FigServeError:
         )
     if error.get("type") == KERNEL_ENDING:
         return KernelUnavailable()
+    if error.get("type") == Unavailable.__name__:
+        return Unavailable(message, code="kernel_busy", retry_after=RETRY_SECONDS)
     kind = _ERRORS.get(str(error.get("type")), OutputInvalid)
     code = error.get("code")
     return kind(message, code=code if isinstance(code, str) else None)

@@ -137,6 +137,10 @@ class LiveRegistry:
         """Number of kernels that are reached by their agents."""
         return sum(not backend.is_closed and not backend.is_stand_in for backend in self._backends.values())
 
+    def list_backends(self) -> Sequence[tuple[str, KernelBackend]]:
+        """Return all kernels with their backends, the newest connection first."""
+        return list(reversed(self._backends.items()))
+
     def find_backend(self, kernel: str) -> KernelBackend | None:
         """Return the open backend of a kernel."""
         backend = self._backends.get(kernel)

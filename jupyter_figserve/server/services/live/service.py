@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import Any, TypeVar, cast
 
 from tornado.ioloop import IOLoop
 
@@ -17,6 +18,7 @@ from ....model.times import Clock
 from ..callers import OWNER, Caller
 from ..events.event_broker import LIVE_PROGRESS
 from ..monitoring.work_meter import WorkMeter
+from ..timings import add_timings
 from .backend import KernelBackend, KernelUnavailable, LiveBackend
 from .call_queue import CallQueue
 from .channel_discovery import ChannelDiscovery
@@ -30,6 +32,8 @@ from .registry import LiveRegistry, LiveTarget
 from .replica_backend import ReplicaBackend
 from .result import LiveResult, make_etag, make_version_etag
 from .watchers import LiveWatchers
+
+T = TypeVar("T")
 
 
 class LiveService:
@@ -68,7 +72,7 @@ class LiveService:
             control_channels.on_close = self.unregister
         self._discovery = ChannelDiscovery(registry, owner, control_channels)
         self._on_call = on_call
-        self._queues: dict[str, CallQueue[CachedImage]] = {}
+        self._queues: dict[str, CallQueue[Any]] = {}
         self.forms = LiveForms(images)
         self._versions = DataVersions(registry, lambda seconds, run: IOLoop.current().call_later(seconds, run))
 
@@ -130,6 +134,14 @@ class LiveService:
             Whether to join only a call that still waits for its turn.
         """
         return await self._call(target, request, self._find_cached(target, request), caller, no_cache=is_fresh)
+
+    async def run_in_kernel(
+        self, kernel: str, key: str, call: Callable[[], Awaitable[T]], timeout: float, caller: Caller
+    ) -> T:
+        """Have a kernel do something else than call a live function: it takes its turn among these calls."""
+        if self._on_call is not None:
+            self._on_call(kernel)
+        return cast(T, await self._get_queue(kernel).run(key, call, timeout, caller))
 
     async def find_last(self, target: LiveTarget, request: LiveRequest) -> LiveResult | None:
         """Return the last good image for a request without a call, however old it is; None without one."""
@@ -214,12 +226,13 @@ class LiveService:
         timeout = min(target.declaration.timeout, self.limits.max_seconds)
         with self.meter.measure():
             key = _call_key(target, request)
-            return await self._get_queue(target).run(key, call, timeout, caller, is_fresh=no_cache)
+            queue = self._get_queue(target.queue_key, is_function=target.kernel is None)
+            return cast(CachedImage, await queue.run(key, call, timeout, caller, is_fresh=no_cache))
 
-    def _get_queue(self, target: LiveTarget) -> CallQueue[CachedImage]:
-        key, limits = target.queue_key, self.limits
+    def _get_queue(self, key: str, *, is_function: bool = False) -> CallQueue[Any]:
+        limits = self.limits
         if key not in self._queues:
-            running, callee = (1, "kernel") if target.kernel else (limits.max_detached_running, "function")
+            running, callee = (limits.max_detached_running, "function") if is_function else (1, "kernel")
             self._queues[key] = CallQueue(limits.max_calls, running, callee, limits.max_share)
         return self._queues[key]
 
@@ -249,6 +262,7 @@ class LiveService:
             if cached is None:
                 raise OutputInvalid("The kernel reports unchanged data, but the server has no image of it.")
             return self.images.refresh(cached)
+        add_timings(image.timing)
         self.forms.record(target, request, image)
         self._versions.record(target, image.version)
         return self.images.put(target.record.id, request, replace(image, refreshed=target.declaration.refreshed))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from ....errors import SandboxUnavailable, Unavailable
@@ -13,6 +13,7 @@ from ....model.rendering import RenderJob, RenderResult
 from ....sandbox.renderer import Renderer, RendererStatus
 from ..bounded_queue import BoundedQueue, Claim
 from ..monitoring.work_meter import WorkMeter
+from ..timings import add_timings
 
 _FIRST_ESTIMATE = 1.0
 _SMOOTHING = 0.2
@@ -63,6 +64,11 @@ class RenderQueue:
     @property
     def report(self) -> RendererStatus:
         return self.renderer.status
+
+    @property
+    def libraries(self) -> Mapping[str, str]:
+        """Versions in the sandbox; empty before the start."""
+        return self.report.libraries
 
     @property
     def is_available(self) -> bool:
@@ -176,6 +182,7 @@ class RenderQueue:
                 job = await compose()
                 niceness = 0 if claim.caller.uses_reserved else _VISITOR_NICENESS
                 rendered = await self.renderer.render(replace(job, timeout=self.get_limit(job), niceness=niceness))
+                add_timings(rendered.timing)
                 self._mean_seconds += _SMOOTHING * (time.monotonic() - began - self._mean_seconds)
                 self._fit()
                 return rendered

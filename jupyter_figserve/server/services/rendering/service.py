@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ....errors import DeadlineExceeded, OutputInvalid, TooLarge
-from ....model.figures import sha256_hex
-from ....model.rendering import RenderJob, RenderResult
+from ....model.figures import Source, sha256_hex
+from ....model.rendering import DrawOptions, RenderJob, RenderResult
 from ....model.times import Clock
 from ....store.files.render_cache import CachedRender, RenderCache
 from ..bounded_queue import Claim
@@ -18,6 +18,7 @@ from ..callers import OWNER, Caller
 from ..known_failures import KnownFailures
 from ..single_flight import SingleFlight
 from .cache_keys import cache_key
+from .executor import Executor, KernelExecutors, NoKernels
 from .queue import RenderQueue
 
 T = TypeVar("T")
@@ -33,10 +34,19 @@ class _Work:
     name: Callable[[], str]
     compose: Callable[[], RenderJob]
     limit: float
+    executor: Executor
 
 
 class RenderService:
-    """Renders through ``queue``, and keeps the results of reproducible jobs in ``cache``."""
+    """Renders through ``queue``, and keeps the results of reproducible jobs in ``cache``.
+
+    Attributes
+    ----------
+    kernels
+        Draw sources where there is no sandbox.
+    """
+
+    kernels: KernelExecutors = NoKernels()
 
     def __init__(self, queue: RenderQueue, cache: RenderCache, clock: Clock) -> None:
         self.queue = queue
@@ -50,6 +60,11 @@ class RenderService:
     def waiters(self) -> int:
         """Number of callers waiting for renders that can be shared."""
         return self._renders.waiters
+
+    @property
+    def asks_kernels(self) -> bool:
+        """Whether kernels draw sources, because it is known that there is no sandbox."""
+        return self.kernels.is_enabled and not self.queue.maybe_available
 
     async def render(self, job: RenderJob, caller: Caller = OWNER) -> RenderResult:
         """Run a job whose result is not shared, such as code whose image differs each time."""
@@ -65,8 +80,14 @@ class RenderService:
         """
         await self.queue.start()
         libraries = self.queue.report.libraries
-        work = _Work(lambda: cache_key(job, libraries), lambda: job, self.queue.get_limit(job))
+        work = _Work(lambda: cache_key(job, libraries), lambda: job, self.queue.get_limit(job), self.queue)
         return await self._render_cached(work, caller, before_render)
+
+    async def choose_executor(self, owner: str, source: Source, options: DrawOptions) -> Executor:
+        """Return what draws an owner's source: the sandbox, or where there is none, the kernel that made it."""
+        await self.queue.start()
+        is_for_kernel = source.kind == "figure" and self.kernels.is_enabled and not self.queue.is_available
+        return self.kernels.get_executor(owner, source, options) if is_for_kernel else self.queue
 
     async def render_stored(
         self,
@@ -75,6 +96,7 @@ class RenderService:
         read: Callable[[], bytes],
         caller: Caller = OWNER,
         before_render: BeforeRender | None = None,
+        executor: Executor | None = None,
     ) -> tuple[RenderResult, bool]:
         """Do the same for a job whose source is in the store; it is read in a thread when the job's turn has come.
 
@@ -84,12 +106,14 @@ class RenderService:
             Without its source.
         digest
             Of the source.
+        executor
+            From ``choose_executor``; None for the sandbox.
         """
-        await self.queue.start()
-        libraries = self.queue.report.libraries
-        work = _Work(
-            lambda: cache_key(job, libraries, digest), lambda: replace(job, source=read()), self.queue.get_limit(job)
-        )
+        if executor is None:
+            await self.queue.start()
+            executor = self.queue
+        libraries, limit = executor.libraries, executor.get_limit(job)
+        work = _Work(lambda: cache_key(job, libraries, digest), lambda: replace(job, source=read()), limit, executor)
         return await self._render_cached(work, caller, before_render)
 
     async def render_composed(
@@ -111,7 +135,7 @@ class RenderService:
         """
         await self.queue.start()
         libraries = self.queue.report.libraries
-        work = _Work(lambda: json.dumps([key, dict(libraries)]), compose, timeout)
+        work = _Work(lambda: json.dumps([key, dict(libraries)]), compose, timeout, self.queue)
         return await self._render_cached(work, caller, before_render)
 
     async def _render_cached(
@@ -136,7 +160,7 @@ class RenderService:
     async def _render_and_keep(self, key: str, work: _Work, claim: Claim) -> RenderResult:
         began, limit = self._clock(), work.limit
         try:
-            rendered = await self.queue.render_composed(lambda: _in_thread(work.compose), claim)
+            rendered = await work.executor.render_composed(lambda: _in_thread(work.compose), claim)
         except DeadlineExceeded as error:
             self._failures.record(key, error, limit, limit)
             raise

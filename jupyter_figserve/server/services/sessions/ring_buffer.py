@@ -171,9 +171,6 @@ class CaptureBuffer:
         """Return the figure with this name, or with a static image of this name."""
         return next((image for image in self if path in (image.path, image.still_path)), None)
 
-    def find_newest(self) -> CapturedImage | None:
-        return next(iter(self), None)
-
     def read(self, image: CapturedImage) -> bytes | None:
         """Return the bytes of a figure, None when they have been deleted meanwhile."""
         return image.content.read()

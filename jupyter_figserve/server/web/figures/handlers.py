@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 
 from jupyter_server.auth.decorator import authorized
@@ -24,6 +25,7 @@ from ...services.figures.stored import find_stored
 from ...services.figures.stored_blob import StoredBlob
 from ...services.figures.upload import read_upload
 from ...services.sessions.script_upload import is_script_type, make_document
+from ...services.timings import CHECK, timed
 from ..http.listing import list_in_parts
 from ..http.private_handler import AuthenticatedHandler
 from ..http.representation import RepresentationResponse
@@ -48,7 +50,8 @@ class FiguresHandler(UploadHandler):
         limit = self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
         cursor = self.get_query_argument("cursor", None)
         list_page, base = partial(self.context.store.figures.list_page, query), self.base
-        found, following = await list_in_parts(list_page, lambda record: figure_json(record, base), limit, cursor)
+        known = self.context.source_checker.known
+        found, following = await list_in_parts(list_page, lambda one: figure_json(known(one), base), limit, cursor)
         self.write_json({"figures": found, "next": following})
 
     head = get
@@ -62,7 +65,8 @@ class FiguresHandler(UploadHandler):
         if is_script_type(content_type):
             body = await make_document(body, content_type)
             headers = HTTPHeaders({"Content-Type": FORMATS["html"].mimetype})
-        upload = await self.parse(read_upload, body, headers, self.raw_query(), *limits)
+        with timed(CHECK):
+            upload = await self.parse(read_upload, body, headers, self.raw_query(), *limits)
         identity = await self.make_identity(upload.name, upload.place)
         draft = NewVersion(
             identity,
@@ -79,7 +83,7 @@ class FiguresHandler(UploadHandler):
         self.audit("figure.published", record.id, version=record.version.number)
         await self.context.events.wake()
         self.set_header("Location", self.base.page(record))
-        self.write_json(figure_json(record, self.base), 201)
+        self.write_json(figure_json(self.context.source_checker.known(record), self.base), 201)
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
@@ -192,7 +196,8 @@ class VersionsHandler(AuthenticatedHandler):
     async def get(self, figure_id: str) -> None:
         record, base = await self.get_owned_figure(figure_id), self.base
         versions = await self.context.store.figures.list_versions(record.id)
-        self.write_json({"versions": [version_json(record, version, base) for version in versions]})
+        known = [self.context.source_checker.known(replace(record, version=version)).version for version in versions]
+        self.write_json({"versions": [version_json(record, version, base) for version in known]})
 
     head = get
 

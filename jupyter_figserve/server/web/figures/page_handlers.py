@@ -61,7 +61,7 @@ class FigurePageHandler(FigureBytesHandler):
             return
         self.set_header("Vary", "Accept")
         stored = self.with_csv([part.format.name for part in record.version.representations])
-        suffix = self.negotiate_page(stored, is_complete=record.version.source is None)
+        suffix = self.negotiate_page(stored, is_complete=self.context.source_checker.is_complete(record))
         if suffix is not None:
             await self.send(record, suffix)
             return

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from asyncio import Future
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 from jupyter_core.utils import ensure_async
@@ -17,6 +20,7 @@ from ...services.auth.credentials import NO_KEY, find_key
 from ...services.auth.principal import Principal
 from ...services.callers import Caller
 from ...services.sessions.kernel_start import check_started
+from ...services.timings import collect_timings, format_timings
 from .handler import SAFE_METHODS, FigServeHandler
 from .login import LoginRedirect
 
@@ -30,6 +34,7 @@ class AuthenticatedHandler(FigServeHandler):
     body_methods: ClassVar[tuple[str, ...]] = ("POST", "PUT", "PATCH")
 
     principal: Principal
+    _timings: Mapping[str, float] = MappingProxyType({})
 
     @property
     def caller(self) -> Caller:
@@ -54,7 +59,14 @@ class AuthenticatedHandler(FigServeHandler):
         audit, address = self.context.monitoring.audit, self.request.remote_ip or ""
         audit.record(action, thing, self.principal, address, **details)
 
+    def flush(self, include_footers: bool = False) -> Future[None]:
+        """Tell whoever has a credential where the time went; visitors have none."""
+        if not self._headers_written and hasattr(self, "principal") and (timing := format_timings(self._timings)):
+            self.add_header("Server-Timing", timing)
+        return super().flush(include_footers)
+
     async def admit(self) -> None:
+        self._timings = collect_timings()
         try:
             await self._admit()
         except (errors.Unauthorized, LoginRedirect):

@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, Stric
 from jinja2.bccache import Bucket
 
 from ....model.audiences import describe_audience
+from ....model.byte_counts import format_bytes
 from ....model.links import Link
 from ....model.times import rfc3339
 
@@ -60,7 +61,13 @@ def make_templates() -> Environment:
         bytecode_cache=find_compiled(Path(base) / "jupyter_figserve" / "templates"),
     )
     environment.globals["static_url"] = static_url
-    environment.filters |= {"rfc3339": rfc3339, "day": _day, "minute": _minute, "bytes": _bytes, "count_of": _count_of}
+    environment.filters |= {
+        "rfc3339": rfc3339,
+        "day": _day,
+        "minute": _minute,
+        "bytes": format_bytes,
+        "count_of": _count_of,
+    }
     environment.filters |= {"for_whom": _for_whom, "breakable": _Breakable}
     return environment
 
@@ -112,15 +119,6 @@ def _day(stamp: float) -> str:
 
 def _minute(stamp: float) -> str:
     return f"{_day(stamp)}, {datetime.fromtimestamp(stamp, tz=timezone.utc):%H:%M} UTC"
-
-
-def _bytes(size: int) -> str:
-    value = float(size)
-    for unit in ("bytes", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.3g} {unit}"
-        value /= 1000
-    return f"{value:.3g} GB"
 
 
 def _count_of(number: int, what: str) -> str:

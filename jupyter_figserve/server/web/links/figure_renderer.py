@@ -58,7 +58,7 @@ class FigureRenderer(LinkRenderer):
 
     @property
     def is_complete(self) -> bool:
-        return self.figure.record.version.source is None
+        return self.context.source_checker.is_complete(self.figure.record)
 
     async def send_json(self) -> None:
         """Send the figure without its owner, notebook, session and id."""

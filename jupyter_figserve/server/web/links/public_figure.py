@@ -11,8 +11,8 @@ from ....model.snippets import image_url
 from ...services.addresses import hidpi_address
 from ...services.callers import visitor_caller
 from ...services.figures.offers import find_convertible
-from ...services.figures.redraw import explain_problem, render_again
-from ...services.figures.source_problems import find_problem
+from ...services.figures.redraw import NotRunning, explain_problem, render_again
+from ...services.figures.source_problems import NO_KERNEL, find_problem
 from ...services.figures.stored import find_stored
 from ...services.figures.stored_blob import StoredBlob
 from ...services.links.resolver import ResolvedLink
@@ -127,6 +127,9 @@ class PublicFigure:
         rendering = render_again(context.store, context.rendering, record, options, caller, self.count_render)
         try:
             rendered = await self._handler.run_until_disconnect(rendering)
+        except NotRunning as error:
+            shown = context.source_checker.known(record)
+            raise Conflict(explain_problem(shown, NO_KERNEL.public_reason), code="not_redrawable") from error
         except (CodeFailed, Conflict) as error:
             # Only the owner may read the message of the code.
             raise OutputInvalid(

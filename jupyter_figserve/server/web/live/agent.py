@@ -1,4 +1,4 @@
-"""WebSocket of a kernel's agent: the kernel declares its live figures, the server sends calls. Server process.
+"""WebSocket of a kernel's agent: the kernel declares what it offers, the server sends requests. Server process.
 
 Only a kernel's own key opens it: no browser, no login, no other key. All live figures of the kernel share the
 connection, so a frame that is not valid fails only the call under way, and one that is too large only its own.
@@ -21,7 +21,7 @@ from ....errors import Forbidden, InvalidInput, OutputInvalid, TooLarge
 from ....model.keys import PUBLISH
 from ....model.live import LiveDeclaration
 from ...services.live.agent_backend import AgentBackend
-from ...services.live.agent_frames import MAX_HEAD_BYTES, parse_frame
+from ...services.live.agent_frames import MAX_HEAD_BYTES, make_frame, parse_frame
 from ...services.live.backend import KernelUnavailable
 from ...services.sessions.kernel_start import check_started
 from ..http.private_handler import AuthenticatedHandler
@@ -74,7 +74,7 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
         await WebSocketHandler.get(self, *args, **kwargs)
 
     def open(self, *_args: str, **_kwargs: str) -> None:
-        self._backend = AgentBackend(self._send, self.context.config.live_bytes, self.close)
+        self._backend = AgentBackend(self._send, self.context.config.live_bytes, self.close, self.principal.owner)
         self._key_check = PeriodicCallback(self._check_key, _KEY_CHECK_MILLISECONDS)
         self._key_check.start()
 
@@ -86,6 +86,9 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
                 await self._on_hello(head)
             elif head.get("op") in ("answer", "progress") and self._backend is not None:
                 self._backend.receive(head, body)
+            elif head.get("op") == "sources" and self._backend is not None:
+                self._backend.receive_sources(head)
+                self._send_if_open({"op": "sources_known", "announcement": head.get("announcement")})
         except InvalidInput as error:
             # Once: a kernel may send any number of them.
             level = logging.DEBUG if self._has_warned else logging.WARNING
@@ -104,8 +107,8 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
         assert self.principal.kernel is not None
         self.context.live.unregister(self.principal.kernel, self._backend)
 
-    def _send(self, message: dict[str, Any]) -> None:
-        """Send a message to the kernel.
+    def _send(self, message: dict[str, Any], body: bytes | None = None) -> None:
+        """Send a message to the kernel; one with a body as a binary frame.
 
         Raises
         ------
@@ -120,7 +123,8 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
                 f"The parameters have {len(text):,} bytes; a live figure is called with at most {_MAX_CALL_BYTES:,}."
             )
         try:
-            self.write_message(text).add_done_callback(_ignore_failure)
+            frame = text if body is None else make_frame(message, body)
+            self.write_message(frame, binary=body is not None).add_done_callback(_ignore_failure)
         except WebSocketClosedError as error:
             raise KernelUnavailable from error
 

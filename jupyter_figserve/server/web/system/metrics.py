@@ -8,6 +8,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....model.keys import ADMIN
+from ...services.timings import STORE, add_timing
 from ..context import AppContext
 from ..http.private_handler import AuthenticatedHandler
 
@@ -40,7 +41,12 @@ def connect_metrics(context: AppContext, routes: Mapping[str, str]) -> None:
     metrics.routes.update(routes)
     queue.meter.listener = metrics.record_render
     live.meter.listener = metrics.record_live_call
-    context.store.catalog.calls.listener = context.blob_cache.calls.listener = metrics.record_store_call
+
+    def record_store_call(kind: str, seconds: float, is_failed: bool) -> None:
+        metrics.record_store_call(kind, seconds, is_failed)
+        add_timing(STORE, seconds)
+
+    context.store.catalog.calls.listener = context.blob_cache.calls.listener = record_store_call
     context.traffic.loop.listener = metrics.record_lag
     metrics.add_gauge("renders_running", "Renders under way.", lambda: queue.running)
     metrics.add_gauge("renders_waiting", "Renders that wait for their turn.", lambda: queue.waiting)

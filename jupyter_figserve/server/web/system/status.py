@@ -13,6 +13,7 @@ from ....model.keys import Scope
 from ...services.diagnosis import inspect_blobs, inspect_database
 from ...services.rendering.queue import RenderQueue
 from ...services.rendering.request import default_timeout
+from ...services.rendering.service import RenderService
 from ..context import AppContext, HandlerConfig
 from ..http.optional_caller import OptionalCallerHandler
 
@@ -48,6 +49,7 @@ class StatusHandler(OptionalCallerHandler):
                 "host": config.host_kind,
                 "instance": self.context.query_signer.sign("instance"),
                 "sandbox": _sandbox(queue),
+                "redraws": _redraws(self.context.rendering),
                 "limits": {"keep_versions": store.limits.keep_versions, **_limits(config)},
                 "capture": {"on": capture.off_reason is None, "why": capture.off_reason, "dropped": capture.dropped},
                 **counts,
@@ -84,6 +86,13 @@ def _sandbox(queue: RenderQueue) -> dict[str, Any]:
         "slots": queue.width if report.slots is None else report.slots,
         **({"workers": [{"tier": tier, "slots": slots} for tier, slots in report.workers]} if report.workers else {}),
     }
+
+
+def _redraws(rendering: RenderService) -> str:
+    """Return what draws published figures in further sizes and formats."""
+    if rendering.queue.maybe_available:
+        return "sandbox"
+    return "kernel" if rendering.kernels.is_enabled else "none"
 
 
 def _limits(config: HandlerConfig) -> dict[str, Any]:

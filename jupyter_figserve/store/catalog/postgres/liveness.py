@@ -60,10 +60,6 @@ class Liveness:
         self._thread = threading.Thread(target=self._run, name="figserve-liveness", daemon=True)
         self._thread.start()
 
-    @property
-    def is_down(self) -> bool:
-        return self._is_down
-
     def check(self) -> None:
         """Raise ``DatabaseDown`` while the database does not answer."""
         if self._is_down:

@@ -323,7 +323,7 @@ class TestXsrf:
     async def titles(self, client) -> list[str]:
         return [record["title"] for record in (await client.get("/api/figures")).json()["figures"]]
 
-    async def test_cookie_without_xsrf_changes_nothing(self, owner, browser):
+    async def test_R37_cookie_without_xsrf_changes_nothing(self, owner, browser):
         """Every method that changes something returns 403, and nothing has changed."""
         figure = await owner.publish(title="First")
         link = await owner.share(figure)
@@ -396,7 +396,7 @@ class TestOrigins:
 
     EVIL = "https://evil.example"
 
-    async def test_key_from_another_site_finds_nothing(self, owner, stranger, make_key):
+    async def test_R38_key_from_another_site_finds_nothing(self, owner, stranger, make_key):
         """With a key and a foreign Origin, every private address is 404."""
         figure = await owner.publish()
         client = stranger.with_key(await make_key("read", "publish")).with_headers(Origin=self.EVIL)
@@ -404,7 +404,7 @@ class TestOrigins:
         assert [answer.status for answer in answers] == [404, 404]
         assert (await owner.get(f"/api/figures/{figure['id']}")).status == 200
 
-    async def test_cookie_from_another_site_finds_nothing(self, owner, browser):
+    async def test_R38_cookie_from_another_site_finds_nothing(self, owner, browser):
         """With a login and a foreign Origin, every private address is 404."""
         figure = await owner.publish()
         client = browser.with_headers(Origin=self.EVIL, X_XSRFToken=browser.xsrf)
@@ -461,14 +461,14 @@ class TestKeyHeaders:
             client = stranger.with_headers(Authorization=f"{scheme} {await make_key('read')}")
             assert (await client.get("/api/figures")).status == 200
 
-    async def test_key_in_query_does_not_work(self, stranger, make_key):
+    async def test_R36_key_in_query_does_not_work(self, stranger, make_key):
         """A key in a query is not accepted."""
         key = await make_key(*SCOPES)
         for name in ("key", "api_key", "X-API-Key", "token", "access_token"):
             assert (await stranger.get("/api/figures", **{name: key})).status == 401
 
     @pytest.mark.parametrize("value", ["", " ", "fsk_", "fsk_abcdefgh_short", "Bearer x", "fsk_ABCDEFGH_" + "x" * 43])
-    async def test_malformed_key_is_a_bad_key(self, stranger, value):
+    async def test_R36_malformed_key_is_a_bad_key(self, stranger, value):
         """A malformed or an empty key gets 401 with the message of an unknown one."""
         malformed = await stranger.with_headers(X_API_Key=value).get("/api/figures")
         unknown = await stranger.with_headers(X_API_Key="fsk_abcdefgh_" + "x" * 43).get("/api/figures")

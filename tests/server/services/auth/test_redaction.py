@@ -80,7 +80,7 @@ _QUOTE_FREE = st.builds(
     st.sampled_from(['"{}"', "'{}'", "`{}`", '"{}', "'{}"]),
     st.sampled_from(["[Errno 2] No such file or directory: {}", "open({}) failed at line 3", "{} is not there"]),
 )
-def test_no_directory_in_quotes_gets_out(start, directories, separator, quotes, message):
+def test_kind_C10_no_directory_in_quotes_gets_out(start, directories, separator, quotes, message):
     """Absolute or relative, with spaces and apostrophes, closed or cut, of any system."""
     path = start + separator.join([*directories, "a.csv"])
     left = redact_message(message.format(quotes.format(path)))
@@ -94,7 +94,7 @@ def test_no_directory_in_quotes_gets_out(start, directories, separator, quotes, 
     st.text("zqxj:/@!%", min_size=1, max_size=9).map(lambda middle: f"zqxj{middle}jxqz"),
     st.sampled_from(["db.internal:5432/prod", "localhost", "10.0.0.1"]),
 )
-def test_no_credentials_get_out(scheme, user, password, host):
+def test_kind_C10_no_credentials_get_out(scheme, user, password, host):
     """Of any scheme or none."""
     left = redact_message(f"cannot reach {scheme}{user}:{password}@{host}, try again")
     assert user not in left

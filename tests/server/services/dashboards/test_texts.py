@@ -7,7 +7,7 @@ import threading
 from jupyter_figserve.server.services.dashboards import texts
 
 
-async def test_a_text_is_rendered_once_and_not_on_the_event_loop(monkeypatch):
+async def test_kind_C7_a_text_is_rendered_once_and_not_on_the_event_loop(monkeypatch):
     """A long text holds up nobody."""
     threads = []
 

@@ -25,7 +25,7 @@ def store(tmp_path):
     store.close()
 
 
-async def test_a_flood_of_captured_plots_closes_no_stream(store):
+async def test_L3_a_flood_of_captured_plots_closes_no_stream(store):
     """Events that are not stored are left out for a stream that is half full, so that stored ones still fit."""
     broker = EventBroker(store)
     subscriber = await broker.subscribe("local")

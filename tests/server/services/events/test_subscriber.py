@@ -25,7 +25,7 @@ def test_events_are_popped_once_and_in_order():
     assert subscriber.pop_all() == []
 
 
-def test_a_subscriber_that_falls_behind_is_closed():
+def test_L2_L3_a_subscriber_that_falls_behind_is_closed():
     """Its client comes back with its last id, and memory is bounded."""
     subscriber = Subscriber()
     for number in range(MAX_PENDING + 1):

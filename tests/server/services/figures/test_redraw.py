@@ -123,7 +123,7 @@ class TestOwner:
         assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "sandbox_unavailable", "600")
         assert (await owner.get(f"/figures/{figure['id']}.png")).status == 200
 
-    async def test_a_hostile_source_is_an_error_without_words_for_strangers(self, owner, stranger, renderer):
+    async def test_P1_a_hostile_source_is_an_error_without_words_for_strangers(self, owner, stranger, renderer):
         """422; only the owner sees the exception's message."""
         figure = await publish_with_source(owner)
         link = await owner.share(figure)
@@ -134,7 +134,7 @@ class TestOwner:
         assert theirs.status == 422
         assert "secret" not in theirs.text
 
-    async def test_a_figure_of_another_matplotlib(self, owner, renderer):
+    async def test_P3_a_figure_of_another_matplotlib(self, owner, renderer):
         """It is rendered if possible; else 422 names both versions, and the stored image is still served."""
         figure = await publish_with_source(owner, python="3.9", matplotlib="3.5.1")
         assert (await owner.get(f"/figures/{figure['id']}.svg")).status == 200
@@ -145,7 +145,7 @@ class TestOwner:
         assert "3.11.2" in answer.json()["error"]
         assert (await owner.get(f"/figures/{figure['id']}.png")).body == png()
 
-    async def test_a_source_that_was_changed_on_disk_is_not_opened(self, owner, renderer, context, caplog):
+    async def test_P5_a_source_that_was_changed_on_disk_is_not_opened(self, owner, renderer, context, caplog):
         """500 and a log line, and no job runs."""
         figure = await publish_with_source(owner)
         source = (await context.store.figures.get(figure["id"])).version.source
@@ -258,3 +258,20 @@ class TestPages:
         await context.rendering.queue.start()
         assert ".pdf" not in (await stranger.get(link["url"], self.BROWSER)).text
         assert "formaction" not in (await owner.get(f"/figures/{link['figure']}", self.BROWSER)).text
+
+
+class TestRate:
+    @pytest.fixture
+    def figserve_config(self) -> dict[str, object]:
+        return {"rate_limit": "2/hour"}
+
+    async def test_kind_C9_redraws_count_as_renders(self, owner, stranger, make_key, renderer):
+        """Each that runs a job; stored and cached images are sent on."""
+        figure = await publish_with_source(owner)
+        client, path = stranger.with_key(await make_key("read", "publish")), f"/figures/{figure['id']}.png"
+        answers = [await client.get(path, width=width) for width in (100, 200, 300)]
+        assert [answer.status for answer in answers] == [200, 200, 429]
+        assert answers[2].code == "too_many_renders"
+        assert 0 < int(answers[2].headers["Retry-After"]) <= 3601
+        assert [(await client.get(path, **size)).status for size in ({}, {"width": 100})] == [200, 200]
+        assert len(renderer.jobs) == 2

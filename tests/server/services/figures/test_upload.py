@@ -149,7 +149,7 @@ def test_svgz_is_not_expanded_beyond_the_limit(monkeypatch):
         read(gzip.compress(b"<svg>" + b" " * 10_000_000 + b"</svg>"), "image/svg+xml-compressed")
 
 
-def test_every_gzip_member_of_an_svgz_is_checked():
+def test_kind_C12_every_gzip_member_of_an_svgz_is_checked():
     """Browsers join the members, so that a later one can hide entities."""
     hidden = b'<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]>' + SVG
     for data, reason in (
@@ -164,7 +164,7 @@ def test_every_gzip_member_of_an_svgz_is_checked():
     assert read(two, "image/svg+xml-compressed").images[0].data == two
 
 
-def test_pixels_of_every_raster_format_are_bounded():
+def test_kind_C12_pixels_of_every_raster_format_are_bounded():
     """By the size in the header, of the largest frame too."""
     for name in ("jpg", "webp", "avif", "gif", "apng", "tiff", "png"):
         mimetype, data = SAMPLES[name]

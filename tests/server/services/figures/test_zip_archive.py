@@ -155,7 +155,7 @@ def test_text_on_the_page_is_escaped():
     assert page.count("<img ") == 1
 
 
-def test_no_html_is_framed():
+def test_kind_C13_no_html_is_framed():
     """A document is a link, as a page opened from a disk has no sandbox."""
     made = Made()
     made.add("doc", "", EncodedImage("text/html", HTML))

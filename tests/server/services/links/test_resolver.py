@@ -14,20 +14,14 @@ from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.store import Store
 
 from ....tokens import new_token
+from ...conftest import Clock
 
 START = 1_800_000_000.0
 
 
-class Clock:
-    now = START
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(START)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from tornado.httputil import HTTPHeaders
 
+from jupyter_figserve.model.links import VIEW_SECONDS
 from jupyter_figserve.server.services.links.view_counter import is_robot
 from jupyter_figserve.store.catalog import links
 
@@ -91,6 +92,20 @@ class TestCounting:
     async def test_robots_do_not_count(self, seen):
         """Robots are not counted."""
         assert await seen((0, request("Googlebot"))) == 0
+
+
+async def test_kind_C3_long_names_of_browsers_are_not_kept(owner, context, clock):
+    """Of each client a short hash is in memory, and for as long as it is one view only."""
+    made = await owner.share(await owner.publish())
+    link = links.find(context.store.catalog.reader, made["id"])
+    for number in range(200):
+        context.view_counter.count(link, request(f"{number}" + "x" * 60_000))
+    kept = context.view_counter._recent
+    assert len(kept) == len(context.view_counter._pending) == 200
+    assert {len(client) for client in kept} == {len(client) for _, client, _ in context.view_counter._pending} == {32}
+    await context.view_counter.flush()
+    clock.advance(VIEW_SECONDS + 1)
+    assert (len(kept), context.view_counter._pending) == (0, [])
 
 
 async def test_views_are_written_by_themselves(owner, stranger, context, monkeypatch):

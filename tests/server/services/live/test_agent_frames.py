@@ -50,7 +50,7 @@ def test_any_input_is_a_frame_or_refused(data):
 async def test_no_answer_is_fatal():
     """Whatever a head holds: the call of its rid ends with an image or our error, and others go on waiting."""
     sent: list[dict] = []
-    backend = AgentBackend(sent.append, 10_000, lambda: None)
+    backend = AgentBackend(lambda message, _body: sent.append(message), 10_000, lambda: None)
     request = LiveRequest({}, "png")
 
     @given(HEADS, st.sampled_from((b"", png())))

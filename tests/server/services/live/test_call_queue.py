@@ -102,7 +102,7 @@ async def test_more_turns_than_calls():
     await asyncio.gather(*tasks)
 
 
-async def test_hundred_strangers_on_one_link_hold_up_the_owner_for_one_call():
+async def test_kind_C8_hundred_strangers_on_one_link_hold_up_the_owner_for_one_call():
     """The link has a part of the queue; the owner's call is next, then a key's, then those of other links."""
     queue, kernel = CallQueue(16, max_share=3), Kernel()
     strangers = await ask(queue, kernel, *(f"s{number}" for number in range(100)), caller=visitor_caller("link"))

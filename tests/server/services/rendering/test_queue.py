@@ -63,7 +63,7 @@ async def test_owner_is_next_where_there_is_one_slot():
     assert [one.niceness for one in renderer.jobs] == [10, 0, 0, 10, 10]
 
 
-async def test_job_is_composed_when_its_turn_has_come():
+async def test_kind_C5_job_is_composed_when_its_turn_has_come():
     """What waits or is refused has read nothing."""
     queue, renderer = make(max_waiting=1)
     composed: list[str] = []

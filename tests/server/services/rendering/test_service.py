@@ -14,12 +14,7 @@ from jupyter_figserve.server.services.rendering.queue import RenderQueue
 from jupyter_figserve.server.services.rendering.service import RenderService
 from jupyter_figserve.store.files.render_cache import RenderCache
 
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from ...conftest import Clock
 
 
 class Made:
@@ -27,7 +22,7 @@ class Made:
 
     def __init__(self, root, max_seconds: float = 60, **limits: int) -> None:
         self.error: Exception | None = None
-        self.clock = Clock()
+        self.clock = Clock(0.0)
         self.renderer = FakeRenderer(self._answer)
         queue = RenderQueue(self.renderer, 2, 4, max_seconds, **limits)
         self.service = RenderService(queue, RenderCache(root, 10**6), self.clock)
@@ -53,7 +48,7 @@ async def fail(made: Made, job: RenderJob, kind: type[Exception]) -> Exception:
     return failed.value
 
 
-async def test_deadline_is_remembered_for_ten_times_its_length(made):
+async def test_kind_C4_deadline_is_remembered_for_ten_times_its_length(made):
     """The same address costs one job meanwhile, and the answer says when it is tried again."""
     made.error = DeadlineExceeded("too slow")
     await fail(made, SLOW, DeadlineExceeded)
@@ -77,7 +72,7 @@ async def test_raised_deadline_is_tried_again(made):
 
 
 @pytest.mark.parametrize("kind", [TooLarge, OutputInvalid])
-async def test_failures_are_remembered_for_a_minute(made, kind):
+async def test_kind_C4_failures_are_remembered_for_a_minute(made, kind):
     """Also those that exceed a size."""
     made.error = kind("no")
     await fail(made, JOB, kind)
@@ -88,7 +83,7 @@ async def test_failures_are_remembered_for_a_minute(made, kind):
     await made.service.render_cached(JOB)
 
 
-async def test_only_jobs_are_counted(made):
+async def test_kind_C9_only_jobs_are_counted(made):
     """Not what is cached, known to fail or under way; a refusal costs no job."""
     counted: list[str] = []
     await made.service.render_cached(JOB, before_render=lambda: counted.append("miss"))
@@ -103,7 +98,7 @@ async def test_only_jobs_are_counted(made):
     assert len(made.renderer.jobs) == 1
 
 
-async def test_hundred_strangers_on_one_link_do_not_delay_the_owner(tmp_path):
+async def test_kind_C4_hundred_strangers_on_one_link_do_not_delay_the_owner(tmp_path):
     """Their renders use one of two slots, all but a share of them are refused, and the owner's render is next."""
     made = Made(tmp_path, reserved=1, max_share=3)
     made.renderer.gate.clear()
@@ -123,7 +118,7 @@ async def test_hundred_strangers_on_one_link_do_not_delay_the_owner(tmp_path):
     await asyncio.gather(*strangers, return_exceptions=True)
 
 
-async def test_composed_job_is_composed_once(made):
+async def test_kind_C5_composed_job_is_composed_once(made):
     """By its key: a hit and a known failure cost no composition."""
     composed: list[bool] = []
 

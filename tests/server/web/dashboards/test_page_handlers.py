@@ -129,7 +129,7 @@ class TestPage:
 
 
 class TestWhole:
-    async def test_preview_is_rendered_from_the_panels_and_cached(self, owner, stranger, renderer):
+    async def test_kind_C5_preview_is_rendered_from_the_panels_and_cached(self, owner, stranger, renderer):
         """One job in the sandbox, shared until a panel changes."""
         figure = await owner.publish()
         dashboard = await publish(owner, [figure_panel(figure, caption="Sales"), TEXT])

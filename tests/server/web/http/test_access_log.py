@@ -101,7 +101,7 @@ async def test_key_and_link_are_named_by_their_ids(owner, stranger, make_key, lo
         f"/render/{TOKEN}{TOKEN}.png?sig={TOKEN}",
     ],
 )
-async def test_secrets_stand_in_no_line(owner, log, path):
+async def test_kind_C13_secrets_stand_in_no_line(owner, log, path):
     """Neither in our log lines nor in others, even in the wrong place of a request."""
     await owner.get(path)
     await owner.ask("PUT", path)

@@ -14,6 +14,7 @@ from jupyter_figserve.store.repositories.figures import FigureRepository
 
 from ...pages import Page
 from ...raw import connect
+from ...sample_images import png
 
 BROWSER = {"Accept": "text/html"}
 
@@ -203,3 +204,19 @@ async def test_get_changes_nothing(owner, stranger, context):
         assert (await owner.get(path, **queries)).status == 200
     assert (await owner.get(f"/api/links/{link['id']}", **queries)).json()["seen"] == 0
     assert await context.store.data_version() == stamp
+
+
+async def test_owners_see_where_the_time_goes(owner, stranger, make_key):
+    """In the header that browsers show beside a request; a visitor learns nothing."""
+    published = await owner.ask("POST", "/api/figures", png(), {"Content-Type": "image/png"}, name="sales")
+    parts = dict(part.split(";dur=") for part in published.headers["Server-Timing"].split(", "))
+    assert set(parts) == {"check", "store"}
+    assert float(parts["store"]) > 0
+    link = await owner.share(published.json())
+    image = f"/figures/{published.json()['id']}.png"
+    for client, path, is_told in (
+        (stranger.with_key(await make_key("read")), image, True),
+        (stranger, image, False),
+        (stranger, link["image_url"], False),
+    ):
+        assert ("Server-Timing" in (await client.get(path)).headers) == is_told

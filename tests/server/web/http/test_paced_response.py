@@ -49,7 +49,7 @@ async def test_connection_serves_on(owner):
             assert (status, await connection.receive_body(headers)) == (200, SVG)
 
 
-async def test_client_that_does_not_read_is_closed(owner, context):
+async def test_kind_C2_client_that_does_not_read_is_closed(owner, context):
     """After ``send_timeout``, and its memory is free."""
     path = await publish(owner)
     async with connect(owner.prefix, unread=True) as connection:
@@ -69,7 +69,7 @@ async def test_client_that_hangs_up_frees_its_memory(owner, context):
     await until(lambda: not context.traffic.send_budget.held_bytes)
 
 
-async def test_too_many_slow_readers(owner, context, monkeypatch):
+async def test_kind_C2_too_many_slow_readers(owner, context, monkeypatch):
     """A further response is refused with 503 and a time to wait."""
     path = await publish(owner)
     monkeypatch.setattr(context.traffic.send_budget, "_limit", 1)
@@ -80,7 +80,7 @@ async def test_too_many_slow_readers(owner, context, monkeypatch):
     assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "too_many_readers", "5")
 
 
-async def test_event_stream_that_is_not_read_is_closed(owner, context):
+async def test_L2_event_stream_that_is_not_read_is_closed(owner, context):
     """Once the client's buffers are full; the events do not pile up in memory."""
     subscribers = context.events._subscribers
     async with connect(owner.prefix, unread=True) as connection:

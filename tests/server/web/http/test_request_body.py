@@ -211,7 +211,7 @@ class TestEveryRoute:
     def figserve_config(self) -> dict[str, object]:
         return {"body_timeout": 0.3, "failed_secret_rate": ""}
 
-    async def test_refused_before_the_body(self, owner, stranger):
+    async def test_kind_C6_refused_before_the_body(self, owner, stranger):
         """Where none is taken, the response comes before any byte, and a small body leaves the connection usable."""
         for path, handler, method in ROUTE_METHODS:
             if method in handler.body_methods:
@@ -227,7 +227,7 @@ class TestEveryRoute:
                         await connection.send(b"GET /")
 
     @pytest.mark.parametrize("framing", ["length", "chunks"])
-    async def test_large_one_is_not_kept(self, owner, stranger, framing):
+    async def test_kind_C6_large_one_is_not_kept(self, owner, stranger, framing):
         """The response is an error, the connection of an endless body ends, and the server's memory does not grow."""
         before = resident()
         is_chunked = framing == "chunks"
@@ -245,7 +245,7 @@ class TestEveryRoute:
     @pytest.mark.parametrize(
         ("method", "path"), [("GET", "/api/status"), ("GET", "/api/figures"), ("POST", "/api/keys")]
     )
-    async def test_half_a_body_has_a_clock(self, owner, stranger, method, path):
+    async def test_kind_C6_half_a_body_has_a_clock(self, owner, stranger, method, path):
         """The connection of a body that never arrives in full is closed."""
         for client in (owner, stranger):
             async with connect(client.prefix) as connection:

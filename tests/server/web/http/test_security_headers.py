@@ -42,7 +42,7 @@ def test_frame_runs_scripts_only_in_a_frame():
 
 
 @pytest.mark.parametrize("is_frame", [True, False])
-def test_frame_opens_no_connection(is_frame):
+def test_kind_C1_frame_opens_no_connection(is_frame):
     """Not by WebRTC or DNS prefetching either, which a Content-Security-Policy does not reach."""
     assert security_headers.frame_headers("'self'", is_frame=is_frame)["Connection-Allowlist"] == "()"
 

@@ -76,12 +76,12 @@ async def test_the_last_event_may_come_during_a_write():
     assert handler.text == "id: 1\nevent: a\ndata: {}\n\nevent: gone\ndata: {}\n\n"
 
 
-async def test_a_slow_client_is_given_up():
+async def test_L2_a_slow_client_is_given_up():
     """Its stream ends without an error."""
     await send(FakeHandler(is_slow=True), Subscriber())
 
 
-async def test_a_client_that_lost_its_rights_gets_a_farewell(monkeypatch):
+async def test_L6_a_client_that_lost_its_rights_gets_a_farewell(monkeypatch):
     """With the next heartbeat."""
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.0)
     handler = FakeHandler()

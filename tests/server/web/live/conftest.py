@@ -13,6 +13,7 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from jupyter_figserve.model.keys import KERNEL_SCOPES
+from jupyter_figserve.server.services.live.agent_frames import parse_frame
 from jupyter_figserve.server.web.live.agent import PROTOCOL
 
 HELLO = {
@@ -42,6 +43,12 @@ class Connection:
     async def receive(self) -> dict[str, Any] | None:
         text = await asyncio.wait_for(self.socket.read_message(), 20)
         return None if text is None else json.loads(text)
+
+    async def receive_frame(self) -> tuple[dict[str, Any], bytes]:
+        """Return head and body of a request with a body."""
+        data = await asyncio.wait_for(self.socket.read_message(), 20)
+        assert isinstance(data, bytes)
+        return parse_frame(data)
 
     async def offer(self, *rows: dict[str, Any]) -> dict[str, Any]:
         await self.send(hello(*rows))

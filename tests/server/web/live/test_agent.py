@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from tornado.httpclient import HTTPClientError
+from tornado.websocket import WebSocketClosedError
 
 from jupyter_figserve.model.keys import KERNEL_SCOPES
 from jupyter_figserve.server.web.live.agent import PROTOCOL
@@ -21,7 +23,7 @@ async def status_of(dial, headers: dict[str, str]) -> int:
     return caught.value.code
 
 
-async def test_only_a_kernels_key_opens_it(dial, make_key, jp_auth_header, browser):
+async def test_L1_only_a_kernels_key_opens_it(dial, make_key, jp_auth_header, browser):
     """Refused are: no credential, a login's token or cookie, a key of no kernel, and any request with an Origin."""
     assert await status_of(dial, {}) == 401
     assert await status_of(dial, jp_auth_header) == 403
@@ -113,7 +115,7 @@ class TestSmallImages:
     def figserve_config(self) -> dict[str, object]:
         return {"live_bytes": 1_000}
 
-    async def test_image_that_is_too_large_fails_its_own_call_only(self, dial, owner):
+    async def test_L3_image_that_is_too_large_fails_its_own_call_only(self, dial, owner):
         """Even of a kernel that ignores the limit, which it is told: 413 names it, and the neighbours are answered."""
         async with dial() as connection:
             await connection.offer({**HELLO, "timeout": 20})
@@ -128,6 +130,23 @@ class TestSmallImages:
                 asking = asyncio.ensure_future(owner.get("/live/k1/animal.png", width=width))
                 await connection.answer(await connection.receive(), png())
                 assert (await asking).status == 200
+
+    async def test_L3_frame_that_no_image_needs_closes_its_connection(self, dial, owner):
+        """Its length is enough: its request fails at once, and the kernel may connect again."""
+        async with dial() as connection:
+            await connection.offer(HELLO)
+            asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
+            call = await connection.receive()
+            # The server does not read on, so that writing may fail.
+            with suppress(WebSocketClosedError):
+                await connection.answer(call, bytes(32 * 2**20))
+            assert (await asking).status == 503
+            assert await connection.receive() is None
+        async with dial() as connection:
+            await connection.offer(HELLO)
+            asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
+            await connection.answer(await connection.receive(), png())
+            assert (await asking).status == 200
 
 
 class TestSmallQueue:
@@ -174,7 +193,7 @@ async def test_closed_connection_fails_waiting_requests(dial, owner):
     assert (answer.status, answer.code) == (503, "kernel_gone")
 
 
-async def test_answers_without_a_call_are_dropped(dial, owner):
+async def test_kind_C13_answers_without_a_call_are_dropped(dial, owner):
     """A second answer, and one to a call that was never made; one that names no call fails the call under way."""
     async with dial() as connection:
         await connection.offer(HELLO)
@@ -192,7 +211,7 @@ async def test_answers_without_a_call_are_dropped(dial, owner):
             assert (answer.status, "cannot be read" in answer.json()["error"]) == (422, True)
 
 
-async def test_markup_in_a_declaration_is_text(dial, owner):
+async def test_D1_markup_in_a_declaration_is_text(dial, owner):
     """Names of parameters are identifiers; descriptions and choices are escaped on the page."""
     evil = "<img src=x onerror=alert(1)>"
     choice = {
@@ -207,7 +226,7 @@ async def test_markup_in_a_declaration_is_text(dial, owner):
     assert "&lt;img src=x" in page.text
 
 
-async def test_another_owner_sees_nothing(dial, owner, stranger, make_key):
+async def test_L5_another_owner_sees_nothing(dial, owner, stranger, make_key):
     """Another owner's key finds neither the live figure nor its links."""
     other = stranger.with_key(await make_key("read", "publish", owner="bob"))
     async with dial() as connection:

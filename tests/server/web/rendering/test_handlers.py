@@ -167,7 +167,7 @@ class TestInvalidValues:
         ("keep", 3),
     )
 
-    async def test_invalid_value_is_named(self, owner, renderer):
+    async def test_R18_R35_invalid_value_is_named(self, owner, renderer):
         """400 with the field, its value and the allowed values; no job runs."""
         for field, value in self.INVALID:
             answer = await owner.post("/api/renders", {"code": CODE, field: value})
@@ -175,7 +175,7 @@ class TestInvalidValues:
             assert answer.json()["error"].startswith(f"{field}="), (field, value)
         assert renderer.jobs == []
 
-    async def test_request_without_code_is_invalid(self, owner, renderer):
+    async def test_R14_request_without_code_is_invalid(self, owner, renderer):
         """An empty body, invalid JSON, no object, no text, and half a character."""
         for body in (b"", b"{", b"[]", b"{}", b'{"code": ""}', b'{"code": 1}', b'{"code": "\\ud800"}'):
             answer = await owner.ask("POST", "/api/renders", body, {"Content-Type": "application/json"})
@@ -190,7 +190,7 @@ class TestInvalidValues:
             assert "colour" in answer.json()["error"]
             assert "transparent" in answer.json()["error"]
 
-    async def test_too_many_pixels_are_rejected_before_anything_runs(self, owner, renderer):
+    async def test_R19_too_many_pixels_are_rejected_before_anything_runs(self, owner, renderer):
         """413 for a side and for an area."""
         for size in ({"width": 12_000, "height": 12_000}, {"height": 10**9}):
             answer = await owner.post("/api/renders", {"code": CODE, **size})
@@ -398,7 +398,7 @@ class TestSame:
         assert len(renderer.jobs) == 2
 
 
-async def test_a_client_that_goes_away_frees_its_slot(owner, renderer, context):
+async def test_R32_a_client_that_goes_away_frees_its_slot(owner, renderer, context):
     """Its job is cancelled, and none is left running or waiting."""
     renderer.gate.clear()
     body = json.dumps({"code": "while True: pass"}).encode()
@@ -544,7 +544,7 @@ ROUTES = ("/api/renders", "/api/renders/url", "/render-matplotlib")
 
 @pytest.mark.parametrize("path", ROUTES)
 class TestR36:
-    async def test_only_a_good_key_with_the_scope_renders(self, stranger, make_key, renderer, clock, path):
+    async def test_R36_only_a_good_key_with_the_scope_renders(self, stranger, make_key, renderer, clock, path):
         """All invalid keys get 401 with one message; another scope gets 403."""
         good = await make_key("render")
         expired = await make_key("render", expires=clock() - 1)
@@ -569,14 +569,14 @@ class TestR36:
         bearer = await stranger.ask("POST", path, {"code": CODE}, {"Authorization": f"Bearer {good}"})
         assert bearer.status in (200, 201)
 
-    async def test_a_cookie_alone_renders_nothing(self, browser, renderer, path):
+    async def test_R37_a_cookie_alone_renders_nothing(self, browser, renderer, path):
         """403 without ``_xsrf``; with it, the request is that of our own pages."""
         answer = await browser.post(path, {"code": CODE})
         assert (answer.status, answer.code) == (403, "xsrf_missing")
         assert renderer.jobs == []
         assert (await browser.with_headers(X_XSRFToken=browser.xsrf).post(path, {"code": CODE})).status in (200, 201)
 
-    async def test_another_sites_page_renders_nothing(self, browser, stranger, make_key, renderer, path):
+    async def test_R38_another_sites_page_renders_nothing(self, browser, stranger, make_key, renderer, path):
         """A foreign Origin gets 404, with a key and with a cookie."""
         key = stranger.with_key(await make_key("render"))
         for client in (key, browser.with_headers(X_XSRFToken=browser.xsrf)):
@@ -610,7 +610,7 @@ class TestR33:
     def figserve_config(self) -> dict[str, object]:
         return {"render_jobs": 2, "render_queue": 3, "rate_limit": ""}
 
-    async def test_past_the_queue_is_503_and_links_are_served_meanwhile(self, owner, stranger, renderer, context):
+    async def test_R33_past_the_queue_is_503_and_links_are_served_meanwhile(self, owner, stranger, renderer, context):
         """Two run, three wait, 45 get Retry-After; a link's image is still served."""
         link = await owner.share(await owner.publish())
         renderer.gate.clear()

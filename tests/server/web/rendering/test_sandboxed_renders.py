@@ -135,7 +135,7 @@ def test_an_error_names_its_line(server):
         ("import matplotlib.pyplot as plt; plt.figure(figsize=(1e5, 1e5)); plt.plot()", {}, None, None),
     ],
 )
-def test_failing_code_is_reported_and_contained(server, code, fields, status, word):
+def test_R12_R13_R15_failing_code_is_reported_and_contained(server, code, fields, status, word):
     """Each fails with its own error code, and the next render is identical to the byte."""
     before = render(server, LINE, seed=0, dpi=77)
     answer = render(server, code, **fields)
@@ -183,7 +183,7 @@ def test_a_published_figure_is_rendered_in_other_sizes(server):
     assert (unknown.status, "ggplot" in unknown.json()["error"]) == (400, True)
 
 
-def test_a_source_that_is_no_figure_is_an_error(server):
+def test_P2_a_source_that_is_no_figure_is_an_error(server):
     """A gadget, an empty and a truncated source are 422, and the stored image stays."""
     import os
     import pickle
@@ -228,7 +228,7 @@ def _under_way(server: ServerProcess) -> int:
     return count
 
 
-def test_sandbox_restarts_after_a_crash(server):
+def test_R31_sandbox_restarts_after_a_crash(server):
     """Waiting clients get the image or 503, and the next render works."""
     before = render(server, LINE, dpi=66)
     process = psutil.Process(server.pid)
@@ -242,7 +242,7 @@ def test_sandbox_restarts_after_a_crash(server):
     assert render(server, LINE, dpi=66).body == before.body
 
 
-def test_links_are_served_while_hostile_jobs_run(make_server):
+def test_R33_links_are_served_while_hostile_jobs_run(make_server):
     """Of fifty endless loops some time out and others are refused; a link's image is still served."""
     server = make_server(rate_limit="", render_queue=4)
     kept = render(server, LINE, keep=True, name="shown")
@@ -277,7 +277,7 @@ def test_a_server_that_ends_leaves_no_process(make_server):
     assert alive == []
 
 
-def test_who_hangs_up_frees_the_place_and_ends_the_child(make_server):
+def test_R32_who_hangs_up_frees_the_place_and_ends_the_child(make_server):
     """The next render starts at once, although a job of a minute was running."""
     server = make_server(render_jobs=1, render_queue=0)
     assert render(server, LINE).status == 200

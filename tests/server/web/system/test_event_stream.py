@@ -140,7 +140,7 @@ async def test_malformed_id_is_rejected(owner, value):
     assert (await owner.get("/api/events", since=value)).status == 400
 
 
-async def test_other_owners_events_are_not_seen(owner, context):
+async def test_L5_other_owners_events_are_not_seen(owner, context):
     """Neither live nor replayed."""
     await context.store.figures.publish(draft("theirs", "somebody"))
     async with listen(owner, "?since=0") as stream:
@@ -160,7 +160,7 @@ async def test_events_of_another_process_arrive(owner, context):
         other.close()
 
 
-async def test_stream_ends_when_its_key_is_revoked(stranger, context, make_key, monkeypatch):
+async def test_L6_stream_ends_when_its_key_is_revoked(stranger, context, make_key, monkeypatch):
     """With the next heartbeat."""
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     key = await make_key("read")
@@ -196,7 +196,7 @@ async def test_closed_stream_is_forgotten(owner, context):
     assert context.events._timer is None
 
 
-async def test_cross_site_stream_with_a_cookie_is_rejected(browser):
+async def test_L1_cross_site_stream_with_a_cookie_is_rejected(browser):
     """Another site's EventSource gets 403, though the browser sends the cookie."""
     for site in ("cross-site", "same-site"):
         answer = await browser.with_headers(Sec_Fetch_Site=site, Sec_Fetch_Mode="cors").get("/api/events")

@@ -29,9 +29,7 @@ FOR_EVER = 20.0
 def cluster() -> Iterator[Cluster]:
     """One that tests stop and freeze."""
     require_postgres()
-    with private_cluster() as cluster:
-        with cluster.connect() as connection:
-            connection.execute("create database catalog")
+    with private_cluster("catalog") as cluster:
         yield cluster
 
 

@@ -23,8 +23,8 @@ from .....store.store import Store
 from ...callers import OWNER, Caller
 from ...rendering.service import BeforeRender, RenderService
 from ...single_flight import SingleFlight
-from ..redraw import render_source
-from ..source_problems import find_problem
+from ..redraw import NotRunning, render_source
+from ..source_problems import NO_KERNEL, find_problem
 from .files import write_csv, write_json
 from .plotly_tables import read_plotly
 from .script_specs import find_spec
@@ -34,7 +34,6 @@ T = TypeVar("T")
 PREVIEW_ROWS = 20
 """Rows of a table on a page."""
 PREVIEW_COLUMNS = 12
-PREVIEW_TABLES = 8
 _PREVIEWS = 200
 _THREADS = 2
 _THREADS_OF_VISITORS = 1
@@ -194,6 +193,8 @@ class FigureDataService:
         options = DrawOptions(TABLES.name, rows=rows)
         try:
             image = await render_source(self._store, self._rendering, record, options, caller, before_render)
+        except NotRunning as error:
+            raise Conflict(f"The data of this figure cannot be read. {NO_KERNEL.reason}", code="no_data") from error
         except OutputInvalid as error:
             if error.code == "no_data":
                 raise Conflict(error.message, code="no_data") from error

@@ -1,7 +1,7 @@
-"""The agent: a WebSocket to the server, opened from a daemon thread, that receives live calls. Kernel.
+"""The agent: a WebSocket to the server, opened from a daemon thread, that receives its requests. Kernel.
 
-It works while a cell runs, since it does not use the kernel's own event loop. Calls arrive as JSON; a response is a
-binary message of four bytes (length of the head, big-endian), the head as JSON, and the image.
+It works while a cell runs, since it does not use the kernel's own event loop. Requests arrive as JSON, or like a
+response as a binary message: four bytes (length of the head, big-endian), the head as JSON, and a body.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from ...errors import FigServeError, NotConnected
 from ..client.connection import Connection, find_connection
 from ..client.connection_pool import explain_certificate
 from ..client.front_end import find_shell
-from .agent_socket import THREAD, explain_failure, mute_tornado, open_socket
-from .registry import worker
+from .agent_socket import THREAD, explain_failure, ignore_failure, mute_tornado, open_socket, split_message
+from .offers import offers
+from .switch_interval import short_switch_interval
 
 PROTOCOL = 1
 _MAX_HEAD_BYTES = 4 * 2**20
@@ -34,13 +35,14 @@ _log = logging.getLogger(__name__)
 
 
 class Agent:
-    """Keeps the WebSocket open, announces the live functions, and passes calls to the worker."""
+    """Keeps the WebSocket open, announces what this kernel offers, and passes requests on."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.last_error = ""
         self._addresses: dict[str, dict[str, str]] = {}
         self._announcement = 0
+        self._sources_announced = self._sources_known = 0
         self._changed = threading.Condition()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket: Any = None
@@ -79,7 +81,7 @@ class Agent:
 
         Does not wait for an unavailable server; the agent announces them when it is back.
         """
-        names = {function.name for function in worker.functions()}
+        names = {function.name for function in offers.find_functions()}
         with self._changed:
             self._changed.wait_for(lambda: bool(self.last_error) or names <= self._addresses.keys(), timeout)
 
@@ -137,14 +139,15 @@ class Agent:
         self.last_error = ""
         self._send_hello()
         while (message := await self._socket.read_message()) is not None:
-            self._receive(json.loads(message))
+            self._receive(*split_message(message))
 
-    def _receive(self, message: dict[str, Any]) -> None:
-        if message["op"] == "call":
+    def _receive(self, message: dict[str, Any], body: bytes) -> None:
+        if (answer := offers.answerers.get(message["op"])) is not None:
             origin = self._socket
             progress = {"op": "progress", "rid": message["rid"]}
-            worker.submit(
+            answer(
                 message,
+                body,
                 lambda head, body: self._reply(origin, head, body),
                 lambda done, total: self._reply(origin, progress | {"done": done, "total": total}, b""),
             )
@@ -154,6 +157,10 @@ class Agent:
                 if message["announcement"] == self._announcement:
                     self._addresses, self.last_error = message["live"], ""
                     self._changed.notify_all()
+        elif message["op"] == "sources_known":
+            with self._changed:
+                self._sources_known = message["announcement"]
+                self._changed.notify_all()
         elif message["op"] == "refused":
             with self._changed:
                 if message["announcement"] == self._announcement:
@@ -167,17 +174,43 @@ class Agent:
         assert self._loop is not None
 
         def send() -> None:
-            if self._socket is origin:
-                self._send(head, body)
+            try:
+                if self._socket is origin:
+                    self._send(head, body)
+            finally:
+                short_switch_interval.__exit__()
 
-        with contextlib.suppress(RuntimeError):
+        short_switch_interval.__enter__()
+        try:
             self._loop.call_soon_threadsafe(send)
+        except RuntimeError:
+            # The loop has ended with the kernel.
+            short_switch_interval.__exit__()
 
     def _send_hello(self) -> None:
         with self._changed:
             announcement = self._announcement
-        functions = [function.as_json() for function in worker.functions()]
+        functions = [function.as_json() for function in offers.find_functions()]
         self._send({"op": "hello", "protocol": PROTOCOL, "announcement": announcement, "live": functions})
+        self._send_sources()
+
+    def announce_sources(self, timeout: float = _REGISTRATION_TIMEOUT) -> None:
+        """Announce the sources that this kernel can draw again, and wait until the server knows them."""
+        with self._changed:
+            self._sources_announced = announced = self._sources_announced + 1
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._send_sources)
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self.last_error) or self._sources_known >= announced, timeout)
+
+    def _send_sources(self) -> None:
+        with self._changed:
+            announcement = self._sources_announced
+        sources = offers.find_sources()
+        if sources is not None:
+            self._send({"op": "sources", "announcement": announcement, **sources})
 
     def _send(self, head: dict[str, Any], body: bytes = b"") -> None:
         from tornado.websocket import WebSocketClosedError
@@ -188,7 +221,7 @@ class Agent:
         elif self._socket is not None:
             with contextlib.suppress(WebSocketClosedError):
                 frame = len(text).to_bytes(4, "big") + text + body
-                self._socket.write_message(frame, binary=True).add_done_callback(_ignore_failure)
+                self._socket.write_message(frame, binary=True).add_done_callback(ignore_failure)
 
     def _report_oversized(self, head: dict[str, Any], size: int) -> None:
         """Say that a message is not sent, because the server would not read it."""
@@ -200,12 +233,6 @@ class Agent:
             with self._changed:
                 self.last_error = f"the list of this kernel's live figures {message}"
                 self._changed.notify_all()
-
-
-def _ignore_failure(future: Any) -> None:
-    """Keep asyncio from printing the failure into the user's cell; the connection's end is noticed when reading."""
-    if not future.cancelled():
-        future.exception()
 
 
 _lock = threading.Lock()
@@ -235,6 +262,11 @@ def start_agent() -> Agent | None:
                 _agent.close()
             _agent = Agent(connection)
         return _agent
+
+
+def find_agent() -> Agent | None:
+    """Return the agent if it was started."""
+    return _agent
 
 
 def flush_after_cell() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import ssl
@@ -10,9 +11,11 @@ from typing import Any
 from ..client.address import UNIX, Address
 from ..client.client import FigServeClient
 from ..client.connection_pool import explain_certificate, make_tls_context
+from ..client.source_uploader import MAX_SOURCE_BYTES
 
 THREAD = "figserve-agent"
-_MAX_MESSAGE_BYTES = 16 * 2**20
+_MAX_MESSAGE_BYTES = 2**20 + MAX_SOURCE_BYTES
+"""A request with a source to draw; others are short."""
 _PING_SECONDS = 30.0
 _CONNECT_TIMEOUT = 10.0
 
@@ -64,6 +67,20 @@ async def open_socket(client: FigServeClient) -> Any:
         ping_interval=_PING_SECONDS,
         resolver=_make_resolver(address),
     )
+
+
+def split_message(message: str | bytes) -> tuple[dict[str, Any], bytes]:
+    """Split a message of the server into head and body."""
+    if isinstance(message, str):
+        return json.loads(message), b""
+    end = 4 + int.from_bytes(message[:4], "big")
+    return json.loads(message[4:end]), message[end:]
+
+
+def ignore_failure(future: Any) -> None:
+    """Keep asyncio from printing the failure into the user's cell; the connection's end is noticed when reading."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _make_resolver(address: Address) -> Any:

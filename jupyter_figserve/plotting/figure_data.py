@@ -1,15 +1,15 @@
-"""The data of a figure as the result of a job. Jailed child."""
+"""The data of a figure in place of an image. Kernel and jailed child."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ...errors import OutputInvalid
-from ...model.data_tables import to_lines
-from ...model.figures import EncodedImage
-from ...model.formats import TABLES
-from ...plotting.extraction.figure_tables import NO_DATA, read_figure
-from ...plotting.resolve import ResolvedFigure
+from ..errors import OutputInvalid
+from ..model.data_tables import to_lines
+from ..model.figures import EncodedImage
+from ..model.formats import TABLES
+from .extraction.figure_tables import NO_DATA, read_figure
+from .resolve import ResolvedFigure
 
 _MAX_ROWS = 100_000
 _BYTES_PER_ROW = 150

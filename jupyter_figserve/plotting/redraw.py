@@ -1,0 +1,104 @@
+"""Draws a source again: in the kernel that pickled it, or in the jail. Kernel and jailed child."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from ..errors import OutputInvalid
+from ..model.formats import CSS_DPI, TABLES, get_format
+from .encode import EncodedFigure, encode
+from .figure_data import read_tables
+from .isolation import isolated_call
+from .pickling import unpickle_figure, unpickle_state
+from .resize import resize
+from .resolve import ResolvedFigure
+from .restyle import apply_style
+
+T = TypeVar("T")
+Draw = Callable[[ResolvedFigure, float | None], T]
+"""Takes a figure and the resolution that its publisher asked for."""
+_MAX_WAIT = 0.5
+"""Seconds for which the main thread waits for a live function, at most."""
+
+
+def draw_in_background(source: bytes, draw: Draw[T]) -> T | None:
+    """Open a figure that this process has pickled, and draw it, while other threads may draw.
+
+    Returns
+    -------
+    None if state shared by all threads has changed since: restoring it would affect what the others draw.
+    """
+    state = unpickle_state(source)
+    if not state.is_current:
+        return None
+    with isolated_call(), state.applied():
+        drawn = draw(unpickle_figure(source, state), state.dpi)
+    return drawn if state.is_current else None
+
+
+def draw_alone(source: bytes, draw: Draw[T]) -> T:
+    """Do the same between two cells, in the main thread.
+
+    Raises
+    ------
+    TimeoutError
+        A live function runs.
+    """
+    with isolated_call(max_wait=_MAX_WAIT):
+        state = unpickle_state(source)
+        with state.applied():
+            return draw(unpickle_figure(source, state), state.dpi)
+
+
+def encode_again(found: ResolvedFigure, options: Mapping[str, Any], max_pixels: int) -> EncodedFigure:
+    """Encode an opened figure as a request asks.
+
+    Parameters
+    ----------
+    options
+        The fields of ``DrawOptions``.
+
+    Raises
+    ------
+    OutputInvalid
+        Also with the code ``too_many_pixels``, before it is drawn.
+    """
+    if options["style"] is not None:
+        apply_style(found.figure, options["style"])
+    if options["format"] != TABLES.name:
+        _check_pixels(found, options, max_pixels)
+    return encode_resized(found, options)
+
+
+def encode_resized(found: Any, options: Mapping[str, Any], *, with_thumbnail: bool = False) -> EncodedFigure:
+    """Encode a figure in the requested size, or its data; another object in its own size."""
+    if options["format"] == TABLES.name:
+        return EncodedFigure((read_tables(found, options["rows"]),), None, "", "", None)
+    if isinstance(found, ResolvedFigure):
+        found = resize(found, options)
+    return encode(
+        found,
+        (options["format"],),
+        dpi=options["dpi"],
+        tight=options["tight"],
+        transparent=options["transparent"],
+        with_thumbnail=with_thumbnail,
+    )
+
+
+def _check_pixels(found: ResolvedFigure, options: Mapping[str, Any], limit: int) -> None:
+    """Check the size of an image before memory is allocated for it; a process without limits draws it."""
+    dpi = CSS_DPI if get_format(options["format"]).is_vector else options["dpi"] or found.dpi
+    width, height = (float(side * dpi) for side in found.figure.get_size_inches())
+    asked_width, asked_height = options["width"], options["height"]
+    if asked_width is not None:
+        width, height = asked_width, asked_height or height * asked_width / width
+    elif asked_height is not None:
+        width, height = width * asked_height / height, asked_height
+    if not width * height <= limit:
+        raise OutputInvalid(
+            f"The figure would have {width:,.0f} by {height:,.0f} pixels; the limit is {limit:,} in total. Choose a"
+            " smaller size or dpi.",
+            code="too_many_pixels",
+        )

@@ -1,0 +1,146 @@
+"""Has running kernels draw the figures that they have published, where there is no sandbox for it. Server process.
+
+A request takes its turn among the live calls of the kernel, with the same limits. The kernel opens only what it has
+made itself; what it answers is checked like an image of the sandbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+
+from cachetools import LRUCache
+
+from ....errors import FigServeError, NotFound, Unavailable
+from ....model.figures import Source
+from ....model.rendering import DrawOptions, RenderJob, RenderResult
+from ....sandbox.host.job_limits import JobLimits, check_job
+from ..bounded_queue import Claim
+from ..monitoring.work_meter import WorkMeter
+from ..rendering.executor import Executor, NoKernelError
+from .agent_backend import AgentBackend
+from .backend import RETRY_SECONDS, KernelUnavailable
+from .call_queue import LiveTimeout
+from .service import LiveService
+
+_SECONDS = RenderJob.timeout
+"""As long as the sandbox may take."""
+_LATE_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True)
+class RedrawLimits:
+    """Limits of images that kernels draw again.
+
+    Parameters
+    ----------
+    jobs
+        As the sandbox has them.
+    result_bytes
+        Maximum size of one image.
+    """
+
+    jobs: JobLimits
+    result_bytes: int
+
+
+class KernelRedraws:
+    """The kernels that are connected to this server.
+
+    Parameters
+    ----------
+    meter
+        Measures these renders, too.
+    """
+
+    def __init__(self, live: LiveService, limits: RedrawLimits, meter: WorkMeter, *, is_enabled: bool) -> None:
+        self.live = live
+        self.limits = limits
+        self.meter = meter
+        self.is_enabled = is_enabled
+        self.late: LRUCache[tuple[str, str], RenderResult] = LRUCache(_LATE_BYTES, getsizeof=_count_bytes)
+        """Images that came after the deadline, for those who ask again."""
+
+    def find_unsupported(self, owner: str, source: Source) -> tuple[str, ...] | None:
+        found = self.find_kernel(owner, source)
+        return None if found is None else found[1].unsupported
+
+    def get_executor(self, owner: str, source: Source, options: DrawOptions) -> Executor:
+        return _KernelExecutor(self, owner, source, options)
+
+    def find_kernel(self, owner: str, source: Source) -> tuple[str, AgentBackend] | None:
+        """Return an owner's kernel that has published a source, with its connection."""
+        if not self.is_enabled or source.kind != "figure":
+            return None
+        for kernel, backend in self.live.registry.list_backends():
+            if isinstance(backend, AgentBackend) and backend.owner == owner and backend.has_source(source.digest):
+                return kernel, backend
+        return None
+
+
+class _KernelExecutor:
+    """An ``Executor`` for one source and one way to draw it."""
+
+    def __init__(self, redraws: KernelRedraws, owner: str, source: Source, options: DrawOptions) -> None:
+        self._redraws = redraws
+        self._owner = owner
+        self._source = source
+        self._key = json.dumps(["redraw", source.digest, options.__dict__], sort_keys=True)
+        self._timeout = min(_SECONDS, redraws.limits.jobs.timeout)
+
+    @property
+    def libraries(self) -> Mapping[str, str]:
+        """The versions that made the source, and whose kernel draws it: nobody gets an image of another's kernel."""
+        return {**self._source.libraries, "owner": self._owner}
+
+    def get_limit(self, job: RenderJob) -> float:
+        return self._timeout
+
+    async def render_composed(
+        self, compose: Callable[[], Awaitable[RenderJob]], claim: Claim | None = None
+    ) -> RenderResult:
+        found = self._redraws.find_kernel(self._owner, self._source)
+        if found is None:
+            raise NoKernelError
+        kernel, backend = found
+        late = self._redraws.late.pop((self._owner, self._key), None)
+        if late is not None:
+            return late
+        claim, loop = Claim() if claim is None else claim, asyncio.get_running_loop()
+        with self._redraws.meter.measure() as work:
+
+            async def draw() -> RenderResult:
+                work.begin()
+                began = loop.time()
+                drawn = await self._draw(backend, await compose())
+                if loop.time() - began >= self._timeout and _count_bytes(drawn) < _LATE_BYTES:
+                    self._redraws.late[self._owner, self._key] = drawn
+                return drawn
+
+            try:
+                return await self._redraws.live.run_in_kernel(kernel, self._key, draw, self._timeout, claim.caller)
+            except (LiveTimeout, KernelUnavailable, NotFound) as error:
+                raise self._explain(error) from error
+
+    async def _draw(self, backend: AgentBackend, job: RenderJob) -> RenderResult:
+        limits = self._redraws.limits
+        job = replace(job, timeout=self._timeout)
+        check_job(job, limits.jobs)
+        return await backend.redraw(job, limits.jobs, limits.result_bytes)
+
+    def _explain(self, error: FigServeError) -> Exception:
+        if isinstance(error, NotFound):
+            return NoKernelError()
+        if isinstance(error, KernelUnavailable):
+            what, code = "has ended, or its connection was cut", "kernel_gone"
+        else:
+            what, code = f"is busy, and has not drawn it within {self._timeout:g} seconds", "kernel_busy"
+        return Unavailable(
+            f"The kernel of this figure's notebook {what}. Try again in a moment.", code=code, retry_after=RETRY_SECONDS
+        )
+
+
+def _count_bytes(result: RenderResult) -> int:
+    return sum(len(image.data) for image in result.images)
