@@ -149,18 +149,22 @@ class LiveRegistry:
             return None
         return backend
 
-    def runs(self, kernel: str) -> bool:
+    def runs(self, kernel: str | None) -> bool:
         """Whether this server runs the kernel, connected or not."""
-        return self._kernels.has(kernel)
+        return kernel is not None and self._kernels.has(kernel)
 
     def list_of(self, kernel: str) -> Sequence[LiveTarget]:
         """Return the live figures that a kernel offers."""
-        return [target for target in self._offered.get(kernel, {}).values() if self._is_shown(target)]
+        return [
+            target
+            for target in self._offered.get(kernel, {}).values()
+            if not self._records.is_deleted(target.record.id)
+        ]
 
     async def find(self, kernel: str, name: str) -> LiveTarget | None:
         """Return the live figure that a kernel offers, or once offered."""
         offered = self._offered.get(kernel, {}).get(name) if self.find_backend(kernel) is not None else None
-        if offered is not None and self._is_shown(offered):
+        if offered is not None and not self._records.is_deleted(offered.record.id):
             return offered
         record = await self._store.live.find_in_session(kernel, name)
         if record is None or await self._find_detached(record) is None:
@@ -233,9 +237,6 @@ class LiveRegistry:
         data = {"live": record.id, "session": kernel, "name": record.name, **details}
         self._listener(record.owner, kind, data | {"notebook": record.identity.notebook or None})
 
-    def _is_shown(self, target: LiveTarget) -> bool:
-        return not self._records.is_deleted(target.record.id)
-
     def _report_change_of(self, record: LiveFigureRecord, kind: str) -> None:
         for kernel, offered in list(self._offered.items()):
             if any(target.record.id == record.id for target in offered.values()):
@@ -252,7 +253,7 @@ class LiveRegistry:
         }
         for name, target in self._offered[kernel].items():
             known = before.get(name)
-            if not self._is_shown(target):
+            if self._records.is_deleted(target.record.id):
                 continue
             if known is None or known.declaration.revision != target.declaration.revision:
                 self.notify(OFFERED if known is None else CHANGED, kernel, target.record)

@@ -274,9 +274,7 @@ class LiveService:
         try:
             return await self.registry.call_current(target, call)
         except KernelUnavailable:
-            if target.kernel is None:
-                raise
-            if await self._discovery.find(target.kernel) is None:
+            if target.kernel is None or await self._discovery.find(target.kernel) is None:
                 raise KernelUnavailable(is_running=self.registry.runs(target.kernel)) from None
             return await self.registry.call_current(target, call)
 
