@@ -11,7 +11,7 @@ WORKERS ?= 3
 PORT ?= 8765
 INSTALL ?= $(BIN)/python -m pip install -qq --disable-pip-version-check --editable
 
-.PHONY: help demo install run cluster test lint bench soak nightly screenshots reference docs deps clean
+.PHONY: help demo install run cluster test lint bench soak nightly screenshots reference docs release deps clean
 .DEFAULT_GOAL := help
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo "make screenshots  the README's images, from the real pages"
 	@echo "make reference    the last chapter of the notebooks, from docstrings, helps and openapi.yaml"
 	@echo "make docs         the notebooks and the API reference as HTML pages, into build/docs"
+	@echo "make release VERSION=0.1.0   checks, commits and tags a release; uploads nothing (ARGS=--dry-run: changes nothing)"
 	@echo "make deps         programs that some tests need, by apt-get and npm: Chromium, nginx, HAProxy, PostgreSQL, Redis, wrk,"
 	@echo "                  curl, JupyterHub's proxy"
 
@@ -93,6 +94,9 @@ reference: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	@$(BIN)/python -m sphinx -W --keep-going -q -b html -c notebooks/site notebooks build/docs
 	@echo "Open build/docs/index.html"
+
+release: $(VENV)/.installed-release
+	@$(BIN)/python .ci/release.py $(ARGS) "$(VERSION)"
 
 deps:
 	@as_root=$$(test "$$(id -u)" = 0 || echo sudo); \

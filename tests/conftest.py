@@ -49,6 +49,10 @@ kernel/live/test_widget kernel/test_batch_runs kernel/test_in_a_kernel kernel/te
 """.split()
 )
 """Modules that share one server, with what others have published, declared and shared there."""
+LONG = frozenset("plotting/test_encode store/test_stateful test_pipeline test_readme".split())
+"""Modules that take long without other programs."""
+SHORT = "model/"
+"""Folder of the modules that take the least time."""
 MAX_RERUNS = 5
 """Reruns above which a run on CI fails. A machine that stalls disturbs a few tests; more than that is a defect."""
 
@@ -105,7 +109,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.flaky(reruns=1))
     # Workers take whole files in this order, so that the last files, while other workers are idle, are short.
     slow = {item.path for item in items if _waits_for_programs(item) or item.get_closest_marker("packaging")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (item.path not in slow and _module(item) not in LONG, _module(item).startswith(SHORT)))
+
+
+def _module(item: pytest.Item) -> str:
+    """Return the path of a test's module below this folder, without its suffix."""
+    return item.path.relative_to(TESTS).with_suffix("").as_posix()
 
 
 def _waits_for_programs(item: pytest.Item) -> bool:

@@ -45,7 +45,8 @@ SECTIONS = {
 }
 """Tags of the API's description, in the order of the chapter."""
 TITLES = {
-    "FigServeConfig": "Addresses, storage, links and live figures",
+    "FigServeConfig": "Addresses, storage and links",
+    "LiveConfig": "Live figures",
     "AssistantConfig": "AI assistants",
     "AudienceConfig": "Whom links may be for",
     "DataConfig": "The data and the code behind figures",
@@ -58,7 +59,7 @@ TITLES = {
     "HubConfig": "The address in links, and a JupyterHub's service",
     "ReplicaConfig": "Several servers",
 }
-"""Of the classes that have settings."""
+"""Of the classes that have settings; others have the first line of their docstring."""
 VARIABLES = {
     "FIGSERVE_URL": "Address of the server for scripts and commands, such as `https://figures.example.org/figserve`.",
     "FIGSERVE_API_KEY": "The key that they send. For `jupyter figserve serve --render-only`: the keys that it accepts,"
@@ -237,7 +238,7 @@ def _setting_groups() -> Iterable[tuple[type[Configurable], str]]:
     for base in FigServe.__mro__:
         is_ours = base.__module__.startswith("jupyter_figserve") and issubclass(base, Configurable)
         if is_ours and own_settings(base):
-            yield base, TITLES[base.__name__]
+            yield base, TITLES.get(base.__name__) or _summary(base).removesuffix(".")
     yield FigServeHost, "Of `jupyter figserve serve` alone"
 
 

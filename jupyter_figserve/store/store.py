@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -43,6 +44,7 @@ from .repositories.sessions import SessionRepository
 from .startup import Startup
 
 _NO_DIGEST = 64 * "0"
+_SHARDS = 256
 
 
 class StoreSettings(TypedDict, total=False):
@@ -188,7 +190,23 @@ class Store(Repository):
         Conflict
             When the blobs belong to another catalog by now.
         """
-        return await asyncio.to_thread(self._take_turn)
+        return await asyncio.to_thread(self._take_turn, self._collect_garbage)
+
+    async def collect_all_garbage(self, progress: Callable[[int], None]) -> GcReport:
+        """Collect the garbage of everything in bounded rounds; ``progress`` is called with 1 to 256.
+
+        Rows are cleaned until a round finds nothing more, which takes most of the time of a round.
+        """
+        total = GcReport()
+        for _ in range(_SHARDS):
+            removed = await asyncio.to_thread(self._take_turn, self._clean_rows)
+            total += removed
+            if not removed:
+                break
+        for shard in range(_SHARDS):
+            total += await asyncio.to_thread(self._take_turn, partial(self._clean_blobs, shard))
+            progress(shard + 1)
+        return total
 
     async def flush(self) -> None:
         """Write the manifests of all changes that were acknowledged."""
@@ -220,27 +238,35 @@ class Store(Repository):
             counts[kind] = len(moved)
         return counts[FIGURE]
 
-    def _take_turn(self) -> GcReport:
+    def _take_turn(self, step: Callable[[], GcReport]) -> GcReport:
+        """Run one bounded step in this thread, with each change in a transaction of the writer's."""
         self.startup.check()
         self.check_claim()
         with self.catalog.taking_turns("cleaning") as is_mine:
-            return self._collect_garbage() if is_mine else GcReport()
+            return step() if is_mine else GcReport()
 
     def _collect_garbage(self) -> GcReport:
-        """Run a round in this thread, with each change in a transaction of the writer's."""
-        now, shard = self._now(), self._shard
+        rows, shard = self._clean_rows(), self._shard
         self._shard += 1
-        delete_manifest = self._aggregates[FIGURE].delete_manifest
+        return rows + self._clean_blobs(shard)
+
+    def _clean_rows(self) -> GcReport:
+        now, delete_manifest = self._now(), self._aggregates[FIGURE].delete_manifest
         rows = self._start_write(garbage_collection.clean_rows, delete_manifest, now, self.keep_session_plots).result()
         for deletion in (self.figure_deletion, self.live_deletion, self.dashboard_deletion):
-            self._start_write(deletion.clean, now).result()
-        trashes = self.figure_deletion.trash, self.live_deletion.trash
+            while self._start_write(deletion.clean, now).result():
+                pass
+        return rows
+
+    def _clean_blobs(self, shard: int) -> GcReport:
+        now, trashes = self._now(), (self.figure_deletion.trash, self.live_deletion.trash)
         # A list shows that the blobs can be reached, before a transaction waits for their deletion.
         old = garbage_collection.find_old_blobs(self.blobs, now, shard)
-        self._start_write(garbage_collection.adopt_blobs, old).result()
+        if old:
+            self._start_write(garbage_collection.adopt_blobs, old).result()
         blobs = self._start_write(garbage_collection.clean_blobs, self.blobs, trashes, now).result()
         self.blobs.sweep(now - garbage_collection.BLOB_GRACE)
-        return rows + blobs
+        return blobs
 
     def _recover(self, connection: Connection) -> None:
         for aggregate in self._aggregates.values():

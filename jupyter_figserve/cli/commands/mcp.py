@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import os
 import signal
@@ -58,6 +57,9 @@ def mcp(options: argparse.Namespace) -> int:
     load_sdk()
     # The thread that reads standard input cannot be interrupted.
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    # Here: it would take a third of the time in which every other command starts.
+    import asyncio
+
     asyncio.run(_serve(RemoteApi(lambda: select_server(options), tuple(str(one.resolve()) for one in options.files))))
     return OK
 
@@ -133,6 +135,8 @@ class RemoteApi:
 
     async def _run(self, request: Callable[[SelectedServer], T]) -> T:
         """Send a request in a thread; once more, to the server of now, where the known one does not answer."""
+        import asyncio
+
         from ...errors import NotConnected, Unauthorized
 
         known = self._server

@@ -10,12 +10,15 @@ import contextlib
 import json
 import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import Conflict
 from ..catalog.database import Catalog
-from ..catalog.postgres.catalog import PostgresCatalog
 from ..files.filesystem import atomic_write
 from ..files.remote_blobs import CLAIM, RemoteBlobStore
+
+if TYPE_CHECKING:
+    from ..catalog.postgres.catalog import PostgresCatalog
 
 _CLAIM = "catalog.id"
 

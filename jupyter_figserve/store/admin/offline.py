@@ -31,7 +31,6 @@ from ..files.remote_blobs import RemoteBlobStore
 from ..lifecycle.figures import track_deleted_blobs
 from ..lifecycle.garbage_collection import GcReport
 from ..lifecycle.trash import Trash
-from ..store import Store
 from .claims import belongs_to, check_unclaimed, is_claimed, take_bucket, write_claim
 from .opening import CATALOG, open_store
 from .rebuild import RebuildReport, restore
@@ -155,17 +154,9 @@ def clean(
         directory, catalog_path=catalog_path, postgres=postgres, bucket=bucket, keep_session_plots=keep_session_plots
     )
     try:
-        return asyncio.run(_collect_all(store, progress))
+        return asyncio.run(store.collect_all_garbage(progress))
     finally:
         store.close()
-
-
-async def _collect_all(store: Store, progress: Callable[[int], None]) -> GcReport:
-    total = GcReport()
-    for shard in range(256):
-        total += await store.collect_garbage()
-        progress(shard + 1)
-    return total
 
 
 def _install(rebuilt: Path, path: Path) -> None:

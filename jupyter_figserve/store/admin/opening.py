@@ -6,13 +6,12 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import sqlalchemy as sa
 
 from ...errors import Conflict, FigServeError, ReadOnly
 from ..catalog.database import Catalog
-from ..catalog.postgres.catalog import PostgresCatalog
 from ..catalog.sqlite import CatalogBroken, SqliteCatalog
 from ..databases import PostgresSettings
 from ..files.blobs import BlobStore
@@ -24,6 +23,9 @@ from ..startup import Startup, explain, is_temporary
 from ..store import Store, StoreSettings
 from .claims import check_bucket, check_unclaimed, claim, claim_bucket
 from .rebuild import restore
+
+if TYPE_CHECKING:
+    from ..catalog.postgres.catalog import PostgresCatalog
 
 logger = logging.getLogger("jupyter_figserve")
 CATALOG = "catalog.db"
@@ -92,6 +94,8 @@ def _open_with_postgres(
     directory: Path, postgres: PostgresSettings, bucket: Bucket | None, settings: StoreSettings, *, may_wait: bool
 ) -> Store:
     """Open a store whose directory has the figures' bytes at most, so that its file system may be any."""
+    from ..catalog.postgres.catalog import PostgresCatalog
+
     lock, (blobs, manifests) = DirectoryLock(directory), open_files(directory, bucket)
     is_writable = _make_directories(directory, directory, has_files=bucket is None)
     if is_writable:

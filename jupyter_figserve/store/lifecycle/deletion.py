@@ -58,12 +58,13 @@ class Deletion(Generic[M]):
         """
         return catalog.transact(self._undo, record_id, now, missing)
 
-    def clean(self, connection: Connection, now: float) -> None:
-        """Remove one batch of expired deletions, and manifests that a kill left behind them."""
+    def clean(self, connection: Connection, now: float) -> bool:
+        """Remove one batch of expired deletions, and manifests that a kill left behind them; say whether any were."""
         expired = self.trash.expired(connection, now)
         self._delete_manifests(connection, expired)
         self.trash.remove(connection, expired)
         self._release(connection, now)
+        return bool(expired)
 
     def _delete(self, connection: Connection, record_ids: Sequence[str], now: float) -> list[str]:
         deleted = []
