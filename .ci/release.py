@@ -24,6 +24,7 @@ CHANGELOG = "CHANGELOG.md"
 PLACES = (
     ("jupyter_figserve/__init__.py", r'^(__version__ = ")([^"]+)'),
     ("jupyter_figserve/labextension/package.json", r'^(  "version": ")([^"]+)'),
+    ("jupyter_figserve/labextension/package.json", r'("load": "static/entry\.js\?v=)([^"]+)'),
     ("deploy/helm/figserve/Chart.yaml", r"^(version: )(\S+)"),
     ("deploy/helm/figserve/Chart.yaml", r"^(appVersion: )(\S+)"),
     ("deploy/helm/figserve/values.yaml", r"^(  server: figserve-service:)(\S+)"),
@@ -197,19 +198,27 @@ def find_python(version: str) -> str:
 
 
 def try_wheel(wheel: Path, python: str, home: Path, version: str) -> None:
-    """Install the wheel with its dependencies alone, and use it from outside."""
+    """Install the wheel with its dependencies alone, and use it from outside; then let the doctor look at it."""
+    programs = home / "bin"
+    # Nothing of this user's Jupyter, and no checkout: all is in the environment.
+    clean = {"PATH": f"{programs}{os.pathsep}{os.defpath}", "HOME": str(home / "home"), "LANG": "C.UTF-8"}
+    install = make_environment(python, home)
+    (home / "home").mkdir()
+    run(*install, str(wheel))
+    print(run(str(programs / "python"), "-W", "error::DeprecationWarning:jupyter_figserve", str(CHECK), version,
+              cwd=home / "home", env=clean))  # fmt: skip
+    run(*install, "ipykernel")
+    print(run(str(programs / "jupyter"), "figserve", "doctor", cwd=home / "home", env=clean))
+
+
+def make_environment(python: str, home: Path) -> list[str]:
+    """Make a virtual environment; return the command that installs packages into it."""
     uv = shutil.which("uv")
     if uv is not None:
         run(uv, "venv", "--quiet", "--python", python, str(home))
-        run(uv, "pip", "install", "--quiet", "--python", str(home / "bin" / "python"), str(wheel))
-    else:
-        run(python, "-m", "venv", str(home))
-        run(str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", str(wheel))
-    # Nothing of this user's Jupyter, and no checkout: all is in the environment.
-    clean = {"PATH": f"{home / 'bin'}{os.pathsep}{os.defpath}", "HOME": str(home / "home"), "LANG": "C.UTF-8"}
-    (home / "home").mkdir()
-    print(run(str(home / "bin" / "python"), "-W", "error::DeprecationWarning:jupyter_figserve", str(CHECK), version,
-              cwd=home / "home", env=clean))  # fmt: skip
+        return [uv, "pip", "install", "--quiet", "--python", str(home / "bin" / "python")]
+    run(python, "-m", "venv", str(home))
+    return [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet"]
 
 
 def commit(root: Path, version: str) -> None:
@@ -221,7 +230,11 @@ def commit(root: Path, version: str) -> None:
 
 def run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
     """Run a command and return its output; raise ``ReleaseError`` with it if the command fails."""
-    done = subprocess.run(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    environment = {**(os.environ if env is None else env), "NO_COLOR": "1"}
+    environment.pop("FORCE_COLOR", None)
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     if done.returncode:
         raise ReleaseError(f"`{' '.join(command)}` failed:\n{done.stdout.strip()}")
     return done.stdout.strip()

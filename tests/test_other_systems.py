@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,15 +47,32 @@ Image(filename=saved)
 """
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    home = tmp_path_factory.mktemp("other")
-    server = ServerProcess(home, environment={"PYTHONPATH": OTHER_SYSTEM})
+@contextmanager
+def running(home: Path, **environment: str) -> Iterator[ServerProcess]:
+    server = ServerProcess(home, environment={"PYTHONPATH": OTHER_SYSTEM, **environment})
     server.start()
     try:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server on Windows."""
+    with running(tmp_path_factory.mktemp("windows")) as server:
+        yield server
+
+
+@pytest.fixture(params=["windows", "macos"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server on either system."""
+    if request.param == "windows":
+        yield request.getfixturevalue("server")
+        return
+    with running(tmp_path, OTHER_SYSTEM="darwin") as server:
+        yield server
+        assert "Traceback" not in server.log
 
 
 @pytest.fixture(scope="module")
@@ -111,25 +129,25 @@ def test_posted_code_is_refused(server):
     assert "Linux" in answer.json()["error"]
 
 
-def test_the_kernel_draws_other_formats(kernel, server):
+def test_the_kernel_draws_other_formats(either):
     """A figure is available in all formats while its kernel runs, then in those that are stored; pages say so."""
     code = (
         "again = figserve.publish(figure, 'again')\n"
         "link = again.share(data=True)\n"
         "print(again.id, link.url, link.image_url('pdf', width=640), again.is_redrawable, len(again.data()))"
     )
-    with server.kernel("Again.ipynb") as other:
+    with either.kernel("Again.ipynb") as other:
         execution = other.run(f"{NOTEBOOK}\n{code}", timeout=120)
         assert execution.error is None, execution.error
         figure, link, pdf, is_redrawable, tables = execution.stdout.splitlines()[-1].split()
         assert (is_redrawable, tables) == ("True", "1")
         assert fetch(pdf).body[:4] == b"%PDF"
-        assert server.fetch(f"figserve/figures/{figure}.eps").body[:4] == b"%!PS"
+        assert either.fetch(f"figserve/figures/{figure}.eps").body[:4] == b"%!PS"
         assert ".webp" in fetch(link, headers={"Accept": "text/html"}).text
-    wait_until(lambda: server.fetch(f"figserve/figures/{figure}.webp").status == 409)
-    refused = server.fetch(f"figserve/figures/{figure}.png?width=333")
+    wait_until(lambda: either.fetch(f"figserve/figures/{figure}.webp").status == 409)
+    refused = either.fetch(f"figserve/figures/{figure}.png?width=333")
     assert "available as png, svg, svgz, and not in that size or format" in refused.json()["error"]
-    assert {server.fetch(f"figserve/figures/{figure}.{name}").status for name in ("png", "svg", "svgz")} == {200}
+    assert {either.fetch(f"figserve/figures/{figure}.{name}").status for name in ("png", "svg", "svgz")} == {200}
     page = fetch(link, headers={"Accept": "text/html"}).text
     assert "Only PNG, SVG and SVGZ" in page
     assert ".webp" not in page
@@ -158,7 +176,7 @@ def test_server_of_a_script(tmp_path):
     assert (done.stdout, done.returncode) == ("1 True\nFalse\n", 0), done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["status"], ["doctor"], ["keys", "list"]])
+@pytest.mark.parametrize("arguments", [["list"], ["doctor"], ["keys", "list"], ["mcp"]])
 def test_command_line(arguments, server):
     """Commands find the server and answer."""
     environment = os.environ | {
@@ -169,11 +187,12 @@ def test_command_line(arguments, server):
     done = subprocess.run(
         [sys.executable, "-m", "jupyter_figserve.cli", *arguments],
         env=environment,
+        input="",
         capture_output=True,
         text=True,
         timeout=100,
     )
-    assert "Traceback" not in done.stderr, done.stderr
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
 
 
 def test_all_modules_can_be_imported():

@@ -12,7 +12,7 @@ _MEANINGS = {
     "FULL": "namespaces, Landlock and seccomp confine posted code.",
     "NS": "namespaces and seccomp confine posted code; this kernel has no Landlock.",
     "STRICT": "Landlock and seccomp confine posted code, without namespaces.",
-    "none": "posted code is refused.",
+    "none": "posted code is refused; published figures are drawn in other formats by their running kernels.",
 }
 
 

@@ -1,12 +1,14 @@
 """Hides from this package what Windows does not have, in every Python that starts with this directory in its path.
 
-Other packages see the real system: they have been tested there by others.
+With ``OTHER_SYSTEM=darwin`` in the environment, what macOS does not have. Other packages see the real system: they have
+been tested there by others.
 """
 
 from __future__ import annotations
 
 import builtins
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -23,6 +25,20 @@ _OS_NAMES = {
     *("getresuid", "getsid", "getuid", "killpg", "lchown", "mkfifo", "nice", "openpty", "pidfd_open", "pread"),
     *("register_at_fork", "sched_getaffinity", "sendfile", "setgid", "setpgid", "setsid", "setuid", "statvfs"),
     *("sysconf", "uname", "wait3", "wait4", "waitid", "WNOHANG"),
+}
+_LINUX_OS_NAMES = {
+    *("O_DIRECT", "O_PATH", "O_TMPFILE", "copy_file_range", "eventfd", "fdatasync", "getrandom", "getresuid"),
+    *(
+        "memfd_create",
+        "pidfd_open",
+        "pipe2",
+        "posix_fadvise",
+        "posix_fallocate",
+        "sched_getaffinity",
+        "setns",
+        "splice",
+    ),
+    *("splice", "setresuid", "unshare"),
 }
 _SIGNAL_NAMES = {"SIGHUP", "SIGKILL", "SIGQUIT", "SIGUSR1", "SIGUSR2", "pidfd_send_signal", "pthread_sigmask", "alarm"}
 _SOCKET_NAMES = {"AF_UNIX", "SO_REUSEPORT", "CMSG_LEN", "SCM_RIGHTS", "send_fds", "recv_fds"}
@@ -92,7 +108,7 @@ class _Partial:
         setattr(self.__dict__["_state"][0], name, value)
 
 
-_PARTIAL = {
+_WINDOWS = {
     "os": _Partial(
         os,
         _OS_NAMES,
@@ -117,6 +133,15 @@ _PARTIAL = {
     "subprocess": _Partial(subprocess, set(), {"Popen": _popen, "CREATE_NEW_PROCESS_GROUP": 512}),
     "sys": _Partial(sys, set(), {"platform": "win32"}),
 }
+_MACOS = {
+    "os": _Partial(os, _LINUX_OS_NAMES, {}),
+    "signal": _Partial(signal, {"pidfd_send_signal"}, {}),
+    "socket": _Partial(socket, {"SO_PEERCRED", "AF_NETLINK", "SOCK_CLOEXEC", "SOCK_NONBLOCK"}, {}),
+    "select": _Partial(select, {"epoll"}, {}),
+    "sys": _Partial(sys, set(), {"platform": "darwin"}),
+}
+_IS_MACOS = os.environ.get("OTHER_SYSTEM") == "darwin"
+_PARTIAL = _MACOS if _IS_MACOS else _WINDOWS
 _import = builtins.__import__
 
 
@@ -130,7 +155,7 @@ def _import_here(
     importer = str((globals or {}).get("__name__", ""))
     if level or importer.partition(".")[0] != _PACKAGE:
         return _import(name, globals, locals, fromlist, level)
-    if name in _MISSING:
+    if name in _MISSING and not _IS_MACOS:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     module = _import(name, globals, locals, fromlist, level)
     return _PARTIAL.get(name, module)

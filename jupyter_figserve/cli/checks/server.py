@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 _MAX_SKEW_SECONDS = 30
 _SET_CLOCK = "sudo timedatectl set-ntp true"
 
+_REDRAWS = {
+    "kernel": "The running kernels of figures draw them in other sizes and formats.",
+    "none": "Figures have only the sizes and formats that are stored (FigServe.kernel_redraws is off).",
+}
+"""What a server without a sandbox says about redraws."""
+
 
 class Examination:
     """The checks of one server; keeps its status and diagnosis, to compare servers.
@@ -199,7 +205,9 @@ class Examination:
         if sandbox.get("renderer", "local") != "local":
             return self._check_fleet(sandbox, tier, why)
         if tier == "none":
-            return note("sandbox", self.url, why or "It has no sandbox, so posted code is rejected.")
+            says = why or "It has no sandbox, so posted code is rejected."
+            redraws = str((self.status or {}).get("redraws"))
+            return note("sandbox", self.url, f"{says} {_REDRAWS.get(redraws, '')}".rstrip())
         version = sandbox.get("libraries", {}).get("matplotlib", "of unknown version")
         return ok(
             "sandbox", self.url, f"Posted code runs in the sandbox {tier}, with matplotlib {version}. {why}".strip()

@@ -6,6 +6,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import InvalidInput, NotFound, TooLarge
+from ....model.figures import FigureRecord
 from ....model.keys import PUBLISH, READ
 from ....model.query_names import is_ignored
 from ....model.source_check import REDRAWS_HEADER
@@ -19,6 +20,8 @@ from ..http.upload_handler import UploadHandler
 _LIBRARY_LENGTH = 40
 _REASON_LENGTH = 500
 _SIZES = ("width", "height", "dpi")
+_PROBE_SECONDS = 4.0
+"""How long the response waits for the probe of the sandbox; the source is stored before."""
 
 
 class VersionUploadHandler(UploadHandler):
@@ -41,13 +44,7 @@ class SourceHandler(VersionUploadHandler):
         query, body, figures = self.read_query(), self.read_body(), self.context.store.figures
         kind = query.pop("kind", None)
         if kind == "figure" and body:
-            checker = self.context.source_checker
-            asks_kernel = self.context.rendering.asks_kernels
-            replaces = asks_kernel and not checker.is_drawable_by_kernel(record)
-            await figures.attach_source(record, int(number), "figure", body, query, replaces=replaces)
-            checker.schedule(record.id, int(number))
-            if asks_kernel:
-                self.set_header(REDRAWS_HEADER, "kernel")
+            await self._attach(record, int(number), body, query)
         elif kind == "none":
             if len(body) > MAX_JSON_BYTES:
                 raise TooLarge(f"The reason has more than {MAX_JSON_BYTES:,} bytes of JSON.")
@@ -60,6 +57,20 @@ class SourceHandler(VersionUploadHandler):
             )
         self.set_status(204)
         self.finish()
+
+    async def _attach(self, record: FigureRecord, number: int, source: bytes, libraries: dict[str, str]) -> None:
+        """Store a source, and tell the kernel whether it will be asked to draw it."""
+        figures, checker, rendering = self.context.store.figures, self.context.source_checker, self.context.rendering
+        is_new = await figures.attach_source(record, number, "figure", source, libraries)
+        checker.schedule(record.id, number)
+        if not rendering.queue.is_available:
+            # The server may have just started.
+            await rendering.queue.report_within(_PROBE_SECONDS)
+        if not rendering.asks_kernels:
+            return
+        if not is_new and not checker.is_drawable_by_kernel(record):
+            await figures.attach_source(record, number, "figure", source, libraries, replaces=True)
+        self.set_header(REDRAWS_HEADER, "kernel")
 
 
 class CodeHandler(VersionUploadHandler):
