@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from ....model.figures import Identity
 from ....model.live import LiveDeclaration, LiveFigureRecord
 from ....store.store import Store
 from ..sessions.kernel_registry import KernelRegistry
 from .backend import KernelBackend, KernelUnavailable, LiveBackend, is_superseded
-from .offer_records import OfferRecords
+from .offer_records import OfferRecords, make_identity
 
 T = TypeVar("T")
 OFFERED, CHANGED, GONE = "live.offered", "live.changed", "live.gone"
@@ -92,7 +91,7 @@ class LiveRegistry:
         self._install(kernel, backend)
         notebook = await self._find_notebook(kernel)
         scope = await self._kernels.find_scope(kernel)
-        declared = {_make_identity(owner, scope, notebook, kernel, one.name): one for one in declarations}
+        declared = {make_identity(owner, scope, notebook, kernel, one.name): one for one in declarations}
         before = [(target.record, target.declaration) for target in self._offered.get(kernel, {}).values()]
         records = await self._records.record(kernel, declared, before)
         if backend.is_closed or self._backends.get(kernel) is not backend:
@@ -297,7 +296,3 @@ class LiveRegistry:
         # A kernel that outlived its server is no longer one of Jupyter's sessions, but is one of ours.
         session = await self._store.sessions.find(kernel)
         return session.notebook if session else ""
-
-
-def _make_identity(owner: str, scope: str, notebook: str, kernel: str, name: str) -> Identity:
-    return Identity(owner, scope, notebook, "", name) if notebook else Identity(owner, "", "", kernel, name)
