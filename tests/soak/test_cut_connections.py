@@ -9,13 +9,13 @@ import socket
 import struct
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 from ..test_nginx import free_port
 from ..waiting import wait_until
+from .clients import Clients
 
 pytestmark = pytest.mark.soak
 SECONDS = float(os.environ.get("FIGSERVE_SOAK_SECONDS", "600"))
@@ -103,45 +103,29 @@ def test_every_live_figure_answers_after_ten_minutes_of_cuts(make_server, relay)
     server = make_server(
         args=[f"--ServerApp.port={port}"], live_timeout=5, kernel_url=f"http://127.0.0.1:{relay.port}/"
     )
-    chance, is_over = random.Random(13), threading.Event()
-    outcomes: Counter[tuple[str, int, str]] = Counter()
+    chance, clients = random.Random(13), Clients(server)
 
     def ask(path: str) -> int:
-        began = time.monotonic()
-        response = server.fetch(path)
-        slowest.append(time.monotonic() - began)
-        code = response.json()["code"] if response.status != 200 else response.headers.get("Warning", "")
-        outcomes[path.partition("?")[0].rpartition("/")[2], response.status, code] += 1
-        return response.status
-
-    slowest: list[float] = []
-
-    def poll(path: str) -> None:
-        n = 0
-        while not is_over.wait(0.5):
-            n = (n + 1) % 50
-            ask(f"{path}?n={n}")
+        return clients.ask(path.partition("?")[0].rpartition("/")[2], path).status
 
     with server.kernel("a.ipynb") as a, server.kernel("b.ipynb") as b:
         for kernel in (a, b):
             assert kernel.run(DECLARE).error is None
         paths = [f"figserve/live/{kernel.kernel_id}/{figure}" for kernel in (a, b) for figure in FIGURES]
-        pollers = [threading.Thread(target=poll, args=(path,)) for path in paths]
-        for poller in pollers:
-            poller.start()
-        end = time.monotonic() + SECONDS
-        while time.monotonic() < end:
-            is_over.wait(chance.uniform(0, LONGEST_PAUSE))
-            relay.cut()
-        is_over.set()
-        for poller in pollers:
-            poller.join()
+        for path in paths:
+            clients.repeat(lambda n, path=path: ask(f"{path}?n={n % 50}"), 0.5)
+        with clients.running():
+            end = time.monotonic() + SECONDS
+            while time.monotonic() < end:
+                clients.wait(chance.uniform(0, LONGEST_PAUSE))
+                relay.cut()
         for number, path in enumerate(paths):
             wait_until(lambda p=path, n=number: ask(f"{p}?n={1000 + n}") == 200)
         # What the user runs was not disturbed.
         for kernel in (a, b):
             execution = kernel.run("1 + 1")
             assert (execution.error, execution.stderr) == (None, "")
-    print(f"{relay.cuts} cuts; slowest {max(slowest):.1f} s; {sum(outcomes.values())} requests: {dict(outcomes)}")
-    assert {status for _, status, _ in outcomes} <= {200, 503, 504}, outcomes
+    print(f"{relay.cuts} cuts; slowest {clients.slowest:.1f} s; {clients.count} requests: {dict(clients.outcomes)}")
+    assert clients.failures == []
+    assert clients.statuses <= {200, 503, 504}, clients.outcomes
     assert "Traceback" not in server.log, server.log[-3_000:]

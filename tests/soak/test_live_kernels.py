@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import random
-import threading
-from collections import Counter
 
 import pytest
 
 from ..waiting import wait_until
+from .clients import Clients
 
 pytestmark = pytest.mark.soak
 ROUNDS = 20
@@ -39,31 +39,20 @@ agent._agent._loop.call_soon_threadsafe(agent._agent._close_socket)
 def test_every_live_figure_answers_in_the_end(make_server):
     """Meanwhile there is an image, the last good one or a sentence, and never an error of the server itself."""
     server, chance = make_server(live_bytes=100_000, live_timeout=5), random.Random(9)
-    outcomes: Counter[tuple[int, str]] = Counter()
+    clients = Clients(server)
     kernels: dict[str, str] = {}
-    is_over = threading.Event()
 
     def ask(kernel: str, rest: str) -> int:
-        response = server.fetch(f"figserve/live/{kernel}/{rest}")
-        outcomes[response.status, "" if response.status == 200 else response.json()["code"]] += 1
-        return response.status
+        return clients.ask("live", f"figserve/live/{kernel}/{rest}").status
 
-    def poll(notebook: str, figure: str) -> None:
-        n = 0
-        while not is_over.is_set():
-            n = (n + 1) % 7
-            if notebook in kernels:
-                ask(kernels[notebook], f"{figure}?n={n}")
-            is_over.wait(0.02)
+    def poll(notebook: str, figure: str, n: int) -> None:
+        if notebook in kernels:
+            ask(kernels[notebook], f"{figure}?n={n % 7}")
 
-    pollers = [
-        threading.Thread(target=poll, args=(notebook, figure))
-        for notebook in ("a.ipynb", "b.ipynb")
-        for figure in ("small.png", "data.json", "small.svg")
-    ]
-    for poller in pollers:
-        poller.start()
-    try:
+    for notebook in ("a.ipynb", "b.ipynb"):
+        for figure in ("small.png", "data.json", "small.svg"):
+            clients.repeat(functools.partial(poll, notebook, figure), 0.02)
+    with clients.running():
         for number in range(ROUNDS):
             with server.kernel("a.ipynb") as a, server.kernel("b.ipynb") as b:
                 sessions = {"a.ipynb": a, "b.ipynb": b}
@@ -81,9 +70,6 @@ def test_every_live_figure_answers_in_the_end(make_server):
                 for session in sessions.values():
                     for figure, status in (("small.png", 200), ("data.json", 413), ("small.svg", 200)):
                         wait_until(lambda s=session, f=figure, e=status: ask(s.kernel_id, f"{f}?n=9") == e)
-    finally:
-        is_over.set()
-        for poller in pollers:
-            poller.join()
-    assert {status for status, _ in outcomes} <= {200, 404, 413, 503, 504}, outcomes
+    assert clients.failures == []
+    assert clients.statuses <= {200, 404, 413, 503, 504}, clients.outcomes
     assert "Traceback" not in server.log, server.log[-3_000:]

@@ -75,6 +75,10 @@ class ChildProcess:
             os.close(descriptor)
         self.descriptors = []
 
+    @property
+    def is_forked(self) -> bool:
+        return self._pidfd is not None
+
     def on_forked(self, pidfd: int) -> None:
         """Record the pidfd of the forked process."""
         self._pidfd = pidfd

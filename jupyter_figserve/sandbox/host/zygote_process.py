@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -16,6 +17,9 @@ from typing import IO, Any
 
 from ...errors import SandboxUnavailable
 from .child_process import ChildProcess
+from .zygote_events import SPAWNED, ChildEvent, parse_child_event, parse_message, take_pidfd
+
+_log = logging.getLogger(__name__)
 
 _MESSAGE_BYTES = 65_536
 START_TIMEOUT = 60.0
@@ -157,15 +161,29 @@ class ZygoteProcess:
             if not message:
                 self._on_exit()
                 return
-            self._handle_event(json.loads(message), descriptors)
+            try:
+                self._handle_event(parse_child_event(message), descriptors)
+            except ValueError as error:
+                # Whatever sent it, nothing that this process says can be relied on any more.
+                _log.warning("The sandbox starts again, because its process sent an invalid message: %s.", error)
+                self._on_exit()
+                return
+            finally:
+                for descriptor in descriptors:
+                    os.close(descriptor)
 
-    def _handle_event(self, event: dict[str, Any], descriptors: list[int]) -> None:
-        child = self._children.get(event["child"])
-        if event["event"] == "spawned" and child is not None:
-            child.on_forked(descriptors[0])
-        elif child is not None:
+    def _handle_event(self, event: ChildEvent, descriptors: list[int]) -> None:
+        """Pass an event on to its child, which keeps a descriptor that it takes out of the list."""
+        child = self._children.get(event.child)
+        if child is None:
+            return
+        if event.kind == SPAWNED:
+            if child.is_forked:
+                raise ValueError("it reports a child twice")
+            child.on_forked(take_pidfd(descriptors))
+        else:
             del self._children[child.number]
-            child.on_exit(event.get("status"))
+            child.on_exit(event.status)
             self._end_if_retired()
 
     def _on_exit(self) -> None:
@@ -234,7 +252,9 @@ async def _receive_first_message(channel: socket.socket) -> tuple[dict[str, Any]
         raise SandboxUnavailable(f"The sandbox did not start within {START_TIMEOUT:g} seconds.") from None
     except OSError:
         message, descriptors = b"", []
-    return json.loads(message or b"{}"), descriptors[0] if descriptors else None
+    with contextlib.suppress(ValueError):
+        return parse_message(message), descriptors[0] if descriptors else None
+    return {}, None
 
 
 def _stderr_tail(program: str, stderr_file: IO[bytes]) -> str:
