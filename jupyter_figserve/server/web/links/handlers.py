@@ -84,7 +84,7 @@ class OwnedLinksHandler(AuthenticatedHandler):
         return link
 
     async def audit_link(self, action: str, link: Link, **details: object) -> None:
-        """Record a change of a link, with its owner where that is somebody else."""
+        """Record a change of a link, with its owner where that is not the caller."""
         record = await self._find_record(link.target)
         if record is not None and record.owner != self.principal.owner:
             details["owned_by"] = record.owner
