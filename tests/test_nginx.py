@@ -19,6 +19,7 @@ import pytest
 
 from .conftest import MakeServer, require_program
 from .nginx_paths import TEMPORARY_PATHS
+from .ports import free_port
 from .samples import read_samples
 from .server.sample_images import SVG, png
 from .waiting import wait_until
@@ -89,12 +90,6 @@ def servers() -> Iterator[tuple[Any, Any]]:
 @pytest.fixture(scope="module")
 def server(servers) -> Any:
     return servers[0]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ from jupyter_figserve.sandbox.host.job_frames import ChildAnswer
 from jupyter_figserve.sandbox.remote.answers import pack_answer
 
 from ...conftest import require_package
+from ...ports import free_port
 from .fleets import make_dask_renderer
-from .processes import free_port
 from .test_http_renderer import PNG, RENDERED, REPORT
 
 distributed = require_package("distributed.core")
