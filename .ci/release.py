@@ -24,6 +24,7 @@ CHANGELOG = "CHANGELOG.md"
 PLACES = (
     ("jupyter_figserve/__init__.py", r'^(__version__ = ")([^"]+)'),
     ("jupyter_figserve/labextension/package.json", r'^(  "version": ")([^"]+)'),
+    ("jupyter_figserve/labextension/package.json", r'("load": "static/entry\.js\?v=)([^"]+)'),
     ("deploy/helm/figserve/Chart.yaml", r"^(version: )(\S+)"),
     ("deploy/helm/figserve/Chart.yaml", r"^(appVersion: )(\S+)"),
     ("deploy/helm/figserve/values.yaml", r"^(  server: figserve-service:)(\S+)"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -103,7 +104,19 @@ def test_the_wheel_has_the_jupyterlab_extension(wheel):
     archive = zipfile.ZipFile(wheel)
     described = json.loads(archive.read(f"{folder}/package.json"))
     assert described["version"] == jupyter_figserve.__version__
-    assert f"{folder}/{described['jupyterlab']['_build']['load']}" in archive.namelist()
+    name, _, query = described["jupyterlab"]["_build"]["load"].partition("?")
+    assert f"{folder}/{name}" in archive.namelist()
+    assert query == f"v={jupyter_figserve.__version__}"
+
+
+def test_jupyterlab_loads_all_files_again_after_an_upgrade(wheel):
+    """The extension's first file, whose address has the version, names all others: browsers keep them for a year."""
+    folder = "labextensions/jupyter_figserve/static"
+    names = [Path(name) for name in zipfile.ZipFile(wheel).namelist() if folder in name]
+    entry = next(name for name in names if name.name == "entry.js")
+    listed = re.search(r"FILES = \[(.*?)\]", zipfile.ZipFile(wheel).read(str(entry)).decode(), re.DOTALL)
+    assert listed
+    assert sorted(re.findall(r'"(.+?)"', listed[1])) == sorted(name.name for name in names if name != entry)
 
 
 def test_the_metadata(wheel):

@@ -125,3 +125,32 @@ def test_every_environment_variable_is_in_a_notebook():
     assert {"FIGSERVE_URL", "KERNEL_FIGSERVE_KEY"} <= names
     assert {name for name in names if not is_in(name, ALL)} == set()
     assert set(reference.VARIABLES) == names
+
+
+DOCUMENTS = sorted(
+    (*PACKAGE.parent.glob("*.md"), *NOTEBOOKS.glob("*.ipynb"), *(PACKAGE.parent / "deploy").rglob("*.md"))
+)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=[path.name for path in DOCUMENTS])
+def test_what_documents_name_exists(path):
+    """Settings, commands and functions: a name that was changed or mistyped helps nobody."""
+    text = read(path) if path.suffix == ".ipynb" else path.read_text(encoding="utf-8")
+    settings = set(re.findall(r"\bFigServe\.(\w+)", text))
+    assert settings - set(FigServe.class_traits()) - {"NAME", "render_NAME", "x"} == set()
+    commands = {name.split()[0] for name in COMMANDS}
+    named = set(re.findall(r"`jupyter figserve ([a-z]\w*)", text))
+    assert named - commands == set()
+    functions = set(re.findall(r"(?<![./\w])figserve\.(\w+)\(", text))
+    assert functions - set(jupyter_figserve.__all__) == set()
+
+
+def test_figures_of_the_security_page_are_the_defaults():
+    """A limit in parentheses after a setting is its default value."""
+    text = (PACKAGE.parent / "SECURITY.md").read_text(encoding="utf-8")
+    units = {"": 1, "ms": 0.001, "s": 1, "MB": 2**20, "KB": 2**10}
+    found = re.findall(r"`FigServe\.(\w+)`\s+\(([\d,.]+)(?:\s(ms|s|MB|KB)\b)?", text)
+    said = {name: float(number.replace(",", "")) * units[unit] for name, number, unit in found}
+    assert len(said) >= 6
+    traits = FigServe.class_traits(config=True)
+    assert said == {name: pytest.approx(float(traits[name].default_value)) for name in said}

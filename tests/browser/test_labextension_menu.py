@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
+import zlib
 from collections.abc import Iterator
 
 import pytest
@@ -109,6 +111,18 @@ def run_in_palette(page, label: str) -> None:
     page.keyboard.press("Enter")
 
 
+def read_pdf(data: bytes) -> tuple[tuple[float, ...], bytes]:
+    """Return the size of a PDF's page in points, and the pixels of its image, by its table of objects."""
+    start = int(data.split(b"startxref")[1].split()[0])
+    assert data[start:].startswith(b"xref\n0 6\n")
+    offsets = [int(line.split()[0]) for line in data[start:].splitlines()[3:8]]
+    assert [data[offset:].split()[0] for offset in offsets] == [b"1", b"2", b"3", b"4", b"5"]
+    box = re.search(rb"/MediaBox \[0 0 (\S+) (\S+)\]", data)
+    assert box
+    image = data[offsets[4] :].split(b"stream\n", 1)[1].split(b"\nendstream")[0]
+    return tuple(map(float, box.groups())), zlib.decompress(image)
+
+
 def shared_image(server: ServerProcess, url: str) -> bytes:
     """Return what anybody with the link sees."""
     return server.fetch(url + ".png", anonymous=True).body
@@ -133,6 +147,9 @@ def test_link_is_copied_and_revoked(opened, place) -> None:
     opened.evaluate("navigator.clipboard.writeText('')")
     choose(opened, 1, "Copy share link")
     message(opened, "Link copied. It expires on")
+    opened.get_by_role("button", name="Reach others…").click()
+    message(opened, "c.FigServe.public_url")
+    assert opened.evaluate("document.activeElement.textContent") == "Change…"
     url = opened.evaluate(READ_CLIPBOARD)
     assert shared_image(server, url) == PNGS[1]
     choose(opened, 1, "Copy share link")
@@ -198,7 +215,7 @@ def test_palette_acts_on_the_selected_cells_last_figure(opened, place) -> None:
 
 @notebook_nightly
 def test_image_is_copied_and_downloaded(opened, place) -> None:
-    """As the bytes that were displayed; a format that does not exist is explained."""
+    """As the bytes that were displayed; as a PDF of its pixels; a format that does not exist is explained."""
     with opened.expect_download() as saving:
         choose(opened, 0, "Download as…", "PNG")
     assert saving.value.path().read_bytes() == PNGS[0]
@@ -207,7 +224,11 @@ def test_image_is_copied_and_downloaded(opened, place) -> None:
     message(opened, "Image copied.")
     assert opened.evaluate("navigator.clipboard.read().then((items) => items[0].types)") == ["image/png"]
     choose(opened, 0, "Download as…", "SVG")
-    message(opened, "It was displayed as PNG only.")
+    message(opened, "It was displayed as an image of pixels. To get vector graphics, run figserve.publish(fig)")
+    with opened.expect_download() as saving:
+        choose(opened, 0, "Download as…", "PDF")
+    assert read_pdf(saving.value.path().read_bytes()) == ((45, 30), bytes([30]) * 3 * 60 * 40)
+    message(opened, "The PDF has the pixels of the displayed image.")
 
 
 @notebook_nightly

@@ -222,7 +222,18 @@ class SharedLink(HasImageUrl):
         self._update(**{name: value for name, value in given.items() if value is not None})
 
     def set_expiry(self, expires: Expiry) -> None:
-        """Change when the link expires, counted from now; the argument is that of ``share()``."""
+        """Change when the link expires, under the same URL.
+
+        Parameters
+        ----------
+        expires
+            As in ``Published.share``; durations are counted from now.
+
+        Raises
+        ------
+        InvalidInput
+            It is not a time ahead, or later than ``FigServe.link_max_age`` allows.
+        """
         self._update(expires=write_expiry(expires, time.time()))
 
     def revoke(self) -> None:

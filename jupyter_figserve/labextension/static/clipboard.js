@@ -52,34 +52,13 @@ function copySelected(element, select) {
   return isCopied;
 }
 
-/** Return an image as a PNG, the one format that clipboards take. */
-export async function toPng({ type, bytes }) {
-  const blob = new Blob([bytes], { type });
-  if (type === "image/png") return blob;
-  const image = document.createElement("img");
-  image.src = await toDataUrl(blob);
-  await image.decode();
-  const canvas = document.createElement("canvas");
-  // An SVG has no pixels of its own: twice its size is sharp on most screens.
-  const scale = type === "image/svg+xml" ? 2 : 1;
-  canvas.width = (image.naturalWidth || 640) * scale;
-  canvas.height = (image.naturalHeight || 480) * scale;
-  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  return canvasToPng(canvas);
-}
-
-/** Return an SVG element of the page as an image. */
-export function svgImage(element) {
-  return { type: "image/svg+xml", bytes: new TextEncoder().encode(new XMLSerializer().serializeToString(element)) };
-}
-
 export function canvasToPng(canvas) {
   return new Promise((resolve, reject) => {
     canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The image cannot be read."))), "image/png");
   });
 }
 
-function toDataUrl(blob) {
+export function toDataUrl(blob) {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
     reader.onload = () => resolve(reader.result);

@@ -1,13 +1,18 @@
 // What the menu of a figure does: find the figure on the server, or publish it there, and share, copy, download or open it.
-import { canvasToPng, copyImage, copyText, svgImage, toPng } from "./clipboard.js";
+import { copyImage, copyText } from "./clipboard.js";
+import { hasImage, makeBlob } from "./conversions.js";
 import { makeElement } from "./elements.js";
 import { showError, showMessage } from "./messages.js";
-import { bodyOf, chooseName, digestOf, imageOf, suffixOf } from "./pictures.js";
+import { bodyOf, chooseName, digestOf, imageOf } from "./pictures.js";
 import { openChangeDialog, openShareDialog } from "./share_dialog.js";
 
 const TYPES = { png: "image/png", svg: "image/svg+xml", pdf: "application/pdf" };
 const NOT_KEPT = ["not_captured", "session_not_found", "capture_off", "plot_not_found", "not_found"];
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
+const VECTORS = {
+  python: "To get vector graphics, run figserve.publish(fig) in the notebook.",
+  r: 'To get vector graphics, run options(jupyter.plot_mimetypes = c("text/plain", "image/png", "image/svg+xml")) and the cell again.',
+};
 const AUDIENCES = { me: "Only you", hub: "Everyone with an account on this Hub", people: "The chosen people", link: "Anyone with the link" };
 
 export class FigureActions {
@@ -52,21 +57,32 @@ export class FigureActions {
     }
   }
 
-  /** Save the figure: the output's own bytes where they have the format, else the server's. */
+  /** Save the figure: the output's own bytes where they have the format, else the server's, else what the browser makes. */
   async download(target, format) {
     try {
       const { picture } = target;
-      const own = picture.kind === "published" ? null : imageOf(picture, TYPES[format]);
-      if (own) {
-        const name = chooseName(target.count, target.position, (await digestOf(picture)) ?? picture.path ?? "");
-        save(new Blob([own.bytes], { type: own.type }), `${name}.${format}`);
-        return;
-      }
-      const record = await this.find(target);
-      if (!record.formats.includes(format)) throw new Error(explainMissing(record, format));
-      save(await this._server.blob(`figures/${record.id}.${format}`), `${record.name}.${format}`);
+      const isPublished = picture.kind === "published";
+      const own = isPublished ? null : imageOf(picture, TYPES[format]);
+      const record = isPublished ? await this.find(target) : null;
+      const stem = record ? record.name : chooseName(target.count, target.position, (await digestOf(picture)) ?? picture.path ?? "");
+      const name = `${stem}.${format}`;
+      if (own) save(new Blob([own.bytes], { type: own.type }), name);
+      else if (record?.formats.includes(format)) save(await this._server.blob(`figures/${record.id}.${format}`), name);
+      else await this._saveMade(target, format, name, record);
     } catch (error) {
       showError(`The figure was not downloaded as ${format.toUpperCase()}.`, error);
+    }
+  }
+
+  async _saveMade(target, format, name, record) {
+    const made = await makeBlob(target, format);
+    if (made) {
+      save(made, name);
+      if (format === "pdf") showMessage(`The PDF has the pixels of the displayed image. ${explainVectors(target, record)}`);
+    } else if (hasImage(target)) throw new Error(`It was displayed as an image of pixels. ${explainVectors(target, record)}`);
+    else {
+      const actions = [{ label: "Open figure page", run: () => this.openPage(target) }];
+      showMessage(`The figure was not downloaded as ${format.toUpperCase()}: it is a page, not an image. Its own page has it as HTML.`, { actions, isError: true });
     }
   }
 
@@ -153,11 +169,13 @@ export class FigureActions {
 
   _tellLink(record, link, isCopied) {
     const about = { record, link };
-    // A link that opens on this machine only has a note that says so, and what to do.
+    // A link that opens on this machine only has a note: a sentence that says so, then what to do.
     const isForAnyone = (link.audience ?? "link") === "link";
-    const reach = link.note && isForAnyone ? `${expiryOf(link)} ${link.note}` : until(link);
-    showMessage(`${isCopied ? "Link copied." : "Link created; this browser did not allow copying it. Copy it from here."} ${reach}`, {
+    const [, reach, ways] = (isForAnyone && /^(.*?\.) (.*)$/s.exec(link.note ?? "")) || [];
+    const whole = reach ? `${expiryOf(link)} ${reach}` : until(link);
+    showMessage(`${isCopied ? "Link copied." : "Link created; this browser did not allow copying it. Copy it from here."} ${whole}`, {
       address: isCopied ? null : link.url,
+      details: ways ? { label: "Reach others…", text: ways } : null,
       actions: [...this._offerTeam(about), { label: "Change…", run: () => this.change(about) }, { label: "Revoke", run: () => this.revoke(about) }],
     });
   }
@@ -181,18 +199,11 @@ export class FigureActions {
   }
 
   async _png(target) {
-    const image = imageOf(target.picture, "image/png") ?? imageOf(target.picture);
-    if (image && image.type !== "application/pdf") return toPng(image);
-    const { drawing } = target;
-    if (drawing?.localName === "svg") return toPng(svgImage(drawing));
-    if (drawing) return canvasToPng(drawing);
-    throw new Error("This figure is not an image. Share its link, or open its page.");
+    const own = imageOf(target.picture, "image/png");
+    const png = own ? new Blob([own.bytes], { type: own.type }) : await makeBlob(target, "png");
+    if (!png) throw new Error("This figure is not an image. Share its link, or open its page.");
+    return png;
   }
-}
-
-/** Whether "Copy image" has something to copy. */
-export function hasImage(target) {
-  return Boolean(imageOf(target.picture) ?? target.drawing);
 }
 
 function isOpen(link) {
@@ -217,10 +228,11 @@ function rethrowUnless(...codes) {
   };
 }
 
-function explainMissing(record, format) {
-  if (record.limitation && record.origin !== "captured") return record.limitation;
-  const names = record.formats.map((name) => name.toUpperCase()).join(", ");
-  return `It was displayed as ${names} only. Run figserve.publish(fig) in the notebook to get other formats.`;
+/** How to get SVG and PDF of a figure that was displayed as pixels. */
+function explainVectors({ language, picture }, record) {
+  if (record?.limitation) return record.limitation;
+  if ("image/svg+xml" in picture.images) return "Its SVG has vector graphics.";
+  return VECTORS[language] ?? "To get vector graphics, let the kernel display the figure as SVG.";
 }
 
 function save(blob, name) {

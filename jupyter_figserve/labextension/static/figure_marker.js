@@ -79,6 +79,7 @@ export class FigureMarker {
   _follow(child) {
     const shown = findShown(child);
     if (shown) this._sizes.observe(shown);
+    if (shown?.localName === "iframe") forwardContextMenu(shown);
     this._place(child);
   }
 
@@ -107,4 +108,20 @@ function findShown(child) {
     return width * height;
   };
   return outer.sort((a, b) => area(b) - area(a))[0] ?? null;
+}
+
+/** Open the output's context menu also above a figure that is a document of its own, as R's SVG is. */
+function forwardContextMenu(frame) {
+  if (frame.dataset.figserveMenu) return;
+  frame.dataset.figserveMenu = "forwarded";
+  const forward = (event) => {
+    event.preventDefault();
+    const { left, top } = frame.getBoundingClientRect();
+    const [clientX, clientY] = [left + event.clientX, top + event.clientY];
+    frame.dispatchEvent(new MouseEvent("contextmenu", { bubbles: true, cancelable: true, button: 2, clientX, clientY }));
+  };
+  // Null for a frame of another origin; the same listener is added once to each document.
+  const listen = () => frame.contentDocument?.addEventListener("contextmenu", forward);
+  listen();
+  frame.addEventListener("load", listen);
 }

@@ -1,5 +1,6 @@
 // The entries of a figure: in the menu of its button, in the output's context menu, and in the command palette.
-import { FigureActions, hasImage } from "./figure_actions.js";
+import { hasImage } from "./conversions.js";
+import { FigureActions } from "./figure_actions.js";
 import { showMessage } from "./messages.js";
 import { findTarget, lastFigureOf, OUTPUT } from "./targets.js";
 

@@ -7,10 +7,11 @@ const DURATION_WITH_ACTIONS = 30_000;
 let place = null;
 
 /**
- * Show `message`; `actions` are `{label, run}`, and `address` is a text to copy by hand. It disappears after a while, but
+ * Show `message`; `actions` are `{label, run}`, `address` is a text to copy by hand, and `details` are `{label, text}` that
+ * a button adds to the message. It disappears after a while, but
  * not while it is hovered or focused. Returns a function that closes it.
  */
-export function showMessage(message, { actions = [], address = null, isError = false } = {}) {
+export function showMessage(message, { actions = [], address = null, details = null, isError = false } = {}) {
   if (!place) {
     place = makeElement("div", { className: "figserve-messages", role: "region", "aria-label": "Messages about figures" });
     document.body.append(place);
@@ -23,7 +24,7 @@ export function showMessage(message, { actions = [], address = null, isError = f
   const wait = () => {
     const isUsed = () => box.matches(":hover, :focus-within");
     clearTimeout(timer);
-    timer = setTimeout(() => (isUsed() ? wait() : close()), actions.length || address ? DURATION_WITH_ACTIONS : DURATION);
+    timer = setTimeout(() => (isUsed() ? wait() : close()), actions.length || address || details ? DURATION_WITH_ACTIONS : DURATION);
   };
   box.append(text);
   let field = null;
@@ -31,8 +32,13 @@ export function showMessage(message, { actions = [], address = null, isError = f
     field = makeElement("input", { readOnly: true, value: address, className: "figserve-field", "aria-label": "Address of the link" });
     box.append(field);
   }
+  const more = details ? [makeButton(details.label, ({ target }) => {
+    text.textContent = `${message} ${details.text}`;
+    target.nextElementSibling.focus();
+    target.remove();
+  })] : [];
   const buttons = actions.map(({ label, run }) => makeButton(label, () => { close(); run(); }));
-  box.append(makeElement("div", { className: "figserve-actions" }, ...buttons, makeButton("Close", close)));
+  box.append(makeElement("div", { className: "figserve-actions" }, ...more, ...buttons, makeButton("Close", close)));
   box.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
   // One at a time: more would cover the notebook.
   place.replaceChildren(box);

@@ -14,10 +14,6 @@ const HOLOVIEWS = "application/vnd.holoviews_exec.v0+json";
 const IMAGES = [
   "image/png", "image/svg+xml", "image/jpeg", "image/webp", "image/gif", "image/apng", "image/avif", "application/pdf",
 ];
-const SUFFIXES = {
-  "image/png": "png", "image/svg+xml": "svg", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif",
-  "image/apng": "apng", "image/avif": "avif", "application/pdf": "pdf",
-};
 const PARTS = "svg, canvas, img, iframe, video, object, embed";
 const MAY_BE_FIGURE = /<(svg|canvas|img|iframe|video|object|embed|script)\b/i;
 const encoder = new TextEncoder();
@@ -26,7 +22,7 @@ const encoder = new TextEncoder();
  * Return the figure that an output shows, or null.
  *
  * `kind` is "published" (with the id `figure`), "plot" (with its `path`), "script", "image" or "html"; `images` has the
- * texts of all images of the mimebundle by mimetype.
+ * texts of all images of the mimebundle by mimetype, and `width` is that at which its first one is displayed, or null.
  */
 export function findPicture(data, metadata = {}) {
   const images = Object.fromEntries(IMAGES.filter((type) => data[type] !== undefined).map((type) => [type, text(data[type])]));
@@ -41,10 +37,16 @@ export function findPicture(data, metadata = {}) {
   if (type === BOKEH) return { kind: "script", type, value: text(data["application/javascript"]), images, html };
   if (type && typeof data[type] === "object") return { kind: "script", type, value: data[type], images, html };
   const [first] = Object.keys(images);
-  if (first) return { kind: "image", type: first, value: images[first], images, html };
+  if (first) return { kind: "image", type: first, value: images[first], images, html, width: widthOf(metadata, first) };
   const isWhole = !(WIDGET in data) && !(HOLOVIEWS in data);
   if (isWhole && html && showsFigure(html)) return { kind: "html", type: "text/html", value: html, images, html };
   return null;
+}
+
+/** The width in CSS pixels at which an image is displayed, or null where that is its own. */
+function widthOf(metadata, type) {
+  const width = metadata[type]?.width ?? metadata.width;
+  return width > 0 ? width : null;
 }
 
 /** Whether HTML shows an image or runs a script in an element of the page; a table or text is not a figure. */
@@ -91,13 +93,9 @@ function onlyImage(html) {
   const { body } = new DOMParser().parseFromString(html, "text/html");
   const images = body.querySelectorAll("img");
   const match = images.length === 1 && /^data:(image\/[\w.+-]+)((?:;[^,;]*)*),(.*)$/s.exec(images[0].src);
-  if (!match || !SUFFIXES[match[1]]) return null;
+  if (!match || !IMAGES.includes(match[1])) return null;
   const isBase64 = /;base64/i.test(match[2]);
   return { type: match[1], bytes: isBase64 ? fromBase64(match[3]) : encoder.encode(decodeURIComponent(match[3])) };
-}
-
-export function suffixOf(type) {
-  return SUFFIXES[type] ?? "html";
 }
 
 /**

@@ -22,12 +22,6 @@ export class Target {
     return pictureAt(this._area, this._index);
   }
 
-  /** The canvas that a library draws on in the browser, or its one SVG; null without either. */
-  get drawing() {
-    const drawings = [...this.node.querySelectorAll(":not(.figserve-button) > svg")];
-    return this.node.querySelector("canvas") ?? (drawings.length === 1 ? drawings[0] : null);
-  }
-
   get kernel() {
     return this._session?.session?.kernel?.id ?? null;
   }
@@ -37,6 +31,11 @@ export class Target {
     const main = this._path[0];
     const path = main.context?.path ?? main.content?.path ?? "";
     return path.endsWith(".ipynb") ? path : null;
+  }
+
+  /** The language of a notebook's kernel, in lower case, or "". */
+  get language() {
+    return (this._path[0].content?.model?.defaultKernelLanguage ?? "").toLowerCase();
   }
 
   /** The number in the cell's brackets, or null. */

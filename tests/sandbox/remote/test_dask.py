@@ -23,8 +23,8 @@ from jupyter_figserve.sandbox.remote.answers import pack_answer
 from jupyter_figserve.sandbox.remote.dask_exchange import _read_bytes as read_bytes
 
 from ...conftest import require_package
+from ...ports import free_port
 from .fleets import make_dask_renderer
-from .processes import free_port
 from .test_http_renderer import PNG, RENDERED, REPORT
 
 distributed = require_package("distributed.core")

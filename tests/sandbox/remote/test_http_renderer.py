@@ -28,8 +28,9 @@ from jupyter_figserve.sandbox.remote import http_renderer as protocol
 from jupyter_figserve.sandbox.remote.answers import PROTOCOL, pack_answer, pack_error
 from jupyter_figserve.sandbox.remote.http_renderer import HttpRenderer
 
+from ...ports import free_port
 from .fleets import make_http_renderer
-from .processes import KEY, free_port
+from .processes import KEY
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x02\x00\x00\x00\x03\x08\x06\x00\x00\x00" + b"\x00" * 30
 RENDERED = pack_answer(

@@ -1,0 +1,57 @@
+// A displayed figure in another format, made by the browser from what the output shows.
+import { canvasToPng } from "./clipboard.js";
+import { findLayers, loadImage, SVG_SCALE, toCanvas, toSvg } from "./drawings.js";
+import { imageOf } from "./pictures.js";
+import { makePdf } from "./pdf.js";
+
+const PDF = "application/pdf";
+const MAKERS = { png: makePng, svg: makeSvg, pdf: makePagePdf };
+
+/** Whether the output has an image, or a drawing that can become one. */
+export function hasImage(target) {
+  return findImage(target) !== null || findLayers(target.node).length > 0;
+}
+
+/** Return the figure as a blob of a format; null where the browser cannot make that. */
+export function makeBlob(target, format) {
+  return MAKERS[format](target);
+}
+
+async function makePng(target) {
+  const drawn = await draw(target);
+  return drawn && canvasToPng(drawn.canvas);
+}
+
+/** SVG is never made of pixels. */
+async function makeSvg(target) {
+  const bytes = findImage(target) ? null : toSvg(findLayers(target.node));
+  return bytes && new Blob([bytes], { type: "image/svg+xml" });
+}
+
+async function makePagePdf(target) {
+  const drawn = await draw(target);
+  return drawn && makePdf(drawn.canvas, drawn.width, drawn.height);
+}
+
+/** Return `{canvas, width, height}` with the size in CSS pixels, or null. */
+async function draw(target) {
+  const image = findImage(target);
+  if (!image) {
+    const layers = findLayers(target.node);
+    return layers.length ? toCanvas(layers) : null;
+  }
+  const loaded = await loadImage(image);
+  const [width, height] = [loaded.naturalWidth || 640, loaded.naturalHeight || 480];
+  const scale = image.type === "image/svg+xml" ? SVG_SCALE : 1;
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [width * scale, height * scale];
+  canvas.getContext("2d").drawImage(loaded, 0, 0, canvas.width, canvas.height);
+  // Images for dense screens are displayed smaller than their pixels.
+  const shown = (target.picture.width ?? width) / width;
+  return { canvas, width: width * shown, height: height * shown };
+}
+
+function findImage({ picture }) {
+  const image = imageOf(picture);
+  return image && image.type !== PDF ? image : null;
+}
