@@ -19,6 +19,7 @@ import pytest
 
 from .conftest import MakeServer, require_program
 from .nginx_paths import TEMPORARY_PATHS
+from .ports import free_port
 from .samples import read_samples
 from .server.sample_images import SVG, png
 from .waiting import wait_until
@@ -89,12 +90,6 @@ def servers() -> Iterator[tuple[Any, Any]]:
 @pytest.fixture(scope="module")
 def server(servers) -> Any:
     return servers[0]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +181,7 @@ class TestFiles:
         status, headers, body = nginx.ask("GET", path, X_API_Key=key)
         assert (status, body) == (200, png(grey=1))
         own = {"Date", "Server", "Connection", "Content-Length", "X-Accel-Redirect", "Strict-Transport-Security"}
+        own.add("Server-Timing")
         named = [{k.lower(): v for k, v in one.items() if k not in own} for one in (headers, direct)]
         assert named[0] == named[1]
         assert headers["Content-Length"] == str(len(body))

@@ -59,7 +59,10 @@ def combine(name: str, series: Sequence[Series]) -> list[DataTable]:
     if len(series) == 1:
         return [_single(name, series[0])]
     first = series[0]
-    if all(one.has_places_of(first) and one.values[0].name == first.values[0].name for one in series[1:]):
+    # Rows without a place belong to no row of another series.
+    if first.keys and all(
+        one.has_places_of(first) and one.values[0].name == first.values[0].name for one in series[1:]
+    ):
         return [_wide(name, series)]
     return [_long(name, series)]
 

@@ -20,7 +20,9 @@ def find_bar_kind(artists: ChartArtists) -> str:
     value_label, axis = (axes.get_ylabel(), axes.xaxis) if is_vertical else (axes.get_xlabel(), axes.yaxis)
     is_count_label = value_label.strip().casefold() in _COUNT_LABELS
     is_stack = len(bars) > 1 and _are_stacked_bars(bars[0], bars[1], is_vertical)
-    are_bins = are_histogram_bars(bars[0], is_count_label=is_count_label) or are_grouped_bins(bars)
+    are_bins = are_histogram_bars(bars[0], is_count_label=is_count_label) or are_grouped_bins(
+        bars, is_count_label=is_count_label
+    )
     # Stacked bars of several widths are a Marimekko chart.
     if not is_categorical(axis) and are_bins and not (is_stack and not _have_equal_widths(bars[0], is_vertical)):
         return "Histogram"

@@ -132,10 +132,11 @@ def are_histogram_bars(bars: Any, *, is_count_label: bool) -> bool:
     return not np.allclose(centers, np.round(centers), atol=1e-6)
 
 
-def are_grouped_bins(containers: Sequence[Any]) -> bool:
+def are_grouped_bins(containers: Sequence[Any], *, is_count_label: bool = False) -> bool:
     """Whether several sets of bars are the bins of one histogram: side by side, with counts or densities.
 
-    Bars of groups are counts, too, but their groups are centred on whole numbers.
+    Bars of groups are counts, too, but their groups are centred on whole numbers. Where an axis of counts has no gap
+    between the groups, as seaborn dodges histograms, whole counts are bins, too.
     """
     import numpy as np
 
@@ -144,6 +145,13 @@ def are_grouped_bins(containers: Sequence[Any]) -> bool:
         return False
     starts = np.array([[bar.get_x() for bar in bars] for bars in containers], dtype=float)
     ends = starts + np.array([[bar.get_width() for bar in bars] for bars in containers], dtype=float)
+    order = np.argsort(starts[:, 0])
+    starts, ends = starts[order], ends[order]
+    is_tiled = np.allclose(starts[1:], ends[:-1]) and np.allclose(starts[0][1:], ends[-1][:-1])
+    centers = (starts[0] + ends[-1]) / 2 / np.diff(starts[0]).mean()
+    are_on_steps = np.allclose(centers, np.round(centers), atol=1e-6)
+    if is_count_label and is_tiled:
+        return not are_on_steps
     heights = np.array([[bar.get_height() for bar in bars] for bars in containers], dtype=float)
     datatype = np.asarray(getattr(containers[0], "datavalues", ())).dtype
     if not np.allclose(starts[1:], ends[:-1]) or not np.issubdtype(datatype, np.floating):
@@ -152,8 +160,7 @@ def are_grouped_bins(containers: Sequence[Any]) -> bool:
     has_area_of_one = np.allclose((heights * bins[0]).sum(axis=1), 1, atol=_DENSITY_TOLERANCE)
     if not np.allclose(bins, bins[0]) or not (has_area_of_one or not (heights % 1).any()):
         return False
-    centers = (starts[0] + ends[-1]) / 2 / bins[0]
-    return not np.allclose(centers, np.round(centers), atol=1e-6)
+    return not are_on_steps
 
 
 def is_matrix(image: Any) -> bool:

@@ -47,6 +47,7 @@ from .images import (
     with_display_size,
 )
 from .mimebundles import find_images, images_of_bytes, is_of_library, offers_image
+from .plotly_sketch import find_sketch
 from .png import encode_png
 from .readable_text import one_line
 from .resolve import ResolvedFigure, find_figure
@@ -134,7 +135,7 @@ def encode(
             return _encode_animation(obj, moving, rows, dpi, animation or AnimationLimits())
         found = obj if isinstance(obj, ResolvedFigure) else find_figure(obj)
         if found is None:
-            return _encode_other(obj, rows, dpi)
+            return _encode_other(obj, rows, dpi, with_thumbnail)
         found = replace(found, tight=tight or found.tight)
         encoded = _encode_figure(
             found, rows, {**found.save_options, **savefig_options(dpi, found.tight, transparent)}, with_thumbnail
@@ -269,13 +270,15 @@ def hash_salt() -> dict[str, str]:
     return {"svg.hashsalt": matplotlib.rcParams["svg.hashsalt"] or _HASH_SALT}
 
 
-def _encode_other(obj: object, rows: tuple[Format, ...], dpi: float | None) -> EncodedFigure:
+def _encode_other(obj: object, rows: tuple[Format, ...], dpi: float | None, with_thumbnail: bool) -> EncodedFigure:
     images = _other_images(obj, rows, dpi)
     if images is None:
         raise OutputInvalid(f"Cannot render an object of type {type(obj).__name__:.100}. Pass {_ACCEPTED}.")
     images = tuple(with_display_size(image, obj) for image in images)
     raster = next((image for image in images if is_raster(get_format_of_mimetype(image.mimetype))), None)
-    thumbnail = image_thumbnail(open_image(raster.data)) if raster else None
+    thumbnail = None
+    if with_thumbnail:
+        thumbnail = image_thumbnail(open_image(raster.data)) if raster else find_sketch(obj)
     title, alt = describe(obj)
     return EncodedFigure(images, thumbnail, one_line(title, MAX_TITLE_LENGTH), one_line(alt, MAX_ALT_LENGTH), None)
 

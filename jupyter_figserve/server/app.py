@@ -21,6 +21,7 @@ from ..store.files.places import Bucket
 from ..store.files.render_cache import RenderCache
 from ..store.store import Store
 from .blob_config import BlobConfig
+from .capture_config import CaptureConfig
 from .config import FigServeConfig, seconds_of
 from .guarded_start import GuardedStart
 from .hub import find_service, make_logins, stop_on_interrupt
@@ -39,7 +40,7 @@ from .services.auth.preset_keys import VARIABLE, parse_preset_keys
 from .services.auth.rate_limits import RateLimiters
 from .services.auth.signing import FrameUrlSigner, QuerySigner
 from .services.dashboards.watchers import DashboardWatchers
-from .services.events.event_broker import PLOT_CAPTURED, EventBroker
+from .services.events.event_broker import EventBroker
 from .services.figures.source_checker import SourceChecker
 from .services.links.allowed_sizes import AllowedSizes
 from .services.links.resolver import LinkResolver
@@ -48,11 +49,10 @@ from .services.links.view_counter import ViewCounter
 from .services.live.detached import DetachedFunctions
 from .services.rendering.queue import RenderQueue
 from .services.rendering.service import RenderService
-from .services.sessions.capture import SWITCHED_OFF, Capture, CaptureLimits
+from .services.sessions.capture import Capture
 from .services.sessions.directories import SessionDirectories
 from .services.sessions.kernels import KernelTracker
 from .services.sessions.registered_kernels import RegisteredKernels
-from .services.sessions.ring_buffer import CapturedImage
 from .services.sessions.service_client import ServiceClient
 from .services.sessions.session_plots import SessionPlots
 from .traffic_config import TrafficConfig
@@ -68,6 +68,7 @@ _CLEAN_MILLISECONDS = 600_000
 class FigServe(
     FigServeConfig,
     BlobConfig,
+    CaptureConfig,
     RendererConfig,
     QueueConfig,
     TrafficConfig,
@@ -116,12 +117,6 @@ class FigServe(
         return bool(getattr(self.serverapp, "render_only", False))
 
     @property
-    def _capture_off_reason(self) -> str | None:
-        if self.is_hub_service:
-            return "Displayed images are captured by each user's own server."
-        return None if self.capture else SWITCHED_OFF
-
-    @property
     def logs_success(self) -> bool:
         return self.log_level in (logging.DEBUG, "DEBUG", "10")
 
@@ -130,7 +125,7 @@ class FigServe(
         store = self._open_store()
         addresses = ServerAddresses(self.serverapp, self.public_url, self.kernel_url)
         directories = SessionDirectories(Path(jupyter_runtime_dir()) / "figserve", self.log)
-        capture, kernels = self._make_capture(directories, store), self._make_kernels(store, addresses, directories)
+        capture, kernels = self.make_capture(directories, store), self._make_kernels(store, addresses, directories)
         blob_cache, rates = BlobCache(store.blobs, self.cache_bytes), self.make_rate_limiters()
         rendering, events, secrets = self._make_rendering(store), EventBroker(store), self.read_signing_secrets(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
@@ -210,19 +205,6 @@ class FigServe(
         )
         return RenderService(queue, cache, lambda: store.clock())
 
-    def _make_capture(self, directories: SessionDirectories, store: Store) -> Capture:
-        assert self.serverapp is not None
-        quota = Quota(self.capture_quota.get("plots") or None, self.capture_quota.get("bytes") or None)
-        limits = CaptureLimits(quota, self.figure_bytes, self.figure_pixels)
-        return Capture(
-            self.serverapp,
-            directories,
-            limits,
-            store.clock,
-            self._announce_captured,
-            off_reason=self._capture_off_reason,
-        )
-
     def _open_kernels(self) -> None:
         """Follow the kernels: those of this server, or those that users' servers register with the Hub's service."""
         assert self.serverapp is not None
@@ -252,10 +234,6 @@ class FigServe(
         if self.host_kind == "extension":
             self._service = find_service(self.serverapp.base_url, self.scope)
         return KernelTracker(self.serverapp, store, addresses, self.owner, self.scope, directories, self._service)
-
-    def _announce_captured(self, kernel: str, images: list[CapturedImage]) -> None:
-        for image in images:
-            self.context.events.announce(self.owner, PLOT_CAPTURED, {"session": kernel, "path": image.path})
 
     async def _clean(self) -> None:
         """Sweep the session directories and collect garbage; log what was removed."""

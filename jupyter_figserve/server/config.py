@@ -73,17 +73,6 @@ class FigServeConfig(AssistantConfig, AudienceConfig, DataConfig, DatabaseConfig
         help="Whether each request to a route of figserve is logged as one line, at level INFO (WARNING and ERROR for"
         " failures), without secrets; False leaves failures to Jupyter's own lines and logs no success.",
     ).tag(config=True)
-    capture = Bool(
-        True,
-        help="Whether every image that a kernel displays gets a URL for as long as its session lives; False keeps only"
-        " what is published.",
-    ).tag(config=True)
-    capture_quota = Dict(
-        per_key_traits={"plots": Integer(min=0), "bytes": Integer(min=0)},
-        default_value={"plots": 200, "bytes": 64 * 2**20},
-        help="Maximum number of images captured in one session, and of their bytes; the oldest are dropped first. 0 for"
-        " no limit.",
-    ).tag(config=True)
     keep_session_plots = Unicode(
         "7d",
         help="How long figures without a link outlive their session, as a duration ('12h', '7d'); 'never' keeps them"

@@ -26,8 +26,8 @@ class HubConfig(Configurable):
     trust_hub_names = Bool(
         False,
         help="Whether a name of the JupyterHub always means the same person. Set it to True where the Hub's database"
-        " does not last, or where its names are never given to somebody else. Otherwise, whoever logs in under a name"
-        " that the Hub has created anew gets nothing of its earlier user until an administrator has decided.",
+        " does not last, or where its names are never given to another person. Otherwise, a user who logs in under a"
+        " name that the Hub has created anew gets nothing of its earlier user until an administrator has decided.",
     ).tag(config=True)
 
     public_url = Unicode(

@@ -97,7 +97,7 @@ class FigServeHost(ServerApp):
         """Initialize the server, or end with one sentence and exit code 1."""
         try:
             if is_service():
-                self._be_a_service()
+                self._configure_for_hub()
             super().initialize(*args, **options)
         except FigServeError as error:
             self.log.critical(error.message)
@@ -113,7 +113,7 @@ class FigServeHost(ServerApp):
         self._configure_logging()
         super().init_logging()
 
-    def _be_a_service(self) -> None:
+    def _configure_for_hub(self) -> None:
         """Serve the users of a JupyterHub, at the address that it gives to this service."""
         self.figserve_host, self.figserve_prefix = "hub", ""
         self.update_config(Config(make_service_config()))

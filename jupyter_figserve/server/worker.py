@@ -137,7 +137,7 @@ class JobsHandler(_Handler):
         self._beating = asyncio.ensure_future(self._beat())
 
     async def _beat(self) -> None:
-        """Write while the job runs: a proxy notices only so that the client has gone."""
+        """Write while the job runs, without which a proxy does not notice that the client has gone."""
         while True:
             await asyncio.sleep(_BEAT_SECONDS)
             self.write(protocol.BEAT)

@@ -28,7 +28,7 @@ class Startup:
         self._thread: threading.Thread | None = None
 
     def run(self, *, may_wait: bool) -> None:
-        """Do the steps, now or as soon as they can be done.
+        """Run the steps, now or as soon as they can succeed.
 
         Parameters
         ----------
@@ -57,7 +57,7 @@ class Startup:
             raise explain(problem)
 
     def close(self) -> None:
-        """Give up."""
+        """Stop trying."""
         self._closed.set()
         if self._thread is not None:
             self._thread.join()

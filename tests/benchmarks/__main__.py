@@ -29,6 +29,7 @@ from . import (
     loop_holds,
     nginx_cache,
     publish,
+    readme,
     render,
     sandbox,
     slow_readers,
@@ -72,6 +73,8 @@ RESULTS = Path("build/benchmarks.json")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the selected benchmarks; return 1 if a row exceeds its bound or a benchmark fails, else 0."""
     options = _parse(arguments)
+    if options.readme is not None:
+        return readme.main(options.readme)
     scale = QUICK if options.quick else FULL
     results = Results(describe_machine())
     print_header(results.machine)
@@ -103,6 +106,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--only", action="append", choices=list(BENCHMARKS), help="this one alone; may be repeated")
     parser.add_argument("--quick", action="store_true", help="tiny counts: shows that it runs, says nothing of speed")
+    parser.add_argument(
+        "--readme", type=Path, metavar="FILE", help="measure nothing; write the README's table from JSON"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help=f"where to write JSON (all of them: {RESULTS})")
     return parser.parse_args(arguments)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from ..nginx_paths import TEMPORARY_PATHS
+from ..ports import free_port
 
 _PROGRAM = "/usr/sbin/nginx"
 _SECONDS_TO_START = 20
@@ -68,12 +68,6 @@ def running(home: Path, text: str, port: int) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait(10)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 def _await(process: subprocess.Popen[bytes], port: int, home: Path) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..nginx_paths import TEMPORARY_PATHS
+from ..ports import free_port
 from . import servers
 from .load import Target, compare
-from .nginx import free_port, running
+from .nginx import running
 from .report import Row
 from .scale import Scale
 

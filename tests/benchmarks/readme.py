@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks.readme [FILE]``: write the README's table from the JSON of a run of all benchmarks."""
+"""``python -m tests.benchmarks --readme FILE``: write the README's table from the JSON of a run of all benchmarks."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ from pathlib import Path
 from typing import Any
 
 README = Path(__file__).resolve().parent.parent.parent / "README.md"
-RESULTS = Path("build/benchmarks.json")
 START, END = "<!-- benchmark -->", "<!-- /benchmark -->"
 GENERATED = "`make bench` measured this on "
 _REFERS_BACK = re.compile(r"(the same|of th|its )")
 """Names that continue the row before them."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    path = Path(arguments[0]) if arguments else RESULTS
+def main(path: Path) -> int:
+    """Write the table; return the exit code."""
     try:
         results = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         print(f"{path} does not exist. Run make bench first.", file=sys.stderr)
         return 1
-    write_readme(results)
+    try:
+        write_readme(results)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
     print(f"Written: the table in {README}")
     return 0
 
@@ -116,7 +119,3 @@ def _write_value(value: float | None, unit: str) -> str:
     if value is None:
         return ""
     return f"{value:,.0f} {unit}" if abs(value) >= 100 else f"{value:.3g} {unit}"
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -70,7 +70,7 @@ def test_markers_are_needed(text):
 
 
 def test_missing_results_are_a_sentence(tmp_path, capsys):
-    assert readme.main([str(tmp_path / "none.json")]) == 1
+    assert readme.main(tmp_path / "none.json") == 1
     assert "Run make bench first." in capsys.readouterr().err
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
 from tests.conftest import launch_chromium, require_program
+from tests.ports import free_port
 from tests.security.actors import HTML, Listener, make_png, publish, share
 
 from .conftest import WIDTH, ErrorLog, SharedFigure, open_page
@@ -68,12 +69,6 @@ http {{
 NAME = "plots.example.test"
 NO_TLS = "Cross-Origin-Opener-Policy header has been ignored, because the URL's origin was untrustworthy"
 """Chromium's warning about our header on plain HTTP under a host name, as in this test."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import os
 import re
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import requests
 
 from jupyter_figserve.demo.kernel_session import KernelSession, RunnerError
 from tests.conftest import WITHOUT_FRONT_ENDS
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 DEPLOYED = Path(__file__).parent.parent.parent / "deploy" / "jupyterhub" / "jupyterhub_config.py"
@@ -59,13 +59,6 @@ c.Spawner.environment = {{
 c.Spawner.http_timeout = c.Spawner.start_timeout = 60
 c.JupyterHub.cleanup_servers = True
 """
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def service_configuration(home: Path, **settings: str) -> str:

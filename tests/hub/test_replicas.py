@@ -13,9 +13,10 @@ import pytest
 import requests
 
 from tests.conftest import require_program
+from tests.ports import free_port
 from tests.waiting import wait_until
 
-from .hub_process import NAVIGATION, HubProcess, free_port, running_hub
+from .hub_process import NAVIGATION, HubProcess, running_hub
 
 pytestmark = [pytest.mark.hub, pytest.mark.kernel, pytest.mark.nightly]
 

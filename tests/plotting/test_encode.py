@@ -36,6 +36,7 @@ from ..example_figures import (
     surface,
     transparent,
 )
+from ..matrices import pairs
 
 MATPLOTLIB_FORMATS = ("png", "svg", "pdf", "jpg", "webp", "eps", "svgz")
 
@@ -76,8 +77,7 @@ def assert_same_image(image, expected):
         assert image.dpi == pytest.approx(theirs.info["dpi"][0], abs=0.02)
 
 
-@pytest.mark.parametrize("make", FIGURES)
-@pytest.mark.parametrize("tight", [False, True])
+@pytest.mark.parametrize(("make", "tight"), pairs(FIGURES, [True, False]))
 def test_pixels_are_those_of_savefig(make, tight):
     """The PNG has exactly the pixels of savefig, in the figure's box and in a tight one."""
     assert_saved_alike(make, tight=tight)
@@ -152,17 +152,15 @@ def test_files_are_no_larger_than_those_of_savefig(make):
     assert len(encode(figure).images[0].data) <= len(saved(figure))
 
 
-@pytest.mark.parametrize("make", FIGURES)
 @pytest.mark.parametrize(
-    ("formats", "tight"),
-    [(("svg", "png"), False), (("jpg",), True), pytest.param(("svg", "png"), True, marks=pytest.mark.nightly)],
+    ("make", "options"), pairs(FIGURES, [(("svg", "png"), False), (("jpg",), True), (("svg", "png"), True)])
 )
-def test_figures_are_left_as_savefig_leaves_them(make, formats, tight):
+def test_figures_are_left_as_savefig_leaves_them(make, options):
     """Size, dpi, colours, canvas, manager, layout engine and rcParams are kept.
 
     Axes are where savefig puts them, and where they were if a layout engine would move them.
     """
-    figure, reference = make(), make()
+    (formats, tight), figure, reference = options, make(), make()
     canvas, engine, rc = figure.canvas, figure.get_layout_engine(), dict(mpl.rcParams)
 
     def state(figure):

@@ -16,6 +16,7 @@ from jupyter_figserve.plotting import by_value, pickling
 from jupyter_figserve.plotting.pickling import pickle_figure
 
 from ..example_figures import FIGURES, histograms, line
+from ..matrices import pairs
 
 
 def rendered(figure, **options):
@@ -24,8 +25,7 @@ def rendered(figure, **options):
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("make", FIGURES)
-@pytest.mark.parametrize("is_drawn", [False, True])
+@pytest.mark.parametrize(("make", "is_drawn"), pairs(FIGURES, [False, True]))
 def test_figures_come_back_as_they_were(make, is_drawn):
     """Drawn before or not, in their own size or another, they render the pixels of the original."""
     figure = make()

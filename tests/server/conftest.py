@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import functools
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +13,8 @@ from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
 import jupyter_events.schema
+import jupyter_events.yaml
+import jupyter_server._sysinfo
 import pytest
 
 # Here and not as a plug-in of all tests: it makes and ends an event loop and a ServerApp for each of them.
@@ -44,6 +48,10 @@ def _validate_once(schema: dict[str, Any]) -> None:
 
 
 jupyter_events.schema.validate_schema = _validate_once
+_read_yaml = functools.cache(jupyter_events.yaml.loads)
+# The schemas of Jupyter's events are read, and Git is asked for the commit of Jupyter, by the first server only.
+jupyter_events.yaml.loads = lambda text: copy.deepcopy(_read_yaml(text))
+jupyter_server._sysinfo.pkg_commit_hash = functools.cache(jupyter_server._sysinfo.pkg_commit_hash)
 _parse_command_line = Application.parse_command_line
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..test_nginx import free_port
+from ..ports import free_port
 from ..waiting import wait_until
 from .clients import Clients
 

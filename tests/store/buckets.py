@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from ..ports import free_port
 
 KEY, SECRET = "figserve", "figserve-secret"
 START_SECONDS = 90.0
@@ -46,7 +47,7 @@ class SeaweedFS:
     """A ``weed server`` with S3, on ports of loopback that nobody uses."""
 
     def __init__(self, program: str, directory: Path) -> None:
-        master, volume, filer, s3 = (_free_port() for _ in range(4))
+        master, volume, filer, s3 = (free_port(10_000) for _ in range(4))
         config = directory / "s3.json"
         identity = {"name": KEY, "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin"]}
         config.write_text(json.dumps({"identities": [identity]}))
@@ -91,16 +92,3 @@ class SeaweedFS:
         self._process.kill()
         self._process.wait()
         self._log.close()
-
-
-def _free_port() -> int:
-    """Return a free port whose number plus 10,000 is free too, where SeaweedFS speaks gRPC."""
-    while True:
-        with socket.socket() as one, socket.socket() as other:
-            one.bind(("127.0.0.1", 0))
-            port: int = one.getsockname()[1]
-            if port > 50_000:
-                continue
-            with contextlib.suppress(OSError):
-                other.bind(("127.0.0.1", port + 10_000))
-                return port

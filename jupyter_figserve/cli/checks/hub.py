@@ -21,7 +21,7 @@ def check_hub(environment: Mapping[str, str] = os.environ) -> Iterator[Result]:
         return
     public, service = environment.get("JUPYTERHUB_PUBLIC_URL", ""), environment.get(_SERVICE, "")
     if not public:
-        says = "The Hub does not know its public address, so links have the address of whoever asks."
+        says = "The Hub does not know its public address, so links have the address of each request."
         yield wrong("hub_public_url", "JupyterHub", says, _PUBLIC_URL)
     if not service:
         says = "This Hub has no service of figserve, so links end with their author's server."
@@ -95,7 +95,7 @@ def _check_directory(service: str, status: Mapping[str, Any]) -> Iterator[Result
         for ability, what in (
             ("users", "the names of users are not checked when a link is shared"),
             ("groups", "the names of groups are not checked when a link is shared"),
-            ("created", "a new user who gets the name of a deleted one gets that one's figures too"),
+            ("created", "a new user with the name of a deleted one gets the figures of both"),
         )
         if can.get(ability) is False
     ]

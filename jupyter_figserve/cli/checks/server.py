@@ -42,8 +42,7 @@ class Examination:
 
     def results(self) -> Iterator[Result]:
         """Yield the results, until a check fails that the others need."""
-        reached = self._check_reachable()
-        yield from reached
+        yield from self.reach()
         if self.status is None:
             return
         credential = self._check_credential()
@@ -54,7 +53,8 @@ class Examination:
         yield from self._ask_diagnosis()
         yield self._check_sandbox()
 
-    def _check_reachable(self) -> list[Result]:
+    def reach(self) -> list[Result]:
+        """Ask for the status, and return whether the server answers, its version and its clock."""
         from ...kernel.client.responses import parse_json
 
         try:

@@ -34,7 +34,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     options=_options,
 )
 def doctor(options: argparse.Namespace) -> int:
-    """Check servers, kernels, keys and the data directory, and suggest a fix for each problem.
+    """Check servers, also those connected to, kernels, keys and the data directory, and suggest a fix for each problem.
 
     The exit code is 1 if a problem is found. Notes are for information only.
     """
@@ -59,6 +59,7 @@ def _examine(options: argparse.Namespace) -> Iterator[Result]:
     from ..checks.kernels import check_kernels
     from ..checks.running import check_leftovers, check_running
     from ..checks.sandbox import check_sandbox
+    from ..checks.team import check_team_servers
 
     examined: list[Examination] = []
     yield from check_environment()
@@ -68,6 +69,7 @@ def _examine(options: argparse.Namespace) -> Iterator[Result]:
     yield from _check_named(options, examined)
     yield from check_running(options, examined)
     yield from check_leftovers()
+    yield from check_team_servers()
     known = {str(one.diagnosis["directory"]["path"]) for one in examined if one.diagnosis}
     path = (options.data_dir or default_data_dir()).absolute()
     if options.data_dir is not None or str(path) not in known:

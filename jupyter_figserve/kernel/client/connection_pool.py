@@ -23,6 +23,8 @@ _MAX_ERROR_BYTES = 64 * 1024
 _MAX_IDLE = 4
 _WRONG_NAME = (62, 64)
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
+BUNDLE_VARIABLE = "REQUESTS_CA_BUNDLE"
+"""Names a file or a directory of certificates, for the library requests and what follows it."""
 FOR_KERNELS = " Kernels have it from the environment of their Jupyter server."
 HTTPConnection = http.client.HTTPConnection
 
@@ -229,9 +231,12 @@ def make_tls_context(address: Address, ca_file: str | None) -> ssl.SSLContext:
     It trusts the system's authorities and those of ``ca_file``, which may also hold the server's own certificate. On
     loopback it trusts ``ca_file`` alone if there is one, and does not check the host name: the certificate names the
     public host, while a kernel on the same machine connects to 127.0.0.1.
+
+    Without ``ca_file`` it trusts the system's, or those of SSL_CERT_FILE (which OpenSSL reads), and those of
+    REQUESTS_CA_BUNDLE.
     """
     if not ca_file:
-        return ssl.create_default_context()
+        return _make_default_context()
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except OSError as error:
@@ -246,6 +251,16 @@ def make_tls_context(address: Address, ca_file: str | None) -> ssl.SSLContext:
         context.check_hostname = False
     else:
         context.load_default_certs()
+    return context
+
+
+def _make_default_context() -> ssl.SSLContext:
+    context, bundle = ssl.create_default_context(), os.environ.get(BUNDLE_VARIABLE)
+    if bundle:
+        # It is the variable of others: what cannot be read changes nothing.
+        with contextlib.suppress(OSError):
+            context.load_verify_locations(**{"capath" if os.path.isdir(bundle) else "cafile": bundle})
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
 
 

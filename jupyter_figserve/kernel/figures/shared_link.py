@@ -21,6 +21,8 @@ from .availability import HasImageUrl, check_available
 class SharedLink(HasImageUrl):
     """A link. Its URL is the secret, and is visible wherever this object is displayed."""
 
+    _is_revoked = False
+
     def __init__(self, entry: dict[str, Any], client: FigServeClient, name: str) -> None:
         self._entry = entry
         self._client = client
@@ -222,21 +224,35 @@ class SharedLink(HasImageUrl):
         self._update(**{name: value for name, value in given.items() if value is not None})
 
     def set_expiry(self, expires: Expiry) -> None:
-        """Change when the link expires, counted from now; the argument is that of ``share()``."""
+        """Change when the link expires, under the same URL.
+
+        Parameters
+        ----------
+        expires
+            As in ``Published.share``; durations are counted from now.
+
+        Raises
+        ------
+        InvalidInput
+            It is not a time ahead, or later than ``FigServe.link_max_age`` allows.
+        """
         self._update(expires=write_expiry(expires, time.time()))
 
     def revoke(self) -> None:
         """Revoke the link permanently."""
         self._client.delete(f"api/links/{self.id}")
+        self._is_revoked = True
 
     def __repr__(self) -> str:
+        if self._is_revoked:
+            return f'Revoked link to "{self._name}": it opens for nobody.'
         where = self._entry.get("url") or f"{self.id} ({self.label or 'no label'})"
         return display.link_text(self._name, where, self.expires, self.note, self._for_whom)
 
     def bundle(self) -> dict[str, Any]:
         """Return the mimebundle for the notebook."""
         bundle = {"text/plain": repr(self)}
-        if self._entry.get("url"):
+        if self._entry.get("url") and not self._is_revoked:
             bundle["text/html"] = display.link_html(self._name, self.url, self.expires, self.note, self._for_whom)
         return bundle
 

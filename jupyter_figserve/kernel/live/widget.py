@@ -27,13 +27,6 @@ _STYLE = """
   display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px; flex: 1 1 auto; min-width: min(100%, 240px);
   color: var(--jp-ui-font-color1, inherit); position: relative;
 }
-.figserve-live form { display: flex; flex-wrap: wrap; gap: 8px 20px; align-items: end; }
-.figserve-live label { display: grid; gap: 2px 10px; align-items: center; }
-.figserve-live label > span { grid-column: 1 / -1; font-weight: 600; }
-.figserve-live label:has(> [type="range"]) { grid-template-columns: minmax(80px, 150px) auto; }
-.figserve-live label:has(> [type="checkbox"]) { display: flex; flex-flow: row-reverse; gap: 6px; min-height: 28px; }
-.figserve-live label :is(select, input:not([type="range"], [type="checkbox"])) { min-height: 28px; }
-.figserve-live input[type="number"] { width: 6em; }
 .figserve-live img { max-width: 100%; height: auto; justify-self: start; }
 .figserve-live img[hidden] { display: none; }
 .figserve-live img.old { opacity: .6; }
@@ -109,6 +102,11 @@ def read_module(*names: str) -> str:
     return shared + "".join((_STATIC / name).read_text(encoding="utf-8") for name in (*_SHARED_SCRIPTS, *names))
 
 
+def read_controls_style() -> str:
+    """Return the styles of the controls, which all widgets have in common with the pages."""
+    return (_STATIC / "widget_controls.css").read_text(encoding="utf-8")
+
+
 def require_anywidget() -> None:
     """Raise an ``ImportError`` with the install command if anywidget is missing."""
     if find_spec("anywidget") is None:
@@ -125,7 +123,7 @@ def _widget_class() -> Any:
         """``params`` holds the value of each parameter; it can be observed, set and linked."""
 
         _esm = read_module("live_widget.js")
-        _css = _STYLE
+        _css = read_controls_style() + _STYLE
         name = traitlets.Unicode()
         heading = traitlets.Unicode().tag(sync=True)
         controls: Any = traitlets.List().tag(sync=True)

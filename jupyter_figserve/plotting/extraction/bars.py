@@ -104,7 +104,8 @@ def _read_bins(content: AxesContent, sets: Sequence[Bars]) -> list[Series]:
     if are_side_by_side:
         if len(first.starts) < 2:
             return []
-        middles = (first.starts + sets[-1].starts + sets[-1].widths) / 2
+        left, right = (choose(sets, key=lambda one: one.starts[0]) for choose in (min, max))
+        middles = (left.starts + right.starts + right.widths) / 2
         half = np.diff(middles).mean() / 2
         starts, ends = middles - half, middles + half
     places, sizes = _readers(content, first)

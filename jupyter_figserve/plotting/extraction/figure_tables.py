@@ -19,7 +19,7 @@ from .bars import read_bars, read_outlines
 from .curves import read_lines, read_points, read_segments
 from .grids import read_cells, read_grids
 from .spatial import read_spatial
-from .summaries import has_unread_parts, read_boxes, read_drawn_tables, read_pie
+from .summaries import describe_unread_parts, read_boxes, read_drawn_tables, read_pie
 
 _log = logging.getLogger(__name__)
 _MAX_AXES = 100
@@ -43,7 +43,7 @@ def read_figure(found: ResolvedFigure, max_rows: int) -> FigureData:
     contents = [AxesContent.of(axes, max_rows, found.labels) for axes in shown]
     read = [(content, list(_read_axes(content))) for content in contents]
     read = [(content, groups) for content, groups in read if groups]
-    notes = dict.fromkeys(note for content in contents for note in (*content.notes, *has_unread_parts(content)))
+    notes = dict.fromkeys(note for content in contents for note in (*content.notes, *describe_unread_parts(content)))
     tables: list[DataTable] = []
     for number, (content, groups) in enumerate(read, 1):
         title = _title(content.axes) or (_figure_title(found) if len(read) == 1 else f"Axes {number}")

@@ -113,7 +113,7 @@ def _read_drawn_table(table: Any, name: str) -> DataTable:
     return DataTable(name, header, tuple(body), len(body))
 
 
-def has_unread_parts(content: AxesContent) -> list[str]:
+def describe_unread_parts(content: AxesContent) -> list[str]:
     """Return sentences about what the tables of an Axes lack."""
     collections, artists = content.axes.collections, content.artists
     notes = []

@@ -77,7 +77,7 @@ def _get_pool(settings: Mapping[str, Any], worker: Any) -> _Pool:
 
 
 async def _close_with(worker: Any, key: tuple[str, str]) -> None:
-    """Close a pool when its worker closes: a plugin is what Dask tells."""
+    """Close a pool when its worker closes, which Dask reports to plugins."""
     from distributed import WorkerPlugin
 
     class Closer(WorkerPlugin):

@@ -4,6 +4,7 @@
 // A form of controls. JupyterLab's shortcuts are suppressed in it: an arrow key would collapse a notebook section.
 function makeForm(controls, inputs, keyOf = (parameter) => parameter.name) {
   const form = document.createElement("form");
+  form.className = "figserve-controls";
   form.addEventListener("submit", (event) => event.preventDefault());
   for (const control of controls) form.append(makeControl(control, keyOf(control), inputs));
   for (const element of form.querySelectorAll("input, select")) element.dataset.lmSuppressShortcuts = "true";
@@ -12,8 +13,8 @@ function makeForm(controls, inputs, keyOf = (parameter) => parameter.name) {
 
 function makeControl(parameter, key, inputs) {
   const label = document.createElement("label");
-  const caption = document.createElement("span");
-  caption.textContent = captionOf(parameter);
+  label.className = "control";
+  const caption = part("caption", captionOf(parameter));
   let input = document.createElement(parameter.kind === "choice" ? "select" : "input");
   if (parameter.kind === "choice") {
     input.multiple = parameter.many;
@@ -31,9 +32,23 @@ function makeControl(parameter, key, inputs) {
   input.name = key;
   inputs.set(key, input);
   label.append(caption);
-  if (input.type === "number" && input.min !== "" && input.max !== "" && !parameter.is_optional) label.append(makeSlider(input, parameter));
-  label.append(input);
+  if (input.type === "checkbox" || input.tagName === "SELECT") {
+    label.classList.toggle("tick", input.type === "checkbox");
+    label.append(input);
+    return label;
+  }
+  const isRange = input.type === "number" && input.min !== "" && input.max !== "" && !parameter.is_optional;
+  const entry = part("entry", "");
+  if (isRange) entry.append(makeSlider(input, parameter));
+  entry.append(input);
+  const hint = parameter.many ? "comma-separated" : parameter.is_optional ? "optional" : isRange ? `${input.min} to ${input.max}` : "";
+  input.setAttribute("aria-label", caption.textContent);
+  label.append(entry, part("hint", hint));
   return label;
+}
+
+function part(name, text) {
+  return Object.assign(document.createElement("span"), { className: name, textContent: text });
 }
 
 // The label of a parameter, as on the page of its figure.

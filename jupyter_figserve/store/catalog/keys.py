@@ -56,7 +56,7 @@ def renew_for_kernel(connection: Connection, key: Key) -> None:
         remove_for_kernel(connection, key.kernel)
         add(connection, key)
     elif (known.secret_hash, known.owner, known.kernel) != (key.secret_hash, key.owner, key.kernel):
-        raise Conflict("This key is another one's.", code="key_taken")
+        raise Conflict("Another kernel or owner has a key of this id. Send a new key.", code="key_taken")
     else:
         connection.execute(tables.keys.update().where(_K.id == key.id).values(expires=key.expires))
 

@@ -128,8 +128,8 @@ def transfer(
 def transfer_rest(connection: Connection, old: str, new: str, *, is_renamed: bool) -> None:
     """Move sessions and deleted records; of a renamed person also the keys and the links of others for that person.
 
-    The keys of somebody else are revoked. Running kernels are that person's still, with their sessions and keys, unless
-    the person is gone.
+    For another person, the old owner's keys are revoked, and running kernels stay the old owner's, with their sessions
+    and keys, unless that person is gone.
     """
     lock_owners(connection, old, new)
     key, session, person = tables.keys.c, tables.sessions.c, tables.link_people.c

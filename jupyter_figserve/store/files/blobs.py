@@ -103,8 +103,13 @@ class LocalBlobStore(BlobStore):
         """Create all shards at once, so that no publish has to sync a new one."""
         last = self.root / f"{SHARDS - 1:02x}"
         if not last.exists():
+            make_private_directory(self.root)
             for prefix in range(SHARDS):
-                make_private_directory(self.root / f"{prefix:02x}")
+                path = f"{self.root}/{prefix:02x}"
+                try:
+                    os.mkdir(path, 0o700)
+                except FileExistsError:
+                    make_private_directory(Path(path))
             fsync_directory(self.root)
 
     def start_put(self, digest: str, data: bytes) -> Future[bool]:

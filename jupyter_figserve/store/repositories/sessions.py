@@ -93,7 +93,7 @@ class SessionRepository(Repository):
             lock_owners(connection, session.owner)
             known = sessions.find(connection, session.id)
             if known is not None and known.owner != session.owner:
-                raise Conflict("This kernel is another owner's.", code="kernel_taken")
+                raise Conflict("Another owner has a kernel of this id. Use a new id.", code="kernel_taken")
             is_new = known is None or known.ended is not None
             if is_new and sessions.count_alive(connection, session.owner) >= max_alive:
                 raise TooManyRequests(

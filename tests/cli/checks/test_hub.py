@@ -127,7 +127,7 @@ def test_domain_of_each_server(environment):
     [
         ({"users": True, "groups": True, "created": True}, "ok", "checks the names"),
         ({"users": False, "groups": True, "created": False}, "note", "names of users are not checked"),
-        ({"users": True, "groups": True, "created": False}, "note", "gets that one's figures too"),
+        ({"users": True, "groups": True, "created": False}, "note", "gets the figures of both"),
     ],
 )
 def test_what_the_service_may_look_up(answers, environment, can, state, says):

@@ -109,3 +109,15 @@ def test_unknown_authority_is_explained(tls_port):
     with pytest.raises(NotConnected, match="KERNEL_FIGSERVE_CA") as caught:
         open_connection(parse_exact(f"https://127.0.0.1:{tls_port}/figserve"), None, 5, 5)
     assert caught.value.code == "certificate"
+
+
+@pytest.mark.parametrize("is_directory", [False, True])
+def test_bundle_of_requests_is_trusted_without_a_file_of_our_own(authority, monkeypatch, tmp_path, is_directory):
+    """A file or a directory; one that is missing is no error, since the variable is for others."""
+    address = parse_exact("https://host/figserve")
+    default = make_tls_context(address, None).cert_store_stats()["x509"]
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path if is_directory else authority))
+    found = make_tls_context(address, None).cert_store_stats()["x509"]
+    assert found == default + (0 if is_directory else 1)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
+    assert make_tls_context(address, None).cert_store_stats()["x509"] == default

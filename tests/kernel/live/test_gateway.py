@@ -13,6 +13,7 @@ import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
 
+from ...ports import free_port
 from ...waiting import wait_until
 
 pytest.importorskip("kernel_gateway")
@@ -43,9 +44,7 @@ def cached():
 def gateway(tmp_path_factory):
     """The gateway's URL; its kernels' connection files are in the runtime directory."""
     home: Path = tmp_path_factory.mktemp("gateway").resolve()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     options = {"ip": "127.0.0.1", "port": port}
     command = [sys.executable, "-m", "kernel_gateway", *(f"--KernelGatewayApp.{k}={v}" for k, v in options.items())]
     environment = {**os.environ, "JUPYTER_RUNTIME_DIR": str(home / "runtime"), "JUPYTER_DATA_DIR": str(home / "data")}

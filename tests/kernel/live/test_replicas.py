@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
-
 import pytest
 
+from ...ports import free_port
 from ...waiting import wait_until
 
 pytestmark = pytest.mark.kernel
@@ -26,11 +24,7 @@ print(link.url)
 
 def test_link_opens_on_the_server_that_the_kernel_is_not_connected_to(make_server):
     """It shows the function's picture, also with parameters; when the first server is gone, the last one."""
-    with contextlib.ExitStack() as probes:
-        sockets = [probes.enter_context(socket.socket()) for _ in range(2)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        ports = [one.getsockname()[1] for one in sockets]
+    ports = [free_port(), free_port()]
     secret = {"FIGSERVE_SIGNING_SECRET": "s" * 64}
     first = make_server(
         args=[f"--ServerApp.port={ports[0]}"],

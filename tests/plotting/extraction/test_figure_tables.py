@@ -91,6 +91,10 @@ DRAWN = {
         lambda: plt.hist([[0.1, 1.3], [1.3]], bins=[0, 0.7, 1.4], label=["p", "q"]),
         ("x from", "x to", "p", "q"), [(0, 0.7, 1, 0), (0.7, 1.4, 1, 1)],
     ),
+    "histograms that seaborn dodges": (
+        lambda: sns.histplot(x=[0.1, 1.3, 1.3], hue=list("pqp"), bins=[0, 0.7, 1.4], multiple="dodge"),
+        ("x from", "x to", "q", "p"), [(0, 0.7, 0, 1), (0.7, 1.4, 1, 1)],
+    ),
     "outlined histogram": (
         lambda: plt.hist([1, 1, 2.5], bins=[0.5, 1.5, 3], histtype="step"),
         ("x from", "x to", "count"), [(0.5, 1.5, 2), (1.5, 3.0, 1)],

@@ -18,15 +18,11 @@ from typing import Any
 from jupyter_figserve.demo.server_process import fetch
 
 from ...conftest import require_program
+from ...ports import free_port
 
 KEY = "worker-key-of-the-tests-0123456789abcdef"
 RULES = Path(__file__).parents[3] / "deploy" / "haproxy.cfg"
 _SECONDS = 90.0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 class Worker:

@@ -16,7 +16,7 @@ class Lookup:
     Parameters
     ----------
     is_known
-        Whether somebody has it; None when the directory may not say, or does not answer.
+        Whether a user or group has the name; None when the directory may not say, or does not answer.
     created
         When the user was created, as the directory writes it: another user of the same name has another one. "" when
         unknown.

@@ -20,7 +20,7 @@ from ..callers import OWNER, Caller
 from ..rendering.executor import NoKernelError
 from ..rendering.service import BeforeRender, RenderService
 from .offers import find_convertible, offered_formats
-from .source_problems import NO_KERNEL, find_problem, name_stored_formats, without_executor
+from .source_problems import explain_no_kernel, find_problem, name_stored_formats, without_executor
 
 _log = logging.getLogger("jupyter_figserve")
 
@@ -88,7 +88,7 @@ async def render_again(
     try:
         return await render_source(store, rendering, record, options, caller, before_render)
     except NotRunning:
-        record = without_executor(record, NO_KERNEL)
+        record = without_executor(record)
         if find_convertible(record.version, FORMATS[options.format]) is None:
             raise
         return await render_again(store, rendering, record, options, caller, before_render)
@@ -111,8 +111,8 @@ async def render_source(
         executor = await rendering.choose_executor(record.owner, source, options)
         rendered, _ = await rendering.render_stored(job, source.digest, read, caller, before_render, executor)
     except NoKernelError as error:
-        reason = explain_problem(without_executor(record, NO_KERNEL), NO_KERNEL.reason)
-        raise NotRunning(reason) from error
+        reason = explain_no_kernel(record.version).reason
+        raise NotRunning(explain_problem(without_executor(record), reason)) from error
     except OutputInvalid as error:
         raise _explain(error, record, source, rendering) from error
     return rendered.images[0]

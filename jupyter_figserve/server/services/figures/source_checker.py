@@ -21,7 +21,7 @@ from ....store.store import Store
 from ..callers import BACKGROUND
 from ..rendering.service import RenderService
 from .redraw import render_again
-from .source_problems import NO_KERNEL, NO_SANDBOX, UNCHECKED, describe_problem, missing_format
+from .source_problems import NO_SANDBOX, UNCHECKED, describe_problem, explain_no_kernel, missing_format
 
 _MAX_WAITING = 1_000
 _PAUSE = 3.0
@@ -106,7 +106,7 @@ class SourceChecker:
             return SourceCheck("", 0.0, {ALL_FORMATS: NO_SANDBOX})
         unsupported = kernels.find_unsupported(record.owner, source)
         if unsupported is None:
-            return SourceCheck("", 0.0, {ALL_FORMATS: NO_KERNEL})
+            return SourceCheck("", 0.0, {ALL_FORMATS: explain_no_kernel(record.version)})
         return SourceCheck("", 0.0, {name: missing_format(name, "the notebook's kernel") for name in unsupported})
 
     async def recheck_problem(self, record: FigureRecord) -> FigureRecord:

@@ -38,9 +38,15 @@ def find_problem(version: Version, format: str) -> SourceProblem | None:
     return version.check.find_problem(format) if version.check is not None else None
 
 
-def without_executor(record: FigureRecord, problem: SourceProblem) -> FigureRecord:
+def explain_no_kernel(version: Version) -> SourceProblem:
+    """Return why no kernel draws a version: its kernel does not run, or it was published by a program without one."""
+    return NO_SANDBOX if version.session is None else NO_KERNEL
+
+
+def without_executor(record: FigureRecord) -> FigureRecord:
     """Return a figure as it is while nothing can open its source."""
-    return replace(record, version=replace(record.version, check=SourceCheck("", 0.0, {ALL_FORMATS: problem})))
+    check = SourceCheck("", 0.0, {ALL_FORMATS: explain_no_kernel(record.version)})
+    return replace(record, version=replace(record.version, check=check))
 
 
 def missing_format(name: str, place: str = "this server's sandbox") -> SourceProblem:

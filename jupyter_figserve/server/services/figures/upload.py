@@ -79,7 +79,7 @@ def _read_multipart(
         raise InvalidInput(f"The form has more than {_MAX_PARTS} parts.", code="too_many_parts")
     try:
         parse_body_arguments(content_type, body, arguments, files)
-    except Exception as error:
+    except Exception as error:  # tornado's parser raises errors of several types
         raise InvalidInput("The form could not be read as multipart/form-data.", code="invalid_form") from error
     fields = _figure_json(arguments, files) | query
     parts = files.get("representation", [])

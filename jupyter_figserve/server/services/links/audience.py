@@ -17,8 +17,8 @@ from ..auth.principal import Principal
 AUDIENCE_FIELDS = ("audience", "users", "groups")
 _REACH = {ME: "you alone", PEOPLE: "people and groups that you name", HUB: "everyone on this hub"}
 NOT_IN_AUDIENCE = (
-    "You are logged in as {person}, and this link is for other people. Ask whoever sent it to you to share it with"
-    " {person} too, or log in as somebody else."
+    "You are logged in as {person}, and this link is for other people. Ask the person who sent it to share it with"
+    " {person} too, or log in as another user."
 )
 LOGIN_REQUIRED = "This link is for people who log in. Log in, or send a key of yours in the X-API-Key header."
 
@@ -122,8 +122,7 @@ class AudiencePolicy:
         if audience == PEOPLE and not (users or groups):
             reason = "" if is_chosen else ", as links on this server are (FigServe.max_audience)"
             raise InvalidInput(
-                f'users or groups must name somebody, because the audience is "people"{reason}.'
-                ' Name them, or set audience to "me".'
+                f'Name users or groups, because the audience is "people"{reason}, or set audience to "me".'
             )
         if audience != PEOPLE and (users or groups):
             raise InvalidInput(f'users and groups are for the audience "people", and audience is "{audience}".')

@@ -8,8 +8,8 @@ from ....errors import InvalidInput
 from ..auth.directory import Directory, Lookup
 
 _HINTS = {
-    "user": "Check the spelling; somebody who has never logged in there is not known yet.",
-    "group": "Check the spelling, or name the people with users.",
+    "user": "Check the spelling; a user who has never logged in there is not known yet.",
+    "group": "Check the spelling, or name the people in users.",
 }
 
 

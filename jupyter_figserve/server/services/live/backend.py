@@ -15,16 +15,26 @@ next_generation = itertools.count(1).__next__
 """Numbers the backends of kernels in the order in which they are opened."""
 
 
+_GONE = "The kernel of this live figure is not running (it restarts, or has ended). Run its notebook again."
+_CUT = (
+    "The connection to the kernel of this live figure was cut, or the kernel restarts. Try again in a moment; after a"
+    " restart, run its notebook again."
+)
+
+
 class KernelUnavailable(Unavailable):
-    """The kernel, or the connection to it, ended before the answer came."""
+    """The kernel, or the connection to it, ended before the answer came.
+
+    Parameters
+    ----------
+    is_running
+        Whether the kernel is known to run, so that only its connection can be the reason.
+    """
 
     code = "kernel_gone"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "The kernel of this live figure is not running (it restarts, or has ended). Run its notebook again.",
-            retry_after=RETRY_SECONDS,
-        )
+    def __init__(self, *, is_running: bool = False) -> None:
+        super().__init__(_CUT if is_running else _GONE, retry_after=RETRY_SECONDS)
 
 
 class LiveBackend(Protocol):

@@ -62,6 +62,11 @@ class OfferRecords:
         return [recorded[one] if one in recorded else unchanged[one] for one in declared]
 
 
+def make_identity(owner: str, scope: str, notebook: str, kernel: str, name: str) -> Identity:
+    """Return the identity of a kernel's live figure; without a notebook, it is the kernel's alone."""
+    return Identity(owner, scope, notebook, "", name) if notebook else Identity(owner, "", "", kernel, name)
+
+
 def _is_same(offer: Offer, declaration: LiveDeclaration, is_deleted: bool) -> bool:
     """Whether a declaration need not be recorded again.
 

@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from ....model.figures import Identity
 from ....model.live import LiveDeclaration, LiveFigureRecord
 from ....store.store import Store
 from ..sessions.kernel_registry import KernelRegistry
 from .backend import KernelBackend, KernelUnavailable, LiveBackend, is_superseded
-from .offer_records import OfferRecords
+from .offer_records import OfferRecords, make_identity
 
 T = TypeVar("T")
 OFFERED, CHANGED, GONE = "live.offered", "live.changed", "live.gone"
@@ -92,7 +91,7 @@ class LiveRegistry:
         self._install(kernel, backend)
         notebook = await self._find_notebook(kernel)
         scope = await self._kernels.find_scope(kernel)
-        declared = {_make_identity(owner, scope, notebook, kernel, one.name): one for one in declarations}
+        declared = {make_identity(owner, scope, notebook, kernel, one.name): one for one in declarations}
         before = [(target.record, target.declaration) for target in self._offered.get(kernel, {}).values()]
         records = await self._records.record(kernel, declared, before)
         if backend.is_closed or self._backends.get(kernel) is not backend:
@@ -149,14 +148,22 @@ class LiveRegistry:
             return None
         return backend
 
+    def runs(self, kernel: str | None) -> bool:
+        """Whether this server runs the kernel, connected or not."""
+        return kernel is not None and self._kernels.has(kernel)
+
     def list_of(self, kernel: str) -> Sequence[LiveTarget]:
         """Return the live figures that a kernel offers."""
-        return [target for target in self._offered.get(kernel, {}).values() if self._is_shown(target)]
+        return [
+            target
+            for target in self._offered.get(kernel, {}).values()
+            if not self._records.is_deleted(target.record.id)
+        ]
 
     async def find(self, kernel: str, name: str) -> LiveTarget | None:
         """Return the live figure that a kernel offers, or once offered."""
         offered = self._offered.get(kernel, {}).get(name) if self.find_backend(kernel) is not None else None
-        if offered is not None and self._is_shown(offered):
+        if offered is not None and not self._records.is_deleted(offered.record.id):
             return offered
         record = await self._store.live.find_in_session(kernel, name)
         if record is None or await self._find_detached(record) is None:
@@ -229,9 +236,6 @@ class LiveRegistry:
         data = {"live": record.id, "session": kernel, "name": record.name, **details}
         self._listener(record.owner, kind, data | {"notebook": record.identity.notebook or None})
 
-    def _is_shown(self, target: LiveTarget) -> bool:
-        return not self._records.is_deleted(target.record.id)
-
     def _report_change_of(self, record: LiveFigureRecord, kind: str) -> None:
         for kernel, offered in list(self._offered.items()):
             if any(target.record.id == record.id for target in offered.values()):
@@ -248,7 +252,7 @@ class LiveRegistry:
         }
         for name, target in self._offered[kernel].items():
             known = before.get(name)
-            if not self._is_shown(target):
+            if self._records.is_deleted(target.record.id):
                 continue
             if known is None or known.declaration.revision != target.declaration.revision:
                 self.notify(OFFERED if known is None else CHANGED, kernel, target.record)
@@ -292,7 +296,3 @@ class LiveRegistry:
         # A kernel that outlived its server is no longer one of Jupyter's sessions, but is one of ours.
         session = await self._store.sessions.find(kernel)
         return session.notebook if session else ""
-
-
-def _make_identity(owner: str, scope: str, notebook: str, kernel: str, name: str) -> Identity:
-    return Identity(owner, scope, notebook, "", name) if notebook else Identity(owner, "", "", kernel, name)

@@ -275,7 +275,7 @@ class LiveService:
             return await self.registry.call_current(target, call)
         except KernelUnavailable:
             if target.kernel is None or await self._discovery.find(target.kernel) is None:
-                raise
+                raise KernelUnavailable(is_running=self.registry.runs(target.kernel)) from None
             return await self.registry.call_current(target, call)
 
     async def _find_stale(

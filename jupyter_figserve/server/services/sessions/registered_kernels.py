@@ -95,7 +95,7 @@ class RegisteredKernels:
         Raises
         ------
         Conflict
-            When the kernel or the key is somebody else's.
+            When the kernel or the key is another owner's.
         TooManyRequests
             When the owner has too many kernels.
         """

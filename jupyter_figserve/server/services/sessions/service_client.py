@@ -179,6 +179,7 @@ class ServiceClient:
         return found
 
     async def _end(self, kernel: str) -> None:
+        # The service ends the kernel by itself when its lease is over.
         with contextlib.suppress(Exception):
             await self._send("DELETE", f"kernels/{kernel}")
 

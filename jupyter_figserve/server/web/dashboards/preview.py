@@ -89,7 +89,7 @@ figure
 
 @dataclass(frozen=True)
 class PreviewCosts:
-    """Who pays for a preview.
+    """What the work for a preview counts against.
 
     Parameters
     ----------

@@ -45,10 +45,11 @@ class FigureCard:
 
     @property
     def library(self) -> str:
-        """The library of an interactive figure, as its provenance names it; "" where it is unknown."""
+        """The library of an interactive figure, where its kernel had loaded only one such library; else ""."""
         libraries = self.record.version.provenance.get("libraries")
         known = libraries if isinstance(libraries, dict) else {}
-        return next((label for name, label in _INTERACTIVE if name in known), "")
+        loaded = [label for name, label in _INTERACTIVE if name in known]
+        return loaded[0] if len(loaded) == 1 else ""
 
     def _address_of(self, row: Format) -> str:
         return f"figures/{self.record.id}.{row.name}?version={self.record.version.number}"

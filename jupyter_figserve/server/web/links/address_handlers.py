@@ -28,7 +28,7 @@ class LinkAddressHandler(OwnedLinksHandler):
         NotFound
             When there is no such link of the caller.
         Forbidden
-            When it is somebody else's: a key with the scope ``admin`` may list and revoke it, and not use it.
+            When it is another owner's: a key with the scope ``admin`` may list and revoke it, and not use it.
         """
         link = await self.get_owned_link(link_id)
         record = await self._find_record(link.target)

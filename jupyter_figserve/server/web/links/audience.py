@@ -23,7 +23,7 @@ class AudienceHandler(OptionalCallerHandler):
     """Base of the handlers of links, which may be for certain people only."""
 
     async def admit_viewer(self, resolved: ResolvedLink) -> Principal:
-        """Return who sends the request; redirect a visitor who navigates to the login form.
+        """Return who sends the request; a visitor who navigates is redirected to the login form.
 
         Raises
         ------

@@ -40,6 +40,15 @@ _MISSING = {
 }
 
 
+_KINDS_OF = {FigureRecord: FIGURE, LiveFigureRecord: LIVE, DashboardRecord: DASHBOARD}
+_ONLY_HERE = {
+    LIVE: "A live figure cannot be shared on another server: its function runs in a kernel of this one. Publish an"
+    ' image of it and share that there: figserve.publish(f(...)).share(server="team").',
+    DASHBOARD: "A dashboard cannot be shared on another server, which does not have its figures. Run its notebook again"
+    " after figserve.connect(url), which publishes it there.",
+}
+
+
 class OwnedLinksHandler(AuthenticatedHandler):
     """Base of the handlers of links: finds the caller's records and links."""
 
@@ -75,7 +84,7 @@ class OwnedLinksHandler(AuthenticatedHandler):
         return link
 
     async def audit_link(self, action: str, link: Link, **details: object) -> None:
-        """Record a change of a link, with its owner where that is somebody else."""
+        """Record a change of a link, with its owner where that is not the caller."""
         record = await self._find_record(link.target)
         if record is not None and record.owner != self.principal.owner:
             details["owned_by"] = record.owner
@@ -155,11 +164,7 @@ class TargetLinksHandler(OwnedLinksHandler):
     async def _share_by_team(self, record: Record, body: dict[str, Any]) -> None:
         """Respond with a link that the server of the owner's team has made."""
         if not isinstance(record, FigureRecord):
-            raise Conflict(
-                "Only a published figure can be shared by another server. Connect the notebook to that server with"
-                " figserve.connect(url), and run it again.",
-                code="not_a_figure",
-            )
+            raise Conflict(_ONLY_HERE[_KINDS_OF[type(record)]], code="not_a_figure")
         name, version, context = body.pop("server"), body.get("version"), self.context
         if record.owner != self.principal.owner or record.owner != context.config.owner:
             raise Conflict("The team's server is for the figures of this server's user.", code="no_team_server")

@@ -13,6 +13,7 @@ from ...services.links.resolver import LinkNotFound
 from ..http import security_headers
 from ..http.handler import PLOT_FRAME
 from ..http.public_handler import PublicHandler
+from .frame_size import REPORT_SIZE
 from .public_handler import LinkRequestHandler
 from .renderer import Embedding
 
@@ -38,7 +39,7 @@ class FrameHandler(PublicHandler):
             security_headers.frame_headers(origins, is_frame=in_frame) | {"Cache-Control": "private, no-store"}
         )
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.finish(data)
+        self.finish(data + REPORT_SIZE if in_frame else data)
 
     head = get
 

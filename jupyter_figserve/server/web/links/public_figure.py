@@ -12,7 +12,7 @@ from ...services.addresses import hidpi_address
 from ...services.callers import visitor_caller
 from ...services.figures.offers import find_convertible
 from ...services.figures.redraw import NotRunning, explain_problem, render_again
-from ...services.figures.source_problems import NO_KERNEL, find_problem
+from ...services.figures.source_problems import explain_no_kernel, find_problem
 from ...services.figures.stored import find_stored
 from ...services.figures.stored_blob import StoredBlob
 from ...services.links.resolver import ResolvedLink
@@ -129,7 +129,8 @@ class PublicFigure:
             rendered = await self._handler.run_until_disconnect(rendering)
         except NotRunning as error:
             shown = context.source_checker.known(record)
-            raise Conflict(explain_problem(shown, NO_KERNEL.public_reason), code="not_redrawable") from error
+            reason = explain_no_kernel(record.version).public_reason
+            raise Conflict(explain_problem(shown, reason), code="not_redrawable") from error
         except (CodeFailed, Conflict) as error:
             # Only the owner may read the message of the code.
             raise OutputInvalid(

@@ -100,7 +100,7 @@ def is_about_record(suffix: str, error: FigServeError, target: LiveTarget, forms
 
 def _parse_size(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= 1):
-        raise InvalidInput(f"{name}={text[:40]!r} is not a whole number from 1 on.")
+        raise InvalidInput(f"{name}={text[:40]!r} is not a whole number of at least 1.")
     if int(text) > _MAX_SIZES[name]:
         raise InvalidInput(f"{name} is at most {_MAX_SIZES[name]:,}.")
     return int(text)

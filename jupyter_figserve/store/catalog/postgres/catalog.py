@@ -257,7 +257,7 @@ class PostgresCatalog(Catalog):
 
 
 def _ignore(announced: Future[None]) -> None:
-    """Take note of a failure: what an outage loses is not important enough to be stored."""
+    """Retrieve a failure, which asyncio would log: what an outage loses here does not matter."""
     if not announced.cancelled():
         announced.exception()
 

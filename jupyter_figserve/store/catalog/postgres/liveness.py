@@ -83,7 +83,7 @@ class Liveness:
         self._thread.join()
 
     def _follow(self, engine: Engine) -> None:
-        """Note which statements run; a commit and a rollback run until the connection returns to the pool."""
+        """Record which statements run; a commit and a rollback run until the connection returns to the pool."""
 
         @sa.event.listens_for(engine, "before_cursor_execute")
         def before(connection: Connection, *rest: Any) -> None:

@@ -123,7 +123,7 @@ async def test_refusal_is_a_page_for_people(viewers, publisher, context):
     page = await people["other"].get(surfaces["page"], NAVIGATION)
     assert page.mimetype == "text/html"
     assert "You are logged in as eve" in page.text
-    assert "Ask whoever sent it to you" in page.text
+    assert "Ask the person who sent it" in page.text
     refused = await people["other"].get(surfaces["image"])
     assert (refused.mimetype, refused.code) == ("application/json", "not_in_audience")
     assert (await people["stranger"].get(surfaces["image"])).code == "login_required"

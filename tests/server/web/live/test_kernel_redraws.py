@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from jupyter_figserve.model.figures import sha256_hex
+from jupyter_figserve.model.keys import KERNEL_SCOPES
 from jupyter_figserve.sandbox.renderer import RendererStatus
 from jupyter_figserve.server.services.live import kernel_redraws
 
@@ -19,20 +20,26 @@ BROWSER = {"Accept": "text/html"}
 
 
 @pytest.fixture
-def figure(jp_asyncio_loop, owner, renderer, context) -> dict:
-    """A published figure with a source and an SVG, on a server without a sandbox."""
-    return jp_asyncio_loop.run_until_complete(publish(owner, renderer, context))
+def figure(jp_asyncio_loop, owner, stranger, make_key, renderer, context) -> dict:
+    """A figure with a source and an SVG that a kernel has published, on a server without a sandbox."""
+
+    async def publish() -> dict:
+        key = await make_key(*KERNEL_SCOPES, kernel="k1")
+        headers = {"Content-Type": "image/png", "X-API-Key": key}
+        made = (await stranger.ask("POST", "/api/figures", png(), headers, name="sales")).json()
+        await add_source(owner, renderer, context, made)
+        return made
+
+    return jp_asyncio_loop.run_until_complete(publish())
 
 
-async def publish(owner, renderer, context) -> dict:
+async def add_source(owner, renderer, context, made: dict) -> None:
     renderer.status = RendererStatus("none", ("This is not Linux.",))
     await context.rendering.queue.start()
-    made = await owner.publish()
     path = f"/api/figures/{made['id']}/versions/1"
     answer = await owner.ask("PUT", f"{path}/source", SOURCE, kind="figure", matplotlib="3.11.2")
     assert answer.headers["X-Figserve-Redraws"] == "kernel"
     await owner.ask("PUT", f"{path}/representations", SVG, headers={"Content-Type": "image/svg+xml"})
-    return made
 
 
 @pytest.fixture
@@ -65,6 +72,7 @@ async def test_the_kernel_draws_and_the_result_is_cached(figure, owner, stranger
         assert request["max_pixels"] == 25_000_000
         await connection.answer(request, PDF, mimetype="application/pdf")
         assert ((await asking).status, (await asking).body) == (200, PDF)
+        assert "draw;dur=" in (await asking).headers["Server-Timing"]
         asking = asyncio.ensure_future(stranger.get(f"{link['url']}.png", width=640))
         request, _ = await connection.receive_frame()
         await connection.answer(request, png(640, 480))
@@ -109,6 +117,16 @@ async def test_without_the_kernel_the_answer_names_what_exists(figure, owner, st
     for suffix in ("png", "svg", "svgz"):
         assert (await ask(owner, figure, suffix)).status == 200
     assert (await ask(owner, figure, "csv")).code == "no_data"
+
+
+async def test_what_a_program_published_is_no_kernels(owner, renderer, context):
+    """The reason is the missing sandbox: no cell could be run again."""
+    made = await owner.publish("script")
+    await add_source(owner, renderer, context, made)
+    answer = await ask(owner, made)
+    assert (answer.status, answer.code) == (409, "not_redrawable")
+    assert "no sandbox to render it in" in answer.json()["error"]
+    assert (await owner.get(f"/api/figures/{made['id']}")).json()["formats"] == ["png", "svg", "svgz"]
 
 
 async def test_only_kernels_of_the_owner_that_have_made_the_source_are_asked(figure, owner, dial, announce, context):

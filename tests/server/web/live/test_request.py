@@ -28,7 +28,7 @@ def test_sizes_are_the_figures_or_parameters():
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ({"height": "x"}, "height='x' is not a whole number from 1 on"),
+        ({"height": "x"}, "height='x' is not a whole number of at least 1"),
         ({"height": "0"}, "not a whole number"),
         ({"height": "10001"}, "height is at most 10,000"),
         ({"dpi": "1201"}, "dpi is at most 1,200"),

@@ -24,7 +24,7 @@ from ...callers import OWNER, Caller
 from ...rendering.service import BeforeRender, RenderService
 from ...single_flight import SingleFlight
 from ..redraw import NotRunning, render_source
-from ..source_problems import NO_KERNEL, find_problem
+from ..source_problems import explain_no_kernel, find_problem
 from .files import write_csv, write_json
 from .plotly_tables import read_plotly
 from .script_specs import find_spec
@@ -194,7 +194,8 @@ class FigureDataService:
         try:
             image = await render_source(self._store, self._rendering, record, options, caller, before_render)
         except NotRunning as error:
-            raise Conflict(f"The data of this figure cannot be read. {NO_KERNEL.reason}", code="no_data") from error
+            reason = explain_no_kernel(record.version).reason
+            raise Conflict(f"The data of this figure cannot be read. {reason}", code="no_data") from error
         except OutputInvalid as error:
             if error.code == "no_data":
                 raise Conflict(error.message, code="no_data") from error

@@ -32,6 +32,11 @@ TRACES = {
         [go.Bar(x=["a"], y=[1], name="m"), go.Bar(x=["a"], y=[2], name="w")], ("x", "m", "w"), [("a", 1, 2)]
     ),
     "across": ([go.Bar(x=[1], y=["a"], orientation="h")], ("y", "x"), [("a", 1)]),
+    "histograms": (
+        [go.Histogram(x=[1.5, 2], name="m"), go.Histogram(x=[3], name="w")],
+        ("series", "x"),
+        [("m", 1.5), ("m", 2), ("w", 3)],
+    ),
     "pie": ([go.Pie(labels=["a"], values=[3])], ("labels", "values"), [("a", 3)]),
     "grid": ([go.Heatmap(z=np.eye(2), x=["p", "q"])], ("y \\ x", "p", "q"), [(0, 1, 0), (1, 0, 1)]),
     "table": ([go.Table(header={"values": ["<b>a</b>"]}, cells={"values": [["1", "2"]]})], ("a",), [("1",), ("2",)]),
