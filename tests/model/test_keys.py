@@ -6,6 +6,8 @@ import hashlib
 import hmac
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jupyter_figserve.errors import InvalidInput
 from jupyter_figserve.model import keys
@@ -98,3 +100,10 @@ def test_unknown_scopes_are_rejected(value):
     """The message lists the scopes that exist."""
     with pytest.raises(InvalidInput, match="read, publish, render, admin"):
         check_scopes(value)
+
+
+@given(st.text(max_size=60) | st.from_regex(r"fsk_[a-z0-9]{7,9}_[A-Za-z0-9_-]{42,44}\n?", fullmatch=True))
+def test_any_text_is_a_key_or_none(text):
+    """The parts of a key make it up again."""
+    found = split_key(text)
+    assert found is None or "_".join(("fsk", *found)) == text

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jupyter_figserve.model.link_addresses import LinkAddress, find_token, parse_link_address
 
@@ -131,3 +134,17 @@ def test_token_of_a_url(url):
 def test_url_without_a_token(url):
     """Other URLs."""
     assert find_token(url) is None
+
+
+@given(
+    st.text(max_size=80)
+    | st.builds("{}{}{}".format, st.text(max_size=3), st.from_regex(r"[A-Za-z0-9_-]{31,33}", fullmatch=True), st.text())
+)
+@settings(deadline=None)
+def test_any_address_has_one_token_or_none(path):
+    """Whatever was added or lost: what is found is a token, and names stay segments of a path."""
+    found = parse_link_address(path)
+    if found is not None:
+        assert re.fullmatch(r"[A-Za-z0-9_-]{32}", found.token)
+        assert found.part in (None, "embed", "events", "data")
+        assert "/" not in f"{found.name or ''}{found.suffix or ''}"

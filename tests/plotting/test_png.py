@@ -6,6 +6,8 @@ import zlib
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from jupyter_figserve.model.formats import png_size
@@ -145,3 +147,23 @@ def test_thumbnail_has_no_dark_fringe():
     rgba[:, ::2] = (200, 100, 50, 255)
     small = decoded(thumbnail(rgba)[0])
     assert np.abs(small[0, 0].astype(int) - (200, 100, 50, 128)).max() <= 2
+
+
+@given(
+    st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**32 - 1), st.integers(1, 256), st.booleans(),
+    st.booleans(), st.none() | st.floats(1, 10_000),
+    st.dictionaries(st.sampled_from(("Title", "Software")), st.text(max_size=20)),
+)  # fmt: skip
+@settings(deadline=None)
+def test_any_image_survives(height, width, seed, colours, opaque, grey, dpi, metadata):
+    """Of any size, with any number of colours, resolution and texts: each pixel, and every chunk is valid."""
+    rgba = np.random.default_rng(seed).integers(0, colours, (height, width, 4), dtype=np.uint8)
+    if opaque:
+        rgba[..., 3] = 255
+    if grey:
+        rgba[..., 1] = rgba[..., 2] = rgba[..., 0]
+    data = encode_png(rgba, dpi=dpi, metadata=metadata)
+    assert np.array_equal(decoded(data), rgba)
+    assert png_size(data) == (width, height)
+    kinds = [kind for kind, _ in chunks(data)]
+    assert (kinds[0], kinds[-1]) == (b"IHDR", b"IEND")

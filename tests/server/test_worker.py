@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jupyter_figserve.demo.server_process import Response, fetch
 from jupyter_figserve.model.rendering import RenderJob
@@ -73,6 +76,22 @@ def test_what_is_not_a_job(worker: Worker, body: bytes):
     """400, before a child is taken."""
     response = post(worker, body=body)
     assert (response.status, response.json()["code"]) == (400, "not_a_job")
+
+
+def test_any_bytes_leave_the_worker_working(worker: Worker):
+    """As the body of a job, and in place of a request; no slot stays taken, and the next job is rendered."""
+    honest = frame_of(LINE.encode())
+
+    @given(st.binary(max_size=60) | st.integers(0, len(honest) - 1).map(lambda end: honest[:end] + b"\xff"))
+    @settings(deadline=None)
+    def check(body: bytes) -> None:
+        assert post(worker, body=body).status in (200, 400)
+        with socket.create_connection(("127.0.0.1", worker.port)) as connection:
+            connection.sendall(b"POST /jobs HTTP/1.1\r\n" + body[:30])
+
+    check()
+    wait_until(lambda: worker.report()["running"] == 0)
+    assert succeeds(post(worker))
 
 
 @pytest.mark.parametrize("timeout", ["nan", "inf", "-1", "0", "soon"])

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from jupyter_core.utils import ensure_event_loop
+
 from jupyter_figserve.demo.server_process import Response, ServerProcess
 
 
@@ -93,3 +95,5 @@ class Clients:
                     self.failures.append(f"{getattr(work, '__name__', work)}: {error!r}"[:500])
             number += 1
             self._is_over.wait(pause)
+        # jupyter_client makes one for each thread that runs cells, and never closes it.
+        ensure_event_loop().close()

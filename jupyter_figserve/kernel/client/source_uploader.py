@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...errors import FigServeError
+from ...errors import FigServeError, NotFound
 from ...model.source_check import REDRAWS_HEADER
 from .client import FigServeClient
 from .process_worker import FLUSH_TIMEOUT, ProcessWorker
@@ -138,6 +138,9 @@ class SourceUploader:
                 self._changed.notify_all()
             try:
                 source.send()
+            except NotFound as error:
+                # Deleted, or followed by so many versions that this one is no longer kept: nobody can ask for it.
+                _log.debug("The source of a figure is not needed any more: %s", error)
             except FigServeError as error:
                 self._log_failure(str(error))
             except Exception as error:

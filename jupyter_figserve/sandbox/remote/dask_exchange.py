@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
@@ -15,6 +16,7 @@ from typing import Any
 
 from .remote_renderer import NotReached
 
+_log = logging.getLogger(__name__)
 _refuses_pickles: ContextVar[bool] = ContextVar("refuses_pickles", default=False)
 
 
@@ -131,8 +133,13 @@ def _read_bytes(response: object) -> bytes | None:
         return result
     if not isinstance(header, dict) or not isinstance(frames, (list, tuple)):
         return None
-    if header.get("compression"):
-        from distributed.protocol.compression import decompress
+    try:
+        if header.get("compression"):
+            from distributed.protocol.compression import decompress
 
-        frames = decompress(header, frames)
-    return b"".join(bytes(frame) for frame in frames)
+            frames = decompress(header, frames)
+        # A bare number would become as many zeros.
+        return b"".join(memoryview(frame) for frame in frames)
+    except Exception as error:
+        _log.debug("A Dask worker sent a result that cannot be read: %r", error)
+        return None

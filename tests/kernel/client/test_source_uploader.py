@@ -103,6 +103,15 @@ def test_an_error_response_is_logged(fake, caplog):
     assert "cannot be rendered in other sizes and formats: Full." in caplog.text
 
 
+def test_a_version_that_is_gone_needs_no_source(fake, caplog):
+    """A loop publishes more versions than are kept before the first source is sent: the cell shows no warning."""
+    fake.instead = lambda request: Reply.of(404, {"error": "There is no version 2 of it.", "code": "version_not_found"})
+    uploader = SourceUploader()
+    uploader.put(pending(fake.client()))
+    assert uploader.flush(10)
+    assert [record.levelname for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="not on this machine: fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_a_forked_child_has_its_own_uploader(fake):

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jupyter_figserve.errors import FigServeError, OutputInvalid, Unavailable
 from jupyter_figserve.model.rendering import RenderJob
 from jupyter_figserve.sandbox.host.job_frames import ChildAnswer
 from jupyter_figserve.sandbox.remote.answers import pack_answer
+from jupyter_figserve.sandbox.remote.dask_exchange import _read_bytes as read_bytes
 
 from ...conftest import require_package
 from ...ports import free_port
@@ -153,6 +156,45 @@ def test_dasks_own_client_would_open_them(kind: str, tmp_path: Path):
 
     run(scene())
     assert (tmp_path / "harm").exists()
+
+
+RESULTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9) | st.binary(max_size=30),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(max_size=9), values, max_size=3),
+    max_leaves=5,
+)
+SERIALIZED = st.builds(
+    lambda header, frames: protocol.Serialized(header, frames),
+    st.fixed_dictionaries({}, optional={"compression": RESULTS, "serializer": RESULTS}) | RESULTS,
+    st.lists(st.binary(max_size=30) | RESULTS, max_size=3) | RESULTS,
+)
+
+
+@given(
+    st.fixed_dictionaries({}, optional={"status": st.just("OK") | RESULTS, "result": SERIALIZED | RESULTS}) | RESULTS
+)
+@settings(deadline=None)
+def test_any_response_is_bytes_or_nothing(response: object):
+    """Whatever a cluster says that a function returned."""
+    found = read_bytes(response)
+    assert found is None or type(found) is bytes
+
+
+@pytest.mark.nightly
+@given(SERIALIZED | RESULTS)
+@settings(deadline=None, max_examples=30)
+def test_any_result_is_an_error_of_ours(result: object):
+    """And after it, an honest result is an image."""
+
+    async def scene() -> None:
+        with pytest.raises(FigServeError):
+            await render(Cluster(lambda: result))
+        with pytest.raises(FigServeError):
+            await render(Cluster(lambda: _ok(result)))
+        honest: Any = await render(Cluster(lambda: _ok(protocol.Serialize(RENDERED))))
+        assert honest.images[0].data == PNG
+
+    run(scene())
 
 
 def test_too_much_is_not_a_result():

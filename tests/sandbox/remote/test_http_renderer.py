@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jupyter_figserve.errors import (
     CodeFailed,
@@ -56,6 +58,19 @@ def framed(header: dict[str, object], *parts: bytes) -> bytes:
 
 BUSY = refusal("worker_busy", retry_after=1)
 BEGUN = f"HTTP/1.1 200 OK\r\n{protocol.WORKER_HEADER}: 1\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+
+
+HEADS = st.sampled_from(
+    (
+        b"HTTP/1.1 200 OK\r\n",
+        BEGUN,
+        BEGUN[:-2],
+        f"HTTP/1.1 503 Busy\r\n{protocol.WORKER_HEADER}: 1\r\nRetry-After: 9e9\r\n".encode(),
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 999 ?\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
+    )
+)
 
 
 @dataclass
@@ -208,6 +223,29 @@ def test_bad_answers_are_errors(answer: bytes, error: type[FigServeError], code:
             assert type(caught.value) is error
 
     run(scene())
+
+
+def test_any_bytes_of_a_worker_are_errors_of_ours():
+    """As an answer and as its report, with each head; the next honest answer is an image."""
+
+    @given(st.binary(max_size=80) | st.builds(bytes.__add__, HEADS, st.binary(max_size=80)))
+    @settings(deadline=None)
+    def check(data: bytes) -> None:
+        async def scene() -> None:
+            async with scripted(data, data, http(RENDERED), queue_timeout=0.01) as (renderer, worker):
+                with pytest.raises(FigServeError) as caught:
+                    await renderer.render(JOB)
+                assert caught.value.message.isprintable()
+                worker.answers = [http(RENDERED)]
+                assert (await renderer.render(JOB)).images[0].data == PNG
+            async with scripted(http(RENDERED), reports=[data, REPORT]) as (renderer, worker):
+                with contextlib.suppress(FigServeError):
+                    await renderer.render(JOB)
+                assert (await renderer.render(JOB)).images[0].data == PNG
+
+        run(scene())
+
+    check()
 
 
 def test_a_workers_words_are_cleaned():

@@ -122,8 +122,7 @@ class AudiencePolicy:
         if audience == PEOPLE and not (users or groups):
             reason = "" if is_chosen else ", as links on this server are (FigServe.max_audience)"
             raise InvalidInput(
-                f'users and groups must not both be empty, because the audience is "people"{reason}.'
-                ' Name them, or set audience to "me".'
+                f'Name users or groups, because the audience is "people"{reason}, or set audience to "me".'
             )
         if audience != PEOPLE and (users or groups):
             raise InvalidInput(f'users and groups are for the audience "people", and audience is "{audience}".')

@@ -20,6 +20,7 @@ from ....sandbox.host.job_limits import JobLimits, check_job
 from ..bounded_queue import Claim
 from ..monitoring.work_meter import WorkMeter
 from ..rendering.executor import Executor, NoKernelError
+from ..timings import DRAW, timed
 from .agent_backend import AgentBackend
 from .backend import RETRY_SECONDS, KernelUnavailable
 from .call_queue import LiveTimeout
@@ -108,27 +109,33 @@ class _KernelExecutor:
         late = self._redraws.late.pop((self._owner, self._key), None)
         if late is not None:
             return late
-        claim, loop = Claim() if claim is None else claim, asyncio.get_running_loop()
-        with self._redraws.meter.measure() as work:
+        try:
+            return await self._wait(kernel, backend, compose, Claim() if claim is None else claim)
+        except (LiveTimeout, KernelUnavailable, NotFound) as error:
+            raise self._explain(error) from error
+
+    async def _wait(
+        self, kernel: str, backend: AgentBackend, compose: Callable[[], Awaitable[RenderJob]], claim: Claim
+    ) -> RenderResult:
+        redraws, loop = self._redraws, asyncio.get_running_loop()
+        began = loop.time()
+        with redraws.meter.measure() as work:
 
             async def draw() -> RenderResult:
                 work.begin()
-                began = loop.time()
                 drawn = await self._draw(backend, await compose())
                 if loop.time() - began >= self._timeout and _count_bytes(drawn) < _LATE_BYTES:
-                    self._redraws.late[self._owner, self._key] = drawn
+                    redraws.late[self._owner, self._key] = drawn
                 return drawn
 
-            try:
-                return await self._redraws.live.run_in_kernel(kernel, self._key, draw, self._timeout, claim.caller)
-            except (LiveTimeout, KernelUnavailable, NotFound) as error:
-                raise self._explain(error) from error
+            return await redraws.live.run_in_kernel(kernel, self._key, draw, self._timeout, claim.caller)
 
     async def _draw(self, backend: AgentBackend, job: RenderJob) -> RenderResult:
         limits = self._redraws.limits
         job = replace(job, timeout=self._timeout)
         check_job(job, limits.jobs)
-        return await backend.redraw(job, limits.jobs, limits.result_bytes)
+        with timed(DRAW):
+            return await backend.redraw(job, limits.jobs, limits.result_bytes)
 
     def _explain(self, error: FigServeError) -> Exception:
         if isinstance(error, NotFound):

@@ -41,5 +41,11 @@ def find_execution_count(content: Any) -> int | None:
     return count if 0 <= count < _MAX_EXECUTION_COUNT else None
 
 
+def find_code(content: Any) -> str:
+    """Return the code that an ``execute_input`` runs."""
+    code = _mapping(content).get("code")
+    return code if isinstance(code, str) else ""
+
+
 def _mapping(value: Any) -> dict[Any, Any]:
     return value if isinstance(value, dict) else {}

@@ -17,7 +17,7 @@ from jupyter_client.session import Session
 from ....errors import FigServeError
 from ....model.times import Clock
 from .captured_display import Limits, find_display
-from .display_messages import find_display_id, find_execution_count, find_mark, find_published
+from .display_messages import find_code, find_display_id, find_execution_count, find_mark, find_published
 from .ring_buffer import CaptureBuffer, CapturedImage
 
 logger = logging.getLogger("jupyter_figserve")
@@ -116,7 +116,8 @@ class IopubSubscription:
         request = parent if isinstance(parent, str) else ""
         content, kind, namer = message["content"], message["header"]["msg_type"], self.buffer.namer
         if kind == "execute_input":
-            namer.begin_cell(request, find_execution_count(content), str(message["header"].get("session") or ""))
+            kernel_session = str(message["header"].get("session") or "")
+            namer.begin_cell(request, find_execution_count(content), kernel_session, find_code(content))
         elif kind == "clear_output":
             namer.clear_output(request)
         elif (mark := find_mark(content)) is not None:

@@ -21,6 +21,8 @@ from cachetools import LRUCache
 
 MAX_EXECUTIONS = 256
 MAX_STEMS = 1_024
+MAX_CODE_LENGTH = 2**17
+"""Characters of a cell that are remembered."""
 ImageKey = tuple[str, str, int]
 
 
@@ -28,6 +30,7 @@ ImageKey = tuple[str, str, int]
 class _Execution:
     stem: str
     cell: int | None
+    code: str = ""
     position: int = 0
 
 
@@ -44,7 +47,7 @@ class PlotNamer:
         self._last_count = 0
         self._kernel_session = ""
 
-    def begin_cell(self, request: str, count: int | None, kernel_session: str) -> None:
+    def begin_cell(self, request: str, count: int | None, kernel_session: str, code: str = "") -> None:
         """Record that a cell begins to run.
 
         Parameters
@@ -55,6 +58,8 @@ class PlotNamer:
             The execution count in the cell's brackets.
         kernel_session
             The session id in the kernel's own messages, which most kernels generate when they start.
+        code
+            The code of the cell.
         """
         if count is not None:
             is_other = kernel_session != self._kernel_session
@@ -64,7 +69,7 @@ class PlotNamer:
             self._last_count, self._kernel_session = count, kernel_session
         cell = "plot" if count is None else f"cell-{count}"
         stem = cell if self._run == 1 or count is None else f"run-{self._run}-{cell}"
-        self._executions[request] = _Execution(stem, count)
+        self._executions[request] = _Execution(stem, count, code[:MAX_CODE_LENGTH])
 
     def next_key(self, request: str, display_id: str | None) -> ImageKey:
         """Return the identity of the image that an execution displays next."""
@@ -81,6 +86,10 @@ class PlotNamer:
     def find_cell(self, request: str) -> int | None:
         """Return the number of the cell of an execution; None outside any cell."""
         return self._get_execution(request).cell
+
+    def find_code(self, request: str) -> str:
+        """Return the code of the cell of an execution; "" outside any cell."""
+        return self._get_execution(request).code
 
     def make_stem(self, request: str) -> str:
         """Return a name, without suffix, that was never used before."""

@@ -34,6 +34,8 @@ class Plot:
         Size that a captured image was displayed with, in CSS pixels; None if the display named none.
     still
         Path of a static image of an interactive plot; None without one.
+    code
+        The code of the cell that displayed it, where that is known.
     """
 
     path: str
@@ -47,6 +49,7 @@ class Plot:
     width: int | None = None
     height: int | None = None
     still: str | None = None
+    code: str = ""
 
     @classmethod
     def from_figure(cls, record: FigureRecord) -> list[Plot]:
@@ -81,6 +84,7 @@ class Plot:
             width=display.width,
             height=display.height,
             still=image.still_path,
+            code=image.code,
         )
 
     @classmethod

@@ -52,8 +52,8 @@ class CapturedImage:
         When it was displayed or last updated, in seconds since the epoch.
     version
         1, and one more with each update of the display.
-    cell
-        Number of its cell, None outside any cell.
+    cell, code
+        Number and code of its cell; None and "" outside any cell.
     content
         The image, or what its document is made of.
     still
@@ -67,6 +67,7 @@ class CapturedImage:
     created: float
     version: int = 0
     cell: int | None = None
+    code: str = ""
     size: int = 0
     content: CapturedBytes = field(default_factory=lambda: CapturedBytes(None))
     still: CapturedBytes = field(default_factory=lambda: CapturedBytes(None))
@@ -143,6 +144,7 @@ class CaptureBuffer:
         if image is None:
             stem, cell = self.namer.make_stem(request), self.namer.find_cell(request)
             image = self._images[key] = CapturedImage(stem, bare, now, cell=cell)
+        image.code = self.namer.find_code(request) or image.code
         self._images.move_to_end(key)
         self.bytes += display.size - image.size
         image.display, image.size, image.created, image.digest = bare, display.size, now, None

@@ -16,6 +16,7 @@ from ....model.new_version import NewVersion
 from ....model.queries import DEFAULT_LIMIT
 from ....model.sessions import Session
 from ....model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH, check_name, slug, validate_single_line
+from ...services.figures.cell_code import trim_code
 from ...services.figures.upload import parse_image
 from ...services.sessions.plots import ReadablePlot
 from ..figures.json_views import figure_json
@@ -148,6 +149,7 @@ class SessionFiguresHandler(SessionHandler):
             session=session.id,
             origin=readable.plot.origin,
             provenance={"plot": readable.plot.path, "digest": readable.digest},
+            code=trim_code(readable.plot.code, self.context.config.cell_code_bytes),
         )
         return await self.context.store.figures.publish(draft)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from itsdangerous import URLSafeTimedSerializer
 
 from jupyter_figserve.errors import NotFound
@@ -102,3 +106,14 @@ async def test_image_has_no_frame(owner, stranger, context):
     figure = await owner.publish("sales", png())
     for what in ((figure["id"], 1), (figure["id"], 9), ("A" * 16, 1)):
         assert (await stranger.get(f"/frame/{context.frame_signer.sign(*what, None)}.html")).status == 404
+
+
+SIGNED = FrameUrlSigner(["a"]).sign("figure", 1, None)
+
+
+@given(st.text(max_size=80) | st.builds(lambda at, new: SIGNED[:at] + new + SIGNED[at:], st.integers(0, 60), st.text()))
+@settings(deadline=None)
+def test_no_other_text_is_a_signature(text):
+    """Any other text is not found; characters that base64 ignores change nothing that was signed."""
+    with contextlib.suppress(NotFound):
+        assert FrameUrlSigner(["a"]).read(text) == ("figure", 1, None)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tornado.httputil import HTTPHeaders
 
-from jupyter_figserve.errors import InvalidInput, TooLarge, UnsupportedType
+from jupyter_figserve.errors import FigServeError, InvalidInput, TooLarge, UnsupportedType
 from jupyter_figserve.server.services.figures import upload
 from jupyter_figserve.server.services.figures.upload import PublishRequest, read_upload
 
@@ -260,3 +263,42 @@ def test_figure_part_that_is_not_json_is_rejected(text):
     body = body.replace(json.dumps({"x": 1}).encode(), text)
     with pytest.raises((InvalidInput, TooLarge)):
         read_upload(body, HTTPHeaders(headers), {}, PIXELS)
+
+
+TYPES = st.sampled_from([mimetype for mimetype, _ in SAMPLES.values()]) | st.text(
+    st.characters(codec="ascii"), max_size=20
+)
+BODIES = st.sampled_from([data for _, data in SAMPLES.values()])
+DAMAGED = st.builds(
+    lambda data, at, new: data[:at] + new + data[at + len(new) :], BODIES, st.integers(0, 99), st.binary()
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.just("\ud800"),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(max_size=9), values, max_size=3),
+    max_leaves=5,
+)
+FIGURES = st.fixed_dictionaries({}, optional=dict.fromkeys(upload.FIELDS, VALUES))
+
+
+def assert_well_formed(found: PublishRequest) -> None:
+    json.dumps([found.title, found.alt, found.caption, found.provenance], ensure_ascii=False).encode()
+    assert found.name.isprintable()
+    assert all((image.width or 1) > 0 and (image.height or 1) > 0 for image in found.images)
+
+
+@given(st.binary(max_size=60) | BODIES | DAMAGED, TYPES)
+@settings(deadline=None)
+def test_any_body_is_a_figure_or_an_error_of_ours(body, content_type):
+    """Of any type; a figure has plausible sizes."""
+    with contextlib.suppress(FigServeError):
+        assert_well_formed(read(body, content_type))
+
+
+@given(FIGURES | VALUES, st.lists(st.tuples(TYPES, BODIES | DAMAGED), max_size=2), st.binary(max_size=30))
+@settings(deadline=None)
+def test_any_form_is_a_figure_or_an_error_of_ours(figure, parts, added):
+    """With any fields, any parts, and bytes that break it."""
+    body, headers = multipart(figure, *((kind.replace("\r", "").replace("\n", ""), data) for kind, data in parts))
+    for sent in (body, body[: len(body) // 2] + added + body[len(body) // 2 :]):
+        with contextlib.suppress(FigServeError):
+            assert_well_formed(read_upload(sent, HTTPHeaders(headers), {}, PIXELS))

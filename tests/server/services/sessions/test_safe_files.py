@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import unicodedata
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jupyter_figserve.errors import NotFound, TooLarge
 from jupyter_figserve.server.services.sessions import safe_files
@@ -272,3 +275,21 @@ def test_swapping_races_never_serve_files_outside(plots, tmp_path, what):
         thread.join()
     assert set(seen) <= {b"plot", b"none"}
     assert read(plots, "d/x.png") == b"plot"
+
+
+PARTS = st.sampled_from(("..", ".", "", "a", "secret.png", ".git", "x.png", "a\\b", "\x00", "%2e%2e")) | st.text(
+    max_size=6
+)
+
+
+@given(st.text(max_size=30) | st.lists(PARTS, max_size=9).map("/".join))
+@settings(deadline=None)
+def test_any_path_stays_inside_or_is_refused(path):
+    """One that is accepted names what is beneath the directory, and nothing hidden."""
+    parts = safe_files.parse_safe_path(path)
+    if parts is not None:
+        assert "/".join(parts) == path
+        assert os.path.normpath(f"/plots/{path}") == f"/plots/{path}"
+        assert not any(part.startswith(".") or "\\" in part for part in parts)
+        assert not {"Cc", "Cf", "Cs", "Zl", "Zp"} & set(map(unicodedata.category, path))
+        path.encode()

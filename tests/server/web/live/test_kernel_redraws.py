@@ -72,6 +72,7 @@ async def test_the_kernel_draws_and_the_result_is_cached(figure, owner, stranger
         assert request["max_pixels"] == 25_000_000
         await connection.answer(request, PDF, mimetype="application/pdf")
         assert ((await asking).status, (await asking).body) == (200, PDF)
+        assert "draw;dur=" in (await asking).headers["Server-Timing"]
         asking = asyncio.ensure_future(stranger.get(f"{link['url']}.png", width=640))
         request, _ = await connection.receive_frame()
         await connection.answer(request, png(640, 480))

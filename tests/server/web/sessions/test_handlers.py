@@ -217,6 +217,20 @@ class TestKeep:
         assert b"Plotly.newPlot" in page
         assert page.count(b"</script>") == 2
 
+    async def test_kept_plot_has_the_code_of_its_cell(self, owner, session):
+        """As a published figure has it: without secrets, and on its page; an image outside any cell has none."""
+        session.buffer.namer.begin_cell("r", 1, "s", 'api_key = "sk-0123456789abcdef0123"\nplt.plot(bears)')
+        for request in ("r", "callback"):
+            display = CapturedDisplay(FORMATS["png"], png())
+            session.buffer.add(("execution", request, 1), request, display, 1.0)
+        paths = [one["path"] for one in (await owner.get("/plots/a-session")).json()["plots"]]
+        records = [(await owner.post("/api/sessions/a-session/figures", {"path": one})).json() for one in sorted(paths)]
+        code = await owner.get(f"/api/figures/{records[0]['id']}/versions/1/code")
+        assert "plt.plot(bears)" in code.text
+        assert "0123456789abcdef" not in code.text
+        assert "plt.plot(bears)" in (await owner.get(f"/figures/{records[0]['id']}", {"Accept": "text/html"})).text
+        assert (await owner.get(f"/api/figures/{records[1]['id']}/versions/1/code")).status == 404
+
     async def test_list_shows_kept_versions(self, owner, session):
         """A captured plot has the id of its figure until it is displayed again."""
         session.show(png(), display_id="d")

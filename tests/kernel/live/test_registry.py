@@ -1,0 +1,65 @@
+"""The worker of live calls: any request has an answer that can be sent, and the next call is answered."""
+
+from __future__ import annotations
+
+import json
+import queue
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jupyter_figserve.kernel.live.registry import LiveFunction, LiveWorker
+from jupyter_figserve.plotting.signatures import read_signature
+
+from ...server.sample_images import png
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(max_size=9), values, max_size=3),
+    max_leaves=5,
+)
+ARGUMENTS = st.dictionaries(st.sampled_from(("n", "text", "x")), VALUES)
+REQUESTS = st.fixed_dictionaries(
+    {"op": st.just("call")},
+    optional={
+        "rid": st.integers() | VALUES,
+        "name": st.just("animal") | VALUES,
+        "arguments": ARGUMENTS | VALUES,
+        "format": st.sampled_from(("png", "svg", "html")) | VALUES,
+        **dict.fromkeys(("width", "height", "dpi", "known", "max_bytes", "device_pixel_ratio"), VALUES),
+    },
+)
+HONEST = {"op": "call", "rid": 7, "name": "animal", "arguments": {"n": 1}, "format": "png"}
+
+
+def animal(n: int = 0, text: str = "") -> bytes:
+    if text == "exit":
+        raise SystemExit
+    return png()
+
+
+def test_any_call_is_answered():
+    """With the call's own id, as JSON; nothing that a call holds ends the worker's thread."""
+    worker = LiveWorker()
+    worker.register(LiveFunction("animal", animal, read_signature(animal)))
+    answers: queue.Queue[tuple[dict[str, Any], bytes]] = queue.Queue()
+
+    @given(REQUESTS)
+    @settings(deadline=None)
+    def ask(request: dict[str, Any]) -> None:
+        for asked in (request, HONEST):
+            worker.submit(asked, lambda head, body: answers.put((head, body)))
+        head, body = answers.get(timeout=20)
+        json.dumps(head)
+        assert head["op"] == "answer"
+        assert type(body) is bytes
+        head, body = answers.get(timeout=20)
+        assert (head["rid"], head.get("error"), body) == (7, None, png())
+
+    ask()
+    ask_to_exit = {**HONEST, "arguments": {"text": "exit"}}
+    for asked in (ask_to_exit, HONEST):
+        worker.submit(asked, lambda head, body: answers.put((head, body)))
+    assert answers.get(timeout=20)[0]["error"]["type"] == "CodeFailed"
+    assert answers.get(timeout=20)[1] == png()

@@ -1,0 +1,54 @@
+"""Frames of jobs that a worker receives: any bytes are a job, or refused; an honest one arrives as it was packed."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import get_args
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jupyter_figserve.errors import InvalidInput
+from jupyter_figserve.model.rendering import DrawOptions, Kind, RenderJob
+from jupyter_figserve.sandbox.host.job_frames import ReceivedJob, pack_job, read_job_frame
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(max_size=9), values, max_size=3),
+    max_leaves=4,
+)
+KINDS = st.sampled_from(get_args(Kind))
+NAMES = ("options", "figure", "seed", "with_thumbnail", "libraries", "device_pixel_ratio", "niceness", "sizes")
+HEADERS = st.fixed_dictionaries({"kind": KINDS | VALUES, **dict.fromkeys(NAMES, VALUES)})
+
+
+def frame(header: object, body: bytes) -> bytes:
+    text = json.dumps(header).encode()
+    return struct.pack(">IQ", len(text), len(body)) + text + body
+
+
+@given(st.binary(max_size=60) | st.builds(frame, HEADERS | VALUES, st.binary(max_size=9)))
+@settings(deadline=None)
+def test_any_bytes_are_a_job_or_refused(data: bytes):
+    """With the code ``not_a_job``; nothing in it is opened."""
+    job: ReceivedJob | InvalidInput
+    try:
+        job = read_job_frame(data, 5.0)
+    except InvalidInput as error:
+        job = error
+    if isinstance(job, InvalidInput):
+        assert job.code == "not_a_job"
+        assert len(job.message) < 200
+        return
+    assert job.kind in get_args(Kind)
+    assert 0 <= job.packed.niceness <= 19
+
+
+@given(KINDS, st.binary(max_size=40), st.none() | st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_honest_jobs_arrive(kind: Kind, source: bytes, seed: int | None):
+    """With their source, timeout and niceness."""
+    packed = pack_job(RenderJob(kind, source, DrawOptions("svg"), seed=seed, niceness=3))
+    job = read_job_frame(b"".join(packed.frame), 7.0)
+    assert (job.kind, job.source, job.packed.timeout, job.packed.niceness) == (kind, source, 7.0, 3)
