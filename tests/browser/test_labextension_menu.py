@@ -202,12 +202,16 @@ def test_link_is_changed(opened, place) -> None:
 
 @notebook_nightly
 def test_palette_acts_on_the_selected_cells_last_figure(opened, place) -> None:
-    """Without one, a message says what to do."""
+    """Also when its outputs are collapsed. Without one, a message says what to do."""
     server, _ = place
     select_cell(opened, 0)
+    opened.evaluate("window.jupyterapp.commands.execute('notebook:hide-cell-outputs')")
+    opened.locator(FIGURE).first.wait_for(state="detached")
     run_in_palette(opened, "Copy share link")
     message(opened, "Link copied.")
     assert shared_image(server, opened.evaluate(READ_CLIPBOARD)) == PNGS[1]
+    opened.evaluate("window.jupyterapp.commands.execute('notebook:show-cell-outputs')")
+    opened.locator(BUTTON).nth(1).wait_for(state="attached")
     select_cell(opened, 1)
     run_in_palette(opened, "Copy share link")
     message(opened, "The selected cell shows no figure.")

@@ -88,12 +88,16 @@ function* widgetsAround(app, element) {
   }
 }
 
-/** Return the last figure of a cell, or null. */
-export function lastFigureOf(app, cell) {
-  const outputs = [...(cell?.outputArea?.widgets ?? [])].reverse();
-  for (const { node } of outputs) {
+/** Return the last figure of the selected cell of a notebook, also of collapsed outputs, or null. */
+export function lastFigureOf(app, notebooks) {
+  const { activeCell: cell, currentWidget: notebook } = notebooks ?? {};
+  for (const node of [...(cell?.node.querySelectorAll(OUTPUT) ?? [])].reverse()) {
     const found = findTarget(app, node);
     if (found) return found;
+  }
+  const area = cell?.outputArea;
+  for (let index = (area?.model.length ?? 0) - 1; index >= 0; index--) {
+    if (pictureAt(area, index)) return new Target(app, area, index, [notebook, cell]);
   }
   return null;
 }
