@@ -334,8 +334,7 @@ def test_figures_drawn_elsewhere_have_their_menu_where_they_are(chromium, place)
     (server.root / "drawn.ipynb").write_text(json.dumps(file))
     page = open_work(chromium, place, "drawn.ipynb")
     page.wait_for_function(TRUSTED)
-    page.locator(BUTTON).nth(1).wait_for(state="attached")
-    assert page.locator(BUTTON).count() == 2
+    page.wait_for_function("() => document.querySelectorAll('.figserve-button').length === 2")
     page.evaluate(
         """() => {
           const tree = document.querySelector("[data-root-id]").attachShadow({ mode: "open" });

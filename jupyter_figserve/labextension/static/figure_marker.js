@@ -23,8 +23,8 @@ export class FigureMarker {
         this._note(target);
         for (const node of addedNodes) {
           if (node.nodeType !== Node.ELEMENT_NODE) continue;
-          // Also the output before it, where it may be drawn.
-          if (node.matches(OUTPUT)) [node.previousElementSibling ?? node, node].forEach((child) => this._note(child));
+          // Also those beside it: a script may draw into the output before its own.
+          if (node.matches(OUTPUT)) [node.previousElementSibling, node, node.nextElementSibling].forEach((child) => this._note(child));
           else node.querySelectorAll(OUTPUT).forEach((child) => this._note(child));
         }
       }
@@ -46,7 +46,7 @@ export class FigureMarker {
 
   /** Look at the output of an element, once everything that changes with it has changed. */
   _note(node) {
-    const child = node.closest?.(OUTPUT);
+    const child = node?.closest?.(OUTPUT);
     if (!child) return;
     if (!this._pending.size) requestAnimationFrame(() => this._look());
     this._pending.add(child);
