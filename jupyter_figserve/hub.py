@@ -63,7 +63,7 @@ def configure(
     base_url = _find_base_url(c.JupyterHub)
     _grant_scopes(c)
     _grant_to_service(c.JupyterHub)
-    service_url = f"{_find_service_origin(c, url, base_url)}{base_url}services/{NAME}"
+    service_url = f"{_find_service_origin(c, url)}{base_url}services/{NAME}"
     c.Spawner.environment = {SERVICE_VARIABLE: service_url} | _get(c.Spawner, "environment", {})
     if managed:
         _add_managed_service(c.JupyterHub, url, user, traits)
@@ -199,7 +199,7 @@ def _find_base_url(hub: Any) -> str:
     return f"/{base}/" if base else "/"
 
 
-def _find_service_origin(c: Any, url: str, base_url: str) -> str:
+def _find_service_origin(c: Any, url: str) -> str:
     """Return where the users' servers reach the service, without a path."""
     host = _find_service_host(c.JupyterHub)
     if host is None:

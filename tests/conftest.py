@@ -20,6 +20,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 
 from .catalogs import make_data_directory
 from .postgres import Cluster, Databases, find_binary, private_cluster
+from .process_state import find_changes, read_state
 
 PROGRAMS = {"chromium": "/usr/bin/chromium", "nginx": "/usr/sbin/nginx", "haproxy": "/usr/sbin/haproxy"}
 """Debian's paths of programs that may be missing from a user's PATH."""
@@ -53,6 +54,8 @@ LONG = frozenset("plotting/test_encode store/test_stateful test_pipeline test_re
 """Modules that take long without other programs."""
 SHORT = "model/"
 """Folder of the modules that take the least time."""
+LEFT_CHANGED = "left changed"
+"""Name of a report's property."""
 MAX_RERUNS = 5
 """Reruns above which a run on CI fails. A machine that stalls disturbs a few tests; more than that is a defect."""
 
@@ -117,6 +120,28 @@ def _module(item: pytest.Item) -> str:
     return item.path.relative_to(TESTS).with_suffix("").as_posix()
 
 
+_STATE: dict[str, Any] = {"path": None, "before": {}}
+"""The module whose tests are running, and the state of the process before them."""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item):
+    """Note the state of the process before the first test of a module."""
+    if _STATE["path"] != item.path:
+        _STATE.update(path=item.path, before=read_state())
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None):
+    """Name in the summary what a module has left changed: its tests would pass or fail by what runs after them."""
+    result = yield
+    if nextitem is None or nextitem.path != item.path:
+        changes = find_changes(_STATE["before"], read_state())
+        item.user_properties.extend((LEFT_CHANGED, f"{_module(item)}: {change}") for change in changes)
+    return result
+
+
 def _waits_for_programs(item: pytest.Item) -> bool:
     return any(item.get_closest_marker(mark) for mark in PROGRAM_MARKS)
 
@@ -156,6 +181,12 @@ def pytest_terminal_summary(terminalreporter) -> None:
         terminalreporter.write_line(f"{len(reruns)} tests failed once and were rerun ({verdict}):")
         for name, fault in reruns.items():
             terminalreporter.write_line(f"  {name}: {fault}")
+    reports = [one for some in terminalreporter.stats.values() for one in some if isinstance(one, pytest.TestReport)]
+    changes = {value for one in reports for name, value in one.user_properties if name == LEFT_CHANGED}
+    if changes:
+        terminalreporter.write_line("Modules left the state of their process changed (undo it):")
+        for change in sorted(changes):
+            terminalreporter.write_line(f"  {change}")
     reasons = {_reason(report) for report in terminalreporter.stats.get("skipped", [])}
     commands = sorted({c for c in (GET_PROGRAMS, GET_PACKAGES) for reason in reasons if reason.endswith(c)})
     if commands:

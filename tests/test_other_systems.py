@@ -176,8 +176,11 @@ def test_server_of_a_script(tmp_path):
     assert (done.stdout, done.returncode) == ("1 True\nFalse\n", 0), done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["doctor"], ["keys", "list"], ["mcp"]])
-def test_command_line(arguments, server):
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(["list"], ""), (["doctor"], "kernels of figures draw them"), (["keys", "list"], "no keys"), (["mcp"], "")],
+)
+def test_command_line(arguments, says, server):
     """Commands find the server and answer."""
     environment = os.environ | {
         "PYTHONPATH": OTHER_SYSTEM,
@@ -193,6 +196,7 @@ def test_command_line(arguments, server):
         timeout=100,
     )
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert says in done.stdout + done.stderr
 
 
 def test_all_modules_can_be_imported():

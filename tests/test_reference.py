@@ -99,6 +99,7 @@ def test_every_magic_is_in_a_notebook():
 
 
 def test_every_command_is_in_a_notebook():
+    """By the words that a user types."""
     assert [name for name in COMMANDS if f"`jupyter figserve {name}`" not in ALL] == []
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 REDRAWS_HEADER = "X-Figserve-Redraws"
-"""Of the response to a source: ``kernel`` where the server has no sandbox and asks the kernel that made it."""
+"""Header of the response to a source: ``kernel`` where the server has no sandbox and asks the kernel that made it."""
 ALL_FORMATS = "*"
 """In ``problems``: the source cannot be rendered in any format."""
 

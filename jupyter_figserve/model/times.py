@@ -17,6 +17,7 @@ Expiry = str | timedelta | date
 """What ``write_expiry`` takes, as it is annotated."""
 
 NEVER = "never"
+TOMORROW = "tomorrow"
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 _DURATION = re.compile(r"\s*".join(rf"(?:([0-9]{{1,10}})\s*{unit})?" for unit in _UNITS))
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
@@ -91,7 +92,8 @@ def write_expiry(value: object, now: float) -> str:
     Parameters
     ----------
     value
-        As for ``parse_expiry``, or a ``timedelta``, a ``datetime`` (without a zone, of this process's), or a ``date``.
+        As for ``parse_expiry``, ``"tomorrow"`` (its end), a ``timedelta``, a ``datetime`` (without a zone, of this
+        process's), or a ``date``.
 
     Raises
     ------
@@ -105,6 +107,8 @@ def write_expiry(value: object, now: float) -> str:
         text = f"{seconds}s"
     elif isinstance(value, date):
         text = value.isoformat()
+    elif value == TOMORROW:
+        text = (datetime.fromtimestamp(now).date() + timedelta(days=1)).isoformat()
     else:
         text = value  # type: ignore[assignment]  # another type is refused next
     stamp = parse_expiry(text, now)

@@ -10,7 +10,7 @@ _MAX_SECONDS = 86_400.0
 
 
 def read_timings(reported: Any) -> Mapping[str, float]:
-    """Return what a process reports, which is not trusted, as seconds by name; nothing of what is no such thing."""
+    """Return the valid entries of an untrusted report, as seconds by name."""
     if not isinstance(reported, dict):
         return {}
     found = {name: reported.get(name) for name in REPORTED}

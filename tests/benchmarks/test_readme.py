@@ -70,6 +70,7 @@ def test_markers_are_needed(text):
 
 
 def test_missing_results_are_a_sentence(tmp_path, capsys):
+    """It says how to make them, instead of a traceback."""
     assert readme.main(tmp_path / "none.json") == 1
     assert "Run make bench first." in capsys.readouterr().err
 

@@ -202,12 +202,16 @@ def test_link_is_changed(opened, place) -> None:
 
 @notebook_nightly
 def test_palette_acts_on_the_selected_cells_last_figure(opened, place) -> None:
-    """Without one, a message says what to do."""
+    """Also when its outputs are collapsed. Without one, a message says what to do."""
     server, _ = place
     select_cell(opened, 0)
+    opened.evaluate("window.jupyterapp.commands.execute('notebook:hide-cell-outputs')")
+    opened.locator(FIGURE).first.wait_for(state="detached")
     run_in_palette(opened, "Copy share link")
     message(opened, "Link copied.")
     assert shared_image(server, opened.evaluate(READ_CLIPBOARD)) == PNGS[1]
+    opened.evaluate("window.jupyterapp.commands.execute('notebook:show-cell-outputs')")
+    opened.locator(BUTTON).nth(1).wait_for(state="attached")
     select_cell(opened, 1)
     run_in_palette(opened, "Copy share link")
     message(opened, "The selected cell shows no figure.")
@@ -224,7 +228,7 @@ def test_image_is_copied_and_downloaded(opened, place) -> None:
     message(opened, "Image copied.")
     assert opened.evaluate("navigator.clipboard.read().then((items) => items[0].types)") == ["image/png"]
     choose(opened, 0, "Download as…", "SVG")
-    message(opened, "It was displayed as an image of pixels. To get vector graphics, run figserve.publish(fig)")
+    message(opened, "It was displayed as pixels. To get vector graphics, run figserve.publish(fig)")
     with opened.expect_download() as saving:
         choose(opened, 0, "Download as…", "PDF")
     assert read_pdf(saving.value.path().read_bytes()) == ((45, 30), bytes([30]) * 3 * 60 * 40)
@@ -301,6 +305,49 @@ def test_reopened_notebook_publishes_its_own_bytes(chromium, place) -> None:
     address = page.get_by_label("Address of the link")
     assert shared_image(server, address.input_value()) == PNGS[1]
     assert page.evaluate("document.activeElement.value") == address.input_value()
+
+
+BOKEH = "application/vnd.bokehjs_exec.v0+json"
+DRAWN_ELSEWHERE = [
+    {"data": {"text/html": '<div data-root-id="p1"></div>'}, "metadata": {}},
+    {"data": {BOKEH: "", "application/javascript": "1"}, "metadata": {BOKEH: {"id": "p1"}}},
+    {
+        "data": {"image/svg+xml": "<svg xmlns='http://www.w3.org/2000/svg'/>"},
+        "metadata": {"image/svg+xml": {"isolated": True}},
+    },
+]
+"""Figures of Bokeh, whose script draws into the output before its own, and of R, whose SVG is a document of its own."""
+
+
+TRUSTED = """() => {
+  for (const { model } of window.jupyterapp.shell.currentWidget?.content.widgets ?? []) model.trusted = true;
+  return document.querySelector(".jp-OutputArea iframe");
+}"""
+
+
+@notebook_nightly
+def test_figures_drawn_elsewhere_have_their_menu_where_they_are(chromium, place) -> None:
+    """That of Bokeh's script in the output before it, with the pixels of its canvases; that of R above its frame."""
+    server, _ = place
+    file = json.loads(notebook("draw()"))
+    file["cells"][0]["outputs"] = [{"output_type": "display_data", **output} for output in DRAWN_ELSEWHERE]
+    (server.root / "drawn.ipynb").write_text(json.dumps(file))
+    page = open_work(chromium, place, "drawn.ipynb")
+    page.wait_for_function(TRUSTED)
+    page.locator(BUTTON).nth(1).wait_for(state="attached")
+    assert page.locator(BUTTON).count() == 2
+    page.evaluate(
+        """() => {
+          const tree = document.querySelector("[data-root-id]").attachShadow({ mode: "open" });
+          tree.innerHTML = "<canvas width=40 height=20></canvas>";
+          tree.firstChild.getContext("2d").fillRect(0, 0, 40, 20);
+        }"""
+    )
+    with page.expect_download() as saving:
+        choose(page, 0, "Download as…", "PDF")
+    assert read_pdf(saving.value.path().read_bytes()) == ((30, 15), bytes(40 * 20 * 3))
+    page.locator("iframe").click(button="right")
+    page.locator(".lm-Menu-item:visible").get_by_text("Copy share link", exact=True).wait_for()
 
 
 HTML_OUTPUTS = [

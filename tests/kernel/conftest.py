@@ -42,6 +42,7 @@ STATUS = {
     "version": "0.1.0",
     "host": "standalone",
     "sandbox": {"tier": "none", "why": ["The fake has no sandbox."], "libraries": {}, "running": 0, "waiting": 0},
+    "redraws": "none",
     "limits": {
         "figure_bytes": 2**25,
         "figure_pixels": 10**8,

@@ -25,6 +25,7 @@ class TestLayout:
     """A layout is validated and survives a round trip through JSON."""
 
     def test_survives_json(self):
+        """What the server stores is what was published."""
         made = layout([FIGURE, TEXT], [LIVE], theme="dark", controls=["since"])
         assert Layout.from_json(made.as_json()) == made
 
@@ -36,6 +37,7 @@ class TestLayout:
         assert made.find("3-1") is None
 
     def test_a_caption_is_one_line(self):
+        """Line breaks and runs of spaces are one space."""
         assert layout([FIGURE]).rows[0][0].caption == "A B"
 
     def test_alternative_text_is_one_line_or_absent(self):
@@ -68,6 +70,7 @@ class TestLayout:
         ],
     )
     def test_errors_name_the_panel(self, panel, why):
+        """By row and column, as in its URL."""
         with pytest.raises(InvalidInput, match=rf"^Panel 2-1: .*{why}"):
             layout([TEXT], [panel])
 
@@ -87,10 +90,12 @@ class TestLayout:
         ],
     )
     def test_an_invalid_layout_is_reported(self, fields, why):
+        """The message names the field that is wrong."""
         with pytest.raises(InvalidInput, match=why):
             Layout.from_json({"title": "Sightings", "rows": [[TEXT]], **fields})
 
     def test_is_an_object(self):
+        """A list of rows alone is not a layout."""
         with pytest.raises(InvalidInput, match="object"):
             Layout.from_json([])
 
@@ -107,17 +112,20 @@ class TestSharedControls:
         assert shared_controls(layout([LIVE, LIVE]), known) == {"since": ["1-1", "1-2"]}
 
     def test_parameters_that_differ_are_not_shared(self):
+        """One control cannot set a whole number and a decimal one; naming it is an error."""
         known = {"1-1": Parameters((SINCE,)), "1-2": Parameters((replace(SINCE, kind="float"),))}
         assert shared_controls(layout([LIVE, LIVE]), known) == {}
         with pytest.raises(InvalidInput, match="since differs between panels 1-1 and 1-2"):
             shared_controls(layout([LIVE, LIVE], controls=["since"]), known)
 
     def test_a_named_one_is_shared_even_alone(self):
+        """An empty list shares none."""
         known = {"1-1": Parameters((SINCE,))}
         assert shared_controls(layout([LIVE], controls=["since"]), known) == {"since": ["1-1"]}
         assert shared_controls(layout([LIVE], controls=[]), known) == {}
 
     def test_an_unknown_one_is_rejected(self):
+        """The message lists those that there are."""
         with pytest.raises(InvalidInput, match="there are since"):
             shared_controls(layout([LIVE], controls=["when"]), {"1-1": Parameters((SINCE,))})
 

@@ -147,3 +147,11 @@ def test_no_timestamp():
 def test_system_clock_counts_from_the_epoch():
     """The default clock counts seconds since 1970."""
     assert system_clock() > datetime(2024, 1, 1, tzinfo=timezone.utc).timestamp()
+
+
+def test_tomorrow_is_its_end_in_the_owners_zone():
+    """It is written as a time, so that it is the same for a server in another zone; servers do not take the word."""
+    now = datetime(2030, 1, 1, 4, tzinfo=timezone.utc).timestamp()
+    assert write_expiry("tomorrow", now) == "2030-01-02T04:59:59.000Z"
+    with pytest.raises(InvalidDuration):
+        parse_expiry("tomorrow", now)

@@ -62,6 +62,7 @@ def test_the_canvas_keeps_its_pixels(is_drawn):
 
 
 def test_the_dpi_is_that_of_the_figure_on_any_screen():
+    """A window on a HiDPI screen doubles ``figure.dpi``, but not the pixels of the image."""
     figure = line()
     figure.canvas._set_device_pixel_ratio(2)
     assert (figure.dpi, own_dpi(figure)) == (200, 100)

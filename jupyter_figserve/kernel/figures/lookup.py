@@ -7,7 +7,7 @@ from typing import Any
 
 from ...errors import NotFound
 from ...model.places import read_place
-from ...model.texts import check_name
+from ...model.texts import check_name, slug
 from ..client.batch_server import get_connection
 from ..client.client import FigServeClient
 from .published_figure import Published
@@ -22,7 +22,7 @@ def get(name: str, *, notebook: str | None = None, collection: str | None = None
     Parameters
     ----------
     name
-        The name that it was published under.
+        The name that it was published under, or the title that the name was made from.
     notebook
         Path below the server's root directory of the notebook that published it; None is this notebook.
     collection
@@ -41,6 +41,8 @@ def get(name: str, *, notebook: str | None = None, collection: str | None = None
     connection, where = get_connection(), _read_where(notebook, collection)
     checked = check_name(name)
     found = connection.client.get("api/figures", **where, name=checked, limit=1)["figures"]
+    if not found and (made := slug(name)) not in (None, checked):
+        found = connection.client.get("api/figures", **where, name=made, limit=1)["figures"]
     if not found:
         raise NotFound(_explain_missing(connection.client, where, checked))
     return Published(found[0], connection)

@@ -21,6 +21,8 @@ from .availability import HasImageUrl, check_available
 class SharedLink(HasImageUrl):
     """A link. Its URL is the secret, and is visible wherever this object is displayed."""
 
+    _is_revoked = False
+
     def __init__(self, entry: dict[str, Any], client: FigServeClient, name: str) -> None:
         self._entry = entry
         self._client = client
@@ -239,15 +241,18 @@ class SharedLink(HasImageUrl):
     def revoke(self) -> None:
         """Revoke the link permanently."""
         self._client.delete(f"api/links/{self.id}")
+        self._is_revoked = True
 
     def __repr__(self) -> str:
+        if self._is_revoked:
+            return f'Revoked link to "{self._name}": it opens for nobody.'
         where = self._entry.get("url") or f"{self.id} ({self.label or 'no label'})"
         return display.link_text(self._name, where, self.expires, self.note, self._for_whom)
 
     def bundle(self) -> dict[str, Any]:
         """Return the mimebundle for the notebook."""
         bundle = {"text/plain": repr(self)}
-        if self._entry.get("url"):
+        if self._entry.get("url") and not self._is_revoked:
             bundle["text/html"] = display.link_html(self._name, self.url, self.expires, self.note, self._for_whom)
         return bundle
 

@@ -22,9 +22,9 @@ async function makePng(target) {
   return drawn && canvasToPng(drawn.canvas);
 }
 
-/** SVG is never made of pixels. */
+/** SVG is never made of pixels, but some libraries draw SVG and add a PNG to the output. */
 async function makeSvg(target) {
-  const bytes = findImage(target) ? null : toSvg(findLayers(target.node));
+  const bytes = toSvg(findLayers(target.node));
   return bytes && new Blob([bytes], { type: "image/svg+xml" });
 }
 

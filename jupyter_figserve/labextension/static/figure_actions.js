@@ -79,7 +79,7 @@ export class FigureActions {
     if (made) {
       save(made, name);
       if (format === "pdf") showMessage(`The PDF has the pixels of the displayed image. ${explainVectors(target, record)}`);
-    } else if (hasImage(target)) throw new Error(`It was displayed as an image of pixels. ${explainVectors(target, record)}`);
+    } else if (hasImage(target)) throw new Error(`It was displayed as pixels. ${explainVectors(target, record)}`);
     else {
       const actions = [{ label: "Open figure page", run: () => this.openPage(target) }];
       showMessage(`The figure was not downloaded as ${format.toUpperCase()}: it is a page, not an image. Its own page has it as HTML.`, { actions, isError: true });
@@ -231,6 +231,7 @@ function rethrowUnless(...codes) {
 /** How to get SVG and PDF of a figure that was displayed as pixels. */
 function explainVectors({ language, picture }, record) {
   if (record?.limitation) return record.limitation;
+  if (["script", "html"].includes(picture.kind)) return "Its own page has it as interactive HTML.";
   if ("image/svg+xml" in picture.images) return "Its SVG has vector graphics.";
   return VECTORS[language] ?? "To get vector graphics, let the kernel display the figure as SVG.";
 }

@@ -48,9 +48,15 @@ export function enableDrops(app) {
   }, true);
 }
 
-/** Insert a figure into the selected Markdown cell, or into a new one below the selected cell. */
+/** Insert a figure into the selected Markdown cell, else into a new one below the selected cell, or into an open Markdown file. */
 export async function insertFigure(app, notebooks, record) {
   const text = toMarkdown(record);
+  const { editor } = app.shell.currentWidget?.content ?? {};
+  if (editor && /gfm|markdown/.test(editor.model?.mimeType)) {
+    editor.replaceSelection(text);
+    showMessage("Figure inserted into the file.");
+    return;
+  }
   if (!notebooks?.activeCell) {
     const isCopied = await copyText(Promise.resolve(text));
     showMessage(isCopied ? "No notebook is open. The figure's Markdown was copied." : "No notebook is open to insert the figure into.");

@@ -3,7 +3,7 @@ import { makeElement } from "./elements.js";
 import { findTarget, OUTPUT } from "./targets.js";
 
 const MARKED = "figserve-figure";
-const SHOWN = "img, svg, canvas, .js-plotly-plot, iframe, .vega-embed";
+const SHOWN = "img, svg, canvas, .js-plotly-plot, iframe, .vega-embed, [data-root-id] > *";
 const MARGIN = 6;
 
 export class FigureMarker {
@@ -23,7 +23,8 @@ export class FigureMarker {
         this._note(target);
         for (const node of addedNodes) {
           if (node.nodeType !== Node.ELEMENT_NODE) continue;
-          if (node.matches(OUTPUT)) this._note(node);
+          // Also the output before it, where it may be drawn.
+          if (node.matches(OUTPUT)) [node.previousElementSibling ?? node, node].forEach((child) => this._note(child));
           else node.querySelectorAll(OUTPUT).forEach((child) => this._note(child));
         }
       }

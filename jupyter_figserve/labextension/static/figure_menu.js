@@ -118,6 +118,6 @@ export class FigureMenu {
   _find(args) {
     if (args.at) return this._child ? findTarget(this._app, this._child) : null;
     const focused = document.activeElement?.closest?.(OUTPUT);
-    return (focused && findTarget(this._app, focused)) ?? lastFigureOf(this._app, this._services.notebooks?.activeCell);
+    return (focused && findTarget(this._app, focused)) ?? lastFigureOf(this._app, this._services.notebooks);
   }
 }

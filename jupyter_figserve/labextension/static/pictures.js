@@ -22,7 +22,8 @@ const encoder = new TextEncoder();
  * Return the figure that an output shows, or null.
  *
  * `kind` is "published" (with the id `figure`), "plot" (with its `path`), "script", "image" or "html"; `images` has the
- * texts of all images of the mimebundle by mimetype, and `width` is that at which its first one is displayed, or null.
+ * texts of all images of the mimebundle by mimetype, `width` is that at which its first one is displayed,
+ * or null, and `root` is the id of what a script of Bokeh draws.
  */
 export function findPicture(data, metadata = {}) {
   const images = Object.fromEntries(IMAGES.filter((type) => data[type] !== undefined).map((type) => [type, text(data[type])]));
@@ -34,7 +35,7 @@ export function findPicture(data, metadata = {}) {
   if (LOADING.some((type) => type in data)) return null;
   const html = text(data["text/html"]);
   const type = Object.keys(data).find((one) => one === PLOTLY || VEGA.test(one)) ?? (BOKEH in data ? BOKEH : undefined);
-  if (type === BOKEH) return { kind: "script", type, value: text(data["application/javascript"]), images, html };
+  if (type === BOKEH) return { kind: "script", type, value: text(data["application/javascript"]), images, html, root: metadata[BOKEH]?.id };
   if (type && typeof data[type] === "object") return { kind: "script", type, value: data[type], images, html };
   const [first] = Object.keys(images);
   if (first) return { kind: "image", type: first, value: images[first], images, html, width: widthOf(metadata, first) };

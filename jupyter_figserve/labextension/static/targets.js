@@ -6,7 +6,8 @@ const AREAS = ["main", "right", "left"];
 
 /** A displayed figure. */
 export class Target {
-  constructor(area, index, path) {
+  constructor(app, area, index, path) {
+    this._app = app;
     this._area = area;
     this._index = index;
     this._path = path;
@@ -29,7 +30,8 @@ export class Target {
   /** The notebook's path, or null outside a notebook. */
   get notebook() {
     const main = this._path[0];
-    const path = main.context?.path ?? main.content?.path ?? "";
+    // Without the drive, as in "RTC:work.ipynb".
+    const path = this._app.serviceManager.contents.localPath(main.context?.path ?? main.content?.path ?? "");
     return path.endsWith(".ipynb") ? path : null;
   }
 
@@ -64,7 +66,7 @@ export function findTarget(app, child) {
   for (const widget of widgetsAround(app, child)) {
     path.push(widget);
     const index = isOutputArea(widget) ? widget.widgets.findIndex((one) => one.node === child) : -1;
-    if (index >= 0) return pictureAt(widget, index) ? new Target(widget, index, path) : null;
+    if (index >= 0) return pictureAt(widget, index) ? new Target(app, widget, index, path) : null;
   }
   return null;
 }
@@ -86,20 +88,38 @@ function* widgetsAround(app, element) {
   }
 }
 
-/** Return the last figure of a cell, or null. */
-export function lastFigureOf(app, cell) {
-  const outputs = [...(cell?.outputArea?.widgets ?? [])].reverse();
-  for (const { node } of outputs) {
+/** Return the last figure of the selected cell of a notebook, also of collapsed outputs, or null. */
+export function lastFigureOf(app, notebooks) {
+  const { activeCell: cell, currentWidget: notebook } = notebooks ?? {};
+  for (const node of [...(cell?.node.querySelectorAll(OUTPUT) ?? [])].reverse()) {
     const found = findTarget(app, node);
     if (found) return found;
+  }
+  const area = cell?.outputArea;
+  for (let index = (area?.model.length ?? 0) - 1; index >= 0; index--) {
+    if (pictureAt(area, index)) return new Target(app, area, index, [notebook, cell]);
   }
   return null;
 }
 
+/** Return the figure that an output shows; Bokeh's script shows it in the HTML of the output before its own. */
 function pictureAt(area, index) {
+  const drawn = pictureOf(area, index + 1);
+  if (drawn?.root && isPlaceOf(area, index, drawn.root)) return drawn;
+  const own = pictureOf(area, index);
+  return own?.root && isPlaceOf(area, index - 1, own.root) ? null : own;
+}
+
+function pictureOf(area, index) {
   const model = index < area.model.length ? area.model.get(index) : null;
   if (!model || !["display_data", "execute_result", "update_display_data"].includes(model.type)) return null;
   return findPicture(model.data, model.metadata);
+}
+
+/** Whether an output has the element in which a root of Bokeh is drawn. */
+function isPlaceOf(area, index, root) {
+  const html = index >= 0 ? area.model.get(index)?.data?.["text/html"] : null;
+  return html ? [html].flat().join("").includes(`data-root-id="${root}"`) : false;
 }
 
 function* mainWidgets(app) {

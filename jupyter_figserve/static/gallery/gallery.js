@@ -1,5 +1,6 @@
 // The gallery: the actions of its cards, and live updates while it is open.
 import { page } from "./api.js";
+import { enableAll } from "./copy.js";
 import { exchange } from "./focus.js";
 import { growOnDemand } from "./pagination.js";
 import { swap } from "./image.js";
@@ -26,6 +27,7 @@ const selection = select(main, { removeCards, refresh: () => refresh() });
 /** Prepare new elements below `root`. */
 function enter(root) {
   for (const tools of root.querySelectorAll(".card-tools, .pick")) tools.hidden = false;
+  enableAll(root);
   localize(root);
   selection.restore();
 }

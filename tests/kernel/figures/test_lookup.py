@@ -17,6 +17,12 @@ def test_figure_by_name(connected, encoder):
     assert connected.received[-1].query["here"] == "1"
 
 
+def test_figure_by_its_title(connected, encoder):
+    """Where there is none of that name, that which publishing makes of it."""
+    published = figserve.publish(PNG, "Animal-sightings-by-day")
+    assert figserve.get("Animal sightings by day").id == published.id
+
+
 def test_place_of_the_figure(connected):
     """A notebook or a collection, not both."""
     with pytest.raises(errors.NotFound):

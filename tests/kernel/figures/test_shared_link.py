@@ -75,3 +75,11 @@ def test_a_link_from_a_list(pub, fake):
     assert (link.url, link.markdown, link.image_url()) == (made.url, made.markdown, made.image_url())
     assert [request.path for request in fake.received[asked:]] == [f"/base/figserve/api/links/{link.id}/url"]
     assert made.url in repr(link)
+
+
+def test_revoked_link_says_so(pub):
+    """It is shown without its address, which opens nothing."""
+    link = pub.share()
+    link.revoke()
+    assert repr(link) == 'Revoked link to "sales": it opens for nobody.'
+    assert link.bundle() == {"text/plain": repr(link)}

@@ -1,6 +1,6 @@
 """Whether an owner's name still means the same person: users of a JupyterHub are deleted, and names given anew. Server.
 
-The catalog remembers when the Hub created each owner. Whoever comes later under the same name gets nothing of the
+The catalog remembers when the Hub created each owner. A later user of the same name gets nothing of the
 earlier one until an administrator has decided.
 """
 

@@ -60,7 +60,7 @@ class AuthenticatedHandler(FigServeHandler):
         audit.record(action, thing, self.principal, address, **details)
 
     def flush(self, include_footers: bool = False) -> Future[None]:
-        """Tell whoever has a credential where the time went; visitors have none."""
+        """Add the header that says where the time went, for callers with a credential."""
         if not self._headers_written and hasattr(self, "principal") and (timing := format_timings(self._timings)):
             self.add_header("Server-Timing", timing)
         return super().flush(include_footers)
