@@ -391,7 +391,7 @@ def test_nobody_listens():
         server = await asyncio.start_server(worker.serve, "127.0.0.1", port)
         await renderer.render(JOB)
         await renderer.close()
-        with pytest.raises(Unavailable, match="closing"):
+        with pytest.raises(Unavailable, match="stopping"):
             await renderer.render(JOB)
         server.close()
 
