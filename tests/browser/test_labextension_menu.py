@@ -58,7 +58,8 @@ def open_work(context, place: tuple[ServerProcess, str], name: str = "work.ipynb
     page = context.new_page()
     page.goto(f"{server.url}{path}/{name}?token={server.token}")
     page.wait_for_function("() => window.jupyterapp?.commands.hasCommand('notebook:run-all-cells')")
-    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+    # Others that JupyterLab has restored are in hidden tabs.
+    page.locator(".jp-Notebook:visible .jp-CodeCell").first.wait_for()
     return page
 
 

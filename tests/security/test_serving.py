@@ -61,6 +61,7 @@ from jupyter_figserve.server.web.live.handlers import (
     LiveListHandler,
     LivePageHandler,
 )
+from jupyter_figserve.server.web.live.record_handlers import LiveFigureHandler, LiveRestoreHandler
 from jupyter_figserve.server.web.live.replica_handler import ReplicaCallHandler
 from jupyter_figserve.server.web.live.source_handlers import LiveSourceHandler
 from jupyter_figserve.server.web.mcp.handlers import McpHandler
@@ -195,6 +196,7 @@ async def make_samples(owner, context) -> list[Sample]:
         (DashboardHandler, f"/api/dashboards/{dashboard}"),
         (TargetLinksHandler, f"/api/dashboards/{dashboard}/links"),
         (TargetLinksHandler, f"/api/live/{animal}/links"),
+        (LiveFigureHandler, f"/api/live/{animal}"),
         (SessionsHandler, "/api/sessions"),
         (LastHandler, f"/api/sessions/{SESSION}/last"),
         (PlotsHandler, f"/plots/{SESSION}"),
@@ -311,6 +313,7 @@ WITHOUT_GET = {
     FindLinkHandler,
     LinkSizesHandler,
     FrozenHandler,
+    LiveRestoreHandler,
     LiveSourceHandler,
     KernelHandler,
     MoveHandler,

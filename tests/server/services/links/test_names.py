@@ -22,7 +22,7 @@ async def test_known_names_pass():
 @pytest.mark.parametrize(
     ("users", "groups", "message", "code"),
     [
-        (["ada", "bbo"], [], "no user 'bbo'. Check the spelling; somebody who has never logged in", "unknown_user"),
+        (["ada", "bbo"], [], "no user 'bbo'. Check the spelling; a user who has never logged in there", "unknown_user"),
         (["Ada"], [], "no user 'Ada'. Did you mean 'ada'?", "unknown_user"),
         (["bob@example.org"], [], "Did you mean 'bob'?", "unknown_user"),
         ([], ["labs"], "no group 'labs'. Check the spelling, or name the people", "unknown_group"),

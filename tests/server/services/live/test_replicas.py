@@ -172,7 +172,7 @@ async def test_one_call_at_a_time_in_a_kernel(make_server):
     kernel = FakeKernel()
     kernel.gate.clear()
     await one.connect("k", kernel)
-    queue = one.live._get_queue(await one.live.registry.find("k", "animal"))
+    queue = one.live._get_queue((await one.live.registry.find("k", "animal")).queue_key)
     calls = []
     for waiting, (server, number, caller) in enumerate(
         [(one, 0, visitor_caller("a")), (two, 1, visitor_caller("b")), (one, 2, OWNER)]
@@ -190,7 +190,7 @@ async def test_full_queue_refuses(make_server):
     kernel = FakeKernel()
     kernel.gate.clear()
     await one.connect("k", kernel)
-    queue = one.live._get_queue(await one.live.registry.find("k", "animal"))
+    queue = one.live._get_queue((await one.live.registry.find("k", "animal")).queue_key)
     calls = []
     for number in range(3):
         calls.append(asyncio.create_task(one.render("k", LiveRequest({"n": number}, "png"))))
