@@ -78,13 +78,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scale = QUICK if options.quick else FULL
     results = Results(describe_machine())
     print_header(results.machine)
+    path = options.json or (None if options.only or options.quick else RESULTS)
     for name in options.only or BENCHMARKS:
         _run(name, scale, results)
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(results.as_json(), indent=2) + "\n", encoding="utf-8")
     print_summary(results)
-    path = options.json or (None if options.only or options.quick else RESULTS)
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(results.as_json(), indent=2) + "\n", encoding="utf-8")
     return int(bool(results.failed) or (bool(results.over) and not options.quick))
 
 

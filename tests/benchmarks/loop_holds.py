@@ -21,6 +21,7 @@ from .catalog_rows import fill
 from .report import Row
 from .scale import Scale
 
+_GROUP = "longest that one request holds the event loop"
 _MOST_MILLISECONDS = 50
 _CONFIGURATION = "from tests.benchmarks.peers.loop_probe import install\ninstall()\n"
 _CELL = """
@@ -89,7 +90,8 @@ def _measure(name: str, log: Path, act: Callable[[], str]) -> Row:
     longest = max(((float(ms), name) for ms, _, name in holds), default=(0.0, ""))
     if longest[0] > _MOST_MILLISECONDS:
         note += f"; {longest[1][:150]}"
-    return Row(f"loop, {name}", longest[0], None, "ms", _MOST_MILLISECONDS, against="nothing", note=note)
+    limit = _MOST_MILLISECONDS
+    return Row(f"loop, {name}", longest[0], None, "ms", limit, against="nothing", note=note, group=_GROUP)
 
 
 def _measure_kernel(server: ServerProcess, log: Path) -> Iterator[Row]:

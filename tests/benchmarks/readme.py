@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ def make_block(results: Mapping[str, Any]) -> str:
     if results["failed"]:
         raise ValueError(f"Not measured: {', '.join(results['failed'])}. Run these again before the README is written.")
     rows = select_rows(results["rows"])
-    bounded = [row for row in rows if row["verdict"]]
+    bounded = [row for row in results["rows"] if row["verdict"]]
     if not bounded:
         raise ValueError("The results have no row with a bound.")
     machine = results["machine"]
@@ -87,19 +87,28 @@ def make_block(results: Mapping[str, Any]) -> str:
         "| what | ours | peer | ratio | bound | held |",
         "| --- | ---: | ---: | ---: | ---: | --- |",
         *(_write_row(row) for row in rows),
+        *_write_groups(bounded),
     ]
     return "\n".join(lines)
 
 
 def select_rows(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the rows with bounds, and those that their names refer back to."""
+    """Return the rows with bounds, and those that their names refer back to; those of a group are counted elsewhere."""
     chosen: list[Mapping[str, Any]] = []
     is_needed = False
-    for row in reversed(rows):
+    for row in reversed([row for row in rows if not row["group"]]):
         if row["verdict"] or is_needed:
             chosen.append(row)
             is_needed = _REFERS_BACK.match(row["name"]) is not None
     return chosen[::-1]
+
+
+def _write_groups(bounded: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a line for each group of rows, with how many hold their bounds."""
+    for group in dict.fromkeys(row["group"] for row in bounded if row["group"]):
+        verdicts = [row["verdict"] for row in bounded if row["group"] == group]
+        held = verdicts.count("ok")
+        yield f"| {group}: {len(verdicts)} rows |  |  |  | each its own | {held} of {len(verdicts)} |"
 
 
 def _write_row(row: Mapping[str, Any]) -> str:

@@ -24,6 +24,8 @@ class Row:
         Whether the bound applies to ``ours / peer`` or to ``ours`` itself, in its unit.
     note
         Context that a reader needs to interpret the row.
+    group
+        What the README calls many rows of a kind, which it counts instead of showing them.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Row:
     sense: Literal["≤", "≥"] = "≤"
     against: Literal["peer", "nothing"] = "peer"
     note: str = ""
+    group: str = ""
 
     @property
     def ratio(self) -> float | None:

@@ -28,6 +28,7 @@ from .report import Row
 from .scale import Scale
 
 _CALL_SECONDS = 0.2
+_GROUP = "how long the owner waits while strangers attack"
 _SLACK_MILLISECONDS = 100.0
 _MAX_ATTACK_SECONDS = 120
 _LARGE_SIDE = 1_400
@@ -77,6 +78,7 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
                     round(2 * idle[name] + _SLACK_MILLISECONDS + waits),
                     against="nothing",
                     note="" if number else note,
+                    group=_GROUP,
                 )
 
 
