@@ -55,10 +55,11 @@ def place(request) -> Iterator[tuple[ServerProcess, str]]:
 
 def open_work(context, place: tuple[ServerProcess, str], name: str = "work.ipynb"):
     server, path = place
+    # A workspace of its own, so that JupyterLab restores no notebook of another page.
+    path = path.replace("lab/tree", f"lab/workspaces/{name.partition('.')[0]}/tree")
     page = context.new_page()
     page.goto(f"{server.url}{path}/{name}?token={server.token}")
     page.wait_for_function("() => window.jupyterapp?.commands.hasCommand('notebook:run-all-cells')")
-    # Others that JupyterLab has restored are in hidden tabs.
     page.locator(".jp-Notebook:visible .jp-CodeCell").first.wait_for()
     return page
 
