@@ -64,6 +64,10 @@ class ReadyImages:
         until = inf if expires is None else expires - cache_seconds
         self._images[path] = ReadyImage(token, resolved, digest, headers, until)
 
+    def __contains__(self, path: str) -> bool:
+        """Whether there is a response, valid or not."""
+        return path in self._images
+
     def find(self, path: str, links: LinkResolver, now: float) -> ReadyImage | None:
         """Return the response if the link is open, and nothing has changed in the catalog since."""
         image = self._images.get(path)

@@ -50,9 +50,10 @@ class ReadyImageRouter(Router):
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate | None:
         if not is_plain(request) or request.host not in self._context.known_hosts or self._leaves_log_to_jupyter:
             return None
-        return None if self.find(request) is None else _ReadyResponse(self, request)
+        # Whether it is valid is checked once, when it is the request's turn.
+        return _ReadyResponse(self, request) if request.path in self._context.ready_images else None
 
-    def find(self, request: HTTPServerRequest) -> tuple[ReadyImage, bytes] | None:
+    def _find(self, request: HTTPServerRequest) -> tuple[ReadyImage, bytes] | None:
         """Return the image and its bytes if it is valid now."""
         context = self._context
         image = context.ready_images.find(request.path, context.links, context.store.clock())
@@ -64,7 +65,7 @@ class ReadyImageRouter(Router):
 
     def answer(self, request: HTTPServerRequest) -> HTTPMessageDelegate | None:
         """Send the image; if it is no longer valid, return the handler that responds instead."""
-        found = self.find(request)
+        found = self._find(request)
         if found is not None:
             self._send(request, *found)
             return None

@@ -84,6 +84,14 @@ async def test_other_requests_are_the_handlers(stranger, make_ready, headers, qu
     assert (await stranger.head(ready["image_url"])).body == b""
 
 
+async def test_a_request_is_one_look_up(stranger, make_ready, context):
+    """Of the link and of the bytes, in the metrics too."""
+    ready = await make_ready()
+    before = context.links.hits, context.blob_cache.hits
+    await stranger.get(ready["image_url"])
+    assert (context.links.hits, context.blob_cache.hits) == (before[0] + 1, before[1] + 1)
+
+
 async def test_changes_take_effect_at_once(stranger, owner, make_ready, handled):
     """A new version, a pause and a revocation."""
     ready = await make_ready()
