@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 
 from .catalogs import make_data_directory
 from .postgres import Cluster, Databases, find_binary, private_cluster
-from .process_state import find_changes, read_state
+from .process_state import find_changes, initial_shared_objects, read_state
 
 PROGRAMS = {"chromium": "/usr/bin/chromium", "nginx": "/usr/sbin/nginx", "haproxy": "/usr/sbin/haproxy"}
 """Debian's paths of programs that may be missing from a user's PATH."""
@@ -120,14 +120,16 @@ def _module(item: pytest.Item) -> str:
     return item.path.relative_to(TESTS).with_suffix("").as_posix()
 
 
-_STATE: dict[str, Any] = {"path": None, "before": {}}
-"""The module whose tests are running, and the state of the process before them."""
+_STATE: dict[str, Any] = {"path": None, "before": {}, "undo": ExitStack()}
+"""The module whose tests are running, the state of the process before them, and what ends with the module."""
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item):
-    """Note the state of the process before the first test of a module."""
+    """Note the state of the process before the first test of a module, and undo what the last one drew into it."""
     if _STATE["path"] != item.path:
+        _STATE["undo"].close()
+        _STATE["undo"].enter_context(initial_shared_objects())
         _STATE.update(path=item.path, before=read_state())
     return (yield)
 

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD") if hasattr(signal, name))
@@ -34,6 +35,15 @@ def find_changes(before: dict[str, dict[str, Any]], after: dict[str, dict[str, A
         for name in sorted(old.keys() | new.keys()) if old else ():
             if old.get(name) != new.get(name):
                 yield f"{kind} {name}: {old.get(name)!r} before, {new.get(name)!r} after"
+
+
+def initial_shared_objects() -> AbstractContextManager[None]:
+    """Establish what drawing changes for the whole process, as bars on polar axes change every rectangle."""
+    if "matplotlib.figure" not in sys.modules:
+        return nullcontext()
+    from jupyter_figserve.plotting import shared_objects
+
+    return shared_objects.applied({})
 
 
 def _read_settings() -> dict[str, Any]:
