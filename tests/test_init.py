@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 import json
 import subprocess
@@ -69,3 +71,11 @@ def test_the_extension_point():
     (point,) = jupyter_figserve._jupyter_server_extension_points()
     assert point["module"] == "jupyter_figserve"
     assert point["app"].name == "jupyter_figserve"
+
+
+def test_server_ends_without_a_search_for_garbage(monkeypatch):
+    """Python's search at the end of a process finds nothing to do, which saves a third of a second of a server's stop."""
+    at_exit = []
+    monkeypatch.setattr(atexit, "register", at_exit.append)
+    jupyter_figserve._jupyter_server_extension_points()
+    assert at_exit == [gc.freeze]
