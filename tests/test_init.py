@@ -74,7 +74,7 @@ def test_the_extension_point():
 
 
 def test_server_ends_without_a_search_for_garbage(monkeypatch):
-    """Python's search at the end of a process finds nothing to do, which saves a third of a second of a server's stop."""
+    """Python's search at the end of the process finds nothing to do, which saves a third of a second."""
     at_exit = []
     monkeypatch.setattr(atexit, "register", at_exit.append)
     jupyter_figserve._jupyter_server_extension_points()
