@@ -1,7 +1,8 @@
 """Calls of functions on the workers of a Dask cluster, through its scheduler, without unpickling what comes back.
 
 Dask's own ``Client`` unpickles: exceptions, warnings, the types of "dask" serialization, and whatever a message marks
-as pickled. Here a message stays as it is, a result is bytes, and a pickled part is an error. Server process.
+as pickled. Here a message stays as it is and has a limit, a result is bytes, and a pickled part is an error. Server
+process.
 """
 
 from __future__ import annotations
@@ -14,10 +15,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
+from .dask_frames import Allowance, expand
 from .remote_renderer import NotReached
 
 _log = logging.getLogger(__name__)
-_refuses_pickles: ContextVar[bool] = ContextVar("refuses_pickles", default=False)
+_allowance: ContextVar[Allowance | None] = ContextVar("allowance", default=None)
+"""What the call of this module may still receive; None in the calls of others, which are as Dask makes them."""
+REPORT_BYTES = 64 * 2**20
+"""Upper limit of what a cluster says of itself; that of thousands of workers is smaller."""
+_MESSAGE_BYTES = 2**20
+"""What a message with results may have beside them."""
 
 
 class _GuardedPickle:
@@ -30,16 +37,36 @@ class _GuardedPickle:
         return getattr(self._module, name)
 
     def loads(self, *arguments: Any, **options: Any) -> Any:
-        if _refuses_pickles.get():
-            raise ValueError("a message of the Dask cluster has a pickled part, which this server does not open")
+        _refuse_pickle()
         return self._module.loads(*arguments, **options)
 
 
+def _refuse_pickle() -> None:
+    if _allowance.get() is not None:
+        raise ValueError("a message of the Dask cluster has a pickled part, which this server does not open")
+
+
 def _guard() -> None:
-    """Let Dask's message parser load no pickle here; other users of Dask in this process see no difference."""
+    """Let Dask load no pickle and receive no endless message here; its other users see no difference."""
     core: Any = importlib.import_module("distributed.protocol.core")
-    if not isinstance(core.pickle, _GuardedPickle):
-        core.pickle = _GuardedPickle(core.pickle)
+    tcp: Any = importlib.import_module("distributed.comm.tcp")
+    if isinstance(core.pickle, _GuardedPickle):
+        return
+    core.pickle = _GuardedPickle(core.pickle)
+    decompress, host_array = core.decompress, tcp.host_array
+
+    def guarded_decompress(*arguments: Any) -> Any:
+        # Before results are read, only pickled parts are decompressed.
+        _refuse_pickle()
+        return decompress(*arguments)
+
+    def guarded_host_array(size: int) -> Any:
+        allowance = _allowance.get()
+        if allowance is not None:
+            allowance.take(size)
+        return host_array(size)
+
+    core.decompress, tcp.host_array = guarded_decompress, guarded_host_array
 
 
 class DaskExchange:
@@ -68,14 +95,24 @@ class DaskExchange:
 
     async def find_workers(self, seconds: float) -> list[str]:
         """Return the addresses of the cluster's workers."""
-        identity = await self._ask("identity", seconds)
+        identity = await self._ask("identity", seconds, REPORT_BYTES)
         workers = identity.get("workers") if isinstance(identity, dict) else None
         return [name for name in workers if isinstance(name, str)] if isinstance(workers, dict) else []
 
     async def call(
-        self, function: Callable[..., Any], arguments: Sequence[object], workers: Sequence[str], seconds: float
+        self,
+        function: Callable[..., Any],
+        arguments: Sequence[object],
+        workers: Sequence[str],
+        seconds: float,
+        max_bytes: int,
     ) -> dict[str, bytes]:
         """Return by worker what a function returns there; workers without a result in bytes are missing.
+
+        Parameters
+        ----------
+        max_bytes
+            Upper limit of the results together.
 
         Raises
         ------
@@ -86,13 +123,15 @@ class DaskExchange:
         """
         packed = {"function": pickle.dumps(function), "args": pickle.dumps(tuple(arguments))}
         message = {"op": "run", "wait": True, **packed}
-        given = await self._ask("broadcast", seconds, msg=message, workers=list(workers), on_error="ignore")
+        values = {"msg": message, "workers": list(workers), "on_error": "ignore"}
+        given = await self._ask("broadcast", seconds, max_bytes + _MESSAGE_BYTES, **values)
         answers = given if isinstance(given, dict) else {}
-        found = {name: _read_bytes(answers.get(name)) for name in workers}
+        allowance = Allowance(max_bytes)
+        found = {name: _read_bytes(answers.get(name), allowance) for name in workers}
         return {name: data for name, data in found.items() if data is not None}
 
-    async def _ask(self, operation: str, seconds: float, **values: Any) -> Any:
-        token = _refuses_pickles.set(True)
+    async def _ask(self, operation: str, seconds: float, max_bytes: int, **values: Any) -> Any:
+        token = _allowance.set(Allowance(max_bytes))
         try:
             async with asyncio.timeout(seconds):
                 return await getattr(self._connect(), operation)(**values)
@@ -103,7 +142,7 @@ class DaskExchange:
         except Exception as error:
             raise NotReached(f"the Dask scheduler sent an invalid answer: {type(error).__name__}") from error
         finally:
-            _refuses_pickles.reset(token)
+            _allowance.reset(token)
 
     def _connect(self) -> Any:
         core: Any = importlib.import_module("distributed.core")
@@ -123,7 +162,7 @@ def _import() -> None:
     _guard()
 
 
-def _read_bytes(response: object) -> bytes | None:
+def _read_bytes(response: object, allowance: Allowance) -> bytes | None:
     """Return the bytes that a function returned, from a response that has not been deserialized."""
     if not isinstance(response, Mapping) or response.get("status") != "OK":
         return None
@@ -135,9 +174,7 @@ def _read_bytes(response: object) -> bytes | None:
         return None
     try:
         if header.get("compression"):
-            from distributed.protocol.compression import decompress
-
-            frames = decompress(header, frames)
+            frames = expand(header["compression"], frames, allowance)
         # A bare number would become as many zeros.
         return b"".join(memoryview(frame) for frame in frames)
     except Exception as error:

@@ -14,7 +14,7 @@ from ...errors import FigServeError
 from ...model.rendering import RenderJob
 from . import dask_jobs
 from .answers import MAX_ANSWER_OVERHEAD, PROTOCOL, WorkerBusy, read_answer
-from .dask_exchange import DaskExchange
+from .dask_exchange import REPORT_BYTES, DaskExchange
 from .fleet import read_report
 from .remote_renderer import GRACE, NotReached, RemoteLimits, RemoteRenderer, make_late, make_worker_lost
 
@@ -63,7 +63,8 @@ class DaskRenderer(RemoteRenderer):
             workers = await self._exchange.find_workers(_REPORT_SECONDS)
             if not workers:
                 return "the Dask cluster has no workers"
-            answers = await self._exchange.call(dask_jobs.report, (PROTOCOL, self._settings), workers, _REPORT_SECONDS)
+            asked = (PROTOCOL, self._settings)
+            answers = await self._exchange.call(dask_jobs.report, asked, workers, _REPORT_SECONDS, REPORT_BYTES)
         except ImportError:
             return "Dask is missing: pip install jupyter_figserve[dask]"
         except NotReached as error:
@@ -114,7 +115,8 @@ class DaskRenderer(RemoteRenderer):
         number = secrets.token_hex(8)
         arguments = (number, frame, float(job.timeout), self.limits.allow_unsandboxed, self._settings)
         try:
-            answers = await self._exchange.call(dask_jobs.run_job, arguments, [address], job.timeout + GRACE)
+            seconds = job.timeout + GRACE
+            answers = await self._exchange.call(dask_jobs.run_job, arguments, [address], seconds, self._max_bytes)
         except asyncio.CancelledError:
             self._cancel(address, number)
             raise
@@ -138,7 +140,8 @@ class DaskRenderer(RemoteRenderer):
 
     def _cancel(self, address: str, number: str) -> None:
         """End a job that nobody waits for, without waiting for its end."""
-        call = self._exchange.call(dask_jobs.cancel_job, (number, self._settings), [address], _REPORT_SECONDS)
+        arguments = (number, self._settings)
+        call = self._exchange.call(dask_jobs.cancel_job, arguments, [address], _REPORT_SECONDS, max_bytes=0)
         task = asyncio.create_task(_ignore_loss(call))
         self._cancelling.add(task)
         task.add_done_callback(self._cancelling.discard)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import json
 import os
 import pickle
+import struct
 import threading
-from collections.abc import Callable, Coroutine
+import tracemalloc
+import zlib
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +24,10 @@ from jupyter_figserve.errors import FigServeError, OutputInvalid, Unavailable
 from jupyter_figserve.model.rendering import RenderJob
 from jupyter_figserve.sandbox.host.job_frames import ChildAnswer
 from jupyter_figserve.sandbox.remote.answers import pack_answer
+from jupyter_figserve.sandbox.remote.dask_exchange import DaskExchange
 from jupyter_figserve.sandbox.remote.dask_exchange import _read_bytes as read_bytes
+from jupyter_figserve.sandbox.remote.dask_frames import Allowance
+from jupyter_figserve.sandbox.remote.remote_renderer import NotReached
 
 from ...conftest import require_package
 from ...ports import free_port
@@ -176,7 +183,7 @@ SERIALIZED = st.builds(
 @settings(deadline=None)
 def test_any_response_is_bytes_or_nothing(response: object):
     """Whatever a cluster says that a function returned."""
-    found = read_bytes(response)
+    found = read_bytes(response, Allowance(100))
     assert found is None or type(found) is bytes
 
 
@@ -205,6 +212,79 @@ def test_too_much_is_not_a_result():
             await render(Cluster(lambda: _ok(protocol.Serialize(bytes(6 * 2**20)))))
         with pytest.raises(OutputInvalid):
             await render(Cluster(lambda: _ok(protocol.Serialize(pack_answer(ChildAnswer(b"junk", "", None))))))
+
+    run(scene())
+
+
+@contextlib.contextmanager
+def at_most(size: int) -> Iterator[None]:
+    """Fail where the block takes more memory."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < size
+    finally:
+        tracemalloc.stop()
+
+
+def _compressed(data: bytes, name: str = "zlib") -> object:
+    return protocol.Serialized({"serializer": "dask", "compression": (name,)}, [zlib.compress(data)])
+
+
+def test_a_compressed_result():
+    """As of a cluster whose configuration compresses."""
+
+    async def scene() -> None:
+        result: Any = await render(Cluster(lambda: _ok(_compressed(RENDERED))))
+        assert result.images[0].data == PNG
+
+    run(scene())
+
+
+@pytest.mark.parametrize("name", ["zlib", "unknown"])
+def test_a_compressed_result_that_expands_without_limit(name: str):
+    """It is not a result, and no memory is taken for it."""
+    bomb = _compressed(bytes(24 * 2**20), name)
+
+    async def scene() -> None:
+        with pytest.raises(Unavailable):
+            await render(Cluster(lambda: _ok(bomb)))
+
+    with at_most(16 * 2**20):
+        run(scene())
+
+
+def test_a_pickled_part_is_not_expanded(monkeypatch):
+    """Dask's parser decompresses it before it unpickles."""
+    table = importlib.import_module("distributed.protocol.compression").compressions
+    expanded: list[object] = []
+    monkeypatch.setitem(table, "zlib", table["zlib"]._replace(decompress=expanded.append))
+    part = protocol.Pickled({"pickled-obj": b"", "compression": ("zlib",)}, [zlib.compress(bytes(2**20))])
+
+    async def scene() -> None:
+        with pytest.raises(Unavailable):
+            await render(Cluster(lambda: part))
+
+    run(scene())
+    assert not expanded
+
+
+def test_a_message_without_end():
+    """No memory is taken for what a scheduler announces beyond the limit."""
+
+    async def announce(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(struct.pack("Q", 2**29))
+        await writer.drain()
+        writer.close()
+
+    async def scene() -> None:
+        server = await asyncio.start_server(announce, "127.0.0.1", 0)
+        exchange = DaskExchange(f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}", 0.8)
+        await exchange.open()
+        with at_most(2**25), pytest.raises(NotReached):
+            await exchange.find_workers(5)
+        await exchange.close()
+        server.close()
 
     run(scene())
 
