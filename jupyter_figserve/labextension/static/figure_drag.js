@@ -6,20 +6,24 @@ import { findCell } from "./targets.js";
 const TYPE = "application/x-figserve-figure";
 const CELL = ".jp-MarkdownCell";
 
-/** Begin to drag a figure: as Markdown, also for text editors. */
-export function startDrag(event, record) {
-  const text = toMarkdown(record);
+/** Begin to drag a figure: as Markdown, with its whole address for text editors elsewhere. */
+export function startDrag(event, record, server) {
   event.dataTransfer.clearData();
-  event.dataTransfer.setData(TYPE, text);
-  event.dataTransfer.setData("text/plain", text);
+  event.dataTransfer.setData(TYPE, toMarkdown(record, (url) => pathOf(server, url)));
+  event.dataTransfer.setData("text/plain", toMarkdown(record));
   event.dataTransfer.effectAllowed = "copy";
 }
 
-/** Return Markdown that shows a figure. */
-export function toMarkdown(record) {
+/** The path of an address on this server: in a notebook, it stays valid when the server's host or port changes. */
+function pathOf(server, url) {
+  return new URL(server.own(url)).pathname;
+}
+
+/** Return Markdown that shows a figure; `place` turns its address into the one to write. */
+export function toMarkdown(record, place = (url) => url) {
   const image = record.representations.find((part) => part.mimetype.startsWith("image/")) ?? null;
   const alt = escapeMarkdown(record.alt || record.title || record.name);
-  return image ? `![${alt}](${image.url.split("?")[0]})` : `[${alt}](${record.url})`;
+  return image ? `![${alt}](${place(image.url.split("?")[0])})` : `[${alt}](${place(record.url)})`;
 }
 
 /** Source: CommonMark 0.31, section 2.4. */
@@ -49,8 +53,8 @@ export function enableDrops(app) {
 }
 
 /** Insert a figure into the selected Markdown cell, else into a new one below the selected cell, or into an open Markdown file. */
-export async function insertFigure(app, notebooks, record) {
-  const text = toMarkdown(record);
+export async function insertFigure(app, notebooks, record, server) {
+  const text = toMarkdown(record, (url) => pathOf(server, url));
   const { editor } = app.shell.currentWidget?.content ?? {};
   if (editor && /gfm|markdown/.test(editor.model?.mimeType)) {
     editor.replaceSelection(text);
@@ -58,7 +62,7 @@ export async function insertFigure(app, notebooks, record) {
     return;
   }
   if (!notebooks?.activeCell) {
-    const isCopied = await copyText(Promise.resolve(text));
+    const isCopied = await copyText(Promise.resolve(toMarkdown(record)));
     showMessage(isCopied ? "No notebook is open. The figure's Markdown was copied." : "No notebook is open to insert the figure into.");
     return;
   }

@@ -12,7 +12,7 @@ const UNITS = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day",
 export class FiguresPanel {
   constructor(app, node, server, notebooks) {
     this._server = server;
-    this._insert = (record) => insertFigure(app, notebooks, record);
+    this._insert = (record) => insertFigure(app, notebooks, record, server);
     this._events = null;
     this._request = 0;
     this._shown = PAGE_SIZE;
@@ -102,7 +102,7 @@ function makeCard(record, server, insert) {
     href: server.url(`figures/${record.id}`), target: "_blank", rel: "noopener", draggable: true,
     title: "Open the figure's page, or drag it into a Markdown cell",
   }, preview(record, server), makeElement("span", { className: "figserve-name", textContent: name, dir: "auto" }), makeElement("span", { className: "figserve-place", textContent: place }));
-  link.addEventListener("dragstart", (event) => startDrag(event, record));
+  link.addEventListener("dragstart", (event) => startDrag(event, record, server));
   const button = makeButton("Insert", () => insert(record), {
     className: "figserve-insert", title: "Insert into the selected Markdown cell, or below the selected cell", "aria-label": `Insert ${name} into the notebook`,
   });

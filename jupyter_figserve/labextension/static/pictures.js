@@ -69,8 +69,14 @@ export async function digestOf(picture) {
   return sha256(encoder.encode(typeof picture.value === "string" ? picture.value : canonicalJson(picture.value)));
 }
 
-/** Return `{type, bytes}` of the output, to publish them. */
+/** Return what publishes the output: `{type, bytes}`, or a form with all its images. */
 export function bodyOf(picture) {
+  const types = Object.keys(picture.images);
+  if (picture.kind === "image" && types.length > 1) {
+    const form = new FormData();
+    for (const type of types) form.append("representation", new Blob([imageOf(picture, type).bytes], { type }), "image");
+    return form;
+  }
   if (picture.kind === "script" && typeof picture.value === "object") {
     return { type: picture.type, bytes: encoder.encode(JSON.stringify(picture.value)) };
   }

@@ -23,11 +23,12 @@ export class Server {
 
   /** The URL under this page's own origin of a URL in a response, which may be the public one. */
   own(address) {
-    const [, path] = /\/figserve\/(.*)$/.exec(address) ?? [null, ""];
+    // The last one: a server's own base URL may contain the word.
+    const [, path] = /^.*\/figserve\/(.*)$/.exec(address) ?? [null, ""];
     return this.url(path);
   }
 
-  /** Send a request; returns the JSON body, or null without one. `body` is an object, or `{type, bytes}`. */
+  /** Send a request; returns the JSON body, or null without one. `body` is an object, a form, or `{type, bytes}`. */
   async ask(method, path, body) {
     const answer = await this._send(method, path, body, "application/json");
     return answer.status === 204 ? null : answer.json();
@@ -44,9 +45,11 @@ export class Server {
 
   async _send(method, path, body, accept) {
     const headers = { Accept: accept };
-    if (body !== undefined) headers["Content-Type"] = body.bytes ? body.type : "application/json";
+    const isForm = body instanceof FormData;
+    // The browser adds that of a form, with its boundary.
+    if (body !== undefined && !isForm) headers["Content-Type"] = body.bytes ? body.type : "application/json";
     // For "no-store", its default, JupyterLab adds a parameter to the address.
-    const init = { method, headers, cache: "no-cache", body: body === undefined ? undefined : body.bytes ?? JSON.stringify(body) };
+    const init = { method, headers, cache: "no-cache", body: isForm ? body : body?.bytes ?? JSON.stringify(body) };
     let answer;
     try {
       answer = await this._connection.makeRequest(this.url(path), init, this._settings);

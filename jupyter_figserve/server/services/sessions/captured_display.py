@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,8 +65,9 @@ class CapturedDisplay:
         Of a script figure, the library that draws it; None for anything else.
     digest
         sha256 of the displayed text that ``data`` was extracted from; None if ``data`` is what was displayed.
-    still
-        An image of the same figure.
+    others
+        The other images of the same figure that came with it, in order of preference: of an interactive figure its
+        static images, of a PNG its SVG.
     alt
         Alternative text by its author, or ``""``.
     width, height
@@ -76,14 +78,19 @@ class CapturedDisplay:
     data: bytes
     library: str | None = None
     digest: str | None = None
-    still: EncodedImage | None = None
+    others: tuple[EncodedImage, ...] = ()
     alt: str = ""
     width: int | None = None
     height: int | None = None
 
     @property
     def size(self) -> int:
-        return len(self.data) + (len(self.still.data) if self.still else 0)
+        return len(self.data) + sum(len(other.data) for other in self.others)
+
+    @property
+    def still(self) -> EncodedImage | None:
+        """The static image of an interactive figure; None without one."""
+        return next(iter(self.others), None) if self.format is HTML else None
 
 
 def find_display(content: Any, limits: Limits) -> CapturedDisplay | None:
@@ -98,12 +105,12 @@ def find_display(content: Any, limits: Limits) -> CapturedDisplay | None:
     metadata = _mapping(_mapping(content).get("metadata"))
     if any(kind in bundle for kind in _LOADING):
         return None
-    still = _find_image(bundle, metadata, limits)
+    image = _find_image(bundle, metadata, limits)
     script = _find_script_figure(bundle)
     if script is not None:
-        return _from_script(script, still, limits)
-    if still is not None:
-        return still
+        return _from_script(script, image, limits)
+    if image is not None:
+        return image
     text = bundle.get(HTML.mimetype)
     # The HTML of widgets and of HoloViews relies on scripts that an earlier output has loaded.
     is_whole = _WIDGET not in bundle and _HOLOVIEWS not in bundle
@@ -114,9 +121,19 @@ def find_display(content: Any, limits: Limits) -> CapturedDisplay | None:
 
 
 def _find_image(bundle: dict[Any, Any], metadata: dict[Any, Any], limits: Limits) -> CapturedDisplay | None:
-    row = next((row for row in (*CAPTURED_FORMATS, _PDF) if row.mimetype in bundle), None)
-    if row is None:
+    """Return the preferred image of a mimebundle with its other ones, as R's kernel displays a PNG and an SVG."""
+    rows = [row for row in (*CAPTURED_FORMATS, _PDF) if row.mimetype in bundle]
+    if not rows:
         return None
+    row, *others = rows
+    image = _read_image(bundle, row, limits)
+    shown = {**metadata, **_mapping(metadata.get(row.mimetype))}
+    width, height = parse_display_size(shown.get("width"), shown.get("height"), (image.width, image.height))
+    found = tuple(_read_others(bundle, {image.mimetype}, others, limits))
+    return CapturedDisplay(row, image.data, others=found, alt=_alt(shown.get("alt")), width=width, height=height)
+
+
+def _read_image(bundle: dict[Any, Any], row: Format, limits: Limits) -> EncodedImage:
     text = bundle[row.mimetype]
     if not isinstance(text, str):
         raise InvalidInput(f"The display's {row.mimetype} is {type(text).__name__}, not a string.")
@@ -124,9 +141,21 @@ def _find_image(bundle: dict[Any, Any], metadata: dict[Any, Any], limits: Limits
     _check_size(len(text) * 3 // 4 - 1_000, limits, f"An image of type {row.mimetype}")
     image = parse_image(_decode(text, row.is_text), row.mimetype, {}, limits.pixels)
     _check_size(len(image.data), limits, f"An image of type {row.mimetype}")
-    shown = {**metadata, **_mapping(metadata.get(row.mimetype))}
-    width, height = parse_display_size(shown.get("width"), shown.get("height"), (image.width, image.height))
-    return CapturedDisplay(row, image.data, alt=_alt(shown.get("alt")), width=width, height=height)
+    return image
+
+
+def _read_others(
+    bundle: dict[Any, Any], known: set[str], rows: Sequence[Format], limits: Limits
+) -> Iterator[EncodedImage]:
+    """Yield the other images, each type once; one that cannot be kept is left out, since the preferred one is kept."""
+    for row in rows:
+        try:
+            image = _read_image(bundle, row, limits)
+        except FigServeError:
+            continue
+        if image.mimetype not in known:
+            known.add(image.mimetype)
+            yield image
 
 
 def _find_script_figure(bundle: dict[Any, Any]) -> ScriptFigure | None:
@@ -144,12 +173,12 @@ def _from_script(script: ScriptFigure, still: CapturedDisplay | None, limits: Li
             return still
         raise UnsupportedType(problem, code="display_not_kept")
     _check_size(len(script.data), limits, script.name)
-    image = None
+    others: tuple[EncodedImage, ...] = ()
     if still is not None and still.format.is_inline:
         size = {"display_width": still.width, "display_height": still.height}
-        image = EncodedImage(still.format.mimetype, still.data, **size)
+        others = (EncodedImage(still.format.mimetype, still.data, **size), *still.others)
     alt = still.alt if still else ""
-    return CapturedDisplay(HTML, script.data, script.library, script.digest, image, alt)
+    return CapturedDisplay(HTML, script.data, script.library, script.digest, others, alt)
 
 
 def _from_html(text: str, limits: Limits) -> CapturedDisplay | None:

@@ -16,14 +16,14 @@ from .script_pages import make_page
 
 
 def find(buffer: CaptureBuffer, path: str) -> ReadablePlot | None:
-    """Return the plot at a path, or the static image of an interactive one; None if it has been evicted."""
+    """Return the plot at a path, or another image of one; None if it has been evicted."""
     image = buffer.find(path)
     digest = None if image is None else buffer.find_digest(image)
     if image is None or digest is None:
         return None
     plot = Plot.from_captured(image)
-    if path == image.still_path:
-        return _still_plot(image, plot, digest)
+    if path != image.path:
+        return _other_plot(image, image.other_paths.index(path), plot, digest)
 
     async def read() -> bytes:
         data, library = image.content.read(), image.display.library
@@ -31,7 +31,7 @@ def find(buffer: CaptureBuffer, path: str) -> ReadablePlot | None:
             raise NotFound("Plot not found", code="plot_not_found")
         return data if library is None else await make_page(library, data)
 
-    return ReadablePlot(plot, image.format, digest, read, lambda: _read_still(image))
+    return ReadablePlot(plot, image.format, digest, read, lambda: _read_others(image))
 
 
 def find_digest(images: Sequence[CapturedImage], digest: str) -> str | None:
@@ -48,24 +48,20 @@ def find_digest(images: Sequence[CapturedImage], digest: str) -> str | None:
     return None
 
 
-def _still_plot(image: CapturedImage, plot: Plot, digest: str) -> ReadablePlot:
-    """Return the static image of an interactive plot as a plot."""
-    part = image.display.still
-    assert part is not None
-    assert image.still_path is not None
+def _other_plot(image: CapturedImage, index: int, plot: Plot, digest: str) -> ReadablePlot:
+    """Return another image of a plot as a plot."""
+    row = get_format_of_mimetype(image.display.others[index].mimetype)
 
     async def read() -> bytes:
-        data = image.still.read()
+        data = image.others[index].read() if index < len(image.others) else None
         if data is None:
             raise NotFound("Plot not found", code="plot_not_found")
         return data
 
-    row = get_format_of_mimetype(part.mimetype)
-    still = replace(plot, path=image.still_path, mimetype=row.mimetype, still=None)
-    return ReadablePlot(still, row, sha256_hex(f"{digest} {row.name}".encode()), read)
+    other = replace(plot, path=image.other_paths[index], mimetype=row.mimetype, still=None)
+    return ReadablePlot(other, row, sha256_hex(f"{digest} {row.name}".encode()), read)
 
 
-def _read_still(image: CapturedImage) -> EncodedImage | None:
-    part = image.display.still
-    data = None if part is None else image.still.read()
-    return None if part is None or data is None else replace(part, data=data)
+def _read_others(image: CapturedImage) -> tuple[EncodedImage, ...]:
+    pairs = [(one, part.read()) for one, part in zip(image.display.others, image.others, strict=True)]
+    return tuple(replace(one, data=data) for one, data in pairs if data is not None)

@@ -94,19 +94,19 @@ class Plot:
 
 @dataclass(frozen=True)
 class ReadablePlot:
-    """A plot with the digest for its ETag; only ``read`` and ``read_still`` read bytes.
+    """A plot with the digest for its ETag; only ``read`` and ``read_others`` read bytes.
 
     Parameters
     ----------
-    read_still
-        Of an interactive plot that was displayed with a static image.
+    read_others
+        Returns the other images of a plot that was displayed in several formats.
     """
 
     plot: Plot
     format: Format
     digest: str
     read: Callable[[], Awaitable[bytes]]
-    read_still: Callable[[], EncodedImage | None] = lambda: None
+    read_others: Callable[[], tuple[EncodedImage, ...]] = tuple
 
 
 def find_format(path: str) -> Format | None:

@@ -56,8 +56,8 @@ class CapturedImage:
         Number and code of its cell; None and "" outside any cell.
     content
         The image, or what its document is made of.
-    still
-        The static image of an interactive figure, if it was displayed with one.
+    others
+        The other images of the same figure, in the order of those of ``display``.
     is_new
         Whether it was added or updated since the last flush.
     """
@@ -70,7 +70,7 @@ class CapturedImage:
     code: str = ""
     size: int = 0
     content: CapturedBytes = field(default_factory=lambda: CapturedBytes(None))
-    still: CapturedBytes = field(default_factory=lambda: CapturedBytes(None))
+    others: list[CapturedBytes] = field(default_factory=list)
     digest: str | None = None
     is_new: bool = True
 
@@ -84,9 +84,17 @@ class CapturedImage:
 
     @property
     def still_path(self) -> str | None:
-        """Name of the static image; None without one."""
-        still = self.display.still
-        return None if still is None else f"{self.stem}.{get_format_of_mimetype(still.mimetype).name}"
+        """Name of the static image of an interactive figure; None without one."""
+        return None if self.display.still is None else self.other_paths[0]
+
+    @property
+    def other_paths(self) -> list[str]:
+        return [f"{self.stem}.{get_format_of_mimetype(one.mimetype).name}" for one in self.display.others]
+
+    @property
+    def parts(self) -> list[CapturedBytes]:
+        """All bytes, of the figure and its other images."""
+        return [self.content, *self.others]
 
 
 @dataclass(frozen=True)
@@ -140,7 +148,7 @@ class CaptureBuffer:
     def add(self, key: ImageKey, request: str, display: CapturedDisplay, now: float) -> CapturedImage:
         """Add a figure, or update the one with the same key."""
         image = self._images.get(key)
-        bare = replace(display, data=b"", still=display.still and replace(display.still, data=b""))
+        bare = replace(display, data=b"", others=tuple(replace(other, data=b"") for other in display.others))
         if image is None:
             stem, cell = self.namer.make_stem(request), self.namer.find_cell(request)
             image = self._images[key] = CapturedImage(stem, bare, now, cell=cell)
@@ -149,10 +157,9 @@ class CaptureBuffer:
         self.bytes += display.size - image.size
         image.display, image.size, image.created, image.digest = bare, display.size, now, None
         image.content.data = display.data
-        if display.still is not None:
-            image.still.data = display.still.data
-        else:
-            image.still.delete()
+        for part in image.others:
+            part.delete()
+        image.others = [CapturedBytes(other.data) for other in display.others]
         image.version += 1
         image.is_new = True
         self._last = image
@@ -170,8 +177,8 @@ class CaptureBuffer:
         self._last = PublishedDisplay(figure)
 
     def find(self, path: str) -> CapturedImage | None:
-        """Return the figure with this name, or with a static image of this name."""
-        return next((image for image in self if path in (image.path, image.still_path)), None)
+        """Return the figure with this name, or with another image of this name."""
+        return next((image for image in self if path in (image.path, *image.other_paths)), None)
 
     def read(self, image: CapturedImage) -> bytes | None:
         """Return the bytes of a figure, None when they have been deleted meanwhile."""
@@ -200,7 +207,7 @@ class CaptureBuffer:
                 self._write(image)
         except OSError as error:
             for key, image in list(self._images.items()):
-                if image.content.data is not None or image.still.data is not None:
+                if any(part.data is not None for part in image.parts):
                     self._drop(key)
                     if image is self._last:
                         self._last = NotKept(f"{image.path} could not be kept: {error.strerror}.")
@@ -214,7 +221,7 @@ class CaptureBuffer:
 
     def _write(self, image: CapturedImage) -> None:
         """Write to new files, since the previous ones may be being read."""
-        for part in (image.content, image.still):
+        for part in image.parts:
             if part.data is not None:
                 self._files_written += 1
                 previous, part.file = part.file, self.directory / str(self._files_written)
@@ -235,5 +242,5 @@ class CaptureBuffer:
     def _drop(self, key: ImageKey) -> None:
         image = self._images.pop(key)
         self.bytes -= image.size
-        image.content.delete()
-        image.still.delete()
+        for part in image.parts:
+            part.delete()

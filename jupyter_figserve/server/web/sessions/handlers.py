@@ -157,8 +157,7 @@ class SessionFiguresHandler(SessionHandler):
         max_pixels = self.context.config.figure_pixels
         size = {"display_width": readable.plot.width, "display_height": readable.plot.height}
         main = parse_image(await readable.read(), readable.format.mimetype, size, max_pixels)
-        still = readable.read_still()
-        return (main,) if still is None else (main, still)
+        return (main, *readable.read_others())
 
 
 class PlotsHandler(SessionHandler):

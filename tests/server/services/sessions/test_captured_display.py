@@ -12,7 +12,7 @@ from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.formats import looks_like
 from jupyter_figserve.server.services.sessions.captured_display import Limits, find_display
 
-from ...sample_images import HTML, JPG, PDF, SVG, WEBP, png, png_header
+from ...sample_images import HTML, JPG, PDF, SVG, WEBP, apng, png, png_header
 
 MAX_BYTES = 100_000
 LIMITS = Limits(MAX_BYTES, 1_000_000)
@@ -44,6 +44,17 @@ def test_images_are_found(shown, mimetype, data):
     """PNG, SVG, JPEG and WebP; a PNG takes precedence; base64 may have line breaks."""
     found = find_display(shown, LIMITS)
     assert (found.format.mimetype, found.data) == (mimetype, data)
+
+
+def test_all_formats_of_an_image_are_found():
+    """As R's kernel displays a PNG with an SVG; one that cannot be kept is left out, and each type comes once."""
+    shown = content(svg=SVG.decode(), png=encoded(png()), jpg=encoded(b"no JPEG"), **{"application/pdf": encoded(PDF)})
+    found = find_display(shown, LIMITS)
+    assert (found.data, found.still) == (png(), None)
+    assert [(other.mimetype, other.data) for other in found.others] == [("image/svg+xml", SVG), ("application/pdf", PDF)]
+    assert found.size == len(png()) + len(SVG) + len(PDF)
+    twice = content(png=encoded(apng()), **{"image/apng": encoded(apng())})
+    assert find_display(twice, LIMITS).others == ()
 
 
 @pytest.mark.parametrize(

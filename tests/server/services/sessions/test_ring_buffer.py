@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from jupyter_figserve.model.figures import sha256_hex
+from jupyter_figserve.model.figures import EncodedImage, sha256_hex
 from jupyter_figserve.model.formats import FORMATS
 from jupyter_figserve.model.quotas import Quota
 from jupyter_figserve.server.services.sessions.captured_display import CapturedDisplay
@@ -217,6 +217,18 @@ class TestDisk:
         assert sorted(file.name for file in tmp_path.iterdir()) == ["1", "2"]
         assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
         assert [kernel.ring.read(one) for one in kernel.ring] == [b"2", b"1"]
+
+    def test_other_images_of_a_figure_are_kept_with_it(self, kernel, tmp_path):
+        """By their own names; an update replaces them, and they go with the figure."""
+        request = kernel.begin()
+        svg = EncodedImage("image/svg+xml", b"<svg/>")
+        one = kernel.ring.add(("id", "a", 1), request, CapturedDisplay(PNG, b"1", others=(svg,)), 1.0)
+        kernel.ring.flush()
+        assert kernel.ring.find("cell-1.svg") is one
+        assert (kernel.ring.bytes, one.others[0].data, one.others[0].read()) == (7, None, b"<svg/>")
+        kernel.ring.add(("id", "a", 1), request, CapturedDisplay(PNG, b"2"), 2.0)
+        kernel.ring.flush()
+        assert (kernel.ring.find("cell-1.svg"), kernel.ring.bytes, len(list(tmp_path.iterdir()))) == (None, 1, 1)
 
     def test_frames_between_two_flushes_are_written_once(self, kernel, tmp_path):
         """Only the newest frame of an animation is written."""

@@ -203,7 +203,7 @@ class TestKeep:
         """The document contains the library."""
         still = EncodedImage("image/png", png())
         data = b'{"data":[],"layout":{"title":{"text":"</script>"}}}'
-        display = CapturedDisplay(FORMATS["html"], data, "plotly", still=still, alt="Bears")
+        display = CapturedDisplay(FORMATS["html"], data, "plotly", others=(still,), alt="Bears")
         session.buffer.add(("execution", "r", 1), "r", display, 1.0)
         (plot,) = (await owner.get("/plots/a-session")).json()["plots"]
         assert (plot["path"], plot["alt"], plot["still"].rpartition("/")[2]) == ("plot.html", "Bears", "plot.png")
@@ -216,6 +216,18 @@ class TestKeep:
         page = (await owner.get(f"/figures/{record['id']}.html")).body
         assert b"Plotly.newPlot" in page
         assert page.count(b"</script>") == 2
+
+    async def test_plot_keeps_all_its_formats(self, owner, session):
+        """A PNG that was displayed with an SVG: both are served by name, and both are in the figure."""
+        svg = EncodedImage("image/svg+xml", SVG)
+        session.buffer.add(("execution", "r", 1), "r", CapturedDisplay(FORMATS["png"], png(), others=(svg,)), 1.0)
+        session.buffer.flush()
+        (plot,) = (await owner.get("/plots/a-session")).json()["plots"]
+        assert (plot["path"], plot["mimetype"], plot["still"]) == ("plot.png", "image/png", None)
+        assert (await owner.get("/plots/a-session/plot.svg")).body == SVG
+        kept = await owner.post("/api/sessions/a-session/figures", {"digest": sha256_hex(png())})
+        assert [part["mimetype"] for part in kept.json()["representations"]] == ["image/png", "image/svg+xml"]
+        assert (await owner.get(f"/figures/{kept.json()['id']}.svg")).body == SVG
 
     async def test_kept_plot_has_the_code_of_its_cell(self, owner, session):
         """As a published figure has it: without secrets, and on its page; an image outside any cell has none."""
