@@ -19,6 +19,7 @@ from ....model.html_content import HtmlImage, parse_html
 from ....model.texts import MAX_ALT_LENGTH
 from ..figures.upload import parse_image
 from . import script_figures
+from .display_titles import find_script_title
 from .script_figures import ScriptFigure
 
 HTML = FORMATS["html"]
@@ -70,6 +71,8 @@ class CapturedDisplay:
         static images, of a PNG its SVG.
     alt
         Alternative text by its author, or ``""``.
+    title
+        That of an interactive figure, or ``""``.
     width, height
         Displayed size in CSS pixels, None if the display names none.
     """
@@ -82,6 +85,7 @@ class CapturedDisplay:
     alt: str = ""
     width: int | None = None
     height: int | None = None
+    title: str = ""
 
     @property
     def size(self) -> int:
@@ -178,7 +182,8 @@ def _from_script(script: ScriptFigure, still: CapturedDisplay | None, limits: Li
         size = {"display_width": still.width, "display_height": still.height}
         others = (EncodedImage(still.format.mimetype, still.data, **size), *still.others)
     alt = still.alt if still else ""
-    return CapturedDisplay(HTML, script.data, script.library, script.digest, others, alt)
+    title = find_script_title(script.library, script.value)
+    return CapturedDisplay(HTML, script.data, script.library, script.digest, others, alt, title=title)
 
 
 def _from_html(text: str, limits: Limits) -> CapturedDisplay | None:

@@ -10,6 +10,7 @@ from ....errors import NotFound
 from ....model.canonical_json import canonical_json
 from ....model.figures import EncodedImage, sha256_hex
 from ....model.formats import get_format_of_mimetype
+from .display_titles import find_code_title
 from .plots import Plot, ReadablePlot
 from .ring_buffer import CaptureBuffer, CapturedImage
 from .script_pages import make_page
@@ -31,7 +32,15 @@ def find(buffer: CaptureBuffer, path: str) -> ReadablePlot | None:
             raise NotFound("Plot not found", code="plot_not_found")
         return data if library is None else await make_page(library, data)
 
-    return ReadablePlot(plot, image.format, digest, read, lambda: _read_others(image))
+    return ReadablePlot(plot, image.format, digest, read, lambda: _read_others(image), _find_title(buffer, image))
+
+
+def _find_title(buffer: CaptureBuffer, image: CapturedImage) -> str:
+    """Return the title of a figure; that in the code of its cell only when the cell has no other figure."""
+    if image.display.title or not image.code:
+        return image.display.title
+    is_only = sum((one.cell, one.code) == (image.cell, image.code) for one in buffer) == 1
+    return find_code_title(image.code) if is_only else ""
 
 
 def find_digest(images: Sequence[CapturedImage], digest: str) -> str | None:

@@ -100,6 +100,8 @@ class ReadablePlot:
     ----------
     read_others
         Returns the other images of a plot that was displayed in several formats.
+    title
+        Its title where that is known, or ``""``.
     """
 
     plot: Plot
@@ -107,6 +109,7 @@ class ReadablePlot:
     digest: str
     read: Callable[[], Awaitable[bytes]]
     read_others: Callable[[], tuple[EncodedImage, ...]] = tuple
+    title: str = ""
 
 
 def find_format(path: str) -> Format | None:

@@ -36,10 +36,11 @@ def _make_page(library: str, data: bytes) -> bytes:
     try:
         value = json.loads(data)
         if library == "plotly":
-            return _page(_plotly_script(), _PLOTLY_BODY, value)
+            return _page(_plotly_script(), _PLOTLY_BODY, value, _FILLING)
+        style = _FILLING if any(word in data for word in _SIZING) else _OWN_SIZE
         if library == "bokeh":
-            return _page(_bokeh_scripts(data), _bokeh_elements(value["items"]) + _BOKEH_BODY, value)
-        return _page(_vega_script(), _VEGA_BODY, {"mode": library, "spec": value})
+            return _page(_bokeh_scripts(data), _bokeh_elements(value["items"]) + _BOKEH_BODY, value, style)
+        return _page(_vega_script(), _VEGA_BODY, {"mode": library, "spec": value}, style)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         package = PACKAGES[library]
         raise OutputInvalid(
@@ -66,13 +67,17 @@ Bokeh.embed.embed_items(figure.documents, figure.items);
 </script>"""
 
 
-def _page(script: str, body: str, value: Any) -> bytes:
+_FILLING = "html,body{margin:0;height:100%}#figure{width:100%;height:100%}"
+_OWN_SIZE = "body{margin:0}#figure,[data-root-id]{width:fit-content;margin:0 auto}"
+"""Without a height, so that the frame around it gets that of the figure."""
+_SIZING = (b'"container"', b'"stretch_', b'"scale_')
+"""In the JSON of Vega charts and Bokeh plots that follow the size of their window."""
+
+
+def _page(script: str, body: str, value: Any, style: str) -> bytes:
     text = json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
     text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    head = (
-        '<!doctype html><html><head><meta charset="utf-8"><title>Figure</title>'
-        "<style>html,body{margin:0;height:100%}#figure{width:100%;height:100%}</style>"
-    )
+    head = f'<!doctype html><html><head><meta charset="utf-8"><title>Figure</title><style>{style}</style>'
     page = f"{head}<script>{script}</script></head><body>{body.replace('VALUE', text, 1)}</body></html>"
     return page.encode("utf-8", "replace")
 

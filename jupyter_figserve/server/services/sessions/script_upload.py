@@ -7,6 +7,7 @@ import json
 from importlib.util import find_spec
 
 from ....errors import InvalidInput, UnsupportedType
+from .display_titles import find_script_title
 from .script_figures import INSTALLED_AS, PACKAGES, ScriptFigure, find_in_bundle, find_loaded_url
 from .script_pages import make_page
 
@@ -18,8 +19,8 @@ def is_script_type(content_type: str) -> bool:
     return content_type.lower().startswith(_PREFIXES)
 
 
-async def make_document(body: bytes, content_type: str) -> bytes:
-    """Return a figure's HTML document, with its library, from its JSON.
+async def make_document(body: bytes, content_type: str) -> tuple[bytes, str]:
+    """Return a figure's HTML document, with its library, and its title, from its JSON.
 
     Raises
     ------
@@ -45,7 +46,7 @@ async def make_document(body: bytes, content_type: str) -> bytes:
             " the data into the chart.",
             code="external_data",
         )
-    return await make_page(figure.library, figure.data)
+    return await make_page(figure.library, figure.data), find_script_title(figure.library, figure.value)
 
 
 def _parse(body: bytes, mimetype: str) -> ScriptFigure:

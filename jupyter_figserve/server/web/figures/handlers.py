@@ -61,9 +61,9 @@ class FiguresHandler(UploadHandler):
     async def post(self) -> None:
         limits = self.context.config.figure_pixels, self.context.config.animation_frames
         body, headers = self.read_body(), self.request.headers
-        content_type = headers.get("Content-Type", "")
+        content_type, own_title = headers.get("Content-Type", ""), ""
         if is_script_type(content_type):
-            body = await make_document(body, content_type)
+            body, own_title = await make_document(body, content_type)
             headers = HTTPHeaders({"Content-Type": FORMATS["html"].mimetype})
         with timed(CHECK):
             upload = await self.parse(read_upload, body, headers, self.raw_query(), *limits)
@@ -71,7 +71,7 @@ class FiguresHandler(UploadHandler):
         draft = NewVersion(
             identity,
             upload.images,
-            upload.title,
+            upload.title or own_title,
             upload.alt,
             upload.caption,
             session=self.principal.kernel,

@@ -116,10 +116,11 @@ class SessionFiguresHandler(SessionHandler):
         session = await self.get_owned_session(session_id)
         body = self.json_body(("path", "digest", "name", "title", "alt"))
         readable = await self._find(session, body)
-        title = validate_single_line(body.get("title"), "title", MAX_TITLE_LENGTH)
+        given = validate_single_line(body.get("title"), "title", MAX_TITLE_LENGTH)
         alt = validate_single_line(body.get("alt"), "alternative text", MAX_ALT_LENGTH) or readable.plot.alt
-        name = check_name(body["name"]) if body.get("name") is not None else slug(title) or _make_name(readable)
-        record = await self._publish(session, readable, name, title, alt)
+        name = check_name(body["name"]) if body.get("name") is not None else slug(given) or _make_name(readable)
+        # A title that was found does not name the figure: another one of the notebook may have the same.
+        record = await self._publish(session, readable, name, given or readable.title, alt)
         self.audit("figure.published", record.id, version=record.version.number)
         await self.context.events.wake()
         self.set_header("Location", self.base.page(record))

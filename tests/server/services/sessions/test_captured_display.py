@@ -51,7 +51,10 @@ def test_all_formats_of_an_image_are_found():
     shown = content(svg=SVG.decode(), png=encoded(png()), jpg=encoded(b"no JPEG"), **{"application/pdf": encoded(PDF)})
     found = find_display(shown, LIMITS)
     assert (found.data, found.still) == (png(), None)
-    assert [(other.mimetype, other.data) for other in found.others] == [("image/svg+xml", SVG), ("application/pdf", PDF)]
+    assert [(other.mimetype, other.data) for other in found.others] == [
+        ("image/svg+xml", SVG),
+        ("application/pdf", PDF),
+    ]
     assert found.size == len(png()) + len(SVG) + len(PDF)
     twice = content(png=encoded(apng()), **{"image/apng": encoded(apng())})
     assert find_display(twice, LIMITS).others == ()

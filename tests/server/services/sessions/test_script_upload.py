@@ -7,7 +7,7 @@ import json
 import pytest
 
 from jupyter_figserve.errors import InvalidInput, UnsupportedType
-from jupyter_figserve.server.services.sessions import script_upload
+from jupyter_figserve.server.services.sessions import script_pages, script_upload
 from jupyter_figserve.server.services.sessions.script_upload import is_script_type, make_document
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -23,12 +23,22 @@ def test_types_of_notebooks_are_known(type):
 
 async def test_document_has_the_figure_and_its_library():
     """It needs nothing from elsewhere."""
-    body = json.dumps({"data": [{"y": [1, 41, 2], "name": "</script>"}], "layout": {}}).encode()
-    document = (await make_document(body, PLOTLY)).decode()
+    body = json.dumps({"data": [{"y": [1, 41, 2], "name": "</script>"}], "layout": {"title": "Bears"}}).encode()
+    content, title = await make_document(body, PLOTLY)
+    document = content.decode()
+    assert title == "Bears"
     assert document.startswith("<!doctype html>")
     assert '"y": [1, 41, 2]' in document
     assert len(document) > 1_000_000
     assert "</script>" not in document.partition('"name": ')[2].partition("}")[0]
+
+
+@pytest.mark.parametrize(("width", "is_filling"), [(200, False), ("container", True)])
+async def test_chart_has_its_own_size_or_fills_its_window(monkeypatch, width, is_filling):
+    """The frame around a chart of a fixed size gets the chart's height."""
+    monkeypatch.setattr(script_pages, "_vega_script", lambda: "")
+    document, _ = await make_document(json.dumps({"mark": "bar", "width": width}).encode(), VEGA_LITE)
+    assert (b"height:100%" in document) == is_filling
 
 
 @pytest.mark.parametrize("body", [b"", b"[1]", b"\xff", b"[" * 100_000, b'"text"'])

@@ -217,6 +217,20 @@ class TestKeep:
         assert b"Plotly.newPlot" in page
         assert page.count(b"</script>") == 2
 
+    async def test_title_is_that_of_the_library_or_of_the_cell(self, owner, session):
+        """Of the code of a cell with one figure; the name keeps the figures of a notebook apart."""
+        add = session.buffer.add
+        session.buffer.namer.begin_cell("r", 1, "s", "plt.title('Bears')")
+        add(("execution", "r", 1), "r", CapturedDisplay(FORMATS["png"], png()), 1.0)
+        add(("execution", "x", 1), "x", CapturedDisplay(FORMATS["html"], HTML, title="Deer"), 1.0)
+        keep = "/api/sessions/a-session/figures"
+        kept = (await owner.post(keep, {"path": "cell-1.png"})).json()
+        assert (kept["title"], kept["name"]) == ("Bears", f"cell-1-{sha256_hex(png())[:8]}")
+        assert (await owner.post(keep, {"path": "plot.html"})).json()["title"] == "Deer"
+        assert (await owner.post(keep, {"path": "plot.html", "title": "Wolves"})).json()["title"] == "Wolves"
+        add(("execution", "r", 2), "r", CapturedDisplay(FORMATS["png"], png(grey=1)), 1.0)
+        assert (await owner.post(keep, {"path": "cell-1-2.png"})).json()["title"] == ""
+
     async def test_plot_keeps_all_its_formats(self, owner, session):
         """A PNG that was displayed with an SVG: both are served by name, and both are in the figure."""
         svg = EncodedImage("image/svg+xml", SVG)
