@@ -1,4 +1,4 @@
-"""What a Dask cluster may send in one call: the bytes of its messages, and what compressed parts expand to. Server process.
+"""What a Dask cluster may send in one call: the bytes of messages, and what compressed parts expand to. Server process.
 
 Dask's own decompression has no limit: a megabyte can become a gigabyte before anybody sees it.
 """
