@@ -118,8 +118,8 @@ class EventBroker:
             self._pass_on(Event(0, 0.0, owner, kind, data))
 
     def close(self) -> None:
-        """End all streams."""
-        self._stop_watching()
+        """End all streams; listeners hear no more."""
+        self._stop_following()
         for subscriber in list(self._subscribers):
             subscriber.close()
 
@@ -152,7 +152,11 @@ class EventBroker:
         await self.wake()
 
     def _stop_if_idle(self) -> None:
-        if not (self._subscribers or self._listeners) and self._timer is not None:
+        if not (self._subscribers or self._listeners):
+            self._stop_following()
+
+    def _stop_following(self) -> None:
+        if self._timer is not None:
             self._timer.stop()
             self._timer = None
             self._stop_watching()

@@ -122,3 +122,17 @@ class TestSeveralServers:
         assert [event.kind for event in here.pop_all()][-3:] == [OFFERED, LIVE_PROGRESS, LIVE_PROGRESS]
         one.close()
         two.close()
+
+
+async def test_listeners_may_leave_after_the_broker_was_closed(store, monkeypatch):
+    """As a server ends them: what watches the database ends once."""
+    watches = ["watch"]
+    monkeypatch.setattr(store, "watch", lambda *_: lambda: watches.remove("watch"))
+    broker = EventBroker(store)
+
+    async def ignore(*_: object) -> None: ...
+
+    stop = await broker.listen(ignore, ignore)
+    broker.close()
+    assert watches == []
+    stop()
