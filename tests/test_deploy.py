@@ -298,14 +298,22 @@ class TestChart:
         assert all(service["selector"] in labels for service in services.values())
         text = json.dumps(manifests)
         assert set(re.findall(r"http://(test-[a-z]+):8750", text)) <= services.keys()
-        assert set(re.findall(r"(test-workers):8750", text)) <= services.keys()
+
+    def test_haproxy_finds_the_workers_by_whole_names(self, manifests):
+        """It does not search the domains of a pod's resolv.conf; DNS over UDP has room for all workers."""
+        services = {one["metadata"]["name"] for one in manifests if one["kind"] == "Service"}
+        (rules,) = [one["data"]["haproxy.cfg"] for one in manifests if one["kind"] == "ConfigMap"]
+        names = re.findall(r"server-template w \d+ (\S+):8750 resolvers cluster", rules)
+        assert names == ["test-workers.plots.svc.cluster.local"] * 2
+        assert names[0].partition(".")[0] in services
+        assert "accepted_payload_size 8192" in rules
 
 
 def render(template: str, values: dict[str, Any], release: str = "test") -> str:
     """Render a Helm template that uses only values, ``quote`` and unnested ``if``."""
 
     def look_up(path: str) -> Any:
-        found: Any = {"Release": {"Name": release}, "Values": values}
+        found: Any = {"Release": {"Name": release, "Namespace": "plots"}, "Values": values}
         for part in path.split(".")[1:]:
             found = found[part]
         return found

@@ -94,7 +94,10 @@ def reindex(options: argparse.Namespace) -> int:
         f"Restored: {done.figures:,} figures, {done.versions:,} versions, {done.links:,} links{live}{dashboards}"
     )
     if done.keys == 0:
-        print_status("API keys and quotas of owners are only in a catalog: none were found in an old one.")
+        print_status(
+            "API keys, quotas of owners and the trash are only in a catalog, and no old one was found: restore a backup of"
+            " the database in place of this, or create new keys (jupyter figserve keys create)."
+        )
     for lost in done.unreadable:
         print_status(f"Unreadable: {lost}")
     for figure in done.incomplete:
