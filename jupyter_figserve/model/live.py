@@ -23,9 +23,9 @@ _RATIO_FIELD = "density"
 """Name of ``device_pixel_ratio`` in messages between kernel and server."""
 RECORD_PARAMETER = "_record"
 """Query parameter with which ``.json`` returns the record of a live figure, even if its function returns data."""
-PICTURE, HTML_FORM, DATA_FORM = "picture", "html", "data"
+IMAGE_FORM, HTML_FORM, DATA_FORM = "picture", "html", "data"
 """Forms of a function's result; a function that gives only SVG, JPEG or WebP has the name of that format."""
-FORMS = (PICTURE, HTML_FORM, DATA_FORM, "svg", "jpg", "webp")
+FORMS = (IMAGE_FORM, HTML_FORM, DATA_FORM, "svg", "jpg", "webp")
 
 
 def shown_suffix(form: str | None, format: str | None = None) -> str:
@@ -34,7 +34,7 @@ def shown_suffix(form: str | None, format: str | None = None) -> str:
         return "json"
     if format is not None:
         return format
-    return "png" if form in (None, PICTURE) else form
+    return "png" if form in (None, IMAGE_FORM) else form
 
 
 @dataclass(frozen=True)

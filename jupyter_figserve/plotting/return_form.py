@@ -13,21 +13,21 @@ from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from ..model.live import DATA_FORM, HTML_FORM, PICTURE
+from ..model.live import DATA_FORM, HTML_FORM, IMAGE_FORM
 
 _LIBRARIES = {
     ("plotly.basedatatypes", "BaseFigure"): HTML_FORM,
     ("altair.vegalite", "TopLevelMixin"): HTML_FORM,
     ("bokeh.model", "Model"): HTML_FORM,
-    ("matplotlib", "Figure"): PICTURE,
-    ("matplotlib", "Artist"): PICTURE,
-    ("matplotlib", "Container"): PICTURE,
-    ("matplotlib.animation", "Animation"): PICTURE,
-    ("seaborn", "Grid"): PICTURE,
-    ("seaborn", "Plot"): PICTURE,
-    ("plotnine", "ggplot"): PICTURE,
-    ("plotnine", "Compose"): PICTURE,
-    ("PIL", "Image"): PICTURE,
+    ("matplotlib", "Figure"): IMAGE_FORM,
+    ("matplotlib", "Artist"): IMAGE_FORM,
+    ("matplotlib", "Container"): IMAGE_FORM,
+    ("matplotlib.animation", "Animation"): IMAGE_FORM,
+    ("seaborn", "Grid"): IMAGE_FORM,
+    ("seaborn", "Plot"): IMAGE_FORM,
+    ("plotnine", "ggplot"): IMAGE_FORM,
+    ("plotnine", "Compose"): IMAGE_FORM,
+    ("PIL", "Image"): IMAGE_FORM,
     ("IPython.core.display", "HTML"): HTML_FORM,
     ("IPython.core.display", "SVG"): "svg",
     ("jupyter_figserve", "Response"): DATA_FORM,
@@ -41,7 +41,7 @@ _LIBRARIES = {
     ("numpy", "generic"): DATA_FORM,
 }
 """Forms by the module, or a package that it is in, and the name of a class."""
-_METHODS = {"_repr_png_": PICTURE, "_repr_svg_": "svg", "_repr_jpeg_": "jpg", "_repr_html_": HTML_FORM}
+_METHODS = {"_repr_png_": IMAGE_FORM, "_repr_svg_": "svg", "_repr_jpeg_": "jpg", "_repr_html_": HTML_FORM}
 _SCALARS = (str, bool, int, float, date, time, timedelta, Decimal)
 _CONTAINERS = (list, tuple, dict, set, frozenset, Mapping, Sequence, Set)
 
@@ -71,7 +71,7 @@ def _form_of(annotation: Any) -> str:
     if origin in _CONTAINERS:
         # A tuple of a figure and its axes is a figure.
         forms = {_form_of(one) for one in arguments if one not in (Any, Ellipsis, type(None))}
-        return PICTURE if PICTURE in forms else DATA_FORM if forms <= {DATA_FORM} else ""
+        return IMAGE_FORM if IMAGE_FORM in forms else DATA_FORM if forms <= {DATA_FORM} else ""
     kind = origin or annotation
     return _form_of_class(kind) if isinstance(kind, type) and kind is not type(None) else ""
 

@@ -1,4 +1,4 @@
-"""A small picture of axes with marks, drawn with Pillow. Kernel and jailed child."""
+"""A small sketch of axes with marks, drawn with Pillow. Kernel and jailed child."""
 
 from __future__ import annotations
 

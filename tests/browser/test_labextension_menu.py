@@ -371,7 +371,7 @@ def test_helpers_compute_what_the_server_computes(work, place) -> None:
           const { baseUrl } = window.jupyterapp.serviceManager.serverSettings;
           const folder = `${baseUrl}lab/extensions/jupyter_figserve/static/`;
           const { sha256Bytes } = await import(folder + "sha256.js");
-          const { canonicalJson, chooseName, showsFigure } = await import(folder + "pictures.js");
+          const { canonicalJson, chooseName, showsFigure } = await import(folder + "displayed_figure.js");
           const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
           return {
             digests: sizes.map((size) => hex(sha256Bytes(Uint8Array.from({length: size}, (_, i) => i % 251)))),

@@ -1,7 +1,7 @@
 // A displayed figure in another format, made by the browser from what the output shows.
 import { canvasToPng } from "./clipboard.js";
 import { findLayers, loadImage, SVG_SCALE, toCanvas, toSvg } from "./drawings.js";
-import { imageOf } from "./pictures.js";
+import { imageOf } from "./displayed_figure.js";
 import { makePdf } from "./pdf.js";
 
 const PDF = "application/pdf";
@@ -47,11 +47,11 @@ async function draw(target) {
   [canvas.width, canvas.height] = [width * scale, height * scale];
   canvas.getContext("2d").drawImage(loaded, 0, 0, canvas.width, canvas.height);
   // Images for dense screens are displayed smaller than their pixels.
-  const shown = (target.picture.width ?? width) / width;
+  const shown = (target.displayed.width ?? width) / width;
   return { canvas, width: width * shown, height: height * shown };
 }
 
-function findImage({ picture }) {
-  const image = imageOf(picture);
+function findImage({ displayed }) {
+  const image = imageOf(displayed);
   return image && image.type !== PDF ? image : null;
 }

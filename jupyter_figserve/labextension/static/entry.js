@@ -6,9 +6,9 @@
   const here = document.currentScript.src;
   const VERSION = "jupyter_figserve:version";
   const FILES = [
-    "clipboard.js", "conversions.js", "drawings.js", "elements.js", "figure_actions.js", "figure_drag.js", "figure_marker.js",
-    "figure_menu.js", "figures_panel.js", "icons.js", "messages.js", "pdf.js", "pictures.js", "plugins.js", "server.js",
-    "sha256.js", "share_dialog.js", "style.css", "targets.js",
+    "clipboard.js", "conversions.js", "displayed_figure.js", "drawings.js", "elements.js", "figure_actions.js",
+    "figure_drag.js", "figure_marker.js", "figure_menu.js", "figures_panel.js", "icons.js", "messages.js", "pdf.js",
+    "plugins.js", "server.js", "sha256.js", "share_dialog.js", "style.css", "targets.js",
   ];
   let scope = {};
 

@@ -3,7 +3,7 @@ import { copyImage, copyText } from "./clipboard.js";
 import { hasImage, makeBlob } from "./conversions.js";
 import { makeElement } from "./elements.js";
 import { showError, showMessage } from "./messages.js";
-import { bodyOf, chooseName, digestOf, imageOf } from "./pictures.js";
+import { bodyOf, chooseName, digestOf, imageOf } from "./displayed_figure.js";
 import { openChangeDialog, openShareDialog } from "./share_dialog.js";
 
 const TYPES = { png: "image/png", svg: "image/svg+xml", pdf: "application/pdf" };
@@ -60,11 +60,11 @@ export class FigureActions {
   /** Save the figure: the output's own bytes where they have the format, else the server's, else what the browser makes. */
   async download(target, format) {
     try {
-      const { picture } = target;
-      const isPublished = picture.kind === "published";
-      const own = isPublished ? null : imageOf(picture, TYPES[format]);
+      const { displayed } = target;
+      const isPublished = displayed.kind === "published";
+      const own = isPublished ? null : imageOf(displayed, TYPES[format]);
       const record = isPublished ? await this.find(target) : null;
-      const stem = record ? record.name : chooseName(target.count, target.position, (await digestOf(picture)) ?? picture.path ?? "");
+      const stem = record ? record.name : chooseName(target.count, target.position, (await digestOf(displayed)) ?? displayed.path ?? "");
       const name = `${stem}.${format}`;
       if (own) save(new Blob([own.bytes], { type: own.type }), name);
       else if (record?.formats.includes(format)) save(await this._server.blob(`figures/${record.id}.${format}`), name);
@@ -134,27 +134,27 @@ export class FigureActions {
 
   /** Return the figure's record: of the published one, of the captured one with the same bytes, else of the output's bytes. */
   async find(target) {
-    const { picture } = target;
-    if (!picture) throw new Error("This output no longer shows a figure.");
-    if (picture.kind === "published") {
-      const record = await this._server.ask("GET", `api/figures/${picture.figure}`).catch(rethrowUnless("not_found"));
+    const { displayed } = target;
+    if (!displayed) throw new Error("This output no longer shows a figure.");
+    if (displayed.kind === "published") {
+      const record = await this._server.ask("GET", `api/figures/${displayed.figure}`).catch(rethrowUnless("not_found"));
       if (record) return record;
     }
-    const digest = await digestOf(picture);
+    const digest = await digestOf(displayed);
     const kernel = target.kernel && encodeURIComponent(target.kernel);
-    const body = digest ? { digest } : { path: picture.path };
-    if (kernel && (digest || picture.path)) {
+    const body = digest ? { digest } : { path: displayed.path };
+    if (kernel && (digest || displayed.path)) {
       const record = await this._server.ask("POST", `api/sessions/${kernel}/figures`, body).catch(rethrowUnless(...NOT_KEPT));
       if (record) return record;
     }
-    return this._publish(target, picture, digest ?? "");
+    return this._publish(target, displayed, digest ?? "");
   }
 
   /** Publish the bytes in the notebook. */
-  async _publish(target, picture, digest) {
+  async _publish(target, displayed, digest) {
     const query = new URLSearchParams({ name: chooseName(target.count, target.position, digest) });
     if (target.notebook) query.set("notebook", target.notebook);
-    return this._server.ask("POST", `api/figures?${query}`, bodyOf(picture));
+    return this._server.ask("POST", `api/figures?${query}`, bodyOf(displayed));
   }
 
   async _makeLink(target) {
@@ -199,7 +199,7 @@ export class FigureActions {
   }
 
   async _png(target) {
-    const own = imageOf(target.picture, "image/png");
+    const own = imageOf(target.displayed, "image/png");
     const png = own ? new Blob([own.bytes], { type: own.type }) : await makeBlob(target, "png");
     if (!png) throw new Error("This figure is not an image. Share its link, or open its page.");
     return png;
@@ -229,10 +229,10 @@ function rethrowUnless(...codes) {
 }
 
 /** How to get SVG and PDF of a figure that was displayed as pixels. */
-function explainVectors({ language, picture }, record) {
+function explainVectors({ language, displayed }, record) {
   if (record?.limitation) return record.limitation;
-  if (["script", "html"].includes(picture.kind)) return "Its own page has it as interactive HTML.";
-  if ("image/svg+xml" in picture.images) return "Its SVG has vector graphics.";
+  if (["script", "html"].includes(displayed.kind)) return "Its own page has it as interactive HTML.";
+  if ("image/svg+xml" in displayed.images) return "Its SVG has vector graphics.";
   return VECTORS[language] ?? "To get vector graphics, let the kernel display the figure as SVG.";
 }
 

@@ -63,7 +63,7 @@ export class FigureMenu {
     add("copy-image", "Copy image", "Copy the figure as an image", (target) => actions.copyImage(target), {
       isEnabled: (args) => {
         const target = args.at ? this._find(args) : null;
-        return !target?.picture || hasImage(target);
+        return !target?.displayed || hasImage(target);
       },
     });
     add("open-page", "Open figure page", "Open the figure's versions, files and links in a new tab", (target) => actions.openPage(target));
@@ -110,7 +110,7 @@ export class FigureMenu {
 
   _run(args, run) {
     const target = this._find(args);
-    if (target && target.picture) return run(target);
+    if (target && target.displayed) return run(target);
     showMessage(args.at ? "This output no longer shows a figure." : "The selected cell shows no figure. Select a cell with a figure, then try again.");
     return undefined;
   }

@@ -1,5 +1,5 @@
 // From an output's element to what it belongs to: its model, its cell, its notebook and kernel.
-import { findPicture } from "./pictures.js";
+import { findDisplayed } from "./displayed_figure.js";
 
 export const OUTPUT = ".jp-OutputArea-child";
 const AREAS = ["main", "right", "left"];
@@ -19,8 +19,8 @@ export class Target {
   }
 
   /** What the output shows now, or null when it is no figure. */
-  get picture() {
-    return pictureAt(this._area, this._index);
+  get displayed() {
+    return displayedAt(this._area, this._index);
   }
 
   get kernel() {
@@ -50,7 +50,7 @@ export class Target {
   /** The place among the figures of the cell, from 1. */
   get position() {
     let position = 1;
-    for (let index = 0; index < this._index; index++) if (pictureAt(this._area, index)) position += 1;
+    for (let index = 0; index < this._index; index++) if (displayedAt(this._area, index)) position += 1;
     return position;
   }
 
@@ -66,7 +66,7 @@ export function findTarget(app, child) {
   for (const widget of widgetsAround(app, child)) {
     path.push(widget);
     const index = isOutputArea(widget) ? widget.widgets.findIndex((one) => one.node === child) : -1;
-    if (index >= 0) return pictureAt(widget, index) ? new Target(app, widget, index, path) : null;
+    if (index >= 0) return displayedAt(widget, index) ? new Target(app, widget, index, path) : null;
   }
   return null;
 }
@@ -97,23 +97,23 @@ export function lastFigureOf(app, notebooks) {
   }
   const area = cell?.outputArea;
   for (let index = (area?.model.length ?? 0) - 1; index >= 0; index--) {
-    if (pictureAt(area, index)) return new Target(app, area, index, [notebook, cell]);
+    if (displayedAt(area, index)) return new Target(app, area, index, [notebook, cell]);
   }
   return null;
 }
 
 /** Return the figure that an output shows; Bokeh's script shows it in the HTML of the output before its own. */
-function pictureAt(area, index) {
-  const drawn = pictureOf(area, index + 1);
+function displayedAt(area, index) {
+  const drawn = displayedIn(area, index + 1);
   if (drawn?.root && isPlaceOf(area, index, drawn.root)) return drawn;
-  const own = pictureOf(area, index);
+  const own = displayedIn(area, index);
   return own?.root && isPlaceOf(area, index - 1, own.root) ? null : own;
 }
 
-function pictureOf(area, index) {
+function displayedIn(area, index) {
   const model = index < area.model.length ? area.model.get(index) : null;
   if (!model || !["display_data", "execute_result", "update_display_data"].includes(model.type)) return null;
-  return findPicture(model.data, model.metadata);
+  return findDisplayed(model.data, model.metadata);
 }
 
 /** Whether an output has the element in which a root of Bokeh is drawn. */

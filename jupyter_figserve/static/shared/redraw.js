@@ -109,7 +109,7 @@ export function makeRedrawer(place, address, describe) {
     try {
       if (asked === "html") await showFrame(new URL((await answer.json()).frame, answer.url), alt);
       else if (asked === "json") showData(await answer.text());
-      else await showPicture(await answer.blob(), alt, Number(answer.headers.get("Content-DPR") ?? 1));
+      else await showImage(await answer.blob(), alt, Number(answer.headers.get("Content-DPR") ?? 1));
     } catch {
       return fail("The image cannot be displayed here. Download it instead.", 0);
     }
@@ -145,7 +145,7 @@ export function makeRedrawer(place, address, describe) {
     if (!again) frame.replaceChildren(dataElement(text));
   }
 
-  async function showPicture(blob, alt, pixelRatio) {
+  async function showImage(blob, alt, pixelRatio) {
     const fresh = new Image();
     fresh.className = "figure-image";
     fresh.alt = alt;

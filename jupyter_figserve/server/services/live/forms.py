@@ -11,16 +11,16 @@ from typing import Any
 
 from ....errors import InvalidInput
 from ....model.formats import DATA_FORMATS, INLINE_FORMATS
-from ....model.live import DATA_FORM, HTML_FORM, PICTURE, LiveRequest
+from ....model.live import DATA_FORM, HTML_FORM, IMAGE_FORM, LiveRequest
 from .image_cache import CachedImage, StaleImageCache
 from .registry import LiveTarget
 
-_FORMS = {"html": HTML_FORM, "data": DATA_FORM, "png": PICTURE} | {
+_FORMS = {"html": HTML_FORM, "data": DATA_FORM, "png": IMAGE_FORM} | {
     row.name: row.name for row in INLINE_FORMATS if row.name != "png"
 }
 """Forms by their representative format."""
 _FORMATS: Mapping[str, tuple[str, ...]] = {
-    PICTURE: ("png", "csv"),
+    IMAGE_FORM: ("png", "csv"),
     HTML_FORM: ("csv",),
     DATA_FORM: ("json", "csv"),
 }
@@ -60,7 +60,7 @@ class LiveForms:
 
     def has_one_form(self, target: LiveTarget) -> bool:
         """Whether the function's result is available in these formats only."""
-        return self.find(target) not in (None, PICTURE, HTML_FORM)
+        return self.find(target) not in (None, IMAGE_FORM, HTML_FORM)
 
     async def find_last(self, target: LiveTarget, arguments: Mapping[str, Any]) -> str | None:
         """Return the form, or a guess before the first call: ``guess``, else that of the last stored result."""
@@ -86,7 +86,7 @@ class LiveForms:
         if request.format in DATA_FORMATS:
             self._record(target, DATA_FORM)
         elif request.format == "png":
-            self._record(target, HTML_FORM if image.is_html else PICTURE)
+            self._record(target, HTML_FORM if image.is_html else IMAGE_FORM)
 
     def record_failure(self, target: LiveTarget, code: str) -> None:
         """Record the form that the error's code names for a function without the requested format."""

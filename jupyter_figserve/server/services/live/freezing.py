@@ -8,12 +8,12 @@ from typing import Any
 
 from ....errors import CodeFailed, OutputInvalid, UnsupportedType
 from ....model.formats import get_live_format_of_mimetype
-from ....model.live import DATA_FORM, HTML_FORM, PICTURE, LiveRequest
+from ....model.live import DATA_FORM, HTML_FORM, IMAGE_FORM, LiveRequest
 from .image_cache import CachedImage
 from .registry import LiveTarget
 from .service import LiveService
 
-_FORMATS = {PICTURE: ("png", "svg"), HTML_FORM: ("html", "png", "svg"), DATA_FORM: ("json", "csv")}
+_FORMATS = {IMAGE_FORM: ("png", "svg"), HTML_FORM: ("html", "png", "svg"), DATA_FORM: ("json", "csv")}
 _MAX_WIDTH = 8
 """Calls at once, whatever the number of workers: others call the function, too."""
 
@@ -72,7 +72,7 @@ async def _render(
         except UnsupportedType:
             if live.forms.find(target) is None:
                 raise
-    form = live.forms.find(target) or PICTURE
+    form = live.forms.find(target) or IMAGE_FORM
     for number, name in enumerate(_FORMATS.get(form, (form,))):
         if name in found:
             continue

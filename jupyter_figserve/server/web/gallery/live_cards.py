@@ -92,8 +92,8 @@ async def make_live_section(context: AppContext, owner: str, query: GalleryQuery
     limit = _MAX_ALONE if query.show == LIVE else _MAX_CARDS
     keys = [(card.record.id, key) for card in shown[:limit] for key in card.keys]
     images = await store.live.find_images(keys) if keys else {}
-    pictured = [replace(card, image=images.get(card.record.id)) for card in shown[:limit]]
-    return LiveSection(pictured, len(cards) > len(pictured) and query.show == ALL)
+    with_images = [replace(card, image=images.get(card.record.id)) for card in shown[:limit]]
+    return LiveSection(with_images, len(cards) > len(with_images) and query.show == ALL)
 
 
 async def _make_cards(context: AppContext, owner: str, query: GalleryQuery) -> list[LiveCard]:

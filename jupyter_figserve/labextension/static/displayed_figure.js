@@ -25,7 +25,7 @@ const encoder = new TextEncoder();
  * texts of all images of the mimebundle by mimetype, `width` is that at which its first one is displayed,
  * or null, and `root` is the id of what a script of Bokeh draws.
  */
-export function findPicture(data, metadata = {}) {
+export function findDisplayed(data, metadata = {}) {
   const images = Object.fromEntries(IMAGES.filter((type) => data[type] !== undefined).map((type) => [type, text(data[type])]));
   const marker = metadata[MARKER];
   if (marker !== undefined) {
@@ -63,34 +63,34 @@ export function showsFigure(html) {
 }
 
 /** Return the sha256 of what was displayed, as the server computes it; null for a figure that has an id or a path. */
-export async function digestOf(picture) {
-  if (picture.kind === "published" || picture.kind === "plot") return null;
-  if (picture.kind === "image") return sha256(decode(picture.type, picture.value));
-  return sha256(encoder.encode(typeof picture.value === "string" ? picture.value : canonicalJson(picture.value)));
+export async function digestOf(displayed) {
+  if (displayed.kind === "published" || displayed.kind === "plot") return null;
+  if (displayed.kind === "image") return sha256(decode(displayed.type, displayed.value));
+  return sha256(encoder.encode(typeof displayed.value === "string" ? displayed.value : canonicalJson(displayed.value)));
 }
 
 /** Return what publishes the output: `{type, bytes}`, or a form with all its images. */
-export function bodyOf(picture) {
-  const types = Object.keys(picture.images);
-  if (picture.kind === "image" && types.length > 1) {
+export function bodyOf(displayed) {
+  const types = Object.keys(displayed.images);
+  if (displayed.kind === "image" && types.length > 1) {
     const form = new FormData();
-    for (const type of types) form.append("representation", new Blob([imageOf(picture, type).bytes], { type }), "image");
+    for (const type of types) form.append("representation", new Blob([imageOf(displayed, type).bytes], { type }), "image");
     return form;
   }
-  if (picture.kind === "script" && typeof picture.value === "object") {
-    return { type: picture.type, bytes: encoder.encode(JSON.stringify(picture.value)) };
+  if (displayed.kind === "script" && typeof displayed.value === "object") {
+    return { type: displayed.type, bytes: encoder.encode(JSON.stringify(displayed.value)) };
   }
-  const image = imageOf(picture);
+  const image = imageOf(displayed);
   if (image) return image;
-  const isDocument = /^\s*(<!doctype|<html)/i.test(picture.html);
-  return { type: "text/html", bytes: encoder.encode(isDocument ? picture.html : `<!doctype html><html><body>${picture.html}`) };
+  const isDocument = /^\s*(<!doctype|<html)/i.test(displayed.html);
+  return { type: "text/html", bytes: encoder.encode(isDocument ? displayed.html : `<!doctype html><html><body>${displayed.html}`) };
 }
 
 /** Return `{type, bytes}` of the output's image, or null; `type` asks for one format. */
-export function imageOf(picture, type) {
-  const found = type ?? Object.keys(picture.images)[0];
-  if (found in picture.images) return { type: found, bytes: decode(found, picture.images[found]) };
-  const inHtml = picture.html ? onlyImage(picture.html) : null;
+export function imageOf(displayed, type) {
+  const found = type ?? Object.keys(displayed.images)[0];
+  if (found in displayed.images) return { type: found, bytes: decode(found, displayed.images[found]) };
+  const inHtml = displayed.html ? onlyImage(displayed.html) : null;
   return inHtml && (!type || inHtml.type === type) ? inHtml : null;
 }
 
