@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..errors import UnsupportedType
 from .container_headers import is_avif, is_tiff
-from .image_headers import is_apng, read_header
+from .image_headers import is_apng
 from .svg_documents import root_element
 
 CSS_DPI = 96
@@ -175,12 +175,6 @@ def looks_like(row: Format, data: bytes) -> bool:
     if row.name == "avif":
         return is_avif(data)
     return is_tiff(data) if row.name == "tiff" else data.startswith(row.magic)
-
-
-def png_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height of a PNG from its header, None if it is not a PNG."""
-    header = read_header("png", data) if data.startswith(FORMATS["png"].magic) else None
-    return (header.width, header.height) if header else None
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -17,7 +17,6 @@ from jupyter_figserve.model.formats import (
     get_format,
     get_format_of_mimetype,
     looks_like,
-    png_size,
 )
 
 PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 640, 480)
@@ -150,23 +149,3 @@ def test_detection_never_raises(data: bytes):
     """Detection agrees with ``looks_like`` for any bytes."""
     found = find_format_of_bytes(data)
     assert found is None or looks_like(found, data)
-    png_size(data)
-
-
-def test_png_size_is_read_from_the_header():
-    """Width and height are the first fields of the first chunk."""
-    assert png_size(PNG) == (640, 480)
-
-
-@pytest.mark.parametrize("length", range(0, 24, 4))
-def test_truncated_png_has_no_size(length: int):
-    """23 bytes do not contain the whole header."""
-    assert png_size(PNG[:length]) is None
-
-
-@pytest.mark.parametrize(
-    "data", [PNG.replace(b"IHDR", b"IDAT"), PNG[:16] + bytes(4) + PNG[20:], PNG[:20] + bytes(4), b"x" * 24]
-)
-def test_invalid_headers_have_no_size(data: bytes):
-    """Another first chunk, a side of 0, and other bytes have no size."""
-    assert png_size(data) is None

@@ -11,7 +11,6 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.path import Path as MplPath
 
-from jupyter_figserve.model.formats import png_size
 from jupyter_figserve.plotting import drawing_state, pickling, redraw
 from jupyter_figserve.plotting.archive import draw_archive, draw_if_unchanged
 from jupyter_figserve.plotting.encode import encode
@@ -20,6 +19,7 @@ from jupyter_figserve.plotting.pickling import pickle_figure
 from jupyter_figserve.plotting.resolve import find_figure
 
 from ..example_figures import line, polar_bars
+from ..png_header import png_size
 
 
 def draw_in_background(source: bytes, max_bytes: int):

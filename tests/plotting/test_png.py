@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from jupyter_figserve.model.formats import png_size
 from jupyter_figserve.plotting import png
 from jupyter_figserve.plotting.png import encode_png, thumbnail
+
+from ..png_header import png_size
 
 GREY, RGB, RGBA = 0, 2, 6
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.model.formats import png_size
+from ...png_header import png_size
 
 CODE = "import matplotlib.pyplot as plt\nprint('drawn')\nplt.plot([1, 3, 2])\n"
 

@@ -14,10 +14,11 @@ from matplotlib.path import Path as Outline
 from jupyter_figserve.kernel.figures import redraws
 from jupyter_figserve.kernel.figures.between_cells import BetweenCells
 from jupyter_figserve.kernel.figures.redraws import OwnSources, answer, keep_source
-from jupyter_figserve.model.formats import png_size
 from jupyter_figserve.model.rendering import DrawOptions
 from jupyter_figserve.plotting.drawing_state import DrawingState
 from jupyter_figserve.plotting.pickling import _MARK, _TRAILER, pickle_figure
+
+from ...png_header import png_size
 
 LIMITS = {"max_bytes": 2**22, "max_pixels": 1_000_000, "timeout": 10}
 

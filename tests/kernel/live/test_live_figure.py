@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ...png_header import png_size
 from ...waiting import wait_until
 
 pytestmark = pytest.mark.kernel
@@ -167,8 +168,6 @@ def test_wrong_value_never_reaches_the_function(kernel, get, query, message):
 
 def test_formats_and_sizes(get):
     """Sizes are pixels at the dpi, or at 96 dpi for vector formats; unknown formats are 415."""
-    from jupyter_figserve.model.formats import png_size
-
     assert png_size(get("animal.png?width=300").body) == (300, 200)
     assert png_size(get("animal.png?width=300&height=300&dpi=150").body) == (300, 300)
     svg = get("animal.svg?width=480")
@@ -181,7 +180,6 @@ def test_formats_and_sizes(get):
 
 def test_hidpi_images_are_cached_separately(kernel, get):
     """The image has twice the pixels, as a header states; other objects and explicit sizes are unchanged."""
-    from jupyter_figserve.model.formats import png_size
 
     def seen(path: str) -> tuple[tuple[int, int] | None, str | None]:
         response = get(path)

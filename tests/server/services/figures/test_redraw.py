@@ -7,10 +7,11 @@ import asyncio
 import pytest
 
 from jupyter_figserve.errors import CodeFailed, OutputInvalid, SandboxUnavailable
-from jupyter_figserve.model.formats import get_format, png_size
+from jupyter_figserve.model.formats import get_format
 from jupyter_figserve.model.rendering import DrawOptions
 from jupyter_figserve.sandbox.renderer import RendererStatus
 
+from ....png_header import png_size
 from ....waiting import until
 from ...sample_images import HTML, SAMPLES, png
 

@@ -8,8 +8,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from jupyter_figserve.model.formats import png_size
-
+from ....png_header import png_size
 from ...conftest import Client
 from ...pages import Page
 from ...sample_images import HTML, PDF, SAMPLES, SVG, multipart, png

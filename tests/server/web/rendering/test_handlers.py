@@ -12,10 +12,10 @@ from urllib.parse import unquote, urlencode
 import pytest
 
 from jupyter_figserve.errors import CodeFailed, DeadlineExceeded, NoFigure, SandboxUnavailable, Unavailable
-from jupyter_figserve.model.formats import png_size
 from jupyter_figserve.model.rendering import DrawOptions, RenderResult
 from jupyter_figserve.sandbox.fake import LIBRARIES, draw
 
+from ....png_header import png_size
 from ....waiting import until
 from ...raw import connect
 

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from jupyter_figserve.demo.server_process import ServerProcess
-from jupyter_figserve.model.formats import png_size
 
+from ....png_header import png_size
 from ....waiting import wait_until
 
 LINE = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nprint('drawn')\n"

@@ -11,10 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from jupyter_figserve.errors import CodeFailed, InvalidInput, TooLarge
-from jupyter_figserve.model.formats import png_size
 from jupyter_figserve.model.rendering import DrawOptions
 from jupyter_figserve.server.services.auth.signing import QuerySigner
 from jupyter_figserve.server.web.rendering.signed_urls import pack, unpack
+
+from ....png_header import png_size
 
 CODE = "import matplotlib.pyplot as plt\nplt.plot([1, 2])  # ä"
 
