@@ -45,17 +45,19 @@ _BOXES = {
 }
 
 
-def check_pixels(width: float, height: float) -> None:
-    """Refuse an image of more than ``MAX_PIXELS``.
+def check_pixels(width: float, height: float, limit: int | None = None) -> None:
+    """Refuse an image of more pixels than ``limit``, None for ``MAX_PIXELS``.
 
     Raises
     ------
     OutputInvalid
         With the code ``too_many_pixels``.
     """
-    if not width * height <= MAX_PIXELS:
+    limit = MAX_PIXELS if limit is None else limit
+    # A NaN is too large as well.
+    if not width * height <= limit:
         raise OutputInvalid(
-            f"The figure would have {width:,.0f} by {height:,.0f} pixels; the limit is {MAX_PIXELS:,} in total."
+            f"The figure would have {width:,.0f} by {height:,.0f} pixels; the limit is {limit:,} in total."
             " Choose a smaller size or dpi.",
             code="too_many_pixels",
         )

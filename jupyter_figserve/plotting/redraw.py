@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from ..errors import OutputInvalid
 from ..model.formats import CSS_DPI, TABLES, get_format
 from .encode import EncodedFigure, encode
 from .figure_data import read_tables
+from .images import check_pixels
 from .isolation import isolated_call
 from .pickling import unpickle_figure, unpickle_state
 from .resize import resize
@@ -19,7 +19,7 @@ T = TypeVar("T")
 Draw = Callable[[ResolvedFigure, float | None], T]
 """Takes a figure and the resolution that its publisher asked for."""
 _MAX_WAIT = 0.5
-"""Seconds for which the main thread waits for a live function, at most."""
+"""Maximum seconds for which the main thread waits for a live function."""
 
 
 def draw_in_background(source: bytes, draw: Draw[T]) -> T | None:
@@ -27,7 +27,9 @@ def draw_in_background(source: bytes, draw: Draw[T]) -> T | None:
 
     Returns
     -------
-    None if state shared by all threads has changed since: restoring it would affect what the others draw.
+    T or None
+        What ``draw`` returns; None if state shared by all threads has changed since the figure was pickled: restoring
+        it would affect what the others draw.
     """
     state = unpickle_state(source)
     if not state.is_current:
@@ -38,12 +40,12 @@ def draw_in_background(source: bytes, draw: Draw[T]) -> T | None:
 
 
 def draw_alone(source: bytes, draw: Draw[T]) -> T:
-    """Do the same between two cells, in the main thread.
+    """Open a figure that this process has pickled, and draw it in the main thread, between two cells.
 
     Raises
     ------
     TimeoutError
-        A live function runs.
+        A live function is still running after ``_MAX_WAIT`` seconds.
     """
     with isolated_call(max_wait=_MAX_WAIT):
         state = unpickle_state(source)
@@ -62,12 +64,12 @@ def encode_again(found: ResolvedFigure, options: Mapping[str, Any], max_pixels: 
     Raises
     ------
     OutputInvalid
-        Also with the code ``too_many_pixels``, before it is drawn.
+        The figure cannot be drawn in the format; with the code ``too_many_pixels``, before it is drawn.
     """
     if options["style"] is not None:
         apply_style(found.figure, options["style"])
     if options["format"] != TABLES.name:
-        _check_pixels(found, options, max_pixels)
+        _check_size(found, options, max_pixels)
     return encode_resized(found, options)
 
 
@@ -87,7 +89,7 @@ def encode_resized(found: Any, options: Mapping[str, Any], *, with_thumbnail: bo
     )
 
 
-def _check_pixels(found: ResolvedFigure, options: Mapping[str, Any], limit: int) -> None:
+def _check_size(found: ResolvedFigure, options: Mapping[str, Any], limit: int) -> None:
     """Check the size of an image before memory is allocated for it; a process without limits draws it."""
     dpi = CSS_DPI if get_format(options["format"]).is_vector else options["dpi"] or found.dpi
     width, height = (float(side * dpi) for side in found.figure.get_size_inches())
@@ -96,9 +98,4 @@ def _check_pixels(found: ResolvedFigure, options: Mapping[str, Any], limit: int)
         width, height = asked_width, asked_height or height * asked_width / width
     elif asked_height is not None:
         width, height = width * asked_height / height, asked_height
-    if not width * height <= limit:
-        raise OutputInvalid(
-            f"The figure would have {width:,.0f} by {height:,.0f} pixels; the limit is {limit:,} in total. Choose a"
-            " smaller size or dpi.",
-            code="too_many_pixels",
-        )
+    check_pixels(width, height, limit)
