@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     """Rows, columns, and the channels red, green, blue and alpha (not premultiplied)."""
 
 THUMBNAIL_WIDTH = 320
+"""Pixels."""
+RGBA_CHANNELS = (0, 1, 2, 3)
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LEVEL = 3
 """Compression level of zlib-ng; 6 takes twice the time and saves 3 %. Both beat the size of matplotlib's files."""
@@ -24,7 +26,7 @@ _STRIP_PIXELS = 1 << 16
 # Colour type and channels to write. Source: Portable Network Graphics, section 11.2.1.
 _GREY = (0, (0,))
 _RGB = (2, (0, 1, 2))
-_RGBA = (6, (0, 1, 2, 3))
+_RGBA = (6, RGBA_CHANNELS)
 
 
 def encode_png(
@@ -83,9 +85,6 @@ def _reduced(rgba: Pixels, width: int) -> Pixels:
     mode = "RGBX" if _is_opaque(_words(rgba)) else "RGBA"
     image = Image.frombuffer(mode, (full_width, full_height), np.ascontiguousarray(rgba), "raw", mode, 0, 1)
     return np.asarray(image.resize(size, Image.Resampling.BOX, reducing_gap=1.0))
-
-
-RGBA_CHANNELS = (0, 1, 2, 3)
 
 
 def signature_and_header(width: int, height: int) -> bytes:
