@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import NoFigure, OutputInvalid
+from ...model.rendering import ALL
 from ...plotting.resolve import ResolvedFigure, find_figure
 from .figure_log import figure_log, is_blank
-
-ALL = "all"
 
 
 def select_figures(value: Any, names: dict[str, Any], figure: int | str | None) -> list[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 
-from . import animations, drawing_warnings, fallback_fonts, pyplot_hooks
+from . import animations, drawing_warnings, fallback_fonts, pyplot_hooks, substitutes
 
 # What nearly every figure needs, and what the encoder imports on use: some of it cannot be read inside the jail.
 _MODULES = """
@@ -47,6 +47,7 @@ def load_libraries(preload: Sequence[str], max_pixels: int) -> None:
     for style in ("normal", "italic"):
         font_manager.findfont(font_manager.FontProperties(style=style))
     pyplot_hooks.install()
+    substitutes.install()
     animations.install()
     drawing_warnings.install()
     fallback_fonts.install()
