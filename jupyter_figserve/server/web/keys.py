@@ -10,7 +10,6 @@ from tornado import web
 from ...errors import Forbidden, NotFound
 from ...model.keys import ADMIN, PUBLISH, Key, Scope, check_scopes, new_key
 from ...model.links import check_label, hash_secret
-from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
 from ...model.times import parse_expiry, rfc3339
 from .http.private_handler import AuthenticatedHandler
 
@@ -32,7 +31,7 @@ class KeysHandler(_OwnKeysHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        limit = min(self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
+        limit = self.limit_argument()
         owner = None if self.principal.is_admin else self.principal.owner
         found = await self.context.store.keys.list(owner, limit=limit)
         self.write_json({"keys": [_key_json(key) for key in found], "next": None})
@@ -88,8 +87,7 @@ class KeyHandler(_OwnKeysHandler):
         key = await self._get_key(key_id)
         await self.context.store.keys.remove(key.id)
         self.audit("key.revoked", key.id)
-        self.set_status(204)
-        self.finish()
+        self.write_no_content()
 
     async def _get_key(self, key_id: str) -> Key:
         key = await self.context.store.keys.find(key_id)

@@ -6,7 +6,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ...model.keys import READ_OR_PUBLISH
-from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
+from ...model.queries import MAX_LIMIT
 from ...model.times import rfc3339
 from ..services.trash import list_deleted
 from .http.private_handler import AuthenticatedHandler
@@ -20,8 +20,8 @@ class TrashHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        limit = self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
-        found = await list_deleted(self.context.store, self.principal.owner, max(1, min(limit, MAX_LIMIT)))
+        limit = self.limit_argument()
+        found = await list_deleted(self.context.store, self.principal.owner, limit)
         rows = [
             {
                 "kind": item.kind,

@@ -11,7 +11,6 @@ from tornado import web
 from ....errors import InvalidInput
 from ....model.keys import ADMIN
 from ....model.owners import OwnQuota
-from ....model.queries import DEFAULT_LIMIT
 from ....model.texts import validate_single_line
 from ...services.links.listing import list_described
 from ..http.private_handler import AuthenticatedHandler
@@ -45,7 +44,7 @@ class OwnersHandler(AdminHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        limit = self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
+        limit = self.limit_argument()
         cursor, text = (self.get_query_argument(name, None) for name in ("cursor", "q"))
         store = self.context.store
         found, following = await store.owners.list_page(limit, cursor, text)
@@ -102,7 +101,7 @@ class AdminLinksHandler(AdminHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         await self.context.view_counter.flush()
-        limit = self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
+        limit = self.limit_argument()
         owner, cursor = (self.get_query_argument(name, None) for name in ("owner", "cursor"))
         order = self.get_query_argument("order", "views")
         found, following = await list_described(self.context.store, order, owner, limit, cursor)
@@ -130,6 +129,5 @@ class TransferHandler(AdminHandler):
         for owner in (old, new):
             self.context.owner_guard.forget(owner)
         await self.context.live.registry.reload_owner(old)
-        self.audit("owner.transferred", old, target=new)
-        await self.context.events.wake()
+        await self.announce("owner.transferred", old, target=new)
         self.write_json({"moved": dict(done.moved), "kept": list(done.kept)})

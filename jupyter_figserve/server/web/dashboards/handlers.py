@@ -12,7 +12,7 @@ from ....model.dashboards import DashboardRecord, Layout
 from ....model.figures import is_id
 from ....model.keys import PUBLISH, READ
 from ....model.places import check_collection, read_place
-from ....model.queries import DEFAULT_LIMIT, DashboardQuery
+from ....model.queries import DashboardQuery
 from ....model.texts import check_name, slug
 from ...services.dashboards.resolver import ResolvedDashboard, resolve_dashboard, validate_layout
 from ..http.private_handler import AuthenticatedHandler
@@ -57,7 +57,7 @@ class DashboardsHandler(DashboardBase):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        query, limit = await self._read_query(), self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
+        query, limit = await self._read_query(), self.limit_argument()
         cursor = self.get_query_argument("cursor", None)
         found, next_cursor = await self.context.store.dashboards.list_page(query, limit, cursor)
         self.write_json({"dashboards": [await self.to_json(record) for record in found], "next": next_cursor})
@@ -73,8 +73,7 @@ class DashboardsHandler(DashboardBase):
         )
         identity = await self.make_identity(_read_name(body.get("name"), layout.title), read_place(body))
         record = await self.context.store.dashboards.publish(identity, layout, self.principal.kernel)
-        self.audit("dashboard.published", record.id)
-        await self.context.events.wake()
+        await self.announce("dashboard.published", record.id)
         self.set_header("Location", self.base.dashboard(record.id))
         self.write_json(await self.to_json(record), 201)
 
@@ -106,10 +105,8 @@ class DashboardHandler(DashboardBase):
         record = await self.get_owned_dashboard(dashboard_id)
         await self.context.view_counter.flush()
         await self.context.store.dashboards.delete(record)
-        self.audit("dashboard.deleted", record.id)
-        await self.context.events.wake()
-        self.set_status(204)
-        self.finish()
+        await self.announce("dashboard.deleted", record.id)
+        self.write_no_content()
 
 
 class DashboardRestoreHandler(DashboardBase):
@@ -121,12 +118,9 @@ class DashboardRestoreHandler(DashboardBase):
     @authorized(action="write", resource="figserve")
     async def post(self, dashboard_id: str) -> None:
         dashboards = self.context.store.dashboards
-        known = await dashboards.find(dashboard_id) or await dashboards.find_deleted(dashboard_id)
-        if known is None or not self.principal.may_see(known.owner):
-            raise NotFound("There is no deleted dashboard with this id to restore.")
+        await self.check_restorable(dashboards, dashboard_id, "dashboard")
         record = await dashboards.restore(dashboard_id)
-        self.audit("dashboard.restored", record.id)
-        await self.context.events.wake()
+        await self.announce("dashboard.restored", record.id)
         self.write_json(await self.to_json(record))
 
 

@@ -10,13 +10,13 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 from tornado.httputil import HTTPHeaders
 
-from ....errors import InvalidInput, NotFound
-from ....model.figures import FigureRecord, is_id, sha256_hex
+from ....errors import InvalidInput
+from ....model.figures import FigureRecord, sha256_hex
 from ....model.formats import FORMATS, Format, get_format
 from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
 from ....model.places import check_collection
-from ....model.queries import DEFAULT_LIMIT, FigureQuery
+from ....model.queries import FigureQuery
 from ....model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, validate_single_line
 from ...services.figures.cell_code import trim_code
 from ...services.figures.redraw import render_again
@@ -47,7 +47,7 @@ class FiguresHandler(UploadHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         query = await self._read_filter()
-        limit = self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
+        limit = self.limit_argument()
         cursor = self.get_query_argument("cursor", None)
         list_page, base = partial(self.context.store.figures.list_page, query), self.base
         known = self.context.source_checker.known
@@ -80,8 +80,7 @@ class FiguresHandler(UploadHandler):
             code=trim_code(upload.code, self.context.config.cell_code_bytes),
         )
         record = await self.context.store.figures.publish(draft)
-        self.audit("figure.published", record.id, version=record.version.number)
-        await self.context.events.wake()
+        await self.announce("figure.published", record.id, version=record.version.number)
         self.set_header("Location", self.base.page(record))
         self.write_json(figure_json(self.context.source_checker.known(record), self.base), 201)
 
@@ -150,8 +149,7 @@ class FigureHandler(AuthenticatedHandler):
         body = self.json_body(tuple(_TEXT_LENGTHS))
         changes = {name: validate_single_line(body[name], name, _TEXT_LENGTHS[name]) for name in body}
         changed = await self.context.store.figures.change_text(record, **changes)
-        self.audit("figure.changed", record.id, fields=sorted(changes))
-        await self.context.events.wake()
+        await self.announce("figure.changed", record.id, fields=sorted(changes))
         self.write_json(figure_json(changed, self.base))
 
     @web.authenticated
@@ -160,10 +158,8 @@ class FigureHandler(AuthenticatedHandler):
         record = await self.get_owned_figure(figure_id)
         await self.context.view_counter.flush()
         await self.context.store.figures.delete([record.id])
-        self.audit("figure.deleted", record.id)
-        await self.context.events.wake()
-        self.set_status(204)
-        self.finish()
+        await self.announce("figure.deleted", record.id)
+        self.write_no_content()
 
 
 class RestoreHandler(AuthenticatedHandler):
@@ -174,15 +170,10 @@ class RestoreHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, figure_id: str) -> None:
-        store = self.context.store
-        known = None
-        if is_id(figure_id):
-            known = await store.figures.find(figure_id) or await store.figures.find_deleted(figure_id)
-        if known is None or not self.principal.may_see(known.owner):
-            raise NotFound("There is no deleted figure with this id to restore.")
-        record = await store.figures.restore(figure_id)
-        self.audit("figure.restored", record.id)
-        await self.context.events.wake()
+        figures = self.context.store.figures
+        await self.check_restorable(figures, figure_id, "figure")
+        record = await figures.restore(figure_id)
+        await self.announce("figure.restored", record.id)
         self.write_json(figure_json(record, self.base))
 
 

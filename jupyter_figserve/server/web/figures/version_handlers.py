@@ -55,8 +55,7 @@ class SourceHandler(VersionUploadHandler):
             raise InvalidInput(
                 "The source is empty." if kind == "figure" else "Add ?kind=figure, or ?kind=none with a reason."
             )
-        self.set_status(204)
-        self.finish()
+        self.write_no_content()
 
     async def _attach(self, record: FigureRecord, number: int, source: bytes, libraries: dict[str, str]) -> None:
         """Store a source, and tell the kernel whether it will be asked to draw it."""
@@ -96,8 +95,7 @@ class CodeHandler(VersionUploadHandler):
         code = trim_code(self.read_body().decode("utf-8", "replace"), self.context.config.cell_code_bytes)
         if code:
             await self.context.store.figures.attach_code(record, int(number), code)
-        self.set_status(204)
-        self.finish()
+        self.write_no_content()
 
 
 class RepresentationsHandler(VersionUploadHandler):
@@ -113,8 +111,7 @@ class RepresentationsHandler(VersionUploadHandler):
         content_type, context = self.request.headers.get("Content-Type", ""), self.context
         image = await self.parse(parse_image, self.read_body(), content_type, size, context.config.figure_pixels)
         await context.store.figures.add_representation(record, int(number), image)
-        self.set_status(204)
-        self.finish()
+        self.write_no_content()
 
 
 def _number(text: str) -> float:

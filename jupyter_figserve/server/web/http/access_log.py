@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
@@ -76,18 +77,39 @@ class AccessLogMixin(JupyterHandler):
 
     def _access_fields(self, status: int) -> dict[str, object]:
         request, principal = self.request, getattr(self, "principal", None)
-        fields: dict[str, object] = {
-            "method": request.method,
-            "path": (request.uri or "")[:_MAX_PATH_LENGTH],
-            "status": status,
-            "bytes": self._sent_bytes,
-            "ms": round(1000 * request.request_time(), 1),
-        }
-        if principal is not None:
-            fields |= {"user": principal.person, "key": principal.key.id if principal.key else "login"}
-        if self.link_id is not None:
-            fields["link"] = self.link_id
-        return fields | {"ip": request.remote_ip}
+        person = {"user": principal.person, "key": principal.key.id if principal.key else "login"} if principal else {}
+        path = (request.uri or "")[:_MAX_PATH_LENGTH]
+        return access_fields(request, path, status, self._sent_bytes, person=person, link=self.link_id)
+
+
+def access_fields(
+    request: HTTPServerRequest,
+    path: str,
+    status: int,
+    size: int,
+    *,
+    person: Mapping[str, object] = MappingProxyType({}),
+    link: str | None = None,
+) -> dict[str, object]:
+    """Return the fields of a request's line, in their order.
+
+    Parameters
+    ----------
+    path
+        The request's address, redacted.
+    size
+        Bytes of the body that was sent.
+    person
+        Who sent the request and with which key; empty for a visitor.
+    link
+        Id of the link that the request used.
+    """
+    elapsed = round(1000 * request.request_time(), 1)
+    fields = {"method": request.method, "path": path, "status": status, "bytes": size, "ms": elapsed, **person}
+    if link is not None:
+        fields["link"] = link
+    fields["ip"] = request.remote_ip
+    return fields
 
 
 def write_access_line(log: logging.Logger, level: int, fields: dict[str, object]) -> None:

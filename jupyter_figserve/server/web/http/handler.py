@@ -181,6 +181,11 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.finish(json.dumps(data, ensure_ascii=False))
 
+    def write_no_content(self) -> None:
+        """Finish the request with 204 and no body."""
+        self.set_status(204)
+        self.finish()
+
     def write_page(
         self,
         template: str,

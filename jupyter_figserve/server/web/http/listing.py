@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from ....model.queries import MAX_LIMIT
-
 T = TypeVar("T")
 _PART_SIZE = 100
 
@@ -26,7 +24,6 @@ async def list_in_parts(
         Takes a limit and a cursor; returns the records and the next cursor, None at the end.
     """
     rows: list[dict[str, Any]] = []
-    limit = min(limit, MAX_LIMIT)
     while True:
         found, cursor = await list_page(min(_PART_SIZE, limit - len(rows)), cursor)
         rows += [to_json(record) for record in found]

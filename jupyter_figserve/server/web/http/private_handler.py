@@ -6,7 +6,7 @@ import contextlib
 from asyncio import Future
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from jupyter_core.utils import ensure_async
 from jupyter_server.auth import User
@@ -23,6 +23,19 @@ from ...services.sessions.kernel_start import check_started
 from ...services.timings import collect_timings, format_timings
 from .handler import SAFE_METHODS, FigServeHandler
 from .login import LoginRedirect
+
+
+class _Owned(Protocol):
+    @property
+    def owner(self) -> str: ...
+
+
+class DeletableRecords(Protocol):
+    """The repository of figures, live figures or dashboards."""
+
+    async def find(self, record_id: str, /) -> _Owned | None: ...
+
+    async def find_deleted(self, record_id: str, /) -> _Owned | None: ...
 
 
 class AuthenticatedHandler(FigServeHandler):
@@ -58,6 +71,11 @@ class AuthenticatedHandler(FigServeHandler):
         """Record what this request has done; see the schema of audit events."""
         audit, address = self.context.monitoring.audit, self.request.remote_ip or ""
         audit.record(action, thing, self.principal, address, **details)
+
+    async def announce(self, action: str, thing: str, **details: object) -> None:
+        """Audit what this request has changed, and send the events of the change to open pages."""
+        self.audit(action, thing, **details)
+        await self.context.events.wake()
 
     def flush(self, include_footers: bool = False) -> Future[None]:
         """Add the header that says where the time went, for callers with a credential."""
@@ -165,6 +183,23 @@ class AuthenticatedHandler(FigServeHandler):
         if record is None or not self.principal.may_see(record.owner):
             raise errors.NotFound("There is no such figure. It may have been deleted, or transferred to another owner.")
         return record if version is None else await store.figures.get(figure_id, version)
+
+    async def check_restorable(self, records: DeletableRecords, record_id: str, noun: str) -> None:
+        """Check that an id is that of a record of the principal, deleted or not, before it is restored.
+
+        Parameters
+        ----------
+        noun
+            What messages call such a record.
+
+        Raises
+        ------
+        NotFound
+            When there is none, or it is another owner's.
+        """
+        known = (await records.find(record_id) or await records.find_deleted(record_id)) if is_id(record_id) else None
+        if known is None or not self.principal.may_see(known.owner):
+            raise errors.NotFound(f"There is no deleted {noun} with this id to restore.")
 
     async def find_kernel_id(self, session: str | None) -> str | None:
         """Return the kernel of a session that is named by its kernel's id or by Jupyter's own; an unknown one

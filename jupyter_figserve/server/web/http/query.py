@@ -10,6 +10,7 @@ from tornado.escape import parse_qs_bytes
 from ....errors import InvalidInput
 from ....model.fields import check_field_names, int_field
 from ....model.places import strip_drive
+from ....model.queries import DEFAULT_LIMIT, MAX_LIMIT
 from ....model.query_names import is_tracker, read_query_name
 from ....model.texts import to_nfc
 from .request_body import RequestBodyMixin
@@ -72,6 +73,16 @@ class QueryMixin(RequestBodyMixin):
         """
         values = {name: self.get_query_argument(name, None)}
         return int_field(values, name, default, minimum, _MAX_INT)
+
+    def limit_argument(self) -> int:
+        """Return the ``limit`` of a list: its maximum number of records, at most ``MAX_LIMIT``.
+
+        Raises
+        ------
+        InvalidInput
+            When it is not a whole number of at least 1.
+        """
+        return min(self.int_argument("limit") or DEFAULT_LIMIT, MAX_LIMIT)
 
     def json_body(self, allowed: tuple[str, ...]) -> dict[str, Any]:
         """Return the JSON object in the request's body; an empty body is an empty object.

@@ -17,7 +17,6 @@ from ....model.keys import PUBLISH, READ_OR_PUBLISH, Scope
 from ....model.link_addresses import find_token
 from ....model.links import DASHBOARD, FIGURE, KIND_FOLDERS, KIND_NOUNS, LIVE, Link, Target
 from ....model.live import LiveFigureRecord
-from ....model.queries import DEFAULT_LIMIT
 from ....model.snippets import Snippets
 from ...services.dashboards.resolver import resolve_dashboard
 from ...services.links.listing import list_own
@@ -187,7 +186,7 @@ class LinksHandler(OwnedLinksHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         await self.context.view_counter.flush()
-        limit = self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
+        limit = self.limit_argument()
         figure, cursor = (self.get_query_argument(name, None) for name in ("figure", "cursor"))
         sees_all = Scope.ADMIN in self.principal.scopes and not self.principal.is_login
         owner = None if sees_all else self.principal.owner
@@ -251,8 +250,7 @@ class LinkHandler(OwnedLinksHandler):
         await self.context.store.links.revoke(link)
         await self.audit_link("link.revoked", link)
         await self.context.events.wake()
-        self.set_status(204)
-        self.finish()
+        self.write_no_content()
 
     async def _audit_changes(self, link: Link, changed: Link, fields: list[str]) -> None:
         action = "link.changed"

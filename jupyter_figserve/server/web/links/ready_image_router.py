@@ -26,7 +26,7 @@ from ...services.client_addresses import group_address
 from ...services.links.ready_images import ReadyImage, is_plain
 from ...services.send_budget import Reader
 from ..context import AppContext
-from ..http.access_log import record_for_jupyter, write_access_line
+from ..http.access_log import access_fields, record_for_jupyter, write_access_line
 from ..http.paced_response import drop_unread
 from .public_handler import PublicLinkHandler
 
@@ -99,13 +99,11 @@ class ReadyImageRouter(Router):
         return headers
 
     def _record(self, request: HTTPServerRequest, image: ReadyImage, size: int) -> None:
-        seconds, config = request.request_time(), self._context.config
-        metrics = self._context.monitoring.metrics
-        metrics.record_request(PublicLinkHandler.__name__, request.method, 200, seconds, size)
+        config, metrics = self._context.config, self._context.monitoring.metrics
+        metrics.record_request(PublicLinkHandler.__name__, request.method, 200, request.request_time(), size)
         record_for_jupyter(PublicLinkHandler, request, 200)
         if config.access_log and self._log.isEnabledFor(logging.INFO):
-            fields = {"method": "GET", "path": self._path, "status": 200, "bytes": size, "ms": round(1000 * seconds, 1)}
-            fields |= {"link": image.resolved.link.id, "ip": request.remote_ip}
+            fields = access_fields(request, self._path, 200, size, link=image.resolved.link.id)
             write_access_line(self._log, logging.INFO, fields)
 
 

@@ -9,7 +9,6 @@ from tornado import web
 
 from ....errors import NotFound
 from ....model.keys import READ
-from ....model.queries import DEFAULT_LIMIT
 from ....model.times import rfc3339
 from ...services.links.shared import SharedItem, list_shared
 from ..http.private_handler import AuthenticatedHandler
@@ -26,7 +25,7 @@ class SharedBase(AuthenticatedHandler):
         NotFound
             Without a JupyterHub, where there is nobody else.
         """
-        context, limit = self.context, self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
+        context, limit = self.context, self.limit_argument()
         if not context.audiences.knows_people:
             raise NotFound("Only a JupyterHub has other people who share, and this server has none.", code="no_hub")
         cursor = self.get_query_argument("cursor", None)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ....errors import NotFound
-from ....model.figures import is_id
 from ....model.keys import PUBLISH, READ
 from .handlers import LiveHandler
 
@@ -31,10 +29,8 @@ class LiveFigureHandler(LiveHandler):
         await self.context.live.images.flush()
         await self.context.store.live.delete(record)
         self.context.live.registry.hide(record)
-        self.audit("live.deleted", record.id)
-        await self.context.events.wake()
-        self.set_status(204)
-        self.finish()
+        await self.announce("live.deleted", record.id)
+        self.write_no_content()
 
 
 class LiveRestoreHandler(LiveHandler):
@@ -46,11 +42,8 @@ class LiveRestoreHandler(LiveHandler):
     @authorized(action="write", resource="figserve")
     async def post(self, live_id: str) -> None:
         live = self.context.store.live
-        known = (await live.find(live_id) or await live.find_deleted(live_id)) if is_id(live_id) else None
-        if known is None or not self.principal.may_see(known.owner):
-            raise NotFound("There is no deleted live figure with this id to restore.")
+        await self.check_restorable(live, live_id, "live figure")
         record = await live.restore(live_id)
         self.context.live.registry.show(record)
-        self.audit("live.restored", record.id)
-        await self.context.events.wake()
+        await self.announce("live.restored", record.id)
         self.write_json(await self.describe(await self.get_owned_by_id(live_id)))

@@ -54,8 +54,7 @@ class LiveSourceHandler(UploadHandler, LiveHandler):
         if not await self.context.detached.remove(target.record):
             raise NotFound("This live figure is not detached.", code="not_detached")
         self.audit("live.attached", live_id)
-        self.set_status(204)
-        self.finish()
+        self.write_no_content()
 
 
 def parse_source_form(body: bytes, content_type: str) -> tuple[dict[str, Any], bytes]:

@@ -13,7 +13,6 @@ from ....model.figures import EncodedImage, FigureRecord, Identity
 from ....model.formats import FORMATS
 from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
-from ....model.queries import DEFAULT_LIMIT
 from ....model.sessions import Session
 from ....model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH, check_name, slug, validate_single_line
 from ...services.figures.cell_code import trim_code
@@ -71,7 +70,7 @@ class SessionsHandler(AuthenticatedHandler):
             self.principal.owner_filter,
             notebook=self.find_notebook(),
             alive=self.get_query_argument("alive", "") not in ("", "0"),
-            limit=self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT,
+            limit=self.limit_argument(),
             cursor=self.get_query_argument("cursor", None),
         )
         made, plots = await store.sessions.count_figures([one.id for one in found]), self.context.plots
@@ -121,8 +120,7 @@ class SessionFiguresHandler(SessionHandler):
         name = check_name(body["name"]) if body.get("name") is not None else slug(given) or _make_name(readable)
         # A title that was found does not name the figure: another one of the notebook may have the same.
         record = await self._publish(session, readable, name, given or readable.title, alt)
-        self.audit("figure.published", record.id, version=record.version.number)
-        await self.context.events.wake()
+        await self.announce("figure.published", record.id, version=record.version.number)
         self.set_header("Location", self.base.page(record))
         self.write_json(figure_json(record, self.base), 201)
 

@@ -35,8 +35,7 @@ class KernelHandler(AuthenticatedHandler):
     async def delete(self, kernel: str) -> None:
         if not await self._get_registry().end(self.principal.owner, kernel):
             raise NotFound("There is no such kernel.", code="kernel_not_found")
-        self.set_status(204)
-        self.finish()
+        self.write_no_content()
 
     def _get_registry(self) -> RegisteredKernels:
         registered = self.context.registered_kernels
