@@ -40,9 +40,7 @@ def test_addresses_are_replaced_where_they_are(processes):
 def test_what_was_started_ends(processes, tmp_path):
     """In reverse order, also what does not listen to the signal; a part that fails is named with its log."""
     started = processes.Processes(tmp_path)
-    ignores = (
-        "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
-    )
+    ignores = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); print('up', flush=True); signal.pause()"
     started.start("deaf", [sys.executable, "-c", ignores], stop=processes.signal.SIGTERM)
     started.wait("deaf", lambda: "up" in (tmp_path / "deaf.log").read_text(encoding="utf-8"))
     started.start("broken", [sys.executable, "-c", "raise SystemExit('no port')"])

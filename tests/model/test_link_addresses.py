@@ -105,9 +105,12 @@ def test_suffix_in_capitals(suffix):
         f"{TOKEN}/other",
         f"{TOKEN}/embedded",
         f"{TOKEN}/../../api/figures",
-    ]
-    + [f"{TOKEN}/../../api/figures"]
-    + [f"{TOKEN}/a/b.png", f"{TOKEN}.pngx7", f"x/{TOKEN}", TOKEN.replace("x", "é"), TOKEN + ")" * 5_000],
+        f"{TOKEN}/a/b.png",
+        f"{TOKEN}.pngx7",
+        f"x/{TOKEN}",
+        TOKEN.replace("x", "é"),
+        TOKEN + ")" * 5_000,
+    ],
 )
 def test_what_was_lost_is_not_guessed(path):
     """A token that is cut or longer, and parts of an address that there are not."""
