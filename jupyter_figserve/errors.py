@@ -3,7 +3,8 @@
 FigServeError
 ├── InvalidInput            the input is malformed                            400
 │   ├── InvalidName         the name of a figure breaks the naming rules      400
-│   └── InvalidDuration     the text is not a duration such as "30d"          400
+│   ├── InvalidDuration     the text is not a duration such as "30d"          400
+│   └── UnknownOption       a function has no option of this name             400
 ├── Unauthorized            the credential is missing or not valid            401
 ├── Forbidden               the credential is valid but lacks the scope       403
 ├── NotFound                unknown, expired or revoked; all look the same    404
@@ -68,6 +69,12 @@ class InvalidName(InvalidInput):
 
 class InvalidDuration(InvalidInput):
     code = "invalid_duration"
+
+
+class UnknownOption(InvalidInput, TypeError):
+    """As Python's own error, a ``TypeError``."""
+
+    code = "unknown_option"
 
 
 class Unauthorized(FigServeError):

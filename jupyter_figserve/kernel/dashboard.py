@@ -29,6 +29,7 @@ from .figures.publish import publish
 from .figures.published_figure import Published
 from .figures.shared_link import SharedLink
 from .figures.sharing import ShareableWithParameters
+from .options import DASHBOARD, explain_options
 
 
 class Dashboard(ShareableWithParameters):
@@ -136,6 +137,7 @@ class Dashboard(ShareableWithParameters):
         """
         return snippets.image_url(self.url, get_format(format).name)
 
+    @explain_options(DASHBOARD)
     def publish(self, name: str | None = None, *, collection: str | None = None) -> Dashboard:
         """Give the dashboard a URL and return it; publishing it again, or rerunning the notebook, updates the same URL.
 
@@ -162,7 +164,7 @@ class Dashboard(ShareableWithParameters):
         try:
             self._post(checked, place)
         except NotConnected as error:
-            warn_or_raise(error, 2)
+            warn_or_raise(error, 3)
             self._offline = error
         return self
 

@@ -18,6 +18,7 @@ from ...model.times import Expiry
 from ..client.batch_server import get_connection
 from ..client.connection import Connection, find_local_connection
 from ..client.front_end import find_shell
+from ..options import explain_options
 from . import display
 from .audience_options import audience_options
 from .publish import publish
@@ -58,6 +59,7 @@ class CapturedPlot:
         """Alternative text that the figure was displayed with, or ``""``."""
         return str(self._plot.get("alt") or "")
 
+    @explain_options({})
     def publish(self, name: str | None = None, *, title: str | None = None, alt: str | None = None) -> Published:
         """Keep the plot as a figure; publishing under the same name again keeps the same URL.
 
@@ -115,6 +117,7 @@ class CapturedPlot:
             record = self._client.patch(f"api/figures/{record['id']}", changes)
         return Published(record, self._connection)
 
+    @explain_options({})
     def share(
         self,
         expires: Expiry = DEFAULT_LINK_LIFE,
@@ -129,12 +132,13 @@ class CapturedPlot:
         groups: Iterable[str] = (),
         data: bool = False,
         code: bool = False,
+        server: str | None = None,
     ) -> SharedLink:
         """Publish the plot and make a link.
 
         Parameters
         ----------
-        expires, label, views, audience, users, groups, data, code
+        expires, label, views, audience, users, groups, data, code, server
             Options of the link, as in ``Published.share``.
         name, title, alt
             Name and texts of the figure, as in ``publish``.
@@ -151,7 +155,7 @@ class CapturedPlot:
         """
         people = audience_options(audience, users, groups)
         published = self.publish(name, title=title, alt=alt)
-        return published.share(expires, label=label, views=views, data=data, code=code, **people)
+        return published.share(expires, label=label, views=views, data=data, code=code, server=server, **people)
 
     def __repr__(self) -> str:
         return f"Plot {self.path}: {self.url}"

@@ -10,12 +10,14 @@ from ...model.places import read_place
 from ...model.texts import check_name, slug
 from ..client.batch_server import get_connection
 from ..client.client import FigServeClient
+from ..options import explain_options
 from .published_figure import Published
 from .shared_link import SharedLink
 
 _MAX_NAMES = 1_000
 
 
+@explain_options({})
 def get(name: str, *, notebook: str | None = None, collection: str | None = None) -> Published:
     """Return a published figure by its name.
 

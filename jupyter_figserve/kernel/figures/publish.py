@@ -16,6 +16,7 @@ from ...model.places import Place, check_collection, read_place
 from ...model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, check_name, validate_single_line
 from ..client.batch_server import get_connection
 from ..client.connection import Connection
+from ..options import PUBLISH, explain_options
 from .cell import default_name, find_cell
 from .display import INLINE_FORMATS
 from .figure_source import FigureSource
@@ -32,6 +33,7 @@ MAX_CODE_LENGTH = 2**20
 _log = logging.getLogger(__name__)
 
 
+@explain_options(PUBLISH)
 def publish(
     fig: Any = None,
     name: str | None = None,
@@ -177,7 +179,7 @@ def _warn_of_external_content(fig: Any, encoded: EncodedFigure) -> None:
         _log.debug("The figure is published without a check of its external content: %s", error)
         return
     for message in found:
-        warnings.warn(message, stacklevel=4)
+        warnings.warn(message, stacklevel=5)
 
 
 def _connect() -> Connection | NotConnected:
@@ -185,7 +187,7 @@ def _connect() -> Connection | NotConnected:
     try:
         return get_connection()
     except NotConnected as error:
-        warn_or_raise(error, 4)
+        warn_or_raise(error, 5)
         return error
 
 

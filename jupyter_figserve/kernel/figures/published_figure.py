@@ -15,6 +15,7 @@ from ...model.times import Expiry
 from ..client import source_uploader
 from ..client.client import FigServeClient
 from ..client.connection import Connection
+from ..options import SHARE_FIGURE, explain_options
 from . import display
 from .audience_options import audience_options
 from .availability import HasImageUrl, check_available
@@ -157,6 +158,7 @@ class Published(Shareable, HasImageUrl):
         """
         self._record |= self._client.post(f"api/figures/{self.id}/restore", {})
 
+    @explain_options(SHARE_FIGURE)
     def share(
         self,
         expires: Expiry = DEFAULT_LINK_LIFE,

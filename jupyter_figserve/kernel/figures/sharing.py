@@ -11,6 +11,7 @@ from ...model.links import DEFAULT_LINK_LIFE
 from ...model.times import Expiry, write_expiry
 from ..client.client import FigServeClient
 from ..client.stored_servers import client_of_server
+from ..options import SHARE_LIVE, explain_options
 from .audience_options import audience_options, list_names
 from .shared_link import SharedLink
 
@@ -60,6 +61,7 @@ class ShareableWithParameters(Shareable):
             A parameter does not exist, or does not allow the value.
         """
 
+    @explain_options(SHARE_LIVE)
     def share(
         self,
         expires: Expiry = DEFAULT_LINK_LIFE,
