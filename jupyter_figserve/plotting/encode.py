@@ -47,10 +47,10 @@ from .images import (
     with_display_size,
 )
 from .mimebundles import find_images, images_of_bytes, is_of_library, offers_image
-from .plotly_sketch import find_sketch
 from .png import encode_png
 from .readable_text import one_line
 from .resolve import ResolvedFigure, find_figure
+from .sketches import find_sketch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

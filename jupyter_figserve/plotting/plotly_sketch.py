@@ -6,7 +6,6 @@ It is a sketch for the gallery, without any text. Source of the defaults: plotly
 from __future__ import annotations
 
 import base64
-import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
@@ -26,21 +25,12 @@ _MAX_SIDE = 200
 _BINS = 24
 
 
-def find_sketch(obj: object) -> EncodedImage | None:
-    """Return the thumbnail of a Plotly figure; None for anything else, and for a figure that cannot be sketched."""
+def draw_sketch(obj: object) -> EncodedImage | None:
+    """Return the thumbnail of a Plotly figure; None for anything else, and when no trace is of a known kind."""
     loaded = sys.modules.get("plotly.basedatatypes")
     if loaded is None or not isinstance(obj, loaded.BaseFigure):
         return None
-    # It is no reason for a publish to fail.
-    with contextlib.suppress(Exception):
-        return draw_sketch(obj)
-    return None
-
-
-def draw_sketch(figure: Any) -> EncodedImage | None:
-    """Return the thumbnail; None when no trace is of a known kind."""
-    sketch = _Sketch(figure.to_plotly_json())
-    return sketch.draw()
+    return _Sketch(obj.to_plotly_json()).draw()
 
 
 class _Sketch:
