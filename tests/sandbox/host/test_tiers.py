@@ -106,6 +106,23 @@ def test_a_probe_reports_a_missing_matplotlib(tmp_path: Path):
     asyncio.run(scene())
 
 
+def test_missing_namespaces_are_found_before_libraries_are_loaded(tmp_path):
+    """Otherwise a container would load them twice, which takes most of a start."""
+    venv.create(tmp_path / "bare", with_pip=False)
+
+    async def scene() -> tuple[str, ...]:
+        renderer = LocalRenderer(
+            wrap=poor_host("container"), render_python=str(tmp_path / "bare" / "bin" / "python"), cache=tmp_path
+        )
+        await renderer.start()
+        await renderer.close()
+        return renderer.status.reasons
+
+    of_namespaces, of_libraries, *_ = asyncio.run(scene())
+    assert of_namespaces.startswith("namespaces: [Errno 1]")
+    assert "No module named" in of_libraries
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason=ELSEWHERE + "only root can become another user")
 @pytest.mark.parametrize(
     ("lacking", "tier"),
