@@ -7,12 +7,21 @@ import sqlalchemy as sa
 from . import tables
 
 _S, _L = tables.sessions.c, tables.links.c
+_MAX_PART = 10_000
+"""Longer than any name, title or path. SQLite refuses patterns of more than 50,000 bytes. Source: sqlite.org/limits."""
 
 
 def of_running_sessions() -> sa.Select[tuple[str]]:
     """Select the ids of all figures made by running sessions."""
     made = tables.session_figures.c
     return sa.select(made.figure).join(tables.sessions, _S.id == made.session).where(_S.ended.is_(None))
+
+
+def has_part(text: str, *columns: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Condition: a column contains the text, ignoring the case of ASCII letters."""
+    if len(text) > _MAX_PART:
+        return sa.false()
+    return sa.or_(*(column.icontains(text, autoescape=True) for column in columns))
 
 
 def is_open(now: float) -> sa.ColumnElement[bool]:

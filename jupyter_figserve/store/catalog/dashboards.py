@@ -113,9 +113,7 @@ def _conditions(query: DashboardQuery) -> list[Any]:
         is_shown = link.kind == DASHBOARD, link.target == _D.id, conditions.is_open(query.shared_at)
         found.append(sa.exists().where(*is_shown))
     if query.text:
-        found.append(
-            sa.or_(*(column.icontains(query.text, autoescape=True) for column in (_D.name, _D.title, _D.notebook)))
-        )
+        found.append(conditions.has_part(query.text, _D.name, _D.title, _D.notebook))
     return found
 
 

@@ -167,9 +167,7 @@ def _conditions(query: FigureQuery) -> list[Any]:
     if query.running:
         found.append(_F.id.in_(conditions.of_running_sessions()))
     if query.text:
-        found.append(
-            sa.or_(*(column.icontains(query.text, autoescape=True) for column in (_F.name, _F.title, _F.notebook)))
-        )
+        found.append(conditions.has_part(query.text, _F.name, _F.title, _F.notebook))
     return found
 
 

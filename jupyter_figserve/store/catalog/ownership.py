@@ -13,7 +13,7 @@ from ...model.audiences import USER
 from ...model.links import DASHBOARD, FIGURE, LIVE
 from ...model.owners import OwnerUsage, OwnQuota
 from ...model.quotas import Usage
-from . import figures, owners, quotas, tables
+from . import conditions, figures, owners, quotas, tables
 from .dialects import lock_owners
 from .pagination import decode_cursor
 
@@ -43,7 +43,7 @@ def list_owners(
         .limit(limit)
     )
     if text:
-        query = query.where(sa.func.lower(names.c.name).contains(text.lower(), autoescape=True))
+        query = query.where(conditions.has_part(text, names.c.name))
     if cursor is not None:
         last_size, last_name = decode_cursor(cursor, _NAME)
         query = query.where(sa.or_(size < last_size, sa.and_(size == last_size, names.c.name > last_name)))

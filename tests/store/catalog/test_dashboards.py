@@ -52,6 +52,7 @@ def test_names_tell_dashboards_apart(store):
     found = dashboards.list_page(store.catalog.reader, dashboards.DashboardQuery("ann", text="OTHER"))[0]
     assert found == [other]
     assert dashboards.list_page(store.catalog.reader, dashboards.DashboardQuery("bob"))[0] == []
+    assert dashboards.list_page(store.catalog.reader, dashboards.DashboardQuery("ann", text="_" * 60_000))[0] == []
 
 
 def test_shown_figures_stay(open_here, clock):

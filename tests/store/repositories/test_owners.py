@@ -33,6 +33,8 @@ def test_usage_is_listed(store):
     found = run(store.owners.list_page())[0]
     assert [(one.owner, one.figures, one.bytes, one.links) for one in found] == [("bob", 1, 5, 1), ("ann", 1, 1, 0)]
     assert [one.owner for one in run(store.owners.list_page(1))[0]] == ["bob"]
+    assert [one.owner for one in run(store.owners.list_page(text="NN"))[0]] == ["ann"]
+    assert run(store.owners.list_page(text="a" * 60_000))[0] == []
 
 
 @pytest.mark.sqlite
