@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable
 from typing import Any, ClassVar
 
@@ -19,6 +20,7 @@ MAX_JSON_BYTES = 64 * 1024
 _DRAIN_FACTOR = 4
 """Oversized bodies are drained up to this multiple of the limit, so that the client receives the 413."""
 _UNLIMITED = 2**62
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _REJECTED = "REJECTED"
 """Takes the place of the HTTP method of a rejected request, and names our method that tornado calls."""
 
@@ -64,8 +66,8 @@ class RequestBodyMixin(JupyterHandler):
         self._method = self.request.method or ""
         declared = self.request.headers.get("Content-Length", "0")
         has_body = declared != "0" or "Transfer-Encoding" in self.request.headers
-        if has_body and not (declared.isascii() and declared.isdigit()):
-            raise InvalidInput("The Content-Length is not a number.")
+        if has_body and not _LENGTH.fullmatch(declared):
+            raise InvalidInput("The Content-Length is not a number of bytes.")
         try:
             admitted = self.admit()
             if admitted is not None:

@@ -124,6 +124,16 @@ class TestTime:
                 assert (await answer_of(connection))[0] == 201
 
 
+@pytest.mark.parametrize("length", ["abc", "-1", "9" * 5_000])
+async def test_length_that_is_no_number_is_malformed(stranger, length):
+    """400 and the end of the connection, for as many digits as a header can have."""
+    async with connect(stranger.prefix) as connection:
+        await connection.send_head("GET", "/api/status", {"Content-Length": length})
+        status, error = await answer_of(connection, "/api/status", "GET")
+        assert (status, error["code"]) == (400, "invalid_input")
+        assert await connection.is_closed()
+
+
 async def test_length_that_lies_downward_publishes_nothing(owner):
     """A truncated image is refused, and the remaining bytes are not a request."""
     async with connect(owner.prefix) as connection:
