@@ -6,13 +6,18 @@ import unicodedata
 
 RESERVED = ("token", "download", "errors", "no_track_activity")
 """Names with a meaning of their own in addresses, which no parameter of a live figure can have."""
-_TRACKERS = frozenset({"fbclid", "gclid", "dclid", "msclkid", "igshid"})
-_TRACKER_PREFIXES = ("_", "utm_", "mc_")
+_TRACKERS = frozenset(
+    """dclid epik fbclid gbraid gclid gclsrc igsh igshid li_fat_id mkt_tok msclkid rdt_cid sccid srsltid ttclid twclid
+    vero_id wbraid wickedid yclid ysclid""".split()
+)
+"""What social networks, search engines and mailers add, in lower case."""
+_TRACKER_PREFIXES = ("_", "utm_", "mc_", "gad_")
 
 
 def is_tracker(name: str) -> bool:
     """Whether browsers, proxies, mailers and social networks add such a name to addresses."""
-    return name in _TRACKERS or name.startswith(_TRACKER_PREFIXES)
+    lower = name.lower()
+    return lower in _TRACKERS or lower.startswith(_TRACKER_PREFIXES)
 
 
 def is_ignored(name: str) -> bool:

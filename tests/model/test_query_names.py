@@ -10,7 +10,9 @@ NFD, NFC = "gro\u0308ße", "größe"
 
 
 @pytest.mark.parametrize(
-    "name", ["utm_source", "utm_x", "mc_cid", "fbclid", "gclid", "dclid", "msclkid", "igshid", "_ga"]
+    "name",
+    ["utm_source", "utm_x", "mc_cid", "fbclid", "gclid", "dclid", "msclkid", "igshid", "_ga"]
+    + ["UTM_Source", "igsh", "ttclid", "twclid", "yclid", "srsltid", "gbraid", "wbraid", "gad_source", "ScCid"],
 )
 def test_trackers(name):
     """What mailers, social networks and search engines add."""
