@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ..errors import InvalidInput
-from .scalars import READERS, Scalar, split_items, write_text
+from .scalars import MAX_DIGITS, READERS, Scalar, split_items, write_text
 from .texts import to_nfc
 
 Kind = Literal["str", "int", "float", "bool", "date", "datetime", "choice"]
@@ -214,8 +214,17 @@ class Parameter:
         return f" up to {self.maximum}" if self.maximum is not None else ""
 
     def _error(self, value: Any) -> InvalidInput:
-        shown = write_text(value) if not isinstance(value, (list, tuple, dict)) else str(value)
-        shown = shown if len(shown) <= _MAX_SHOWN else shown[: _MAX_SHOWN - 1] + "…"
+        text = write_text(value) if not isinstance(value, (list, tuple, dict)) else str(value)
+        shown = text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
         return InvalidInput(
-            f"{self.name}={shown!r} is not allowed: it must be {self.allowed}.", code="invalid_parameter"
+            f"{self.name}={shown!r} is not allowed: it must be {self.allowed}{self._describe_limit(text)}.",
+            code="invalid_parameter",
         )
+
+    def _describe_limit(self, text: str) -> str:
+        """Return the limit that a text exceeds, for messages."""
+        if self.kind == "str" and len(text) > MAX_TEXT:
+            return f" of at most {MAX_TEXT:,} characters"
+        if self.kind == "str" and "\0" in text:
+            return " without NUL characters"
+        return f" of at most {MAX_DIGITS} digits" if self.kind == "int" and len(text) > MAX_DIGITS else ""

@@ -9,7 +9,9 @@ from typing import Any
 
 Scalar = str | int | float | bool | None
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
-_INT = re.compile(r"[+-]?[0-9]{1,30}")
+MAX_DIGITS = 30
+"""Of a whole number."""
+_INT = re.compile(rf"[+-]?[0-9]{{1,{MAX_DIGITS}}}")
 _FLOAT = re.compile(r"[+-]?([0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})([eE][+-]?[0-9]{1,4})?")
 _COMMA = re.compile(r"\\(.)|(,)", re.DOTALL)
 _MAX_EXACT = 2**53

@@ -63,7 +63,9 @@ def test_query_is_parsed(parameter, texts, value):
     [
         (one(kind="int"), ["1.5"], "x='1.5' is not allowed: it must be a whole number."),
         (one(kind="int"), [""], "x='' is not allowed"),
-        (one(kind="int"), ["9" * 31], "a whole number"),
+        (one(kind="int"), ["9" * 31], "it must be a whole number of at most 30 digits."),
+        (one(), ["a" * 10_001], "it must be text of at most 10,000 characters."),
+        (one(), ["\0"], "it must be text without NUL characters."),
         (one(kind="int"), ["१"], "a whole number"),
         (one(kind="int", minimum=2, maximum=4), ["5"], "x='5' is not allowed: it must be a whole number from 2 to 4."),
         (one(kind="float"), ["nan"], "a number"),
