@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import warnings
 from collections.abc import Callable
@@ -116,6 +117,11 @@ def _declare(
         function = function.offer.function
     if not callable(function):
         raise InvalidInput("@figserve.live must decorate a function.")
+    if inspect.iscoroutinefunction(function):
+        raise InvalidInput(
+            f"{function.__name__} is an async function, but live figures are called outside of the notebook's event"
+            " loop. Use def, and asyncio.run() for what it awaits."
+        )
     checked = _check_live_name(name if name is not None else getattr(function, "__name__", None))
     signature, form = read_signature(function, names), find_declared_form(function, names)
     figure = LiveFigure(LiveFunction(checked, function, signature, form=form, **options))

@@ -393,6 +393,7 @@ def test_invalid_declarations_fail_in_their_cell(kernel):
         ("def f(token=1): ...", "The parameter name 'token' is reserved"),
         ("def f(*a): ...", "cannot be written in a URL"),
         ("def f(a: dict = 1): ...", "which cannot be written in a URL"),
+        ("async def f(): ...", "f is an async function"),
     ):
         error = kernel.run(f"@figserve.live\n{line}").error
         assert message in error
