@@ -264,9 +264,12 @@ class Store(Repository):
         old = garbage_collection.find_old_blobs(self.blobs, now, shard)
         if old:
             self._start_write(garbage_collection.adopt_blobs, old).result()
-        blobs = self._start_write(garbage_collection.clean_blobs, self.blobs, trashes, now).result()
+        deleted = self._start_write(garbage_collection.find_deleted_blobs, trashes, now).result()
+        removed = GcReport()
+        while batch := self._start_write(garbage_collection.clean_blobs, self.blobs, deleted, now).result():
+            removed += batch
         self.blobs.sweep(now - garbage_collection.BLOB_GRACE)
-        return blobs
+        return removed
 
     def _recover(self, connection: Connection) -> None:
         for aggregate in self._aggregates.values():

@@ -5,7 +5,8 @@ Each step is a short write transaction over a bounded batch, so that no reader a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -21,6 +22,8 @@ from .trash import Trash
 BATCH = 200
 BLOB_GRACE = 3_600.0
 """Seconds for which an unreferenced blob is kept: a publish may be about to refer to it."""
+_MAX_DELETIONS = 20_000
+"""Number of deletions that can be undone beyond which their manifests are too many to be searched for digests."""
 _NEVER = 0.0
 """Time of a row that only locks its blob."""
 LINK_GRACE = 30 * 86_400.0
@@ -85,15 +88,37 @@ def clean_rows(
     )
 
 
-def clean_blobs(connection: Connection, blobs: BlobStore, trashes: Iterable[Trash[Any]], now: float) -> GcReport:
-    """Delete one batch of unreferenced blobs, with their rows locked, so that no publish can refer to one meanwhile.
+@dataclass(frozen=True)
+class DeletedBlobs:
+    """Blobs to which nothing refers, but which are kept because a deletion may be undone.
 
-    Blobs released since the earliest deletion that can be undone may belong to what was deleted, and are kept.
+    Parameters
+    ----------
+    digests
+        Of these blobs.
+    since
+        Time since when all that were released are kept; infinite where ``digests`` has them all.
     """
+
+    digests: frozenset[str] = frozenset()
+    since: float = math.inf
+
+
+def find_deleted_blobs(connection: Connection, trashes: Sequence[Trash[Any]], now: float) -> DeletedBlobs:
+    """Return the blobs of all deletions that can be undone now; later deletions release theirs within the grace."""
+    if sum(trash.count(connection, now) for trash in trashes) > _MAX_DELETIONS:
+        return DeletedBlobs(since=min(trash.find_oldest(connection, now) or now for trash in trashes))
+    return DeletedBlobs(frozenset().union(*(trash.find_digests(connection, now) for trash in trashes)))
+
+
+def clean_blobs(connection: Connection, blobs: BlobStore, deleted: DeletedBlobs, now: float) -> GcReport:
+    """Delete one batch of unreferenced blobs, with their rows locked, so that no publish can refer to one meanwhile."""
     columns = tables.blobs.c
-    before = min(now - BLOB_GRACE, *(trash.find_oldest(connection, now) or now for trash in trashes))
-    query = sa.select(columns.digest).where(columns.refs <= 0, columns.touched < before).limit(BATCH)
-    digests = connection.execute(query.with_for_update(skip_locked=True)).scalars().all()
+    is_garbage = sa.and_(columns.refs == 0, columns.touched < min(now - BLOB_GRACE, deleted.since))
+    query = sa.select(columns.digest).where(is_garbage).order_by(columns.touched).limit(BATCH + len(deleted.digests))
+    found = [digest for digest in connection.execute(query).scalars() if digest not in deleted.digests][:BATCH]
+    locked = sa.select(columns.digest).where(columns.digest.in_(found), is_garbage)
+    digests = connection.execute(locked.with_for_update(skip_locked=True)).scalars().all()
     if digests:
         connection.execute(tables.blobs.delete().where(columns.digest.in_(digests)))
         blobs.delete(*digests)

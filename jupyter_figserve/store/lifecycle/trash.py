@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -22,6 +23,7 @@ from ..files.manifests import Manifest, parse_manifest
 M = TypeVar("M", bound=Manifest)
 _T = tables.trash.c
 _BATCH = 500
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,16 @@ class Trash(Generic[M]):
         """Return the ids of one batch of records that cannot be restored any more."""
         query = sa.select(_T.id).where(_T.kind == self._name, _T.expires <= now).limit(_BATCH)
         return builtins.list(connection.execute(query).scalars())
+
+    def count(self, connection: Connection, now: float) -> int:
+        """Return the number of deletions that can be undone."""
+        query = sa.select(sa.func.count()).select_from(tables.trash).where(_T.kind == self._name, _T.expires > now)
+        return int(connection.execute(query).scalar_one())
+
+    def find_digests(self, connection: Connection, now: float) -> set[str]:
+        """Return the digests of all blobs that belong to deletions that can be undone."""
+        query = sa.select(_T.manifest).where(_T.kind == self._name, _T.expires > now)
+        return {digest for text in connection.execute(query).scalars() for digest in _DIGEST.findall(text)}
 
     def find_oldest(self, connection: Connection, now: float) -> float | None:
         """Return the time of the earliest deletion that can be undone, None when there is none."""

@@ -12,9 +12,16 @@ from jupyter_figserve.errors import Unavailable
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.keys import Key
 from jupyter_figserve.model.links import FIGURE, VIEW_SECONDS, Target, hash_secret
+from jupyter_figserve.model.quotas import PublishLimits
 from jupyter_figserve.store.catalog import events, keys, links, publishing, sessions
 from jupyter_figserve.store.lifecycle import garbage_collection
-from jupyter_figserve.store.lifecycle.garbage_collection import BLOB_GRACE, LINK_GRACE, SESSION_SILENCE, GcReport
+from jupyter_figserve.store.lifecycle.garbage_collection import (
+    BLOB_GRACE,
+    LINK_GRACE,
+    SESSION_SILENCE,
+    DeletedBlobs,
+    GcReport,
+)
 
 from ..making import START, assert_sound, draft, publish, run, session, share
 
@@ -153,6 +160,34 @@ def test_blob_goes_after_a_grace(store, clock):
     assert not store.blobs.has(ONE)
 
 
+def test_one_round_removes_all_unreferenced_blobs(store, clock, monkeypatch):
+    """More come in ten minutes than a batch has, where a notebook publishes in a loop; each batch is short."""
+    monkeypatch.setattr(garbage_collection, "BATCH", 2)
+    records = [publish(store, f"f{n}", bytes([n])) for n in range(5)]
+    run(store.figures.delete([record.id for record in records]))
+    clock.turn(2 * BLOB_GRACE)
+    assert _clean(store).blobs == 5
+    assert_sound(store)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_old_versions_go_while_a_deletion_can_be_undone(open_here, clock, monkeypatch, many: bool):
+    """What was deleted keeps its own blobs; only where the deletions are very many, all since the earliest stay."""
+    if many:
+        monkeypatch.setattr(garbage_collection, "_MAX_DELETIONS", 0)
+    store = open_here(keep_deleted=WEEK, limits=PublishLimits(keep_versions=1))
+    gone = publish(store, "gone", b"one")
+    run(store.figures.delete([gone.id]))
+    for data in (b"two", b"three", b"four"):
+        clock.turn(1)
+        publish(store, "kept", data)
+    clock.turn(2 * BLOB_GRACE)
+    assert _clean(store).blobs == (0 if many else 2)
+    assert store.blobs.has(ONE)
+    assert run(store.figures.restore(gone.id)).version == gone.version
+    assert_sound(store)
+
+
 def test_blob_that_another_figure_holds_stays(store, clock):
     """References are counted."""
     record, other = publish(store, "a", b"one"), publish(store, "b", b"one")
@@ -253,8 +288,7 @@ def test_cleaning_that_meets_a_publish_leaves_its_blob(store, clock, monkeypatch
     really_publish = publishing.publish
 
     def clean_first(connection, *arguments):
-        trash = store.figure_deletion.trash
-        cleaned.append(garbage_collection.clean_blobs(connection, store.blobs, [trash], clock()))
+        cleaned.append(garbage_collection.clean_blobs(connection, store.blobs, DeletedBlobs(), clock()))
         return really_publish(connection, *arguments)
 
     monkeypatch.setattr(publishing, "publish", clean_first)
