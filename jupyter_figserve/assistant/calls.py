@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidInput, TooLarge, UnsupportedType
+from ..model import open_flags
 from ..model.figures import EncodedImage
 from ..model.formats import find_format_of_bytes, get_format
 from .api import Api, Caller
@@ -123,7 +124,7 @@ def _read_file(path: str, caller: Caller) -> bytes:
         if not any(found.is_relative_to(Path(folder).resolve()) for folder in caller.folders):
             raise InvalidInput(f"{path!r:.200} is outside the folders of --files: {', '.join(caller.folders)}.")
         # A pipe would block, and a device would never end.
-        with open(os.open(found, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        with open(os.open(found, os.O_RDONLY | open_flags.NONBLOCK), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise InvalidInput(f"{path!r:.200} is not a regular file.")
             data = file.read(limit + 1)

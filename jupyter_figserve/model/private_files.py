@@ -26,7 +26,7 @@ def check_private(descriptor: int, path: Path, what: str) -> None:
         With the code ``open_key``, when others can.
     """
     found = os.fstat(descriptor)
-    if _has_modes() and stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) & 0o077:
+    if has_modes() and stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) & 0o077:
         raise InvalidInput(
             f"Other users can read the {what} in {str(path)!r}. Restrict it with: chmod 600 {path}", code="open_key"
         )
@@ -34,8 +34,9 @@ def check_private(descriptor: int, path: Path, what: str) -> None:
 
 def is_own(found: os.stat_result) -> bool:
     """Whether a file belongs to the user of this process."""
-    return not _has_modes() or found.st_uid == os.getuid()
+    return not has_modes() or found.st_uid == os.getuid()
 
 
-def _has_modes() -> bool:
+def has_modes() -> bool:
+    """Whether the modes of files say who may read them."""
     return hasattr(os, "getuid")

@@ -13,7 +13,7 @@ MAX_ALT_LENGTH = 2_000
 MAX_CAPTION_LENGTH = 1_000
 _NAME = re.compile(r"[\w][\w .-]{0,99}")
 # Device names of Windows: the name of a figure becomes a file name in downloads and exports.
-_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 
 
 def to_nfc(text: str) -> str:

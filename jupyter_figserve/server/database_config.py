@@ -17,9 +17,10 @@ class DatabaseConfig(Configurable):
 
     database_url = Unicode(
         "",
-        help="Database of the catalog. sqlite:////absolute/path.db keeps it on another disk than the figures: a local"
-        " one when data_dir is on a network. postgresql://user@host/name is for several servers; a password belongs"
-        " in ~/.pgpass or PGPASSWORD, or here in a private file. Default: catalog.db in data_dir.",
+        help="Database of the catalog. sqlite:////absolute/path.db (on Windows sqlite:///C:/path.db) keeps it on"
+        " another disk than the figures: a local one when data_dir is on a network. postgresql://user@host/name is for"
+        " several servers; a password belongs in ~/.pgpass or PGPASSWORD, or here in a private file. Default:"
+        " catalog.db in data_dir.",
     ).tag(config=True)
     database_timeout = Float(
         1.0,

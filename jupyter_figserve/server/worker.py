@@ -262,8 +262,12 @@ class FigServeWorker(JupyterApp):
 def _catch_signals() -> asyncio.Event:
     """Return an event that SIGTERM and SIGINT set."""
     caught = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, caught.set)
+        try:
+            loop.add_signal_handler(number, caught.set)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(caught.set))
     return caught
 
 

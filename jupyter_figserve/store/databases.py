@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from ..errors import InvalidInput
 DataVersion = int | str
 """Changes whenever any process commits a change of the catalog."""
 _DRIVERS = frozenset({"postgresql", "postgresql+psycopg", "postgres"})
-_SQLITE = "sqlite:////"
+_SQLITE = "sqlite:///"
 PATIENT_TIMEOUT = 30.0
 """Time limit of a statement from the command line, in seconds; no page waits for it."""
 _EXAMPLE = "postgresql://user@db.example.org/figserve"
+_SQLITE_EXAMPLE = f"{_SQLITE}{'C:' if os.name == 'nt' else ''}/absolute/path.db"
 
 
 def is_postgresql_url(text: str) -> bool:
@@ -87,14 +89,14 @@ def check_url(url: str) -> None:
     """
     if is_postgresql_url(url):
         parse_url(url)
-    elif url and not url.startswith(_SQLITE):
-        raise InvalidInput(f"Write the address of the database like {_EXAMPLE} or {_SQLITE}absolute/path.db.")
+    elif url and not (url.startswith(_SQLITE) and Path(url.removeprefix(_SQLITE)).is_absolute()):
+        raise InvalidInput(f"Write the address of the database like {_EXAMPLE} or {_SQLITE_EXAMPLE}.")
 
 
 def find_sqlite_path(url: str) -> Path | None:
     """Return the path of SQLite's catalog, None for the one in the data directory and for PostgreSQL."""
     check_url(url)
-    return Path("/" + url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
+    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
 
 
 def find_postgres(url: str, timeout: float, connections: int = 3) -> PostgresSettings | None:

@@ -35,7 +35,7 @@ def test_names_outside_the_grammar(name):
         check_name(name)
 
 
-@pytest.mark.parametrize("name", ["con", "CON", "Nul", "aux.png", "COM1", "lpt9.tar.gz", "prn."])
+@pytest.mark.parametrize("name", ["con", "CON", "Nul", "aux.png", "COM1", "lpt9.tar.gz", "prn.", "com\u00b9"])
 def test_names_of_devices(name: str):
     """A download must not open a device on Windows."""
     with pytest.raises(InvalidName):

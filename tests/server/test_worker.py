@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import signal
 import socket
@@ -19,6 +20,7 @@ from jupyter_figserve.demo.server_process import Response, fetch
 from jupyter_figserve.model.rendering import RenderJob
 from jupyter_figserve.sandbox.host.job_frames import pack_job
 from jupyter_figserve.sandbox.remote.answers import PROTOCOL, read_answer
+from jupyter_figserve.server.worker import _catch_signals
 
 from ..sandbox.harness import LINE
 from ..sandbox.remote.processes import KEY, Worker
@@ -164,3 +166,23 @@ def test_it_does_not_start_unsafely(arguments: list[str], key: str, message: str
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_signals_of_windows(monkeypatch):
+    """Its event loops handle none."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def refuse(*_: object) -> None:
+        raise NotImplementedError
+
+    async def scene() -> None:
+        monkeypatch.setattr(asyncio.get_running_loop(), "add_signal_handler", refuse)
+        caught = _catch_signals()
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.wait_for(caught.wait(), 20)
+
+    try:
+        asyncio.run(scene())
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
 from jupyter_figserve.errors import InvalidInput
+from jupyter_figserve.store import databases
 from jupyter_figserve.store.databases import (
     PostgresSettings,
     check_url,
@@ -59,7 +60,20 @@ def test_place_of_the_catalog():
     assert find_postgres("sqlite:////srv/catalog.db", 1.0) is None
     assert find_sqlite_path("postgresql://db/figserve") is None
     assert find_postgres("postgresql://db/figserve", 1.0) == PostgresSettings("postgresql://db/figserve", 1.0, 3)
-    for text in ("sqlite:///relative.db", f"mysql://ann:{SECRET}@db/x", "/srv/catalog.db"):
+    for text in (
+        "sqlite:///relative.db",
+        "sqlite:///C:/figures/catalog.db",
+        f"mysql://ann:{SECRET}@db/x",
+        "/srv/catalog.db",
+    ):
         with pytest.raises(InvalidInput, match=r"postgresql://.* or sqlite:////") as caught:
             check_url(text)
         assert SECRET not in str(caught.value)
+
+
+def test_place_of_the_catalog_on_windows(monkeypatch):
+    """A path has a drive."""
+    monkeypatch.setattr(databases, "Path", PureWindowsPath)
+    assert find_sqlite_path("sqlite:///D:/figures/catalog.db") == PureWindowsPath("D:/figures/catalog.db")
+    with pytest.raises(InvalidInput):
+        find_sqlite_path("sqlite:////figures/catalog.db")

@@ -95,8 +95,8 @@ def reindex(options: argparse.Namespace) -> int:
     )
     if done.keys == 0:
         print_status(
-            "API keys, quotas of owners and the trash are only in a catalog, and no old one was found: restore a backup of"
-            " the database in place of this, or create new keys (jupyter figserve keys create)."
+            "API keys, quotas of owners and the trash are only in a catalog, and no old one was found: restore a backup"
+            " of the database in place of this, or create new keys (jupyter figserve keys create)."
         )
     for lost in done.unreadable:
         print_status(f"Unreadable: {lost}")

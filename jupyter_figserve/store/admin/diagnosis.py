@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ...model.private_files import has_modes
 from ..catalog.tables import SCHEMA
 from ..files.filesystem import find_network_type
 from .opening import CATALOG
@@ -94,7 +95,7 @@ def find_defect(catalog: Path) -> str | None:
 
 def _is_open_to_others(path: Path) -> bool:
     with contextlib.suppress(OSError):
-        return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+        return has_modes() and bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
     return False
 
 

@@ -234,3 +234,24 @@ def test_name_that_is_no_digest_is_a_mistake(local: LocalBlobStore):
     for name in ("../x", DIGEST.upper(), DIGEST + "\n", ""):
         with pytest.raises(AssertionError):
             local.find(name)
+
+
+def test_file_that_somebody_reads_on_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """It can be neither replaced nor deleted there: its bytes are the same, and a later collection deletes it."""
+    local = LocalBlobStore(tmp_path / "blobs")
+    for flag in ("TMPFILE", "DIRECTORY"):
+        monkeypatch.setattr(module.open_flags, flag, 0)
+    local.put(DIGEST, DATA)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "in use")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    local._rename_named(local._path(DIGEST), DATA)
+    with pytest.raises(PermissionError):
+        local._rename_named(local._path(DIGEST), b"other")
+    monkeypatch.setattr(Path, "unlink", refuse)
+    local.delete(DIGEST)
+    monkeypatch.setattr(module.open_flags, "DIRECTORY", os.O_DIRECTORY)
+    with pytest.raises(PermissionError):
+        local.delete(DIGEST)

@@ -63,8 +63,7 @@ class SessionDirectories:
         self._remover.shutdown(wait=True)
         self._by_kernel.clear()
         if self._lock is not None:
-            shutil.rmtree(self._own, ignore_errors=True)
-            os.close(self._lock)
+            _remove_locked(self._own, self._lock)
             self._lock = None
 
     def make(self, kind: str) -> Path | None:
@@ -99,8 +98,11 @@ class SessionDirectories:
         if directory is None:
             return
         discarded = directory.with_name(f"gone-{directory.name}")
-        with contextlib.suppress(OSError):
+        try:
             os.rename(directory, discarded)
+        except OSError:
+            # On Windows, a program may have one of its files open.
+            discarded = directory
         with contextlib.suppress(RuntimeError):
             self._remover.submit(shutil.rmtree, discarded, ignore_errors=True)
 
@@ -113,12 +115,18 @@ class SessionDirectories:
             for directory in sorted(self._parent.glob("server-*"))[:_MAX_SWEPT]:
                 lock = None if directory == self._own else _try_lock(directory / "lock")
                 if lock is not None:
-                    shutil.rmtree(directory, ignore_errors=True)
-                    os.close(lock)
+                    _remove_locked(directory, lock)
                     swept += 1
         if swept:
             self._log.info("Deleted the session directories of %d servers that no longer run.", swept)
         return swept
+
+
+def _remove_locked(directory: Path, lock: int) -> None:
+    """Delete a directory with its lock, whose file Windows keeps until it is closed."""
+    shutil.rmtree(directory, ignore_errors=True)
+    os.close(lock)
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -217,6 +217,9 @@ class _Directory:
 
     def _join(self, name: str) -> Path:
         assert isinstance(self._place, Path)
+        if ":" in name:
+            # On Windows, the stream of a file, or a path that begins at another drive.
+            raise FileNotFoundError(name)
         return self._place / name
 
 

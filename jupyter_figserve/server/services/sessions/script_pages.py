@@ -106,9 +106,10 @@ def _vega_script() -> str:
 
     A process of its own makes it, once: the library that contains them runs a JavaScript engine.
     """
-    command = [sys.executable, "-I", "-c", "import vl_convert; print(vl_convert.javascript_bundle())"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_BUNDLE_SECONDS)
-    return done.stdout
+    # Of Windows, standard output has not all characters.
+    code = "import sys, vl_convert; sys.stdout.buffer.write(vl_convert.javascript_bundle().encode())"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, check=True, timeout=_BUNDLE_SECONDS)
+    return done.stdout.decode()
 
 
 def _read_text(package: str, path: str) -> str:

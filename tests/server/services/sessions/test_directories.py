@@ -7,9 +7,11 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from jupyter_figserve.server.services.sessions import directories as sessions_directories
 from jupyter_figserve.server.services.sessions.directories import SessionDirectories
 
 
@@ -147,3 +149,52 @@ def test_a_runtime_directory_that_cannot_be_written_is_said_once(tmp_path, caplo
     assert directories.sweep() == 0
     directories.bind(None, "kernel")
     directories.close()
+
+
+@pytest.fixture
+def windows(monkeypatch):
+    """Where files that are open can be neither deleted nor moved."""
+
+    really = os.rename
+
+    def is_open(path) -> bool:
+        held = [os.path.realpath(f"/proc/self/fd/{one}") for one in os.listdir("/proc/self/fd")]
+        return any(Path(name).is_relative_to(path) for name in held)
+
+    def rmtree(path, **_: object) -> None:
+        for file in sorted(Path(path).rglob("*"), reverse=True):
+            if not is_open(file):
+                file.rmdir() if file.is_dir() else file.unlink()
+        if not is_open(path) and Path(path).exists():
+            Path(path).rmdir()
+
+    def rename(old, new) -> None:
+        if is_open(old):
+            raise PermissionError(13, "in use")
+        really(old, new)
+
+    monkeypatch.setattr(sessions_directories.shutil, "rmtree", rmtree)
+    monkeypatch.setattr(sessions_directories.os, "rename", rename)
+
+
+def test_nothing_is_left_on_windows(parent, windows):
+    """Neither by a server that ends, nor of one that was killed."""
+    killed = open_in(parent)
+    killed.make("plots")
+    os.close(killed._lock)
+    killed._lock = None
+    killed._remover.shutdown(wait=True)
+    directories = open_in(parent)
+    wait(directories)
+    directories.close()
+    assert servers(parent) == []
+
+
+def test_a_directory_with_an_open_file_on_windows(directories, windows):
+    """It cannot be moved; what is not open is deleted."""
+    made = directories.make("plots")
+    (made / "closed.png").write_bytes(b"x")
+    with (made / "open.png").open("wb"):
+        directories.discard(made)
+        wait(directories)
+    assert [path.name for path in made.iterdir()] == ["open.png"]

@@ -293,3 +293,15 @@ def test_any_path_stays_inside_or_is_refused(path):
         assert not any(part.startswith(".") or "\\" in part for part in parts)
         assert not {"Cc", "Cf", "Cs", "Zl", "Zp"} & set(map(unicodedata.category, path))
         path.encode()
+
+
+def test_drives_and_streams_of_windows(plots, monkeypatch):
+    """There, a path with a drive would begin elsewhere, and a colon also names a stream of a file."""
+    for name in ("C:x.png", "x.png"):
+        (plots / name).write_bytes(png())
+    assert read(plots, "C:x.png") == png()
+    for flag in ("DIRECTORY", "NOFOLLOW"):
+        monkeypatch.setattr(safe_files.open_flags, flag, 0)
+    with pytest.raises(NotFound):
+        read(plots, "C:x.png")
+    assert read(plots, "x.png") == png()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 
@@ -60,3 +61,16 @@ async def test_missing_library_is_named(monkeypatch):
     monkeypatch.setattr(script_upload, "find_spec", lambda name: None)
     with pytest.raises(UnsupportedType, match="needs vl-convert-python in the server's environment"):
         await make_document(b'{"mark": "bar"}', VEGA_LITE)
+
+
+def test_the_script_of_charts_where_standard_output_has_few_characters(monkeypatch):
+    """As on Windows, whose code pages have no minus sign."""
+    run = subprocess.run
+    windows = "import sys; sys.stdout.reconfigure(encoding='cp1252'); "
+    fake = "import types; sys.modules['vl_convert'] = types.SimpleNamespace(javascript_bundle=lambda: '\\u2212'); "
+
+    def run_there(command, **options):
+        return run([*command[:-1], windows + fake + command[-1]], **options)
+
+    monkeypatch.setattr(script_pages.subprocess, "run", run_there)
+    assert script_pages._vega_script.__wrapped__().strip() == "\u2212"

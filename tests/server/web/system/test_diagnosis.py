@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from jupyter_figserve.store.admin import diagnosis
+
 
 async def test_it_tells_where_it_is(owner, context):
     """Its process, interpreter and data directory, which is intact and private."""
@@ -36,6 +38,13 @@ async def test_files_open_to_others_are_named(owner, context):
     (context.store.directory / "signing.keys").chmod(0o644)
     directory = (await owner.get("/api/diagnosis")).json()["directory"]
     assert directory["open_to_others"] == [str(context.store.directory / "signing.keys")]
+
+
+async def test_windows_has_no_modes(owner, context, monkeypatch):
+    """They say nothing of who may read a file there."""
+    (context.store.directory / "signing.keys").chmod(0o666)
+    monkeypatch.setattr(diagnosis, "has_modes", lambda: False)
+    assert (await owner.get("/api/diagnosis")).json()["directory"]["open_to_others"] == []
 
 
 class TestPublicUrl:
