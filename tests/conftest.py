@@ -148,6 +148,11 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None):
     return result
 
 
+def pytest_unconfigure() -> None:
+    """Undo what the last module drew, while the modules that do so are still there."""
+    _STATE["undo"].close()
+
+
 def _waits_for_programs(item: pytest.Item) -> bool:
     return any(item.get_closest_marker(mark) for mark in PROGRAM_MARKS)
 

@@ -13,6 +13,8 @@ SERIES = "series"
 
 @dataclass(frozen=True)
 class Column:
+    """A column of a series, with a cell for each row."""
+
     name: str
     cells: Sequence[Cell]
 
@@ -26,12 +28,14 @@ class Series:
     label
         Its name in the legend, or ``""``.
     keys
-        Columns of its places: x, or the edges of bins.
+        Columns of the positions: x, or the edges of bins.
     values
-        Columns of what is there; the first is the value, or ``low`` of a range. Others add to it, such as the ends of
-        its error bar: their names begin with that of the value.
+        Columns of the values at these positions; the first is the value itself, or ``low`` of a range. Others add to
+        it, such as the ends of its error bar: their names begin with that of the value.
     total
-        Number of its rows before they were cut.
+        Number of rows before they were limited.
+    stem
+        Name of the value, with which the names of other columns begin; ``""`` for that of the first column.
     """
 
     label: str
@@ -39,29 +43,29 @@ class Series:
     values: tuple[Column, ...]
     total: int
     stem: str = ""
-    """Name of the value, with which the names of other columns begin; ``""`` for that of the first column."""
 
     @property
     def rows(self) -> list[Row]:
         return list(zip(*(column.cells for column in (*self.keys, *self.values)), strict=True))
 
-    def has_places_of(self, other: Series) -> bool:
+    def has_same_keys_as(self, other: Series) -> bool:
         return [(key.name, list(key.cells)) for key in self.keys] == [(key.name, list(key.cells)) for key in other.keys]
 
 
 def combine(name: str, series: Sequence[Series]) -> list[DataTable]:
-    """Return the table of series of one kind: a column for each, if all have the same places, else one below another.
+    """Return the table of series of one kind, or no table if there are none.
 
-    A single series has the names of its axes as columns.
+    Series with the same positions are columns side by side; others are stacked, with a column that names the series.
+    The columns of a single series have the names of its axes.
     """
     if not series:
         return []
     if len(series) == 1:
         return [_single(name, series[0])]
     first = series[0]
-    # Rows without a place belong to no row of another series.
+    # Without positions, a row corresponds to no row of another series.
     if first.keys and all(
-        one.has_places_of(first) and one.values[0].name == first.values[0].name for one in series[1:]
+        one.has_same_keys_as(first) and one.values[0].name == first.values[0].name for one in series[1:]
     ):
         return [_wide(name, series)]
     return [_long(name, series)]

@@ -23,7 +23,7 @@ class Scope(StrEnum):
 
 SCOPES = tuple(Scope)
 READ, PUBLISH, RENDER, ADMIN = ((scope,) for scope in Scope)
-"""Requirements of a request: a caller needs one of the scopes."""
+"""Requirements of a request: its caller needs one of the scopes."""
 READ_OR_PUBLISH = (Scope.READ, Scope.PUBLISH)
 KERNEL_SCOPES = frozenset({Scope.READ, Scope.PUBLISH, Scope.RENDER})
 WORKER_KEY_VARIABLE = "FIGSERVE_WORKER_KEY"
@@ -37,6 +37,10 @@ class Key:
 
     Parameters
     ----------
+    created, expires, last_used
+        Seconds since the epoch; ``expires`` is None for never.
+    kernel
+        Id of the kernel that it was made for, None for a key of a person.
     maker
         Name of the person who made it; "" where the server did.
     """
@@ -79,7 +83,7 @@ def check_scopes(value: object) -> frozenset[str]:
         There is no scope, or an unknown one.
     """
     if not isinstance(value, (list, tuple)) or not value:
-        raise InvalidInput(f"Give the scopes as a list of {', '.join(SCOPES)}.")
+        raise InvalidInput(f"scopes must be a list of at least one of {', '.join(SCOPES)}.")
     unknown = [scope for scope in value if scope not in SCOPES]
     if unknown:
         raise InvalidInput(f"Unknown scope {unknown[0]!r:.40}; the scopes are {', '.join(SCOPES)}.")

@@ -51,7 +51,7 @@ class LinkAddress:
 
 
 def parse_link_address(path: str) -> LinkAddress | None:
-    """Return what the address of a link asks for.
+    """Return what the address of a link asks for, None for an address of no link.
 
     Parameters
     ----------

@@ -48,8 +48,8 @@ class Link:
     ----------
     nonce
         What its token was derived from, besides the secret and the id; "" for one that cannot be derived.
-    expires
-        Seconds since the epoch, None for never.
+    created, expires
+        Seconds since the epoch; ``expires`` is None for never.
     version
         The one version of a figure that it shows, None for the newest.
     views

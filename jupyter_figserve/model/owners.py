@@ -60,9 +60,9 @@ class OwnerUsage:
     bytes
         Of all versions of the figures, and of detached functions.
     updated
-        When the owner last published, or ran a kernel; None when unknown.
+        When the owner last published or ran a kernel, in seconds since the epoch; None when unknown.
     departed
-        When the JupyterHub was found not to know the owner any more; None when it does.
+        When the JupyterHub was found not to know the owner any more, in seconds since the epoch; None when it does.
     """
 
     owner: str
@@ -85,7 +85,7 @@ class OwnerPerson:
         When the Hub created the user, as it writes the time; "" when it did not say, and None for an owner whom it
         was never seen to know.
     departed
-        When the Hub was found not to know the user any more; None when it does.
+        When the Hub was found not to know the user any more, in seconds since the epoch; None when it does.
     """
 
     created: str | None = None

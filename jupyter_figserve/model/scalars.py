@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
@@ -31,7 +32,7 @@ def split_items(text: str) -> list[str]:
 
 
 def write_text(value: Any) -> str:
-    """Return the text of a scalar in a query string, the inverse of ``READERS``."""
+    """Return the text of a scalar in a query string, from which its reader in ``READERS`` returns the same value."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (date, datetime)):
@@ -70,10 +71,11 @@ def _read_datetime(text: str) -> str:
     return datetime.fromisoformat(re.sub(r" (?=\d\d:?\d\d$)", "+", text) if "T" in text else text).isoformat()
 
 
-READERS: dict[str, Any] = {
+READERS: dict[str, Callable[[str], Scalar]] = {
     "int": _read_int,
     "float": _read_float,
     "bool": _read_bool,
     "date": _read_date,
     "datetime": _read_datetime,
 }
+"""Readers by the type of a parameter; they raise ValueError for text that is not of the type."""

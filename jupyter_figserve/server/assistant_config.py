@@ -18,6 +18,6 @@ class AssistantConfig(Configurable):
     mcp_image_bytes = Integer(
         2**20,
         min=0,
-        help="Maximum size of an image that a tool of the Model Context Protocol returns, in bytes; of a larger one,"
-        " the assistant is asked for a smaller size. 0 returns no images.",
+        help="Maximum size of an image that a tool of the Model Context Protocol returns, in bytes; for a larger one,"
+        " the assistant is told to request a smaller size. 0 returns no images.",
     ).tag(config=True)

@@ -22,15 +22,15 @@ class BlobConfig(Configurable):
 
     blob_url = Unicode(
         "",
-        help="Bucket for images, sources and manifests: s3://bucket/prefix, gs://bucket/prefix or az://container/prefix."
-        " Endpoint and credentials come from the environment as obstore reads them (AWS_ENDPOINT, AWS_ACCESS_KEY_ID,"
-        " …). It needs jupyter_figserve[objectstore]. Default: files in data_dir.",
+        help="Bucket for images, sources and manifests: s3://bucket/prefix, gs://bucket/prefix or"
+        " az://container/prefix. Endpoint and credentials come from the environment as obstore reads them"
+        " (AWS_ENDPOINT, AWS_ACCESS_KEY_ID, …). It needs jupyter_figserve[objectstore]. Default: files in data_dir.",
     ).tag(config=True)
     blob_timeout = FloatTrait(
         BLOB_TIMEOUT,
         min=0.05,
-        help="Seconds within which the bucket of blob_url must answer; each megabyte of a request adds one more. Then"
-        " the response is 503.",
+        help="Seconds within which the bucket of blob_url must answer; each megabyte of a request adds one more."
+        " Otherwise the response is 503.",
     ).tag(config=True)
 
     sendfile: str

@@ -90,7 +90,7 @@ class FigServeConfig(AssistantConfig, AudienceConfig, DataConfig, DatabaseConfig
         60,
         min=0,
         help="Seconds for which browsers and proxies may cache what a public link shows; a revoked link may stay"
-        " visible for as long. 0 makes them revalidate each time.",
+        " visible that long. 0 makes them revalidate each time.",
     ).tag(config=True)
     embed_origins = List(
         Unicode(),
@@ -127,7 +127,7 @@ class FigServeConfig(AssistantConfig, AudienceConfig, DataConfig, DatabaseConfig
     min_live_refresh = Unicode(
         "1s",
         help="Minimum time between two automatic requests of an open page for a live figure with refresh=, as a"
-        " duration ('1s', '30s'); a shorter refresh is served as this.",
+        " duration ('1s', '30s'); a shorter refresh= is raised to it.",
     ).tag(config=True)
     live_link_rate = Unicode(
         "120/minute",
@@ -141,13 +141,13 @@ class FigServeConfig(AssistantConfig, AudienceConfig, DataConfig, DatabaseConfig
     cache_bytes = Integer(
         64 * 2**20,
         min=0,
-        help="Size of the memory cache of recently read images, in bytes; 0 reads each from disk.",
+        help="Size of the memory cache of recently read images, in bytes; 0 reads every image from disk.",
     ).tag(config=True)
 
     sendfile = Unicode(
         help="How the web server in front sends stored images from their files: the internal location of nginx whose"
         " alias is the directory blobs/ of data_dir, such as '/figserve-blobs/' (X-Accel-Redirect), or 'X-Sendfile' for"
-        " Apache and lighttpd. deploy/nginx.conf has the rules that keep the headers. '' sends all from here."
+        " Apache and lighttpd. deploy/nginx.conf has the rules that keep the headers. '' sends them from this process."
     ).tag(config=True)
 
     @property

@@ -22,7 +22,7 @@ class DataConfig(Configurable):
     data_bytes = Integer(
         16 * 2**20,
         min=1_000,
-        help="Maximum size of a figure's data as JSON, in bytes; the data of a larger one is answered with 413.",
+        help="Maximum size of a figure's data as JSON, in bytes; a request for more gets the status 413.",
     ).tag(config=True)
 
     cell_code_bytes = Integer(

@@ -25,7 +25,8 @@ class DatabaseConfig(Configurable):
     database_timeout = Float(
         1.0,
         min=0.1,
-        help="Time in seconds within which PostgreSQL must answer; then requests get the status 503 until it does.",
+        help="Time in seconds within which PostgreSQL must answer; otherwise requests get the status 503 until it"
+        " answers again.",
     ).tag(config=True)
     database_connections = Integer(
         8, min=3, help="Number of connections to PostgreSQL for the requests of this server; it opens up to 5 more."
@@ -33,8 +34,8 @@ class DatabaseConfig(Configurable):
     database_outage_links = Integer(
         60,
         min=0,
-        help="Time in seconds for which links go on being served after their last check while PostgreSQL does not"
-        " answer; a link that another server revokes meanwhile stays open as long. 0 serves none.",
+        help="Seconds after its last check for which a link is still served while PostgreSQL does not answer; a link"
+        " that another server revokes meanwhile stays open that long. 0 serves none.",
     ).tag(config=True)
 
     @validate("database_url")

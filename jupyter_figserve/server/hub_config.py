@@ -27,7 +27,8 @@ class HubConfig(Configurable):
         False,
         help="Whether a name of the JupyterHub always means the same person. Set it to True where the Hub's database"
         " does not last, or where its names are never given to another person. Otherwise, a user who logs in under a"
-        " name that the Hub has created anew gets nothing of its earlier user until an administrator has decided.",
+        " name that the Hub has created anew gets no access to what its earlier user left until an administrator has"
+        " decided.",
     ).tag(config=True)
 
     public_url = Unicode(

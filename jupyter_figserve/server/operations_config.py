@@ -24,9 +24,9 @@ class OperationsConfig(Configurable):
 
     log_format = Unicode(
         TEXT,
-        help="Format of the log: 'text', or 'json' for one JSON object a line: each request, and of `jupyter figserve"
-        " serve` all messages. Handlers and formatters of ServerApp.logging_config stay. A format of Python's logging,"
-        " such as '%(levelname)s %(message)s', is for this extension's own messages.",
+        help="Format of the log: 'text', or 'json' for one JSON object per line: for each request, and with `jupyter"
+        " figserve serve` for every message. Handlers and formatters of ServerApp.logging_config stay. A format of"
+        " Python's logging, such as '%(levelname)s %(message)s', applies to this extension's own messages.",
     ).tag(config=True)
 
     serverapp: Any

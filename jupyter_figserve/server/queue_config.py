@@ -13,7 +13,7 @@ class QueueConfig(Configurable):
         1,
         min=0,
         help="Number of render_jobs kept free for the owner and for keys; renders for visitors of links and signed URLs"
-        " use the others, but at least one. 0 reserves none.",
+        " use the others, of which there is at least one. 0 reserves none.",
     ).tag(config=True)
     render_link_queue = Integer(
         8,

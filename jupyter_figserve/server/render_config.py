@@ -71,8 +71,8 @@ class RenderConfig(Configurable):
     ).tag(config=True)
     render_preload = List(
         Unicode(),
-        help="Modules to import before any code arrives, such as ['pandas', 'seaborn']: the sandbox starts later, and"
-        " code that imports them runs sooner. Default: none; render_learned_memory learns them.",
+        help="Modules to import before any code arrives, such as ['pandas', 'seaborn']: the sandbox takes longer to"
+        " start, and code that imports them runs sooner. Default: none; render_learned_memory learns them.",
     ).tag(config=True)
     render_learned_memory = Integer(
         512 * 2**20,
@@ -106,7 +106,7 @@ class RenderConfig(Configurable):
         4 * 2**20,
         min=0,
         help="Maximum size, in bytes, of the SVG that the kernel stores with each matplotlib figure, for HiDPI screens"
-        " and later versions of matplotlib; of a larger one, a PNG of twice the resolution is stored. 0 stores"
+        " and later versions of matplotlib; instead of a larger one, a PNG of twice the resolution is stored. 0 stores"
         " neither.",
     ).tag(config=True)
 

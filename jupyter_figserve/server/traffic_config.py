@@ -30,7 +30,7 @@ class TrafficConfig(Configurable):
         120.0,
         min=0,
         help="Seconds within which the head of a request must have arrived, and for which an idle connection is kept,"
-        " on the whole Jupyter server. 0 leaves tornado's hour.",
+        " on the whole Jupyter server. 0 keeps tornado's default of an hour.",
     ).tag(config=True)
     body_timeout = FloatTrait(60.0, min=0.1, help="Seconds within which the body of a request must have arrived.").tag(
         config=True
@@ -43,7 +43,7 @@ class TrafficConfig(Configurable):
     link_streams = Integer(
         1_000,
         min=0,
-        help="Maximum number of event streams that pages opened by links hold at a time, all together. Beyond it, the"
+        help="Maximum number of event streams that pages opened by links hold at a time, in total. Beyond it, the"
         " client address with the most of them gives way to others; further pages do not update themselves (status"
         " 503).",
     ).tag(config=True)

@@ -174,10 +174,10 @@ class FigServeWorker(JupyterApp):
     certfile = Unicode("", help="File of the TLS certificate, to serve https; empty for http.").tag(config=True)
     keyfile = Unicode("", help="File of the certificate's private key, unless certfile has it.").tag(config=True)
     drain_timeout = Float(
-        70.0, min=0, help="Time that jobs under way get to end after SIGTERM, in seconds; then they are ended."
+        70.0, min=0, help="Time that running jobs have to finish after SIGTERM, in seconds; then they are killed."
     ).tag(config=True)
     body_timeout = Float(
-        30.0, min=0.1, help="Time in which a job has to arrive, in seconds; a slower one is dropped."
+        30.0, min=0.1, help="Time within which a job must have arrived, in seconds; a slower one is dropped."
     ).tag(config=True)
     ready_fd = Integer(
         -1, help="File descriptor for one line of JSON with url, written when the worker listens; -1 for none."

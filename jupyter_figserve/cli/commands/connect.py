@@ -52,10 +52,10 @@ def _check(options: argparse.Namespace) -> None:
     check=_check,
 )
 def connect(options: argparse.Namespace) -> int:
-    """Connect with the server of your team, where links reach others.
+    """Connect to the server of your team, whose links work for others.
 
     The key is checked, and stored with the URL in a file that only you can read. Your notebooks keep publishing to
-    their own server; where its links open only on this machine, share() offers this one. Programs publish there when no
+    their own server; if its links open only on this machine, share() offers this one. Programs publish there when no
     server of yours is running.
     """
     from ...errors import NotConnected

@@ -34,7 +34,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     options=_options,
 )
 def doctor(options: argparse.Namespace) -> int:
-    """Check servers, also those connected to, kernels, keys and the data directory, and suggest a fix for each problem.
+    """Check servers (also connected ones), kernels, keys and the data directory, and suggest a fix for each problem.
 
     The exit code is 1 if a problem is found. Notes are for information only.
     """

@@ -50,7 +50,7 @@ def mcp(options: argparse.Namespace) -> int:
     """Serve tools for AI assistants (Model Context Protocol) on standard input and output.
 
     An assistant starts it, and draws, publishes, lists and shares figures with the rights of your key or login. It
-    connects to the server when a tool is used, so the server may start later, or again.
+    connects to the server when a tool is used, so the server may start later, or be restarted.
     """
     from ...assistant.protocol import load_sdk
 

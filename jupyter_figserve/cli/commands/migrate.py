@@ -40,8 +40,8 @@ def _check(options: argparse.Namespace) -> None:
 def migrate(options: argparse.Namespace) -> int:
     """Copy a data directory to PostgreSQL, to a bucket, or to both; stop the servers first.
 
-    The directory stays as it is. After an interruption, run the same command again: it goes on where it was. At the end
-    it compares both sides. The settings of the servers to change are printed.
+    The directory is not changed. After an interruption, run the same command again: it continues where it stopped. At
+    the end it compares both sides, and prints the settings to change on the servers.
     """
     from ...store.admin.migration import migrate
     from ...store.databases import PostgresSettings, parse_url

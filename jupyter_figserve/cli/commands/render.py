@@ -51,7 +51,7 @@ def _check(options: argparse.Namespace) -> None:
 def render(options: argparse.Namespace) -> int:
     """Draw a figure from code in the server's sandbox, and write the image to a file.
 
-    The code has no files and no network. An equal figure is an equal file, so that a repository changes only when the
+    The code has no files and no network. Equal figures give identical files, so that a repository changes only when the
     figure does.
     """
     from ...errors import CodeFailed

@@ -32,8 +32,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
 def worker(options: argparse.Namespace) -> int:
     """Render for other servers, whose settings have renderer = "http": the sandbox behind one port.
 
-    It takes one job for each slot, and no more; put a load balancer in front of several workers. SIGTERM lets the jobs
-    under way end. `GET /healthz` says whether it takes jobs.
+    It runs at most one job for each slot; put a load balancer in front of several workers. After SIGTERM it finishes
+    its running jobs. `GET /healthz` says whether it takes jobs.
 
     Settings follow as --FigServe.render_NAME=VALUE. Beyond this machine, servers must send the key in
     FIGSERVE_WORKER_KEY or in the file of --key-file: make one with `openssl rand -hex 32`.

@@ -161,7 +161,7 @@ def _publish(
     encoded = encode(drawn, formats, with_state=keep_source, **options)
     _warn_of_external_content(drawn, encoded)
     derived = {"title": encoded.title, "alt": encoded.alt}
-    complete = derived | {name: text for name, text in metadata.items() if text is not None}
+    complete = derived | {field: text for field, text in metadata.items() if text is not None}
     if isinstance(connection, NotConnected):
         return _keep_unpublished(encoded, name, complete, connection)
     return _post(connection, encoded, name, complete | place.as_json(), keep_source)
