@@ -24,9 +24,10 @@ from .blob_config import BlobConfig
 from .capture_config import CaptureConfig
 from .config import FigServeConfig, seconds_of
 from .guarded_start import GuardedStart
-from .hub import find_service, make_logins, stop_on_interrupt
+from .hub.directory import make_directory
+from .hub.environment import find_service, stop_on_interrupt
+from .hub.logins import make_logins
 from .hub_config import HubConfig
-from .hub_directory import make_directory
 from .kernel_events import follow_own_kernels, follow_registered_kernels
 from .live_config import LiveConfig
 from .operations_config import OperationsConfig

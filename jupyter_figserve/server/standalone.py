@@ -24,7 +24,8 @@ from ..model.keys import Key, new_key
 from ..model.links import hash_secret
 from ..store.files.filesystem import atomic_write
 from .app import FigServe
-from .hub import is_service, make_service_config
+from .hub.environment import is_service
+from .hub.service_config import make_service_config
 from .json_log import JSON, use_json
 from .services.addresses import PREFIX
 from .services.auth.signing_secrets import derive_cookie_secret

@@ -57,7 +57,7 @@ def serve(options: argparse.Namespace) -> int:
 
 def host_arguments(options: argparse.Namespace) -> list[str]:
     """Return the command line of the server application; the user's settings come last and take precedence."""
-    from ...server.hub import is_service
+    from ...server.hub.environment import is_service
 
     traits = {
         # A JupyterHub says where its service listens.

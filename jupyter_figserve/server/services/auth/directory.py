@@ -1,6 +1,6 @@
 """The users and groups that exist besides those who have logged in: a JupyterHub's. Server process.
 
-``server/hub_directory.py`` asks a Hub.
+``server/hub/directory.py`` asks a Hub.
 """
 
 from __future__ import annotations

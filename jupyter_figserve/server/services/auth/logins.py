@@ -1,6 +1,6 @@
 """Logins: which principal a person is who has logged in to Jupyter. Server process.
 
-``server/hub.py`` has those of a JupyterHub.
+``server/hub/logins.py`` has those of a JupyterHub.
 """
 
 from __future__ import annotations

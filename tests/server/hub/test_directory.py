@@ -10,9 +10,9 @@ from tornado import web
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
-from jupyter_figserve.server import hub_directory
-from jupyter_figserve.server.hub import make_service_config
-from jupyter_figserve.server.hub_directory import HubDirectory, make_directory
+from jupyter_figserve.server.hub import directory as directory_module
+from jupyter_figserve.server.hub.directory import HubDirectory, make_directory
+from jupyter_figserve.server.hub.service_config import make_service_config
 from jupyter_figserve.server.services.auth.directory import CANNOT_TELL, Lookup, NoDirectory
 from tests.conftest import require_package
 
@@ -108,7 +108,7 @@ async def test_hub_that_fails_tells_nothing(hub):
 async def test_change_of_scopes_is_noticed(hub, monkeypatch):
     """Within half a minute: the Hub may have been restarted."""
     now = 1_000.0
-    monkeypatch.setattr(hub_directory.time, "monotonic", lambda: now)
+    monkeypatch.setattr(directory_module.time, "monotonic", lambda: now)
     hub.scopes = []
     directory = HubDirectory(hub.url, "secret")
     assert await directory.find_user("ada") == CANNOT_TELL

@@ -15,8 +15,9 @@ from urllib.parse import quote
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
-from .hub import CACHE_SECONDS, SERVICE_PERSON, is_service
-from .services.auth.directory import CANNOT_TELL, Directory, Lookup, NoDirectory
+from ..services.auth.directory import CANNOT_TELL, Directory, Lookup, NoDirectory
+from .environment import CACHE_SECONDS, is_service
+from .logins import SERVICE_PERSON
 
 _CONNECT_SECONDS, _REQUEST_SECONDS = 1.0, 3.0
 _log = logging.getLogger("jupyter_figserve")

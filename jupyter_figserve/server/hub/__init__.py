@@ -1,0 +1,1 @@
+"""JupyterHub, which no other folder of the server knows. Server process."""
