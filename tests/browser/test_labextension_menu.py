@@ -33,6 +33,8 @@ Object.defineProperty(navigator, "clipboard", {value: undefined});
 Object.defineProperty(crypto, "subtle", {value: undefined});
 delete window.ClipboardItem;
 """
+NOTIFY = """window.jupyterapp.commands.execute(
+  "apputils:notify", { message: "of Jupyter", type: "info", options: { autoClose: false } })"""
 READ_CLIPBOARD = "navigator.clipboard.readText()"
 
 IDS = [module for module, *_ in PLACES]
@@ -144,11 +146,20 @@ def test_each_figure_has_a_button_of_its_own(opened) -> None:
 
 @notebook_nightly
 def test_link_is_copied_and_revoked(opened, place) -> None:
-    """It shows the figure of that button to anybody; pressed again, the same link is copied."""
+    """It shows the figure of that button to anybody; pressed again, the same link is copied.
+
+    The message stays above Jupyter's own notifications.
+    """
     server, _ = place
     opened.evaluate("navigator.clipboard.writeText('')")
     choose(opened, 1, "Copy share link")
-    message(opened, "Link copied. It expires on")
+    shown = message(opened, "Link copied. It expires on")
+    opened.evaluate(NOTIFY)
+    own = opened.locator(".Toastify__toast", has_text="of Jupyter")
+    own.wait_for()
+    while (above := shown.bounding_box()) and above["y"] + above["height"] > own.bounding_box()["y"]:
+        opened.evaluate("new Promise(requestAnimationFrame)")
+    own.get_by_role("button").first.click()
     opened.get_by_role("button", name="Reach others…").click()
     message(opened, "c.FigServe.public_url")
     assert opened.evaluate("document.activeElement.textContent") == "Change…"

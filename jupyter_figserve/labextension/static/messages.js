@@ -4,7 +4,13 @@ import { makeButton, makeElement } from "./elements.js";
 const DURATION = 8_000;
 /** A message with actions stays long enough to reach them. */
 const DURATION_WITH_ACTIONS = 30_000;
+/** Jupyter's own notifications, in the same corner, come and go. */
+const NOTIFICATIONS = ".Toastify__toast-container";
+const LOOK_AGAIN = 500;
+const GAP = 8;
+const HIGHEST = 0.6;
 let place = null;
+let looking = null;
 
 /**
  * Show `message`; `actions` are `{label, run}`, `address` is a text to copy by hand, and `details` are `{label, text}` that
@@ -42,12 +48,23 @@ export function showMessage(message, { actions = [], address = null, details = n
   box.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
   // One at a time: more would cover the notebook.
   place.replaceChildren(box);
+  clearInterval(looking);
+  looking = setInterval(keepClear, LOOK_AGAIN);
+  keepClear();
   field?.focus();
   field?.select();
   // Set after the region is in the page, so that it is announced.
   requestAnimationFrame(() => { text.textContent = message; });
   wait();
   return close;
+}
+
+/** Keep the message above Jupyter's notifications, which have buttons of their own, for as long as it is shown. */
+function keepClear() {
+  if (!place.firstChild) clearInterval(looking);
+  const tops = [...document.querySelectorAll(NOTIFICATIONS)].map((one) => one.getBoundingClientRect()).filter((box) => box.height);
+  const taken = innerHeight - Math.min(innerHeight, ...tops.map(({ top }) => top));
+  place.style.bottom = taken ? `${Math.min(taken + GAP, HIGHEST * innerHeight)}px` : "";
 }
 
 export function showError(what, error) {
