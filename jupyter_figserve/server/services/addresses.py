@@ -138,6 +138,11 @@ class ServerAddresses:
         """Whether machines of the network can connect, as far as this server decides."""
         return not self._app.sock and self._app.ip in _WILDCARDS
 
+    @property
+    def ends_with_program(self) -> bool:
+        """Whether this is the server of ``figserve.serve()``, which ends with the program that called it."""
+        return bool(getattr(self._app, "exit_with_stdin", False))
+
     def at_host(self, host: str) -> str:
         """Return the URL of our prefix at another address of this machine."""
         scheme = "https" if self._app.certfile else "http"

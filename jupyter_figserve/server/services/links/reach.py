@@ -12,6 +12,13 @@ from ..addresses import ServerAddresses
 from .team import TeamSharing
 
 SERVICE_VARIABLE = "FIGSERVE_SERVICE"
+_TEAM = ", or connect to your team's server once: `jupyter figserve connect URL`."
+_OF_PROGRAM = (
+    "This link opens only on this machine, while the program that called figserve.serve() runs. For a server that stays,"
+    " and that your network reaches, run `jupyter figserve serve --ip=0.0.0.0 --port=8765` in a terminal; scripts find"
+    ' it, and notebooks publish there after figserve.connect("http://127.0.0.1:8765", key), with a key that'
+    " `jupyter figserve keys create` prints"
+)
 _ELSEWHERE = ("192.0.2.1", 9)
 """An address for documentation (RFC 5737), to which no packet is sent."""
 
@@ -30,12 +37,15 @@ class Reach:
         URL of our routes for the machines of the network; None where this machine has no address.
     is_listening
         Whether the server listens on that address.
+    is_of_program
+        Whether the server is that of ``figserve.serve()``, which ends with the program that called it.
     """
 
     team: str | None = None
     service: str | None = None
     network: str | None = None
     is_listening: bool = False
+    is_of_program: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -47,6 +57,8 @@ class Reach:
 
     def describe(self) -> str:
         """Return the ways as sentences, without the secret address; clients offer the team's server."""
+        if self.is_of_program:
+            return f"{_OF_PROGRAM}{'.' if self.team else _TEAM}"
         said = ["This link opens only on this machine."]
         if self.service:
             said.append(
@@ -62,8 +74,7 @@ class Reach:
             )
         said.append(
             "To share with others, make this server reachable for them (through a proxy or a tunnel) and set"
-            " c.FigServe.public_url to its address"
-            + ("." if self.team else ", or connect to your team's server once: `jupyter figserve connect URL`.")
+            " c.FigServe.public_url to its address" + ("." if self.team else _TEAM)
         )
         return " ".join(said)
 
@@ -76,6 +87,7 @@ def find_reach(addresses: ServerAddresses, team: TeamSharing, environment: Mappi
         environment.get(SERVICE_VARIABLE) or None,
         addresses.at_host(host) if host else None,
         addresses.listens_on_network,
+        addresses.ends_with_program,
     )
 
 

@@ -13,6 +13,11 @@ from jupyter_figserve.server.services.links.reach import Reach, find_network_add
         (Reach(), ["only on this machine", "public_url", "figserve connect URL"], ["--ip", "network", "JupyterHub"]),
         (Reach(team="https://t/figserve"), ["public_url"], ["figserve connect URL"]),
         (Reach(service="https://hub/services/figserve"), ["This JupyterHub has a figserve service"], ["--ip"]),
+        (
+            Reach(network="http://192.168.1.5:8888/figserve", is_of_program=True),
+            ["figserve.serve() runs", "jupyter figserve serve --ip", "keys create", "figserve connect URL"],
+            ["public_url", "192.168", "start it with"],
+        ),
         (Reach(network="http://192.168.1.5:8888/figserve"), ["start it with --ip=0.0.0.0", "192.168.1.5:8888"], []),
         (
             Reach(network="http://192.168.1.5:8888/figserve", is_listening=True),
