@@ -14,10 +14,10 @@ from .team import TeamSharing
 SERVICE_VARIABLE = "FIGSERVE_SERVICE"
 _TEAM = ", or connect to your team's server once: `jupyter figserve connect URL`."
 _OF_PROGRAM = (
-    "This link opens only on this machine, while the program that called figserve.serve() runs. For a server that stays,"
-    " and that your network reaches, run `jupyter figserve serve --ip=0.0.0.0 --port=8765` in a terminal; scripts find"
-    ' it, and notebooks publish there after figserve.connect("http://127.0.0.1:8765", key), with a key that'
-    " `jupyter figserve keys create` prints"
+    "This link opens only on this machine, while the program that called figserve.serve() runs. For a server that"
+    " stays, and that your network reaches, run `jupyter figserve serve --ip=0.0.0.0 --port=8765` in a terminal;"
+    ' scripts find it, and notebooks publish there after figserve.connect("http://127.0.0.1:8765", key), with a key'
+    " that `jupyter figserve keys create` prints"
 )
 _ELSEWHERE = ("192.0.2.1", 9)
 """An address for documentation (RFC 5737), to which no packet is sent."""
