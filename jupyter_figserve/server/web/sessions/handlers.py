@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -13,6 +14,7 @@ from ....model.figures import EncodedImage, FigureRecord, Identity
 from ....model.formats import FORMATS
 from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
+from ....model.queries import FigureQuery
 from ....model.sessions import Session
 from ....model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH, check_name, slug, validate_single_line
 from ...services.figures.cell_code import trim_code
@@ -28,6 +30,9 @@ HERE = "here"
 _MARK_TIMEOUT_SECONDS = 3.0
 _MAX_MARK_LENGTH = 64
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_DIGITS = 8
+"""Of the digest, in the name of a captured plot."""
+_SAME_ENDING = 10
 _FLAGS = ("", "0", "1", "false", "true", "no", "yes")
 """Values of ``download`` that are no name."""
 
@@ -117,7 +122,7 @@ class SessionFiguresHandler(SessionHandler):
         readable = await self._find(session, body)
         given = validate_single_line(body.get("title"), "title", MAX_TITLE_LENGTH)
         alt = validate_single_line(body.get("alt"), "alternative text", MAX_ALT_LENGTH) or readable.plot.alt
-        name = check_name(body["name"]) if body.get("name") is not None else slug(given) or _make_name(readable)
+        name = check_name(body["name"]) if body.get("name") is not None else slug(given)
         # A title that was found does not name the figure: another one of the notebook may have the same.
         record = await self._publish(session, readable, name, given or readable.title, alt)
         await self.announce("figure.published", record.id, version=record.version.number)
@@ -134,14 +139,17 @@ class SessionFiguresHandler(SessionHandler):
             raise InvalidInput("Give either a path or a digest (the sha256 of the displayed bytes in hexadecimal).")
         return await self.context.plots.get_by_digest(session.id, digest)
 
-    async def _publish(self, session: Session, readable: ReadablePlot, name: str, title: str, alt: str) -> FigureRecord:
+    async def _publish(
+        self, session: Session, readable: ReadablePlot, name: str | None, title: str, alt: str
+    ) -> FigureRecord:
         images = await self._read_images(readable)
         notebook = session.notebook
         if self.context.kernels.has(session.id):
             notebook = await self.context.kernels.follow_notebook(session.id) or notebook
         scope, maker = (session.scope, "") if notebook else ("", session.id)
+        place = FigureQuery(session.owner, scope=scope, notebook=notebook, maker=maker)
         draft = NewVersion(
-            Identity(session.owner, scope, notebook, maker, name),
+            Identity(session.owner, scope, notebook, maker, name or await self._choose_name(place, readable)),
             images,
             title,
             alt,
@@ -151,6 +159,15 @@ class SessionFiguresHandler(SessionHandler):
             code=trim_code(readable.plot.code, self.context.config.cell_code_bytes),
         )
         return await self.context.store.figures.publish(draft)
+
+    async def _choose_name(self, place: FigureQuery, readable: ReadablePlot) -> str:
+        """Return the name of the figure with this image that was kept before, when the cell ran; else a new one."""
+        made = _make_name(readable)
+        if readable.plot.origin != "captured":
+            return made
+        ending = f"-{readable.digest[:_DIGITS]}"
+        found, _ = await self.context.store.figures.list_page(replace(place, text=ending), _SAME_ENDING)
+        return next((one.name for one in found if one.origin == "captured" and one.name.endswith(ending)), made)
 
     async def _read_images(self, readable: ReadablePlot) -> tuple[EncodedImage, ...]:
         max_pixels = self.context.config.figure_pixels
@@ -226,7 +243,7 @@ def _make_name(readable: ReadablePlot) -> str:
     cells for other cells, whose images must not appear behind the links of this session.
     """
     stem = slug(readable.plot.path.rpartition("/")[2].rpartition(".")[0]) or "plot"
-    return stem if readable.plot.origin == "file" else f"{stem}-{readable.digest[:8]}"
+    return stem if readable.plot.origin == "file" else f"{stem}-{readable.digest[:_DIGITS]}"
 
 
 def _make_filename(readable: ReadablePlot, name: str | None) -> str:

@@ -217,6 +217,14 @@ class TestKeep:
         assert b"Plotly.newPlot" in page
         assert page.count(b"</script>") == 2
 
+    async def test_same_image_is_the_same_figure_when_its_cell_runs_again(self, owner, session):
+        """The number of the cell differs, and the link stays; another image is another figure."""
+        keep = "/api/sessions/a-session/figures"
+        kept = [(await owner.post(keep, {"path": session.show(png(), cell)})).json() for cell in (1, 2)]
+        assert (kept[0]["id"], kept[1]["version"]) == (kept[1]["id"], 1)
+        other = (await owner.post(keep, {"path": session.show(png(grey=1), 3)})).json()
+        assert other["id"] != kept[0]["id"]
+
     async def test_title_is_that_of_the_library_or_of_the_cell(self, owner, session):
         """Of the code of a cell with one figure; the name keeps the figures of a notebook apart."""
         add = session.buffer.add
@@ -246,8 +254,8 @@ class TestKeep:
     async def test_kept_plot_has_the_code_of_its_cell(self, owner, session):
         """As a published figure has it: without secrets, and on its page; an image outside any cell has none."""
         session.buffer.namer.begin_cell("r", 1, "s", 'api_key = "sk-0123456789abcdef0123"\nplt.plot(bears)')
-        for request in ("r", "callback"):
-            display = CapturedDisplay(FORMATS["png"], png())
+        for shade, request in enumerate(("r", "callback")):
+            display = CapturedDisplay(FORMATS["png"], png(grey=shade))
             session.buffer.add(("execution", request, 1), request, display, 1.0)
         paths = [one["path"] for one in (await owner.get("/plots/a-session")).json()["plots"]]
         records = [(await owner.post("/api/sessions/a-session/figures", {"path": one})).json() for one in sorted(paths)]
