@@ -18,12 +18,12 @@ from jupyter_core.utils import ensure_async
 from tornado.ioloop import IOLoop, PeriodicCallback
 
 from ....errors import Unavailable
-from ....model.places import strip_drive
 from ....model.sessions import Session
 from ....store.store import Store
 from .directories import SessionDirectories
 from .kernel_environment import make_environment
 from .kernel_keys import KERNEL_KEY_TTL, add_kernel_key, record_kernel
+from .notebook_paths import NotebookPaths
 from .service_client import ServiceClient, ServicePair
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class KernelTracker:
         self._owner = owner
         self._service = service
         self._scope = scope
+        self._paths = NotebookPaths(serverapp)
         self._notebooks: dict[str, str] = {}
         self._start: Callable[..., Any] | None = None
         self._timer: PeriodicCallback | None = None
@@ -127,14 +128,14 @@ class KernelTracker:
         The figures of a notebook that was renamed move with it, however it was renamed.
         """
         was_here = kernel in self._notebooks
-        notebook = await self._find_notebook(kernel)
+        notebook = await self._paths.find(kernel)
         if was_here and kernel not in self._notebooks:
             return notebook
         before = self._notebooks.get(kernel, "")
         self._notebooks[kernel] = notebook
         if self._store.read_only_because is not None:
             return notebook
-        is_renamed = before not in ("", notebook) and notebook != "" and not await self._exists(before)
+        is_renamed = before not in ("", notebook) and notebook != "" and not await self._paths.exists(before)
         if is_renamed:
             await self._store.rename_notebook(self._owner, self._scope, before, notebook)
         if before != notebook:
@@ -229,29 +230,9 @@ class KernelTracker:
         if kernel in self._notebooks:
             notebook = await self.follow_notebook(kernel)
             # JupyterLab uses a random word as the path at first.
-            known = notebook if notebook and await self._exists(notebook) else ""
+            known = notebook if notebook and await self._paths.exists(notebook) else ""
             for listener in self.on_start:
                 listener(kernel, known)
-
-    async def _find_notebook(self, kernel: str) -> str:
-        try:
-            session = await ensure_async(self._app.session_manager.get_session(kernel_id=kernel))
-        except Exception:
-            # The manager raises an HTTP error for a kernel without a session.
-            return ""
-        return await self._strip_drive(str((session or {}).get("path") or ""))
-
-    async def _strip_drive(self, path: str) -> str:
-        """Return a path without the drive of a front end, where it names a file of this server."""
-        path = strip_drive(path)
-        drive, colon, rest = path.partition(":")
-        if not colon or "/" in drive or await self._exists(path) or not await self._exists(rest):
-            return path
-        return rest.lstrip("/")
-
-    async def _exists(self, path: str) -> bool:
-        manager: Any = self._app.contents_manager
-        return bool(await ensure_async(manager.file_exists(path)))
 
     async def _record_session(self, kernel: str, notebook: str) -> None:
         await self._store.sessions.record(self._make_session(kernel, notebook))
@@ -263,6 +244,7 @@ class KernelTracker:
     def on_kernel_ended(self, kernel: str) -> None:
         """Revoke the kernel's key, delete its directory, and end its session."""
         notebook = self._notebooks.pop(kernel, None)
+        self._paths.forget(kernel)
         self._directories.remove(kernel)
         for listener in self.on_end:
             listener(kernel, notebook or "")
@@ -291,7 +273,9 @@ class KernelTracker:
         if not (old and new):
             return
         moved = {k: path for k, path in self._notebooks.items() if path == old or path.startswith(old + "/")}
-        self._notebooks |= {kernel: new + path[len(old) :] for kernel, path in moved.items()}
+        for kernel, path in moved.items():
+            self._notebooks[kernel] = new + path[len(old) :]
+            self._paths.move(kernel, path, self._notebooks[kernel])
         await self._store.rename_notebook(self._owner, self._scope, old, new)
         for announce in self.on_move:
             announce(old, new)

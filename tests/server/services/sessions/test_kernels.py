@@ -172,7 +172,7 @@ class TestEnvironment:
         async def find(_: str) -> str:
             return "late.ipynb"
 
-        monkeypatch.setattr(context.kernels, "_find_notebook", find)
+        monkeypatch.setattr(context.kernels._paths, "find", find)
         await context.kernels.sweep()
         assert sessions.find(context.store.catalog.reader, kernel).notebook == "late.ipynb"
 
@@ -319,6 +319,28 @@ class TestRealKernel:
         assert (await stranger.get(link["image_url"])).body == png(grey=2)
         assert [f["id"] for f in (await owner.get("/api/figures", session=kernel)).json()["figures"]] == [first["id"]]
         assert sessions.find(context.store.catalog.reader, kernel).notebook == "wolves.ipynb"
+
+    async def test_figures_follow_a_notebook_that_no_front_end_has_open(
+        self, api, evaluate, stranger, context, jp_create_notebook, jp_root_dir
+    ):
+        """Jupyter's session keeps the old path, also of a directory, until another file is there."""
+        (jp_root_dir / "old").mkdir()
+        jp_create_notebook("old/one.ipynb")
+        session = await self.session(api, "old/one.ipynb")
+        client = stranger.with_key((await self.environment(evaluate, session["kernel"]["id"]))["KERNEL_FIGSERVE_KEY"])
+        first = await client.publish()
+        notebook = lambda: figures.find(context.store.catalog.reader, first["id"]).identity.notebook  # noqa: E731
+        for number, (path, new, found) in enumerate(
+            [("old", "new", "new/one.ipynb"), ("new/one.ipynb", "new/two.ipynb", "new/two.ipynb")], 1
+        ):
+            await api("PATCH", f"contents/{path}", {"path": new})
+            await until(lambda found=found: notebook() == found)
+            again = await client.publish(data=png(grey=number))
+            assert (again["id"], again["notebook"], again["version"]) == (first["id"], found, number + 1)
+        (jp_root_dir / "old").mkdir()
+        jp_create_notebook("old/one.ipynb")
+        assert (await client.publish())["notebook"] == "old/one.ipynb"
+        assert notebook() == "new/two.ipynb"
 
     async def test_copied_notebook_has_figures_of_its_own(self, api, evaluate, stranger, jp_create_notebook):
         """When a session moves to a copy of its notebook, the figures of the original stay with it."""

@@ -92,7 +92,7 @@ class TestList:
 
     async def test_a_later_sessions_version_is_not_this_ones(self, owner, stranger, kernel, session, context, make_key):
         """A session shows its own version, even if another made a newer one."""
-        context.kernels._find_notebook = lambda _: _always("a.ipynb")
+        context.kernels._paths.find = lambda _: _always("a.ipynb")
         await kernel.publish("sales", png(grey=1))
         await make_session(context, "later")
         later = stranger.with_key(await make_key("publish", kernel="later"))
