@@ -6,7 +6,7 @@ Source: RFC 5861, section 4.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -23,7 +23,10 @@ from ....store.store import Store
 logger = logging.getLogger("jupyter_figserve")
 _FLUSH_SECONDS = 2.0
 """Time between two writes: the first image reaches the disk at once, and of many in a second only some need to."""
-_MAX_UNWRITTEN = 10 * MAX_LIVE_IMAGES
+_WRITE_RATE = 2**20
+"""Bytes written in a second, on average: visitors choose what is drawn, and each image stays on disk for a while."""
+_MAX_UNWRITTEN = 64 * 2**20
+"""Bytes of images that wait to be written; those that waited longest are only in memory."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class StaleImageCache:
     def __init__(self, store: Store, max_bytes: int) -> None:
         self._store = store
         self._in_memory: LRUCache[tuple[str, str], CachedImage] = LRUCache(max_bytes, getsizeof=_size)
-        self._unwritten: LRUCache[tuple[str, str], CachedImage] = LRUCache(_MAX_UNWRITTEN)
+        self._unwritten: LRUCache[tuple[str, str], CachedImage] = LRUCache(_MAX_UNWRITTEN, getsizeof=_size)
         self._timer: Any = None
         self._next_write = 0.0
         self._has_warned = False
@@ -156,7 +159,7 @@ class StaleImageCache:
         if self._timer is not None:
             IOLoop.current().remove_timeout(self._timer)
             self._timer = None
-        images = list(self._unwritten.values())
+        images = _find_newest(self._unwritten.values())
         self._unwritten.clear()
         if not images or self._store.read_only_because is not None:
             return
@@ -189,6 +192,8 @@ class StaleImageCache:
             self._in_memory[place] = image
 
     def _write_later(self, image: CachedImage) -> None:
+        if _size(image) > _MAX_UNWRITTEN:
+            return
         self._unwritten[image.live, image.key] = image
         if self._timer is None:
             now = IOLoop.current().time()
@@ -196,7 +201,8 @@ class StaleImageCache:
 
     def _on_timer(self) -> None:
         self._timer = None
-        self._next_write = IOLoop.current().time() + _FLUSH_SECONDS
+        pause = max(_FLUSH_SECONDS, self._unwritten.currsize / _WRITE_RATE)
+        self._next_write = IOLoop.current().time() + pause
         IOLoop.current().spawn_callback(self.flush)
 
     async def _write(self, images: Sequence[CachedImage], *, is_frozen: bool) -> None:
@@ -205,6 +211,14 @@ class StaleImageCache:
 
 def _size(image: CachedImage) -> int:
     return len(image.content.data)
+
+
+def _find_newest(images: Iterable[CachedImage]) -> list[CachedImage]:
+    """Return the newest images of each live figure, as many as the store keeps; the latest comes last."""
+    by_figure: dict[str, list[CachedImage]] = {}
+    for image in sorted(images, key=lambda one: one.rendered):
+        by_figure.setdefault(image.live, []).append(image)
+    return [image for group in by_figure.values() for image in group[-MAX_LIVE_IMAGES:]]
 
 
 def _to_row(image: CachedImage, *, is_frozen: bool) -> LiveImage:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tornado.ioloop import IOLoop
 
 from jupyter_figserve.errors import QuotaExceeded
 from jupyter_figserve.model.figures import EncodedImage
@@ -95,6 +96,38 @@ async def test_last_image_is_on_disk_at_once(images, context, monkeypatch):
     assert images._timer is not None
     await images.flush()
     assert store == [1, 1]
+
+
+async def test_writes_are_few_and_slow(images, context, clock, monkeypatch):
+    """Visitors choose what is drawn: only what the store keeps is written, and large images follow after a pause."""
+    live_id = await offer_live(context)
+    written: list[bytes] = []
+
+    async def note(rows: list) -> None:
+        written.extend(content.data for _, content in rows)
+
+    monkeypatch.setattr(context.store.live, "keep_images", note)
+    monkeypatch.setattr(image_cache, "_WRITE_RATE", 10)
+    for number in range(MAX_LIVE_IMAGES + 5):
+        clock.advance(1)
+        images.put(live_id, request(str(number)), make_image(b"%04d" % number))
+    before = IOLoop.current().time()
+    images._on_timer()
+    assert images._next_write >= before + (MAX_LIVE_IMAGES + 5) * 4 / 10
+    await images.flush()
+    assert written == [b"%04d" % number for number in range(5, MAX_LIVE_IMAGES + 5)]
+
+
+async def test_images_that_wait_are_bounded(context, clock, monkeypatch):
+    """By their bytes; those that have waited longest are only in memory, and a larger one always is."""
+    monkeypatch.setattr(image_cache, "_MAX_UNWRITTEN", 10)
+    images, live_id = StaleImageCache(context.store, 100), await offer_live(context)
+    for data in (b"aaaaaa", b"bbbbbb", b"c" * 11):
+        clock.advance(1)
+        images.put(live_id, request(data.decode()), make_image(data))
+    assert [one.content.data for one in images._unwritten.values()] == [b"bbbbbb"]
+    await images.flush()
+    assert images.find_in_memory(live_id, request("aaaaaa").key) is not None
 
 
 async def test_disk_that_is_full_disturbs_no_call(images, context, monkeypatch, caplog):
