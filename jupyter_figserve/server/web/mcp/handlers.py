@@ -59,9 +59,11 @@ class McpHandler(AuthenticatedHandler):
         if self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != _JSON:
             raise UnsupportedType(f"Send one JSON-RPC message as {_JSON}.")
         try:
-            parse_json_object(body)
+            json.dumps(parse_json_object(body), ensure_ascii=False).encode()
         except InvalidInput as error:
             self._write_parse_error(error.message)
+        except UnicodeEncodeError:
+            self._write_parse_error("The body has an unpaired surrogate, which UTF-8 cannot encode.")
         await asyncio.to_thread(load_sdk)
         self._respond(await self.run_until_disconnect(self._answer(body)))
 

@@ -227,3 +227,11 @@ class TestMessages:
         answer = await post(stranger.with_key(await make_key("read")), message("tools/list"))
         assert (answer.status, answer.code) == (501, "mcp_not_installed")
         assert "jupyter_figserve[mcp]" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("text", [r'{"jsonrpc": "2.0", "id": "\ud800", "method": "tools/list"}', r'{"\udfff": 1}'])
+async def test_unpaired_surrogates_are_refused(stranger, make_key, text):
+    """A response could not repeat them."""
+    answer = await post(stranger.with_key(await make_key("read")), text.encode())
+    assert (answer.status, answer.json()["error"]["code"]) == (400, -32700)
+    assert "surrogate" in answer.json()["error"]["message"]
