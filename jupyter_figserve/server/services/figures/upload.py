@@ -187,8 +187,10 @@ def parse_image(
     if header is None:
         raise UnsupportedType(f"The header of the {row.name} image cannot be read.", code="type_mismatch")
     if header.largest > max_pixels:
+        has_larger = header.largest > header.width * header.height
+        frame = f", with {header.largest:,} in one frame or page" if has_larger else ""
         raise TooLarge(
-            f"The image has {header.width} × {header.height} pixels; the maximum is {max_pixels:,}"
+            f"The image has {header.width} × {header.height} pixels{frame}; the maximum is {max_pixels:,}"
             " (FigServe.figure_pixels)."
         )
     if max_frames is not None and header.frames > max_frames:

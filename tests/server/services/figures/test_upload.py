@@ -176,6 +176,17 @@ def test_kind_C12_pixels_of_every_raster_format_are_bounded():
             read(data, mimetype, pixels=11)
 
 
+def test_larger_frame_is_named():
+    """The size of the canvas alone would not say what is too large."""
+    gif = bytearray(SAMPLES["gif"][1])
+    start = gif.index(b",", 13)
+    gif[start + 5 : start + 9] = b"\xff" * 4
+    with pytest.raises(
+        TooLarge, match=r"has 4 × 3 pixels, with 4,294,836,225 in one frame or page; the maximum is 12 "
+    ):
+        read(bytes(gif), "image/gif", pixels=12)
+
+
 def test_frames_of_an_animation_are_told_and_bounded():
     """An animated PNG is stored as such under either type."""
     data = apng(frames=3)
