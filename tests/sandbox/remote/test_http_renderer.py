@@ -81,8 +81,10 @@ class ScriptedWorker:
     reports: list[object] = field(default_factory=lambda: [REPORT])
     jobs: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     asked: int = 0
+    connections: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections.append(writer)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
@@ -101,6 +103,13 @@ class ScriptedWorker:
                 await answer(writer)
         writer.close()
 
+    async def close(self) -> None:
+        """End all connections, also those of answers that nobody has read to their end."""
+        for writer in self.connections:
+            writer.transport.abort()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
 
 @contextlib.asynccontextmanager
 async def scripted(
@@ -115,6 +124,7 @@ async def scripted(
     finally:
         await renderer.close()
         server.close()
+        await worker.close()
 
 
 def run(scene: Coroutine[Any, Any, None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from http.client import responses
 from typing import Any, ClassVar, TypeVar
 
@@ -51,7 +51,7 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
     redacted_path: ClassVar[str | None] = None
     """Path in log lines, for paths that contain a secret."""
 
-    _task: asyncio.Task[Any] | None = None
+    _on_disconnect: Callable[[], object] | None = None
 
     @property
     def context(self) -> AppContext:
@@ -143,15 +143,19 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
     async def run_until_disconnect(self, work: Coroutine[Any, Any, T]) -> T:
         """Await ``work``; when the client disconnects, it is cancelled and the request ends without a response."""
         task: asyncio.Task[T] = asyncio.ensure_future(work)
-        self._task = task
+        self.call_on_disconnect(task.cancel)
         try:
             return await task
         except asyncio.CancelledError:
             raise web.Finish from None
 
+    def call_on_disconnect(self, end_work: Callable[[], object]) -> None:
+        """Have the work of this request ended by ``end_work`` when the client disconnects."""
+        self._on_disconnect = end_work
+
     def on_connection_close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        if self._on_disconnect is not None:
+            self._on_disconnect()
         super().on_connection_close()
 
     def negotiate_page(self, stored: Sequence[str] = (), *, is_complete: bool = False) -> str | None:

@@ -9,6 +9,7 @@ import contextlib
 import json
 from collections.abc import Awaitable, Callable
 
+from tornado.httputil import HTTPHeaders
 from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 
@@ -72,6 +73,8 @@ async def send_events(
         Last event of a stream that ends because it is no longer authorized.
     """
     handler.is_stream = True
+    # Without a task of its own, whose cancellation would end the wait, a stream takes less memory.
+    handler.call_on_disconnect(subscriber.close)
     # A client that is too slow or has disconnected reconnects on its own with its last id.
     with handler.context.monitoring.metrics.open_stream(), contextlib.suppress(StreamClosedError):
         await _send_until_closed(handler, subscriber, is_authorized, to_text, farewell)
@@ -114,7 +117,10 @@ async def _send_pending(handler: FigServeHandler, subscriber: Subscriber, to_tex
 
 
 def _free_request(handler: FigServeHandler) -> None:
-    """Free the headers and cookies, which are a quarter of the memory of an idle stream."""
-    handler.request.headers.clear()
-    handler.request.cookies.clear()
-    handler._headers.clear()
+    """Free the headers, the cookies and the names of templates, a quarter of the memory of an idle stream."""
+    if "Cookie" in handler.request.headers:
+        handler.request.cookies.clear()
+    for headers in (handler.request.headers, handler._headers):
+        # clear() would keep the tables of its dictionaries.
+        HTTPHeaders.__init__(headers)
+    handler.ui.clear()

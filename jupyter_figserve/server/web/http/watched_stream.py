@@ -20,7 +20,6 @@ async def send_watched_events(handler: FigServeHandler, watchers: Watchers[W], w
             if handler.request.method == "HEAD":
                 handler.finish()
                 return
-            stream = sse.send_events(handler, watcher.subscriber, watcher.is_authorized, farewell=GONE_EVENT)
-            await handler.run_until_disconnect(stream)
+            await sse.send_events(handler, watcher.subscriber, watcher.is_authorized, farewell=GONE_EVENT)
         finally:
             watchers.remove(watcher)

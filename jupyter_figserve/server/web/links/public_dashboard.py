@@ -10,7 +10,7 @@ from ....model.live import LiveRequest
 from ....model.snippets import Snippets
 from ...services.callers import visitor_caller
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel, resolve_dashboard
-from ...services.dashboards.watchers import DashboardWatcher
+from ...services.dashboards.watchers import DashboardWatcher, DashboardWatchers
 from ...services.links.resolver import LinkNotFound
 from ..dashboards.control_state import ControlState
 from ..dashboards.json_views import panel_json
@@ -18,7 +18,6 @@ from ..dashboards.page import DashboardPage, PanelUrls, build_page
 from ..dashboards.panel_appearances import with_appearances
 from ..dashboards.preview import PreviewCosts, send_preview
 from ..http import security_headers
-from ..http.watched_stream import send_watched_events
 from ..live.request import asks_for_record
 from .public_figure import PublicFigure
 from .public_live import ParameterGrant, PublicLiveFigure
@@ -92,10 +91,10 @@ class DashboardRenderer(LinkRenderer):
             raise LinkNotFound
         self.count_view()
 
-    async def send_events(self) -> None:
+    def watch(self) -> tuple[DashboardWatchers, DashboardWatcher]:
         version = self.handler.int_argument("version")
         watcher = DashboardWatcher(self.link.target.id, self.make_revalidation(), panel_url, version)
-        await send_watched_events(self.handler, self.context.dashboards, watcher)
+        return self.context.dashboards, watcher
 
     async def describe_embedding(self, fit: FitSize) -> Embedding:
         title = self.dashboard.record.layout.title

@@ -10,6 +10,7 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 from ....model.link_addresses import LinkAddress, parse_link_address
 from ....model.links import DASHBOARD, FIGURE, LIVE, is_token
 from ...services.links.resolver import LinkNotFound
+from ..http.watched_stream import send_watched_events
 from .audience import AudienceHandler
 from .figure_renderer import FigureRenderer
 from .public_dashboard import DashboardRenderer
@@ -65,7 +66,13 @@ class PublicLinkHandler(LinkRequestHandler):
             assert address is not None
             if address.query:
                 self.add_query(address.query)
-            await _dispatch(renderer, address)
+            if address.part == "events":
+                watchers, watcher = renderer.watch()
+                # A thousand idle streams do not hold what their pages show.
+                del renderer
+                await send_watched_events(self, watchers, watcher)
+            else:
+                await _dispatch(renderer, address)
         except LinkNotFound:
             self.count_failure()
             raise
@@ -76,8 +83,6 @@ class PublicLinkHandler(LinkRequestHandler):
 async def _dispatch(renderer: LinkRenderer, address: LinkAddress) -> None:
     if address.name is not None and address.suffix is not None and renderer.has_panel(address.name):
         await renderer.send_panel(address.name, address.suffix)
-    elif address.part == "events":
-        await renderer.send_events()
     elif address.part == "data":
         await renderer.send_data()
     elif address.part == "embed":

@@ -16,9 +16,8 @@ from ...services.callers import visitor_caller
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.live.registry import LiveTarget
 from ...services.live.result import LiveResult
-from ...services.live.watchers import LiveWatcher
+from ...services.live.watchers import LiveWatcher, LiveWatchers
 from ..http.public_handler import PublicHandler
-from ..http.watched_stream import send_watched_events
 from ..live.page import make_live_page
 from ..live.request import LAST_PARAMETER, asks_for_frame, asks_for_record, is_about_record, parse_device_pixel_ratio
 from ..live.responder import LiveResponder
@@ -240,17 +239,16 @@ class LiveRenderer(LinkRenderer):
         self.write_public_json(public | {"form": forms.guess(self.target)}, self.target.record.name)
         self.count_view()
 
-    async def send_events(self) -> None:
-        """Send the events of the page: the figure's changes, and the progress of calls that this link allows."""
+    def watch(self) -> tuple[LiveWatchers, LiveWatcher]:
+        """Watch the figure's changes, and the progress of calls that this link allows."""
         locked, allowed = self.grant.locked, self.grant.allowed
         fixed = {
             item.name: locked.get(item.name, item.default)
             for item in self.target.declaration.parameters.items
             if item.name not in allowed
         }
-
         watcher = LiveWatcher(self.target.record.id, self.make_revalidation(), fixed)
-        await send_watched_events(self.handler, self.context.live.watchers, watcher)
+        return self.context.live.watchers, watcher
 
     async def send_image(self, suffix: str) -> None:
         await self._make_image().send_image(suffix)

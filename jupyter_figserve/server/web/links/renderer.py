@@ -11,6 +11,7 @@ from typing import Any
 from ....errors import NotFound
 from ....model.snippets import Snippets
 from ...services.auth.principal import Principal
+from ...services.events.watchers import Watcher, Watchers
 from ...services.links.audience import is_admitted
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.links.view_counter import is_robot
@@ -122,8 +123,8 @@ class LinkRenderer(ABC):
         """Send one panel of a dashboard in a format."""
         raise LinkNotFound
 
-    async def send_events(self) -> None:
-        """Send the event stream of the page."""
+    def watch(self) -> tuple[Watchers[Any], Watcher]:
+        """Return a new watcher for the event stream of the page, and the watchers that it is to join."""
         raise LinkNotFound
 
     def make_revalidation(self) -> Callable[[], Awaitable[bool]]:

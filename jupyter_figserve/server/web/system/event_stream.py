@@ -29,9 +29,7 @@ class EventsHandler(AuthenticatedHandler):
         subscriber = await broker.subscribe(caller.owner)
         try:
             await self._start(since)
-            await self.run_until_disconnect(
-                sse.send_events(self, subscriber, lambda: gate.is_still_valid(caller), to_text=self._to_text)
-            )
+            await sse.send_events(self, subscriber, lambda: gate.is_still_valid(caller), to_text=self._to_text)
         finally:
             broker.unsubscribe(subscriber)
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tornado.httputil import HTTPHeaders
 from tornado.iostream import StreamClosedError
 
 from jupyter_figserve.model.events import Event
@@ -22,8 +23,10 @@ class FakeHandler:
 
     def __init__(self, *, is_slow: bool = False) -> None:
         self.text = ""
-        self.request = SimpleNamespace(headers={"Cookie": "x"}, cookies={"x": "y"})
-        self._headers = {"Content-Type": "text/event-stream"}
+        self.request = SimpleNamespace(headers=HTTPHeaders({"Cookie": "x"}), cookies={"x": "y"})
+        self._headers = HTTPHeaders({"Content-Type": "text/event-stream"})
+        self.ui = {"modules": None}
+        self.call_on_disconnect = lambda _end: None
         self._is_slow = is_slow
         self.context = SimpleNamespace(monitoring=SimpleNamespace(metrics=Metrics()))
 
@@ -57,7 +60,8 @@ async def test_pending_events_are_sent_before_the_end():
     subscriber.close()
     await send(handler, subscriber)
     assert handler.text == "id: 1\nevent: a\ndata: {}\n\n"
-    assert (handler.request.headers, handler.request.cookies, handler._headers) == ({}, {}, {})
+    assert [dict(one) for one in (handler.request.headers, handler.request.cookies, handler._headers)] == [{}, {}, {}]
+    assert handler.ui == {}
 
 
 async def test_the_last_event_may_come_during_a_write():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import re
 
 import pytest
 
+from jupyter_figserve.server.web.links.public_dashboard import DashboardRenderer
+
 from ...sample_images import png
 from ..dashboards.test_handlers import TEXT, figure_panel, offer, publish
-from ..dashboards.test_page_handlers import PAGE, images, keep, share
+from ..dashboards.test_page_handlers import PAGE, images, keep, listen, share
 
 
 class TestShared:
@@ -115,3 +118,11 @@ class TestEmbedding:
         url = (await share(owner, await publish(owner, [TEXT])))["url"]
         assert (await stranger.head(f"{url}/events")).status == 200
         assert context.dashboards._watchers == {}
+
+    async def test_an_idle_stream_does_not_hold_what_its_page_shows(self, owner, stranger):
+        """It would be most of the memory of a thousand streams."""
+        url = (await share(owner, await publish(owner, [figure_panel(await owner.publish())])))["url"]
+        async with listen(stranger, f"{url}/events") as stream:
+            await stream.next()
+            gc.collect()
+            assert not [one for one in gc.get_objects() if type(one) is DashboardRenderer]
