@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from ...model.links import DASHBOARD, FIGURE, LIVE, Target
 from ...model.owners import OwnerPerson, OwnerUsage, OwnQuota
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
-from ..catalog import owners, ownership
+from ..catalog import owner_usage, owners, transfers
 from ..catalog.database import Catalog
 from ..catalog.pagination import encode_cursor
 from .repository import Repository
@@ -58,13 +58,13 @@ class OwnerRepository(Repository):
             When the cursor is not valid.
         """
         limit = max(1, min(limit, MAX_LIMIT))
-        found = await self._read_in_thread(ownership.list_owners, limit + 1, cursor, text)
+        found = await self._read_in_thread(owner_usage.list_owners, limit + 1, cursor, text)
         last = found[limit - 1] if len(found) > limit else None
         return found[:limit], encode_cursor(last.bytes, last.owner) if last else None
 
     async def describe(self, owner: str) -> OwnerUsage:
         """Return what one owner has, who may have nothing."""
-        return await self._read_in_thread(ownership.describe, owner)
+        return await self._read_in_thread(owner_usage.describe, owner)
 
     async def set_quota(self, owner: str, quota: OwnQuota) -> None:
         """Set the quota of one owner, which the next publish obeys."""
@@ -117,13 +117,13 @@ class OwnerRepository(Repository):
     def _transfer_batch(
         self, connection: Connection, kind: str, old: str, new: str, after: str | None
     ) -> tuple[Sequence[str], Sequence[str], str | None]:
-        moved, stayed, last = ownership.transfer(connection, kind, old, new, after, _BATCH)
+        moved, stayed, last = transfers.transfer_batch(connection, kind, old, new, after, _BATCH)
         for record_id in moved:
             self._write_manifest(connection, Target(kind, record_id))
         return moved, stayed, last
 
     def _transfer_rest(self, connection: Connection, old: str, new: str, *, is_renamed: bool) -> None:
-        targets = ownership.find_targets_for(connection, old) if is_renamed else []
-        ownership.transfer_rest(connection, old, new, is_renamed=is_renamed)
+        targets = transfers.find_targets_for(connection, old) if is_renamed else []
+        transfers.transfer_rest(connection, old, new, is_renamed=is_renamed)
         for kind, target in targets:
             self._write_manifest(connection, Target(kind, target))

@@ -1,92 +1,23 @@
-"""Owners in the catalog: who has how much, and moving everything of one to another. Server process."""
+"""Moves everything of one owner to another. Server process."""
 
 from __future__ import annotations
 
 import json
-import re
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...model.audiences import USER
 from ...model.links import DASHBOARD, FIGURE, LIVE
-from ...model.owners import OwnerUsage, OwnQuota
-from ...model.quotas import Usage
-from . import conditions, figures, owners, quotas, tables
+from ...model.owners import OwnQuota
+from . import figures, owners, quotas, tables
 from .dialects import lock_owners
-from .pagination import decode_cursor
 
-_U, _T, _O = tables.usage.c, tables.trash.c, tables.owners.c
-_NAME = re.compile(r"[^\x00-\x1f]{1,255}")
+_T = tables.trash.c
 _SOURCE = tables.live_sources.c
 
 
-def list_owners(
-    connection: Connection, limit: int, cursor: str | None = None, text: str | None = None
-) -> list[OwnerUsage]:
-    """Return one page of the owners with anything stored or set, those with the most bytes first.
-
-    Parameters
-    ----------
-    cursor
-        ``encode_cursor`` of bytes and name of the last owner on the previous page.
-    text
-        Part of the name, without regard to case; None for any.
-    """
-    names = _known_names().subquery()
-    size = sa.func.coalesce(_U.bytes, 0)
-    query = (
-        sa.select(names.c.name, sa.func.coalesce(_U.figures, 0).label("figures"), size.label("bytes"))
-        .select_from(names.outerjoin(tables.usage, sa.and_(_U.kind == "owner", _U.key == names.c.name)))
-        .order_by(size.desc(), names.c.name)
-        .limit(limit)
-    )
-    if text:
-        query = query.where(conditions.has_part(text, names.c.name))
-    if cursor is not None:
-        last_size, last_name = decode_cursor(cursor, _NAME)
-        query = query.where(sa.or_(size < last_size, sa.and_(size == last_size, names.c.name > last_name)))
-    rows = connection.execute(query).all()
-    return [_describe(connection, row.name, Usage(row.figures, row.bytes)) for row in rows]
-
-
-def describe(connection: Connection, owner: str) -> OwnerUsage:
-    """Return what one owner has, who may have nothing."""
-    return _describe(connection, owner, quotas.read(connection, "owner", owner))
-
-
-def _describe(connection: Connection, owner: str, used: Usage) -> OwnerUsage:
-    return OwnerUsage(
-        owner,
-        used.figures,
-        used.bytes,
-        _count_dashboards(connection, owner),
-        _count_links(connection, owner),
-        _find_activity(connection, owner),
-        owners.own_quota(connection, owner),
-        owners.find_person(connection, owner).departed,
-    )
-
-
-def _known_names() -> sa.CompoundSelect[Any]:
-    has_quota = sa.or_(_O.max_figures.is_not(None), _O.max_bytes.is_not(None))
-    return sa.union(
-        sa.select(_U.key.label("name")).where(_U.kind == "owner", sa.or_(_U.figures > 0, _U.bytes > 0)),
-        sa.select(tables.dashboards.c.owner),
-        sa.select(tables.live_figures.c.owner),
-        sa.select(_O.name).where(has_quota),
-    )
-
-
-def _find_activity(connection: Connection, owner: str) -> float | None:
-    times = ((tables.figures, "updated"), (tables.dashboards, "updated"), (tables.sessions, "seen"))
-    newest = (sa.select(sa.func.max(table.c[name])).where(table.c.owner == owner) for table, name in times)
-    found = [moment for query in newest if (moment := connection.execute(query).scalar()) is not None]
-    return max(found, default=None)
-
-
-def transfer(
+def transfer_batch(
     connection: Connection, kind: str, old: str, new: str, after: str | None, limit: int
 ) -> tuple[list[str], list[str], str | None]:
     """Move one batch of an owner's records of one kind to another owner, with their usage.
@@ -150,6 +81,15 @@ def transfer_rest(connection: Connection, old: str, new: str, *, is_renamed: boo
         owners.forget(connection, old)
 
 
+def find_targets_for(connection: Connection, person: str) -> list[tuple[str, str]]:
+    """Return kind and id of everything that a link for this person shows."""
+    people, link = tables.link_people.c, tables.links.c
+    query = sa.select(link.kind, link.target).where(
+        sa.exists().where(people.link == link.id, people.kind == USER, people.name == person)
+    )
+    return [(row.kind, row.target) for row in connection.execute(query.distinct())]
+
+
 def _transfer_deleted(connection: Connection, old: str, new: str) -> None:
     for row in connection.execute(sa.select(_T.kind, _T.id, _T.manifest).where(_T.owner == old)).all():
         manifest = json.loads(row.manifest)
@@ -172,15 +112,6 @@ def _rename_person(connection: Connection, old: str, new: str) -> None:
     connection.execute(tables.link_people.update().where(is_old).values(name=new))
 
 
-def find_targets_for(connection: Connection, person: str) -> list[tuple[str, str]]:
-    """Return kind and id of everything that a link for this person shows."""
-    people, link = tables.link_people.c, tables.links.c
-    query = sa.select(link.kind, link.target).where(
-        sa.exists().where(people.link == link.id, people.kind == USER, people.name == person)
-    )
-    return [(row.kind, row.target) for row in connection.execute(query.distinct())]
-
-
 def _measure(connection: Connection, kind: str, record_id: str) -> tuple[int, int]:
     """Return how many figures a record counts as, and its bytes."""
     if kind == FIGURE:
@@ -188,25 +119,3 @@ def _measure(connection: Connection, kind: str, record_id: str) -> tuple[int, in
     if kind == LIVE:
         return 0, connection.execute(sa.select(_SOURCE.size).where(_SOURCE.live == record_id)).scalar() or 0
     return 0, 0
-
-
-def _count_dashboards(connection: Connection, owner: str) -> int:
-    return _count(connection, sa.select(sa.func.count()).where(tables.dashboards.c.owner == owner))
-
-
-def _count_links(connection: Connection, owner: str) -> int:
-    link, of_kind = tables.links.c, {FIGURE: tables.figures, LIVE: tables.live_figures, DASHBOARD: tables.dashboards}
-    return sum(
-        _count(
-            connection,
-            sa.select(sa.func.count())
-            .select_from(tables.links)
-            .join(table, sa.and_(link.kind == kind, link.target == table.c.id))
-            .where(table.c.owner == owner),
-        )
-        for kind, table in of_kind.items()
-    )
-
-
-def _count(connection: Connection, query: sa.Select[Any]) -> int:
-    return int(connection.execute(query).scalar_one())
