@@ -15,9 +15,9 @@ from .source_check import ALL_FORMATS, SourceCheck
 MARKER = "jupyter_figserve"
 """Key in a display's metadata that marks our own displays, so that published figures are not captured as well."""
 MAX_VECTOR_BYTES = 512 * 1024
-"""Maximum size of an SVG that replaces a PNG on hidpi screens; a larger one makes pages slow."""
+"""Maximum size of an SVG that replaces a PNG on HiDPI screens; a larger one makes pages slow."""
 HIDPI_RATIO = 2
-"""Density of the raster image that replaces a PNG on hidpi screens."""
+"""Density of the raster image that replaces a PNG on HiDPI screens."""
 _ASPECT_TOLERANCE = 0.01
 _ID = re.compile(r"[A-Za-z0-9]{16}")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -170,7 +170,7 @@ class Version:
 
     @property
     def hidpi(self) -> Representation | None:
-        """The stored image that can replace a PNG on hidpi screens: a small SVG, else a PNG of twice the size.
+        """The stored image that can replace a PNG on HiDPI screens: a small SVG, else a PNG of twice the size.
 
         Only what was stored with the version: an image rendered later may differ from the published one.
         """

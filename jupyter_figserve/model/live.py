@@ -14,11 +14,12 @@ from .parameters import SIZES, Parameters
 from .texts import check_name
 
 _TEXTS = ("description", "digest", "revision")
-_MAX_TEXT = 1_000
+_MAX_TEXT_LENGTH = 1_000
 _MAX_PARAMETERS = 100
-_MAX_WAIT = 600.0
+_MAX_TIMEOUT = 600.0
 _MAX_CACHE = 366 * 86_400.0
 _MAX_REFRESH = 31 * 86_400.0
+"""Maximum seconds that a declaration may state; longer times are reduced to these."""
 _RATIO_FIELD = "density"
 """Name of ``device_pixel_ratio`` in messages between kernel and server."""
 RECORD_PARAMETER = "_record"
@@ -46,7 +47,7 @@ class LiveDeclaration:
     sizes
         Those of width, height and dpi that a request may set, because the function has no parameter of that name.
     cache
-        Seconds that an image may be served again.
+        Seconds for which an image may be served again.
     timeout
         Seconds that a call may take.
     version
@@ -85,7 +86,7 @@ class LiveDeclaration:
         return self.name.replace("_", " ")
 
     def as_json(self) -> dict[str, Any]:
-        """Fields of the message to the server; ``from_json`` reads them."""
+        """Return the fields of the message to the server, which ``from_json`` reads."""
         return {**self.__dict__, "parameters": self.parameters.as_json(), "sizes": list(self.sizes)}
 
     @classmethod
@@ -99,12 +100,12 @@ class LiveDeclaration:
         """
         try:
             parameters = Parameters.from_json(row["parameters"])
-            texts = {name: str(row[name])[:_MAX_TEXT] for name in _TEXTS}
-            texts["refreshed"] = str(row.get("refreshed") or "")[:_MAX_TEXT]
+            texts = {name: str(row[name])[:_MAX_TEXT_LENGTH] for name in _TEXTS}
+            texts["refreshed"] = str(row.get("refreshed") or "")[:_MAX_TEXT_LENGTH]
             texts["form"] = row.get("form") if row.get("form") in FORMS else ""
             sizes = tuple(name for name in SIZES if name in row["sizes"])
-            version = None if row["version"] is None else str(row["version"])[:_MAX_TEXT]
-            cache, timeout = min(float(row["cache"]), _MAX_CACHE), min(float(row["timeout"]), _MAX_WAIT)
+            version = None if row["version"] is None else str(row["version"])[:_MAX_TEXT_LENGTH]
+            cache, timeout = min(float(row["cache"]), _MAX_CACHE), min(float(row["timeout"]), _MAX_TIMEOUT)
             name, is_versioned = check_name(row["name"]), bool(row["is_versioned"])
             refresh = None if row.get("refresh") is None else min(float(row["refresh"]), _MAX_REFRESH)
         except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
@@ -146,7 +147,7 @@ class LiveRequest:
     width, height
         Pixels at ``dpi`` for raster formats, at 96 to the inch for vector formats; None is the figure's own.
     device_pixel_ratio
-        Image pixels per CSS pixel, in raster formats of the figure's own size: 2 for hidpi screens. Other images
+        Image pixels per CSS pixel, in raster formats of the figure's own size: 2 for HiDPI screens. Other images
         are drawn at 1.
     """
 
@@ -165,7 +166,7 @@ class LiveRequest:
         return hashlib.sha256(text.encode()).hexdigest()[:40]
 
     def to_json(self) -> dict[str, Any]:
-        """Fields of the message to a kernel; ``from_json`` reads them."""
+        """Return the fields of the message to a kernel, which ``from_json`` reads."""
         fields = dict(self.__dict__)
         return fields | {_RATIO_FIELD: fields.pop("device_pixel_ratio")}
 

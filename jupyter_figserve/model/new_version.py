@@ -18,6 +18,8 @@ class NewVersion:
         Text shown below the image; None keeps that of the previous version.
     session
         The kernel that made it, or None.
+    source
+        Kind, bytes and library versions of what it can be redrawn from, or None.
     provenance
         How it was made: cell, libraries.
     code
@@ -36,22 +38,22 @@ class NewVersion:
     provenance: dict[str, Any] | None = None
     code: str = ""
 
-    def described(self, now: float) -> tuple[Version, list[tuple[str, bytes]]]:
-        """The version that a draft makes, and its blobs by digest."""
+    def to_version(self, now: float) -> tuple[Version, list[tuple[str, bytes]]]:
+        """Return the version to store, whose number is 0 until the store assigns one, and its blobs by digest."""
         parts = [(image.to_representation(), image.data) for image in self.images]
-        held = [(part.digest, data) for part, data in parts]
+        blobs = [(part.digest, data) for part, data in parts]
         thumbnail = source = code = None
         if self.thumbnail is not None:
             thumbnail = self.thumbnail.to_representation()
-            held.append((thumbnail.digest, self.thumbnail.data))
+            blobs.append((thumbnail.digest, self.thumbnail.data))
         if self.source is not None:
             kind, data, libraries = self.source
             source = Source(kind, sha256_hex(data), len(data), libraries)
-            held.append((source.digest, data))
+            blobs.append((source.digest, data))
         if self.code:
             text = self.code.encode("utf-8", "replace")
             code = CellCode(sha256_hex(text), len(text))
-            held.append((code.digest, text))
+            blobs.append((code.digest, text))
         version = Version(
             number=0,
             created=now,
@@ -65,4 +67,4 @@ class NewVersion:
             provenance=self.provenance or {},
             code=code,
         )
-        return version, held
+        return version, blobs

@@ -53,7 +53,7 @@ def pickle_figure(figure: Any, state: DrawingState | None = None) -> bytes:
 
 @contextlib.contextmanager
 def _own_scale(figure: Any) -> Iterator[None]:
-    """Give the figure the scale of its own dpi, as pickles of matplotlib before 3.11 keep that of a hidpi screen."""
+    """Give the figure the scale of its own dpi, as pickles of matplotlib before 3.11 keep that of a HiDPI screen."""
     dpi = own_dpi(figure)
     if dpi == figure.dpi:
         yield

@@ -34,7 +34,7 @@ def facts(figure):
     [(line, 2, True, "png"), (line, 2, False, "svg"), (line, 1, True, "pdf"), (constrained, 2, False, "png")],
 )
 def test_the_figure_is_untouched(make, ratio, is_interactive, format):
-    """Canvas, dpi on hidpi screens, layout, state of drawing and rcParams are as before, and the size is its own."""
+    """Canvas, dpi on HiDPI screens, layout, state of drawing and rcParams are as before, and the size is its own."""
     figure, other = make(), plt.figure()
     plt.figure(figure.number)
     figure.canvas._set_device_pixel_ratio(ratio)

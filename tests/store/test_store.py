@@ -44,7 +44,7 @@ def test_publishes_from_many_threads(store):
 
 def _enter(store, new: NewVersion) -> FigureRecord:
     """Publish as the writer's thread does, once the bytes are stored."""
-    version, parts = new.described(store.clock())
+    version, parts = new.to_version(store.clock())
     for digest, data in parts:
         store.blobs.put(digest, data)
     return store.figures._publish(new, version)

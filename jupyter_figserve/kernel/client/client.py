@@ -52,7 +52,7 @@ class FigServeClient:
         self._pool = ConnectionPool(address, ca_file, connect_timeout, read_timeout)
 
     def __repr__(self) -> str:
-        return f"Client({self.address.url!r})"
+        return f"FigServeClient({self.address.url!r})"
 
     @property
     def has_credential(self) -> bool:

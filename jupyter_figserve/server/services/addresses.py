@@ -63,7 +63,7 @@ class PublicBase:
 
 
 def hidpi_address(part: Representation, query: str = "") -> str:
-    """Return suffix and query of the address of a version's image for hidpi screens (``Version.hidpi``).
+    """Return suffix and query of the address of a version's image for HiDPI screens (``Version.hidpi``).
 
     Parameters
     ----------

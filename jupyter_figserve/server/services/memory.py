@@ -15,7 +15,7 @@ def return_large_blocks() -> None:
     """Have blocks from 512 KB return to the system as soon as they are freed.
 
     glibc raises this threshold to the size of the largest block that was freed, up to 32 MB. Images then come from a
-    heap that cannot shrink while anything small above them is in use, and one crowd of slow readers leaves the process
+    heap that cannot shrink while anything small above them is in use, and many slow readers at once leave the process
     large for good.
     """
     if sys.platform == "linux":

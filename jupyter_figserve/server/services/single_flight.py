@@ -12,7 +12,7 @@ from ...errors import FigServeError
 from .bounded_queue import Claim
 from .callers import OWNER, Caller
 
-logger = logging.getLogger("jupyter_figserve")
+_log = logging.getLogger("jupyter_figserve")
 T = TypeVar("T")
 _MAX_PAUSE, _MAX_SECONDS = 1.5, 5.0
 """A client whose connection did not fit in the server's backlog tries again after one second."""
@@ -143,7 +143,7 @@ class SingleFlight(Generic[T]):
         error = shared.task.exception()
         if error is not None:
             if not shared.waiters and not isinstance(error, FigServeError):
-                logger.error("A shared call failed after its last waiter had left.", exc_info=error)
+                _log.error("A shared call failed after its last waiter had left.", exc_info=error)
         elif self._linger_threshold is not None and shared.waiters >= self._linger_threshold:
             self._remember(key, shared.task.result())
 

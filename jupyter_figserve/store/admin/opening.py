@@ -27,7 +27,7 @@ from .rebuild import restore
 if TYPE_CHECKING:
     from ..catalog.postgres.catalog import PostgresCatalog
 
-logger = logging.getLogger("jupyter_figserve")
+_log = logging.getLogger("jupyter_figserve")
 CATALOG = "catalog.db"
 
 
@@ -117,7 +117,7 @@ def _start(store: Store, steps: list[Callable[[], None]], *, may_wait: bool) -> 
     if store.read_only_because is None:
         steps = [*steps, lambda: _prepare_files(store), lambda: _recover(store)]
     else:
-        logger.warning("figserve serves existing figures but stores no new ones: %s.", store.read_only_because)
+        _log.warning("figserve serves existing figures but stores no new ones: %s.", store.read_only_because)
     store.startup = Startup(*steps)
     try:
         store.startup.run(may_wait=may_wait)
@@ -146,7 +146,7 @@ def _prepare_files(store: Store) -> None:
     try:
         blobs.prepare()
     except OSError as error:
-        logger.warning("figserve could not write to %s when it started: %s", blobs.location, error.strerror)
+        _log.warning("figserve could not write to %s when it started: %s", blobs.location, error.strerror)
     if isinstance(blobs, RemoteBlobStore):
         claim_bucket(blobs, store.catalog)
         store.check_claim = partial(check_bucket, blobs, store.catalog)
@@ -160,7 +160,7 @@ def _recover(store: Store) -> None:
         if isinstance(error, FigServeError) and is_temporary(error):
             raise
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        logger.warning("figserve could not write to %s when it started: %s", store.directory, reason)
+        _log.warning("figserve could not write to %s when it started: %s", store.directory, reason)
     store.manifest_writer.open()
 
 
@@ -190,7 +190,7 @@ def _lock(lock: DirectoryLock, directory: Path, network_type: str | None) -> Non
             code="data_directory_in_use",
         ) from error
     if network_type is not None:
-        logger.warning(
+        _log.warning(
             "%s is on a network file system (%s): no other server can use the catalog. Put it on a local disk with"
             " FigServe.database_url.",
             directory,

@@ -22,7 +22,7 @@ from ..lifecycle import dashboards as dashboard_lifecycle
 from ..lifecycle import figures as figure_lifecycle
 from ..lifecycle import live_figures as live_lifecycle
 
-logger = logging.getLogger("jupyter_figserve")
+_log = logging.getLogger("jupyter_figserve")
 M = TypeVar("M", bound=Manifest)
 
 
@@ -115,7 +115,7 @@ class _Rebuild:
             with self.connection.begin_nested():
                 yield
         except (sa.exc.SQLAlchemyError, FigServeError, ValueError, TypeError, LookupError, OverflowError) as error:
-            logger.warning("%s cannot be restored: %s", location, error)
+            _log.warning("%s cannot be restored: %s", location, error)
             self.unreadable.append(location)
 
     def restore_figures(self, manifests: ManifestStore[FigureManifest], progress: Callable[[int], None]) -> None:

@@ -1,4 +1,4 @@
-"""The owners about whom the catalog keeps more than their things: own quotas, and who the person is. Server process."""
+"""What the catalog keeps about owners themselves: quotas of their own, and who the person is. Server process."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class FigureRepository(Repository):
             When there is no room for it; nothing has changed.
         """
         self._catalog.check_writable()
-        version, blobs = draft.described(self._clock())
+        version, blobs = draft.to_version(self._clock())
         # Before they are stored, which may take long; the transaction checks again.
         await self._read(publishing.check_room, self.limits, draft, version)
         async with self._blob_writer.stored(blobs):

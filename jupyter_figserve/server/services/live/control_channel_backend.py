@@ -22,7 +22,7 @@ from .backend import KernelUnavailable, next_generation
 from .image_cache import CachedImage
 from .kernel_answer import check_size, parse_kernel_answer, parse_progress, replace_surrogates
 
-logger = logging.getLogger("jupyter_figserve")
+_log = logging.getLogger("jupyter_figserve")
 REQUEST, REPLY = "figserve_request", "figserve_reply"
 INFO_REQUEST, INFO_REPLY = "kernel_info_request", "kernel_info_reply"
 _ANNOUNCED = "figserve"
@@ -105,7 +105,7 @@ class ControlChannelBackend:
         try:
             self._client.stop_channels()
         except Exception as error:
-            logger.debug("A control channel did not close cleanly: %r", error)
+            _log.debug("A control channel did not close cleanly: %r", error)
         self._on_close(self)
 
     async def _check_announcement(self) -> None:
@@ -151,7 +151,7 @@ class ControlChannelBackend:
                 break
             except Exception as error:
                 remaining -= 1
-                logger.debug("A message of a control channel cannot be read: %r", error)
+                _log.debug("A message of a control channel cannot be read: %r", error)
             else:
                 remaining = _MAX_INVALID_MESSAGES
         self.close()

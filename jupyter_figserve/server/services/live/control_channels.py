@@ -17,7 +17,7 @@ from .control_channel_backend import INFO_REPLY, REPLY, REQUEST, ControlChannelB
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
-logger = logging.getLogger("jupyter_figserve")
+_log = logging.getLogger("jupyter_figserve")
 _REPLIES = (REPLY, INFO_REPLY)
 _MAX_MESSAGE_BYTES = 128 * 2**20
 _SILENCE_SECONDS, _MAX_SILENCE_SECONDS = 10.0, 600.0
@@ -85,7 +85,7 @@ class ControlChannels:
 
     def _pause(self, kernel: str, error: Exception) -> None:
         """Do not ask a kernel again for a while."""
-        logger.debug("Kernel %s does not list its live figures on its control channel: %r", kernel, error)
+        _log.debug("Kernel %s does not list its live figures on its control channel: %r", kernel, error)
         seconds = self._silences.get(kernel, _SILENCE_SECONDS)
         self._silences[kernel] = min(2 * seconds, _MAX_SILENCE_SECONDS)
         self._silent_until[kernel] = self._clock() + seconds

@@ -20,7 +20,7 @@ from ....model.live import DEVICE_PIXEL_RATIOS, LiveRequest
 from ....model.live_images import MAX_LIVE_IMAGES, LiveImage
 from ....store.store import Store
 
-logger = logging.getLogger("jupyter_figserve")
+_log = logging.getLogger("jupyter_figserve")
 _FLUSH_SECONDS = 2.0
 """Time between two writes: the first image reaches the disk at once, and of many in a second only some need to."""
 _WRITE_RATE = 2**20
@@ -168,7 +168,7 @@ class StaleImageCache:
         except Exception as error:
             # A full disk, or a database that does not answer: they stay in memory, and calls go on.
             level = logging.DEBUG if self._has_warned else logging.WARNING
-            logger.log(level, "The last images of live figures cannot be stored: %s", error)
+            _log.log(level, "The last images of live figures cannot be stored: %s", error)
             self._has_warned = True
         else:
             self._has_warned = False
@@ -182,7 +182,7 @@ class StaleImageCache:
             return await self._store.read_blob(digest)
         except Unavailable as error:
             # The figure itself may still answer.
-            logger.debug("The last image of a live figure cannot be read: %s", error)
+            _log.debug("The last image of a live figure cannot be read: %s", error)
             return None
 
     def _put_in_memory(self, image: CachedImage) -> None:

@@ -26,7 +26,7 @@ from .replica_backend import ReplicaBackend, ReplicaCall, make_answer
 from .replica_signer import ReplicaSigner
 from .service import LiveService
 
-logger = logging.getLogger("jupyter_figserve")
+_log = logging.getLogger("jupyter_figserve")
 RENEW_SECONDS = 10.0
 RETRY_SECONDS = 1.0
 LEASE_SECONDS = 35.0
@@ -240,4 +240,4 @@ async def _log_failure(work: Awaitable[None]) -> None:
 
 
 def _log(error: FigServeError) -> None:
-    logger.warning("The connections of kernels cannot be shared with the other servers: %s", error)
+    _log.warning("The connections of kernels cannot be shared with the other servers: %s", error)

@@ -12,7 +12,7 @@ CHECK_SECONDS = 1.0
 """Time within which all checks have to succeed."""
 FRESH_SECONDS = 1.0
 """For how long a result holds, so that visitors cannot load the database."""
-logger = logging.getLogger("jupyter_figserve")
+_log = logging.getLogger("jupyter_figserve")
 
 
 class Readiness:
@@ -70,5 +70,5 @@ class Readiness:
     def _report(self, problem: str) -> None:
         """Log what has changed since the last round, of which there is one a second while something asks."""
         if problem != self._problem:
-            logger.warning("figserve is not ready: %s" if problem else "figserve is ready again.%s", problem)
+            _log.warning("figserve is not ready: %s" if problem else "figserve is ready again.%s", problem)
         self._problem = problem

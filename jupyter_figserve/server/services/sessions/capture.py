@@ -22,7 +22,7 @@ from .ring_buffer import CaptureBuffer
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
-logger = logging.getLogger("jupyter_figserve")
+_log = logging.getLogger("jupyter_figserve")
 THROUGH_GATEWAY = (
     "The kernels run behind a Gateway, whose messages reach this server only while a notebook is open: images that they"
     " display are not captured. Publish figures instead."
@@ -87,7 +87,7 @@ class Capture:
         gateway = getattr(self._app, "gateway_config", None)
         if self._off_reason is None and gateway is not None and gateway.gateway_enabled:
             self._off_reason = THROUGH_GATEWAY
-            logger.warning(THROUGH_GATEWAY)
+            _log.warning(THROUGH_GATEWAY)
         if self.off_reason is not None or not hasattr(manager, "start_watching_activity"):
             return
         self._is_open = True
@@ -146,7 +146,7 @@ class Capture:
                 self._subscriptions[kernel] = self.make_subscription(kernel, buffer)
             self._subscriptions[kernel].open(manager)
         except Exception:
-            logger.warning("Images displayed by kernel %s are not captured.", kernel, exc_info=True)
+            _log.warning("Images displayed by kernel %s are not captured.", kernel, exc_info=True)
 
     def make_subscription(self, kernel: str, buffer: CaptureBuffer) -> IopubSubscription:
         """Return a subscription, not open yet, that records into ``buffer``."""

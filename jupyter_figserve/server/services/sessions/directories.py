@@ -22,7 +22,7 @@ from filelock import lock_descriptor
 from ....model.open_flags import PRIVATE_FILE
 from ....store.files.filesystem import make_private_directory
 
-logger = logging.getLogger("jupyter_figserve")
+_log = logging.getLogger("jupyter_figserve")
 _MAX_SWEPT = 50
 
 
@@ -35,7 +35,7 @@ class SessionDirectories:
         ``figserve/`` in Jupyter's runtime directory.
     """
 
-    def __init__(self, parent: Path, log: logging.Logger | logging.LoggerAdapter[Any] = logger) -> None:
+    def __init__(self, parent: Path, log: logging.Logger | logging.LoggerAdapter[Any] = _log) -> None:
         self._log = log
         self.problem: str | None = None
         """Why directories cannot be made; None when they can."""

@@ -20,7 +20,7 @@ from .captured_display import Limits, find_display
 from .display_messages import find_code, find_display_id, find_execution_count, find_mark, find_published
 from .ring_buffer import CaptureBuffer, CapturedImage
 
-logger = logging.getLogger("jupyter_figserve")
+_log = logging.getLogger("jupyter_figserve")
 _DISPLAY_TYPES = frozenset({"display_data", "execute_result", "update_display_data"})
 _HANDLED_TYPES = _DISPLAY_TYPES | {"execute_input", "clear_output"}
 _FLUSH_DELAY_SECONDS = 0.05
@@ -108,7 +108,7 @@ class IopubSubscription:
                 self._handle(self._session.deserialize(message))
         except Exception as error:
             self.dropped += 1
-            logger.debug("A message of kernel %s was not captured: %s", self.kernel, error)
+            _log.debug("A message of kernel %s was not captured: %s", self.kernel, error)
 
     def _handle(self, message: dict[str, Any]) -> None:
         """Handle a verified message of a handled type."""
@@ -162,7 +162,7 @@ class IopubSubscription:
             images = self.buffer.flush()
         except OSError as error:
             self.dropped += 1
-            logger.warning("Figures displayed by kernel %s could not be stored: %s.", self.kernel, error.strerror)
+            _log.warning("Figures displayed by kernel %s could not be stored: %s.", self.kernel, error.strerror)
             return
         if images:
             self._on_captured(self.kernel, images)

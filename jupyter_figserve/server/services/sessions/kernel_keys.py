@@ -11,7 +11,7 @@ from ....model.sessions import Session
 from ....store.store import Store
 from .kernel_start import STARTING
 
-logger = logging.getLogger("jupyter_figserve")
+_log = logging.getLogger("jupyter_figserve")
 KERNEL_KEY_TTL = 2 * 86_400.0
 """Lifetime of a kernel's key, in seconds after its server last reported the kernel alive."""
 
@@ -47,7 +47,7 @@ async def add_kernel_key(store: Store, owner: str) -> tuple[Key | None, str, str
     try:
         await store.keys.add(key)
     except Unavailable as error:
-        logger.warning("A kernel starts without a key for figserve: %s", error)
+        _log.warning("A kernel starts without a key for figserve: %s", error)
         return None, "", error.message.rstrip(".")
     return key, text, None
 
@@ -57,4 +57,4 @@ async def record_kernel(store: Store, session: Session, key: Key) -> None:
     try:
         await store.sessions.record(session, key.id)
     except Unavailable as error:
-        logger.warning("The kernel %s cannot publish figures, as it could not be recorded: %s", session.id, error)
+        _log.warning("The kernel %s cannot publish figures, as it could not be recorded: %s", session.id, error)

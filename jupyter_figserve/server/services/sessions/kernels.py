@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from ..addresses import ServerAddresses
 
-logger = logging.getLogger("jupyter_figserve")
+_log = logging.getLogger("jupyter_figserve")
 _SWEEP_MILLISECONDS = 60_000
 _KERNEL_EVENTS = "https://events.jupyter.org/jupyter_server/kernel_actions/v1"
 _CONTENT_EVENTS = "https://events.jupyter.org/jupyter_server/contents_service/v1"

@@ -14,7 +14,7 @@ from typing import Any
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.ioloop import IOLoop, PeriodicCallback
 
-logger = logging.getLogger("jupyter_figserve")
+_log = logging.getLogger("jupyter_figserve")
 REGISTER_SECONDS = 2.0
 """How long the start of a kernel waits for the service."""
 _RENEW_MILLISECONDS = 30_000
@@ -208,7 +208,7 @@ class ServiceClient:
         said = _describe(error)
         if said != self._problem:
             self._problem = said
-            logger.warning(
+            _log.warning(
                 "The figserve service at %s cannot be used: %s Kernels that start now publish to this server.",
                 self.url,
                 said,

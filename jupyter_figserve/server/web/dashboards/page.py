@@ -57,7 +57,7 @@ class PanelContext:
     columns
         Its width in grid columns.
     image, hidpi
-        Relative URLs of the image, and of its version for hidpi screens; None without one.
+        Relative URLs of the image, and of its version for HiDPI screens; None without one.
     still
         Of an animation, relative URL of its first frame, for viewers who prefer less motion.
     frame

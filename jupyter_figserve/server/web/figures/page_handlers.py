@@ -34,7 +34,7 @@ class VersionPane:
 
     @property
     def hidpi(self) -> str | None:
-        """Suffix and query of the image for hidpi screens."""
+        """Suffix and query of the image for HiDPI screens."""
         part = self.version.hidpi
         return None if part is None else hidpi_address(part, f"version={self.version.number}")
 

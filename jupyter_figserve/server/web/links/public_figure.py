@@ -162,7 +162,7 @@ class PublicFigure:
 
 
 def _hidpi_url(url: str, record: FigureRecord) -> str | None:
-    """Return the URL of the stored image for hidpi screens, None when there is none."""
+    """Return the URL of the stored image for HiDPI screens, None when there is none."""
     part = record.version.hidpi
     return None if part is None else f"{url}.{hidpi_address(part)}"
 

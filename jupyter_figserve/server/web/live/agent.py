@@ -26,7 +26,7 @@ from ...services.live.backend import KernelUnavailable
 from ...services.sessions.kernel_start import check_started
 from ..http.private_handler import AuthenticatedHandler
 
-logger = logging.getLogger("jupyter_figserve")
+_log = logging.getLogger("jupyter_figserve")
 PROTOCOL = 1
 _MAX_LIVE_FIGURES = 1_000
 _MAX_CALL_BYTES = 2**20
@@ -93,7 +93,7 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
             # Once: a kernel may send any number of them.
             level = logging.DEBUG if self._has_warned else logging.WARNING
             self._has_warned = True
-            logger.log(level, "A frame of the agent of kernel %s is ignored: %s", self.principal.kernel, error.message)
+            _log.log(level, "A frame of the agent of kernel %s is ignored: %s", self.principal.kernel, error.message)
             if self._backend is not None:
                 self._backend.fail_calls(OutputInvalid(f"The kernel's answer cannot be read. {error.message}"))
 
@@ -147,7 +147,7 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
             self._send_if_open({"op": "refused", "announcement": head.get("announcement"), "reason": error.message})
             return
         except Exception:
-            logger.exception("The live figures of kernel %s cannot be registered.", kernel)
+            _log.exception("The live figures of kernel %s cannot be registered.", kernel)
             self._ask_to_announce_later()
             return
         self._ask_seconds = _MIN_ASK_SECONDS

@@ -147,7 +147,7 @@ class LivePage:
 
     @property
     def hidpi(self) -> str | None:
-        """URL of the image for hidpi screens, where its size on the page is known and its own."""
+        """URL of the image for HiDPI screens, where its size on the page is known and its own."""
         is_known = self.arguments is not None and self.appearance.size[0] and is_raster(self.suffix)
         return hidpi_url(self.image()) if is_known else None
 
@@ -211,7 +211,7 @@ def last_url(url: str) -> str:
 
 
 def hidpi_url(image: str) -> str:
-    """Return the URL of a live image for hidpi screens."""
+    """Return the URL of a live image for HiDPI screens."""
     return f"{image}{'&' if '?' in image else '?'}{RATIO_PARAMETER}={DEVICE_PIXEL_RATIOS[-1]}"
 
 

@@ -13,7 +13,7 @@ class SharedRead(Generic[T]):
     """Shares a query among the calls that come while the one before is running.
 
     A call never gets the result of a query that began before it: it sees all that was committed until then. So single
-    calls cost a query each, and a crowd of any size two at a time.
+    calls cost a query each, and any number of concurrent ones two.
     """
 
     def __init__(self, read: Callable[[], Awaitable[T]]) -> None:
