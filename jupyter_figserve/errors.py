@@ -31,8 +31,15 @@ FigServeError
 
 from __future__ import annotations
 
+import linecache
+import sys
+import traceback
+from collections.abc import Iterator
+from types import TracebackType
 from typing import ClassVar
 
+_NOT_USERS = frozenset({"jupyter_figserve", "IPython", "ipykernel"})
+"""Packages whose lines in a traceback tell users nothing."""
 NOTHING_HERE = "There is nothing at this address."
 
 
@@ -56,6 +63,25 @@ class FigServeError(Exception):
         self.message = message
         if code is not None:
             self.code = code
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows instead of a traceback: the message, and the user's lines that led to it.
+
+        IPython calls this. ``%debug`` has all frames, and ``%xmode Verbose`` shows them.
+        """
+        shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+        full = getattr(shell, "InteractiveTB", None)
+        if getattr(full, "mode", "") == "Verbose":
+            lines: list[str] = full.structured_traceback(type(self), self, self.__traceback__)  # type: ignore[union-attr]
+            return lines
+        return [f"{type(self).__name__}: {self}", *_describe_users_lines(self.__traceback__)]
+
+
+def _describe_users_lines(found: TracebackType | None) -> Iterator[str]:
+    for frame, number in traceback.walk_tb(found):
+        line = linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip()
+        if line and str(frame.f_globals.get("__name__")).partition(".")[0] not in _NOT_USERS:
+            yield f"  line {number}: {line}"
 
 
 class InvalidInput(FigServeError):

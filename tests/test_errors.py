@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import linecache
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -83,3 +85,29 @@ def test_range_error_has_the_size():
     assert error.size == 123
     assert "123 bytes" in error.message
     assert isinstance(error, FigServeError)
+
+
+class TestInANotebook:
+    """What a cell shows of an error: IPython calls ``_render_traceback_``."""
+
+    @staticmethod
+    def run(code: str) -> list[str]:
+        """Return what is shown of the error of a cell."""
+        linecache.cache["<cell>"] = (len(code), None, code.splitlines(keepends=True), "<cell>")
+        with pytest.raises(FigServeError) as caught:
+            exec(compile(code, "<cell>", "exec"), {"__name__": "__main__"})
+        return caught.value._render_traceback_()
+
+    def test_error_is_its_message_and_the_users_lines(self):
+        """Not the frames of this package."""
+        code = "import jupyter_figserve as figserve\ndef f():\n    figserve.publish(nam=1)\nf()"
+        shown = [line for line in self.run(code) if "exec(" not in line]
+        message = "UnknownOption: publish() has no option 'nam' here. Did you mean 'name'?"
+        assert shown == [message, "  line 4: f()", "  line 3: figserve.publish(nam=1)"]
+
+    def test_verbose_mode_shows_all_frames(self, monkeypatch):
+        """As IPython shows them of any other error."""
+        ipython = pytest.importorskip("IPython")
+        shown = SimpleNamespace(mode="Verbose", structured_traceback=lambda *error: ["all frames"])
+        monkeypatch.setattr(ipython, "get_ipython", lambda: SimpleNamespace(InteractiveTB=shown))
+        assert self.run("import jupyter_figserve\njupyter_figserve.publish(nam=1)") == ["all frames"]
