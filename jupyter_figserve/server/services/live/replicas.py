@@ -114,7 +114,7 @@ class Replicas:
                 break
             except FigServeError as error:
                 if is_first:
-                    _log_failure(error)
+                    _report(error)
             is_first = False
             await asyncio.sleep(RETRY_SECONDS)
         self._timer.start()
@@ -236,8 +236,8 @@ async def _log_failure(work: Awaitable[None]) -> None:
     try:
         await work
     except FigServeError as error:
-        _log_failure(error)
+        _report(error)
 
 
-def _log_failure(error: FigServeError) -> None:
+def _report(error: FigServeError) -> None:
     _log.warning("The connections of kernels cannot be shared with the other servers: %s", error)
