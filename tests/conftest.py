@@ -43,12 +43,13 @@ EXAMPLES = {False: 30, True: 300}
 TESTS = Path(__file__).parent
 TOLERANT = frozenset(
     """
-browser/test_dashboard_html browser/test_dashboard_page browser/test_embedding browser/test_evil_documents
-browser/test_figure_page browser/test_live_following browser/test_live_html browser/test_live_page
-browser/test_share_page browser/test_sharing cli/checks/test_running cli/checks/test_server cli/commands/test_keys
-cli/test_figure_lookup kernel/client/test_running_servers kernel/figures/test_captured_plot
+browser/test_dashboard_html browser/test_dashboard_page browser/test_dense_screens browser/test_embedding
+browser/test_evil_documents browser/test_figure_page browser/test_live_following browser/test_live_html
+browser/test_live_page browser/test_share_page browser/test_sharing cli/checks/test_running cli/checks/test_server
+cli/commands/test_keys cli/test_figure_lookup kernel/client/test_running_servers kernel/figures/test_captured_plot
 kernel/figures/test_cell_figure kernel/live/test_detach kernel/live/test_lasting kernel/live/test_live_figure
-kernel/live/test_widget kernel/test_batch_runs kernel/test_in_a_kernel kernel/test_same_images
+kernel/live/test_widget kernel/test_batch_runs kernel/test_in_a_kernel kernel/test_same_images test_notebooks
+test_readme
 """.split()
 )
 """Modules that share one server, with what others have published, declared and shared there."""
@@ -117,6 +118,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     # Workers take whole files in this order, so that the last files, while other workers are idle, are short.
     slow = {item.path for item in items if _waits_for_programs(item) or item.get_closest_marker("packaging")}
     items.sort(key=lambda item: (item.path not in slow and _module(item) not in LONG, _module(item).startswith(SHORT)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``--dist loadfile``, run modules that share something expensive in one process."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from .scheduling import GroupScheduling
+
+    return GroupScheduling(config, log)
 
 
 def _module(item: pytest.Item) -> str:

@@ -31,7 +31,7 @@ OPTIONAL = {"altair", "cloudpickle", "pandas", "seaborn", "vl_convert"}
 @pytest.mark.kernel
 @pytest.mark.parametrize("name", [name for name in NAMES if name != QUICK_START])
 def test_notebook_runs(name, live_server):
-    """No cell fails. The quick start has its own test below, on a new server; every night, each notebook has one."""
+    """No cell fails. The quick start has its own test below; every night, each notebook has a new server."""
     for package in NEEDS.get(name, ()):
         require_package(package)
     run(live_server, name, *SHORTER.get(name, ()))
@@ -106,9 +106,9 @@ def run(server, name: str, old: str = "", new: str = "", *, part: float = 1.0) -
 
 
 @pytest.mark.kernel
-def test_the_quick_start_leaves_a_working_link(make_server):
-    """The link of the quick start works without login, even after the kernel has ended."""
-    server = make_server()
+def test_the_quick_start_leaves_a_working_link(live_server):
+    """The link of the quick start works without login, even after the kernel has ended. The demo has a new server."""
+    server = live_server
     copy = Path(shutil.copy(NOTEBOOKS / QUICK_START, server.root))
     with server.kernel(copy.name) as kernel:
         error, outputs = run_notebook(kernel, copy)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from matplotlib.figure import Figure
 from jupyter_figserve.demo.kernel_session import run_notebook
 from tests.waiting import wait_until
 
-from .hub_process import IMAGE, NAVIGATION, STREAM, HubProcess, running_hub, service_configuration
+from .hub_process import IMAGE, NAVIGATION, STREAM, HubProcess
 
 pytestmark = pytest.mark.hub
 
@@ -68,15 +67,14 @@ def draw() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def sharing(tmp_path_factory, proxy_program) -> Iterator[SharingHub]:
-    home = tmp_path_factory.mktemp("hub")
-    with running_hub(home, proxy_program, service_configuration(home, max_audience="link")) as hub:
-        image = {"data": draw(), "headers": {"Content-Type": "image/png"}}
-        record = hub.service_request("alice", "POST", "/api/figures?name=sales", **image).json()
-        browsers = {person: hub.login(person) if person else requests.Session() for person in PEOPLE}
-        for person in PEOPLE[:-1]:
-            browsers[person].get(f"{hub.service}/", headers=NAVIGATION, timeout=60)
-        yield SharingHub(hub, record, browsers)
+def sharing(service_hub: HubProcess) -> SharingHub:
+    hub = service_hub
+    image = {"data": draw(), "headers": {"Content-Type": "image/png"}}
+    record = hub.service_request("alice", "POST", "/api/figures?name=sales", **image).json()
+    browsers = {person: hub.login(person) if person else requests.Session() for person in PEOPLE}
+    for person in PEOPLE[:-1]:
+        browsers[person].get(f"{hub.service}/", headers=NAVIGATION, timeout=60)
+    return SharingHub(hub, record, browsers)
 
 
 def expected(person: str | None, allowed: set[str | None], headers: dict[str, str]) -> int:
@@ -151,6 +149,7 @@ def test_notebook_for_users_runs(sharing):
     copy = Path(shutil.copy(NOTEBOOK, hub.home / "homes" / "alice"))
     with hub.kernel("alice", copy.name) as kernel:
         error, outputs = run_notebook(kernel, copy)
+    hub.stop_server("alice")
     assert error is None
     text = "".join(output["text"] for output in outputs if output["output_type"] == "stream")
     assert f"{sharing.hub.service}/shared" in text

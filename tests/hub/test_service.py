@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import requests
 
 from tests.waiting import wait_until
 
-from .hub_process import NAVIGATION, HubProcess, running_hub, service_configuration
+from .hub_process import NAVIGATION, HubProcess
 
 pytestmark = [pytest.mark.hub, pytest.mark.kernel]
 
@@ -20,12 +18,9 @@ PNG = bytes.fromhex(
 )
 
 
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory, proxy_program) -> Iterator[HubProcess]:
-    """A Hub with the service, configured as deploy/jupyterhub does it."""
-    home = tmp_path_factory.mktemp("hub")
-    with running_hub(home, proxy_program, service_configuration(home)) as hub:
-        yield hub
+@pytest.fixture
+def hub(service_hub: HubProcess) -> HubProcess:
+    return service_hub
 
 
 def publish(hub: HubProcess, user: str, name: str) -> dict:
@@ -39,9 +34,10 @@ def publish(hub: HubProcess, user: str, name: str) -> dict:
 @pytest.mark.compat
 def test_everybody_owns_what_they_publish(hub):
     """Each sees only their own, in lists, by id, in counts and in keys; the record's address is the public one."""
-    figure = publish(hub, "alice", "sales")
+    before = {user: len(records(hub, user)) for user in ("alice", "bob")}
+    figure = publish(hub, "alice", "own")
     assert (figure["owner"], figure["url"]) == ("alice", f"{hub.service}/figures/{figure['id']}")
-    for user, status, count in (("alice", 200, 1), ("bob", 404, 0)):
+    for user, status, count in (("alice", 200, before["alice"] + 1), ("bob", 404, before["bob"])):
         assert hub.service_request(user, "GET", f"/api/figures/{figure['id']}").status_code == status
         assert hub.service_request(user, "GET", f"/figures/{figure['id']}.png").status_code == status
         assert len(hub.service_request(user, "GET", "/api/figures").json()["figures"]) == count
