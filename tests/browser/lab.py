@@ -14,8 +14,6 @@ from tests.conftest import WITH_FRONT_ENDS, MakeServer, require_package
 PLACES = [("jupyterlab", "lab", "LabApp"), ("notebook", "tree", "JupyterNotebookApp")]
 """Modules of the applications, the paths of their first pages, and their classes."""
 
-EXPOSED = ["--LabApp.expose_app_in_browser=True"]
-"""Arguments of a server whose JupyterLab puts its application object into the page."""
 # An idle kernel may not be connected yet, and then JupyterLab silently runs nothing.
 _IS_READY = """
 () => {

@@ -197,9 +197,9 @@ def test_layout_is_stable_when_the_frame_loads(page, dashboard, width):
     assert page.locator("[data-place='1-1'] iframe").bounding_box()["height"] == pytest.approx(672, abs=1)
 
 
-def test_hostile_html_of_a_function_sends_no_requests(chromium, live_server, other_site):
+def test_hostile_html_of_a_function_sends_no_requests(new_chromium, live_server, other_site):
     """On the dashboard, by link and embedded, it runs without requests, cookies, APIs and navigation."""
-    guarded = Guarded(chromium, live_server, other_site)
+    guarded = Guarded(new_chromium, live_server, other_site)
     document = evil.html(other_site.origin, live_server.url)
     with live_server.kernel("evil.ipynb") as kernel:
         (evil_id,) = run(kernel, EVIL.replace("DOCUMENT", repr(document)))

@@ -52,11 +52,11 @@ def server(lab):
     return lab
 
 
-def test_dashboard_works_while_the_kernel_is_idle_and_busy(chromium, server):
+def test_dashboard_works_while_the_kernel_is_idle_and_busy(lab_page, server):
     """Controls work while the last cell waits for them; a shared control drives both panels, another only its own."""
+    page = lab_page
     last = "_ = go.wait(60)\nprint('went', 'on', go.is_set())"
     (server.root / "dashboard.ipynb").write_text(notebook(DECLARE, "dashboard", last))
-    page = chromium.new_page()
     page.set_viewport_size({"width": 1400, "height": 1000})
     open_notebook(page, server, "dashboard.ipynb")
     run_all(page)
@@ -90,8 +90,9 @@ def test_dashboard_works_while_the_kernel_is_idle_and_busy(chromium, server):
 
 
 @pytest.mark.nightly
-def test_dashboard_in_ipywidgets_boxes_and_linked(chromium, server):
+def test_dashboard_in_ipywidgets_boxes_and_linked(lab_page, server):
     """In a box of ipywidgets, its controls are linked with another widget's, in both directions."""
+    page = lab_page
     code = """
 dial = ipywidgets.IntSlider(min=1, max=9, value=2, description="dial")
 view = dashboard.widget()
@@ -100,7 +101,6 @@ view.observe(lambda change: setattr(dial, "value", change.new["since"]), "params
 ipywidgets.VBox([dial, view, ipywidgets.HBox([animal.widget(since=9), animal.widget(since=9)])])
 """
     (server.root / "nested.ipynb").write_text(notebook(DECLARE, code))
-    page = chromium.new_page()
     open_notebook(page, server, "nested.ipynb")
     run_all(page)
     see_width(page, "1-1", 200)
@@ -117,8 +117,9 @@ ipywidgets.VBox([dial, view, ipywidgets.HBox([animal.widget(since=9), animal.wid
 
 
 @pytest.mark.nightly
-def test_interactive_figure_is_interactive(chromium, server):
+def test_interactive_figure_is_interactive(lab_page, server):
     """A sandboxed frame, which the kernel renders when it is idle, with its caption and its neighbours."""
+    page = lab_page
     require_package("plotly")
     code = """
 import plotly.graph_objects as go, jupyter_figserve as figserve
@@ -126,7 +127,6 @@ figure = go.Figure(go.Scatter(y=[1, 3, 2]))
 figserve.Dashboard("x", [[figserve.Panel(figure, caption="Plotly"), "text"]])
 """
     (server.root / "plotly.ipynb").write_text(notebook(code))
-    page = chromium.new_page()
     open_notebook(page, server, "plotly.ipynb")
     run_all(page)
     page.frame_locator(".figserve-dashboard iframe:not(.loading)").locator(".plotly").first.wait_for()
@@ -135,8 +135,9 @@ figserve.Dashboard("x", [[figserve.Panel(figure, caption="Plotly"), "text"]])
 
 
 @pytest.mark.nightly
-def test_html_of_a_live_function_is_in_a_frame(chromium, server):
+def test_html_of_a_live_function_is_in_a_frame(lab_page, server):
     """In its own widget and on a dashboard: sandboxed, driven by its control, an image again when it returns one."""
+    page = lab_page
     require_package("plotly")
     code = """
 import plotly.graph_objects as go, jupyter_figserve as figserve
@@ -151,7 +152,6 @@ def animal(since: int = 2):
 dashboard = figserve.Dashboard("x", [[animal, "text"]])
 """
     (server.root / "html.ipynb").write_text(notebook(code, "dashboard", "animal.widget()"))
-    page = chromium.new_page()
     open_notebook(page, server, "html.ipynb")
     run_all(page)
     for box in ("[data-place='1-1']", ".figserve-live"):
@@ -171,15 +171,15 @@ dashboard = figserve.Dashboard("x", [[animal, "text"]])
 
 
 @pytest.mark.nightly
-def test_saved_notebook_shows_the_images(chromium, server):
+def test_saved_notebook_shows_the_images(lab_page, server):
     """A notebook that is opened without its kernel shows the static images."""
+    page = lab_page
     with server.kernel("saved.ipynb") as kernel:
         assert kernel.run(DECLARE).error is None
         outputs = kernel.run("dashboard").outputs
     saved = json.loads(notebook("dashboard"))
     saved["cells"][0]["outputs"] = outputs
     (server.root / "saved.ipynb").write_text(json.dumps(saved))
-    page = chromium.new_page()
     open_notebook(page, server, "saved.ipynb")
     page.wait_for_selector(".jp-OutputArea img")
     assert [img.get_attribute("alt") for img in page.query_selector_all(".jp-OutputArea img")] == [

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Iterator
 
 import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
 from tests.conftest import require_package
 from tests.security import evil
-from tests.security.actors import HTML, Listener, get_frame_url, make_png, publish, share
+from tests.security.actors import HTML, Listener, get_frame_url, listening, make_png, publish, share
 
 from .conftest import WIDTH, open_idle, open_login
 
@@ -23,9 +24,9 @@ pytestmark = pytest.mark.browser
 class Guarded:
     """A browser with the owner logged in, and checks of everything that a hostile document might reach."""
 
-    def __init__(self, chromium, server: ServerProcess, other_site: Listener) -> None:
+    def __init__(self, context, server: ServerProcess, other_site: Listener) -> None:
         self.server, self.other_site = server, other_site
-        self.page = chromium.new_page()
+        self.page = context.new_page()
         self.pages = [self.page]
         open_login(self.page, server)
         self.before = self._state()
@@ -53,8 +54,14 @@ class Guarded:
 
 
 @pytest.fixture
-def guarded(chromium, live_server: ServerProcess, other_site: Listener) -> Guarded:
-    return Guarded(chromium, live_server, other_site)
+def guarded(new_chromium, live_server: ServerProcess, other_site: Listener) -> Guarded:
+    return Guarded(new_chromium, live_server, other_site)
+
+
+@pytest.fixture
+def unlisted_site() -> Iterator[Listener]:
+    with listening() as listener:
+        yield listener
 
 
 def get_addresses(server: ServerProcess, record: dict, suffix: str) -> list[str]:
@@ -66,11 +73,11 @@ def get_addresses(server: ServerProcess, record: dict, suffix: str) -> list[str]
 
 # It validates the other tests, and Chromium sometimes takes very long for it.
 @pytest.mark.soak
-def test_control_hostile_documents_work_without_protection(chromium, other_site: Listener) -> None:
+def test_control_hostile_documents_work_without_protection(new_chromium, other_site: Listener) -> None:
     """Without our policies the same documents reach the listener: the tests below can fail."""
 
     def gets_through(url: str) -> bool:
-        page = chromium.new_page()
+        page = new_chromium.new_page()
         # A document that navigates away immediately interrupts its own loading.
         with contextlib.suppress(playwright_error()):
             page.goto(url, wait_until="commit")
@@ -87,7 +94,7 @@ def test_control_hostile_documents_work_without_protection(chromium, other_site:
     other_site.requests.clear()
     seen["html"] = gets_through(other_site.serve("/control.html", evil.html(other_site.origin)))
     other_site.requests.clear()
-    page = chromium.new_page()
+    page = new_chromium.new_page()
     page.goto(other_site.serve("/connecting.html", evil.connecting_html(other_site.origin)))
     seen["connections"] = other_site.wait_for_hit("/prefetch") and other_site.wait_for_packet()
     assert all(seen.values()), seen
@@ -212,9 +219,9 @@ def test_V3_other_sites_get_no_private_figure(guarded: Guarded) -> None:
     assert server.fetch(f"figserve/api/figures/{record['id']}/links").json()["links"] == []
 
 
-def test_S4_link_is_not_in_referer(chromium, live_server: ServerProcess, other_site: Listener) -> None:
+def test_S4_link_is_not_in_referer(new_chromium, live_server: ServerProcess, other_site: Listener) -> None:
     """Leaving our pages for another site never sends the link's address as a referrer."""
-    page = chromium.new_page()
+    page = new_chromium.new_page()
     html = share(live_server, publish(live_server, HTML, "text/html", name="left"))
     link = share(live_server, publish(live_server, name="leaving"))
     for url in (link["url"], f"{link['url']}/embed", html["url"], f"{live_server.url}figserve/f/{'A' * 32}"):
@@ -232,17 +239,18 @@ def test_S4_link_is_not_in_referer(chromium, live_server: ServerProcess, other_s
         assert "frame" not in headers.get("Referer", "")
 
 
-def test_S7_only_listed_origins_may_frame_a_link(chromium, make_server, other_site: Listener) -> None:
+def test_S7_only_listed_origins_may_frame_a_link(
+    new_chromium, make_server, other_site: Listener, unlisted_site: Listener
+) -> None:
     """/embed is blank on an unlisted site and shown on a listed one, image or HTML; the page itself is never framed."""
-    listed = make_server(embed_origins=other_site.origin)
-    unlisted = make_server(embed_origins="https://wiki.example.org")
-    page = chromium.new_page()
-    for server, is_shown in ((unlisted, False), (listed, True)):
+    server = make_server(embed_origins=other_site.origin)
+    page = new_chromium.new_page()
+    for site, is_shown in ((unlisted_site, False), (other_site, True)):
         image = share(server, publish(server, make_png(300, 200), name="image"))
         html = share(server, publish(server, HTML, "text/html", name="html"))
         frames = [image["url"] + "/embed", html["url"] + "/embed", image["url"], get_frame_url(html["url"])]
         body = "".join(f'<iframe width="400" height="300" src="{url}"></iframe>' for url in frames)
-        open_idle(page, other_site.serve("/wiki", f"<!doctype html>{body}"))
+        open_idle(page, site.serve("/wiki", f"<!doctype html>{body}"))
         first, second, third, fourth = page.main_frame.child_frames
         assert third.url.startswith("chrome-error:")
         if not is_shown:

@@ -195,24 +195,30 @@ class _Quiet(SimpleHTTPRequestHandler):
         """A test prints nothing of its own."""
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A directory with the unpacked archive in "sub folder"."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    with zipfile.ZipFile(example.dashboard().save(folder / "dashboard.zip")) as file:
+        file.extractall(folder / "sub folder")
+    return folder
+
+
 @pytest.fixture
-def static_host(tmp_path) -> Iterator[tuple[Path, str]]:
-    """A directory, and the URL at which a static file server serves it."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(tmp_path)))
+def host(folder) -> Iterator[str]:
+    """The URL at which a static file server serves the directory."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    yield tmp_path, f"http://127.0.0.1:{server.server_port}/"
+    yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
     thread.join()
     server.server_close()
 
 
 @pytest.mark.parametrize("is_served", [True, False], ids=["served", "from disk"])
-def test_the_folder(page, static_host, is_served):
+def test_the_folder(page, folder, host, is_served):
     """Unpacked on a static host or on disk, the page loads images only from its own folder."""
-    folder, host = static_host
-    with zipfile.ZipFile(example.dashboard().save(folder / "dashboard.zip")) as file:
-        file.extractall(folder / "sub folder")
     base = f"{host}sub%20folder/" if is_served else f"{(folder / 'sub folder').as_uri()}/"
     # The page names no icon, so browsers may request the host's favicon.
     page.route("**/favicon.ico", lambda route: route.fulfill(body=b""))

@@ -14,7 +14,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from tests.benchmarks.catalog_rows import fill
 from tests.security.actors import HTML, PDF, make_png, publish, share
 
-from .conftest import ErrorLog, check_contrast, check_phone, log_in, open_own, tab_stops
+from .conftest import ErrorLog, check_contrast, check_phone, log_in, open_own, read_toast, tab_stops
 
 pytestmark = pytest.mark.browser
 CARDS = "[...document.querySelectorAll('#sections .card h3')].map(h => h.textContent)"
@@ -400,7 +400,7 @@ class TestDeleting:
         assert page.evaluate(CARDS) == ["Figure three", "Figure one"]
         assert page.evaluate("document.activeElement.textContent") == "Figure one"
         page.get_by_role("button", name="Undo").wait_for()
-        assert page.inner_text(".toast p") == "Deleted “Figure two”. Its links no longer work."
+        assert read_toast(page) == "Deleted “Figure two”. Its links no longer work."
         assert server.fetch(link["url"], anonymous=True).status == 404
         assert "BUTTON Undo" in tab_stops(page)
         page.get_by_role("button", name="Undo").press("Enter")
@@ -415,7 +415,7 @@ class TestDeleting:
         page.get_by_role("button", name="Delete Figure two").click()
         page.get_by_role("alert").get_by_text("Could not delete").wait_for()
         assert page.evaluate(CARDS) == ["Figure three", "Figure two", "Figure one"]
-        assert "The server is not responding" in page.inner_text(".toast")
+        assert "The server is not responding" in read_toast(page)
 
     def test_failed_undo_has_advice(self, chromium, server, three) -> None:
         """Its name has been taken meanwhile."""

@@ -7,7 +7,7 @@ import pytest
 from jupyter_figserve.demo.server_process import ServerProcess
 from tests.security.actors import Listener, make_png, publish, share
 
-from .conftest import open_login, open_own
+from .conftest import open_login, open_own, read_toast
 
 pytestmark = pytest.mark.browser
 EVIL = (
@@ -49,7 +49,7 @@ def test_D1_markup_in_texts_is_text_in_the_gallery(page, live_server: ServerProc
     page.keyboard.press("Escape")
     page.locator(f"[data-figure='{evil['id']}'] [data-delete]").click()
     page.get_by_role("button", name="Undo").wait_for()
-    assert EVIL in page.inner_text(".toast")
+    assert EVIL in read_toast(page)
     page.get_by_role("button", name="Undo").click()
     page.wait_for_function("id => document.querySelector(`[data-figure='${id}']`)", arg=evil["id"])
     assert_harmless(page)

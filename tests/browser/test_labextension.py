@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
-from tests.waiting import PATIENCE
 
 from .conftest import log_in
 from .lab import PLACES, application_server
@@ -24,25 +23,27 @@ IS_READY = """
 @pytest.fixture(scope="module", params=PLACES, ids=[module for module, *_ in PLACES])
 def place(request) -> Iterator[tuple[ServerProcess, str]]:
     """A server of the application, and the path of its first page."""
-    with application_server(*request.param) as server:
-        yield server, request.param[1]
+    path = request.param[1]
+    if path == "lab":
+        # A workspace of its own, in which no other test has opened a notebook.
+        yield request.getfixturevalue("lab_server"), "lab/workspaces/first"
+    else:
+        with application_server(*request.param) as server:
+            yield server, path
 
 
 @pytest.fixture(scope="module")
-def opened(chromium_process, place) -> Iterator:
-    """The application's first page, in a context of its own."""
+def opened(lab_context, place) -> Iterator:
+    """The application's first page."""
     server, path = place
-    context = chromium_process.new_context()
-    context.set_default_timeout(1_000 * PATIENCE)
     # Errors in its console are ignored: the applications log their own.
-    page = context.new_page()
-    log_in(page, server)
-    page.goto(server.url + path)
-    page.wait_for_function(IS_READY)
-    if path == "lab":
-        page.locator(".jp-Launcher:focus-within").wait_for()
-    yield page
-    context.close()
+    with lab_context.new_page() as page:
+        log_in(page, server)
+        page.goto(server.url + path)
+        page.wait_for_function(IS_READY)
+        if path != "tree":
+            page.locator(".jp-Launcher:focus-within").wait_for()
+        yield page
 
 
 def assert_opens_the_gallery(page, press) -> None:
@@ -75,7 +76,7 @@ def test_palette_opens_the_gallery(opened) -> None:
 
 def test_launcher_opens_the_gallery(opened, place) -> None:
     """JupyterLab has a launcher with a card for the gallery; Notebook has no launcher."""
-    if place[1] != "lab":
+    if place[1] == "tree":
         assert opened.locator(".jp-LauncherCard").count() == 0
         return
     assert_opens_the_gallery(opened, opened.locator(".jp-LauncherCard", has_text="Figures").click)

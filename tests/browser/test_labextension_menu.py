@@ -8,6 +8,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -15,9 +16,8 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from jupyter_figserve.model.canonical_json import canonical_json
 from jupyter_figserve.model.html_content import parse_html
 from tests.security.actors import make_png
-from tests.waiting import PATIENCE
 
-from .lab import PLACES, application_server, notebook, run_all, wait_until_run
+from .lab import PLACES, application_server, ending_sessions, notebook, run_all, wait_until_run
 
 pytestmark = pytest.mark.browser
 PNGS = [make_png(60, 40, shade=30), make_png(80, 40, shade=90)]
@@ -50,34 +50,33 @@ notebook_nightly = pytest.mark.parametrize(
 @pytest.fixture(scope="module", params=PLACES, ids=IDS)
 def place(request) -> Iterator[tuple[ServerProcess, str]]:
     """A server of the application, and the path of its notebooks."""
-    with application_server(*request.param) as server:
+    with ExitStack() as stack:
+        if request.param[1] == "lab":
+            server = stack.enter_context(ending_sessions(request.getfixturevalue("lab_server")))
+            # A workspace of its own, so that JupyterLab restores no notebook of another page.
+            path = "lab/workspaces/{name}/tree"
+        else:
+            server, path = stack.enter_context(application_server(*request.param)), "notebooks"
         (server.root / "work.ipynb").write_text(notebook(*CELLS, markdown="# Notes"))
-        yield server, {"lab": "lab/tree", "tree": "notebooks"}[request.param[1]]
+        yield server, path
 
 
-def open_work(context, place: tuple[ServerProcess, str], name: str = "work.ipynb"):
+def open_work(page, place: tuple[ServerProcess, str], name: str = "work") -> None:
     server, path = place
-    # A workspace of its own, so that JupyterLab restores no notebook of another page.
-    path = path.replace("lab/tree", f"lab/workspaces/{name.partition('.')[0]}/tree")
-    page = context.new_page()
-    page.goto(f"{server.url}{path}/{name}?token={server.token}")
+    page.goto(f"{server.url}{path.format(name=name)}/{name}.ipynb?token={server.token}")
     page.wait_for_function("() => window.jupyterapp?.commands.hasCommand('notebook:run-all-cells')")
     page.locator(".jp-Notebook:visible .jp-CodeCell").first.wait_for()
-    return page
 
 
 @pytest.fixture(scope="module")
-def work(chromium_process, place) -> Iterator:
+def work(lab_context, place) -> Iterator:
     """A notebook that has displayed two images in one cell, and text in another."""
-    context = chromium_process.new_context(viewport={"width": 1280, "height": 1000})
-    context.set_default_timeout(1_000 * PATIENCE)
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page = open_work(context, place)
-    run_all(page)
-    wait_until_run(page)
-    page.locator(BUTTON).nth(1).wait_for(state="attached")
-    yield page
-    context.close()
+    with lab_context.new_page() as page:
+        open_work(page, place)
+        run_all(page)
+        wait_until_run(page)
+        page.locator(BUTTON).nth(1).wait_for(state="attached")
+        yield page
 
 
 @pytest.fixture
@@ -299,16 +298,16 @@ def test_server_without_the_extension_is_explained(opened, place) -> None:
 
 
 @notebook_nightly
-def test_reopened_notebook_publishes_its_own_bytes(chromium, place) -> None:
+def test_reopened_notebook_publishes_its_own_bytes(lab_page, place) -> None:
     """In all its formats; nothing is captured there; on plain HTTP, which has neither a digest nor a clipboard API."""
-    server, _ = place
+    page, (server, _) = lab_page, place
     data = {"image/png": SHOWN[1], "image/svg+xml": "<svg xmlns='http://www.w3.org/2000/svg'/>"}
     output = {"output_type": "display_data", "metadata": {}, "data": data}
     file = json.loads(notebook("draw()"))
     file["cells"][0] |= {"execution_count": 7, "outputs": [output]}
     (server.root / "old.ipynb").write_text(json.dumps(file))
-    chromium.add_init_script(PLAIN_HTTP)
-    page = open_work(chromium, place, "old.ipynb")
+    page.add_init_script(PLAIN_HTTP)
+    open_work(page, place, "old")
     page.locator(BUTTON).wait_for(state="attached")
     choose(page, 0, "Copy share link")
     message(page, "Link copied.")
@@ -342,13 +341,13 @@ TRUSTED = """() => {
 
 
 @notebook_nightly
-def test_figures_drawn_elsewhere_have_their_menu_where_they_are(chromium, place) -> None:
+def test_figures_drawn_elsewhere_have_their_menu_where_they_are(lab_page, place) -> None:
     """That of Bokeh's script in the output before it, with the pixels of its canvases; that of R above its frame."""
-    server, _ = place
+    page, (server, _) = lab_page, place
     file = json.loads(notebook("draw()"))
     file["cells"][0]["outputs"] = [{"output_type": "display_data", **output} for output in DRAWN_ELSEWHERE]
     (server.root / "drawn.ipynb").write_text(json.dumps(file))
-    page = open_work(chromium, place, "drawn.ipynb")
+    open_work(page, place, "drawn")
     page.wait_for_function(TRUSTED)
     page.wait_for_function("() => document.querySelectorAll('.figserve-button').length === 2")
     page.evaluate(

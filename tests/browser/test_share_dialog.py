@@ -21,10 +21,19 @@ def figure(live_server: ServerProcess) -> dict:
     return publish(live_server, make_png(300, 200), name="bears", title=TITLE, alt="Alt text.")
 
 
-@pytest.fixture(params=["figserve/", "figserve/figures/{id}"], ids=["gallery", "figure page"])
+PAGES = {"gallery": "figserve/", "figure page": "figserve/figures/{id}"}
+"""Paths of the pages with the dialog, whose script is the same."""
+on_each_page = pytest.mark.parametrize("at", PAGES, indirect=True)
+on_a_page = pytest.mark.parametrize(
+    "at", [pytest.param(one, marks=[pytest.mark.nightly] * (one != "gallery")) for one in PAGES], indirect=True
+)
+"""Of what concerns the dialog only: on the other page every night."""
+
+
+@pytest.fixture
 def at(request, page, live_server: ServerProcess, figure: dict):
     """Either page, with the dialog open."""
-    open_own(page, live_server, request.param.format(**figure))
+    open_own(page, live_server, PAGES[request.param].format(**figure))
     page.get_by_role("button", name="Share").first.press("Enter")
     page.get_by_role("dialog", name="Share").wait_for()
     return page
@@ -36,6 +45,7 @@ def make_link(page) -> str:
     return page.locator("#share code").first.text_content()
 
 
+@on_a_page
 def test_link_is_made_with_the_keyboard_only(at, live_server: ServerProcess, figure: dict) -> None:
     """With the chosen expiry, label, views and data; it opens without a login at once."""
     assert at.inner_text("#share h2") == f"Share “{TITLE}”"
@@ -79,6 +89,7 @@ def test_the_teams_server_is_offered(page, live_server: ServerProcess, figure: d
     assert live_server.fetch(f"{link}.png", anonymous=True).body == make_png(300, 200)
 
 
+@on_each_page
 def test_existing_link_is_copied_again(chromium, at, live_server: ServerProcess, figure: dict) -> None:
     """From the dialog, so that nobody makes a second link, and from the list on the figure's page."""
     chromium.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -95,6 +106,7 @@ def test_existing_link_is_copied_again(chromium, at, live_server: ServerProcess,
         assert at.evaluate("navigator.clipboard.readText()") == url
 
 
+@on_a_page
 def test_last_day_is_a_date(at, live_server: ServerProcess, figure: dict) -> None:
     """The link ends with that day in the browser's time zone; without a date, the dialog asks for one."""
     at.locator("[name=expires]").select_option("date")
@@ -106,6 +118,7 @@ def test_last_day_is_a_date(at, live_server: ServerProcess, figure: dict) -> Non
     assert made["expires"] == at.evaluate("new Date('2030-12-31T23:59:59').toISOString()")
 
 
+@on_a_page
 def test_every_snippet_is_copied_as_the_interface_writes_it(chromium, at) -> None:
     """The link by the one primary button; image, Markdown, HTML, iframe and LaTeX below "Embed"."""
     chromium.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -127,6 +140,7 @@ def test_every_snippet_is_copied_as_the_interface_writes_it(chromium, at) -> Non
     assert r"\textless" in text or "<i>" in text
 
 
+@on_each_page
 def test_escape_closes_and_the_focus_returns(at) -> None:
     """Before the link is made, and after."""
     at.keyboard.press("Escape")
@@ -139,6 +153,7 @@ def test_escape_closes_and_the_focus_returns(at) -> None:
     at.wait_for_function("() => document.activeElement.textContent.startsWith('Share')")
 
 
+@on_each_page
 def test_page_lists_the_new_link(at) -> None:
     """Without a reload."""
     before = at.locator("[data-link]").count(), at.locator(".shared").count()
@@ -150,6 +165,7 @@ def test_page_lists_the_new_link(at) -> None:
         at.locator(".shared").first.wait_for()
 
 
+@on_a_page
 def test_invalid_fields_have_messages(at) -> None:
     """At once, in their field; nothing is lost, and the form can be submitted again."""
     at.get_by_label("View limit").fill("many")
@@ -188,6 +204,7 @@ def test_ended_login_is_reported(chromium, live_server: ServerProcess, figure: d
     page.get_by_role("alert").get_by_text("no longer signed in").wait_for()
 
 
+@on_a_page
 def test_dialog_fits_a_phone_and_is_legible(at) -> None:
     """At 360 pixels, in both colour schemes; the focus stays within the dialog."""
     make_link(at)
@@ -207,6 +224,7 @@ def test_dialog_fits_a_phone_and_is_legible(at) -> None:
     assert not any("Search" in stop for stop in stops)
 
 
+@on_each_page
 def test_form_fits_a_phone_and_is_legible(at) -> None:
     """Before the link is made."""
     check_contrast(at, "#share h2", "#share .meta", "#share label", "#share button:visible")
@@ -214,6 +232,7 @@ def test_form_fits_a_phone_and_is_legible(at) -> None:
     check_phone(at, 360)
 
 
+@on_a_page
 def test_without_a_hub_there_are_no_people(at, live_server: ServerProcess, figure: dict) -> None:
     """The owner alone or anyone; the sentence above says which."""
     assert at.locator("#share select[name=audience] option").all_text_contents() == ["Only me", "Anyone with the link"]

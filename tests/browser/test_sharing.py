@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
 
-from .conftest import check_contrast, check_phone, log_in, open_page, tab_stops
+from .conftest import check_contrast, check_phone, log_in, open_page, read_toast, tab_stops
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -133,7 +133,7 @@ def test_dashboards_deletion_can_be_undone(page, live_server: ServerProcess, off
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("heading", name="Deleted").wait_for()
     page.get_by_role("button", name="Undo").wait_for()
-    assert page.inner_text(".toast p") == "Deleted “Short-lived”. Its links no longer work."
+    assert read_toast(page) == "Deleted “Short-lived”. Its links no longer work."
     assert live_server.fetch(url, anonymous=True, headers={"Accept": "text/html"}).status == 404
     with page.expect_navigation():
         page.get_by_role("button", name="Undo").click()

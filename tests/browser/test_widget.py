@@ -41,11 +41,11 @@ async (text) => {
 WIDTH = "width => document.querySelector('.figserve-live img')?.naturalWidth === width"
 
 
-def test_widget_renders_while_the_kernel_is_busy(chromium, lab):
+def test_widget_renders_while_the_kernel_is_busy(lab_page, lab):
     """Controls work while the second cell waits for them, and the third cell sees their values."""
+    page = lab_page
     last = "_ = go.wait(60)\nprint('went', 'on', go.is_set())"
     (lab.root / "widget.ipynb").write_text(notebook(FIRST, last, "print(sorted(widget.params.items()))"))
-    page = chromium.new_page()
     open_notebook(page, lab, "widget.ipynb")
     run_all(page)
     # The kernel is running the second cell now.

@@ -44,8 +44,8 @@ def server(lab):
 
 
 @pytest.fixture
-def page(chromium):
-    return chromium.new_page()
+def page(lab_page):
+    return lab_page
 
 
 def open_and_run(page, server: ServerProcess, *sources: str) -> None:
