@@ -188,7 +188,7 @@ blobs = Table(
     Column("size", BigInteger, nullable=False),
     Column("refs", BigInteger, nullable=False),
     Column("touched", Float, nullable=False),
-    Index("blobs_unreferenced", "touched", sqlite_where=text("refs = 0"), postgresql_where=text("refs = 0")),
+    Index("blobs_unreferenced", "touched", sqlite_where=text("refs = 0")),  # PostgreSQL's too: see the migration
 )
 
 usage = Table(
