@@ -59,7 +59,7 @@ def test_magic_displays_what_the_cell_has_shown_once(kernel, line, code, count, 
     kernel.run("%load_ext jupyter_figserve")
     execution = kernel.run(f"%%publish {line}\n{PLOT}{code}")
     assert count_images(execution) == count
-    assert str(execution.outputs).count("Copy link") == links
+    assert str(execution.outputs).count("Copy page address") == links
 
 
 @pytest.mark.compat

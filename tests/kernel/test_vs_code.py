@@ -46,7 +46,7 @@ def test_the_chapter_runs(kernel):
     """The figure is shown with its link, and the gallery opens signed in; running the cell again changes nothing."""
     first, second = CELLS
     _, shown = kernel(first)
-    assert any("<img" in data.get("text/html", "") and "Copy link" in data["text/html"] for data in shown)
+    assert any("<img" in data.get("text/html", "") and "Copy page address" in data["text/html"] for data in shown)
     printed, _ = kernel(second)
     link, gallery = printed.splitlines()
     assert fetch(f"{link}.png").mimetype == "image/png"

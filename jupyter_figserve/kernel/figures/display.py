@@ -29,8 +29,9 @@ _BUTTON = (
 )
 # In sanitized outputs, which have no scripts, and without clipboard access, the button is a plain link.
 _COPY = (
-    "var a=this;if(!navigator.clipboard)return true;"
-    "navigator.clipboard.writeText(a.href).then(function(){a.textContent='Copied'},function(){window.open(a.href)});"
+    "var a=this,t=a.textContent;if(!navigator.clipboard)return true;"
+    "navigator.clipboard.writeText(a.href).then(function(){a.textContent='Copied';"
+    "setTimeout(function(){a.textContent=t},1500)},function(){window.open(a.href)});"
     "return false"
 )
 
@@ -106,7 +107,7 @@ def plot_bundle(
     html = (
         f'<figure style="margin:0;{_TEXT}">{_image_html(caption, image)}<figcaption style="margin-top:4px">'
         f'<a href="{escape(href)}" target="_blank" rel="noopener" style="{_LINK}">{escape(name)}</a>'
-        f' <span style="{_MUTED}">captured, available until the session ends</span>{_copy_button(href)}</figcaption>'
+        f' <span style="{_MUTED}">captured, available until the session ends</span>{_page_button(href)}</figcaption>'
         "</figure>"
     )
     return {"text/plain": text, "text/html": html}, {MARKER: {"plot": name}}
@@ -117,7 +118,7 @@ def link_html(name: str, url: str, expires: str | None, note: str | None, audien
     warning = f'<div style="{_MUTED}">{escape(note)}</div>' if note else ""
     return (
         f'<div style="{_TEXT};line-height:1.6"><a href="{escape(url)}" target="_blank" rel="noopener noreferrer"'
-        f' style="{_LINK}">{escape(url)}</a>{_copy_button(url)}'
+        f' style="{_LINK}">{escape(url)}</a>{_copy_button(url, "Copy link", "Copy the link")}'
         f'<div style="{_MUTED}">Link to {escape(name)} for {escape(audience)}, {escape(until)}</div>{warning}</div>'
     )
 
@@ -154,7 +155,7 @@ def _figure_html(caption: FigureCaption, image: EncodedImage | None, with_link: 
     text = (
         f'<figcaption style="margin-top:4px"><a href="{escape(caption.href)}" target="_blank" rel="noopener"'
         f' style="{_LINK}">{escape(caption.title or caption.name)}</a>'
-        f' <span style="{_MUTED}">version {caption.version}</span>{_copy_button(caption.href)}{note}</figcaption>'
+        f' <span style="{_MUTED}">version {caption.version}</span>{_page_button(caption.href)}{note}</figcaption>'
     )
     return f'<figure style="margin:0;{_TEXT}">{shown}{text}</figure>'
 
@@ -176,8 +177,12 @@ def data_url(image: EncodedImage) -> str:
     return f"data:{image.mimetype};base64,{base64.b64encode(image.data).decode()}"
 
 
-def _copy_button(href: str) -> str:
+def _page_button(href: str) -> str:
+    return _copy_button(href, "Copy page address", "The page opens after a login. For others, make a link: share().")
+
+
+def _copy_button(href: str, label: str, title: str) -> str:
     return (
         f'<a href="{escape(href)}" target="_blank" rel="noopener noreferrer" style="{_BUTTON}"'
-        f' onclick="{escape(_COPY)}" title="Copy the link">Copy link</a>'
+        f' onclick="{escape(_COPY)}" title="{escape(title)}">{label}</a>'
     )

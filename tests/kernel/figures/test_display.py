@@ -76,9 +76,11 @@ def test_nothing_is_fetched_from_other_hosts(image):
 
 
 def test_the_button_is_a_link_where_scripts_are_taken_out():
-    """A sanitized output keeps the link."""
+    """A sanitized output keeps the link; it is that of the page, and is not called a link for others."""
     html = figure_bundle(card(), PICTURE, with_link=True)[0]["text/html"]
-    button = html[html.index(">Copy link<") - 600 : html.index(">Copy link<")]
+    assert ">Copy link<" not in html
+    end = html.index(">Copy page address<")
+    button = html[end - 700 : end]
     assert 'href="http://127.0.0.1:8888/figserve/figures/abc"' in button
     assert "navigator.clipboard" in button
 
