@@ -15,6 +15,7 @@ import pytest
 from jupyter_figserve.demo.server_process import ServerProcess
 from jupyter_figserve.model.canonical_json import canonical_json
 from jupyter_figserve.model.html_content import parse_html
+from jupyter_figserve.model.image_headers import read_header
 from tests.security.actors import make_png
 
 from .lab import PLACES, application_server, ending_sessions, notebook, run_all, wait_until_run
@@ -124,6 +125,12 @@ def read_pdf(data: bytes) -> tuple[tuple[float, ...], bytes]:
     assert box
     image = data[offsets[4] :].split(b"stream\n", 1)[1].split(b"\nendstream")[0]
     return tuple(map(float, box.groups())), zlib.decompress(image)
+
+
+def read_png_size(data: bytes) -> tuple[int, int]:
+    header = read_header("png", data)
+    assert header
+    return header.width, header.height
 
 
 def shared_image(server: ServerProcess, url: str) -> bytes:
@@ -374,18 +381,25 @@ VALUES = [{"b": [1, 2.5, 1e21, 1e-7, -0.0], "a": {"ü": "\u2028\n", "é": None, 
 
 @notebook_nightly
 def test_helpers_compute_what_the_server_computes(work, place) -> None:
-    """Digests without crypto.subtle, canonical JSON, and whether HTML is a figure."""
+    """Digests without crypto.subtle, canonical JSON, whether HTML is a figure, and thumbnails of what is drawn."""
     sizes = [0, 1, 55, 56, 63, 64, 65, 119, 120, 1_000]
     found = work.evaluate(
         """async ([sizes, values, pages]) => {
           const { baseUrl } = window.jupyterapp.serviceManager.serverSettings;
           const folder = `${baseUrl}lab/extensions/jupyter_figserve/static/`;
+          const { makeThumbnail } = await import(folder + "conversions.js");
+          const box = document.body.appendChild(document.createElement("div"));
+          box.innerHTML = "<canvas width=640 height=400></canvas>";
+          const thumbnail = await makeThumbnail({ displayed: { images: {}, html: "" }, node: box });
+          const none = await makeThumbnail({ displayed: { images: {}, html: "" }, node: document.createElement("p") });
+          box.remove();
           const { sha256Bytes } = await import(folder + "sha256.js");
           const { canonicalJson, chooseName, showsFigure } = await import(folder + "displayed_figure.js");
           const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
           return {
             digests: sizes.map((size) => hex(sha256Bytes(Uint8Array.from({length: size}, (_, i) => i % 251)))),
             texts: values.map(canonicalJson), figures: pages.map(showsFigure),
+            thumbnail, none,
             names: [chooseName(3, 1, "abcdefghij"), chooseName(3, 2, "abcdefghij"), chooseName(null, 1, "abcdefghij")],
           };
         }""",
@@ -393,5 +407,6 @@ def test_helpers_compute_what_the_server_computes(work, place) -> None:
     )
     assert found["digests"] == [hashlib.sha256(bytes(i % 251 for i in range(size))).hexdigest() for size in sizes]
     assert found["texts"] == [canonical_json(value).decode() for value in VALUES]
+    assert (read_png_size(base64.b64decode(found["thumbnail"])), found["none"]) == ((320, 200), None)
     assert found["figures"] == [parse_html(text).is_figure for text in HTML_OUTPUTS]
     assert found["names"] == ["cell-3-abcdefgh", "cell-3-2-abcdefgh", "plot-abcdefgh"]

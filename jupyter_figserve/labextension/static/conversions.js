@@ -5,6 +5,11 @@ import { imageOf } from "./displayed_figure.js";
 import { makePdf } from "./pdf.js";
 
 const PDF = "application/pdf";
+/** In pixels, as those that kernels send. */
+const THUMBNAIL_WIDTH = 320;
+const THUMBNAIL_HEIGHT = 480;
+/** In characters: with it, the request is as small as the server asks. */
+const THUMBNAIL_LENGTH = 48_000;
 const MAKERS = { png: makePng, svg: makeSvg, pdf: makePagePdf };
 
 /** Whether the output has an image, or a drawing that can become one. */
@@ -15,6 +20,26 @@ export function hasImage(target) {
 /** Return the figure as a blob of a format; null where the browser cannot make that. */
 export function makeBlob(target, format) {
   return MAKERS[format](target);
+}
+
+/** Return a small PNG of what a library has drawn, in base64, for lists of figures; null where the output has an image. */
+export async function makeThumbnail(target) {
+  if (findImage(target)) return null;
+  try {
+    const drawn = await draw(target);
+    const canvas = document.createElement("canvas");
+    const height = Math.max(1, Math.round((THUMBNAIL_WIDTH * drawn.height) / drawn.width));
+    [canvas.width, canvas.height] = [THUMBNAIL_WIDTH, Math.min(THUMBNAIL_HEIGHT, height)];
+    const context = canvas.getContext("2d");
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(drawn.canvas, 0, 0, THUMBNAIL_WIDTH, height);
+    const [, text] = canvas.toDataURL("image/png").split(",");
+    return text.length > THUMBNAIL_LENGTH ? null : text;
+  } catch {
+    // Nothing is drawn, or the browser does not let its pixels be read.
+    return null;
+  }
 }
 
 async function makePng(target) {

@@ -1,6 +1,6 @@
 // What the menu of a figure does: find the figure on the server, or publish it there, and share, copy, download or open it.
 import { copyImage, copyText } from "./clipboard.js";
-import { hasImage, makeBlob } from "./conversions.js";
+import { hasImage, makeBlob, makeThumbnail } from "./conversions.js";
 import { makeElement } from "./elements.js";
 import { showError, showMessage } from "./messages.js";
 import { bodyOf, chooseName, digestOf, imageOf } from "./displayed_figure.js";
@@ -142,8 +142,9 @@ export class FigureActions {
     }
     const digest = await digestOf(displayed);
     const kernel = target.kernel && encodeURIComponent(target.kernel);
-    const body = digest ? { digest } : { path: displayed.path };
     if (kernel && (digest || displayed.path)) {
+      const thumbnail = await makeThumbnail(target);
+      const body = { ...(digest ? { digest } : { path: displayed.path }), ...(thumbnail && { thumbnail }) };
       const record = await this._server.ask("POST", `api/sessions/${kernel}/figures`, body).catch(rethrowUnless(...NOT_KEPT));
       if (record) return record;
     }

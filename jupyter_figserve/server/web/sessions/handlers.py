@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import re
 from dataclasses import replace
 from typing import Any
@@ -118,13 +119,14 @@ class SessionFiguresHandler(SessionHandler):
     @authorized(action="write", resource="figserve")
     async def post(self, session_id: str) -> None:
         session = await self.get_owned_session(session_id)
-        body = self.json_body(("path", "digest", "name", "title", "alt"))
+        body = self.json_body(("path", "digest", "name", "title", "alt", "thumbnail"))
         readable = await self._find(session, body)
         given = validate_single_line(body.get("title"), "title", MAX_TITLE_LENGTH)
         alt = validate_single_line(body.get("alt"), "alternative text", MAX_ALT_LENGTH) or readable.plot.alt
         name = check_name(body["name"]) if body.get("name") is not None else slug(given)
         # A title that was found does not name the figure: another one of the notebook may have the same.
-        record = await self._publish(session, readable, name, given or readable.title, alt)
+        thumbnail = _read_thumbnail(body.get("thumbnail"), self.context.config.figure_pixels)
+        record = await self._publish(session, readable, name, given or readable.title, alt, thumbnail)
         await self.announce("figure.published", record.id, version=record.version.number)
         self.set_header("Location", self.base.page(record))
         self.write_json(figure_json(record, self.base), 201)
@@ -140,7 +142,13 @@ class SessionFiguresHandler(SessionHandler):
         return await self.context.plots.get_by_digest(session.id, digest)
 
     async def _publish(
-        self, session: Session, readable: ReadablePlot, name: str | None, title: str, alt: str
+        self,
+        session: Session,
+        readable: ReadablePlot,
+        name: str | None,
+        title: str,
+        alt: str,
+        thumbnail: EncodedImage | None,
     ) -> FigureRecord:
         images = await self._read_images(readable)
         notebook = session.notebook
@@ -155,6 +163,7 @@ class SessionFiguresHandler(SessionHandler):
             alt,
             session=session.id,
             origin=readable.plot.origin,
+            thumbnail=thumbnail if readable.format is FORMATS["html"] else None,
             provenance={"plot": readable.plot.path, "digest": readable.digest},
             code=trim_code(readable.plot.code, self.context.config.cell_code_bytes),
         )
@@ -234,6 +243,17 @@ class PlotHandler(SessionHandler):
         heading = readable.plot.path.rpartition("/")[2]
         self.set_header("Vary", "Accept")
         self.write_page("session/plot.html", frames=allowed, heading=heading, frame=address)
+
+
+def _read_thumbnail(text: object, max_pixels: int) -> EncodedImage | None:
+    """Return the PNG in base64 that a browser made of an interactive figure; None where there is none."""
+    if text is None:
+        return None
+    try:
+        data = binascii.a2b_base64(text, strict_mode=True) if isinstance(text, str) else b""
+    except ValueError as error:
+        raise InvalidInput("The thumbnail is not valid base64.") from error
+    return parse_image(data, FORMATS["png"].mimetype, {}, max_pixels)
 
 
 def _make_name(readable: ReadablePlot) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 
@@ -216,6 +217,18 @@ class TestKeep:
         page = (await owner.get(f"/figures/{record['id']}.html")).body
         assert b"Plotly.newPlot" in page
         assert page.count(b"</script>") == 2
+
+    async def test_browser_sends_the_thumbnail_of_an_interactive_plot(self, owner, session):
+        """As a PNG in base64; anything else is refused, and an image needs none."""
+        add = session.buffer.add
+        add(("execution", "r", 1), "r", CapturedDisplay(FORMATS["html"], HTML), 1.0)
+        session.show(png())
+        keep, small = "/api/sessions/a-session/figures", base64.b64encode(png(grey=9)).decode()
+        kept = (await owner.post(keep, {"path": "plot.html", "thumbnail": small})).json()
+        assert (await owner.get(kept["thumbnail"])).body == png(grey=9)
+        assert (await owner.post(keep, {"path": "cell-1.png", "thumbnail": small})).json()["thumbnail"] is None
+        for bad in (3, "", "é", "AAA", base64.b64encode(SVG).decode()):
+            assert (await owner.post(keep, {"path": "plot.html", "thumbnail": bad})).status in (400, 415)
 
     async def test_same_image_is_the_same_figure_when_its_cell_runs_again(self, owner, session):
         """The number of the cell differs, and the link stays; another image is another figure."""
