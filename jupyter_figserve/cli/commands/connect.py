@@ -64,7 +64,7 @@ def connect(options: argparse.Namespace) -> int:
 
     path = servers_path()
     if path is None:
-        raise NotConnected("jupyter_core is missing, which knows the directory of Jupyter's data.")
+        raise NotConnected("This command needs jupyter_core, which knows Jupyter's data directory: pip install jupyter_core")
     known = read_team_servers(path)
     if options.list:
         return _list(known, as_json=options.json)

@@ -263,7 +263,7 @@ class LocalRenderer:
                 return child
             if child.status is not None and child.status > 0:
                 raise child.start_error()
-        raise Unavailable("The processes of the sandbox end before they start; try again soon.", retry_after=5)
+        raise Unavailable("The sandbox's processes exited while they started; try again soon.", retry_after=5)
 
     def _spawn(self, zygote: ZygoteProcess) -> ChildProcess:
         return zygote.spawn(

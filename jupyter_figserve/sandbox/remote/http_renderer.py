@@ -114,7 +114,7 @@ def _read_refusal(answer: Answer, job: RenderJob) -> FigServeError:
         # A proxy's: the worker closed the connection before it answered.
         raise NotReached("connection lost")
     if answer.status == 413:
-        return TooLarge("The source is larger than the proxy before the render workers accepts.")
+        return TooLarge("The source is larger than the proxy in front of the render workers accepts; raise its limit.")
     if answer.status in (503, 504):
         return Unavailable("All render workers are busy or down; try again soon.", code="workers_busy", retry_after=3)
     return Unavailable(f"The address of the render workers answers with status {answer.status}.", code="no_workers")

@@ -31,7 +31,7 @@ def read_keys(file: str = "", environment: Mapping[str, str] = os.environ) -> tu
     for key in keys:
         if len(key) < MIN_LENGTH or not (key.isascii() and key.isprintable()):
             raise InvalidInput(
-                f"A worker key {where} has fewer than {MIN_LENGTH} characters or unusual ones. Make one with:"
+                f"A worker key {where} has fewer than {MIN_LENGTH} characters, or some outside of ASCII. Make one with:"
                 " openssl rand -hex 32",
                 code="weak_key",
             )

@@ -57,7 +57,7 @@ class TeamSharing:
             There is none.
         """
         if self.path is None:
-            raise Conflict("This server shares for several users; share here.", code="no_team_server")
+            raise Conflict("This server already serves several users; share here, without a team's server.", code="no_team_server")
         found = find_team_server(read_team_servers(self.path), name)
         if found is None:
             which = "a team's server" if name == TEAM else f"{name!r:.120}"

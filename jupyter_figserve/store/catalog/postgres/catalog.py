@@ -244,7 +244,7 @@ class PostgresCatalog(Catalog):
         if isinstance(error, sa.exc.TimeoutError):
             return Unavailable("The server's connections to the database are busy; try again.", retry_after=5)
         if isinstance(error, UnicodeEncodeError):
-            return InvalidInput("The text has half a surrogate pair, which is no character.")
+            return InvalidInput("The text contains an unpaired surrogate, which is not a character; remove it.")
         if _is_lost(error):
             self._liveness.suspect()
             if is_committing:
