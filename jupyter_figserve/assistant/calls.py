@@ -50,7 +50,7 @@ async def publish_figure(api: Api, caller: Caller, values: dict[str, Any]) -> To
         body = _read_file(values["path"], caller) if "path" in values else _decode(values["image"])
         row = find_format_of_bytes(body[:_HEAD_BYTES]) if body else None
         if row is None:
-            raise UnsupportedType("The data is not an image in a format that can be published, such as PNG, JPEG or SVG.")
+            raise UnsupportedType("The data is not an image in a supported format, such as PNG, JPEG or SVG.")
         record = await api.upload("api/figures", row.mimetype, body, **place, **texts)
     return json_result(summarize(record))
 

@@ -1,4 +1,4 @@
-"""A client of a running kernel, like a front end, that can run whole notebooks. For the demo and the tests."""
+"""A client of a running kernel, like a front end, that can run whole notebooks. Process of the demo or of tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Jupyter server on loopback in its own process. For the demo and the tests."""
+"""A Jupyter server on loopback, as a child process. Process of the demo or of tests."""
 
 from __future__ import annotations
 

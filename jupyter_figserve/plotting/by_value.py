@@ -1,7 +1,4 @@
-"""Pickling by value: functions, classes and modules of the notebook go into the pickle, if cloudpickle is installed.
-
-Kernel.
-"""
+"""Pickling functions, classes and modules of the notebook by value, if cloudpickle is installed. Kernel."""
 
 from __future__ import annotations
 

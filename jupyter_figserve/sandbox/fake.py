@@ -1,4 +1,4 @@
-"""A renderer that runs no code, for tests of the layers above the sandbox: it returns small images of its own."""
+"""A renderer for tests of the layers above the sandbox: it returns small images of its own. Server process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The standalone host: a Jupyter server without kernels, contents and terminals, with only our routes."""
+"""The standalone host: a Jupyter server with our routes alone, without kernels and contents. Server process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of a user's server under a JupyterHub: its public address, its service, and the scopes of its token."""
+"""Checks of a server under a JupyterHub: public address, service, scopes of its token. Any process."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def connect(options: argparse.Namespace) -> int:
 
     path = servers_path()
     if path is None:
-        raise NotConnected("This command needs jupyter_core, which knows Jupyter's data directory: pip install jupyter_core")
+        raise NotConnected("jupyter_core, which knows Jupyter's data directory, is missing: pip install jupyter_core")
     known = read_team_servers(path)
     if options.list:
         return _list(known, as_json=options.json)

@@ -1,8 +1,7 @@
-"""Calls of functions on the workers of a Dask cluster, through its scheduler, without unpickling what comes back.
+"""Calls functions on the workers of a Dask cluster, and unpickles nothing that comes back. Server process.
 
 Dask's own ``Client`` unpickles: exceptions, warnings, the types of "dask" serialization, and whatever a message marks
-as pickled. Here a message stays as it is and has a limit, a result is bytes, and a pickled part is an error. Server
-process.
+as pickled. Here a message stays as it is and has a limit, a result is bytes, and a pickled part is an error.
 """
 
 from __future__ import annotations

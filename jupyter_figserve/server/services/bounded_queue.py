@@ -1,4 +1,4 @@
-"""A bounded queue: a fixed number of callers proceed at once, a fixed number wait, and the rest are refused. Server."""
+"""A bounded queue: fixed numbers of callers proceed and wait, and the rest are refused. Server process."""
 
 from __future__ import annotations
 

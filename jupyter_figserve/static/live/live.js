@@ -1,6 +1,7 @@
 // Enhances a live figure's form: each change redraws, the latest wins, and the URL keeps the state.
 // Without this script the form is submitted as usual.
-import { addSlider, dropUnscripted, makeRedrawer, readControls, writeQuery } from "./redraw.js";
+import { addSlider, dropUnscripted, readControls, writeQuery } from "./controls.js";
+import { makeRedrawer } from "./redraw.js";
 
 const PAUSE = 120;
 

@@ -1,4 +1,4 @@
-"""Copies a data directory to PostgreSQL and to a bucket; can be killed and run again. Command line."""
+"""Copies a data directory to PostgreSQL and to a bucket; can be killed and run again. Command-line process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands on a data directory: rebuilding the catalog, garbage collection. Command line."""
+"""Commands on a data directory: rebuilding the catalog, garbage collection. Command-line process."""
 
 from __future__ import annotations
 

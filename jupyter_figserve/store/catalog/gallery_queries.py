@@ -1,4 +1,4 @@
-"""Further queries of the gallery: sessions, links and neighbours, each by one indexed query.
+"""Further queries of the gallery: sessions, links and neighbours, each by one indexed query. Server process.
 
 Server process; read-only.
 """

@@ -1,4 +1,4 @@
-"""Removes secrets from the code of a cell, line by line, before it is stored or shown. Server.
+"""Removes secrets from the code of a cell, line by line, before it is stored or shown. Server process.
 
 Code is meant for its author's machine: it has passwords, keys and the names of home directories. What is code itself,
 such as ``token = read_token()``, stays; only literals are shortened. Each pattern has bounded repetitions.

@@ -1,4 +1,4 @@
-"""Whether an owner's name still means the same person: users of a JupyterHub are deleted, and names given anew. Server.
+"""Whether an owner's name still means the same person, as a JupyterHub gives names anew. Server process.
 
 The catalog remembers when the Hub created each owner. A later user of the same name gets nothing of the
 earlier one until an administrator has decided.

@@ -1,4 +1,4 @@
-"""Redacts exception messages for public links: removes directories, URLs and secrets, and keeps one line. Server.
+"""Redacts exception messages for public links: directories, URLs, secrets and line breaks. Server process.
 
 Exception messages address the author of the code. They name files in home directories, URLs with passwords, and keys.
 Everything that may be one of these is shortened.

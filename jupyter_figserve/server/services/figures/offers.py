@@ -12,6 +12,9 @@ from ....model.source_check import ALL_FORMATS, SourceProblem
 from ..rendering.request import OFFERED_FORMATS
 from .source_problems import FORMAT_MISSING, NOTHING_DRAWS, find_problem
 
+_CONVERTIBLE = ("jpg", "webp", "avif", "tiff")
+"""Raster formats that are made from a stored PNG, in its size, where the figure itself cannot be rendered."""
+
 
 @dataclass(frozen=True)
 class PageOffers:
@@ -71,10 +74,6 @@ def _join(names: Iterable[str]) -> str:
     """Return formats as a phrase: ``PNG, SVG and JPG``."""
     *first, last = [name.upper() for name in names]
     return f"{', '.join(first)} and {last}" if first else last
-
-
-_CONVERTIBLE = ("jpg", "webp", "avif", "tiff")
-"""Raster formats that are made from a stored PNG, in its size, where the figure itself cannot be rendered."""
 
 
 def is_redrawable(version: Version) -> bool:

@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import re
 import tempfile
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
 from typing import IO, Any
@@ -22,6 +20,7 @@ from ....model.figures import FigureRecord
 from ....model.formats import INLINE_FORMATS
 from ....model.html_policy import with_policy
 from ....store.files.blobs import BlobStore
+from .unique_filenames import UniqueFilenames
 
 _FOLDER = "pictures"
 _CAPTURED_FOLDER = "captured"
@@ -30,39 +29,6 @@ _HIDPI_SUFFIX = "@2x"
 _COMPRESSED = frozenset(("svg", "html", "eps"))
 _MAX_RECORDS_IN_MEMORY = 2**20
 _CHUNK_BYTES = 2**18
-_MAX_NAME_LENGTH = 80
-# Characters with a meaning to file systems, invisible ones, and those that change the direction of writing.
-_UNSAFE = re.compile(r"[^\w .,;=@()&'+-]+")
-_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
-_MAX_NAME_BYTES = 200
-
-
-class UniqueFilenames:
-    """File names that stay distinct on every file system, regardless of case and Unicode normalization."""
-
-    def __init__(self) -> None:
-        self._used: set[str] = set()
-
-    def add(self, text: str) -> str:
-        """Return ``text`` as a safe segment of a path, numbered where the name is already used."""
-        name, number = safe_name(text), 1
-        while (key := _folded(name)) in self._used:
-            number += 1
-            name = safe_name(text, f"-{number}")
-        self._used.add(key)
-        return name
-
-
-def safe_name(text: str, ending: str = "") -> str:
-    """Return ``text`` as a path segment for Linux, macOS and Windows: not empty, no device, no separator, not "."."""
-    name = _UNSAFE.sub("-", unicodedata.normalize("NFC", text))[: _MAX_NAME_LENGTH - len(ending)]
-    name = name.encode()[: _MAX_NAME_BYTES - len(ending)].decode(errors="ignore").strip(" .")
-    name = (name or "figure") + ending
-    return f"_{name}" if _DEVICES.fullmatch(name) else name
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 class ZipExport:

@@ -1,4 +1,4 @@
-"""Links that other people share with a person: those for the person, for a group of the person, or for the Hub. Server.
+"""Links that others share with a person: with the person, a group, or the whole Hub. Server process.
 
 Links for anyone are never listed: their address is all that protects them.
 """

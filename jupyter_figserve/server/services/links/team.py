@@ -1,5 +1,4 @@
-"""Shares a figure by the server of the owner's team, which others reach: publishes it there and makes a link. Server
-process.
+"""Shares a figure on the server of the owner's team: publishes it there and makes a link. Server process.
 
 The server and the key are those of `jupyter figserve connect`, which has stored them for the user whose server this is.
 """
@@ -57,7 +56,9 @@ class TeamSharing:
             There is none.
         """
         if self.path is None:
-            raise Conflict("This server already serves several users; share here, without a team's server.", code="no_team_server")
+            raise Conflict(
+                "This server already serves several users; share here, without a team's server.", code="no_team_server"
+            )
         found = find_team_server(read_team_servers(self.path), name)
         if found is None:
             which = "a team's server" if name == TEAM else f"{name!r:.120}"

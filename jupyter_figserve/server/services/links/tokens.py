@@ -1,4 +1,4 @@
-"""Derives the tokens of links, so that an owner can copy an address again and a stolen catalog opens nothing. Server.
+"""Derives the tokens of links: their owner can copy them again, a stolen catalog opens nothing. Server process.
 
 The token is base64url of the first 24 bytes of HMAC-SHA256(K, id ‖ nonce), and K is HMAC-SHA256(secret, "figserve link
 v1"). The catalog and the manifests hold id, nonce and the sha256 of the token.

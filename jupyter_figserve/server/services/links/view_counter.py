@@ -1,4 +1,4 @@
-"""Counts views of links: requests of a client within ten minutes are one view; robots are not counted. Server."""
+"""Counts views of links: one for the requests of a client in ten minutes, none for robots. Server process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames of a kernel's agent: the length of the head in four bytes (big-endian), the head as JSON, a body. Server."""
+"""Frames of a kernel's agent: head length (4 bytes, big-endian), head as JSON, body. Server process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live calls over the kernel's control channel, for kernels that cannot connect to this server (Gateway). Server.
+"""Live calls over the control channel, for kernels that cannot connect to this server. Server process.
 
 It is slower than the agent's connection, since each message makes the kernel report "busy" and "idle", and is used only
 when there is none. A kernel without this package logs an unknown message as an error and never answers it, so the

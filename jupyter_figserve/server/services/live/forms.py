@@ -1,4 +1,4 @@
-"""Forms of live figures: image, HTML or data, as known from earlier calls.
+"""Forms of live figures: image, HTML or data, as known from earlier calls. Server process.
 
 Server process.
 """

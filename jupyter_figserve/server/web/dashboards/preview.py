@@ -1,4 +1,4 @@
-"""The preview image of a dashboard: its panels' PNGs, decoded and laid out in the sandbox.
+"""The preview image of a dashboard: its panels' PNGs, decoded and laid out in the sandbox. Server process.
 
 Server process.
 """

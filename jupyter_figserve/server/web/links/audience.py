@@ -1,4 +1,4 @@
-"""Whether the client of a request for a link belongs to its audience: its login or key, else the login form. Server.
+"""Whether the client of a request for a link belongs to its audience, by login or key. Server process.
 
 Public links never come here: what they show does not depend on who asks.
 """

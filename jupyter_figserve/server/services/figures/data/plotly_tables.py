@@ -15,7 +15,7 @@ from .....model.data_tables import MAX_COLUMNS, MAX_TABLES, Cell, DataTable, Fig
 from .plain_values import at, cells_of, list_of, shape_of, text_of
 
 _KEYS = ("x", "theta", "lon", "labels", "ids", "locations", "a")
-"""Arrays that hold the places of the others."""
+"""Arrays with the positions that the values of the other arrays belong to."""
 _VALUES = (
     "y", "z", "r", "lat", "b", "c", "value", "values", "parents", "open", "high", "low", "close", "base", "measure",
     "u", "v", "w", "i", "j", "k", "q1", "median", "q3", "lowerfence", "upperfence", "mean", "sd", "real", "imag",
@@ -91,7 +91,7 @@ def _read_trace(trace: dict[str, Any], kind: str, layout: object, limit: int) ->
     keys = [columns.pop(name) for name in _KEYS if name in columns]
     values = [*columns.values(), *(Column(name, _padded(cells, length)) for name, cells in extra.items())]
     if trace.get("orientation") == "h" and keys and "y" in arrays and "x" in arrays:
-        # Bars across have their places on the y axis.
+        # Horizontal bars have their positions on the y axis.
         keys, values = [columns["y"]], [*keys, *(one for one in values if one is not columns["y"])]
     if all(cell is None for column in (*keys, *values) for cell in column.cells):
         return None
