@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,9 @@ _FIT_TOLERANCE = 0.005
 """Inches by which the content may differ from the requested size; the margins take up the difference."""
 _MIN_FIT = 0.2
 """Smallest side of a figure whose content is too large for the requested size, as a part of it."""
+_MAX_SCRATCH_BYTES = 8 * 2**20
+_scratch = threading.local()
+"""Memory for the pixels of the user's canvas while a figure is drawn on it."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +40,28 @@ class Raster:
     dpi: float
 
 
-def draw(figure: Figure, options: Mapping[str, Any]) -> Raster:
-    """Return the pixels of ``savefig(format="png", **options)``; matplotlib does everything but the encoding."""
+@contextmanager
+def drawn(figure: Figure, options: Mapping[str, Any]) -> Iterator[Raster]:
+    """Provide the pixels of ``savefig(format="png", **options)``; matplotlib does everything but the encoding.
+
+    They are the renderer's own, which the next drawing overwrites: encode them within the block.
+    """
     with own_canvas(figure) as canvas:
         figure.savefig(io.BytesIO(), format="png", **options)
         raster: Raster = canvas.raster
-        return raster
+        yield raster
 
 
-def draw_small(figure: Figure, options: Mapping[str, Any]) -> Raster:
-    """Draw a figure for its thumbnail, of twice the resolution, so that thin lines are averaged instead of dropped."""
+def draw(figure: Figure, options: Mapping[str, Any]) -> Raster:
+    """Return a copy of the pixels of ``savefig(format="png", **options)``."""
+    with drawn(figure, options) as raster:
+        return replace(raster, pixels=raster.pixels.copy())
+
+
+def small_options(figure: Figure, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the options to draw for a thumbnail, at twice its size, so that thin lines are averaged, not dropped."""
     dpi = min(own_dpi(figure), 2 * THUMBNAIL_WIDTH / figure.get_figwidth())
-    return draw(figure, {**options, "dpi": dpi})
+    return {**options, "dpi": dpi}
 
 
 def own_dpi(figure: Figure) -> float:
@@ -118,24 +131,43 @@ def _shared_renderer(theirs: Any, ours: Any) -> Iterator[None]:
 
     Afterwards its canvas has the same pixels as before. Any other canvas keeps a renderer of its own.
     """
-    import numpy as np
-
     if type(theirs).__name__ != "FigureCanvasAgg":
         yield
         return
     renderer: Any = getattr(theirs, "renderer", None)
-    pixels = None
+    kept = None
     if renderer is not None:
         ours.renderer, ours._lastKey = renderer, theirs._lastKey
-        pixels = np.array(renderer.buffer_rgba())
+        kept = _keep_pixels(renderer)
     try:
         yield
     finally:
-        if pixels is not None:
-            np.asarray(renderer.buffer_rgba())[...] = pixels
+        if kept is not None:
+            _pixels_of(renderer)[...] = kept
+            _scratch.memory = kept if kept.size <= _MAX_SCRATCH_BYTES else None
         elif hasattr(ours, "renderer"):
             ours.renderer.clear()
             theirs.renderer, theirs._lastKey = ours.renderer, ours._lastKey
+
+
+def _keep_pixels(renderer: Any) -> Any:
+    """Return a copy of a renderer's pixels, in the memory that this thread has kept from the last drawing.
+
+    New memory would take three times as long, since the system provides it page by page.
+    """
+    pixels, memory = _pixels_of(renderer), getattr(_scratch, "memory", None)
+    _scratch.memory = None
+    if memory is None or memory.size != pixels.size:
+        return pixels.copy()
+    memory[...] = pixels
+    return memory
+
+
+def _pixels_of(renderer: Any) -> Any:
+    """Return the bytes of a renderer's pixels, in one dimension."""
+    import numpy as np
+
+    return np.asarray(renderer.buffer_rgba()).reshape(-1)
 
 
 @lru_cache(maxsize=1)
@@ -162,8 +194,7 @@ def _canvas_class() -> Any:
             import numpy as np
 
             agg.draw(self)
-            # A copy: the renderer is shared.
-            self.raster = Raster(np.array(agg.buffer_rgba(self)), float(self.figure.dpi))
+            self.raster = Raster(np.asarray(agg.buffer_rgba(self)), float(self.figure.dpi))
 
     return Canvas
 

@@ -27,7 +27,7 @@ from .animations import (
     is_animated_image,
     is_animation,
 )
-from .canvas import Raster, draw, draw_small, own_canvas, rc
+from .canvas import Raster, drawn, own_canvas, rc, small_options
 from .clip_ids import with_reproducible_ids
 from .describe import describe
 from .describe_figure import describe_figure
@@ -223,13 +223,13 @@ def _encode_figure(
     rendered: dict[Format, EncodedImage] = {}
     with rc(found.rc):
         if PNG in rows:
-            # Encoded immediately: the next drawing may reuse the renderer and its pixels.
-            raster = draw(figure, options)
-            rendered[PNG] = _to_png(raster)
-            thumbnail = encode_thumbnail(raster.pixels) if with_thumbnail else None
+            with drawn(figure, options) as raster:
+                rendered[PNG] = _to_png(raster)
+                thumbnail = encode_thumbnail(raster.pixels) if with_thumbnail else None
         images = tuple(rendered.get(row) or _save_as(figure, row, options) for row in rows)
         if with_thumbnail and thumbnail is None:
-            thumbnail = encode_thumbnail(draw_small(figure, options).pixels)
+            with drawn(figure, small_options(figure, options)) as raster:
+                thumbnail = encode_thumbnail(raster.pixels)
     title, alt = describe_figure(figure, found.title, found.labels)
     return EncodedFigure(images, thumbnail, title, alt, figure)
 
@@ -251,8 +251,8 @@ def _save_as(figure: Figure, row: Format, options: Mapping[str, Any]) -> Encoded
     if row.is_vector:
         check_pixels(*(side * CSS_DPI for side in figure.get_size_inches()))
     elif row.name not in _SAVED_BY_MATPLOTLIB:
-        raster = draw(figure, options)
-        return encode_image(image_of(raster.pixels), row, dpi=raster.dpi)
+        with drawn(figure, options) as raster:
+            return encode_image(image_of(raster.pixels), row, dpi=raster.dpi)
     buffer = io.BytesIO()
     with own_canvas(figure) as canvas, rc(hash_salt()):
         figure.savefig(buffer, format=row.name, **options, **_UNDATED.get(row.name, {}))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from jupyter_figserve.plotting.canvas import draw, fit_tight, own_dpi
+from jupyter_figserve.plotting.canvas import draw, drawn, fit_tight, own_dpi
 from jupyter_figserve.plotting.encode import encode
 
 from ..example_figures import constrained, line, overhanging, surface
@@ -108,3 +108,16 @@ def test_labels_in_3d_are_placed_as_in_the_first_drawing():
         figure = surface()
         first, second = (encode(figure, ("png",), with_thumbnail=False).images[0].data for _ in range(2))
     assert first == second
+
+
+def test_the_memory_for_a_canvas_serves_one_drawing_at_a_time():
+    """A figure that is drawn while another one is drawn does not change what that one's canvas shows."""
+    outer, inner = line(), line()
+    inner.set_facecolor("red")
+    for figure in (outer, inner):
+        figure.canvas.draw()
+    encode(outer)
+    before = np.array(outer.canvas.buffer_rgba())
+    with drawn(outer, {"transparent": True}):
+        encode(inner)
+    assert (np.asarray(outer.canvas.buffer_rgba()) == before).all()
