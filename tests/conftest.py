@@ -35,7 +35,7 @@ PROGRAM_MARKS = ("kernel", "browser", "nginx", "hub", "haproxy")
 WITHOUT_FRONT_ENDS = Path(__file__).resolve().parent / "jupyter_config"
 """Configuration that turns JupyterLab and Notebook off. They cost each server 1.3 s of CPU time, and a Node.js."""
 QUICK_EXIT = str(Path(__file__).resolve().parent / "startup")
-"""Directory of a module that each Python process of a test loads first, and that makes its start and its end cheaper."""
+"""Directory of a module that each Python process of a test loads first; it makes start and end cheaper."""
 WITH_FRONT_ENDS: dict[str, str | None] = {"JUPYTER_CONFIG_PATH": None}
 """Environment of a server that has them, as it would have outside the tests."""
 EXAMPLES = {False: 30, True: 300}
