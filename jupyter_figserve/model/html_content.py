@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import unquote_to_bytes
 
-_SCRIPT = re.compile(r"(<script\b[^>]*>)(.*?)(</script\s*>)", re.IGNORECASE | re.DOTALL)
+from .html_markup import prepare_markup
+
 _MAX_OWN_SCRIPT = 256 * 1024
 """Maximum length of a document's own script; longer ones are libraries, which name URLs that they never load."""
 _LOADED_BY_SCRIPT = re.compile(
     r"""(?:\bimport\s*\(\s*|\bfrom\s+|\bimport\s+|\.src\s*=\s*|\bfetch\s*\(\s*|\bd3\.(?:csv|json|tsv|text)\s*\(\s*"""
-    r"""|\bimportScripts\s*\(\s*|\bpaths\s*["']?\s*[:=]\s*\{[^}]*?)["'`](https?://[^"'`\s]+)""",
+    r"""|\bimportScripts\s*\(\s*|\bpaths\s*["']?\s*[:=]\s*\{[^}]{0,500}?)["'`](https?://[^"'`\s]+)""",
     re.DOTALL,
 )
 _INLINE = ("data:", "blob:", "#", "about:")
@@ -103,21 +104,21 @@ def parse_html(text: str, depth: int = 0) -> HtmlContent:
     content = HtmlContent()
     parser = _Parser(content, depth)
     # The bodies of scripts, which may be whole libraries, are not parsed as markup.
-    parser.feed(_SCRIPT.sub(lambda match: _take_script(content, match), text))
-    parser.close()
+    parser.feed(prepare_markup(text, lambda tag, body: _take_script(content, tag, body)))
+    # Not closed, which would try each "<" after an unclosed tag again; browsers show nothing of them.
+    if not parser.rawdata.startswith("<"):
+        parser.handle_data(parser.rawdata)
     return content
 
 
-def _take_script(content: HtmlContent, match: re.Match[str]) -> str:
-    body = match[2]
-    if body.strip() and "application/json" not in match[1]:
+def _take_script(content: HtmlContent, tag: str, body: str) -> None:
+    if body.strip() and "application/json" not in tag:
         content.has_script = True
         if len(body) <= _MAX_OWN_SCRIPT:
             content.code.append(body)
             content.scripts += _LOADED_BY_SCRIPT.findall(body)
         else:
             content.has_library = True
-    return match[1] + match[3]
 
 
 class _Parser(HTMLParser):
