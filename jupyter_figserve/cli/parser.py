@@ -42,7 +42,7 @@ class _Parser(argparse.ArgumentParser):
 def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     """Return the command and its options; exit with status 2 and the usage if the command line is invalid."""
     parser = make_parser()
-    refuse_secrets(parser, argv)
+    _refuse_secrets(parser, argv)
     options, rest = parser.parse_known_args(argv)
     chosen = COMMANDS.get(options.command or "")
     if chosen is None:
@@ -102,7 +102,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def refuse_secrets(parser: argparse.ArgumentParser, argv: Sequence[str]) -> None:
+def _refuse_secrets(parser: argparse.ArgumentParser, argv: Sequence[str]) -> None:
     """Reject secrets: other users can read the command line, and shells keep it. The message does not repeat them."""
     for word in argv:
         if _KEY.search(word):

@@ -60,11 +60,11 @@ def parse_people(value: object, field: str) -> tuple[str, ...]:
 def describe_audience(audience: str, users: Sequence[str], groups: Sequence[str]) -> str:
     """Return whom a link is for, as a phrase that follows "for"."""
     if audience == PEOPLE:
-        return join_names([*users, *(f"group {name}" for name in groups)]) or "nobody yet"
+        return _join_names([*users, *(f"group {name}" for name in groups)]) or "nobody yet"
     return {HUB: "everyone on this hub", LINK: "anyone with the link"}.get(audience, "you only")
 
 
-def join_names(names: Iterable[str]) -> str:
+def _join_names(names: Iterable[str]) -> str:
     *rest, last = list(names) or [""]
     return f"{', '.join(rest)} and {last}" if rest else last
 

@@ -87,17 +87,17 @@ def make_data(tables: Iterable[DataTable], notes: Iterable[str], max_rows: int) 
     left = max_rows * CELLS_PER_ROW
     names: list[str] = []
     for table in list(tables)[:MAX_TABLES]:
-        columns = unique_names(table.columns[:MAX_COLUMNS])
+        columns = _unique_names(table.columns[:MAX_COLUMNS])
         count = min(max_rows, left // max(1, len(columns)))
         rows = tuple(row[:MAX_COLUMNS] for row in table.rows[:count])
         left -= len(rows) * len(columns)
         names.append(table.name)
         kept.append(DataTable(table.name, columns, rows, table.total))
-    named = zip(kept, unique_names(names), strict=True)
+    named = zip(kept, _unique_names(names), strict=True)
     return FigureData(tuple(replace(table, name=name) for table, name in named), tuple(notes)[:_MAX_NOTES])
 
 
-def unique_names(names: Iterable[str]) -> tuple[str, ...]:
+def _unique_names(names: Iterable[str]) -> tuple[str, ...]:
     """Return names without duplicates and blanks: ``y``, ``y 2``, ``y 3``."""
     return tuple(_numbered(names))
 
@@ -188,7 +188,7 @@ def as_one_table(data: FigureData) -> DataTable:
     for table in data.tables:
         places = [table.columns.index(name) if name in table.columns else None for name in names]
         rows += [(table.name, *(None if place is None else row[place] for place in places)) for row in table.rows]
-    columns = unique_names(["table", *names])
+    columns = _unique_names(["table", *names])
     return DataTable("all tables", columns, tuple(rows), sum(table.total for table in data.tables))
 
 

@@ -51,14 +51,14 @@ def encode_data(value: object, row: Format) -> EncodedImage:
         A part of the value has no representation in the format; the message names it.
     """
     try:
-        plain = to_plain(value)
+        plain = _to_plain(value)
         text = json.dumps(plain, ensure_ascii=False) if row is DATA_FORMATS["json"] else _to_csv(value, plain)
         return EncodedImage(row.mimetype, text.encode("utf-8", "replace"))
     except RecursionError as error:
         raise OutputInvalid("The result is nested too deeply, or contains itself.") from error
 
 
-def to_plain(value: Any, depth: int = 0) -> Any:
+def _to_plain(value: Any, depth: int = 0) -> Any:
     """Return a value of JSON's types: NaN and infinity become null, times ISO 8601, timedeltas seconds.
 
     Raises
@@ -67,7 +67,7 @@ def to_plain(value: Any, depth: int = 0) -> Any:
         A part of the value has no representation.
     """
     if isinstance(value, Enum):
-        return to_plain(value.value, depth)
+        return _to_plain(value.value, depth)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -79,14 +79,14 @@ def to_plain(value: Any, depth: int = 0) -> Any:
     if depth > _MAX_DEPTH:
         raise OutputInvalid("The result is nested too deeply, or contains itself.")
     plain = _unwrap(value)
-    return _container_to_plain(plain, depth + 1) if plain is value else to_plain(plain, depth + 1)
+    return _container_to_plain(plain, depth + 1) if plain is value else _to_plain(plain, depth + 1)
 
 
 def _container_to_plain(value: Any, depth: int) -> Any:
     if isinstance(value, Mapping):
-        return {_to_key(key): to_plain(item, depth) for key, item in value.items()}
+        return {_to_key(key): _to_plain(item, depth) for key, item in value.items()}
     if isinstance(value, (list, tuple, Set, range)):
-        return [to_plain(item, depth) for item in value]
+        return [_to_plain(item, depth) for item in value]
     raise OutputInvalid(
         f"A value of type {type(value).__name__:.60} cannot be written as JSON. Return dicts, lists, numbers, strings,"
         " NumPy arrays or pandas tables."
@@ -149,7 +149,7 @@ def _has_plain_index(table: Any) -> bool:
 
 
 def _to_key(key: Any) -> str:
-    plain = " ".join(map(str, key)).strip() if isinstance(key, tuple) else to_plain(key)
+    plain = " ".join(map(str, key)).strip() if isinstance(key, tuple) else _to_plain(key)
     return plain if isinstance(plain, str) else json.dumps(plain)
 
 

@@ -83,7 +83,7 @@ class Marks:
         self.draws.append(draw)
 
     def view(self, box: Box) -> View:
-        ranges = [widened(min(known), max(known)) if known else (0.0, 1.0) for known in (self.x, self.y)]
+        ranges = [_widened(min(known), max(known)) if known else (0.0, 1.0) for known in (self.x, self.y)]
         return View(box, ranges[0], ranges[1])
 
 
@@ -172,7 +172,7 @@ def is_color(value: object) -> bool:
         return False
 
 
-def widened(low: float, high: float, share: float = 0.06) -> Point:
+def _widened(low: float, high: float, share: float = 0.06) -> Point:
     """Return a range with a margin of ``share`` on both sides."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return 0.0, 1.0

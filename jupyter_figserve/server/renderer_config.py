@@ -69,10 +69,6 @@ class RendererConfig(RenderConfig):
             raise TraitError(f"FigServe.{proposal.trait.name} = {path!r} is not a readable file.")
         return path
 
-    @property
-    def renders_remotely(self) -> bool:
-        return self.renderer != "local"
-
     def make_renderer(self) -> Renderer:
         """Return the configured renderer, which has not started any process yet.
 

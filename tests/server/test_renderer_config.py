@@ -32,7 +32,6 @@ async def test_the_renderer_of_the_settings(name: str, url: str, kind: type):
     config = make(renderer=name, renderer_url=url)
     renderer = config.make_renderer()
     assert isinstance(renderer, kind)
-    assert config.renders_remotely == (name != "local")
     assert (renderer.status.tier, renderer.status.name) == ("none", name)
     await renderer.close()
 

@@ -63,7 +63,7 @@ def gc(options: argparse.Namespace) -> int:
 
     with Progress("Scanning", _SHARDS) as progress:
         lifetime = _find_lifetime(options.keep_session_plots)
-        path, postgres = find_catalog(options.database)
+        path, postgres = _find_catalog(options.database)
         removed = clean(
             find_data_dir(options.data_dir),
             progress.set,
@@ -83,7 +83,7 @@ def reindex(options: argparse.Namespace) -> int:
 
     with Progress("Reading figures", None) as progress:
         directory, bucket = find_data_dir(options.data_dir), find_bucket(options.blobs)
-        _, postgres = find_catalog(options.database)
+        _, postgres = _find_catalog(options.database)
         if postgres is not None:
             done = fill(postgres, directory, progress.set, bucket=bucket, take_over=options.take_over)
         else:
@@ -136,7 +136,7 @@ def find_bucket(given: str | None) -> Bucket | None:
     return Bucket.at(url, PATIENT_TIMEOUT)
 
 
-def find_catalog(given: str | None) -> tuple[Path | None, PostgresSettings | None]:
+def _find_catalog(given: str | None) -> tuple[Path | None, PostgresSettings | None]:
     """Return SQLite's path, None for the one in the data directory, and the PostgreSQL database, None for SQLite.
 
     Raises

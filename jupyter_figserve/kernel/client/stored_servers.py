@@ -22,7 +22,7 @@ def servers_path() -> Path | None:
     return Path(jupyter_data_dir()) / FILE_NAME
 
 
-def find_stored_servers() -> list[TeamServer]:
+def _find_stored_servers() -> list[TeamServer]:
     """Return the stored servers; of a file that cannot be used none, after a warning."""
     path = servers_path()
     try:
@@ -35,7 +35,7 @@ def find_stored_servers() -> list[TeamServer]:
 
 
 def find_stored_server(name: str = TEAM) -> TeamServer | None:
-    return find_team_server(find_stored_servers(), name)
+    return find_team_server(_find_stored_servers(), name)
 
 
 def find_stored_key(address: Address) -> TeamServer | None:

@@ -48,7 +48,7 @@ def render_live_panel(
     OutputInvalid, UnsupportedType
         The function fails, or takes longer than ``timeout``.
     """
-    formats = chosen_formats(panel, formats)
+    formats = _chosen_formats(panel, formats)
     for number, (name, dpi) in enumerate(formats, 1):
         try:
             return _call(panel, {**arguments, **panel.fixed}, name, dpi, timeout)
@@ -68,7 +68,7 @@ def render_detached_panel(panel: LaidOutPanel, arguments: Mapping[str, Any], for
     """
     from ...plotting.images import to_encoded_image
 
-    name, dpi = chosen_formats(panel, formats)[0]
+    name, dpi = _chosen_formats(panel, formats)[0]
     try:
         data = panel.object.fetch_detached({**arguments, **panel.fixed}, name, dpi)
         return to_encoded_image(get_format(name), data, dpi=dpi)
@@ -87,7 +87,7 @@ def render_figure_panel(panel: LaidOutPanel, formats: FormatPreference) -> Encod
         It has no image.
     """
     if panel.format != "html":
-        formats = chosen_formats(panel, formats)
+        formats = _chosen_formats(panel, formats)
     if isinstance(panel.object, Published):
         return _render_published(panel.object, formats)
     if isinstance(panel.object, CapturedPlot):
@@ -109,7 +109,7 @@ def stored_image(item: Published | CapturedPlot) -> EncodedImage:
     return image
 
 
-def chosen_formats(panel: LaidOutPanel, formats: FormatPreference) -> FormatPreference:
+def _chosen_formats(panel: LaidOutPanel, formats: FormatPreference) -> FormatPreference:
     """Return the formats to try, the panel's own first; a PDF has pixels only."""
     if panel.format is None or formats == PRINT:
         return formats

@@ -33,7 +33,7 @@ def _cell(document: ExportDocument, exported: ExportPanel) -> PageCell:
 
     panel = exported.panel
     if panel.kind == dashboards.TEXT:
-        return PageCell(panel.share, None, tuple(text_blocks(panel.markdown)))
+        return PageCell(panel.share, None, tuple(_text_blocks(panel.markdown)))
     image = document.find_image(exported.first)
     blocks = [] if image else [TextBlock("text", exported.first.message)]
     if panel.caption:
@@ -44,7 +44,7 @@ def _cell(document: ExportDocument, exported: ExportPanel) -> PageCell:
     return PageCell(panel.share, image.data if image else None, tuple(blocks))
 
 
-def text_blocks(markdown: str) -> list[TextBlock]:
+def _text_blocks(markdown: str) -> list[TextBlock]:
     """Convert Markdown to paragraphs without markup."""
     parser = _Blocks()
     parser.feed(render_markdown(markdown))

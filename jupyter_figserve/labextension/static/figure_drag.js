@@ -20,7 +20,7 @@ function pathOf(server, url) {
 }
 
 /** Return Markdown that shows a figure; `place` turns its address into the one to write. */
-export function toMarkdown(record, place = (url) => url) {
+function toMarkdown(record, place = (url) => url) {
   const image = record.representations.find((part) => part.mimetype.startsWith("image/")) ?? null;
   const alt = escapeMarkdown(record.alt || record.title || record.name);
   return image ? `![${alt}](${place(image.url.split("?")[0])})` : `[${alt}](${place(record.url)})`;

@@ -36,7 +36,7 @@ def _read_image(content: AxesContent, image: Any, name: str) -> list[DataTable]:
     places = _edges_of(image, rows, columns)
     if values.ndim == 3:
         values = _colours(np.ma.getdata(values)[: content.limit])
-    return [_grid(content, values, *places, name_of_grid(image, name), rows)]
+    return [_grid(content, values, *places, _name_of_grid(image, name), rows)]
 
 
 def _edges_of(image: Any, rows: int, columns: int) -> tuple[Any, Any]:
@@ -88,13 +88,13 @@ def _read_mesh(content: AxesContent, mesh: Any, name: str) -> list[DataTable]:
         centers = (corners[1:, 1:] + corners[:-1, :-1] + corners[1:, :-1] + corners[:-1, 1:]) / 4
     x, y = centers[..., 0], centers[..., 1]
     if np.allclose(x, x[:1]) and np.allclose(y, y[:, :1]):
-        return [_grid(content, values, x[0], y[:, 0], name_of_grid(mesh, name), shape[0])]
+        return [_grid(content, values, x[0], y[:, 0], _name_of_grid(mesh, name), shape[0])]
     columns = (content.x.name, content.y.name, name_of_values(mesh))
     cells = (content.x.read(x, is_computed=True), content.y.read(y, is_computed=True), to_cells(values, content.limit))
     return [DataTable(name, columns, tuple(zip(*cells, strict=True)), values.size)]
 
 
-def name_of_grid(item: Any, name: str) -> str:
+def _name_of_grid(item: Any, name: str) -> str:
     label = own_label(item) or name_of_values(item)
     return name if label == "value" else f"{name}: {label}"
 

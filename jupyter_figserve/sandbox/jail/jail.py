@@ -83,7 +83,7 @@ class Jail:
             self.namespaces.enter_child(self.limits.scratch, MAX_SCRATCH_FILES)
         elif self.users:
             set_user(FIRST_USER + number % _USER_COUNT)
-        keep_descriptors(*descriptors)
+        _keep_descriptors(*descriptors)
         self._enter_scratch()
         rlimits.set_parent_death_signal()
         rlimits.set_not_dumpable()
@@ -126,7 +126,7 @@ class Jail:
         )
 
 
-def keep_descriptors(job: int, result: int, output: int) -> None:
+def _keep_descriptors(job: int, result: int, output: int) -> None:
     """Move the three descriptors to ``JOB``, ``RESULT`` and the output streams, and close all others."""
     null = os.open("/dev/null", os.O_RDWR)
     moved = [

@@ -24,7 +24,7 @@ _established = ExitStack()
 """Never closed: the child serves a single job."""
 
 
-def run_code(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
+def _run_code(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     """Run posted code and select its figures."""
     style = header["options"]["style"]
     if style is not None:
@@ -35,7 +35,7 @@ def run_code(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     return select_figures(value, names, header["figure"])
 
 
-def open_figure(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
+def _open_figure(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     """Unpickle a figure in its drawing state; errors name the matplotlib versions if they differ."""
     import matplotlib
 
@@ -65,7 +65,7 @@ def open_figure(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     return [found]
 
 
-def call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
+def _call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     """Unpickle a detached live function and call it with its arguments."""
     arguments: Mapping[str, Any] = pickle.loads(parts[1])  # noqa: S301  pickled by the parent
     try:
@@ -86,7 +86,7 @@ def call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     return select_figures(value, {}, header["figure"])
 
 
-def open_image(_header: dict[str, Any], parts: list[bytes]) -> list[Any]:
+def _open_image(_header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     """Open an encoded raster image, to encode it in another format."""
     return [images.open_image(parts[0])]
 
@@ -96,11 +96,11 @@ def _draw_card(_header: dict[str, Any], parts: list[bytes]) -> list[Any]:
 
 
 RUNNERS: dict[str, Callable[[dict[str, Any], list[bytes]], list[Any]]] = {
-    "code": run_code,
-    "figure": open_figure,
-    "function": call_function,
+    "code": _run_code,
+    "figure": _open_figure,
+    "function": _call_function,
     "card": _draw_card,
-    "image": open_image,
+    "image": _open_image,
 }
 
 

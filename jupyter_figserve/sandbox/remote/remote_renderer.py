@@ -144,7 +144,7 @@ class RemoteRenderer(ABC):
                 answer = await send()
             except NotReached as fault:
                 lost += 1 + fault.is_silent
-                answer = make_lost(fault.reason)
+                answer = _make_lost(fault.reason)
                 if lost < _MAX_ATTEMPTS:
                     continue
             if isinstance(answer, bytes):
@@ -198,7 +198,7 @@ class RemoteRenderer(ABC):
             _log.info("%d render workers with %s slots answer.", len(status.workers), status.slots)
 
 
-def make_lost(reason: str) -> Unavailable:
+def _make_lost(reason: str) -> Unavailable:
     """Return the error of a job that reached no worker."""
     return Unavailable(f"No render worker can be reached ({reason}).", code="not_reached", retry_after=5)
 

@@ -138,7 +138,7 @@ function existing(link) {
 }
 
 /** Whom a link is for, in words. */
-export function forWhom({ audience, users, groups }) {
+function forWhom({ audience, users, groups }) {
   if (audience !== "people") return { hub: "everyone on this hub", link: "anyone with the link" }[audience] ?? "you only";
   return [...users, ...groups.map((name) => `group ${name}`)].join(", ");
 }

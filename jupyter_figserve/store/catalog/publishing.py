@@ -34,7 +34,7 @@ _DELETE_REPRESENTATIONS = tables.representations.delete().where(
 _PINNED = sa.select(tables.dashboard_figures.c.version).where(tables.dashboard_figures.c.figure == _figure)
 
 
-def check_quota(
+def _check_quota(
     connection: Connection, limits: PublishLimits, identity: Identity, known: str | None, session: str | None, size: int
 ) -> None:
     """Check that the owner and the session have room for ``size`` more bytes.
@@ -57,7 +57,7 @@ def check_room(connection: Connection, limits: PublishLimits, draft: NewVersion,
     """Raise ``QuotaExceeded`` where ``publish`` would."""
     known = figures.find_by_identity(connection, draft.identity)
     if known is None or not version.is_duplicate_of(known.version):
-        check_quota(connection, limits, draft.identity, known.id if known else None, version.session, version.size)
+        _check_quota(connection, limits, draft.identity, known.id if known else None, version.session, version.size)
 
 
 def publish(connection: Connection, limits: PublishLimits, draft: NewVersion, version: Version) -> FigureRecord:
@@ -74,7 +74,7 @@ def publish(connection: Connection, limits: PublishLimits, draft: NewVersion, ve
         if version.session:
             sessions.record_version(connection, version.session, known.id, known.version.number)
         return known
-    check_quota(connection, limits, identity, known.id if known else None, version.session, version.size)
+    _check_quota(connection, limits, identity, known.id if known else None, version.session, version.size)
     now = version.created
     number = known.version.number + 1 if known else 1
     if known is None:
@@ -85,7 +85,7 @@ def publish(connection: Connection, limits: PublishLimits, draft: NewVersion, ve
         connection.execute(
             _UPDATE_FIGURE, {"figure": record.id, "updated": now, "latest": number, "title": version.title}
         )
-    insert_version(connection, record.id, record.version, now)
+    _insert_version(connection, record.id, record.version, now)
     usage.add(connection, record.owner, version.session, figures=int(known is None), size=version.size)
     if version.session:
         sessions.record_version(connection, version.session, record.id, number)
@@ -98,7 +98,7 @@ def restore(connection: Connection, record: FigureRecord, versions: Sequence[Ver
     """Add a figure read from a manifest (newest version first), without quota check or event."""
     _insert_figure(connection, record)
     for position, version in enumerate(reversed(versions)):
-        insert_version(connection, record.id, version, version.created)
+        _insert_version(connection, record.id, version, version.created)
         usage.add(connection, record.owner, version.session, figures=int(position == 0), size=version.size)
         if version.session:
             sessions.record_version(connection, version.session, record.id, version.number)
@@ -123,7 +123,7 @@ def attach_source(
     if old is not None:
         release_blobs(connection, [old.digest], now)
         usage.add(connection, record.owner, session, figures=0, size=-old.size)
-    check_quota(connection, limits, record.identity, record.id, session, source.size)
+    _check_quota(connection, limits, record.identity, record.id, session, source.size)
     _change_version(
         connection, record.id, number, {**_source_columns(source), "source_problem": "", "source_check": None}
     )
@@ -141,7 +141,7 @@ def attach_code(
     if existing is None or existing.version.code is not None:
         return False
     session = existing.version.session
-    check_quota(connection, limits, record.identity, record.id, session, code.size)
+    _check_quota(connection, limits, record.identity, record.id, session, code.size)
     _change_version(connection, record.id, number, {"code_digest": code.digest, "code_size": code.size})
     retain_parts(connection, [code], now)
     usage.add(connection, record.owner, session, figures=0, size=code.size)
@@ -175,7 +175,7 @@ def add_representation(
     ):
         return False
     version = existing.version
-    check_quota(connection, limits, record.identity, record.id, version.session, part.size)
+    _check_quota(connection, limits, record.identity, record.id, version.session, part.size)
     # After the others and the thumbnail: the first one is displayed.
     position = len(version.representations) + (version.thumbnail is not None)
     row = {"figure": record.id, "version": number, "position": position, "is_thumbnail": False}
@@ -209,7 +209,7 @@ def delete(connection: Connection, record: FigureRecord, now: float) -> None:
     events.add(connection, now, record.owner, "figure.deleted", event_data(record))
 
 
-def insert_version(connection: Connection, figure_id: str, version: Version, now: float) -> None:
+def _insert_version(connection: Connection, figure_id: str, version: Version, now: float) -> None:
     row = {name: getattr(version, name) for name in ("number", "created", "session", "title", "alt", "caption")}
     provenance = json.dumps(version.provenance, ensure_ascii=False)
     connection.execute(

@@ -69,7 +69,7 @@ class ManifestStore(Generic[M]):
 
     def write(self, manifest: M) -> None:
         """Replace a record's manifest; it is durable when this returns."""
-        self.files.replace(manifest.record.id, serialize_manifest(manifest))
+        self.files.replace(manifest.record.id, _serialize_manifest(manifest))
 
     def is_behind(self, record: Record) -> bool:
         """Whether a record's manifest is missing, or older than the last change of the record."""
@@ -101,7 +101,7 @@ class ManifestStore(Generic[M]):
         return self.files.location_of(record_id)
 
 
-def serialize_manifest(manifest: Manifest) -> bytes:
+def _serialize_manifest(manifest: Manifest) -> bytes:
     return json.dumps(manifest.as_json(), ensure_ascii=False, separators=(",", ":")).encode()
 
 

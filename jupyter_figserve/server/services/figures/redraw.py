@@ -31,7 +31,7 @@ class NotRunning(Conflict):
     code = "not_redrawable"
 
 
-def check_redrawable(record: FigureRecord, format: str) -> None:
+def _check_redrawable(record: FigureRecord, format: str) -> None:
     """Check that nothing known prevents rendering a figure in a format.
 
     Raises
@@ -84,7 +84,7 @@ async def render_again(
         converted := await _convert_stored(store, rendering, record, options, caller, before_render)
     ):
         return converted
-    check_redrawable(record, options.format)
+    _check_redrawable(record, options.format)
     try:
         return await render_source(store, rendering, record, options, caller, before_render)
     except NotRunning:

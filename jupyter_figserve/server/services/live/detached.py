@@ -56,7 +56,7 @@ class SandboxBackend:
         await self._queue.start()
         if (problem := find_python_mismatch(source.libraries, self._queue.report.libraries)) is not None:
             raise OutputInvalid(f"{problem} Detach it again.", code="version_mismatch")
-        job = make_job(request, data, declaration, declaration.timeout, source.libraries)
+        job = _make_job(request, data, declaration, declaration.timeout, source.libraries)
         rendered = await self._queue.render(job, Claim(self._caller))
         return CachedImage(
             rendered.images[0],
@@ -137,7 +137,7 @@ class DetachedFunctions:
         """Call the function with its defaults; one with required parameters is only opened."""
         timeout = min(declaration.timeout, self._max_seconds)
         try:
-            await self._queue.render(make_job(LiveRequest(), data, declaration, timeout, libraries))
+            await self._queue.render(_make_job(LiveRequest(), data, declaration, timeout, libraries))
         except (InvalidInput, UnsupportedType):
             # It was called, or its parameters have no defaults; its result is not a PNG.
             return
@@ -166,7 +166,7 @@ class DetachedFunctions:
         return OutputInvalid(f"{text} The versions differ: {differences}.", code="version_mismatch")
 
 
-def make_job(
+def _make_job(
     request: LiveRequest, data: bytes, declaration: LiveDeclaration, timeout: float, libraries: Mapping[str, str]
 ) -> RenderJob:
     """Return the job that calls a detached function."""

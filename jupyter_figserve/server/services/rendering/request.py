@@ -100,7 +100,7 @@ def parse_render_request(
     check_field_names(values, RENDER_FIELDS)
     timeout = default_timeout(limits)
     request = RenderRequest(
-        code=parse_code(values, limits),
+        code=_parse_code(values, limits),
         options=parse_options(values, limits, default_format=_accepted_image(accepted)),
         figure=read_field(values, "figure", None, _parse_figure),
         seed=read_field(values, "seed", None, lambda value: parse_int(value, 0, SEEDS - 1)),
@@ -134,7 +134,7 @@ def default_timeout(limits: RenderLimits) -> float:
     return min(limits.render_timeout, limits.render_timeout_max)
 
 
-def parse_code(values: Mapping[str, object], limits: RenderLimits) -> str:
+def _parse_code(values: Mapping[str, object], limits: RenderLimits) -> str:
     """Return the field ``code``.
 
     Raises
@@ -189,7 +189,7 @@ def parse_size(values: Mapping[str, object], format: str, limits: RenderLimits) 
 
 def to_query(request: RenderRequest, limits: RenderLimits) -> dict[str, str]:
     """Return the fields that differ from their defaults, as a query; ``parse_render_request`` reads it back."""
-    query = options_to_query(request.options)
+    query = _options_to_query(request.options)
     query |= {name: str(value) for name in ("figure", "seed") if (value := getattr(request, name)) is not None}
     if request.timeout != default_timeout(limits):
         query["timeout"] = f"{request.timeout:g}"
@@ -198,7 +198,7 @@ def to_query(request: RenderRequest, limits: RenderLimits) -> dict[str, str]:
     return query
 
 
-def options_to_query(options: DrawOptions) -> dict[str, str]:
+def _options_to_query(options: DrawOptions) -> dict[str, str]:
     """Return the options that differ from their defaults; the format is the suffix of the address."""
     given = {part.name: getattr(options, part.name) for part in fields(DrawOptions) if part.name != "format"}
     defaults = DrawOptions()
@@ -207,7 +207,7 @@ def options_to_query(options: DrawOptions) -> dict[str, str]:
 
 def size_to_query(options: DrawOptions) -> list[tuple[str, str]]:
     """Return the ``SIZE_FIELDS`` that differ from their defaults, in the order in which they are signed."""
-    query = options_to_query(options)
+    query = _options_to_query(options)
     return [(name, query[name]) for name in SIZE_FIELDS if name in query]
 
 

@@ -144,15 +144,15 @@ def redact_other_lines(settings: dict[str, Any]) -> None:
 
     def log_redacted(handler: RequestHandler, *args: Any, **kwargs: Any) -> None:
         request = handler.request
-        request.uri = redact_links(request.uri or "")
+        request.uri = _redact_links(request.uri or "")
         if "Referer" in request.headers:
-            request.headers["Referer"] = redact_links(request.headers["Referer"])
+            request.headers["Referer"] = _redact_links(request.headers["Referer"])
         log_request(handler, *args, **kwargs)
 
     settings["log_function"] = log_redacted
 
 
-def redact_links(uri: str) -> str:
+def _redact_links(uri: str) -> str:
     """Return an address without the tokens of links in its path."""
     return _LINK.sub(rf"\1{SECRET}", uri)
 
@@ -162,7 +162,7 @@ def redact_uri(uri: str) -> str:
     path, mark, query = uri.partition("?")
     if "fsk" in unquote(path).lower():
         path = "/".join(SECRET if "fsk_" in unquote(part).lower() else part for part in path.split("/"))
-    return redact_links(path + mark + redact_query(query))
+    return _redact_links(path + mark + redact_query(query))
 
 
 def redact_query(query: str) -> str:

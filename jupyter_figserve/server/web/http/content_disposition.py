@@ -25,10 +25,10 @@ def content_disposition(filename: str, *, is_download: bool = False) -> str:
         Whether a browser should save the file rather than show it.
     """
     kind = "attachment" if is_download else "inline"
-    return f"{kind}; filename=\"{to_ascii(filename)}\"; filename*=UTF-8''{quote(filename, safe='')}"
+    return f"{kind}; filename=\"{_to_ascii(filename)}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
-def to_ascii(filename: str) -> str:
+def _to_ascii(filename: str) -> str:
     """Return a similar file name in ASCII: without accents, and with ``_`` for what has no such spelling."""
     stem, dot, suffix = filename.rpartition(".")
     if not dot:

@@ -100,7 +100,7 @@ class PacedResponseMixin(JupyterHandler):
     def drop_connection(self) -> None:
         """Close the connection of a client that does not read, and let the system forget what it was sent."""
         if self._stream is not None:
-            drop_stream(self._stream)
+            _drop_stream(self._stream)
 
     async def _send_paced(self, start: int, end: int, read: Callable[[int, int], Awaitable[bytes]], hold: Hold) -> None:
         try:
@@ -151,7 +151,7 @@ def drop_unread(
     """
 
     def drop() -> None:
-        drop_stream(stream)
+        _drop_stream(stream)
 
     try:
         hold = budget.hold(reader, finished, size, drop)
@@ -167,7 +167,7 @@ def drop_unread(
     finished.add_done_callback(on_done)
 
 
-def drop_stream(stream: Any) -> None:
+def _drop_stream(stream: Any) -> None:
     """Close a connection, and let the system forget what it was sent."""
     if not stream.closed():
         with contextlib.suppress(AttributeError, OSError):

@@ -39,7 +39,7 @@ async def make_live_page(
     call
         Calls the function when the query asks the page to; None where the caller may not.
     """
-    form, format = live.forms.guess(target), find_page_format(query)
+    form, format = live.forms.guess(target), _find_page_format(query)
     page = replace(
         build_page(target, parameters, query, address=address, is_paused=is_paused),
         appearance=Appearance(form, shown_suffix(form, format)),
@@ -58,7 +58,7 @@ async def make_live_page(
     return replace(page, appearance=found)
 
 
-def find_page_format(query: Mapping[str, Sequence[str]]) -> str | None:
+def _find_page_format(query: Mapping[str, Sequence[str]]) -> str | None:
     """Return the image format that the query of a page chooses; an unknown one is ignored, like other ``_`` names."""
     chosen = query.get(FORMAT_PARAMETER, [""])[-1]
     return chosen if any(row.name == chosen for row in INLINE_FORMATS) else None

@@ -34,13 +34,13 @@ class LiveSourceHandler(UploadHandler, LiveHandler):
     @authorized(action="execute", resource="figserve")
     async def post(self, live_id: str) -> None:
         target, body = await self.get_owned_by_id(live_id), self.read_body()
-        fields, data = await self.parse(parse_source_form, body, self.request.headers.get("Content-Type", ""))
+        fields, data = await self.parse(_parse_source_form, body, self.request.headers.get("Content-Type", ""))
         if len(data) > self.context.config.detach_bytes:
             raise self.too_large()
         declaration = LiveDeclaration.from_json(fields.get("declaration"))
         if declaration.name != target.record.name:
             raise InvalidInput(f"The function is of {declaration.name!r:.60}, not of this live figure.")
-        attaching = self.context.detached.attach(target.record, declaration, data, parse_libraries(fields))
+        attaching = self.context.detached.attach(target.record, declaration, data, _parse_libraries(fields))
         source = (await self.run_until_disconnect(attaching)).source
         self.audit("live.detached", live_id)
         self.write_json(
@@ -57,7 +57,7 @@ class LiveSourceHandler(UploadHandler, LiveHandler):
         self.write_no_content()
 
 
-def parse_source_form(body: bytes, content_type: str) -> tuple[dict[str, Any], bytes]:
+def _parse_source_form(body: bytes, content_type: str) -> tuple[dict[str, Any], bytes]:
     """Return the ``function`` part, a JSON object, and the bytes of the ``source`` part, which are not opened here.
 
     Raises
@@ -81,7 +81,7 @@ def parse_source_form(body: bytes, content_type: str) -> tuple[dict[str, Any], b
     return fields, source["body"]
 
 
-def parse_libraries(fields: dict[str, Any]) -> dict[str, str]:
+def _parse_libraries(fields: dict[str, Any]) -> dict[str, str]:
     """Return the versions of libraries by name, without invalid entries."""
     given = fields.get("libraries")
     pairs = list(given.items())[:_MAX_LIBRARIES] if isinstance(given, dict) else []

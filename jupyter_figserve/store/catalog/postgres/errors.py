@@ -37,19 +37,19 @@ class UnreachableDatabase(UnusableDatabase):
     """The database does not answer yet; it may later."""
 
 
-def code_of(error: BaseException) -> str:
+def _code_of(error: BaseException) -> str:
     """Return the five characters of an error of PostgreSQL, "" for one of the connection."""
     return getattr(getattr(error, "orig", error), "sqlstate", None) or ""
 
 
 def is_interference(error: sa.exc.DBAPIError) -> bool:
     """Whether another transaction was in the way, so that the same work may succeed now."""
-    return code_of(error) in _INTERFERENCE
+    return _code_of(error) in _INTERFERENCE
 
 
 def is_disconnect(error: sa.exc.DBAPIError) -> bool:
     """Whether the connection is lost: the server has ended it, or does not answer."""
-    code = code_of(error)
+    code = _code_of(error)
     is_of_connection = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) and not code
     return error.connection_invalidated or code.startswith(("08", "57P")) or is_of_connection
 
@@ -64,7 +64,7 @@ def describe_failed_start(error: sa.exc.DBAPIError, name: str) -> UnusableDataba
 
 def translate(error: sa.exc.DBAPIError) -> FigServeError:
     """Return an error of ours with advice. Visitors see it too, so it does not name the database."""
-    code = code_of(error)
+    code = _code_of(error)
     if is_disconnect(error):
         return down()
     if code in _BUSY:
