@@ -15,6 +15,7 @@ from tests.server.conftest import (  # noqa: F401
     figserve,
     figserve_config,
     http,
+    jp_server_cleanup,
     jp_server_config,
     owner,
     renderer,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
-import functools
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,17 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
-import jupyter_events.schema
-import jupyter_events.yaml
-import jupyter_server._sysinfo
 import pytest
+from jupyter_server.serverapp import ServerApp
 
-# Here and not as a plug-in of all tests: it makes and ends an event loop and a ServerApp for each of them.
+# Here and not as a plug-in of all tests: it makes and ends an event loop for each of them.
 from pytest_jupyter.jupyter_server import *  # noqa: F403
 from tornado.httpclient import HTTPRequest
 from tornado.httputil import HTTPHeaders
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
-from traitlets.config import Application, Config
 
 from jupyter_figserve.model.keys import Key, new_key
 from jupyter_figserve.model.links import hash_secret
@@ -34,36 +29,11 @@ from jupyter_figserve.store.catalog import keys
 
 from .. import contract
 from ..catalogs import make_data_directory
+from .cheap_starts import make_starts_cheap
 from .making import jupyter  # noqa: F401
 from .sample_images import png
 
-_validate_schema, _validated = jupyter_events.schema.validate_schema, set[str]()
-
-
-def _validate_once(schema: dict[str, Any]) -> None:
-    """Validate the schema of an event in the first of a thousand servers: it takes a fifth of a test's time."""
-    if schema["$id"] not in _validated:
-        _validate_schema(schema)
-        _validated.add(schema["$id"])
-
-
-jupyter_events.schema.validate_schema = _validate_once
-_read_yaml = functools.cache(jupyter_events.yaml.loads)
-# The schemas of Jupyter's events are read, and Git is asked for the commit of Jupyter, by the first server only.
-jupyter_events.yaml.loads = lambda text: copy.deepcopy(_read_yaml(text))
-jupyter_server._sysinfo.pkg_commit_hash = functools.cache(jupyter_server._sysinfo.pkg_commit_hash)
-_parse_command_line = Application.parse_command_line
-
-
-def _parse_arguments(self: Application, argv: list[str] | None = None) -> None:
-    """Make no parser of all traits where there are no arguments: it takes a tenth of a test's time."""
-    if argv is None or len(argv) > 0:
-        _parse_command_line(self, argv)
-    else:
-        self.argv, self.extra_args, self.cli_config = [], [], Config()
-
-
-Application.parse_command_line = _parse_arguments
+make_starts_cheap()
 DEADLINE = 20.0
 """Seconds after which what a test waits for is taken as never coming."""
 
@@ -72,6 +42,17 @@ DEADLINE = 20.0
 def figserve_config() -> dict[str, object]:
     """Traits of FigServe for ``jp_serverapp``; override it in a test module or class."""
     return {}
+
+
+@pytest.fixture(autouse=True)
+def jp_server_cleanup(jp_asyncio_loop) -> Iterator[None]:
+    """End the test's server, where pytest-jupyter would make one to end it; two of three tests have none."""
+    yield
+    if ServerApp.initialized():
+        app = ServerApp.instance()
+        jp_asyncio_loop.run_until_complete(app._cleanup())
+        app.kernel_manager.context.destroy()
+        ServerApp.clear_instance()
 
 
 @pytest.fixture
