@@ -61,9 +61,9 @@ def _traits(self: traitlets.HasTraits, **metadata: Any) -> dict[str, Any]:
     return _of_configuration[kind].copy()
 
 
-def _check_handler_once(self: ServerWebApplication, matcher: Any, handler: type) -> list[str]:
-    """Check that a handler asks for a login once; what is missing is said each time."""
+def _check_handler_once(self: ServerWebApplication, matcher: Any, handler: Any) -> list[str]:
+    """Check that a class of handlers asks for a login once; what is missing is said each time."""
     missing = [] if handler in _checked else _check_handler(self, matcher, handler)
-    if not missing:
+    if not missing and isinstance(handler, type):  # A router belongs to its server.
         _checked.add(handler)
     return missing
