@@ -20,6 +20,14 @@ _MAX_BYTES = 2**30
 """Maximum size of a file to publish, in bytes; the server has a smaller limit of its own."""
 _MAX_SVG_BYTES = 2**25
 _DEFAULT = ("png",)
+_OWN_PACKAGE = "jupyter_figserve."
+_ADVICE = {
+    "Published": "Share it with its share(), or publish the figure itself under another name.",
+    "SharedLink": "Send its url, or publish the figure itself.",
+    "LiveFigure": "Share it with its share(), or call it and publish its result.",
+    "Dashboard": "Publish it with its publish(), or share it with its share().",
+}
+"""What to do with objects of this package that are no figures, by their classes."""
 
 
 def read_object(fig: Any, name: str | None) -> tuple[Any, str | None]:
@@ -28,10 +36,11 @@ def read_object(fig: Any, name: str | None) -> tuple[Any, str | None]:
     Raises
     ------
     InvalidInput
-        There is no such file, or it is not a regular file.
+        There is no such file, or it is not a regular file; or the object has an address of its own already.
     OutputInvalid
         The file is not an image, or the array does not have the shape of one.
     """
+    _refuse_own(fig)
     if isinstance(fig, str) and fig.lstrip("\ufeff \t\r\n").startswith("<"):
         return encode_text(fig), name
     if isinstance(fig, (str, os.PathLike)):
@@ -72,6 +81,13 @@ def animation_limits(read_limits: Callable[[], dict[str, Any]]) -> Any:
         int(limits.get("figure_bytes", default.bytes)),
         FrameProgress().advance,
     )
+
+
+def _refuse_own(fig: Any) -> None:
+    """Refuse what is published or shared already: as HTML, it would show its address, a link's secret included."""
+    kind = type(fig)
+    if kind.__module__.startswith(_OWN_PACKAGE) and kind.__name__ in _ADVICE:
+        raise InvalidInput(f"This {kind.__name__} has an address already. {_ADVICE[kind.__name__]}")
 
 
 def _read_path(given: str | os.PathLike[str]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import io
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,22 @@ def test_arrays_are_images(array: Any, pixel: Any):
     image, _ = read_object(array, None)
     assert image.size == (4, 3)
     assert image.getpixel((1, 1)) == pixel
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("kernel.figures.published_figure", "Published"),
+        ("kernel.figures.shared_link", "SharedLink"),
+        ("kernel.live.live_figure", "LiveFigure"),
+        ("kernel.dashboard", "Dashboard"),
+    ],
+)
+def test_what_has_an_address_is_refused(module: str, name: str):
+    """The HTML of a link, published as a figure, would tell its secret."""
+    kind = getattr(importlib.import_module(f"jupyter_figserve.{module}"), name)
+    with pytest.raises(InvalidInput, match=f"This {name} has an address already"):
+        read_object(object.__new__(kind), "x")
 
 
 def test_other_objects_are_left_alone():
