@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from dataclasses import dataclass
+from numbers import Real
 from urllib.parse import urlencode, urlsplit
+
+from ..errors import InvalidInput
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -90,8 +94,14 @@ class Snippets:
 
 
 def image_url(page: str, format: str, **sizes: float | None) -> str:
-    """Return the URL of a page's image: ``page`` with a suffix, and the given sizes as the query."""
-    query = urlencode({name: f"{value:g}" for name, value in sizes.items() if value is not None})
+    """Return the URL of a page's image: ``page`` with a suffix, and the given sizes as the query.
+
+    Raises
+    ------
+    InvalidInput
+        A size is not a number.
+    """
+    query = urlencode({name: write_size(name, value) for name, value in sizes.items() if value is not None})
     return f"{page}.{format}" + (f"?{query}" if query else "")
 
 
@@ -103,6 +113,20 @@ def _markdown(text: str) -> str:
 def _link_destination(url: str) -> str:
     """Put a destination with parentheses in angle brackets. Source: CommonMark 0.31, section 6.3."""
     return f"<{url}>" if re.search(r"[() ]", url) else url
+
+
+def write_size(name: str, value: object) -> str:
+    """Return a width, height or dpi as text for a query.
+
+    Raises
+    ------
+    InvalidInput
+        It is not a positive number.
+    """
+    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    if not 0 < number < math.inf:
+        raise InvalidInput(f"Invalid {name} {value!r:.60}. Use a positive number, such as {name}=150.")
+    return f"{number:.12g}"
 
 
 def _latex(text: str) -> str:

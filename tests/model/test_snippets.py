@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import mistune
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_figserve.errors import InvalidInput
 from jupyter_figserve.model.snippets import Snippets, image_url
 from jupyter_figserve.model.texts import validate_single_line
 
@@ -147,6 +150,19 @@ def test_image_url_has_the_given_size(width: int, dpi: float | None):
     assert "height" not in query
     assert ("dpi" in query) is (dpi is not None)
     assert image_url(PAGE, "svg") == f"{PAGE}.svg"
+
+
+@pytest.mark.parametrize("size", ["x", 0, -1, float("nan"), float("inf"), True, [1]])
+def test_image_url_refuses_what_is_no_size(size: Any):
+    """With a sentence, as everywhere in a notebook."""
+    with pytest.raises(InvalidInput, match=r"Invalid width .* Use a positive number"):
+        image_url(PAGE, "png", width=size)
+
+
+def test_large_sizes_are_written_in_full():
+    """No exponent, which a server does not read as a whole number."""
+    assert image_url(PAGE, "png", width=12_345_678, dpi=72.5).endswith("?width=12345678&dpi=72.5")
+    assert image_url(PAGE, "png", width=np.int64(300), dpi=np.float32(72)).endswith("?width=300&dpi=72")
 
 
 def test_json_has_each_form():

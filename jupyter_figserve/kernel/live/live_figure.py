@@ -12,6 +12,7 @@ from ...errors import FigServeError, NotConnected
 from ...model.formats import get_format, get_live_format
 from ...model.live import RECORD_PARAMETER
 from ...model.parameters import SIZES, Parameters
+from ...model.snippets import write_size
 from ..agent.agent import Agent, start_agent
 from ..client.client import FigServeClient
 from ..client.connection import HOW_TO_CONNECT
@@ -189,7 +190,7 @@ class LiveFigure(ShareableWithParameters):
         """
         known = self.parameters
         query = {item.name: item.write(values[item.name]) for item in known.items if item.name in values}
-        size = {} if dpi is None or "dpi" in known.names else {"dpi": f"{dpi:g}"}
+        size = {} if dpi is None or "dpi" in known.names else {"dpi": write_size("dpi", dpi)}
         path = f"live/f/{self.id}.{get_format(format).name}"
         return bytes(self._client().get_bytes(path, **query, **size, _detached=self._function.revision))
 
@@ -295,5 +296,5 @@ class LiveFigure(ShareableWithParameters):
         sizes = {name: value for name, value in values.items() if name in SIZES and name not in declared}
         checked = self._from_python({k: v for k, v in values.items() if k not in sizes})
         query = self.parameters.query(self._fixed | checked)
-        text = "&".join(part for part in (query, *(f"{name}={value:g}" for name, value in sizes.items())) if part)
+        text = "&".join(part for part in (query, *(f"{n}={write_size(n, v)}" for n, v in sizes.items())) if part)
         return f"{url}?{text}" if text else url
