@@ -24,17 +24,17 @@ from jupyter_figserve.model.html_markup import prepare_markup
         ("<scripts>a", "<scripts>a", []),
     ],
 )
-def test_markup_and_scripts(text, markup, scripts):
+def test_markup_and_scripts(text: str, markup: str, scripts: list[tuple[str, str]]):
     """As browsers read them."""
-    found = []
-    assert prepare_markup(text, lambda *script: found.append(script)) == markup
+    found: list[tuple[str, str]] = []
+    assert prepare_markup(text, lambda tag, body: found.append((tag, body))) == markup
     assert found == scripts
 
 
 @pytest.mark.parametrize(
     "piece", ["<<!--", "<", "<!", "<?", "<script>", "<script ", "<a '", "</", "<iframe srcdoc='&</a-->'", "paths:{"]
 )
-def test_broken_markup_takes_linear_time(piece):
+def test_broken_markup_takes_linear_time(piece: str):
     """A hundred thousand of them, which Python's parser would try each to the end, are read before the timeout."""
     content = parse_html(piece * 100_000)
     assert not content.is_figure
