@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from jupyter_figserve.demo.kernel_session import ExecutionResult
 from jupyter_figserve.demo.server_process import ServerProcess
 
 from .catalogs import make_data_directory
+from .homes import new_home
 from .postgres import Cluster, Databases, find_binary, private_cluster
 from .process_state import find_changes, initial_shared_objects, read_state
 
@@ -232,11 +232,6 @@ def _reason(report) -> str:
     return text.removeprefix("Skipped: ")
 
 
-def _new_home() -> Path:
-    """Return a new directory with a short path: a Unix socket's path has at most 107 bytes."""
-    return Path(tempfile.mkdtemp(prefix="figserve-")).resolve()
-
-
 def require_postgres() -> None:
     """Skip the test where PostgreSQL is missing (which fails with FIGSERVE_REQUIRE_ALL=1)."""
     if find_binary("initdb") is None:
@@ -260,7 +255,7 @@ def databases(postgres_cluster: Cluster) -> Databases:
 @contextmanager
 def running_server() -> Iterator[ServerProcess]:
     """A real Jupyter server with an empty catalog."""
-    server = ServerProcess(_new_home())
+    server = ServerProcess(new_home())
     make_data_directory(server.data_dir)
     server.start()
     yield server
@@ -315,7 +310,7 @@ class MakeServer:
         **traits: object,
     ) -> ServerProcess:
         if home is None:
-            home = _new_home()
+            home = new_home()
             self.homes.append(home)
             if data_dir is None:
                 make_data_directory(home / "figures")

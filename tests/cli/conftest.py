@@ -10,7 +10,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
 from tests.conftest import WITHOUT_FRONT_ENDS
+from tests.homes import new_home
 
 PROGRAM = [sys.executable, "-m", "jupyter_figserve.cli"]
 DEADLINE = 60
@@ -184,11 +184,6 @@ class SpecialServer(ServerProcess):
                 return True
         except (OSError, ValueError):
             return False
-
-
-def new_home() -> Path:
-    """A short path, since the path of a Unix socket may have at most 107 bytes."""
-    return Path(tempfile.mkdtemp(prefix="figserve-")).resolve()
 
 
 @pytest.fixture

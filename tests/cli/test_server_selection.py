@@ -9,7 +9,9 @@ import subprocess
 
 import pytest
 
-from .conftest import SpecialServer, hostile_server, new_home, shell_of
+from tests.homes import new_home
+
+from .conftest import SpecialServer, hostile_server, shell_of
 
 
 def test_the_one_running_server(shell, live_server):

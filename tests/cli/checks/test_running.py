@@ -14,8 +14,9 @@ from jupyter_figserve import cli
 from jupyter_figserve.cli.checks.result import Result
 from jupyter_figserve.cli.checks.running import check_leftovers, check_running
 from jupyter_figserve.cli.checks.server import Examination
+from tests.homes import new_home
 
-from ..conftest import SpecialServer, new_home
+from ..conftest import SpecialServer
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ...cli.conftest import SpecialServer, new_home
+from ...cli.conftest import SpecialServer
+from ...homes import new_home
 from ...waiting import wait_until
 
 pytestmark = pytest.mark.kernel
