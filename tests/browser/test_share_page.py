@@ -224,6 +224,15 @@ def test_html_figures_run_in_their_frame(page, live_server: ServerProcess) -> No
     check_phone(page)
 
 
+def test_frame_is_as_high_as_its_content(page, live_server: ServerProcess) -> None:
+    """Of a document that fills its window around a plot of a fixed size, whose root has no box, as Bokeh writes it."""
+    style = "<style>html, body { height: 100%; margin: 0; display: flow-root }</style>"
+    content = f'{style}<div style="display: contents"><div style="height: 210px">plot</div></div>'
+    record = publish(live_server, f"<!doctype html><body>{content}".encode(), "text/html", name="fixed height")
+    open_page(page, share(live_server, record)["url"])
+    page.wait_for_function("document.querySelector('iframe').getBoundingClientRect().height === 212")
+
+
 def test_document_figure_can_be_opened(page, live_server: ServerProcess) -> None:
     """A PDF without an image is named, with its size and a link that opens it."""
     link = share(live_server, publish(live_server, PDF, "application/pdf", name="document", title="A document"))

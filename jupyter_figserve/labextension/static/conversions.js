@@ -22,18 +22,18 @@ export function makeBlob(target, format) {
   return MAKERS[format](target);
 }
 
-/** Return a small PNG of what a library has drawn, in base64, for lists of figures; null where the output has an image. */
+/** Return a small PNG of what a library has drawn, in base64, for lists of figures; null for an image. */
 export async function makeThumbnail(target) {
-  if (findImage(target)) return null;
+  if (target.displayed.kind === "image") return null;
   try {
     const drawn = await draw(target);
     const canvas = document.createElement("canvas");
-    const height = Math.max(1, Math.round((THUMBNAIL_WIDTH * drawn.height) / drawn.width));
-    [canvas.width, canvas.height] = [THUMBNAIL_WIDTH, Math.min(THUMBNAIL_HEIGHT, height)];
+    const scale = Math.min(THUMBNAIL_WIDTH / drawn.width, THUMBNAIL_HEIGHT / drawn.height);
+    [canvas.width, canvas.height] = [drawn.width, drawn.height].map((side) => Math.max(1, Math.round(side * scale)));
     const context = canvas.getContext("2d");
     context.fillStyle = "#fff";
     context.fillRect(0, 0, canvas.width, canvas.height);
-    context.drawImage(drawn.canvas, 0, 0, THUMBNAIL_WIDTH, height);
+    context.drawImage(drawn.canvas, 0, 0, canvas.width, canvas.height);
     const [, text] = canvas.toDataURL("image/png").split(",");
     return text.length > THUMBNAIL_LENGTH ? null : text;
   } catch {

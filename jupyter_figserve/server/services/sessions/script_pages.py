@@ -68,7 +68,7 @@ Bokeh.embed.embed_items(figure.documents, figure.items);
 
 
 _FILLING = "html,body{margin:0;height:100%}#figure{width:100%;height:100%}"
-_OWN_SIZE = "body{margin:0}#figure,[data-root-id]{width:fit-content;margin:0 auto}"
+_OWN_SIZE = "body{margin:0;display:grid;justify-content:safe center}"
 """Without a height, so that the frame around it gets that of the figure."""
 _SIZING = (b'"container"', b'"stretch_', b'"scale_')
 """In the JSON of Vega charts and Bokeh plots that follow the size of their window."""

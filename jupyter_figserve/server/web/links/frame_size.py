@@ -11,8 +11,10 @@ REPORT_SIZE = b"""
 (function () {
   if (parent === window) return;
   var first = innerHeight, sent = 0, excess = 0, shrunk = 0, isOver = false;
-  function bottom() {
-    return Math.ceil(Math.max.apply(null, [0].concat([].map.call(document.body.children, function (one) {
+  function bottom(parent) {
+    return Math.ceil(Math.max.apply(null, [0].concat([].map.call(parent.children, function (one) {
+      // A root of Bokeh has no box of its own.
+      if (getComputedStyle(one).display === "contents") return bottom(one);
       var box = one.getBoundingClientRect();
       return box.height ? box.bottom + scrollY : 0;
     }))));
@@ -21,7 +23,7 @@ REPORT_SIZE = b"""
     var root = document.documentElement, scroll = root.scrollHeight;
     var own = Math.ceil(root.getBoundingClientRect().height);
     var fills = document.compatMode === "BackCompat" || Math.abs(own - innerHeight) < 2;
-    var height = scroll > innerHeight ? scroll : fills ? bottom() : own;
+    var height = scroll > innerHeight ? scroll : fills ? bottom(document.body) : own;
     if (height && root.scrollWidth > innerWidth) height += 16;
     if (isOver || height < 40 || Math.abs(height - sent) < 2 || Math.abs(height - innerHeight) < 2) return;
     var share = height / innerHeight;
