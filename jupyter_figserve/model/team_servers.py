@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..errors import InvalidInput
 from .private_files import check_private, is_own
@@ -43,6 +44,16 @@ class TeamServer:
 
     def __repr__(self) -> str:
         return f"<team server {self.url}, as {self.owner}>"
+
+    @property
+    def name(self) -> str:
+        """Its name in messages."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What identifies the user there."""
+        return {"X-API-Key": self.key}
 
     def as_json(self) -> dict[str, object]:
         """Return what may be shown of it."""

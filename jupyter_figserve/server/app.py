@@ -123,8 +123,7 @@ class FigServe(
 
     def _make_services(self) -> AppContext:
         assert self.serverapp is not None
-        store = self._open_store()
-        addresses = ServerAddresses(self.serverapp, self.public_url, self.kernel_url)
+        store, addresses = self._open_store(), ServerAddresses(self.serverapp, self.public_url, self.kernel_url)
         directories = SessionDirectories(Path(jupyter_runtime_dir()) / "figserve", self.log)
         capture, kernels = self.make_capture(directories, store), self._make_kernels(store, addresses, directories)
         blob_cache, rates = BlobCache(store.blobs, self.cache_bytes), self.make_rate_limiters()
@@ -160,6 +159,7 @@ class FigServe(
             monitoring=self.make_monitoring(store, rendering.queue),
             replicas=self.make_replicas(store, live, events, signer),
             rates=rates,
+            service=self._service,
         )
 
     def _make_authenticator(self, store: Store, rates: RateLimiters) -> Authenticator:

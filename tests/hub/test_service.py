@@ -207,6 +207,7 @@ class TestKernels:
             answer = hub.service_request("alice", "GET", path)
             assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png"), answer.text
             assert hub.service_request("bob", "GET", path).status_code == 404
+            self.assert_menu_shares_by_the_service(hub, record)
             self.assert_rename_is_followed(hub, kernel, run)
             self.assert_rename_without_a_kernel_is_followed(hub)
             checks = "from jupyter_figserve.cli.checks.hub import check_hub\nprint(*(one.state for one in check_hub()))"
@@ -222,6 +223,19 @@ class TestKernels:
         assert sessions == []
         answer = requests.get(f"{hub.service}/api/figures", headers={"X-API-Key": key}, timeout=60)
         assert answer.status_code == 401
+
+    def assert_menu_shares_by_the_service(self, hub, theirs):
+        """JupyterLab's menu asks its own server: names are checked, and others can open the link."""
+        image = {"data": PNG, "headers": {"Content-Type": "image/png"}}
+        own = hub.server_request("alice", "POST", "figserve/api/figures?name=shown", **image).json()
+        bob = hub.login("bob")
+        for figure in (theirs, own):
+            path = f"figserve/api/figures/{figure['id']}/links"
+            wrong = hub.server_request("alice", "POST", path, json={"audience": "people", "users": ["nobdy"]})
+            assert "The JupyterHub knows no user 'nobdy'" in wrong.json()["error"]
+            link = hub.server_request("alice", "POST", path, json={"audience": "people", "users": ["bob"]}).json()
+            assert bob.get(link["url"], headers=NAVIGATION, timeout=60).status_code == 200
+            assert hub.server_request("alice", "DELETE", f"figserve/api/links/{link['id']}").status_code == 204
 
     def assert_rename_is_followed(self, hub, kernel, run) -> None:
         """The figures of a renamed notebook move with it."""

@@ -67,7 +67,7 @@ export class FigureActions {
       const stem = record ? record.name : chooseName(target.count, target.position, (await digestOf(displayed)) ?? displayed.path ?? "");
       const name = `${stem}.${format}`;
       if (own) save(new Blob([own.bytes], { type: own.type }), name);
-      else if (record?.formats.includes(format)) save(await this._server.blob(`figures/${record.id}.${format}`), name);
+      else if (record?.formats.includes(format) && !record.server) save(await this._server.blob(`figures/${record.id}.${format}`), name);
       else await this._saveMade(target, format, name, record);
     } catch (error) {
       showError(`The figure was not downloaded as ${format.toUpperCase()}.`, error);
@@ -91,8 +91,9 @@ export class FigureActions {
     const page = window.open("about:blank", "_blank");
     if (page) page.opener = null;
     try {
-      const { id } = await this.find(target);
-      const address = this._server.url(`figures/${id}`);
+      const { id, server, url } = await this.find(target);
+      // On a Hub, what kernels publish is at the service.
+      const address = server ? url : this._server.url(`figures/${id}`);
       if (page) page.location.replace(address);
       else showMessage("The browser blocked the figure's page.", { actions: [{ label: "Open it", run: () => window.open(address, "_blank", "noopener") }] });
     } catch (error) {

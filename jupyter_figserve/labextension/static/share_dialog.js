@@ -36,7 +36,8 @@ async function load(server, record) {
 }
 
 async function build(server, record) {
-  const path = `figures/${record.id}`;
+  // A figure of the Hub's service has no page here; any page of ours has the dialog.
+  const path = record.server ? "" : `figures/${record.id}`;
   const page = new DOMParser().parseFromString(await server.text(path), "text/html");
   const resolve = (address) => new URL(address, server.url(path)).href;
   const dialog = document.importNode(page.querySelector("dialog#share"), true);

@@ -41,6 +41,7 @@ from ..services.sessions.capture import Capture
 from ..services.sessions.directories import SessionDirectories
 from ..services.sessions.kernel_registry import KernelRegistry
 from ..services.sessions.registered_kernels import RegisteredKernels
+from ..services.sessions.service_client import ServiceClient
 from ..services.sessions.session_plots import SessionPlots
 from ..services.traffic_limits import TrafficLimits
 
@@ -128,6 +129,8 @@ class AppContext:
     traffic: TrafficLimits
     monitoring: Monitoring
     replicas: Replicas | None
+    service: ServiceClient | None
+    """The JupyterHub's service, where this is the server of one of its users."""
     known_hosts: set[str] = field(default_factory=set)
     ready_images: ReadyImages = field(default_factory=ReadyImages)
 

@@ -47,10 +47,8 @@ function followFigure(panel, view, line) {
   }
 
   async function ask(address) {
-    try {
-      return await fetch(address, { credentials: "same-origin" });
-    } catch {
-      throw new Error("The server is not responding. You are seeing the last image.");
-    }
+    const answer = await request(address);
+    if (!answer) throw new Error("The server is not responding. You are seeing the last image.");
+    return answer;
   }
 }

@@ -154,7 +154,7 @@ function makeLine(model) {
       const query = queryOf(form === "png" && isHidpi() ? { ...values, _density: 2 } : values);
       // With "lenient", an unavailable format is no failed request, which the browser would log.
       const headers = { Prefer: "handling=lenient" };
-      const answer = await fetch(`${path}.${form}?${query}`, { credentials: "same-origin", headers }).catch(() => null);
+      const answer = await request(`${path}.${form}?${query}`, headers);
       // Data may come with a status of its own.
       const isResult = answer?.ok && !answer.headers.has("Preference-Applied");
       if (isResult || (form === "json" && answer?.headers.has("Cache-Status"))) {

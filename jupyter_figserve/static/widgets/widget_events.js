@@ -26,6 +26,34 @@ function listen(path, listener) {
   };
 }
 
+// Log in to the service of a JupyterHub, at most once for each browser page: it has a login of its own, which a browser
+// that is logged in to the Hub makes without a word by visiting one of its pages. Elsewhere nothing is done.
+const LOGINS = Symbol.for("jupyter_figserve.logins.1");
+function logIn(path) {
+  const home = `${path.slice(0, path.lastIndexOf("/figserve/"))}/figserve/`;
+  if (!home.endsWith("/services/figserve/")) return Promise.resolve();
+  const logins = (globalThis[LOGINS] ??= new Map());
+  if (!logins.has(home)) logins.set(home, new Promise((resolve) => {
+    const frame = document.createElement("iframe");
+    Object.assign(frame, { hidden: true, src: `${home}shared` });
+    const end = () => { frame.remove(); resolve(); };
+    // Also where the page may not be shown in a frame.
+    frame.addEventListener("load", end, { once: true });
+    setTimeout(end, 10_000);
+    document.body.append(frame);
+  }));
+  return logins.get(home);
+}
+
+// Request an address of the server; null without a response.
+async function request(address, headers = {}) {
+  const send = () => fetch(address, { credentials: "same-origin", headers }).catch(() => null);
+  const answer = await send();
+  if (answer?.status !== 401) return answer;
+  await logIn(address);
+  return send();
+}
+
 function openStream(address) {
   const listeners = new Set();
   const ending = new AbortController();
@@ -41,7 +69,7 @@ function openStream(address) {
     source.addEventListener("error", () => {
       if (source?.readyState !== EventSource.CLOSED) return;
       close();
-      setTimeout(open, 5_000);
+      logIn(address).then(() => setTimeout(open, 5_000));
     });
     for (const kind of KINDS) source.addEventListener(kind, (event) => notify(kind, JSON.parse(event.data)));
   };

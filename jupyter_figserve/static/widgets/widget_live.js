@@ -7,7 +7,7 @@ const NEW_PARAMETERS = "The function's parameters have changed. Run this cell ag
 function followLive(path, declared, { changed, refreshed, progress }) {
   let { revision } = declared;
   const look = serialize(async () => {
-    const answer = await fetch(`${path}.json?_record=1`, { credentials: "same-origin" }).catch(() => null);
+    const answer = await request(`${path}.json?_record=1`);
     // Without a response nothing is known; retried on the next event or reconnection.
     if (!answer?.ok) return;
     const found = await answer.json();

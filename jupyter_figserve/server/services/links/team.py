@@ -1,6 +1,7 @@
-"""Shares a figure on the server of the owner's team: publishes it there and makes a link. Server process.
+"""Shares a figure on another server, which others reach: publishes it there and makes a link. Server process.
 
-The server and the key are those of `jupyter figserve connect`, which has stored them for the user whose server this is.
+It is that of the owner's team, whose key `jupyter figserve connect` has stored for the user whose server this is; or
+the service of a JupyterHub, for the server of one of its users.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode, urlsplit
+from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 
@@ -25,6 +26,22 @@ _REQUEST_SECONDS = 60.0
 _RETRY_SECONDS = 10
 _MAX_MESSAGE_LENGTH = 500
 _MAX_COLLECTION_LENGTH = 100
+
+
+class Peer(Protocol):
+    """Another server, and what identifies the user there."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def headers(self) -> dict[str, str]: ...
+
+    @property
+    def ca_file(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -69,7 +86,7 @@ class TeamSharing:
             )
         return found
 
-    async def share(self, server: TeamServer, record: FigureRecord, options: Mapping[str, Any]) -> dict[str, Any]:
+    async def share(self, server: Peer, record: FigureRecord, options: Mapping[str, Any]) -> dict[str, Any]:
         """Publish the images and the source of a figure, and return the new link there.
 
         Parameters
@@ -118,15 +135,9 @@ class TeamSharing:
 
 
 class _TeamClient:
-    """Requests to a team's server.
+    """Requests to another server."""
 
-    Parameters
-    ----------
-    server
-        With the key.
-    """
-
-    def __init__(self, server: TeamServer) -> None:
+    def __init__(self, server: Peer) -> None:
         self._server = server
 
     async def post_json(self, path: str, value: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,12 +153,23 @@ class _TeamClient:
         Conflict
             It answers with an error.
         """
+        return self._parse(await self.fetch(method, path, content_type, body))
+
+    async def fetch(self, method: str, path: str, content_type: str, body: bytes) -> HTTPResponse:
+        """Return any response.
+
+        Raises
+        ------
+        Unavailable
+            The server does not answer.
+        """
         http = AsyncHTTPClient(force_instance=True, max_body_size=2**24)
         request = HTTPRequest(
             f"{self._server.url}/{path}",
             method,
-            {"X-API-Key": self._server.key, "Content-Type": content_type, "Accept": "application/json"},
-            body,
+            {**self._server.headers, "Content-Type": content_type, "Accept": "application/json"},
+            body or None,
+            allow_nonstandard_methods=True,
             connect_timeout=_CONNECT_SECONDS,
             request_timeout=_REQUEST_SECONDS,
             # A redirect would carry the key elsewhere.
@@ -162,7 +184,7 @@ class _TeamClient:
             http.close()
         if response.code == 599:
             raise self._unreachable(response.error)
-        return self._parse(response)
+        return response
 
     def _parse(self, response: HTTPResponse) -> dict[str, Any]:
         try:
@@ -172,7 +194,7 @@ class _TeamClient:
         if not isinstance(value, dict) or response.code >= 300:
             said = value.get("error") if isinstance(value, dict) else None
             reason = str(said)[:_MAX_MESSAGE_LENGTH] if said else f"it answers with status {response.code}."
-            raise Conflict(f"{urlsplit(self._server.url).netloc}: {reason}", code="team_server_refused")
+            raise Conflict(f"{self._server.name}: {reason}", code="team_server_refused")
         return value
 
     def _unreachable(self, error: object) -> Unavailable:
@@ -182,6 +204,11 @@ class _TeamClient:
             code="team_server_unreachable",
             retry_after=_RETRY_SECONDS,
         )
+
+
+async def forward(server: Peer, method: str, path: str, body: bytes) -> HTTPResponse:
+    """Send a request of the user to another server, and return its response; ``Unavailable`` where there is none."""
+    return await _TeamClient(server).fetch(method, path, "application/json", body)
 
 
 def _place(record: FigureRecord) -> dict[str, str]:

@@ -47,11 +47,13 @@ class ServiceClient:
         Certificates to trust, for a service behind https; None for the system's.
     """
 
+    name = "The JupyterHub's figserve service"
+
     def __init__(self, url: str, token: str, scope: str, ca_file: str | None = None) -> None:
         self.url = url.rstrip("/")
         self._token = token
         self._scope = scope
-        self._ca_file = ca_file
+        self.ca_file = ca_file
         self._pairs: dict[str, ServicePair] = {}
         self._notebooks: dict[str, str] = {}
         self._renamed_from: dict[str, str] = {}
@@ -63,6 +65,11 @@ class ServiceClient:
         self._changes: set[asyncio.Task[None]] = set()
         self._http: AsyncHTTPClient | None = None
         self._timer = PeriodicCallback(self.renew_all, _RENEW_MILLISECONDS)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What identifies this server's user there."""
+        return {"Authorization": f"token {self._token}"}
 
     def open(self) -> None:
         self._timer.start()
@@ -189,12 +196,12 @@ class ServiceClient:
         request = HTTPRequest(
             f"{self.url}/api/{path}",
             method,
-            {"Authorization": f"token {self._token}", "Content-Type": "application/json"},
+            {**self.headers, "Content-Type": "application/json"},
             body,
             connect_timeout=REGISTER_SECONDS,
             request_timeout=10.0,
             follow_redirects=False,
-            ca_certs=self._ca_file,
+            ca_certs=self.ca_file,
         )
         return (await self._http.fetch(request)).body
 

@@ -29,6 +29,7 @@ from ...services.timings import CHECK, timed
 from ..http.listing import list_in_parts
 from ..http.private_handler import AuthenticatedHandler
 from ..http.representation import RepresentationResponse
+from ..http.service_relay import relayed
 from ..http.upload_handler import UploadHandler
 from .data_responses import csv_response
 from .json_views import figure_json, version_json
@@ -136,6 +137,7 @@ class FigureHandler(AuthenticatedHandler):
 
     @web.authenticated
     @authorized(action="read", resource="figserve")
+    @relayed
     async def get(self, figure_id: str) -> None:
         record = await self.get_owned_figure(figure_id, self.int_argument("version"))
         self.write_json(figure_json(await self.context.source_checker.checked(record, API_PATIENCE), self.base))

@@ -13,6 +13,7 @@ from ....model.links import Link
 from ....model.snippets import Snippets
 from ...services.links.qr_code import make_qr_code
 from ..http.representation import RepresentationResponse
+from ..http.service_relay import relayed
 from .handlers import OwnedLinksHandler
 from .json_views import address_json
 
@@ -47,6 +48,7 @@ class LinkUrlHandler(LinkAddressHandler):
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
+    @relayed
     async def get(self, link_id: str) -> None:
         link, snippets = await self.find_address(link_id)
         self.set_header("Cache-Control", "private, no-store")
@@ -62,6 +64,7 @@ class LinkQrHandler(LinkAddressHandler):
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
+    @relayed
     async def get(self, link_id: str, suffix: str) -> None:
         _, snippets = await self.find_address(link_id)
         row, drawn = FORMATS[suffix], make_qr_code(snippets.page, suffix)

@@ -22,10 +22,12 @@ from ...services.dashboards.resolver import resolve_dashboard
 from ...services.links.listing import list_own
 from ...services.links.names import check_names
 from ...services.links.reach import Reach, find_reach
+from ...services.links.team import Peer
 from ...services.rendering.request import SIZE_FIELDS, get_render_format, parse_size, size_to_query
 from ...services.trash import find_deleted
 from ..http.listing import list_in_parts
 from ..http.private_handler import AuthenticatedHandler
+from ..http.service_relay import relayed, speaks_for_user
 from .json_views import created_link_json, link_json, listed_link_json
 from .link_body import CHANGE_FIELDS, LinkParser
 from .link_targets import DashboardTarget, FigureTarget, LinkTarget, LiveFigureTarget
@@ -132,6 +134,7 @@ class TargetLinksHandler(OwnedLinksHandler):
 
     @web.authenticated
     @authorized(action="read", resource="figserve")
+    @relayed
     async def get(self, folder: str, target_id: str) -> None:
         target = Target(_KINDS[folder], target_id)
         await self.get_owned_record(target)
@@ -143,13 +146,15 @@ class TargetLinksHandler(OwnedLinksHandler):
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
+    @relayed
     async def post(self, folder: str, target_id: str) -> None:
         target = Target(_KINDS[folder], target_id)
         record = await self.get_owned_record(target)
         link_target = await self.open_target(record)
         body = self.json_body((*link_target.fields, "server"))
-        if body.get("server") is not None:
-            await self._share_by_team(record, body)
+        is_by_service = isinstance(record, FigureRecord) and speaks_for_user(self)
+        if body.get("server") is not None or is_by_service:
+            await self._share_elsewhere(record, body)
             return
         body.pop("server", None)
         link = self.make_parser().parse_new(body, link_target, target)
@@ -160,18 +165,19 @@ class TargetLinksHandler(OwnedLinksHandler):
         self.audit("link.created", link.id, target=f"{target.kind}/{target.id}", audience=link.audience)
         self.write_json(created_link_json(link, snippets, self.base, self.find_reach(target.kind)), 201)
 
-    async def _share_by_team(self, record: Record, body: dict[str, Any]) -> None:
-        """Respond with a link that the server of the owner's team has made."""
+    async def _share_elsewhere(self, record: Record, body: dict[str, Any]) -> None:
+        """Respond with a link of the server of the owner's team, or of the service: others may not open this server."""
         if not isinstance(record, FigureRecord):
             raise Conflict(_ONLY_HERE[_KINDS_OF[type(record)]], code="not_a_figure")
-        name, version, context = body.pop("server"), body.get("version"), self.context
+        name, version, context = body.pop("server", None), body.get("version"), self.context
         if record.owner != self.principal.owner or record.owner != context.config.owner:
             raise Conflict("The team's server is for the figures of this server's user.", code="no_team_server")
-        if not isinstance(name, str):
+        if not isinstance(name, str | None):
             raise InvalidInput('server must be the URL of a server that you are connected to, or "team".')
         if isinstance(version, int) and not isinstance(version, bool):
             record = await context.store.figures.get(record.id, version)
-        server = context.team.get_server(name)
+        server: Peer | None = context.service if name is None else context.team.get_server(name)
+        assert server is not None, "a name, or the service"
         link = await self.run_until_disconnect(context.team.share(server, record, body))
         self.audit("link.created_elsewhere", record.id, server=server.url)
         self.write_json(link, 201)
@@ -223,6 +229,7 @@ class LinkHandler(OwnedLinksHandler):
 
     @web.authenticated
     @authorized(action="read", resource="figserve")
+    @relayed
     async def get(self, link_id: str) -> None:
         await self.context.view_counter.flush()
         self.write_json(link_json(await self.get_owned_link(link_id)))
@@ -231,6 +238,7 @@ class LinkHandler(OwnedLinksHandler):
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
+    @relayed
     async def patch(self, link_id: str) -> None:
         link, body = await self.get_owned_link(link_id), self.json_body(CHANGE_FIELDS)
         record = await self._find_record(link.target)
@@ -245,6 +253,7 @@ class LinkHandler(OwnedLinksHandler):
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
+    @relayed
     async def delete(self, link_id: str) -> None:
         link = await self.get_owned_link(link_id)
         await self.context.store.links.revoke(link)
