@@ -1,0 +1,79 @@
+"""Pages of a user's server on a JupyterHub, whose service has the figures, and a login of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.server.web.http.templates import PACKAGE
+
+pytestmark = pytest.mark.browser
+SCRIPT = PACKAGE / "static" / "widgets" / "widget_events.js"
+LAB = PACKAGE / "labextension" / "static"
+DIALOG = "export function attach() {}; export function share(...given) { globalThis.shared = given; }"
+MENU = """
+async () => {
+  const { FigureActions } = await import("/lab/figure_actions.js");
+  const record = { id: "x", name: "sales", server: "http://hub", url: "http://hub.test/services/figserve/figures/x" };
+  const pages = [];
+  const server = {
+    url: (path) => `http://hub.test/user/ada/figserve/${path}`,
+    ask: async () => record,
+    text: async (path) => {
+      pages.push(path);
+      return '<dialog id="share"></dialog><script type="module" src="static/page.js"></script>';
+    },
+  };
+  const opened = new Promise((resolve) => { window.open = () => ({ location: { replace: resolve } }); });
+  const actions = new FigureActions(server), target = { displayed: { kind: "published", figure: "x" } };
+  await actions.share(target);
+  await actions.openPage(target);
+  return [pages, globalThis.shared.slice(0, 2), await opened];
+}
+"""
+"""A figure that is at the service, which the user's own server has said."""
+
+
+def test_widgets_log_in_to_the_service(chromium):
+    """By one hidden visit, after which the request is repeated; other servers get none."""
+    page, asked = chromium.new_page(), list[str]()
+
+    def answer(route) -> None:
+        path = route.request.url.removeprefix("http://hub.test")
+        asked.append(path)
+        is_known = path in ("/lab", "/services/figserve/shared") or "/services/figserve/shared" in asked[:-1]
+        route.fulfill(status=200 if is_known else 401, content_type="text/html", body="<!doctype html>")
+
+    page.route("http://hub.test/**", answer)
+    page.goto("http://hub.test/lab")
+    page.add_script_tag(content=SCRIPT.read_text(encoding="utf-8"))
+
+    def ask(path: str) -> int:
+        status: int = page.evaluate("path => request(path).then((answer) => answer.status)", path)
+        return status
+
+    assert ask("/user/ada/figserve/live/k/wave.png") == 401
+    assert [path for path in asked if path.endswith("/shared")] == []
+    assert [ask(f"/services/figserve/live/k/wave.png?n={n}") for n in (1, 2)] == [200, 200]
+    assert asked.count("/services/figserve/shared") == 1
+    assert page.locator("iframe").count() == 0
+
+
+def test_the_menu_knows_figures_of_the_service(chromium):
+    """Its dialog comes from another page, as the own server has none of the figure; its page is the service's."""
+    page = chromium.new_page()
+
+    def answer(route) -> None:
+        path = route.request.url.removeprefix("http://hub.test")
+        if path == "/lab":
+            route.fulfill(content_type="text/html", body="<!doctype html>")
+            return
+        file = LAB / path.removeprefix("/lab/")
+        body = DIALOG if path.startswith("/user/") else file.read_text(encoding="utf-8")
+        route.fulfill(content_type="text/javascript", body=body)
+
+    page.route("http://hub.test/**", answer)
+    page.goto("http://hub.test/lab")
+    pages, shared, opened = page.evaluate(MENU)
+    assert pages == [""]
+    assert shared == ["api/figures/x/links", "sales"]
+    assert opened == "http://hub.test/services/figserve/figures/x"
