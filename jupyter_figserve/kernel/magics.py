@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import os
+import re
 import shlex
 from typing import Any, NoReturn
 
@@ -98,12 +99,16 @@ def _run(shell: Any, cell: str) -> Any:
     file = shell.compile.cache(code, shell.execution_count, raw_code=cell)
     tree = shell.transform_ast(shell.compile.ast_parse(code, filename=file))
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    try:
+        statements = shell.compile(tree, file, "exec")
+        value = None if last is None else shell.compile(ast.Expression(last.value), file, "eval")
+    except SyntaxError as error:
+        if re.search(r"await|async", error.msg):
+            raise _usage_error("%%publish cannot await. End the cell with figserve.publish() in its place.") from None
+        raise
     # This runs the user's own code in the user's own kernel.
-    exec(shell.compile(tree, file, "exec"), shell.user_global_ns, shell.user_ns)
-    if last is None:
-        return None
-    value = shell.compile(ast.Expression(last.value), file, "eval")
-    return eval(value, shell.user_global_ns, shell.user_ns)
+    exec(statements, shell.user_global_ns, shell.user_ns)
+    return None if value is None else eval(value, shell.user_global_ns, shell.user_ns)
 
 
 def _figserve(line: str) -> None:

@@ -94,6 +94,16 @@ def test_an_error_in_the_cell_publishes_nothing(shell, connected, code, capsys):
     assert connected.received == []
 
 
+@pytest.mark.parametrize("code", ["await x()", "y = await x()\n3", "async with x: pass", "[z async for z in x]"])
+def test_a_cell_that_awaits_is_refused_before_it_runs(shell, connected, code, capsys):
+    """A cell magic runs inside of the event loop; the message says what to write instead."""
+    shell.user_ns.pop("ran", None)
+    assert not run(shell, f"%%publish sales\nran = True\n{code}").success
+    assert "End the cell with figserve.publish()" in capsys.readouterr().err
+    assert "ran" not in shell.user_ns
+    assert connected.published == []
+
+
 def test_tracebacks_show_the_cell_and_not_the_magic(shell, capsys):
     """Output appears as without the magic."""
     run(shell, "%%publish a\nbefore = 1\n1 / 0")
