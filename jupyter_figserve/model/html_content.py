@@ -63,6 +63,8 @@ class HtmlContent:
         The text of its own scripts, without libraries.
     has_library
         Whether it contains a script as long as a library.
+    has_video
+        Whether it contains the data of a video.
     """
 
     scripts: list[str] = field(default_factory=list)
@@ -73,6 +75,7 @@ class HtmlContent:
     has_text: bool = False
     has_script: bool = False
     has_library: bool = False
+    has_video: bool = False
 
     @property
     def is_figure(self) -> bool:
@@ -92,9 +95,8 @@ class HtmlContent:
         """Whether nothing of it remains in a frame that can load nothing."""
         if not self.scripts and not self.resources:
             return False
-        has_own = any(image.source.startswith("data:") for image in self.images) or bool(
-            self.tags & {"svg", "table", "video", "canvas"}
-        )
+        has_image = any(image.source.startswith("data:") for image in self.images)
+        has_own = has_image or self.has_video or bool(self.tags & {"svg", "table", "canvas"})
         runs = self.has_script and not self.scripts
         return not (has_own or self.has_text or runs)
 
@@ -144,6 +146,8 @@ class _Parser(HTMLParser):
             self._read_image(values)
         elif tag in ("video", "source", "embed", "image") and _is_loaded(values.get("src")):
             self._content.resources.append(values["src"])
+        elif tag in ("video", "source"):
+            self._content.has_video |= bool(values.get("src", "").strip())
         elif tag == "object" and _is_loaded(values.get("data")):
             self._content.resources.append(values["data"])
 
@@ -185,6 +189,7 @@ class _Parser(HTMLParser):
             self._content.has_script |= found.has_script
             self._content.has_library |= found.has_library
             self._content.has_text |= found.has_text
+            self._content.has_video |= found.has_video
             self._content.tags |= found.tags
 
 

@@ -43,6 +43,9 @@ def test_what_is_loaded(html, scripts, resources):
     [
         ("<div id=x></div><script src=https://x/l.js></script><script>draw()</script>", True),
         ("<img src=https://x/y.png>", True),
+        ("<video src=https://x/y.mp4 controls></video>", True),
+        ("<video><source src=https://x/y.mp4></video>", True),
+        ("<link rel=stylesheet href=https://x/y.css><video><source src='data:video/mp4;base64,AA=='></video>", False),
         (FOLIUM, True),
         ("<svg></svg><script src=https://x/l.js></script>", False),
         ("<p>Words</p><img src=https://x/y.png>", False),
