@@ -189,7 +189,8 @@ def pytest_make_collect_report(collector: pytest.Collector):
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run with too many reruns."""
+    """Undo what the last module drew into the process, and fail a run with too many reruns."""
+    _STATE["undo"].close()
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and len(_reruns(reporter)) > MAX_RERUNS and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
