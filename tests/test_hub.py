@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import stat
+from pathlib import Path
 
 import pytest
+import yaml
 from traitlets.config import Config
 
 from jupyter_figserve.hub import ACCESS_SCOPE, PUBLISH_SCOPE, READ_SCOPE, configure
@@ -183,3 +186,18 @@ def test_domains_for_each_server(c, tmp_path, monkeypatch, settings, url):
     host = "services" if "subdomain_hook" in settings else "figserve--service"
     assert f"JUPYTERHUB_PUBLIC_URL=https://{host}.hub.example.edu:444/services/figserve/" in environment
     assert "JUPYTERHUB_HOST=https://hub.example.edu:444" in environment
+
+
+@pytest.mark.parametrize("major", [5], indirect=True)
+def test_values_for_zero_to_jupyterhub(c, major):
+    """They are what ``configure`` sets."""
+    text = (Path(__file__).parent.parent / "deploy" / "jupyterhub" / "README.md").read_text(encoding="utf-8")
+    (values,) = (yaml.safe_load(block)["hub"] for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL))
+    configure(c, "http://figserve:8690", managed=False)
+    (service,) = c.JupyterHub.services
+    assert values["services"]["figserve"].items() <= service.items()
+    roles = {role["name"]: role["scopes"] for role in c.JupyterHub.load_roles}
+    assert {name: set(role["scopes"]) for name, role in values["loadRoles"].items()} == {
+        name: set(scopes) for name, scopes in roles.items()
+    }
+    assert set(values["config"]["Spawner"]["server_token_scopes"]) == set(c.Spawner.server_token_scopes)
