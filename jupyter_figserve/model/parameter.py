@@ -125,7 +125,13 @@ class Parameter:
         return self._parse_one(write_text(value))
 
     def write(self, value: Any) -> str:
-        """Return the text of a value for a query, the inverse of ``parse``."""
+        """Return the text of a value for a query, the inverse of ``parse``.
+
+        Raises
+        ------
+        InvalidInput
+            The value is a list of one empty text, which a query cannot express.
+        """
         if value is None:
             return ""
         if not self.many:

@@ -86,8 +86,19 @@ def encode_frames(
 ) -> tuple[tuple[EncodedImage, ...], Pixels]:
     """Encode an animation; return the images in the order of ``rows``, and the first frame.
 
-    While the first frame is drawn, ``still`` is called with its pixels for each format that does not move. Too many
-    frames or bytes are ``TooLarge``, no frames ``OutputInvalid``.
+    Parameters
+    ----------
+    still
+        Encodes the first frame in a format that does not move; called while that frame is drawn.
+    on_first_frame
+        Called when the first frame has been drawn.
+
+    Raises
+    ------
+    TooLarge
+        It has too many frames or bytes.
+    OutputInvalid
+        It has no frames, or frames of several sizes.
     """
     _check_total(frames.total, limits.frames)
     writers: dict[str, FrameWriter] = {row.name: WRITERS[row.name]() for row in rows if row.name in WRITERS}

@@ -8,7 +8,19 @@ from ..errors import OutputInvalid
 
 
 def image_of_array(array: Any) -> Any:
-    """Return a Pillow image of rows, columns and 0, 1, 3 or 4 channels; floats are from 0 to 1."""
+    """Return a Pillow image of rows, columns and 0, 1, 3 or 4 channels; floats are from 0 to 1.
+
+    Parameters
+    ----------
+    array
+        Shape (height, width) or (height, width, channels) with 1, 3 or 4 channels; bool, uint8, floats from 0 to 1, or
+        uint16 with one channel.
+
+    Raises
+    ------
+    OutputInvalid
+        It has another shape or type, or floats beyond 0 to 1.
+    """
     import numpy as np
     from PIL import Image
 

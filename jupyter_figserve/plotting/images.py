@@ -68,7 +68,13 @@ def is_raster(row: Format) -> bool:
 
 
 def to_encoded_image(row: Format, data: bytes, *, dpi: float | None = None) -> EncodedImage:
-    """Wrap encoded bytes, with the size that they state: pixels, or CSS pixels for vector formats."""
+    """Wrap encoded bytes, with the size that they state: pixels, or CSS pixels for vector formats.
+
+    Raises
+    ------
+    OutputInvalid
+        A raster image is damaged, or has more than ``MAX_PIXELS``.
+    """
     if is_raster(row):
         image, header = open_image(data), read_header(row.name, data)
         if header is None:
@@ -97,7 +103,13 @@ def to_svgz(svg: EncodedImage) -> EncodedImage:
 
 
 def open_image(data: bytes) -> Image:
-    """Open encoded bytes as a Pillow image, which is decoded when its pixels are read."""
+    """Open encoded bytes as a Pillow image, which is decoded when its pixels are read.
+
+    Raises
+    ------
+    OutputInvalid
+        They are not an image that Pillow reads, are damaged, or have more than ``MAX_PIXELS``.
+    """
     from PIL import Image, UnidentifiedImageError
 
     try:

@@ -170,7 +170,13 @@ class _ParameterBuilder:
             self._abbreviate(default)
 
     def finish(self, default: Any) -> Parameter:
-        """Return the parameter with its default, which is validated like any value."""
+        """Return the parameter with its default, which is validated like any value.
+
+        Raises
+        ------
+        InvalidInput
+            The default is not allowed.
+        """
         if default is _MISSING:
             return replace(self.item, is_required=not self.is_abbreviated)
         if self.is_abbreviated:

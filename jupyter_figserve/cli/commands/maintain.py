@@ -177,7 +177,13 @@ def default_data_dir() -> Path:
 
 
 def find_data_dir(given: Path | None) -> Path:
-    """Return the data directory, which must exist, so that a typo does not create a new one."""
+    """Return the data directory, which must exist, so that a typo does not create a new one.
+
+    Raises
+    ------
+    NotFound
+        It does not exist.
+    """
     from ...errors import NotFound
 
     directory = given or default_data_dir()

@@ -107,7 +107,13 @@ class ConnectionPool:
     def stream(
         self, request: HttpRequest, body: IO[bytes] | None, headers: Mapping[str, str]
     ) -> Iterator[http.client.HTTPResponse]:
-        """Send a request on a separate connection, and yield the unread response if it is successful."""
+        """Send a request on a separate connection, and yield the unread response if it is successful.
+
+        Raises
+        ------
+        FigServeError
+            The response is an error, or the connection drops, also while the response is read.
+        """
         connection = self._open()
         try:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -234,6 +240,11 @@ def make_tls_context(address: Address, ca_file: str | None) -> ssl.SSLContext:
 
     Without ``ca_file`` it trusts the system's, or those of SSL_CERT_FILE (which OpenSSL reads), and those of
     REQUESTS_CA_BUNDLE.
+
+    Raises
+    ------
+    InvalidInput
+        ``ca_file`` cannot be read.
     """
     if not ca_file:
         return _make_default_context()

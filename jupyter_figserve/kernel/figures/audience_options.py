@@ -23,6 +23,13 @@ def audience_options(audience: str | None, users: Iterable[str], groups: Iterabl
 
 
 def list_names(names: Iterable[str], argument: str) -> list[str]:
+    """Return the names of users or groups.
+
+    Raises
+    ------
+    InvalidInput
+        ``names`` is a string; its characters are not names.
+    """
     if isinstance(names, str):
         raise InvalidInput(f"{argument} must be a list of names, such as [{names!r:.60}].")
     return list(names)

@@ -107,7 +107,13 @@ class AgentBackend:
         return not self.is_closed and digest in self._sources
 
     def receive_sources(self, head: dict[str, Any]) -> None:
-        """Take the digests of the sources that the kernel has published, newest last."""
+        """Take the digests of the sources that the kernel has published, newest last.
+
+        Raises
+        ------
+        InvalidInput
+            The message has no lists of digests and of formats.
+        """
         digests, unsupported = head.get("digests"), head.get("unsupported")
         if not isinstance(digests, list) or not isinstance(unsupported, list):
             raise InvalidInput("The list of sources is not valid.")

@@ -160,7 +160,15 @@ def _parse_code(values: Mapping[str, object], limits: RenderLimits) -> str:
 
 
 def parse_options(values: Mapping[str, object], limits: RenderLimits, *, default_format: str = "png") -> DrawOptions:
-    """Parse format, size, style and the other output options; other fields of ``values`` are ignored."""
+    """Parse format, size, style and the other output options; other fields of ``values`` are ignored.
+
+    Raises
+    ------
+    InvalidInput
+        A value is not allowed; the message names the field.
+    TooLarge
+        The image would have more than ``FigServe.render_pixels``.
+    """
     options = DrawOptions(
         format=read_field(values, "format", default_format, _parse_format),
         width=read_field(values, "width", None, lambda value: _parse_side(value, limits)),

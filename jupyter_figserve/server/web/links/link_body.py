@@ -50,7 +50,13 @@ class LinkParser:
         )
 
     def parse_changes(self, body: Mapping[str, Any], link_target: LinkTarget, link: Link) -> dict[str, Any]:
-        """Return the fields of a link that a request changes, as ``parse_new``."""
+        """Return the fields of a link that a request changes, as ``parse_new``.
+
+        Raises
+        ------
+        InvalidInput
+            As ``parse_new``.
+        """
         changes = self._audiences.parse_changes(body, link) | link_target.parse_changes(body, link)
         if "paused" in body:
             if not isinstance(body["paused"], bool):
