@@ -83,7 +83,7 @@ def _run(chosen: Command, options: object) -> int:
 def _message(error: Exception) -> str:
     """Return the error's message with advice for the command line."""
     from ..errors import NotConnected, Unauthorized
-    from ..kernel.client.connection_pool import FOR_KERNELS
+    from ..kernel.client.tls import FOR_KERNELS
 
     if isinstance(error, NotConnected) and getattr(error, "code", "") == "certificate":
         return str(error).partition(FOR_KERNELS)[0].replace("Set KERNEL_FIGSERVE_CA to", "Use --ca-file with")

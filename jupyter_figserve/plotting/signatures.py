@@ -170,13 +170,7 @@ class _ParameterBuilder:
             self._abbreviate(default)
 
     def finish(self, default: Any) -> Parameter:
-        """Return the parameter with its default, which is validated like any value.
-
-        Raises
-        ------
-        InvalidInput
-            The default is not allowed.
-        """
+        """Return the parameter with its default, which is validated like any value; ``InvalidInput`` if it fails."""
         if default is _MISSING:
             return replace(self.item, is_required=not self.is_abbreviated)
         if self.is_abbreviated:

@@ -19,8 +19,8 @@ from typing import Any
 
 from ...errors import FigServeError, NotConnected
 from ..client.connection import Connection, find_connection
-from ..client.connection_pool import explain_certificate
 from ..client.front_end import find_shell
+from ..client.tls import explain_certificate
 from .agent_socket import THREAD, explain_failure, ignore_failure, mute_tornado, open_socket, split_message
 from .offers import offers
 from .switch_interval import short_switch_interval

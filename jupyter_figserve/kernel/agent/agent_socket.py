@@ -10,8 +10,8 @@ from typing import Any
 
 from ..client.address import UNIX, Address
 from ..client.client import FigServeClient
-from ..client.connection_pool import explain_certificate, make_tls_context
 from ..client.source_uploader import MAX_SOURCE_BYTES
+from ..client.tls import explain_certificate, make_tls_context
 
 THREAD = "figserve-agent"
 _MAX_MESSAGE_BYTES = 2**20 + MAX_SOURCE_BYTES

@@ -14,18 +14,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
 
-from ...errors import FigServeError, InvalidInput, NotConnected, ServerError, Unavailable
+from ...errors import FigServeError, NotConnected, ServerError, Unavailable
 from .address import UNIX, Address
 from .responses import to_error
+from .tls import explain_certificate, make_tls_context
 
 _MAX_BODY_BYTES = 256 * 2**20
 _MAX_ERROR_BYTES = 64 * 1024
 _MAX_IDLE = 4
-_WRONG_NAME = (62, 64)
-"""OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
-BUNDLE_VARIABLE = "REQUESTS_CA_BUNDLE"
-"""Names a file or a directory of certificates, for the library requests and what follows it."""
-FOR_KERNELS = " Kernels have it from the environment of their Jupyter server."
 HTTPConnection = http.client.HTTPConnection
 
 
@@ -214,14 +210,6 @@ def open_connection(
     return connection
 
 
-def explain_certificate(address: Address, error: ssl.SSLCertVerificationError) -> str:
-    """Return a sentence that says why the server's certificate is not trusted, and what to do."""
-    problem = f"The certificate of {address.url} is not trusted ({error.verify_message})."
-    if error.verify_code in _WRONG_NAME:
-        return f"{problem} Use an address that it names; for kernels, FigServe.kernel_url sets it."
-    return f"{problem} Set KERNEL_FIGSERVE_CA to the file of its certificate authority.{FOR_KERNELS}"
-
-
 def _make_connection(address: Address, ca_file: str | None, timeout: float) -> HTTPConnection:
     if address.scheme == UNIX:
         return _UnixConnection(address.host, timeout)
@@ -229,50 +217,6 @@ def _make_connection(address: Address, ca_file: str | None, timeout: float) -> H
         context = make_tls_context(address, ca_file)
         return http.client.HTTPSConnection(address.host, address.port, timeout=timeout, context=context)
     return HTTPConnection(address.host, address.port, timeout=timeout)
-
-
-def make_tls_context(address: Address, ca_file: str | None) -> ssl.SSLContext:
-    """Make the TLS context of all connections to a server, HTTP and WebSocket.
-
-    It trusts the system's authorities and those of ``ca_file``, which may also hold the server's own certificate. On
-    loopback it trusts ``ca_file`` alone if there is one, and does not check the host name: the certificate names the
-    public host, while a kernel on the same machine connects to 127.0.0.1.
-
-    Without ``ca_file`` it trusts the system's, or those of SSL_CERT_FILE (which OpenSSL reads), and those of
-    REQUESTS_CA_BUNDLE.
-
-    Raises
-    ------
-    InvalidInput
-        ``ca_file`` cannot be read.
-    """
-    if not ca_file:
-        return _make_default_context()
-    try:
-        context = ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise InvalidInput(f"Cannot read the file {ca_file!r} that KERNEL_FIGSERVE_CA names: {_reason(error)}.") from (
-            error
-        )
-    # A certificate of the file is trusted as it is, although its own authority is not in the file.
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    # Python 3.13 rejects authorities without the extensions of RFC 5280, which private ones often lack.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if address.is_loopback:
-        context.check_hostname = False
-    else:
-        context.load_default_certs()
-    return context
-
-
-def _make_default_context() -> ssl.SSLContext:
-    context, bundle = ssl.create_default_context(), os.environ.get(BUNDLE_VARIABLE)
-    if bundle:
-        # It is the variable of others: what cannot be read changes nothing.
-        with contextlib.suppress(OSError):
-            context.load_verify_locations(**{"capath" if os.path.isdir(bundle) else "cafile": bundle})
-            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return context
 
 
 def _is_closed_by_peer(connection: HTTPConnection) -> bool:
