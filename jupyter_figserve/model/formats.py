@@ -87,6 +87,7 @@ _BY_MIMETYPE = {row.mimetype: row for row in FORMATS.values()} | {
     "application/eps": FORMATS["eps"],
 }
 _TEXT_HEAD_BYTES = 4096
+_BEGINNING = b"<!doctype html><html><body>"
 
 
 def get_format(name: str) -> Format:
@@ -175,6 +176,11 @@ def looks_like(row: Format, data: bytes) -> bool:
     if row.name == "avif":
         return is_avif(data)
     return is_tiff(data) if row.name == "tiff" else data.startswith(row.magic)
+
+
+def begin_html(data: bytes) -> bytes:
+    """Return HTML that begins like HTML: a fragment that begins with text or an SVG is put after a beginning."""
+    return data if looks_like(FORMATS["html"], data) else _BEGINNING + data
 
 
 def _is_utf8(data: bytes) -> bool:

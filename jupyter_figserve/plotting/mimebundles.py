@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import OutputInvalid, UnsupportedType
 from ..model.figures import EncodedImage
-from ..model.formats import CSS_DPI, FORMATS, Format, get_format
+from ..model.formats import CSS_DPI, FORMATS, Format, begin_html, get_format
 from .images import PNG, encode_image, is_raster, open_image, to_encoded_image, to_svgz
 
 HTML = FORMATS["html"]
@@ -170,7 +170,7 @@ def _keep(found: dict[str, bytes], row: Format, value: object) -> None:
             return
     data = value.encode() if isinstance(value, str) else value
     if isinstance(data, bytes) and data.strip():
-        found[row.name] = data
+        found[row.name] = begin_html(data) if row is HTML else data
 
 
 def _images_of_bundle(kind: str, bundle: dict[str, bytes], rows: Rows) -> Images:

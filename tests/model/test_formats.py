@@ -13,6 +13,7 @@ from jupyter_figserve.errors import UnsupportedType
 from jupyter_figserve.model.formats import (
     FORMATS,
     INLINE_FORMATS,
+    begin_html,
     find_format_of_bytes,
     get_format,
     get_format_of_mimetype,
@@ -149,3 +150,11 @@ def test_detection_never_raises(data: bytes):
     """Detection agrees with ``looks_like`` for any bytes."""
     found = find_format_of_bytes(data)
     assert found is None or looks_like(found, data)
+
+
+@pytest.mark.parametrize("html", [b"words <b>and</b>", b"<svg></svg>", b"<?xml version='1.0'?><svg/>", b"&lt;"])
+def test_fragments_of_html_get_a_beginning(html):
+    """Those that begin with text or an SVG; others are left alone."""
+    assert looks_like(FORMATS["html"], begin_html(html))
+    assert begin_html(html).endswith(html)
+    assert begin_html(b"<p>" + html) == b"<p>" + html

@@ -9,6 +9,7 @@ from IPython import display
 from PIL import Image
 
 from jupyter_figserve.errors import OutputInvalid, UnsupportedType
+from jupyter_figserve.model.formats import get_format_of_mimetype, looks_like
 from jupyter_figserve.plotting import mimebundles
 from jupyter_figserve.plotting.encode import encode
 
@@ -173,6 +174,8 @@ def test_ipython_display_objects_are_accepted():
         ({"_repr_png_": base64.b64encode(png()).decode()}, "image/png"),
         ({"_repr_svg_": SVG}, "image/svg+xml"),
         ({"_repr_html_": "<p>words</p>"}, "text/html"),
+        ({"_repr_html_": "words <b>and</b>"}, "text/html"),
+        ({"_repr_html_": "<svg></svg>"}, "text/html"),
         ({"_repr_html_": "<p>words</p>", "_repr_svg_": SVG}, "image/svg+xml"),
         ({"_repr_png_": None, "_repr_html_": "<p>words</p>"}, "text/html"),
         ({"_repr_mimebundle_": {"image/svg+xml": SVG, "text/plain": "words"}}, "image/svg+xml"),
@@ -185,6 +188,8 @@ def test_representations_are_used(methods, mimetype):
     encoded = encode(given(methods))
     assert mimetypes(encoded) == [mimetype]
     assert (encoded.thumbnail is not None) == (mimetype == "image/png")
+    # The server refuses what does not begin like its type.
+    assert looks_like(get_format_of_mimetype(mimetype), encoded.images[0].data)
 
 
 def test_jpeg_representations_are_used():

@@ -14,7 +14,7 @@ from typing import Any
 from ....errors import FigServeError, InvalidInput, TooLarge, UnsupportedType
 from ....model.display_size import parse_display_size
 from ....model.figures import EncodedImage
-from ....model.formats import FORMATS, Format, get_format_of_mimetype, looks_like
+from ....model.formats import FORMATS, Format, begin_html, get_format_of_mimetype
 from ....model.html_content import HtmlImage, parse_html
 from ....model.texts import MAX_ALT_LENGTH
 from ..figures.upload import parse_image
@@ -29,7 +29,6 @@ CAPTURED_FORMATS = tuple(
     )
 )
 """In order of preference, for a display that comes in several."""
-_BEGINNING = b"<!doctype html><html><body>"
 _PDF = FORMATS["pdf"]
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _LOADING = ("application/vnd.bokehjs_load.v0+json", "application/vnd.holoviews_load.v0+json")
@@ -207,10 +206,8 @@ def _from_html(text: str, limits: Limits) -> CapturedDisplay | None:
             " publish the figure with everything it needs in it.",
             code="display_not_kept",
         )
-    if looks_like(HTML, data):
-        return CapturedDisplay(HTML, data)
-    # A fragment that begins with text or an SVG is no document of its own.
-    return CapturedDisplay(HTML, _BEGINNING + data, digest=script_figures.digest_of(data))
+    document = begin_html(data)
+    return CapturedDisplay(HTML, document, digest=None if document is data else script_figures.digest_of(data))
 
 
 def _from_element(image: HtmlImage, data: bytes, limits: Limits) -> CapturedDisplay | None:
