@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -61,12 +62,21 @@ class GuardedStart(ExtensionApp):
         try:
             if self._wrong_setting is not None:
                 raise FigServeError(f"a FigServe setting is invalid: {self._wrong_setting}", code="wrong_setting")
+            self._check_numbers()
             super().initialize()  # type: ignore[no-untyped-call]
         except Exception as error:
             self._abandon(error)
 
     def initialize_settings(self) -> None:
         self.start_services()
+
+    def _check_numbers(self) -> None:
+        """Raise an error for a NaN, which is beyond no limit of a trait, and as a timeout disturbs all other timers."""
+        for name, value in self.trait_values(config=True).items():
+            if isinstance(value, float) and math.isnan(value):
+                raise FigServeError(
+                    f"a FigServe setting is invalid: {name} is nan. Give it a number.", code="wrong_setting"
+                )
 
     async def stop_extension(self) -> None:
         """End the services; one that fails or does not end is logged, and the others and the server still end."""

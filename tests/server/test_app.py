@@ -186,6 +186,14 @@ class TestFailedStart:
         with pytest.raises(FigServeError, match="setting is invalid"):
             make_app(live_queue="many").initialize()
 
+    async def test_nan_is_no_number(self, make_app, tmp_path, capsys):
+        """No limit of a trait refuses it; a timer at such a time would disturb all others."""
+        app = make_app(body_timeout=float("nan"))
+        app.initialize()
+        assert "a FigServe setting is invalid: body_timeout is nan. Give it a number." in capsys.readouterr().err
+        assert not (tmp_path / "other" / "catalog.db").exists()
+        await app.stop_extension()
+
     async def test_wrong_value_in_a_file_of_ours(self, make_app, monkeypatch, capsys):
         """For which traitlets would end the whole server."""
 
