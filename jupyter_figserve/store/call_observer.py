@@ -35,6 +35,13 @@ class CallObserver:
         with self.timed(kind):
             return await asyncio.wrap_future(work)
 
+    def observe(self, kind: str, work: Future[T]) -> Future[T]:
+        """Pass on the time of work of another thread once it is done, and return the work."""
+        timing = self.timed(kind)
+        timing.__enter__()
+        work.add_done_callback(lambda done: timing.__exit__(None, done.exception(), None))
+        return work
+
     def timed(self, kind: str) -> Timing:
         """Return a context manager around one call."""
         return Timing(self, kind)

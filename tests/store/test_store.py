@@ -47,7 +47,7 @@ def _enter(store, new: NewVersion) -> FigureRecord:
     version, parts = new.to_version(store.clock())
     for digest, data in parts:
         store.blobs.put(digest, data)
-    return store.figures._publish(new, version)
+    return store.figures._publish(new, version, lambda: None)
 
 
 def _refusing(number: int):

@@ -232,12 +232,28 @@ def _is_closed_by_peer(connection: HTTPConnection) -> bool:
 def _send(connection: HTTPConnection, request: HttpRequest) -> bool:
     """Send a request; return False if the server rejected its body early, in which case a response follows."""
     try:
-        connection.request(request.method, request.target, request.body, request.headers)
+        with _sent_together(connection.sock):
+            connection.request(request.method, request.target, request.body, request.headers)
     except (BrokenPipeError, ConnectionResetError):
         if request.body is None or connection.sock is None:
             raise
         return False
     return True
+
+
+@contextlib.contextmanager
+def _sent_together(sock: socket.socket | None) -> Iterator[None]:
+    """Have the system send headers and body together, where it can: the server wakes up once instead of twice."""
+    cork = getattr(socket, "TCP_CORK", None)
+    if cork is None or sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        yield
+        return
+    sock.setsockopt(socket.IPPROTO_TCP, cork, 1)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, cork, 0)
 
 
 def _close_all(connections: deque[HTTPConnection]) -> None:

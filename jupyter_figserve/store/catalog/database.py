@@ -31,6 +31,8 @@ class Catalog(ABC):
     ----------
     kind
         ``"sqlite"`` or ``"postgresql"``.
+    has_one_writer
+        Whether a transaction excludes all others, those of other processes too.
     path
         SQLite's file; None elsewhere.
     read_only_because
@@ -40,6 +42,7 @@ class Catalog(ABC):
     """
 
     kind: ClassVar[str]
+    has_one_writer: ClassVar[bool] = False
     path: Path | None = None
     read_only_because: str | None = None
     poll_seconds: ClassVar[float] = 0.2

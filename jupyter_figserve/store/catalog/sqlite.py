@@ -47,6 +47,7 @@ class SqliteCatalog(Catalog):
     """
 
     kind: ClassVar[str] = "sqlite"
+    has_one_writer: ClassVar[bool] = True
 
     def __init__(self, path: Path | None, *, shared_memory: bool = True, read_only: bool = False) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, ClassVar, TypeVar
 
 from ...model import open_flags
 from .filesystem import atomic_write, fsync_directory, make_private_directory, opened_directory
@@ -30,6 +30,8 @@ class BlobStore(ABC):
 
     location: str
     """Where the blobs are, for people: a directory, or a URL without credentials."""
+    is_local: ClassVar[bool] = False
+    """Whether they are files of this machine."""
 
     @abstractmethod
     def start_put(self, digest: str, data: bytes) -> Future[bool]:
@@ -93,6 +95,8 @@ class LocalBlobStore(BlobStore):
     An unnamed file (``O_TMPFILE``) leaves nothing behind when the process is killed. Where the file system has none, a
     named one in ``<root>/tmp`` is renamed, and ``sweep`` removes those left by a kill.
     """
+
+    is_local = True
 
     def __init__(self, root: Path) -> None:
         self.root = root

@@ -1,10 +1,13 @@
-"""Writes the blobs of a change before its transaction, and removes them when it is rejected. Server process."""
+"""Writes the blobs of a change, and removes them when its transaction is rejected. Server process."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Sequence
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
 
 from ...errors import FigServeError
 from ...model.times import Clock
@@ -17,10 +20,18 @@ from .repository import Repository, translate_os_error
 
 NamedBytes = tuple[str, bytes]
 """A digest and the bytes with this digest."""
+_QUICK_BYTES = 2**20
+"""Total size up to which blobs are written to the local disk while the transaction runs."""
+_MAX_HOLD_SECONDS = 0.1
+"""Time for which a transaction waits for them, and others for it."""
+T = TypeVar("T")
 
 
 class BlobWriter(Repository):
     """Stores blobs outside of every transaction, where a slow disk or bucket holds up nobody else.
+
+    Small ones on the local disk are written while the transaction runs, which ends with a write to that disk, too. When
+    the disk is slow, the transaction is undone, and runs again once they are written.
 
     Garbage collection leaves a new blob alone for a while. One that existed without a reference may be about to be
     removed, so its row is touched, which excludes garbage collection, and then it is put once more.
@@ -38,8 +49,15 @@ class BlobWriter(Repository):
         self._check = check
 
     @contextlib.asynccontextmanager
-    async def stored(self, blobs: Sequence[NamedBytes]) -> AsyncGenerator[None]:
+    async def stored(
+        self, blobs: Sequence[NamedBytes], putting: Sequence[Future[bool]] | None = None
+    ) -> AsyncGenerator[None]:
         """Store blobs, then run the block, which refers to them in a transaction; when it fails, remove the new ones.
+
+        Parameters
+        ----------
+        putting
+            What is storing them already.
 
         Raises
         ------
@@ -54,17 +72,66 @@ class BlobWriter(Repository):
         self._check()
         new: list[str] = []
         try:
-            existing = await self._put(blobs, new)
+            existing = await self._put(blobs, map(asyncio.wrap_future, putting) if putting else None, new)
             if existing:
-                await self._put(await self._touch(existing), new)
+                await self._put(await self._touch(existing), None, new)
             yield
         except BaseException:
             await self._drop(new)
             raise
 
-    async def _put(self, blobs: Sequence[NamedBytes], new: list[str]) -> list[NamedBytes]:
+    def is_quick(self, blobs: Sequence[NamedBytes]) -> bool:
+        """Whether blobs are written while the transaction runs that refers to them."""
+        is_local = self._blobs.is_local and self._catalog.has_one_writer
+        return is_local and sum(len(data) for _, data in blobs) <= _QUICK_BYTES
+
+    async def run_with(self, blobs: Sequence[NamedBytes], change: Callable[[Callable[[], None]], T]) -> T:
+        """Store blobs and run ``change`` in the writer's thread.
+
+        Its transaction refers to the blobs, and ends with a call of the function that ``change`` gets. It may run
+        twice. The errors are those of ``stored``.
+        """
+        putting = None
+        if self.is_quick(blobs):
+            self._catalog.check_writable()
+            self._check()
+            putting = [self._catalog.calls.observe(BLOB_WRITE, self._blobs.start_put(*blob)) for blob in blobs]
+            try:
+                return await self._run_meanwhile(blobs, putting, change)
+            except _StillWriting:
+                # Nothing has changed; once they are on the disk, it begins anew.
+                pass
+        async with self.stored(blobs, putting):
+            return await self._run(lambda: change(_do_nothing))
+
+    async def _run_meanwhile(
+        self, blobs: Sequence[NamedBytes], putting: Sequence[Future[bool]], change: Callable[[Callable[[], None]], T]
+    ) -> T:
+        again: list[str] = []
+
+        def finish() -> None:
+            end = time.monotonic() + _MAX_HOLD_SECONDS
+            for (digest, data), future in zip(blobs, putting, strict=True):
+                # One that existed may have been removed since; the transaction excludes garbage collection.
+                if not _wait(future, end) and _wait(self._blobs.start_put(digest, data), end):
+                    again.append(digest)
+
+        try:
+            return await self._run(lambda: change(finish))
+        except _StillWriting:
+            raise
+        except BaseException:
+            results = await asyncio.gather(*map(asyncio.wrap_future, putting), return_exceptions=True)
+            new = [digest for (digest, _), result in zip(blobs, results, strict=True) if result is True]
+            await self._drop(again + new)
+            raise
+
+    async def _put(
+        self, blobs: Sequence[NamedBytes], putting: Iterable[Awaitable[bool]] | None, new: list[str]
+    ) -> list[NamedBytes]:
         """Store blobs at the same time; add the digests of new ones to ``new``, and return those that existed."""
-        putting = [self._catalog.calls.watch(BLOB_WRITE, self._blobs.start_put(digest, data)) for digest, data in blobs]
+        if putting is None:
+            putting = [self._catalog.calls.watch(BLOB_WRITE, self._blobs.start_put(*blob)) for blob in blobs]
         results = await asyncio.gather(*putting, return_exceptions=True)
         new += [digest for (digest, _), result in zip(blobs, results, strict=True) if result is True]
         for result in results:
@@ -85,3 +152,19 @@ class BlobWriter(Repository):
         if digests:
             with contextlib.suppress(FigServeError):
                 await self._write(garbage_collection.delete_unreferenced, self._blobs, digests)
+
+
+class _StillWriting(Exception):
+    """The disk is slow: the transaction is undone, so that it holds up no other one."""
+
+
+def _wait(future: Future[bool], end: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        return future.result(max(0.0, end - time.monotonic()))
+    if future.done():
+        return future.result()
+    raise _StillWriting
+
+
+def _do_nothing() -> None:
+    pass

@@ -127,10 +127,10 @@ class FigureRepository(Repository):
         """
         self._catalog.check_writable()
         version, blobs = draft.to_version(self._clock())
-        # Before they are stored, which may take long; the transaction checks again.
-        await self._read(publishing.check_room, self.limits, draft, version)
-        async with self._blob_writer.stored(blobs):
-            return await self._run(lambda: self._publish(draft, version))
+        if not self._blob_writer.is_quick(blobs):
+            # Before they are stored, which may take long; the transaction checks again.
+            await self._read(publishing.check_room, self.limits, draft, version)
+        return await self._blob_writer.run_with(blobs, lambda finish: self._publish(draft, version, finish))
 
     async def attach_source(
         self,
@@ -230,13 +230,14 @@ class FigureRepository(Repository):
         manifest = await self._run(lambda: self._deletion.undo(self._catalog, figure_id, self._clock(), missing))
         return manifest.record
 
-    def _publish(self, draft: NewVersion, version: Version) -> FigureRecord:
-        """Add a version whose blobs are stored, and see to its manifest; called from the writer's thread."""
+    def _publish(self, draft: NewVersion, version: Version, finish_blobs: Callable[[], None]) -> FigureRecord:
+        """Add a version whose blobs are being stored, and see to its manifest; called from the writer's thread."""
 
         def insert(connection: Connection) -> FigureRecord:
             record = publishing.publish(connection, self.limits, draft, replace(version, created=self._clock()))
             if self._aggregate.is_queued:
                 self._aggregate.write_manifest(connection, record.id)
+            finish_blobs()
             return record
 
         record = self._catalog.transact(insert)
@@ -249,14 +250,14 @@ class FigureRepository(Repository):
     ) -> bool:
         """Store a blob that ``insert`` adds to the catalog, unless it returns False."""
 
-        def change(connection: Connection) -> None:
+        def change(connection: Connection, finish_blob: Callable[[], None]) -> None:
             if not insert(connection):
                 raise _NotInserted
+            finish_blob()
             self._aggregate.write_manifest(connection, record.id)
 
         try:
-            async with self._blob_writer.stored([blob]):
-                await self._write(change)
+            await self._blob_writer.run_with([blob], lambda finish: self._catalog.transact(change, finish))
         except _NotInserted:
             return False
         return True

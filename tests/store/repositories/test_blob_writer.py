@@ -1,0 +1,120 @@
+"""Blobs of a change: durable before it is, and removed when it is rejected."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from concurrent.futures import Future
+
+import pytest
+
+from jupyter_figserve.errors import QuotaExceeded
+from jupyter_figserve.model.figures import sha256_hex
+from jupyter_figserve.model.quotas import PublishLimits, Quota
+from jupyter_figserve.store.catalog import publishing
+from jupyter_figserve.store.repositories import blob_writer
+
+from ...waiting import PATIENCE
+from ..making import assert_sound, draft, publish, run
+
+SMALL = b"small"
+LARGE = b"x" * 2**21
+pytestmark = pytest.mark.sqlite
+
+
+def test_small_blobs_are_written_while_the_transaction_runs(store, monkeypatch):
+    """Which is committed only once they are on the disk."""
+    is_inserted, order = threading.Event(), []
+    really_put, really_publish = store.blobs._put, publishing.publish
+
+    def put(path, data):
+        assert is_inserted.wait(PATIENCE)
+        order.append("put")
+        return really_put(path, data)
+
+    def insert(connection, *arguments):
+        record = really_publish(connection, *arguments)
+        order.append("inserted")
+        is_inserted.set()
+        assert run(store.figures.find(record.id)) is None
+        return record
+
+    monkeypatch.setattr(store.blobs, "_put", put)
+    monkeypatch.setattr(publishing, "publish", insert)
+    record = run(store.figures.publish(draft(data=SMALL)))
+    assert order == ["inserted", "put"]
+    assert run(store.figures.find(record.id)) == record
+    assert store.blobs.find(sha256_hex(SMALL)) == SMALL
+
+
+def test_large_blobs_are_written_before_the_transaction(open_here, monkeypatch):
+    """They hold up no other writer, and nothing is written of those for which there is no room."""
+    store, order = open_here(limits=PublishLimits(owner_quota=Quota(figures=1))), []
+    really_put, really_publish = store.blobs._put, publishing.publish
+    monkeypatch.setattr(store.blobs, "_put", lambda *args: order.append("put") or really_put(*args))
+    monkeypatch.setattr(publishing, "publish", lambda *args: order.append("insert") or really_publish(*args))
+    run(store.figures.publish(draft(data=LARGE)))
+    with pytest.raises(QuotaExceeded):
+        run(store.figures.publish(draft("other", LARGE[1:])))
+    assert order == ["put", "insert"]
+
+
+@pytest.mark.parametrize("data", [SMALL, LARGE], ids=["small", "large"])
+def test_nothing_is_left_of_a_rejected_change(open_here, data: bytes):
+    """A figure for which there is no room; what others refer to stays."""
+    store = open_here(limits=PublishLimits(owner_quota=Quota(figures=1)))
+    publish(store, data=b"kept")
+    with pytest.raises(QuotaExceeded):
+        run(store.figures.publish(draft("other", data)))
+    assert set(store.blobs.list_digests()) == {sha256_hex(b"kept")}
+    with pytest.raises(QuotaExceeded):
+        run(store.figures.publish(draft("other", b"kept")))
+    assert store.blobs.find(sha256_hex(b"kept")) == b"kept"
+    assert_sound(store)
+
+
+def test_a_blob_that_cannot_be_written_rejects_the_change(store, monkeypatch):
+    """A full disk: the old version stays, and the new one's other blobs go."""
+    record = publish(store, data=b"old")
+    really_put = store.blobs.start_put
+
+    def fail(digest: str, data: bytes) -> Future[bool]:
+        if data != b"new":
+            return really_put(digest, data)
+        failed: Future[bool] = Future()
+        failed.set_exception(OSError(errno.ENOSPC, "No space left on device"))
+        return failed
+
+    monkeypatch.setattr(store.blobs, "start_put", fail)
+    with pytest.raises(QuotaExceeded, match="disk is full"):
+        run(store.figures.publish(draft(data=b"new", thumbnail=b"thumb")))
+    assert run(store.figures.find(record.id)) == record
+    assert set(store.blobs.list_digests()) == {sha256_hex(b"old")}
+    assert_sound(store)
+
+
+def test_a_slow_disk_holds_up_no_other_change(store, monkeypatch):
+    """The transaction is undone, and runs again once the blobs are written: there is one version, and one event."""
+    monkeypatch.setattr(blob_writer, "_MAX_HOLD_SECONDS", 0.0)
+    is_undone, runs = threading.Event(), []
+    really_put, really_run = store.blobs._put, store.catalog.transact
+
+    def put(*arguments):
+        assert is_undone.wait(PATIENCE)
+        return really_put(*arguments)
+
+    def transact(*arguments):
+        runs.append(arguments)
+        try:
+            return really_run(*arguments)
+        finally:
+            is_undone.set()
+
+    monkeypatch.setattr(store.blobs, "_put", put)
+    monkeypatch.setattr(store.catalog, "transact", transact)
+    record = run(store.figures.publish(draft(data=SMALL)))
+    assert len(runs) == 2
+    assert (record.version.number, len(run(store.figures.list_versions(record.id)))) == (1, 1)
+    assert [event.kind for event in run(store.events.list_after(0))] == ["figure.published"]
+    assert store.blobs.find(sha256_hex(SMALL)) == SMALL
+    assert_sound(store)
