@@ -16,7 +16,8 @@ from ..http import security_headers
 from ..http.handler import FigServeHandler
 from ..http.representation import RepresentationResponse
 
-_MAX_HEADER = 2_000
+_MAX_HEADER = 800
+"""With two of them, all headers are within the 4 kB that nginx reads by default (proxy_buffer_size)."""
 # The earliest time that a zip can hold; the same for all, so that equal figures make equal files.
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
