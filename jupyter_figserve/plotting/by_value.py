@@ -8,6 +8,7 @@ import sys
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from .bounded_buffer import BoundedBuffer
@@ -78,8 +79,8 @@ def _own_modules_by_value(cloudpickle: Any) -> Iterator[None]:
 
 def find_own_modules() -> list[str]:
     """List the modules next to or below the notebook; the sandbox lacks them, so they are pickled by value."""
-    places = {os.path.join(path, "") for path in (os.getcwd(), os.path.realpath(os.getcwd()))}
-    here, installed = tuple(places), _library_directories(places)
+    places = frozenset(os.path.join(path, "") for path in (os.getcwd(), os.path.realpath(os.getcwd())))
+    here, installed = tuple(places), _library_directories(places, (sys.prefix, sys.base_prefix, *sys.path))
     found = []
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
@@ -90,9 +91,16 @@ def find_own_modules() -> list[str]:
     return found[:_MAX_MODULES]
 
 
-def _library_directories(places: set[str]) -> tuple[str, ...]:
-    """Return the directories of installed libraries; the notebook may be in a parent of its environment."""
-    paths = [sys.prefix, sys.base_prefix, *(path for path in sys.path if path.endswith(("-packages", ".zip")))]
+@lru_cache(maxsize=1)
+def _library_directories(places: frozenset[str], known: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the directories of installed libraries; the notebook may be in a parent of its environment.
+
+    Parameters
+    ----------
+    known
+        The two prefixes of this Python, then its path.
+    """
+    paths = [*known[:2], *(path for path in known[2:] if path.endswith(("-packages", ".zip")))]
     found = {os.path.join(form, "") for path in paths for form in (path, os.path.realpath(path))}
     # The notebook may also be inside one of them, if sys.prefix is / or /usr.
     return tuple(path for path in found if not any(place.startswith(path) for place in places))
