@@ -156,6 +156,9 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None):
     if nextitem is None or nextitem.path != item.path:
         changes = find_changes(_STATE["before"], read_state())
         item.user_properties.extend((LEFT_CHANGED, f"{_module(item)}: {change}") for change in changes)
+        # What the module has imported stays, and collections need not look at it again: a tenth of the time of a run.
+        gc.collect()
+        gc.freeze()
     return result
 
 
