@@ -132,8 +132,8 @@ async def test_an_image_that_is_too_large_is_not_sent(api):
         ("publish_figure", {"name": "a"}, "exactly one of image, code"),
         ("publish_figure", {"name": "a", "code": "x", "image": "eA=="}, "exactly one of image, code"),
         ("publish_figure", {"name": "a", "image": "a"}, "not valid base64"),
-        ("publish_figure", {"name": "a", "image": "eA=="}, "no image"),
-        ("publish_figure", {"name": "a", "image": ""}, "no image"),
+        ("publish_figure", {"name": "a", "image": "eA=="}, "not an image"),
+        ("publish_figure", {"name": "a", "image": ""}, "not an image"),
         ("drop_table", {}, "There is no tool 'drop_table' for this key. The tools are render_plot,"),
     ],
 )
@@ -189,7 +189,7 @@ async def test_a_file_is_published_from_a_folder_alone(api, tmp_path):
         folder / ".." / "secret.png": "outside the folders",
         folder / "pipe.png": "not a regular file",
         folder / "missing.png": "cannot be read",
-        folder / "key.pem": "no image",
+        folder / "key.pem": "not an image",
         folder / "large.png": "more than",
     }.items():
         assert message in (await call(api, "publish_figure", name="a", path=str(path)))[0]
