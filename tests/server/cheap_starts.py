@@ -11,7 +11,7 @@ import jupyter_events.yaml
 import jupyter_server._sysinfo
 import jupyter_server.serverapp
 import traitlets
-from jupyter_core.application import JupyterApp
+from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp, ServerWebApplication
 from traitlets.config import Application, Config
 
@@ -31,8 +31,8 @@ def make_starts_cheap() -> None:
     Application.parse_command_line = _parse_arguments
     traitlets.HasTraits.traits = _traits
     ServerWebApplication._check_handler_auth = _check_handler_once
-    # The directories of configuration are the test's own, and empty; nobody opens a browser.
-    JupyterApp.load_config_file = lambda self, suppress_errors=True: None
+    # The directories of configuration are the test's own, and empty; nobody opens a browser. Commands read theirs.
+    ServerApp.load_config_file = ExtensionApp.load_config_file = lambda self, suppress_errors=True: None
     ServerApp.find_server_extensions = lambda self: None
     ServerApp.write_browser_open_files = ServerApp.remove_browser_open_files = lambda self: None
 
