@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import http.client
 import re
+from collections.abc import Callable
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -48,12 +49,6 @@ def pyplot(size: int = 9):
     plt.plot([1, 2])
     plt.title("live")
     plt.show()
-
-@figserve.live
-def slow(seconds: float = 0.5, n: int = 0):
-    calls.append(n)
-    time.sleep(seconds)
-    return Figure(figsize=(1, 1))
 
 @figserve.live
 def failing(how: str = "raise"):
@@ -336,20 +331,33 @@ def test_failing_functions(get, how, code, message):
     assert get("animal.png").status == 200
 
 
-def test_concurrent_viewers_share_one_call(live_server, kernel):
+def test_concurrent_viewers_share_one_call(live_server, kernel, tmp_path):
     """500 concurrent identical requests call the function once."""
-    output_of(kernel, "calls.clear()")
-    answers = concurrent_statuses(live_server, f"figserve/live/{kernel.kernel_id}/slow.png?seconds=0.2&n=77", 500)
-    assert set(answers) == {200}
+    gate = tmp_path / "gate"
+    code = f"""
+@figserve.live
+def gated(n: int = 1):
+    calls.append(n)
+    while not pathlib.Path({str(gate)!r}).exists():
+        time.sleep(0.01)
+    return Figure(figsize=(1, 1))
+"""
+    assert kernel.run(f"import pathlib, time\ncalls.clear(){code}").error is None
+    path = f"figserve/live/{kernel.kernel_id}/gated.png?n=77"
+    assert set(concurrent_statuses(live_server, path, 500, when_sent=gate.touch)) == {200}
     assert output_of(kernel, "calls") == "[77]"
 
 
-def concurrent_statuses(server, path: str, count: int) -> list[int]:
-    """Return the statuses of ``count`` identical GETs that are sent before any response is read."""
+def concurrent_statuses(server, path: str, count: int, when_sent: Callable[[], None]) -> list[int]:
+    """Return the statuses of ``count`` identical GETs; calls ``when_sent`` once the server has read all of them."""
     parts = urlsplit(server.url)
     connections = [http.client.HTTPConnection(parts.hostname, parts.port, timeout=60) for _ in range(count)]
     for connection in connections:
         connection.request("GET", parts.path + path, headers={"Authorization": f"token {server.token}"})
+    # It accepts connections in their order, and reads what has arrived in each round of its loop.
+    for _ in range(2):
+        assert server.fetch("figserve/api/status").status == 200
+    when_sent()
     statuses = []
     for connection in connections:
         response = connection.getresponse()
