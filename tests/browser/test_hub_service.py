@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.server.web.http.templates import PACKAGE
+from jupyter_figserve.server.services.links.audience import AudiencePolicy
+from jupyter_figserve.server.web.http.templates import PACKAGE, make_templates
 
 pytestmark = pytest.mark.browser
 SCRIPT = PACKAGE / "static" / "widgets" / "widget_events.js"
 LAB = PACKAGE / "labextension" / "static"
 DIALOG = "export function attach() {}; export function share(...given) { globalThis.shared = given; }"
+OPEN = """
+async (kind) => {
+  const { share } = await import("/static/share_dialog.js");
+  document.querySelector("#share").close();
+  share(`api/${kind}/x/links`, "sales");
+  const { audience } = document.forms[0].elements;
+  return [[...audience].filter((option) => !option.disabled).map((option) => option.value), audience.value];
+}
+"""
 MENU = """
 async () => {
   const { FigureActions } = await import("/lab/figure_actions.js");
@@ -77,3 +87,30 @@ def test_the_menu_knows_figures_of_the_service(chromium):
     assert pages == [""]
     assert shared == ["api/figures/x/links", "sales"]
     assert opened == "http://hub.test/services/figserve/figures/x"
+
+
+def test_the_dialog_offers_what_the_links_server_allows(chromium):
+    """Figures have the service's audiences and the names that it refuses, at their field; all else the own server's."""
+    page = chromium.new_page()
+    policies = {"audiences": AudiencePolicy("hub", True), "figure_audiences": AudiencePolicy("link", True)}
+    markup = make_templates().get_template("parts/share_dialog.html").render(policies, can_embed=False)
+
+    def answer(route) -> None:
+        path = route.request.url.removeprefix("http://hub.test/")
+        if path.startswith("static/"):
+            script = (PACKAGE / "static" / "shared" / path.removeprefix("static/")).read_text(encoding="utf-8")
+            route.fulfill(content_type="text/javascript", body=script)
+        elif path.startswith("api/"):
+            route.fulfill(status=400, json={"error": "No group labz.", "code": "unknown_group"})
+        else:
+            route.fulfill(content_type="text/html", body=f"<!doctype html>{markup}")
+
+    page.route("http://hub.test/**", answer)
+    page.goto("http://hub.test/lab")
+    assert page.evaluate(OPEN, "dashboards") == [["me", "people", "hub"], "hub"]
+    assert page.evaluate(OPEN, "figures") == [["me", "people", "hub", "link"], "link"]
+    page.get_by_label("Who can open it").select_option("people")
+    page.get_by_label("Groups").fill("labz")
+    page.get_by_role("button", name="Create link").click()
+    page.locator("label:has([name=groups][aria-invalid]) + .error", has_text="No group labz.").wait_for()
+    assert page.evaluate("document.activeElement.name") == "groups"

@@ -172,6 +172,7 @@ def test_invalid_fields_have_messages(at) -> None:
     at.get_by_role("button", name="Create link").click()
     at.get_by_role("alert").get_by_text("whole number").wait_for()
     assert at.get_by_label("View limit").input_value() == "many"
+    at.wait_for_function("() => document.activeElement.getAttribute('aria-describedby') === 'share-error'")
     at.get_by_label("View limit").fill("")
     assert "/f/" in make_link(at)
 
@@ -191,7 +192,7 @@ def test_servers_message_is_displayed(chromium, make_server) -> None:
         page.get_by_role("button", name="Share").first.click()
         page.get_by_role("button", name="Create link").click()
         page.get_by_role("alert").get_by_text(message).wait_for()
-        page.wait_for_function("() => document.activeElement.type === 'submit'")
+        page.wait_for_function("() => document.activeElement.name === 'expires'")
 
 
 def test_ended_login_is_reported(chromium, live_server: ServerProcess, figure: dict) -> None:

@@ -145,6 +145,12 @@ class AppContext:
         return AudiencePolicy(self.config.max_audience, self.authenticator.logins.knows_people)
 
     @property
+    def figure_audiences(self) -> AudiencePolicy:
+        """The audiences that links to figures may have: those of the JupyterHub's service, which makes them there."""
+        widest = None if self.service is None else self.service.max_audience
+        return self.audiences if widest is None else AudiencePolicy(widest, knows_people=True)
+
+    @property
     def owner_guard(self) -> OwnerGuard:
         """Whether owners' names still mean the same people."""
         return self.authenticator.guard

@@ -3,7 +3,7 @@
 /** The URL prefix of figserve; modules are served from `<prefix>/static/<digest>/`, the digest being optional. */
 export const prefix = new URL(import.meta.url.replace(/static\/([0-9a-f]{16}\/)?[a-z_]+\.js$/, ""));
 
-/** Request `path` below the prefix. Returns the JSON body, or null without one; throws an Error with a readable message. */
+/** Request `path` below the prefix. Returns the JSON body, or null without one; throws an Error with a readable message and its code. */
 export async function ask(method, path, body) {
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-XSRFToken"] = cookie("_xsrf");
@@ -19,7 +19,8 @@ export async function ask(method, path, body) {
   const data = answer.status === 204 ? null : await answer.json().catch(() => null);
   if (answer.ok) return data;
   if (answer.status === 401) throw new Error("You are no longer signed in. Reload this page to sign in again.");
-  throw new Error(data?.error ?? `The server returned status ${answer.status}. See its log for details.`);
+  const error = new Error(data?.error ?? `The server returned status ${answer.status}. See its log for details.`);
+  throw Object.assign(error, { code: data?.code ?? "" });
 }
 
 /** Fetch one of our pages as an inert document: it runs no script and loads nothing. */

@@ -10,6 +10,8 @@ const LABELS = { image_url: "Image", markdown: "Markdown", html: "HTML", iframe:
 const MAX_EXISTING = 3;
 /** From the narrowest to the widest. */
 const AUDIENCES = ["me", "people", "hub", "link"];
+/** The field that an error of the server is about, by its code. */
+const FIELDS = { unknown_user: "users", unknown_group: "groups", link_too_long: "expires", audience_too_wide: "audience" };
 const WHAT = { figures: "this figure, including new versions", version: "this version of the figure", live: "this live figure", dashboards: "this dashboard" };
 let dialog = null;
 let form = null;
@@ -67,12 +69,21 @@ function showFields(kind) {
   for (const part of form.querySelectorAll("[data-fill=what]")) part.textContent = WHAT[kind];
   const isFigure = kind === "figures" || kind === "version";
   for (const part of form.querySelectorAll("[data-figures]")) part.hidden = part.disabled = !isFigure;
+  offerAudiences(isFigure ? "figures" : "others");
+}
+
+/** Offer the audiences of the server that makes the links: a JupyterHub's service makes those of figures. */
+function offerAudiences(kind) {
+  const { audience } = form.elements;
+  for (const option of audience.options ?? []) option.hidden = option.disabled = (option.dataset.for ?? kind) !== kind;
+  if (kind === "figures" && audience.dataset.figures) audience.value = audience.dataset.figures;
+  showPeople();
 }
 
 /** Choose the audience of a link; one that the server no longer offers is narrowed. */
 function showAudience(link) {
   const { audience, users, groups } = form.elements;
-  const offered = [...(audience.options ?? [audience])].map((option) => option.value);
+  const offered = [...(audience.options ?? [audience])].filter((option) => !option.disabled).map((option) => option.value);
   const rank = (name) => AUDIENCES.indexOf(name);
   audience.value = offered.filter((name) => rank(name) <= rank(link.audience)).at(-1) ?? "me";
   if (users) [users.value, groups.value] = [link.users.join(", "), link.groups.join(", ")];
@@ -87,7 +98,7 @@ function open(name, link, done) {
   showPeople();
   form.hidden = false;
   result.hidden = true;
-  errorBox.hidden = true;
+  hideError();
   for (const part of form.querySelectorAll("[data-only]")) {
     part.hidden = (part.dataset.only === "change") !== Boolean(link);
     // Safari shows hidden options.
@@ -130,8 +141,7 @@ function existing(link) {
     try {
       await copyAddress(link.id, button);
     } catch (error) {
-      errorBox.textContent = error.message;
-      errorBox.hidden = false;
+      showError(error);
     }
   });
   return row;
@@ -147,16 +157,43 @@ async function submit(event) {
   event.preventDefault();
   const button = form.querySelector("[type=submit]:not([hidden])");
   button.disabled = true;
+  hideError();
   try {
     made = await ask(changed ? "PATCH" : "POST", links, readForm());
     if (changed) dialog.close();
     else show(made);
   } catch (error) {
-    errorBox.textContent = error.message;
-    errorBox.hidden = false;
+    showError(error);
   }
   button.disabled = false;
-  if (!made) button.focus();
+  if (!made) (form.querySelector("[aria-invalid]") ?? button).focus();
+}
+
+/** Show an error below its field, else above the buttons. */
+function showError(error) {
+  hideError();
+  const field = form.elements[error.field ?? FIELDS[error.code]];
+  const label = field?.closest("label:not([hidden])");
+  if (label) {
+    label.after(errorBox);
+    field.setAttribute("aria-invalid", "true");
+    field.setAttribute("aria-describedby", errorBox.id);
+  }
+  errorBox.textContent = error.message;
+  errorBox.hidden = false;
+}
+
+function hideError() {
+  const field = form.querySelector("[aria-invalid]");
+  field?.removeAttribute("aria-invalid");
+  field?.removeAttribute("aria-describedby");
+  form.querySelector(".buttons").before(errorBox);
+  errorBox.hidden = true;
+}
+
+/** The error of a field that is filled in wrongly. */
+function makeError(field, message) {
+  return Object.assign(new Error(message), { field });
 }
 
 /** The field for a date belongs to one of the choices. */
@@ -178,14 +215,14 @@ function readAudience(given) {
   const audience = given.get("audience");
   if (audience !== "people") return { audience };
   const [users, groups] = ["users", "groups"].map((name) => given.get(name).split(",").map((one) => one.trim()).filter(Boolean));
-  if (!users.length && !groups.length) throw new Error("Name the users or groups that can open the link.");
+  if (!users.length && !groups.length) throw makeError("users", "Name the users or groups that can open the link.");
   return { audience, users, groups };
 }
 
 /** When the link expires: a duration, or the end of a day in this browser's time zone. */
 function readExpiry(given) {
   if (given.get("expires") !== "date") return given.get("expires");
-  if (!given.get("date")) throw new Error("Choose the last day on which the link opens.");
+  if (!given.get("date")) throw makeError("date", "Choose the last day on which the link opens.");
   return new Date(`${given.get("date")}T23:59:59`).toISOString();
 }
 
@@ -193,7 +230,7 @@ function readForm() {
   const given = new FormData(form);
   const views = given.get("views").trim();
   const shown = form.querySelector("[data-figures]").disabled ? {} : { data: given.has("data"), code: given.has("code") };
-  if (views && !/^[0-9]{1,7}$/.test(views)) throw new Error("Enter a whole number as the view limit, or leave it blank.");
+  if (views && !/^[0-9]{1,7}$/.test(views)) throw makeError("views", "Enter a whole number as the view limit, or leave it blank.");
   if (changed) {
     const expires = given.get("expires") !== "keep" && { expires: readExpiry(given) };
     return { label: given.get("label"), views: views ? Number(views) : null, ...shown, ...readAudience(given), ...expires };

@@ -26,6 +26,8 @@ _REQUEST_SECONDS = 60.0
 _RETRY_SECONDS = 10
 _MAX_MESSAGE_LENGTH = 500
 _MAX_COLLECTION_LENGTH = 100
+_OF_FIELDS = ("unknown_user", "unknown_group")
+"""Codes of errors that a form shows at a field."""
 
 
 class Peer(Protocol):
@@ -150,8 +152,10 @@ class _TeamClient:
         ------
         Unavailable
             The server does not answer.
+        InvalidInput
+            It does not know a user or group.
         Conflict
-            It answers with an error.
+            It answers with another error.
         """
         return self._parse(await self.fetch(method, path, content_type, body))
 
@@ -193,6 +197,8 @@ class _TeamClient:
             value = None
         if not isinstance(value, dict) or response.code >= 300:
             said = value.get("error") if isinstance(value, dict) else None
+            if said and value and value.get("code") in _OF_FIELDS:
+                raise InvalidInput(str(said)[:_MAX_MESSAGE_LENGTH], code=value["code"])
             reason = str(said)[:_MAX_MESSAGE_LENGTH] if said else f"it answers with status {response.code}."
             raise Conflict(f"{self._server.name}: {reason}", code="team_server_refused")
         return value

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,12 +15,16 @@ from typing import Any
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.ioloop import IOLoop, PeriodicCallback
 
+from ....model.audiences import parse_audience
+
 _log = logging.getLogger("jupyter_figserve")
 REGISTER_SECONDS = 2.0
 """How long the start of a kernel waits for the service."""
 _RENEW_MILLISECONDS = 30_000
 _MAX_SAID = 300
 _MAX_MOVES = 1_000
+_STATUS_SECONDS = 600.0
+"""How long what the service allows is remembered."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,9 @@ class ServiceClient:
         """Old and new paths that the service does not know yet, the oldest first."""
         self._is_moving = asyncio.Lock()
         self._problem: str | None = None
+        self.max_audience: str | None = None
+        """The widest audience of its links; None while it has not said."""
+        self._status_until = 0.0
         self._changes: set[asyncio.Task[None]] = set()
         self._http: AsyncHTTPClient | None = None
         self._timer = PeriodicCallback(self.renew_all, _RENEW_MILLISECONDS)
@@ -73,6 +81,7 @@ class ServiceClient:
 
     def open(self) -> None:
         self._timer.start()
+        self._later(self.read_status())
 
     async def close(self) -> None:
         """End all kernels, which stop with this server; the service ends those that nobody reports any more."""
@@ -138,8 +147,10 @@ class ServiceClient:
             self._later(self._end(kernel))
 
     async def renew_all(self) -> None:
-        """Renew all leases."""
-        await asyncio.gather(self._send_moves(), *(self._renew(kernel) for kernel in list(self._pairs)))
+        """Renew all leases, and what is known of the service."""
+        await asyncio.gather(
+            self.read_status(), self._send_moves(), *(self._renew(kernel) for kernel in list(self._pairs))
+        )
 
     def watch_sessions(self, manager: Any, on_update: Callable[[], Any]) -> Callable[[], None]:
         """Call ``on_update`` when a front end changes a session, such as its path; return what ends this."""
@@ -153,6 +164,17 @@ class ServiceClient:
 
         manager.update_session = update_session
         return lambda: setattr(manager, "update_session", original)
+
+    async def read_status(self) -> None:
+        """Ask the service for whom links may be, where that is unknown or was asked long ago."""
+        now = time.monotonic()
+        if now < self._status_until:
+            return
+        # Without an answer, this is asked again with the next renewal; a kernel's registration logs the problem.
+        with contextlib.suppress(Exception):
+            widest = json.loads(await self._send("GET", "status"))["limits"]["max_audience"]
+            self.max_audience = parse_audience(widest)
+            self._status_until = now + _STATUS_SECONDS
 
     async def _renew(self, kernel: str) -> None:
         renamed_from = self._renamed_from.get(kernel, "")

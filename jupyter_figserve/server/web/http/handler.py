@@ -206,7 +206,8 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
         self.set_header("Content-Type", "text/html; charset=utf-8")
         page, context = self.context.templates.get_template(template), self.context
         can_embed = bool(context.config.embed_origins)
-        common = {"base": self.base, "root": self.relative_root, "audiences": context.audiences, "can_embed": can_embed}
+        policies = {"audiences": context.audiences, "figure_audiences": context.figure_audiences}
+        common = {"base": self.base, "root": self.relative_root, "can_embed": can_embed, **policies}
         self.finish(page.render(common | names))
 
     def signed_frame_url(self, record: FigureRecord, link: str | None) -> tuple[str, str]:

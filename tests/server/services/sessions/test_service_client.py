@@ -23,6 +23,8 @@ class Service:
     def __init__(self) -> None:
         self.received: list[tuple[str, str, dict[str, Any]]] = []
         self.status = 201
+        self.max_audience = "link"
+        self.asked = 0
         service = self
 
         class Handler(web.RequestHandler):
@@ -34,6 +36,11 @@ class Service:
                 self.finish({"id": kernel, "key": KEY} if service.status < 300 else {"error": "No scope.", "code": "x"})
 
             put = delete = post = answer
+
+            def get(self, path: str) -> None:
+                assert path == "status"
+                service.asked += 1
+                self.finish({"limits": {"max_audience": service.max_audience}})
 
         self.socket, port = bind_unused_port()
         self.url = f"http://127.0.0.1:{port}/services/figserve"
@@ -135,5 +142,21 @@ async def test_moves_are_repeated_in_order_until_they_are_known():
     moves = [(body["from"], body["to"]) for _, _, body in service.received]
     assert moves == [("a.ipynb", "b.ipynb")] * 3 + [("b.ipynb", "c.ipynb"), ("c.ipynb", "d.ipynb")]
     assert service.received[0][2]["scope"] == "hub"
+    await client.close()
+    service.server.stop()
+
+
+async def test_the_service_says_for_whom_links_may_be():
+    """It is asked again with the renewals until it has said so, and then for ten minutes no more."""
+    service = Service()
+    service.max_audience = "everyone"
+    client = ServiceClient(service.url, "t", "hub")
+    client.open()
+    await until(lambda: service.asked == 1)
+    assert client.max_audience is None
+    service.max_audience = "people"
+    await client.renew_all()
+    await client.renew_all()
+    assert (client.max_audience, service.asked) == ("people", 2)
     await client.close()
     service.server.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ ID = "abcdefghijklmnop"
 LINK = "lnkabcdefghijkl"
 NEW = ("url", "image_url", "snippets", "note", "local_only", "reach")
 """What only a new link has."""
-UNKNOWN = {"error": "The JupyterHub knows no user 'nobdy'.", "code": "unknown_people"}
+UNKNOWN = {"error": "The JupyterHub knows no user 'nobdy'.", "code": "unknown_user"}
 
 
 class Service:
@@ -76,7 +77,7 @@ async def test_what_is_not_here_is_asked_of_the_service(service: Service, owner)
     found = await owner.ask("GET", f"/api/figures/{ID}")
     assert (found.status, found.json()) == (200, service.figure | {"server": service.url})
     shared = await owner.post(f"/api/figures/{ID}/links", {"audience": "people", "users": ["nobdy"]})
-    assert (shared.status, shared.code) == (400, "unknown_people")
+    assert (shared.status, shared.code) == (400, "unknown_user")
     assert (await owner.patch(f"/api/links/{LINK}", {"label": "x"})).json()["id"] == LINK
     assert (await owner.delete(f"/api/links/{LINK}")).status == 204
     assert service.asked[-2:] == [("PATCH", f"links/{LINK}", {"label": "x"}), ("DELETE", f"links/{LINK}", None)]
@@ -90,12 +91,35 @@ async def test_figures_of_this_server_are_shared_by_the_service(service: Service
         ("POST", f"figures/{ID}/links"): (400, UNKNOWN),
     }
     refused = await owner.post(f"/api/figures/{figure['id']}/links", {"audience": "people", "users": ["nobdy"]})
-    assert refused.status == 409
-    assert "figserve service: The JupyterHub knows no user 'nobdy'." in refused.json()["error"]
+    assert (refused.status, refused.json()) == (400, UNKNOWN)
+    service.answers["POST", f"figures/{ID}/links"] = (403, {"error": "For you alone.", "code": "audience_too_wide"})
+    refused = await owner.post(f"/api/figures/{figure['id']}/links", {"audience": "hub"})
+    assert (refused.status, refused.json()["error"]) == (409, "The JupyterHub's figserve service: For you alone.")
     service.answers["POST", f"figures/{ID}/links"] = (201, service.link)
     shared = await owner.post(f"/api/figures/{figure['id']}/links", {"audience": "hub"})
     assert (shared.status, shared.json()) == (201, service.link | {"server": service.url})
     assert (await owner.get(f"/api/figures/{figure['id']}/links")).json()["links"] == []
+
+
+async def test_the_dialog_offers_the_audiences_of_the_service(service: Service, context, owner):
+    """For figures, whose links the service makes; all other links are this server's. Before it has said: our own."""
+    assert await read_options(owner) == ["Only me", "Anyone with the link"]
+    context.service.max_audience = "hub"
+    assert await read_options(owner) == [
+        "Only me",
+        "figures: People …",
+        "figures: Everyone on this hub",
+        "others: Anyone with the link",
+    ]
+    assert 'data-figures="hub"' in (await owner.get("/")).text
+
+
+async def read_options(owner) -> list[str]:
+    page = (await owner.get("/")).text
+    options = re.search(r'<select name="audience".*?</select>', page, re.DOTALL)
+    assert options
+    found = re.findall(r'<option value="\w+"(?: data-for="(\w+)")?(?: selected)?>([^<]+)<', options[0])
+    return [f"{kind}: {text}" if kind else text for kind, text in found]
 
 
 async def test_only_the_user_speaks_through_the_server(service: Service, owner, stranger, make_key):
