@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -21,7 +22,7 @@ from ..client.front_end import find_shell
 from ..options import explain_options
 from . import display
 from .audience_options import audience_options
-from .publish import publish
+from .publish import publish_encoded
 from .published_figure import Published
 from .shared_link import SharedLink
 
@@ -94,14 +95,22 @@ class CapturedPlot:
         return Published(record, self._connection, self._image)
 
     def _publish_elsewhere(self, name: str | None, title: str | None, alt: str | None) -> Published:
-        """Publish the bytes to the server that stores this kernel's figures, which has not captured them."""
-        stem, _, suffix = self.path.rpartition(".")
+        """Publish all formats to the server that stores this kernel's figures, which has not captured them."""
+        from ...plotting.encode import encode
+
+        paths = [self.path, *map(_name_of, self._plot.get("others", ()))]
         try:
-            data = self._client.get_bytes(f"plots/here/{quote(self.path)}")
+            files = [self._client.get_bytes(f"plots/here/{quote(path)}") for path in paths]
         except NotFound as error:
             raise self._to_evicted(error) from error
-        own = slug(title or "") or slug(stem)
-        return publish(data, name or own or None, title=title, alt=alt or self.alt or None, format=suffix)
+        parts = [encode(data, (path.rpartition(".")[2],)) for path, data in zip(paths, files, strict=True)]
+        images = [image for part in parts for image in part.images]
+        width, height = self._plot.get("width"), self._plot.get("height")
+        images[0] = replace(images[0], display_width=width, display_height=height)
+        thumbnail = next((part.thumbnail for part in parts if part.thumbnail is not None), None)
+        whole = replace(parts[0], images=tuple(images), thumbnail=thumbnail)
+        own = slug(title or "") or slug(self.path.rpartition(".")[0])
+        return publish_encoded(whole, name or own or None, title=title, alt=alt or self.alt or None)
 
     def _to_evicted(self, error: NotFound) -> NotFound:
         return NotFound(f"Newer plots have replaced {self.path}. Display it again.", code=error.code)
@@ -171,9 +180,8 @@ class CapturedPlot:
         return self._image
 
     def _fetch(self) -> EncodedImage | None:
-        # The last segment of the URL is the name below the session.
         still = self._plot.get("still")
-        path = unquote(urlsplit(str(still)).path.rpartition("/")[2]) if still else self.path
+        path = _name_of(still) if still else self.path
         mimetype = _mimetype_of(path) if still else self.mimetype
         if mimetype not in display.INLINE_FORMATS:
             return None
@@ -251,6 +259,11 @@ def plots_dir() -> Path:
     if not directory.is_dir():
         raise NotConnected(f"The session's directory {directory} was removed with its server. Restart the kernel.")
     return directory
+
+
+def _name_of(address: str) -> str:
+    """Return the name below the session of a captured plot: the last segment of its address."""
+    return unquote(urlsplit(address).path.rpartition("/")[2])
 
 
 def _mimetype_of(path: str) -> str:

@@ -92,6 +92,14 @@ def publish(
     return _publish(fig, checked, texts, place, formats, keep_source=keep_source, dpi=dpi, tight=tight)
 
 
+def publish_encoded(encoded: EncodedFigure, name: str | None, *, title: str | None, alt: str | None) -> Published:
+    """Publish images that are encoded already, with ``publish``'s name and texts."""
+    checked = None if name is None else check_name(name)
+    given = _check_texts(title, alt, None)
+    texts = {"title": encoded.title, "alt": encoded.alt} | {k: text for k, text in given.items() if text is not None}
+    return _post(get_connection(), encoded, checked, texts, keep_source=False)
+
+
 def figures(*, collection: str | None = None) -> list[Published]:
     """List the published figures of this notebook, or of a collection, newest first.
 

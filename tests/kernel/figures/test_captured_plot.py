@@ -24,6 +24,7 @@ PLOT = {
     "figure": None,
     "version": 1,
 }
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="3"/>'
 RECORD = {"id": "f" * 16, "name": "cell-3-0123abcd", "version": 1, "url": "http://x/figserve/figures/f"}
 
 
@@ -109,6 +110,35 @@ def test_publish_stores_the_plot(server):
     assert server.received[-1].json == {"path": "cell-3.png"}
     figserve.last().publish("bears", title="T", alt="A")
     assert server.received[-1].json == {"path": "cell-3.png", "name": "bears", "title": "T", "alt": "A"}
+
+
+def test_publish_elsewhere_sends_all_formats(server, monkeypatch):
+    """On a Hub, the service gets what the own server would keep: each format, and the displayed size."""
+    others = {"cell-3.svg": SVG}
+    server.last = Reply.of(200, PLOT | {"others": [PLOT["url"].replace("png", "svg")], "width": 40, "height": 30})
+    respond = server.instead
+
+    def answer(request):
+        name = request.path.rpartition("/")[2]
+        return Reply(200, others[name], {"Content-Type": "image/svg+xml"}) if name in others else respond(request)
+
+    server.instead = answer
+    monkeypatch.setattr(captured_plot, "find_local_connection", captured_plot.get_connection)
+    figserve.last().publish()
+    upload = next(one for one in server.received if one.path.endswith("/api/figures"))
+    parts = upload.parts
+    assert [(name, kind, data) for name, kind, data in parts if name == "representation"] == [
+        ("representation", "image/png", PNG),
+        ("representation", "image/svg+xml; charset=utf-8", SVG),
+    ]
+    figure = json.loads(parts[0][2])
+    assert figure["name"] == "cell-3"
+    assert [figure["sizes"][0][f"display_{side}"] for side in ("width", "height")] == [40, 30]
+    others.clear()
+    gone = Reply.of(404, {"error": "Plot not found", "code": "plot_not_found"})
+    server.instead = lambda request: gone if request.path.endswith("svg") else respond(request)
+    with pytest.raises(NotFound, match="replaced cell-3"):
+        figserve.last().publish()
 
 
 def test_share_is_one_call(server):

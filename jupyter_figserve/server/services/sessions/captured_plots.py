@@ -67,7 +67,7 @@ def _other_plot(image: CapturedImage, index: int, plot: Plot, digest: str) -> Re
             raise NotFound("Plot not found", code="plot_not_found")
         return data
 
-    other = replace(plot, path=image.other_paths[index], mimetype=row.mimetype, still=None)
+    other = replace(plot, path=image.other_paths[index], mimetype=row.mimetype, still=None, others=())
     return ReadablePlot(other, row, sha256_hex(f"{digest} {row.name}".encode()), read)
 
 

@@ -34,6 +34,8 @@ class Plot:
         Size that a captured image was displayed with, in CSS pixels; None if the display named none.
     still
         Path of a static image of an interactive plot; None without one.
+    others
+        Paths of the same plot in the other formats that it was displayed in.
     code
         The code of the cell that displayed it, where that is known.
     """
@@ -49,6 +51,7 @@ class Plot:
     width: int | None = None
     height: int | None = None
     still: str | None = None
+    others: tuple[str, ...] = ()
     code: str = ""
 
     @classmethod
@@ -84,6 +87,7 @@ class Plot:
             width=display.width,
             height=display.height,
             still=image.still_path,
+            others=tuple(image.other_paths),
             code=image.code,
         )
 

@@ -38,4 +38,5 @@ def plot_json(plot: Plot, session: str, base: PublicBase) -> dict[str, Any]:
         "width": plot.width,
         "height": plot.height,
         "still": base.plot(session, plot.still) if plot.still else None,
+        "others": [base.plot(session, path) for path in plot.others],
     }

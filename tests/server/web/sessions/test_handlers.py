@@ -259,6 +259,7 @@ class TestKeep:
         session.buffer.flush()
         (plot,) = (await owner.get("/plots/a-session")).json()["plots"]
         assert (plot["path"], plot["mimetype"], plot["still"]) == ("plot.png", "image/png", None)
+        assert [address.rpartition("/")[2] for address in plot["others"]] == ["plot.svg"]
         assert (await owner.get("/plots/a-session/plot.svg")).body == SVG
         kept = await owner.post("/api/sessions/a-session/figures", {"digest": sha256_hex(png())})
         assert [part["mimetype"] for part in kept.json()["representations"]] == ["image/png", "image/svg+xml"]
