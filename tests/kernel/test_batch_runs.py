@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -94,9 +95,9 @@ def test_kernel_of_a_front_end_gets_the_error(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
     manager, client = start_new_kernel(kernel_name="python3")
     try:
-        replies = [
-            client.execute(PUBLISH, allow_stdin=allowed, reply=True, timeout=60)["content"] for allowed in (True, False)
-        ]
+        # An error may abort the requests that follow at once.
+        options: dict[str, Any] = {"stop_on_error": False, "reply": True, "timeout": 60}
+        replies = [client.execute(PUBLISH, allow_stdin=allowed, **options)["content"] for allowed in (True, False)]
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)

@@ -111,6 +111,10 @@ class ScriptedWorker:
                 await writer.wait_closed()
 
 
+_ROUNDS_OF_AN_ACCEPT = 5
+"""Rounds of the event loop after which a connection that was just accepted has reached the worker."""
+
+
 @contextlib.asynccontextmanager
 async def scripted(
     *answers: Answer, reports: list[object] | None = None, **settings: Any
@@ -124,6 +128,8 @@ async def scripted(
     finally:
         await renderer.close()
         server.close()
+        for _ in range(_ROUNDS_OF_AN_ACCEPT):
+            await asyncio.sleep(0)
         await worker.close()
 
 

@@ -20,7 +20,8 @@ MAX_JSON_BYTES = 64 * 1024
 _DRAIN_FACTOR = 4
 """Oversized bodies are drained up to this multiple of the limit, so that the client receives the 413."""
 _UNLIMITED = 2**62
-_LENGTH = re.compile(r"[0-9]{1,18}")
+_LENGTH = re.compile(r"[0-9]{1,4000}")
+"""A number that Python reads: of at most 4,300 digits."""
 _REJECTED = "REJECTED"
 """Takes the place of the HTTP method of a rejected request, and names our method that tornado calls."""
 

@@ -12,6 +12,7 @@ import pytest
 
 from jupyter_figserve.model.audiences import AUDIENCES
 
+from ....waiting import until
 from ...conftest import Answer, Client
 from ...sample_images import png
 from ..dashboards.test_handlers import figure_panel, offer, publish
@@ -201,8 +202,7 @@ async def test_stream_ends_for_who_is_removed(viewers, publisher, context):
     link = (await owner.get("/api/links")).json()["links"][0]
     assert "dashboard" in link
     stream = asyncio.ensure_future(people["named"].get(surfaces["dashboard events"]))
-    while not context.dashboards:
-        await asyncio.sleep(0)
+    await until(lambda: context.dashboards._watchers)
     await owner.patch(f"/api/links/{link['id']}", {"audience": "me"})
     answer = await asyncio.wait_for(stream, 20)
     assert "event: gone" in answer.text
