@@ -20,6 +20,41 @@ async (kind) => {
   return [[...audience].filter((option) => !option.disabled).map((option) => option.value), audience.value];
 }
 """
+PANEL = """
+async (isDown) => {
+  const { FiguresPanel } = await import("/lab/figures_panel.js");
+  const [service, day] = ["http://hub.test/services/figserve", "2026-01-0"];
+  const make = (name, from, updated) => ({
+    id: `${from}-${name}`, name, title: "", url: `${service}/figures/${from}-${name}`, origin: "captured",
+    updated: day + updated, thumbnail: null,
+    representations: [{ mimetype: "image/png", url: `${service}/figures/x.png` }],
+  });
+  const own = { figures: [make("new", "own", 4), make("both", "own", 3), make("old", "own", 1)], next: null };
+  const theirs = { figures: [make("both", "at", 3), make("mid", "at", 2)], next: null, server: "http://127.0.0.1:1/x" };
+  const server = {
+    url: (path) => `http://hub.test/user/ada/figserve/${path}`,
+    own: (address) => `http://hub.test/user/ada/figserve/${address.split("/figserve/")[1]}`,
+    ask: async (_, path) => {
+      if (!path.includes("at=service")) return own;
+      if (isDown) throw Object.assign(new Error("It does not answer."), { code: "team_server_unreachable" });
+      return theirs;
+    },
+  };
+  const node = document.createElement("div");
+  const panel = new FiguresPanel({}, node, server, null);
+  await panel.refresh();
+  const links = [...node.querySelectorAll("li a")].map((link) => link.pathname);
+  const [gallery, image] = [node.querySelector(".figserve-head a").pathname, node.querySelector("img").src];
+  const { startDrag } = await import("/lab/figure_drag.js");
+  const page = { ...theirs.figures[1], alt: "", representations: [], server: theirs.server };
+  const dragged = [theirs.figures[1], page].map((record) => {
+    const dataTransfer = new DataTransfer();
+    startDrag({ dataTransfer }, record, server);
+    return dataTransfer.getData("application/x-figserve-figure");
+  });
+  return [links, gallery, image, node.querySelector("[role=status]").textContent, dragged];
+}
+"""
 MENU = """
 async () => {
   const { FigureActions } = await import("/lab/figure_actions.js");
@@ -114,3 +149,30 @@ def test_the_dialog_offers_what_the_links_server_allows(chromium):
     page.get_by_role("button", name="Create link").click()
     page.locator("label:has([name=groups][aria-invalid]) + .error", has_text="No group labz.").wait_for()
     assert page.evaluate("document.activeElement.name") == "groups"
+
+
+def test_the_panel_lists_the_figures_of_the_service(chromium):
+    """And the own server's, the newest first and each once; without the service, what is here, and why."""
+    page = chromium.new_page()
+
+    def answer(route) -> None:
+        name = route.request.url.rpartition("/lab/")[2]
+        if not name.endswith(".js"):
+            route.fulfill(content_type="text/html", body="<!doctype html>")
+            return
+        route.fulfill(content_type="text/javascript", body=(LAB / name).read_text(encoding="utf-8"))
+
+    page.route("http://hub.test/**", answer)
+    page.goto("http://hub.test/lab/")
+    links, gallery, image, said, dragged = page.evaluate(PANEL, False)
+    own, service = "/user/ada/figserve/figures/own-", "/services/figserve/figures/at-"
+    assert links == [f"{own}new", f"{service}both", f"{service}mid", f"{own}old"]
+    assert (gallery, said) == ("/services/figserve/", "")
+    assert image == "http://hub.test/user/ada/figserve/figures/x.png?_v=undefined"
+    assert dragged == [
+        "![mid](/user/ada/figserve/figures/x.png)",
+        "[mid](http://hub.test/services/figserve/figures/at-mid)",
+    ]
+    links, gallery, _, said, _ = page.evaluate(PANEL, True)
+    assert links == [f"{own}{name}" for name in ("new", "both", "old")]
+    assert (gallery, said) == ("/user/ada/figserve/", "It does not answer.")

@@ -19,11 +19,11 @@ function pathOf(server, url) {
   return new URL(server.own(url)).pathname;
 }
 
-/** Return Markdown that shows a figure; `place` turns its address into the one to write. */
+/** Return Markdown that shows a figure; `place` turns its address into the one to write. A Hub's service has its own pages. */
 function toMarkdown(record, place = (url) => url) {
   const image = record.representations.find((part) => part.mimetype.startsWith("image/")) ?? null;
   const alt = escapeMarkdown(record.alt || record.title || record.name);
-  return image ? `![${alt}](${place(image.url.split("?")[0])})` : `[${alt}](${place(record.url)})`;
+  return image ? `![${alt}](${place(image.url.split("?")[0])})` : `[${alt}](${record.server ? record.url : place(record.url)})`;
 }
 
 /** Source: CommonMark 0.31, section 2.4. */

@@ -5,6 +5,7 @@ import { enableDrops, insertFigure, startDrag } from "./figure_drag.js";
 const PAGE_SIZE = 30;
 const TYPING_PAUSE = 200;
 const REFRESH_PAUSE = 500;
+const LOOK_AGAIN = 10_000;
 const KINDS = ["figure.published", "figure.changed", "figure.deleted", "figure.restored"];
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const UNITS = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
@@ -14,6 +15,7 @@ export class FiguresPanel {
     this._server = server;
     this._insert = (record) => insertFigure(app, notebooks, record, server);
     this._events = null;
+    this._looking = null;
     this._request = 0;
     this._shown = PAGE_SIZE;
     this._search = makeElement("input", {
@@ -36,6 +38,7 @@ export class FiguresPanel {
 
   hide() {
     this._events?.close();
+    clearTimeout(this._looking);
     this._events = null;
   }
 
@@ -47,17 +50,44 @@ export class FiguresPanel {
   async refresh() {
     const request = ++this._request;
     const text = this._search.value.trim();
-    const query = new URLSearchParams({ limit: this._shown, ...(text && { q: text }) });
     let found;
     try {
-      found = await this._server.ask("GET", `api/figures?${query}`);
+      found = await this._find(new URLSearchParams({ limit: this._shown, ...(text && { q: text }) }));
     } catch (error) {
       if (request === this._request) this._fail(error);
       return;
     }
     if (request !== this._request) return;
     this._fill(found.figures, text);
+    if (found.note) this._say(found.note);
     this._more.hidden = !found.next;
+  }
+
+  /** The newest figures: on a JupyterHub, those at its service, where kernels publish, and those of the own server. */
+  async _find(query) {
+    const ask = (at) => this._server.ask("GET", `api/figures?${at}${query}`);
+    // Without an answer of the service, what is here can still be found.
+    const first = await ask("at=service&").catch((error) => error);
+    if (first instanceof Error && first.code !== "team_server_unreachable") throw first;
+    if (first instanceof Error) return { ...(await ask("")), note: first.message };
+    if (!first.server) return first;
+    const own = await ask("");
+    this._atService(first);
+    // A figure that was shared is at both.
+    const known = new Set(first.figures.map((record) => record.name));
+    const theirs = first.figures.map((record) => ({ ...record, server: first.server }));
+    const all = [...theirs, ...own.figures.filter((record) => !known.has(record.name) || record.origin !== "captured")];
+    all.sort((one, other) => new Date(other.updated) - new Date(one.updated));
+    return { figures: all.slice(0, this._shown), next: first.next || own.next || all.length > this._shown };
+  }
+
+  /** Lead to the gallery of the service, which has no events here: look again while the panel is visible. */
+  _atService({ server, figures }) {
+    const { url } = figures[0] ?? {};
+    this._gallery.href = url ? url.slice(0, url.lastIndexOf("figures/")) : new URL(`${new URL(server).pathname}/`, document.baseURI).href;
+    if (!this._events) return;
+    clearTimeout(this._looking);
+    this._looking = setTimeout(() => this._events && this.refresh(), LOOK_AGAIN);
   }
 
   _fill(figures, text) {
@@ -99,7 +129,7 @@ function makeCard(record, server, insert) {
   const name = record.title || record.name;
   const place = [record.notebook ?? record.collection, formatAge(record.updated)].filter(Boolean).join(" · ");
   const link = makeElement("a", {
-    href: server.url(`figures/${record.id}`), target: "_blank", rel: "noopener", draggable: true,
+    href: record.server ? record.url : server.url(`figures/${record.id}`), target: "_blank", rel: "noopener", draggable: true,
     title: "Open the figure's page, or drag it into a Markdown cell",
   }, preview(record, server), makeElement("span", { className: "figserve-name", textContent: name, dir: "auto" }), makeElement("span", { className: "figserve-place", textContent: place }));
   link.addEventListener("dragstart", (event) => startDrag(event, record, server));

@@ -206,7 +206,7 @@ class _TeamClient:
     def _unreachable(self, error: object) -> Unavailable:
         reason = str(error)[:_MAX_MESSAGE_LENGTH]
         return Unavailable(
-            f"{self._server.url} does not answer ({reason}). Nothing was shared.",
+            f"{self._server.url} does not answer ({reason}). Try again later.",
             code="team_server_unreachable",
             retry_after=_RETRY_SECONDS,
         )

@@ -29,7 +29,7 @@ from ...services.timings import CHECK, timed
 from ..http.listing import list_in_parts
 from ..http.private_handler import AuthenticatedHandler
 from ..http.representation import RepresentationResponse
-from ..http.service_relay import relayed
+from ..http.service_relay import relay_list, relayed
 from ..http.upload_handler import UploadHandler
 from .data_responses import csv_response
 from .json_views import figure_json, version_json
@@ -47,6 +47,8 @@ class FiguresHandler(UploadHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
+        if await relay_list(self):
+            return
         query = await self._read_filter()
         limit = self.limit_argument()
         cursor = self.get_query_argument("cursor", None)
@@ -202,6 +204,7 @@ class FigureBytesHandler(AuthenticatedHandler):
 
     @web.authenticated
     @authorized(action="read", resource="figserve")
+    @relayed
     async def get(self, figure_id: str, suffix: str) -> None:
         await self.send(await self.get_owned_figure(figure_id, self.int_argument("version")), suffix)
 

@@ -12,12 +12,15 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from ....errors import NotFound
+from ....model.formats import get_format_of_mimetype
 from ....model.keys import Scope
 from ...services.links.team import forward
 from .private_handler import AuthenticatedHandler
+from .security_headers import image_headers
 
 H = TypeVar("H", bound=AuthenticatedHandler)
-_IMAGES = ("image/png", "image/svg+xml")
+SERVICE = "service"
+"""Value of ``at`` that asks for the service's list; a server without a service has its own alone."""
 
 
 def speaks_for_user(handler: AuthenticatedHandler) -> bool:
@@ -42,25 +45,35 @@ def relayed(method: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., C
     return answer
 
 
+async def relay_list(handler: AuthenticatedHandler) -> bool:
+    """Respond with the list of the service, where the request asks for that one; False elsewhere."""
+    return handler.get_query_argument("at", "") == SERVICE and speaks_for_user(handler) and await _relay(handler)
+
+
 async def _relay(handler: AuthenticatedHandler) -> bool:
     """Pass the request on and write the answer; False where the service does not know it either."""
     service, request = handler.context.service, handler.request
     assert service is not None, "speaks_for_user() has said so"
-    path = "api/" + request.path.rpartition("/api/")[2]
+    path = request.path.removeprefix(handler.context.addresses.prefix).lstrip("/")
     query = f"?{request.query}" if request.query else ""
     sent = forward(service, str(request.method), path + query, handler.read_body())
     given = await handler.run_until_disconnect(sent)
     if given.code == 404 or 300 <= given.code < 400:
         return False
-    handler.set_header("Cache-Control", "private, no-store")
     kind = given.headers.get("Content-Type", "").partition(";")[0]
-    if kind == "application/json":
-        found = json.loads(given.body)
-        handler.write_json(found | {"server": service.url} if "id" in found else found, given.code)
-        return True
-    handler.set_status(given.code)
-    if kind in _IMAGES:
+    if kind.startswith("image/"):
+        handler.replace_headers(image_headers(get_format_of_mimetype(kind), public=False))
         handler.set_header("Content-Type", kind)
         handler.write(given.body)
+    elif kind == "application/json" and given.body:
+        found = json.loads(given.body)
+        is_named = "id" in found or "figures" in found
+        handler.write_json(found | {"server": service.url} if is_named else found, given.code)
+        return True
+    elif given.body:
+        # Documents have policies and frames of their own there.
+        return False
+    handler.set_header("Cache-Control", "private, no-store")
+    handler.set_status(given.code)
     handler.finish()
     return True

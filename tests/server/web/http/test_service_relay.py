@@ -27,6 +27,7 @@ class Service:
     def __init__(self) -> None:
         self.answers: dict[tuple[str, str], tuple[int, Any]] = {}
         self.asked: list[tuple[str, str, Any]] = []
+        self.files: dict[str, tuple[str, bytes]] = {}
         self.figure: dict[str, Any] = {}
         self.link: dict[str, Any] = {}
         service = self
@@ -36,6 +37,10 @@ class Service:
                 assert self.request.headers["Authorization"] == "token t"
                 method, body = str(self.request.method), self.request.body
                 is_json = body and self.request.headers["Content-Type"] == "application/json"
+                if path in service.files:
+                    self.set_header("Content-Type", service.files[path][0])
+                    self.finish(service.files[path][1])
+                    return
                 service.asked.append((method, path, json.loads(body) if is_json else None))
                 status, data = service.answers.get((method, path), (404, {"error": "None.", "code": "not_found"}))
                 self.set_status(status)
@@ -46,7 +51,7 @@ class Service:
 
         socket, port = bind_unused_port()
         self.url = f"http://127.0.0.1:{port}/services/figserve"
-        self.server = HTTPServer(web.Application([(r"/services/figserve/api/(.*)", Handler)]))
+        self.server = HTTPServer(web.Application([(r"/services/figserve/(?:api/)?(.*)", Handler)]))
         self.server.add_socket(socket)
 
 
@@ -120,6 +125,21 @@ async def read_options(owner) -> list[str]:
     assert options
     found = re.findall(r'<option value="\w+"(?: data-for="(\w+)")?(?: selected)?>([^<]+)<', options[0])
     return [f"{kind}: {text}" if kind else text for kind, text in found]
+
+
+async def test_lists_and_images_come_from_the_service(service: Service, owner, stranger):
+    """The panel of JupyterLab shows them, and a notebook's Markdown an image; documents and other lists do not."""
+    image, page = f"figures/{ID}.svg", f"figures/{ID}.html"
+    service.files = {image: ("image/svg+xml", b"<svg/>"), page: ("text/html", b"<script>1</script>")}
+    service.answers = {("GET", "figures"): (200, {"figures": [service.figure], "next": None})}
+    listed = (await owner.get("/api/figures", at="service", q="x")).json()
+    assert (listed["figures"][0]["id"], listed["server"]) == (ID, service.url)
+    assert "server" not in (await owner.get("/api/figures")).json()
+    found = await owner.get(f"/{image}")
+    assert (found.status, found.body, found.headers["Content-Type"]) == (200, b"<svg/>", "image/svg+xml")
+    assert "sandbox" in found.headers["Content-Security-Policy"]
+    assert (await owner.get(f"/{page}")).status == 404
+    assert (await stranger.get(f"/{image}")).status == 401
 
 
 async def test_only_the_user_speaks_through_the_server(service: Service, owner, stranger, make_key):
