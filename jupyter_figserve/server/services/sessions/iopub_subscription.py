@@ -25,6 +25,7 @@ _DISPLAY_TYPES = frozenset({"display_data", "execute_result", "update_display_da
 _HANDLED_TYPES = _DISPLAY_TYPES | {"execute_input", "clear_output"}
 _FLUSH_DELAY_SECONDS = 0.05
 _FLUSH_INTERVAL_SECONDS = 1.0
+_RECONNECT_MILLISECONDS = 20
 _MAX_MARKS = 16
 CaptureListener = Callable[[str, list[CapturedImage]], None]
 """Called with a kernel's id and its new or updated images."""
@@ -73,6 +74,7 @@ class IopubSubscription:
         self._session = Session(config=manager.session.config, key=manager.session.key, digest_history_size=_MAX_MARKS)
         self._manager, self._port = manager, getattr(manager, "iopub_port", None)
         self._stream = manager.connect_iopub()
+        _connect_soon(self._stream)
         self._stream.on_recv(self._receive)
         self._schedule_flush()
 
@@ -166,3 +168,17 @@ class IopubSubscription:
             return
         if images:
             self._on_captured(self.kernel, images)
+
+
+def _connect_soon(stream: Any) -> None:
+    """Try to connect every few milliseconds until the kernel listens.
+
+    ZeroMQ tries every 100 to 200 ms, and would lose the beginning of a first cell that runs at once.
+    """
+    socket: Any = getattr(stream, "socket", None)
+    # Kernel managers of other kinds may have other streams.
+    if address := getattr(socket, "last_endpoint", b""):
+        # The interval applies to connections that are made after it is set.
+        socket.disconnect(address)
+        socket.reconnect_ivl = _RECONNECT_MILLISECONDS
+        socket.connect(address)
