@@ -48,8 +48,7 @@ browser/test_evil_documents browser/test_figure_page browser/test_live_following
 browser/test_live_page browser/test_share_page browser/test_sharing cli/checks/test_running cli/checks/test_server
 cli/commands/test_keys cli/test_figure_lookup kernel/client/test_running_servers kernel/figures/test_captured_plot
 kernel/figures/test_cell_figure kernel/live/test_detach kernel/live/test_lasting kernel/live/test_live_figure
-kernel/live/test_widget kernel/test_batch_runs kernel/test_in_a_kernel kernel/test_same_images test_notebooks
-test_readme
+kernel/live/test_widget kernel/test_batch_runs kernel/test_in_a_kernel kernel/test_same_images
 """.split()
 )
 """Modules that share one server, with what others have published, declared and shared there."""
