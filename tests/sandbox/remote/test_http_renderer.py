@@ -32,6 +32,10 @@ from ...ports import free_port
 from .fleets import make_http_renderer
 from .processes import KEY
 
+pytestmark = pytest.mark.filterwarnings(
+    # One in thousands of the scripted worker's own connections is accepted when its event loop ends.
+    "ignore:Exception ignored in. <(function _SelectorTransport|socket.socket):pytest.PytestUnraisableExceptionWarning"
+)
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x02\x00\x00\x00\x03\x08\x06\x00\x00\x00" + b"\x00" * 30
 RENDERED = pack_answer(
     ChildAnswer(b"".join(wire.pack_frame({"status": "rendered", "images": [{}]}, [PNG])), "printed\n", None)
