@@ -28,10 +28,10 @@ T = TypeVar("T")
 
 
 class BlobWriter(Repository):
-    """Stores blobs outside of every transaction, where a slow disk or bucket holds up nobody else.
+    """Stores blobs so that a slow disk or bucket holds up no other change.
 
-    Small ones on the local disk are written while the transaction runs, which ends with a write to that disk, too. When
-    the disk is slow, the transaction is undone, and runs again once they are written.
+    They are written before the transaction that refers to them, outside of any. Small ones on the local disk are
+    written while it runs; when they take long, it is undone, and runs again once they are written.
 
     Garbage collection leaves a new blob alone for a while. One that existed without a reference may be about to be
     removed, so its row is touched, which excludes garbage collection, and then it is put once more.
