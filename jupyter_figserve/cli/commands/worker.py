@@ -40,11 +40,11 @@ def worker(options: argparse.Namespace) -> int:
     """
     from ...server.worker import main
 
-    main(worker_arguments(options))
+    main(_make_arguments(options))
     return OK
 
 
-def worker_arguments(options: argparse.Namespace) -> list[str]:
+def _make_arguments(options: argparse.Namespace) -> list[str]:
     """Return the command line of the worker; the user's settings come last and take precedence."""
     traits = {
         "FigServeWorker.ip": options.ip,

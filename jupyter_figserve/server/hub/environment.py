@@ -23,7 +23,7 @@ def is_service(environment: Mapping[str, str] = os.environ) -> bool:
 
 def find_public_url(base_url: str, environment: Mapping[str, str] = os.environ) -> str:
     """Return the public address that the Hub gives to the server with this base URL; "" where it has none."""
-    return environment.get("JUPYTERHUB_PUBLIC_URL", "").rstrip("/") if is_hubs_server(base_url, environment) else ""
+    return environment.get("JUPYTERHUB_PUBLIC_URL", "").rstrip("/") if _is_hubs_server(base_url, environment) else ""
 
 
 def stop_on_interrupt(serverapp: Any, environment: Mapping[str, str] = os.environ) -> None:
@@ -32,12 +32,12 @@ def stop_on_interrupt(serverapp: Any, environment: Mapping[str, str] = os.enviro
     Without a terminal, Jupyter installs no handler: the signal then ends the process at once.
     """
     is_default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if is_hubs_server(serverapp.base_url, environment) and is_default:
+    if _is_hubs_server(serverapp.base_url, environment) and is_default:
         loop = IOLoop.current()
         signal.signal(signal.SIGINT, lambda *_: loop.add_callback_from_signal(serverapp.stop))
 
 
-def is_hubs_server(base_url: str, environment: Mapping[str, str]) -> bool:
+def _is_hubs_server(base_url: str, environment: Mapping[str, str]) -> bool:
     """Whether the Hub itself started this server, rather than a process that inherited a server's environment."""
     prefix = environment.get("JUPYTERHUB_SERVICE_PREFIX")
     return prefix is not None and prefix.rstrip("/") == base_url.rstrip("/")
@@ -46,6 +46,6 @@ def is_hubs_server(base_url: str, environment: Mapping[str, str]) -> bool:
 def find_service(base_url: str, scope: str, environment: Mapping[str, str] = os.environ) -> ServiceClient | None:
     """Return the Hub's service, for the server that the Hub started with this base URL; None where there is none."""
     url, token = environment.get(SERVICE_VARIABLE), environment.get("JUPYTERHUB_API_TOKEN")
-    if not url or not token or not is_hubs_server(base_url, environment):
+    if not url or not token or not _is_hubs_server(base_url, environment):
         return None
     return ServiceClient(url, token, scope, environment.get("KERNEL_FIGSERVE_CA"))

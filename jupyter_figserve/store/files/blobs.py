@@ -223,11 +223,11 @@ class MemoryBlobStore(BlobStore):
     def start_put(self, digest: str, data: bytes) -> Future[bool]:
         is_new = digest not in self.held
         self.held.setdefault(digest, data)
-        return done(is_new)
+        return _done(is_new)
 
     def start_find(self, digest: str, start: int = 0, end: int | None = None) -> Future[bytes | None]:
         data = self.held.get(digest)
-        return done(None if data is None else data[start:end])
+        return _done(None if data is None else data[start:end])
 
     def find_missing(self, digests: Collection[str]) -> set[str]:
         return set(digests) - set(self.held)
@@ -246,7 +246,7 @@ class MemoryBlobStore(BlobStore):
         """Do nothing: there are no threads."""
 
 
-def done(result: T) -> Future[T]:
+def _done(result: T) -> Future[T]:
     """Return a future that has a result."""
     future: Future[T] = Future()
     future.set_result(result)

@@ -178,7 +178,7 @@ def parse_image(
         raise InvalidInput("The image is empty.")
     if row is FORMATS["png"] and is_apng(data):
         row = FORMATS["apng"]
-    data = check_bytes(row, data)
+    data = _check_bytes(row, data)
     dpi = size_or_none(size.get("dpi"))
     if not row.is_raster:
         own = _pixels(size.get("width")), _pixels(size.get("height"))
@@ -206,7 +206,7 @@ def _display_size(size: dict[str, Any], own: tuple[int | None, int | None]) -> t
     return parse_display_size(size.get("display_width"), size.get("display_height"), own)
 
 
-def check_bytes(row: Format, data: bytes) -> bytes:
+def _check_bytes(row: Format, data: bytes) -> bytes:
     """Check the bytes against the declared type, and return them, an SVG in UTF-8.
 
     Raises

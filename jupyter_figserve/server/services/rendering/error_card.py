@@ -33,9 +33,9 @@ def svg_card(error: FigServeError) -> bytes:
     )
     card = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}"'
-        f' role="img" font-family="monospace" font-size="14" fill="#3b1a1a"><title>{_escaped(heading(error))}</title>'
+        f' role="img" font-family="monospace" font-size="14" fill="#3b1a1a"><title>{_escaped(_heading(error))}</title>'
         f'<rect x="1" y="1" width="{_WIDTH - 2}" height="{height - 2}" rx="6" fill="#fff5f5" stroke="#c53030"/>'
-        f'<text x="24" y="44" font-size="18" font-weight="bold" fill="#c53030">{_escaped(heading(error))}</text>'
+        f'<text x="24" y="44" font-size="18" font-weight="bold" fill="#c53030">{_escaped(_heading(error))}</text>'
         f"{text}</svg>"
     )
     return card.encode()
@@ -48,11 +48,11 @@ def svgz_card(error: FigServeError) -> bytes:
 
 def make_card_job(error: FigServeError, format: str) -> RenderJob:
     """Return the job that renders the same image in another format; equal errors are equal jobs, and cached."""
-    texts = {"heading": _plain(heading(error)), "lines": [_plain(line) for line in _lines(error.message)]}
+    texts = {"heading": _plain(_heading(error)), "lines": [_plain(line) for line in _lines(error.message)]}
     return RenderJob("card", json.dumps(texts).encode(), DrawOptions(format=format), seed=0, timeout=_SECONDS)
 
 
-def heading(error: FigServeError) -> str:
+def _heading(error: FigServeError) -> str:
     """Return the title of an error image."""
     if not isinstance(error, CodeFailed):
         return error.code.replace("_", " ")

@@ -101,7 +101,7 @@ def parse_render_request(
     timeout = default_timeout(limits)
     request = RenderRequest(
         code=_parse_code(values, limits),
-        options=parse_options(values, limits, default_format=_accepted_image(accepted)),
+        options=_parse_options(values, limits, default_format=_accepted_image(accepted)),
         figure=read_field(values, "figure", None, _parse_figure),
         seed=read_field(values, "seed", None, lambda value: parse_int(value, 0, SEEDS - 1)),
         timeout=read_field(values, "timeout", timeout, lambda value: _parse_seconds(value, limits.render_timeout_max)),
@@ -159,7 +159,7 @@ def _parse_code(values: Mapping[str, object], limits: RenderLimits) -> str:
     return code
 
 
-def parse_options(values: Mapping[str, object], limits: RenderLimits, *, default_format: str = "png") -> DrawOptions:
+def _parse_options(values: Mapping[str, object], limits: RenderLimits, *, default_format: str = "png") -> DrawOptions:
     """Parse format, size, style and the other output options; other fields of ``values`` are ignored.
 
     Raises
@@ -192,7 +192,7 @@ def parse_size(values: Mapping[str, object], format: str, limits: RenderLimits) 
         As for posted code.
     """
     known = {name: values[name] for name in SIZE_FIELDS if name in values}
-    return parse_options({**known, "format": format}, limits)
+    return _parse_options({**known, "format": format}, limits)
 
 
 def to_query(request: RenderRequest, limits: RenderLimits) -> dict[str, str]:

@@ -16,7 +16,7 @@ KERNEL_KEY_TTL = 2 * 86_400.0
 """Lifetime of a kernel's key, in seconds after its server last reported the kernel alive."""
 
 
-def make_kernel_key(owner: str, now: float) -> tuple[Key, str]:
+def _make_kernel_key(owner: str, now: float) -> tuple[Key, str]:
     """Return a new key for a kernel that has no id yet, and the key's text."""
     key_id, secret, text = new_key()
     key = Key(
@@ -43,7 +43,7 @@ async def add_kernel_key(store: Store, owner: str) -> tuple[Key | None, str, str
     """
     if store.read_only_because is not None:
         return None, "", store.read_only_because
-    key, text = make_kernel_key(owner, store.clock())
+    key, text = _make_kernel_key(owner, store.clock())
     try:
         await store.keys.add(key)
     except Unavailable as error:

@@ -114,10 +114,10 @@ class DashboardEventsHandler(DashboardBase):
     def _make_watcher(self, dashboard_id: str) -> DashboardWatcher:
         caller, gate = self.principal, self.context.authenticator
         version = self.int_argument("version")
-        return DashboardWatcher(dashboard_id, lambda: gate.is_still_valid(caller), image_url, version)
+        return DashboardWatcher(dashboard_id, lambda: gate.is_still_valid(caller), _image_url, version)
 
 
-def image_url(panel: ResolvedPanel) -> str:
+def _image_url(panel: ResolvedPanel) -> str:
     """Return the URL of a panel's image, relative to ``dashboards/{id}/events``; "" without one."""
     if panel.target is not None:
         return f"../../live/f/{panel.spec.target}.{panel.suffix}"

@@ -93,7 +93,7 @@ class DashboardRenderer(LinkRenderer):
 
     def watch(self) -> tuple[DashboardWatchers, DashboardWatcher]:
         version = self.handler.int_argument("version")
-        watcher = DashboardWatcher(self.link.target.id, self.make_revalidation(), panel_url, version)
+        watcher = DashboardWatcher(self.link.target.id, self.make_revalidation(), _panel_url, version)
         return self.context.dashboards, watcher
 
     async def describe_embedding(self, fit: FitSize) -> Embedding:
@@ -177,7 +177,7 @@ class DashboardRenderer(LinkRenderer):
         }
 
 
-def panel_url(panel: ResolvedPanel) -> str:
+def _panel_url(panel: ResolvedPanel) -> str:
     """Return the URL of a panel's image relative to ``f/{token}/events``, the same for the watchers of all links."""
     if panel.target is not None:
         return f"{panel.name}.{panel.suffix}"

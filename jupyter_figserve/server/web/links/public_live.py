@@ -99,7 +99,7 @@ class PublicLiveFigure:
             As ``send_image``.
         """
         widths = self.handler.context.link_sizes.widths
-        return parse_public_request(self.grant, self.target.declaration, query, row.name, widths)
+        return _parse_request(self.grant, self.target.declaration, query, row.name, widths)
 
     async def render(self, request: LiveRequest, known_etags: Sequence[str] = ()) -> LiveResult:
         """Call the function in the visitor's turn; a failure tells what a visitor may read."""
@@ -122,7 +122,7 @@ class PublicLiveFigure:
         self.handler.context.rates.live_links.count(self.resolved.link.id)
 
 
-def parse_public_request(
+def _parse_request(
     grant: ParameterGrant,
     declaration: LiveDeclaration,
     query: dict[str, list[str]],

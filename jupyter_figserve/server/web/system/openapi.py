@@ -60,12 +60,12 @@ class OpenApiHandler(OptionalCallerHandler):
             security_headers.JSON_HEADERS | {"Cache-Control": cache_control, "Vary": ", ".join(CREDENTIALS)}
         )
         self.set_header("Content-Type", "application/yaml; charset=utf-8")
-        self.finish(document(targets[:MAX_LIVE]))
+        self.finish(_document(targets[:MAX_LIVE]))
 
     head = get
 
 
-def document(targets: Sequence[LiveTarget]) -> str:
+def _document(targets: Sequence[LiveTarget]) -> str:
     """Return the document with an operation for each of these live figures."""
     taken: set[str] = set()
     entries = []
