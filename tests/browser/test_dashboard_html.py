@@ -87,7 +87,7 @@ def test_owner_controls_html_panels(page, live_server, dashboard):
     assert (frame.get_attribute("sandbox"), frame.get_attribute("title")) == ("allow-scripts", "By year")
     page.fill("#p-since", "2004")
     wait_for_text(page, "Deer since 2004")
-    page.wait_for_function("document.querySelector('[data-place=\"2-1\"] img').naturalHeight === 200")
+    page.wait_for_function("() => document.querySelector('[data-place=\"2-1\"] img').naturalHeight === 200")
     page.select_option("[name='1-1.type']", "Bear")
     wait_for_text(page, "Bear since 2004")
     assert page.url == f"{record['url']}?since=2004&1-1.type=Bear"

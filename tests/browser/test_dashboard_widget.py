@@ -75,7 +75,7 @@ def test_dashboard_works_while_the_kernel_is_idle_and_busy(lab_page, server):
     see_width(page, "1-1", 500)
     see_width(page, "2-2", 500)
     page.select_option("[data-place='1-1'] select", "Bear")
-    page.wait_for_function("document.querySelector('[data-place=\"1-1\"] img').naturalHeight === 200")
+    page.wait_for_function("() => document.querySelector('[data-place=\"1-1\"] img').naturalHeight === 200")
     since.fill("8")
     page.wait_for_selector("[data-place='2-2'] .failed >> text=no plants in 8")
     see_width(page, "1-1", 800)
@@ -108,9 +108,11 @@ ipywidgets.VBox([dial, view, ipywidgets.HBox([animal.widget(since=9), animal.wid
     see_width(page, "1-1", 300)
     see_width(page, "2-2", 300)
     page.locator(".figserve-dashboard > form input[type=number]").fill("6")
-    page.wait_for_function("document.querySelector('.widget-readout').textContent.trim() === '6'")
+    page.wait_for_function("() => document.querySelector('.widget-readout').textContent.trim() === '6'")
     # Two wide images side by side share the width.
-    page.wait_for_function("[...document.querySelectorAll('.figserve-live img')].every(i => i.naturalWidth === 900)")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.figserve-live img')].every(i => i.naturalWidth === 900)"
+    )
     first, second = (image.bounding_box()["width"] for image in page.query_selector_all(".figserve-live img"))
     assert first == pytest.approx(second, abs=2)
     assert first > 200

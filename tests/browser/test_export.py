@@ -27,7 +27,7 @@ def test_exported_page_opens_from_disk(live_server, figure_png, page, tmp_path):
     images = page.locator("img")
     for index in range(images.count()):
         images.nth(index).scroll_into_view_if_needed()
-    page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    page.wait_for_function("() => [...document.images].every(image => image.complete && image.naturalWidth > 0)")
     assert images.count() == 3
     assert page.get_by_alt_text("Bears in July").is_visible()
     assert page.get_by_role("heading", name="Sightings <b>").is_visible()

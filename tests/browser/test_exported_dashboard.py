@@ -31,7 +31,7 @@ def opened(page, address: str) -> list[str]:
     asked: list[str] = []
     page.on("request", lambda request: None if request.url.startswith("data:") else asked.append(request.url))
     page.goto(address)
-    page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    page.wait_for_function("() => [...document.images].every(image => image.complete && image.naturalWidth > 0)")
     return asked
 
 

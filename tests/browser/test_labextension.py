@@ -15,8 +15,7 @@ pytestmark = pytest.mark.browser
 # Keys are bound after the settings are loaded, and restoring the layout takes the focus from an open palette. So does
 # JupyterLab's launcher, which takes it once, later.
 IS_READY = """
-() => window.jupyterapp?.restored.then(() =>
-  window.jupyterapp.commands.keyBindings.some((binding) => binding.command === "apputils:activate-command-palette"))
+() => window.jupyterapp?.commands.keyBindings.some(({ command }) => command === "apputils:activate-command-palette")
 """
 
 
@@ -41,6 +40,7 @@ def opened(lab_context, place) -> Iterator:
         log_in(page, server)
         page.goto(server.url + path)
         page.wait_for_function(IS_READY)
+        page.evaluate("() => window.jupyterapp.restored.then(() => null)")
         if path != "tree":
             page.locator(".jp-Launcher:focus-within").wait_for()
         yield page

@@ -230,7 +230,7 @@ def test_frame_is_as_high_as_its_content(page, live_server: ServerProcess) -> No
     content = f'{style}<div style="display: contents"><div style="height: 210px">plot</div></div>'
     record = publish(live_server, f"<!doctype html><body>{content}".encode(), "text/html", name="fixed height")
     open_page(page, share(live_server, record)["url"])
-    page.wait_for_function("document.querySelector('iframe').getBoundingClientRect().height === 212")
+    page.wait_for_function("() => document.querySelector('iframe').getBoundingClientRect().height === 212")
 
 
 def test_document_figure_can_be_opened(page, live_server: ServerProcess) -> None:

@@ -32,6 +32,7 @@ def animal(since: int = 2):
     return Figure(figsize=(since, {height}))
 """
 SIZES = "[...document.querySelectorAll('SELECTOR img')].map(i => `${i.naturalWidth}x${i.naturalHeight}`).join(' ')"
+STATUSES = "[...document.querySelectorAll('.figserve-dashboard [role=status]')]"
 STREAMS = "[...(globalThis[Symbol.for('jupyter_figserve.streams.3')] ?? new Map()).values()]"
 SEEN = "isHidden => { Object.defineProperty(document, 'hidden', { value: isHidden, configurable: true });" + (
     " document.dispatchEvent(new Event('visibilitychange')); }"
@@ -103,14 +104,10 @@ def test_published_figure_is_followed_while_the_kernel_is_busy(page, server):
     alts = [image.get_attribute("alt") for image in page.query_selector_all(".figserve-dashboard img")]
     assert alts == ["Sales, corrected", "In my words"]
     server.fetch(f"figserve/api/figures/{record['id']}", method="DELETE")
-    page.wait_for_function(
-        "[...document.querySelectorAll('.figserve-dashboard [role=status]')].every(e => /deleted/.test(e.textContent))"
-    )
+    page.wait_for_function(f"() => {STATUSES}.every(status => /deleted/.test(status.textContent))")
     wait_for_sizes(page, "30x20", "30x20")
     assert server.fetch(f"figserve/api/figures/{record['id']}/restore", method="POST").status == 200
-    page.wait_for_function(
-        "[...document.querySelectorAll('.figserve-dashboard [role=status]')].every(e => e.textContent === '')"
-    )
+    page.wait_for_function(f"() => {STATUSES}.every(status => status.textContent === '')")
 
 
 @pytest.mark.nightly
@@ -127,7 +124,7 @@ def test_widgets_of_a_page_share_one_stream(page, server):
     wait_for_sizes(page, *["30x20"] * 4)
     assert streams == [f"{server.url}figserve/api/events"]
     page.evaluate("(() => { window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs'); })()")
-    page.wait_for_function(f"{STREAMS}.length === 0 && !kept.isOpen()")
+    page.wait_for_function(f"() => {STREAMS}.length === 0 && !kept.isOpen()")
 
 
 @pytest.mark.nightly
@@ -144,7 +141,7 @@ def test_missed_events_are_caught_up(page, server):
 
     page.route("**/api/events", refuse_once)
     open_and_run(page, server, PUBLISH, DASHBOARD)
-    page.wait_for_function(f"{STREAMS}.length")
+    page.wait_for_function(f"() => {STREAMS}.length")
     wait_for_sizes(page, "200x100", "200x100")
     publish(server, make_png(30, 20))
     wait_for_sizes(page, "30x20", "30x20")
