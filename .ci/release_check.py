@@ -37,7 +37,10 @@ def check_lab_extension(version: str) -> None:
     folder = PREFIX / "share" / "jupyter" / "labextensions" / "jupyter_figserve"
     described = json.loads((folder / "package.json").read_text(encoding="utf-8"))
     assert described["version"] == version
-    assert (folder / described["jupyterlab"]["_build"]["load"]).is_file()
+    # JupyterLab asks for the address, whose query is the version.
+    name, _, query = described["jupyterlab"]["_build"]["load"].partition("?")
+    assert (folder / name).is_file()
+    assert query == f"v={version}"
 
 
 def check_metadata(_: str) -> None:

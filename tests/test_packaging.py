@@ -129,6 +129,8 @@ def test_the_metadata(wheel):
     required = [line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line]
     assert len(required) == 18
     assert all(">=" in line for line in required)
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert metadata.get_payload().startswith("# jupyter_figserve\n")
 
 
 def test_an_installed_wheel_is_enabled_and_loads(environment, tmp_path):
@@ -147,6 +149,19 @@ def test_the_installed_package_comes_from_the_wheel(environment, tmp_path):
     package, notebook = run(str(environment / "bin" / "python"), "-c", code, cwd=tmp_path).splitlines()
     assert Path(package).is_relative_to(environment)
     assert Path(notebook).is_relative_to(environment)
+
+
+def test_the_checks_of_a_release_pass(environment, tmp_path):
+    """What ``make release`` tries on each Python: a release must not be the first to find out that it cannot."""
+    python = str(environment / "bin" / "python")
+    # The programs of Jupyter, which are not in the environment as its packages are.
+    for name, module in (("jupyter", "jupyter_core.command"), ("jupyter-server", "jupyter_server.serverapp")):
+        program = environment / "bin" / name
+        program.write_text(f"#!{python}\nfrom {module} import main\n\nmain()\n", encoding="utf-8")
+        program.chmod(0o755)
+    script = str(CHECKOUT / ".ci" / "release_check.py")
+    output = run(python, script, jupyter_figserve.__version__, cwd=tmp_path, HOME=str(tmp_path))
+    assert [line for line in output.splitlines() if not line.startswith("ok  ")] == []
 
 
 def test_the_command_is_installed(environment, tmp_path):
