@@ -3,7 +3,7 @@
 ``access method=GET path=/figserve/figures/AbC.png status=200 bytes=25012 ms=1.8 user=ada key=k1 ip=127.0.0.1``
 
 It replaces the lines of Jupyter and tornado, and contains no secret: a path with a token or with signed code is
-replaced as a whole, and keys that are in an address by mistake are cut out.
+replaced as a whole, and what is in an address by mistake is cut out (``address_redaction``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
-from urllib.parse import unquote
 
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.prometheus.metrics import HTTP_REQUEST_DURATION_SECONDS
@@ -22,11 +21,9 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
 from ...services.monitoring.metrics import METHODS
+from .address_redaction import redact_uri
 
-SECRET = "[secret]"  # noqa: S105 - a placeholder
 _MAX_PATH_LENGTH = 500
-_LINK = re.compile(r"(?i)((?:/|%2f)f(?:/|%2f))[A-Za-z0-9_-]{16,}")
-_SECRET_NAME = re.compile(r"(?i)token|secret|passw|pwd|auth|key|sig|xsrf|code|state")
 _PLAIN = re.compile(r"[\x21\x23-\x3c\x3e-\x7e][\x21\x23-\x7e]*")
 """Text that needs no quotes: printable ASCII without spaces and quotes."""
 _PLAIN_FIELDS = re.compile(rf"[a-z]+={_PLAIN.pattern}(?: [a-z]+={_PLAIN.pattern})*")
@@ -144,38 +141,12 @@ def redact_other_lines(settings: dict[str, Any]) -> None:
 
     def log_redacted(handler: RequestHandler, *args: Any, **kwargs: Any) -> None:
         request = handler.request
-        request.uri = _redact_links(request.uri or "")
+        request.uri = redact_uri(request.uri or "")
         if "Referer" in request.headers:
-            request.headers["Referer"] = _redact_links(request.headers["Referer"])
+            request.headers["Referer"] = redact_uri(request.headers["Referer"])
         log_request(handler, *args, **kwargs)
 
     settings["log_function"] = log_redacted
-
-
-def _redact_links(uri: str) -> str:
-    """Return an address without the tokens of links in its path."""
-    return _LINK.sub(rf"\1{SECRET}", uri)
-
-
-def redact_uri(uri: str) -> str:
-    """Return a request's address without possible secrets: keys, tokens of links, and arguments named like one."""
-    path, mark, query = uri.partition("?")
-    if "fsk" in unquote(path).lower():
-        path = "/".join(SECRET if "fsk_" in unquote(part).lower() else part for part in path.split("/"))
-    return _redact_links(path + mark + redact_query(query))
-
-
-def redact_query(query: str) -> str:
-    """Return a query without keys and the values of arguments that are named like a secret."""
-    return "&".join(_redact_argument(argument) for argument in query.split("&"))
-
-
-def _redact_argument(argument: str) -> str:
-    name, mark, value = argument.partition("=")
-    if "fsk_" in unquote(name).lower():
-        return SECRET
-    is_secret = _SECRET_NAME.search(unquote(name)) or "fsk_" in unquote(value).lower()
-    return f"{name}{mark}{SECRET}" if mark and is_secret else argument
 
 
 def _to_text(fields: dict[str, object]) -> str:

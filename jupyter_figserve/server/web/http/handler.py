@@ -20,7 +20,8 @@ from ...services.hosts import normalize_netloc
 from ...services.rendering.request import SIZE_FIELDS, parse_size
 from ..context import AppContext
 from . import security_headers
-from .access_log import AccessLogMixin, redact_uri
+from .access_log import AccessLogMixin
+from .address_redaction import redact_uri
 from .conditional_get import ConditionalGetMixin
 from .content_negotiation import negotiate_page
 from .login import LoginMixin

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
-from .access_log import redact_query
+from .address_redaction import redact_credentials
 
 _SAFE_METHODS = ("GET", "HEAD")
 
@@ -57,5 +57,5 @@ class LoginMixin(JupyterHandler):
             self.request.uri = redacted
         if "?" not in url:
             path, mark, query = self.address.partition("?")
-            url += "?" + urlencode({"next": path + mark + redact_query(query)})
+            url += "?" + urlencode({"next": path + mark + redact_credentials(query)})
         raise LoginRedirect(url)
