@@ -19,10 +19,11 @@ Expiry = str | timedelta | date
 NEVER = "never"
 TOMORROW = "tomorrow"
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
-_DURATION = re.compile(r"\s*".join(rf"(?:([0-9]{{1,10}})\s*{unit})?" for unit in _UNITS))
+_DURATION = re.compile(r"\s*".join(rf"(?:([0-9]{{1,30}})\s*{unit})?" for unit in _UNITS))
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _END_OF_DAY = time_of_day(23, 59, 59)
+_FIRST_YEAR, _LAST_YEAR = 1971, 9000
 _MAX_SECONDS = 100 * 365 * 86_400
 _HOW_TO_WRITE = 'write it like "12h", "7d", "1h30m", a date such as "2026-12-31", or "never"'
 
@@ -37,16 +38,24 @@ def parse_duration(text: str | float) -> float:
     InvalidDuration
         The text is malformed, or the duration is zero or longer than a hundred years.
     """
-    seconds: float | None = None
-    if isinstance(text, (int, float)) and not isinstance(text, bool):
-        seconds = text
-    elif isinstance(text, str) and (match := _DURATION.fullmatch(text.strip())):
-        seconds = float(
-            sum(int(count or 0) * unit for count, unit in zip(match.groups(), _UNITS.values(), strict=True))
-        )
-    if seconds is None or not 0 < seconds <= _MAX_SECONDS:
-        raise InvalidDuration(f'{text!r:.60} is not a duration; write it like "90s", "20m", "12h" or "7d".')
-    return float(seconds)
+    seconds = text if isinstance(text, (int, float)) and not isinstance(text, bool) else _sum_units(text)
+    if seconds is None or (isinstance(seconds, float) and math.isnan(seconds)):
+        problem = "is not a duration"
+    elif seconds <= 0:
+        problem = "is not longer than zero"
+    elif seconds > _MAX_SECONDS:
+        problem = "is longer than a hundred years"
+    else:
+        return float(seconds)
+    raise InvalidDuration(f'{text!r:.60} {problem}; write it like "90s", "20m", "12h" or "7d".')
+
+
+def _sum_units(text: object) -> int | None:
+    """Return the seconds of text such as ``"1h30m"``, None if it is none."""
+    match = _DURATION.fullmatch(text.strip()) if isinstance(text, str) and text.strip() else None
+    if match is None:
+        return None
+    return sum(int(count or 0) * unit for count, unit in zip(match.groups(), _UNITS.values(), strict=True))
 
 
 def parse_expiry(value: object, now: float) -> float | None:
@@ -71,15 +80,19 @@ def parse_expiry(value: object, now: float) -> float | None:
         return None
     if _NUMBER.fullmatch(text):
         raise _without_unit(value)
-    if text.startswith("-") and _DURATION.fullmatch(text[1:].strip()):
+    is_past = text.startswith("-") and _sum_units(text[1:]) is not None
+    if is_past:
         raise _in_the_past(value)
-    if "-" not in text:
-        try:
-            return now + parse_duration(text)
-        except InvalidDuration as error:
-            raise _not_an_expiry(value) from error
-    stamp = _parse_moment(text)
-    if stamp <= now:
+    seconds = _sum_units(text)
+    stamp = now + min(seconds, 2 * _MAX_SECONDS) if seconds is not None else _parse_moment(text)
+    return _check_range(stamp, now, value)
+
+
+def _check_range(stamp: float, now: float, value: object) -> float:
+    """Return a time, if it is in the next hundred years."""
+    if stamp == now:
+        raise InvalidDuration(f'{value!r:.60} would end at once; give a longer time, such as "7d".')
+    if stamp < now:
         raise _in_the_past(value)
     if stamp > now + _MAX_SECONDS:
         raise InvalidDuration(f'{value!r:.60} is more than a hundred years ahead; use "never".')
@@ -101,13 +114,12 @@ def write_expiry(value: object, now: float) -> str:
         See ``parse_expiry``.
     """
     if isinstance(value, timedelta):
-        seconds = math.ceil(value.total_seconds())
-        if seconds <= 0:
-            raise _in_the_past(str(value))
-        text = f"{seconds}s"
+        seconds = value.total_seconds()
+        _check_range(now + seconds, now, str(value))
+        text = f"{math.ceil(seconds)}s"
     elif isinstance(value, date):
         text = value.isoformat()
-    elif value == TOMORROW:
+    elif isinstance(value, str) and value.strip() == TOMORROW:
         text = (datetime.fromtimestamp(now).date() + timedelta(days=1)).isoformat()
     else:
         text = value  # type: ignore[assignment]  # another type is refused next
@@ -119,10 +131,17 @@ def _parse_moment(text: str) -> float:
     """Return the time of a date or a time, those without a zone in this process's."""
     try:
         if _DAY.fullmatch(text):
-            return datetime.combine(date.fromisoformat(text), _END_OF_DAY).astimezone().timestamp()
-        return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone().timestamp()
-    except (ValueError, OverflowError, OSError) as error:
+            moment = datetime.combine(date.fromisoformat(text), _END_OF_DAY)
+        else:
+            moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError as error:
+        if re.match(_DAY, text):
+            raise InvalidDuration(f"{text!r:.60} is not a time of the calendar: {error}.") from error
         raise _not_an_expiry(text) from error
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        # Years near the first and the last that Python knows have no timestamp in every zone.
+        moment = moment.replace(year=_FIRST_YEAR if moment.year < _FIRST_YEAR else _LAST_YEAR, day=1)
+    return moment.astimezone().timestamp()
 
 
 def _in_the_past(value: object) -> InvalidDuration:

@@ -100,11 +100,55 @@ def test_numbers_need_a_unit(value, read):
         read(value, NOW)
 
 
-@pytest.mark.parametrize("value", ["-1d", "- 1h30m", "2001-01-01", "2027-01-14", timedelta(0), timedelta(days=-1)])
+@pytest.mark.parametrize(
+    "value",
+    ["-1d", "- 1h30m", "2001-01-01", "2027-01-14", timedelta(days=-1), timedelta.min]
+    + [datetime.min, datetime.min.replace(tzinfo=timezone.utc), datetime(1970, 1, 1), date.min],
+)
 def test_the_past_is_named(value):
-    """A negative duration and a day that is over say so."""
+    """A negative duration and a day that is over say so, also of years without a timestamp."""
     with pytest.raises(InvalidDuration, match="in the past"):
         write_expiry(value, NOW)
+
+
+@pytest.mark.parametrize("value", ["0d", "0h0m", timedelta(0)])
+def test_no_time_at_all_is_named(value):
+    """A link that ends when it is made is a mistake."""
+    with pytest.raises(InvalidDuration, match="would end at once"):
+        write_expiry(value, NOW)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [timedelta(days=10**6), timedelta.max, "1000000d", f"{10**25}s", "9999-12-31", date.max, datetime.max]
+    + [datetime.max.replace(tzinfo=timezone(timedelta(hours=hours))) for hours in (-12, 0, 12)],
+)
+def test_far_years_are_named(value):
+    """More than a hundred years is a mistake or means never, in each way to write it."""
+    with pytest.raises(InvalidDuration, match='more than a hundred years ahead; use "never"'):
+        write_expiry(value, NOW)
+
+
+@pytest.mark.parametrize("text", ["2030-13-01", "2030-02-30", "2030-01-01T25:00"])
+def test_impossible_dates_are_named(text: str):
+    """A date that the calendar does not have is written rightly, but wrong."""
+    with pytest.raises(InvalidDuration, match=rf"'{text}' is not a time of the calendar: \w.* must be in|out of range"):
+        write_expiry(text, NOW)
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("0s", "longer than zero"),
+        (-1, "longer than zero"),
+        ("1000000d", "a hundred years"),
+        (10**400, "a hundred years"),
+    ],
+)
+def test_durations_out_of_range_are_named(value, problem: str):
+    """What is written rightly but cannot be meant says which bound it passes."""
+    with pytest.raises(InvalidDuration, match=problem):
+        parse_duration(value)
 
 
 @pytest.mark.parametrize(
