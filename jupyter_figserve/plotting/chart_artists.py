@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .chart_shapes import is_box, is_half_violin, is_upright_segment, is_violin, vertices_of
+from .tick_names import is_categorical
 
 _MAX_POINTS = 1_000
 _NO_MARKERS = ("None", "none", None, "", " ")
@@ -76,10 +77,6 @@ def _is_violin(item: Any) -> bool:
     points, axes = vertices_of(item), item.axes
     categories = [number for number, axis in enumerate((axes.xaxis, axes.yaxis)) if is_categorical(axis)]
     return is_violin(points) or any(is_half_violin(points, axis) for axis in categories)
-
-
-def is_categorical(axis: Any) -> bool:
-    return type(getattr(axis, "units", None)).__name__ == "UnitData"
 
 
 # By the exact name: hexagons, surfaces and arrows are other classes derived from the first.

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from .tick_names import find_set_labels
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -171,8 +173,7 @@ def is_matrix(image: Any) -> bool:
     rows, columns = values.shape
     if axes.get_aspect() == "auto" or len(axes.texts) >= rows * columns:
         return True
-    names = (getattr(axis.get_major_formatter(), "seq", ()) for axis in (axes.xaxis, axes.yaxis))
-    return any(any(map(str, own or ())) for own in names)
+    return any(any(find_set_labels(axis)) for axis in (axes.xaxis, axes.yaxis))
 
 
 def is_half_violin(points: Vertices, axis: int) -> bool:

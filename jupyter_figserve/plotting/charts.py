@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .chart_artists import ChartArtists, is_a, is_categorical, is_in_data, sort_artists
+from .chart_artists import ChartArtists, is_a, is_in_data, sort_artists
 from .chart_bars import find_bar_kind, find_polygon_bars
 from .chart_diagrams import find_bar_diagram, find_patch_diagram, find_segment_diagram
 from .chart_shapes import (
@@ -24,6 +24,7 @@ from .chart_shapes import (
     vertices_of,
 )
 from .charts_3d import find_kind_3d
+from .tick_names import find_tick_names, is_categorical
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,23 +93,11 @@ def _from_containers(artists: ChartArtists) -> Chart | None:
     return Chart(_with_curves(kind, artists), series=(*labels, *_labels(curves)))
 
 
-def _tick_names(axis: Any) -> list[str]:
-    """Return the tick labels of categories, or those that were set by hand, in order."""
-    units: Any = getattr(axis, "units", None)
-    if type(units).__name__ == "UnitData":
-        return [str(name) for name in units._mapping]
-    formatter, places = axis.get_major_formatter(), getattr(axis.get_major_locator(), "locs", None)
-    names = getattr(formatter, "seq", None)
-    if names is None and places is not None and is_a(formatter, "FuncFormatter"):
-        names = [formatter(place, index) for index, place in enumerate(places)]
-    return [text for text in map(str, names if names is not None else ()) if text]
-
-
 def _boxes(artists: ChartArtists) -> Chart | None:
     axes = artists.axes
     for items, kind, noun in ((artists.boxes, "Box plot", "boxes"), (artists.violins, "Violin plot", "violins")):
         if items:
-            names = next((labels for axis in (axes.xaxis, axes.yaxis) if (labels := _tick_names(axis))), [])
+            names = next((labels for axis in (axes.xaxis, axes.yaxis) if (labels := find_tick_names(axis))), [])
             own = _labels(items)
             given = tuple(names) if len(names) == len(items) else own
             return Chart(kind, series=given, noun=noun)
@@ -203,7 +192,7 @@ def _curve_kind(artists: ChartArtists) -> str:
     if artists.points:
         kind = "Scatter and line plot" if artists.lines else "Scatter plot"
     elif artists.lines:
-        if polar and _tick_names(artists.axes.xaxis) and all(map(_is_closed, artists.lines)):
+        if polar and find_tick_names(artists.axes.xaxis) and all(map(_is_closed, artists.lines)):
             return "Radar chart"
         stepped = all(str(line.get_drawstyle()).startswith("steps") for line in artists.lines)
         kind = "Step plot" if stepped else "Line plot"

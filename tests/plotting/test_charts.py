@@ -87,6 +87,8 @@ KINDS = {
     ),
     "split violins": ("Violin plot", split_violin),
     "matrix with texts": ("Heat map", lambda axes: (axes.imshow([[1, 2]]), axes.text(0, 0, "1"), axes.text(1, 0, "2"))),
+    "matrix with names": ("Heat map", lambda axes: (axes.imshow([[1, 2]]), axes.set_xticks([0, 1], ["a", "b"]))),
+    "image with positions": ("Image", lambda axes: (axes.imshow([[1, 2]]), axes.set_xticks([0, 1]))),
     "specgram": ("Heat map", lambda axes: axes.specgram(np.sin(np.arange(600)))),
     "arrows in space": ("3D quiver plot", lambda axes: axes.quiver(*[[0.0, 1, 2]] * 6), "3d"),
     "bars in space": ("3D bar chart", lambda axes: axes.bar([1, 2], [1, 2], zs=1, zdir="y"), "3d"),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 from ...model.data_tables import MAX_TEXT_LENGTH, Cell
 from ..chart_artists import is_a
 from ..readable_text import one_line, plain_text
+from ..tick_names import find_categories, find_labels_by_place
 from .values import computed, to_cells
 
 _EXACT = 1e-9
@@ -30,7 +30,7 @@ class AxisReader:
         self.axis = axis
         self.name = label_of(axis) or name
         self.limit = limit
-        self._categories = _find_categories(axis)
+        self._categories = find_categories(axis)
         self._names = self._categories or _find_tick_names(axis)
         self._is_date = not self._names and _has_dates(axis)
         self._frequency = getattr(axis.get_major_formatter(), "freq", None)
@@ -101,29 +101,10 @@ def clean(text: object) -> str:
     return one_line(plain_text(text), MAX_TEXT_LENGTH)
 
 
-def _find_categories(axis: Any) -> dict[float, str]:
-    units = getattr(axis, "units", None)
-    mapping = getattr(units, "_mapping", None) if type(units).__name__ == "UnitData" else None
-    return {float(place): str(name) for name, place in mapping.items()} if isinstance(mapping, Mapping) else {}
-
-
 def _find_tick_names(axis: Any) -> dict[float, str]:
-    """Return the labels that were given to ticks, by their places; none where they are the places themselves."""
-    formatter, places = axis.get_major_formatter(), getattr(axis.get_major_locator(), "locs", None)
-    if places is None:
-        return {}
-    names = getattr(formatter, "seq", None)
-    if names is None and _is_by_tick(formatter):
-        names = [formatter(place, index) for index, place in enumerate(places)]
-    pairs = zip(places, names if names is not None else (), strict=False)
-    found = {float(place): text for place, name in pairs if (text := clean(str(name)))}
+    """Return the labels that were set for ticks, by their places; none where they are the places themselves."""
+    found = {place: text for place, label in find_labels_by_place(axis).items() if (text := clean(label))}
     return found if any(_number(text) != place for place, text in found.items()) else {}
-
-
-def _is_by_tick(formatter: Any) -> bool:
-    """Whether a formatter is what ``set_xticklabels`` makes, and not a function of the value."""
-    function = getattr(getattr(formatter, "func", None), "func", None)
-    return getattr(function, "__name__", "") == "_format_with_dict"
 
 
 def _number(text: str) -> float | None:
