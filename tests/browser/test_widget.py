@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.kernel.live.widget import read_module
+from jupyter_figserve.kernel.live.widget import read_module, read_style
 
 from .lab import notebook, open_notebook, run_all
 
@@ -36,6 +36,24 @@ async (text) => {
   const before = listeners.size;
   end();
   return [before, [...listeners]];
+}
+"""
+FRAMES = """
+async (text) => {
+  const { default: widget } = await import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
+  const values = { controls: [], params: {}, declared: { form: "html" }, heading: "x" };
+  let answer;
+  const send = ({ rid }) => queueMicrotask(() => answer({ rid, mimetype: "text/html" }, ["<p>drawn"]));
+  const on = (kind, listener) => { if (kind === "msg:custom") answer = listener; };
+  const model = { get: (name) => values[name] ?? "", set() {}, send, on };
+  widget.render({ model, el: document.querySelector("div") });
+  const seen = [];
+  await new Promise((resolve) => new MutationObserver(() => {
+    const frame = document.querySelector("iframe");
+    if (frame) seen.push(getComputedStyle(frame).visibility);
+    if (frame && !frame.classList.contains("loading")) resolve();
+  }).observe(document.body, { childList: true, subtree: true, attributeFilter: ["class"] }));
+  return [...new Set(seen)];
 }
 """
 WIDTH = "width => document.querySelector('.figserve-live img')?.naturalWidth === width"
@@ -82,3 +100,10 @@ def test_removed_view_leaves_nothing_behind(chromium, names):
     """A removed view leaves no listener on its model, which another view may show."""
     page = chromium.new_page()
     assert page.evaluate(LISTENED, read_module(*names)) == [3, []]
+
+
+def test_frames_appear_when_they_have_loaded(chromium):
+    """The earlier content stays in its place until then."""
+    page = chromium.new_page()
+    page.set_content(f"<style>{read_style('live_widget.css')}</style><div></div>")
+    assert page.evaluate(FRAMES, read_module("live_widget.js")) == ["hidden", "visible"]

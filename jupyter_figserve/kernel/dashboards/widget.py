@@ -9,21 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from ...errors import FigServeError
 from ...model import dashboards
 from ..figures.display import data_url
 from ..figures.published_figure import Published
-from ..live.widget import read_controls_style, read_module, register_widget, require_anywidget, send_rendered
+from ..live.widget import read_module, read_style, register_widget, require_anywidget, send_rendered
 from .controls import DashboardControls
 from .model import DashboardModel
 from .panels import LaidOutPanel
 from .static_html import still_class
 from .stills import Still
-
-_STYLE = Path(__file__).parents[2] / "static" / "widgets" / "dashboard_widget.css"
 
 
 def make_dashboard_widget(
@@ -95,7 +92,7 @@ def _widget_class() -> Any:
         """``params`` holds the value of each control; it can be observed, set and linked."""
 
         _esm = read_module("dashboard_view.js", "dashboard_figure.js", "dashboard_widget.js")
-        _css = read_controls_style() + _STYLE.read_text(encoding="utf-8")
+        _css = read_style("dashboard_widget.css")
         heading = traitlets.Unicode().tag(sync=True)
         href = traitlets.Unicode().tag(sync=True)
         theme = traitlets.Unicode().tag(sync=True)

@@ -22,26 +22,7 @@ _SHOWN_FORMATS = ("png", "svg", "jpg", "webp", "html", "json")
 _widgets: WeakKeyDictionary[Any, frozenset[str]] = WeakKeyDictionary()
 _SHARED_SCRIPTS = ("widget_controls.js", "widget_events.js", "widget_live.js")
 _DATA_SCRIPT = "shared/data_table.js"
-_STYLE = """
-.figserve-live {
-  display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px; flex: 1 1 auto; min-width: min(100%, 240px);
-  color: var(--jp-ui-font-color1, inherit); position: relative;
-}
-.figserve-live img { max-width: 100%; height: auto; justify-self: start; }
-.figserve-live img[hidden] { display: none; }
-.figserve-live img.old { opacity: .6; }
-.figserve-live iframe { width: 100%; height: 420px; border: 1px solid var(--jp-border-color2, #ddd); background: #fff; }
-.figserve-live iframe.coming { position: absolute; inset-inline: 0; visibility: hidden; }
-.figserve-live .failed { color: var(--jp-error-color1, #b3261e); white-space: pre-wrap; }
-.figserve-live [role="status"]:empty { display: none; }
-.figserve-live progress { position: absolute; inset: auto 0 0; width: 100%; height: 4px; }
-.figserve-live .data { overflow: auto; max-height: 420px; }
-.figserve-live .data table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.figserve-live .data th, .figserve-live .data td {
-  padding: 3px 16px 3px 0; border-bottom: 1px solid var(--jp-border-color2, #ddd); text-align: start;
-}
-.figserve-live .data .number { text-align: end; }
-"""
+_SHARED_STYLES = ("widget_controls.css", "widget_content.css")
 
 
 def make_widget(
@@ -102,9 +83,9 @@ def read_module(*names: str) -> str:
     return shared + "".join((_STATIC / name).read_text(encoding="utf-8") for name in (*_SHARED_SCRIPTS, *names))
 
 
-def read_controls_style() -> str:
-    """Return the styles of the controls, which all widgets have in common with the pages."""
-    return (_STATIC / "widget_controls.css").read_text(encoding="utf-8")
+def read_style(name: str) -> str:
+    """Concatenate the shared style sheets and a widget's own."""
+    return "".join((_STATIC / one).read_text(encoding="utf-8") for one in (*_SHARED_STYLES, name))
 
 
 def require_anywidget() -> None:
@@ -123,7 +104,7 @@ def _widget_class() -> Any:
         """``params`` holds the value of each parameter; it can be observed, set and linked."""
 
         _esm = read_module("live_widget.js")
-        _css = read_controls_style() + _STYLE
+        _css = read_style("live_widget.css")
         name = traitlets.Unicode()
         heading = traitlets.Unicode().tag(sync=True)
         controls: Any = traitlets.List().tag(sync=True)
