@@ -23,6 +23,10 @@ class KernelLine:
         Ids of live figures with their declarations by this kernel.
     revision
         Changes whenever the row is written.
+    sources
+        Digests of the published sources that the kernel draws again, oldest first.
+    unsupported
+        Names of formats that it cannot write.
     """
 
     kernel: str
@@ -31,3 +35,5 @@ class KernelLine:
     opened: float
     offers: tuple[tuple[str, LiveDeclaration], ...] = ()
     revision: str = ""
+    sources: tuple[str, ...] = ()
+    unsupported: tuple[str, ...] = ()

@@ -129,7 +129,7 @@ class FigServe(
         blob_cache, rates = BlobCache(store.blobs, self.cache_bytes), self.make_rate_limiters()
         rendering, events, secrets = self._make_rendering(store), EventBroker(store), self.read_signing_secrets(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
-        live, signer = self.make_live(store, kernels, detached, events, rendering), QuerySigner(secrets)
+        live, signer = self.make_live(store, kernels, detached, events), QuerySigner(secrets)
         return AppContext(
             config=self,
             store=store,
@@ -157,7 +157,7 @@ class FigServe(
             blob_handover=self.make_handover(store.blobs),
             traffic=self.make_traffic_limits(),
             monitoring=self.make_monitoring(store, rendering.queue),
-            replicas=self.make_replicas(store, live, events, signer),
+            replicas=self.make_replicas(store, self.make_redraws(live, rendering), events, signer),
             rates=rates,
             service=self._service,
         )

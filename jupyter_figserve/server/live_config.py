@@ -50,17 +50,12 @@ class LiveConfig(Configurable):
     renderer: Any
 
     def make_live(
-        self,
-        store: Store,
-        kernels: KernelRegistry,
-        detached: DetachedFunctions,
-        events: EventBroker,
-        rendering: RenderService,
+        self, store: Store, kernels: KernelRegistry, detached: DetachedFunctions, events: EventBroker
     ) -> LiveService:
-        """Return what answers live figures, and have it draw for ``rendering`` where there is no sandbox."""
+        """Return what answers live figures."""
         control_channels = ControlChannels(self.serverapp, self.live_bytes)
         control_channels.open()
-        live = LiveService(
+        return LiveService(
             LiveRegistry(store, kernels, detached.find_target, events.announce),
             StaleImageCache(store, self.cache_bytes),
             LiveWatchers(events),
@@ -77,7 +72,11 @@ class LiveConfig(Configurable):
             control_channels=control_channels,
             on_call=kernels.record_activity if isinstance(kernels, KernelTracker) and self.live_keeps_kernel else None,
         )
+
+    def make_redraws(self, live: LiveService, rendering: RenderService) -> KernelRedraws:
+        """Return what has kernels draw figures again, for ``rendering`` where there is no sandbox."""
         jobs = JobLimits(self.render_pixels, SOURCE_BYTES, self.render_timeout_max)
         limits = RedrawLimits(jobs, self.render_result_bytes)
-        rendering.kernels = KernelRedraws(live, limits, rendering.queue.meter, is_enabled=self.kernel_redraws)
-        return live
+        redraws = KernelRedraws(live, limits, rendering.queue.meter, is_enabled=self.kernel_redraws)
+        rendering.kernels = redraws
+        return redraws

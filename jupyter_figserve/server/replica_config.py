@@ -14,9 +14,9 @@ from .services.auth.rate_limits import FailedAttempts, RateLimiter, RateLimiters
 from .services.auth.signing import QuerySigner
 from .services.auth.signing_secrets import MIN_LENGTH, read_secrets
 from .services.events.event_broker import EventBroker
+from .services.live.kernel_redraws import KernelRedraws
 from .services.live.replica_signer import ReplicaSigner
 from .services.live.replicas import Replicas
-from .services.live.service import LiveService
 
 
 class ReplicaConfig(Configurable):
@@ -32,8 +32,8 @@ class ReplicaConfig(Configurable):
     replica_url = Unicode(
         "",
         help="Address at which the other servers on the same catalog reach this one, such as"
-        " http://10.0.0.5:8890/services/figserve; they pass on requests for live figures whose kernels are connected"
-        " here. Empty: this is the only server.",
+        " http://10.0.0.5:8890/services/figserve; they pass on requests for live figures and redraws whose kernels are"
+        " connected here. Empty: this is the only server.",
     ).tag(config=True)
 
     live_bytes: int
@@ -63,13 +63,13 @@ class ReplicaConfig(Configurable):
         return found
 
     def make_replicas(
-        self, store: Store, live: LiveService, events: EventBroker, signer: QuerySigner
+        self, store: Store, redraws: KernelRedraws, events: EventBroker, signer: QuerySigner
     ) -> Replicas | None:
         """Return what shares the kernels' lines with the other servers; None where there are none."""
         if not self.replica_url:
             return None
         url = self.replica_url
-        replicas = Replicas(store, live, events, ReplicaSigner(signer, lambda: store.clock()), url, self.live_bytes)
+        replicas = Replicas(store, redraws, events, ReplicaSigner(signer, lambda: store.clock()), url, self.live_bytes)
         IOLoop.current().add_callback(replicas.open)
         self.on_stop(replicas.close)
         return replicas

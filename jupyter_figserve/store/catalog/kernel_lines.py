@@ -23,6 +23,7 @@ def put(connection: Connection, line: KernelLine, now: float) -> bool:
         "server": line.server,
         "opened": line.opened,
         "offers": json.dumps([[live, one.as_json()] for live, one in line.offers], ensure_ascii=False),
+        "sources": json.dumps([line.sources, line.unsupported]),
         "revision": new_id(),
         "seen": now,
     }
@@ -61,7 +62,7 @@ def remove_silent(connection: Connection, before: float) -> None:
 
 
 def list_heads(connection: Connection) -> dict[str, KernelLine]:
-    """Return all lines by kernel, without what the kernels offer."""
+    """Return all lines by kernel, without what the kernels offer and draw."""
     query = sa.select(_L.kernel, _L.owner, _L.server, _L.opened, _L.revision)
     return {row.kernel: KernelLine(**row._mapping) for row in connection.execute(query)}
 
@@ -77,6 +78,7 @@ def find_many(connection: Connection, kernels: Collection[str]) -> list[KernelLi
             row.opened,
             tuple((live, LiveDeclaration.from_json(one)) for live, one in json.loads(row.offers)),
             row.revision,
+            *map(tuple, json.loads(row.sources)),
         )
         for row in connection.execute(query)
     ]

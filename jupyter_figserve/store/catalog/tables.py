@@ -246,7 +246,7 @@ kernel_lines = Table(
     Column("revision", String, nullable=False),
     Column("opened", Float, nullable=False),
     Column("seen", Float, nullable=False),
-    Column("offers", Text, nullable=False),
+    *[Column(name, Text, nullable=False) for name in ("offers", "sources")],
 )
 
 live_images = Table(

@@ -15,7 +15,7 @@ class KernelLineRepository(Repository):
     """Records the lines of the kernels, and finds those of other servers."""
 
     async def list_heads(self) -> dict[str, KernelLine]:
-        """Return all lines by kernel, without what the kernels offer."""
+        """Return all lines by kernel, without what the kernels offer and draw."""
         return await self._read(kernel_lines.list_heads)
 
     async def find_many(self, kernels: Collection[str]) -> Sequence[KernelLine]:

@@ -10,15 +10,16 @@ from jupyter_figserve.model.live import LiveDeclaration
 from ..making import START, run
 
 ONE, TWO = "http://10.0.0.1:8890/figserve", "http://10.0.0.2:8890/figserve"
-LINE = KernelLine("k", "ann", ONE, START, (("live1", LiveDeclaration("animal", digest="d", revision="r")),))
+OFFERS = (("live1", LiveDeclaration("animal", digest="d", revision="r")),)
+LINE = KernelLine("k", "ann", ONE, START, OFFERS, sources=("d1", "d2"), unsupported=("avif",))
 
 
-def test_line_comes_back_with_what_the_kernel_offers(store):
-    """Its revision changes with each writing; the short form has no offers."""
+def test_line_comes_back_with_what_the_kernel_offers_and_draws(store):
+    """Its revision changes with each writing; the short form has neither."""
     assert run(store.kernel_lines.put(LINE, START))
     (found,) = run(store.kernel_lines.find_many(["k", "other"]))
     assert replace(found, revision="") == LINE
-    assert run(store.kernel_lines.list_heads()) == {"k": replace(found, offers=())}
+    assert run(store.kernel_lines.list_heads()) == {"k": replace(found, offers=(), sources=(), unsupported=())}
     assert run(store.kernel_lines.put(LINE, START))
     assert run(store.kernel_lines.list_heads())["k"].revision != found.revision
 

@@ -106,6 +106,11 @@ class AgentBackend:
         """Whether the kernel has announced that it can draw a source."""
         return not self.is_closed and digest in self._sources
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Digests of the sources that the kernel can draw, oldest first."""
+        return tuple(self._sources)
+
     def receive_sources(self, head: dict[str, Any]) -> None:
         """Take the digests of the sources that the kernel has published, newest last.
 

@@ -18,17 +18,22 @@ from ....model.figures import Source
 from ....model.rendering import DrawOptions, RenderJob, RenderResult
 from ....sandbox.host.job_limits import JobLimits, check_job
 from ..bounded_queue import Claim
+from ..callers import Caller
 from ..monitoring.work_meter import WorkMeter
 from ..rendering.executor import Executor, NoKernelError
 from ..timings import DRAW, timed
 from .agent_backend import AgentBackend
 from .backend import RETRY_SECONDS, KernelUnavailable
 from .call_queue import LiveTimeout
+from .replica_backend import ReplicaBackend
+from .replica_messages import ReplicaRedraw
 from .service import LiveService
 
 _SECONDS = RenderJob.timeout
 """As long as the sandbox may take."""
 _LATE_BYTES = 32 * 2**20
+_Backend = AgentBackend | ReplicaBackend
+"""The ways to kernels that draw."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class RedrawLimits:
 
 
 class KernelRedraws:
-    """The kernels that are connected to this server.
+    """The kernels that are connected to this server, or to another one on the same catalog, which asks them.
 
     Parameters
     ----------
@@ -69,25 +74,78 @@ class KernelRedraws:
         return None if found is None else found[1].unsupported
 
     def get_executor(self, owner: str, source: Source, options: DrawOptions) -> Executor:
-        return _KernelExecutor(self, owner, source, options)
+        return _KernelExecutor(self, owner, source, options, lambda: self.find_kernel(owner, source))
 
-    def find_kernel(self, owner: str, source: Source) -> tuple[str, AgentBackend] | None:
-        """Return an owner's kernel that has published a source, with its connection."""
+    async def draw_own(self, redraw: ReplicaRedraw, read: Callable[[], Awaitable[bytes]]) -> RenderResult:
+        """Have a kernel that is connected to this server draw, for another server.
+
+        Parameters
+        ----------
+        read
+            Returns the source.
+
+        Raises
+        ------
+        NotFound
+            When the kernel has not made the source, or may not be asked.
+        Unavailable
+            When the kernel is busy or gone.
+        """
+
+        def find() -> tuple[str, AgentBackend] | None:
+            # Never passed on once more: two servers that hold each other for the right one would do so for ever.
+            found = self.find_kernel(redraw.owner, redraw.source, redraw.kernel)
+            return (found[0], found[1]) if found is not None and isinstance(found[1], AgentBackend) else None
+
+        async def compose() -> RenderJob:
+            return RenderJob("figure", await read(), redraw.options)
+
+        executor = _KernelExecutor(self, redraw.owner, redraw.source, redraw.options, find)
+        try:
+            return await executor.render_composed(compose, Claim(redraw.caller))
+        except NoKernelError as error:
+            raise NotFound("The kernel has not made this figure.", code="not_own") from error
+
+    def find_kernel(self, owner: str, source: Source, kernel: str | None = None) -> tuple[str, _Backend] | None:
+        """Return an owner's kernel that has published a source, with the way to it.
+
+        Parameters
+        ----------
+        kernel
+            Its id; None for any.
+        """
         if not self.is_enabled or source.kind != "figure":
             return None
-        for kernel, backend in self.live.registry.list_backends():
-            if isinstance(backend, AgentBackend) and backend.owner == owner and backend.has_source(source.digest):
-                return kernel, backend
+        for one, backend in self.live.registry.list_backends():
+            if not isinstance(backend, _Backend) or kernel not in (None, one):
+                continue
+            if backend.owner == owner and backend.has_source(source.digest):
+                return one, backend
         return None
 
 
 class _KernelExecutor:
-    """An ``Executor`` for one source and one way to draw it."""
+    """An ``Executor`` for one source and one way to draw it.
 
-    def __init__(self, redraws: KernelRedraws, owner: str, source: Source, options: DrawOptions) -> None:
+    Parameters
+    ----------
+    find
+        Returns the kernel to ask, when it is its turn.
+    """
+
+    def __init__(
+        self,
+        redraws: KernelRedraws,
+        owner: str,
+        source: Source,
+        options: DrawOptions,
+        find: Callable[[], tuple[str, _Backend] | None],
+    ) -> None:
         self._redraws = redraws
         self._owner = owner
         self._source = source
+        self._options = options
+        self._find = find
         self._key = json.dumps(["redraw", source.digest, options.__dict__], sort_keys=True)
         self._timeout = min(_SECONDS, redraws.limits.jobs.timeout)
 
@@ -102,7 +160,7 @@ class _KernelExecutor:
     async def render_composed(
         self, compose: Callable[[], Awaitable[RenderJob]], claim: Claim | None = None
     ) -> RenderResult:
-        found = self._redraws.find_kernel(self._owner, self._source)
+        found = self._find()
         if found is None:
             raise NoKernelError
         kernel, backend = found
@@ -115,7 +173,7 @@ class _KernelExecutor:
             raise self._explain(error) from error
 
     async def _wait(
-        self, kernel: str, backend: AgentBackend, compose: Callable[[], Awaitable[RenderJob]], claim: Claim
+        self, kernel: str, backend: _Backend, compose: Callable[[], Awaitable[RenderJob]], claim: Claim
     ) -> RenderResult:
         redraws, loop = self._redraws, asyncio.get_running_loop()
         began = loop.time()
@@ -123,7 +181,10 @@ class _KernelExecutor:
 
             async def draw() -> RenderResult:
                 work.begin()
-                drawn = await self._draw(backend, await compose())
+                if isinstance(backend, ReplicaBackend):
+                    drawn = await self._pass_on(backend, claim.caller)
+                else:
+                    drawn = await self._draw(backend, await compose())
                 if loop.time() - began >= self._timeout and _count_bytes(drawn) < _LATE_BYTES:
                     redraws.late[self._owner, self._key] = drawn
                 return drawn
@@ -136,6 +197,13 @@ class _KernelExecutor:
         check_job(job, limits.jobs)
         with timed(DRAW):
             return await backend.redraw(job, limits.jobs, limits.result_bytes)
+
+    async def _pass_on(self, backend: ReplicaBackend, caller: Caller) -> RenderResult:
+        limits = self._redraws.limits.jobs
+        check_job(RenderJob("figure", b"", self._options, timeout=self._timeout), limits)
+        redraw = ReplicaRedraw(backend.kernel, self._owner, self._source, self._options, caller)
+        with timed(DRAW):
+            return await backend.redraw(redraw, limits)
 
     def _explain(self, error: FigServeError) -> Exception:
         if isinstance(error, NotFound):

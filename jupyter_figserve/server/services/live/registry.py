@@ -97,7 +97,7 @@ class LiveRegistry:
         if backend.is_closed or self._backends.get(kernel) is not backend:
             raise KernelUnavailable
         self._offer(kernel, backend, zip(records, declared.values(), strict=True))
-        self._report_change(kernel)
+        self.report_change(kernel)
         return records
 
     def adopt(
@@ -128,7 +128,7 @@ class LiveRegistry:
         current.close()
         for target in self._offered.pop(kernel, {}).values():
             self.notify(GONE, kernel, target.record)
-        self._report_change(kernel)
+        self.report_change(kernel)
         return True
 
     @property
@@ -236,11 +236,16 @@ class LiveRegistry:
         data = {"live": record.id, "session": kernel, "name": record.name, **details}
         self._listener(record.owner, kind, data | {"notebook": record.identity.notebook or None})
 
+    def report_change(self, kernel: str) -> None:
+        """Tell the listeners that something of a kernel has changed."""
+        for listener in self.on_change:
+            listener(kernel)
+
     def _report_change_of(self, record: LiveFigureRecord, kind: str) -> None:
         for kernel, offered in list(self._offered.items()):
             if any(target.record.id == record.id for target in offered.values()):
                 self.notify(kind, kernel, record)
-                self._report_change(kernel)
+                self.report_change(kernel)
 
     def _offer(
         self, kernel: str, backend: KernelBackend, offers: Iterable[tuple[LiveFigureRecord, LiveDeclaration]]
@@ -260,10 +265,6 @@ class LiveRegistry:
                 self.notify(REFRESHED, kernel, target.record)
         for name in before.keys() - self._offered[kernel].keys():
             self.notify(GONE, kernel, before[name].record)
-
-    def _report_change(self, kernel: str) -> None:
-        for listener in self.on_change:
-            listener(kernel)
 
     def _find_current(self, target: LiveTarget) -> LiveBackend:
         """Return the backend for a target, which was found before its call waited for its turn."""

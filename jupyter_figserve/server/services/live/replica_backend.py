@@ -2,85 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
-from ....errors import DeadlineExceeded, FigServeError, InvalidInput, TooManyRequests, Unavailable
+from ....model.kernel_lines import KernelLine
 from ....model.live import LiveRequest
 from ....model.progress import ProgressListener
-from ..callers import OWNER, Caller, Priority
-from .agent_frames import make_frame, parse_frame
+from ....model.rendering import RenderResult
+from ....sandbox.host.job_limits import JobLimits
+from ..callers import Caller
 from .backend import KernelUnavailable, LiveBackend, next_generation
 from .image_cache import CachedImage
-from .kernel_answer import check_size, make_kernel_answer, parse_kernel_answer
+from .kernel_answer import check_size, parse_kernel_answer, parse_redraw
+from .replica_messages import ROUTE, ReplicaCall, ReplicaRedraw, parse_answer
 from .replica_signer import ReplicaSigner
 
-ROUTE = "/api/replicas/calls"
-_TEMPORARY: dict[str, type[Unavailable] | type[TooManyRequests]] = {
-    kind.__name__: kind for kind in (Unavailable, DeadlineExceeded, TooManyRequests)
-}
 _MAX_CALL_SECONDS = 630.0
 """A little more than the longest timeout of a live figure."""
-
-
-@dataclass(frozen=True)
-class ReplicaCall:
-    """A live call that one server passes on to another.
-
-    Parameters
-    ----------
-    known
-        Versions of the data whose images the asking server has.
-    caller
-        Whose turn it takes in the kernel's queue.
-    is_fresh
-        Whether to join only a call that still waits for its turn.
-    """
-
-    kernel: str
-    name: str
-    request: LiveRequest
-    known: tuple[str, ...] = ()
-    caller: Caller = OWNER
-    is_fresh: bool = False
-
-    def to_bytes(self) -> bytes:
-        return json.dumps(
-            {
-                "kernel": self.kernel,
-                "name": self.name,
-                "request": self.request.to_json(),
-                "known": list(self.known),
-                "caller": [int(self.caller.priority), self.caller.share],
-                "is_fresh": self.is_fresh,
-            }
-        ).encode()
-
-    @classmethod
-    def from_bytes(cls, body: bytes) -> ReplicaCall:
-        """Read a call.
-
-        Raises
-        ------
-        InvalidInput
-            When it is not valid.
-        """
-        try:
-            row = json.loads(body)
-            priority, share = row["caller"]
-            return cls(
-                str(row["kernel"]),
-                str(row["name"]),
-                LiveRequest.from_json(row["request"]),
-                tuple(map(str, row["known"])),
-                Caller(Priority(priority), str(share)),
-                bool(row["is_fresh"]),
-            )
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InvalidInput("This is not a call of a live figure.") from error
 
 
 class ReplicaBackend:
@@ -88,23 +27,39 @@ class ReplicaBackend:
 
     Parameters
     ----------
-    server
-        Address of that server.
+    line
+        Names the kernel and that server.
     max_bytes
         Upper limit of one image.
+
+    Attributes
+    ----------
+    unsupported
+        Names of formats that the kernel's Pillow cannot write.
     """
 
     is_stand_in = True
     """A connection of the kernel to this server is always the better one."""
 
-    def __init__(self, http: AsyncHTTPClient, signer: ReplicaSigner, server: str, kernel: str, max_bytes: int) -> None:
+    def __init__(self, http: AsyncHTTPClient, signer: ReplicaSigner, line: KernelLine, max_bytes: int) -> None:
         self.generation = next_generation()
         self.is_closed = False
-        self.server = server
-        self.kernel = kernel
+        self.server = line.server
+        self.kernel = line.kernel
         self._http = http
         self._signer = signer
         self._max_bytes = max_bytes
+        self.receive_sources(line)
+
+    def receive_sources(self, line: KernelLine) -> None:
+        """Take what the other server has recorded of the sources that the kernel draws."""
+        self.owner = line.owner
+        self.unsupported = line.unsupported
+        self._sources = frozenset(line.sources)
+
+    def has_source(self, digest: str) -> bool:
+        """Whether the kernel has announced to the other server that it can draw a source."""
+        return not self.is_closed and digest in self._sources
 
     def on_behalf_of(self, caller: Caller, *, is_fresh: bool) -> LiveBackend:
         """Return a backend whose calls take the turns of a caller."""
@@ -125,9 +80,28 @@ class ReplicaBackend:
         FigServeError
             What the call failed with.
         """
+        head, content = await self._ask(call.to_bytes())
+        return parse_kernel_answer(head, content, call.request, call.known)
+
+    async def redraw(self, redraw: ReplicaRedraw, limits: JobLimits) -> RenderResult:
+        """Have the other server ask the kernel to draw a source, and return the image.
+
+        Raises
+        ------
+        KernelUnavailable
+            When the other server does not answer, or the kernel has left it.
+        FigServeError
+            What the drawing failed with; ``NotFound`` when the kernel has not made the source.
+        """
+        head, content = await self._ask(redraw.to_bytes())
+        return parse_redraw(head, content, redraw.options, limits)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    async def _ask(self, body: bytes) -> tuple[dict[str, Any], bytes]:
         if self.is_closed:
             raise KernelUnavailable
-        body = call.to_bytes()
         request = HTTPRequest(
             self.server + ROUTE,
             "POST",
@@ -141,14 +115,9 @@ class ReplicaBackend:
             answer = await self._http.fetch(request)
         except (HTTPClientError, OSError) as error:
             raise KernelUnavailable from error
-        head, content = parse_frame(answer.body)
-        if isinstance(found := head.get("temporary"), dict):
-            raise _parse_temporary(found)
+        head, content = parse_answer(answer.body)
         check_size(content, self._max_bytes)
-        return parse_kernel_answer(head, content, call.request, call.known)
-
-    def close(self) -> None:
-        self.is_closed = True
+        return head, content
 
 
 class _CallerBackend:
@@ -162,22 +131,3 @@ class _CallerBackend:
     ) -> CachedImage | None:
         call = ReplicaCall(self._backend.kernel, name, request, known, self._caller, self._is_fresh)
         return await self._backend.send(call)
-
-
-def make_answer(result: CachedImage | FigServeError, known: tuple[str, ...]) -> bytes:
-    """Return the answer to a call: an image, unless the data still has a known version, or an error."""
-    if isinstance(result, KernelUnavailable) or not isinstance(result, (Unavailable, TooManyRequests)):
-        return make_frame(*make_kernel_answer(result, known))
-    kind = next(name for name, one in reversed(_TEMPORARY.items()) if isinstance(result, one))
-    row = {"type": kind, "message": result.message, "code": result.code, "retry_after": result.retry_after}
-    return make_frame({"temporary": row}, b"")
-
-
-def _parse_temporary(row: dict[str, Any]) -> FigServeError:
-    kind = _TEMPORARY.get(str(row.get("type")), Unavailable)
-    retry_after = row.get("retry_after")
-    return kind(
-        str(row.get("message")),
-        code=str(row.get("code")),
-        retry_after=retry_after if isinstance(retry_after, int) else 1,
-    )

@@ -1,7 +1,7 @@
-"""Live figures of kernels that are connected to another server on the same catalog. Server process.
+"""What kernels offer and draw that are connected to another server on the same catalog. Server process.
 
-Each server records the lines of its kernels in the catalog, and offers those of the other servers as its own: a call is
-passed on to the server which the kernel is connected to.
+Each server records the lines of its kernels in the catalog, and offers those of the other servers as its own: calls of
+live figures and redraws of published ones are passed on to the server which the kernel is connected to.
 """
 
 from __future__ import annotations
@@ -17,14 +17,18 @@ from tornado.ioloop import IOLoop, PeriodicCallback
 from ....errors import FigServeError
 from ....model.events import LIVE_DELETED, LIVE_RESTORED, Event
 from ....model.kernel_lines import KernelLine
+from ....model.rendering import RenderResult
 from ....store.store import Store
 from ..events.event_broker import EventBroker
+from ..figures.redraw import read_source
+from .agent_backend import AgentBackend
 from .backend import KernelUnavailable
 from .image_cache import CachedImage
+from .kernel_redraws import KernelRedraws
 from .registry import LiveRegistry
-from .replica_backend import ReplicaBackend, ReplicaCall, make_answer
+from .replica_backend import ReplicaBackend
+from .replica_messages import ReplicaCall, ReplicaRedraw, make_answer, make_redraw_answer, parse_message
 from .replica_signer import ReplicaSigner
-from .service import LiveService
 
 _log = logging.getLogger("jupyter_figserve")
 RENEW_SECONDS = 10.0
@@ -39,6 +43,8 @@ class Replicas:
 
     Parameters
     ----------
+    redraws
+        Asks the kernels, for figures as for live figures.
     url
         Address at which the other servers reach this one.
     max_bytes
@@ -46,12 +52,13 @@ class Replicas:
     """
 
     def __init__(
-        self, store: Store, live: LiveService, events: EventBroker, signer: ReplicaSigner, url: str, max_bytes: int
+        self, store: Store, redraws: KernelRedraws, events: EventBroker, signer: ReplicaSigner, url: str, max_bytes: int
     ) -> None:
         self.url = url.rstrip("/")
         self._store = store
-        self._live = live
-        self._registry: LiveRegistry = live.registry
+        self._redraws = redraws
+        self._live = redraws.live
+        self._registry: LiveRegistry = redraws.live.registry
         self._events = events
         self.signer = signer
         self._max_bytes = max_bytes
@@ -60,7 +67,8 @@ class Replicas:
         """When the kernels that are connected to this server connected."""
         self._recorded: set[str] = set()
         self._unwritten: set[str] = set()
-        """Kernels whose rows could not be written; they are written once the database answers again."""
+        """Kernels whose rows are not up to date; where the database does not answer, until it does again."""
+        self._writing = asyncio.Lock()
         self._adopted: dict[str, tuple[ReplicaBackend, str]] = {}
         """Backends of the kernels of other servers, each with the revision of its row."""
         self._timer = PeriodicCallback(self._renew, RENEW_SECONDS * 1_000)
@@ -86,19 +94,20 @@ class Replicas:
         await _log_failure(self._store.kernel_lines.remove_all(self.url))
 
     async def answer(self, body: bytes) -> bytes:
-        """Answer a call of another server.
+        """Answer a call of another server, or its request to draw a figure again.
 
         Raises
         ------
         InvalidInput
-            When it is not a call.
+            When it is neither.
         """
-        call = ReplicaCall.from_bytes(body)
+        message = parse_message(body)
         try:
-            result: CachedImage | FigServeError = await self._call_own(call)
+            if isinstance(message, ReplicaRedraw):
+                return make_redraw_answer(await self._redraw_own(message))
+            return make_answer(await self._call_own(message), message.known)
         except FigServeError as error:
-            result = error
-        return make_answer(result, call.known)
+            return make_answer(error, ())
 
     async def synchronize(self) -> None:
         """Offer what the kernels of other servers offer, and end what has moved to another server or has ended."""
@@ -163,7 +172,8 @@ class Replicas:
             return
         backend, _ = self._adopted.get(line.kernel, (None, ""))
         if backend is None or backend.server != line.server or backend.is_closed:
-            backend = ReplicaBackend(self._http, self.signer, line.server, line.kernel, self._max_bytes)
+            backend = ReplicaBackend(self._http, self.signer, line, self._max_bytes)
+        backend.receive_sources(line)
         offers = []
         for live_id, declaration in line.offers:
             record = await self._store.live.find(live_id)
@@ -185,37 +195,47 @@ class Replicas:
                 self._later(self._store.kernel_lines.remove(kernel))
             elif self._own.pop(kernel, None) is not None:
                 self._recorded.discard(kernel)
-                self._later(self._write(kernel))
+                self._write_later(kernel)
         elif not isinstance(backend, ReplicaBackend):
             self._adopted.pop(kernel, None)
             self._own.setdefault(kernel, self._store.clock())
-            self._later(self._write(kernel))
+            self._write_later(kernel)
+
+    def _write_later(self, kernel: str) -> None:
+        self._unwritten.add(kernel)
+        self._later(self._write(kernel))
 
     async def _write(self, kernel: str) -> None:
-        """Bring the row of a kernel up to date."""
-        self._unwritten.discard(kernel)
-        try:
-            if kernel in self._own:
+        """Bring the row of a kernel up to date: one at a time, and changes that come meanwhile together."""
+        async with self._writing:
+            if kernel not in self._unwritten:
+                return
+            self._unwritten.discard(kernel)
+            try:
                 await self._record(kernel)
-            else:
-                await self._store.kernel_lines.remove(kernel, self.url)
-        except FigServeError:
-            self._unwritten.add(kernel)
-            raise
+            except FigServeError:
+                self._unwritten.add(kernel)
+                raise
 
     async def _record(self, kernel: str) -> None:
-        opened, targets = self._own.get(kernel), self._registry.list_of(kernel)
-        if opened is None:
-            return
-        if not targets:
+        line = self._make_line(kernel)
+        if line is None:
             await self._store.kernel_lines.remove(kernel, self.url)
-            return
-        offers = tuple((target.record.id, target.declaration) for target in targets)
-        line = KernelLine(kernel, targets[0].record.owner, self.url, opened, offers)
-        if await self._store.kernel_lines.put(line, self._store.clock()):
+        elif await self._store.kernel_lines.put(line, self._store.clock()):
             self._recorded.add(kernel)
         else:
             IOLoop.current().spawn_callback(self.synchronize)
+
+    def _make_line(self, kernel: str) -> KernelLine | None:
+        """Return the line of a kernel; None where it is not connected to this server, or others need not know."""
+        opened, targets = self._own.get(kernel), self._registry.list_of(kernel)
+        if opened is None:
+            return None
+        offers = tuple((target.record.id, target.declaration) for target in targets)
+        agent = self._registry.find_backend(kernel)
+        if isinstance(agent, AgentBackend) and agent.sources and self._redraws.is_enabled:
+            return KernelLine(kernel, agent.owner, self.url, opened, offers, "", agent.sources, agent.unsupported)
+        return KernelLine(kernel, targets[0].record.owner, self.url, opened, offers) if targets else None
 
     async def _renew(self) -> None:
         await _log_failure(self._store.kernel_lines.renew(self.url, self._store.clock(), LEASE_SECONDS))
@@ -227,6 +247,12 @@ class Replicas:
         if target is None or is_elsewhere or call.kernel not in self._own:
             raise KernelUnavailable
         return await self._live.call(target, call.request, call.caller, is_fresh=call.is_fresh)
+
+    async def _redraw_own(self, redraw: ReplicaRedraw) -> RenderResult:
+        name = f"The source {redraw.source.digest[:12]} of a figure"
+        return await self._redraws.draw_own(
+            redraw, lambda: read_source(self._store, redraw.source, name, "publish it again")
+        )
 
     def _later(self, work: Awaitable[None]) -> None:
         IOLoop.current().spawn_callback(_log_failure, work)

@@ -87,7 +87,7 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
             elif head.get("op") in ("answer", "progress") and self._backend is not None:
                 self._backend.receive(head, body)
             elif head.get("op") == "sources" and self._backend is not None:
-                self._backend.receive_sources(head)
+                self._receive_sources(self._backend, head)
                 self._send_if_open({"op": "sources_known", "announcement": head.get("announcement")})
         except InvalidInput as error:
             # Once: a kernel may send any number of them.
@@ -127,6 +127,13 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
             self.write_message(frame, binary=body is not None).add_done_callback(_ignore_failure)
         except WebSocketClosedError as error:
             raise KernelUnavailable from error
+
+    def _receive_sources(self, backend: AgentBackend, head: dict[str, Any]) -> None:
+        """Take the sources that the kernel draws, and tell the other servers."""
+        backend.receive_sources(head)
+        registry, kernel = self.context.live.registry, self.principal.kernel
+        if kernel is not None and registry.find_backend(kernel) is backend:
+            registry.report_change(kernel)
 
     async def _on_hello(self, head: dict[str, Any]) -> None:
         """Register what the kernel offers; ask it to announce that again later if it cannot be stored now.

@@ -116,7 +116,7 @@ def _create_kernel_lines() -> None:
         sa.Column("kernel", _STRING, primary_key=True),
         *[sa.Column(name, _STRING, nullable=False) for name in ("owner", "server", "revision")],
         *[sa.Column(name, sa.Float, nullable=False) for name in ("opened", "seen")],
-        sa.Column("offers", _TEXT, nullable=False),
+        *[sa.Column(name, _TEXT, nullable=False) for name in ("offers", "sources")],
     )
 
 

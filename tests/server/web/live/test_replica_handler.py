@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.server.services.live.replica_backend import ROUTE
+from jupyter_figserve.server.services.live.replica_messages import ROUTE
 from jupyter_figserve.server.services.live.replica_signer import TIME_HEADER, ReplicaSigner
 
 from ...making import FakeKernel
@@ -29,7 +29,9 @@ class TestSeveralServers:
             response = await client.post(ROUTE, {"kernel": "k"})
             assert (response.status, response.json()["code"]) == (403, "not_a_replica")
         signer = ReplicaSigner(context.query_signer, lambda: context.store.clock())
-        for body in (b"", b"[]", b"{}", b'{"kernel": "k", "name": "animal", "caller": [9, ""], "request": {}}'):
+        call = b'{"kernel": "k", "name": "animal", "caller": [9, ""], "request": {}}'
+        redraw = b'{"kernel": "k", "owner": "ann", "source": {}, "options": {"format": "png"}, "caller": [0, ""]}'
+        for body in (b"", b"[]", b"{}", call, redraw):
             signed = signer.make_headers(body)
             assert (await stranger.ask("POST", ROUTE, body, signed)).status == 400
             late = signed | {TIME_HEADER: "1"}
