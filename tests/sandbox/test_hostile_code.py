@@ -472,8 +472,30 @@ attempt("pidfd", lambda: os.pidfd_open(SERVER))
 attempt("memory", lambda: open(f"/proc/{SERVER}/mem", "rb"))
 attempt("priority", lambda: os.setpriority(os.PRIO_PROCESS, SERVER, 19))
 attempt("limits", lambda: syscall(302, SERVER, 7, ctypes.create_string_buffer(16), None))
+# What only says something about them: where they are visible, their processor time tells what they do.
+attempt("limits, read", lambda: syscall(302, SERVER, 7, None, ctypes.create_string_buffer(16)))
+attempt("processors", lambda: syscall(204, SERVER, 128, ctypes.create_string_buffer(128)))
+attempt("robust list", lambda: syscall(274, SERVER, ctypes.create_string_buffer(8), ctypes.create_string_buffer(8)))
+for kind in (0, 1, 2, 6):
+    clock = ctypes.c_long(~SERVER << 3 | kind)
+    attempt(f"clock {kind}", lambda: syscall(228, clock, ctypes.create_string_buffer(16)))
+    attempt(f"ticks {kind}", lambda: syscall(229, clock, ctypes.create_string_buffer(16)))
+    attempt(f"sleep {kind}", lambda: syscall(230, clock, 0, ctypes.create_string_buffer(16), None))
 """)
     assert sandbox.zygote().pid == zygote
+
+
+def test_code_learns_about_its_own_process(sandbox: Sandbox):
+    """Limits, processors and clocks of its own, in each tier."""
+    code = """
+import os, resource, time
+assert resource.prlimit(0, resource.RLIMIT_CORE) == (0, 0) == resource.getrlimit(resource.RLIMIT_CORE)
+assert os.sched_getaffinity(0)
+clocks = (time.CLOCK_PROCESS_CPUTIME_ID, time.CLOCK_THREAD_CPUTIME_ID, time.CLOCK_MONOTONIC_RAW, time.CLOCK_BOOTTIME)
+assert all(time.clock_gettime(clock) > 0 and time.clock_getres(clock) > 0 for clock in clocks)
+time.sleep(0.001)
+"""
+    assert sandbox.render(code + LINE).images[0].data == sandbox.reference
 
 
 def test_R22_no_descriptor_is_inherited(sandbox: Sandbox):

@@ -34,6 +34,9 @@ uname sysinfo getrandom
 _FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030)
 # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX: used by Python for every file that it opens.
 _IOCTL_COMMANDS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+_TAKES_CLOCK = ("clock_gettime", "clock_getres", "clock_nanosleep")
+_PROCESS_CLOCK = 0x80000000
+"""Sign bit of a clock that measures the processor time of any process, by its pid: clock_getcpuclockid(3)."""
 _CLONE_THREAD_FLAGS = 0x10000 | 0x100
 """CLONE_THREAD and CLONE_VM: a thread of the same process."""
 _CLONE_NEW_FLAGS = 0x7E020080
@@ -56,7 +59,8 @@ def build_filter(own_pid: int | None) -> bytes:
     ----------
     own_pid
         Process whose threads may be signalled, as abort(3) does: 1 in a pid namespace. None forbids signals: without
-        a pid namespace the number is not known when the filter is built.
+        a pid namespace the number is not known when the filter is built. The processes of the host are visible then,
+        so that calls which tell something about a process may name no other than the caller, as 0.
     """
     machine = architecture()
     number = machine.numbers
@@ -64,17 +68,23 @@ def build_filter(own_pid: int | None) -> bytes:
     program += [_step(_BPF_LD, _OFFSET_NR)]
     # x32 calls have the architecture of x86_64 and other numbers; aarch64 has no such numbers.
     program += [_step(_BPF_JGE, _X32_SYSCALL_BIT, 0, 1), _step(_BPF_RET, _RET_KILL_PROCESS)]
+    restricted = () if own_pid is not None else ("sched_getaffinity", *_TAKES_CLOCK)
     for name in ALLOWED:
-        if name in number:
+        if name in number and name not in restricted:
             program += [_step(_BPF_JEQ, number[name], 0, 1), _step(_BPF_RET, _RET_ALLOW)]
     # On ENOSYS, glibc falls back to clone, whose flags are in a register that a filter can read.
     program += [_step(_BPF_JEQ, number["clone3"], 0, 1), _step(_BPF_RET, _RET_ENOSYS)]
     program += _when(number["clone"], _threads_only())
     program += _when(number["fcntl"], _argument_is_one_of(1, _FCNTL_COMMANDS))
     program += _when(number["ioctl"], _argument_is_one_of(1, _IOCTL_COMMANDS))
-    program += _when(number["prlimit64"], _argument_is_null(2))
     if own_pid is not None:
+        program += _when(number["prlimit64"], _argument_is_null(2))
         program += _when(number["tgkill"], _argument_is_one_of(0, (own_pid,)))
+    else:
+        program += _when(number["prlimit64"], [*_only_the_caller(), *_argument_is_null(2)])
+        program += _when(number["sched_getaffinity"], [*_only_the_caller(), _step(_BPF_RET, _RET_ALLOW)])
+        for name in _TAKES_CLOCK:
+            program += _when(number[name], _common_clocks())
     program += [_step(_BPF_RET, _RET_EPERM)]
     return b"".join(program)
 
@@ -123,6 +133,19 @@ def _argument_is_null(index: int) -> list[bytes]:
         *(_step(_BPF_LD, low), _step(_BPF_JEQ, 0, 0, 3)),
         *(_step(_BPF_LD, high), _step(_BPF_JEQ, 0, 0, 1)),
         *(_step(_BPF_RET, _RET_ALLOW), _step(_BPF_RET, _RET_EPERM)),
+    ]
+
+
+def _only_the_caller() -> list[bytes]:
+    """Require the pid 0, which is the caller, in the first argument; the kernel ignores its upper half."""
+    return [_step(_BPF_LD, _OFFSET_ARGS), _step(_BPF_JEQ, 0, 1, 0), _step(_BPF_RET, _RET_EPERM)]
+
+
+def _common_clocks() -> list[bytes]:
+    """Require a clock that belongs to no other process."""
+    return [
+        *(_step(_BPF_LD, _OFFSET_ARGS), _step(_BPF_JSET, _PROCESS_CLOCK, 0, 1)),
+        *(_step(_BPF_RET, _RET_EPERM), _step(_BPF_RET, _RET_ALLOW)),
     ]
 
 
