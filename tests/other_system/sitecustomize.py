@@ -7,41 +7,45 @@ been tested there by others.
 from __future__ import annotations
 
 import builtins
+import ctypes
 import os
+import pathlib
 import select
 import signal
 import socket
 import subprocess
 import sys
+import time
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
 _PACKAGE = "jupyter_figserve"
-_MISSING = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
+_MISSING = {"curses", "fcntl", "grp", "posix", "pty", "pwd", "readline", "resource", "syslog", "termios", "tty"}
 _OS_NAMES = {
     *("O_CLOEXEC", "O_DIRECTORY", "O_NOCTTY", "O_NOFOLLOW", "O_NONBLOCK", "O_PATH", "O_TMPFILE"),
     *("chown", "chroot", "fchdir", "fchmod", "fchown", "fork", "forkpty", "getegid", "geteuid", "getgid", "getpgid"),
     *("getresuid", "getsid", "getuid", "killpg", "lchown", "mkfifo", "nice", "openpty", "pidfd_open", "pread"),
-    *("register_at_fork", "sched_getaffinity", "sendfile", "setgid", "setpgid", "setsid", "setuid", "statvfs"),
-    *("sysconf", "uname", "wait3", "wait4", "waitid", "WNOHANG"),
+    *("PRIO_PROCESS", "register_at_fork", "sched_getaffinity", "sendfile", "set_blocking", "setgid", "setpgid"),
+    *("setpriority", "setsid", "setuid", "ST_RDONLY", "statvfs", "sysconf", "uname", "wait3", "wait4", "waitid"),
+    *("WNOHANG", "memfd_create", "pidfd_open", "pipe2", "posix_fadvise", "posix_fallocate", "splice", "unshare"),
 }
 _LINUX_OS_NAMES = {
     *("O_DIRECT", "O_PATH", "O_TMPFILE", "copy_file_range", "eventfd", "fdatasync", "getrandom", "getresuid"),
-    *(
-        "memfd_create",
-        "pidfd_open",
-        "pipe2",
-        "posix_fadvise",
-        "posix_fallocate",
-        "sched_getaffinity",
-        "setns",
-        "splice",
-    ),
-    *("splice", "setresuid", "unshare"),
+    *("memfd_create", "pidfd_open", "pipe2", "posix_fadvise", "posix_fallocate", "sched_getaffinity", "setns"),
+    *("setresuid", "splice", "unshare"),
 }
 _SIGNAL_NAMES = {"SIGHUP", "SIGKILL", "SIGQUIT", "SIGUSR1", "SIGUSR2", "pidfd_send_signal", "pthread_sigmask", "alarm"}
-_SOCKET_NAMES = {"AF_UNIX", "SO_REUSEPORT", "CMSG_LEN", "SCM_RIGHTS", "send_fds", "recv_fds"}
+_LINUX_SOCKET_NAMES = {
+    *("AF_NETLINK", "AF_VSOCK", "MSG_NOSIGNAL", "SO_PEERCRED", "SOCK_CLOEXEC", "SOCK_NONBLOCK", "TCP_CORK"),
+    *("TCP_DEFER_ACCEPT", "TCP_QUICKACK", "TCP_USER_TIMEOUT"),
+}
+_SOCKET_NAMES = {
+    *_LINUX_SOCKET_NAMES,
+    *("AF_UNIX", "SO_REUSEPORT", "CMSG_LEN", "SCM_RIGHTS", "send_fds", "recv_fds", "TCP_NOTSENT_LOWAT"),
+}
+_TIME_NAMES = {"clock_gettime", "clock_gettime_ns", "clock_settime", "pthread_getcpuclockid", "tzset"}
+_SELECT_NAMES = {"devpoll", "epoll", "kqueue", "poll"}
 
 
 def _refuse(what: str) -> Any:
@@ -92,6 +96,31 @@ def _popen(*arguments: Any, pass_fds: tuple[int, ...] = (), preexec_fn: Any = No
     return subprocess.Popen(*arguments, **named)
 
 
+def _cdll(name: str | None, *arguments: Any, **named: Any) -> Any:
+    if name is None:
+        raise TypeError("bad argument type for built-in operation")
+    return ctypes.CDLL(name, *arguments, **named)
+
+
+class _PathType(type):
+    """Stands for ``pathlib.Path``, on a system without ``/proc``."""
+
+    def __call__(cls, *parts: Any) -> Any:
+        if parts and str(parts[0]).startswith("/proc"):
+            parts = (f"/no{parts[0]}", *parts[1:])
+        return pathlib.Path(*parts)
+
+    def __instancecheck__(cls, one: object) -> bool:
+        return isinstance(one, pathlib.Path)
+
+    def __getattr__(cls, name: str) -> Any:
+        return getattr(pathlib.Path, name)
+
+
+class _Path(metaclass=_PathType):
+    """The class of no object: calling it makes a path of ``pathlib``."""
+
+
 class _Partial:
     """A module without some of its names, and with other values of some."""
 
@@ -128,15 +157,20 @@ _WINDOWS = {
             "supports_follow_symlinks": {os.stat},
         },
     ),
+    "ctypes": _Partial(ctypes, set(), {"CDLL": _cdll}),
+    "pathlib": _Partial(pathlib, set(), {"Path": _Path}),
+    "select": _Partial(select, _SELECT_NAMES, {}),
     "signal": _Partial(signal, _SIGNAL_NAMES, {}),
     "socket": _Partial(socket, _SOCKET_NAMES, {}),
+    "time": _Partial(time, _TIME_NAMES, {}),
     "subprocess": _Partial(subprocess, set(), {"Popen": _popen, "CREATE_NEW_PROCESS_GROUP": 512}),
     "sys": _Partial(sys, set(), {"platform": "win32"}),
 }
 _MACOS = {
     "os": _Partial(os, _LINUX_OS_NAMES, {}),
+    "pathlib": _Partial(pathlib, set(), {"Path": _Path}),
     "signal": _Partial(signal, {"pidfd_send_signal"}, {}),
-    "socket": _Partial(socket, {"SO_PEERCRED", "AF_NETLINK", "SOCK_CLOEXEC", "SOCK_NONBLOCK"}, {}),
+    "socket": _Partial(socket, _LINUX_SOCKET_NAMES, {}),
     "select": _Partial(select, {"epoll"}, {}),
     "sys": _Partial(sys, set(), {"platform": "darwin"}),
 }
