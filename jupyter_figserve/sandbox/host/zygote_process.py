@@ -95,8 +95,9 @@ class ZygoteProcess:
         finally:
             theirs.close()
         try:
-            message, pidfd = await _receive_first_message(ours)
-            if message.get("event") != "ready" or pidfd is None:
+            message, descriptors = await _receive_first_message(ours)
+            if message.get("event") != "ready" or not descriptors:
+                _close_all(descriptors)
                 kind = PartialNamespaces if message.get("event") == "partial namespaces" else SandboxUnavailable
                 raise kind(" ".join(message.get("reasons") or [_stderr_tail(command[-1], stderr_file)]))
         except BaseException:
@@ -104,7 +105,7 @@ class ZygoteProcess:
             raise
         finally:
             stderr_file.close()
-        return cls(process, ours, message, pidfd)
+        return cls(process, ours, message, descriptors[0])
 
     def spawn(self, *, on_ready: Callable[[ChildProcess], None], result_bytes: int, output_bytes: int) -> ChildProcess:
         """Request a child, which becomes ready later or ends."""
@@ -158,10 +159,10 @@ class ZygoteProcess:
                 return
             except OSError:
                 message, descriptors = b"", []
-            if not message:
-                self._on_exit()
-                return
             try:
+                if not message:
+                    self._on_exit()
+                    return
                 self._handle_event(parse_child_event(message), descriptors)
             except ValueError as error:
                 # Whatever sent it, nothing that this process says can be relied on any more.
@@ -169,8 +170,7 @@ class ZygoteProcess:
                 self._on_exit()
                 return
             finally:
-                for descriptor in descriptors:
-                    os.close(descriptor)
+                _close_all(descriptors)
 
     def _handle_event(self, event: ChildEvent, descriptors: list[int]) -> None:
         """Pass an event on to its child, which keeps a descriptor that it takes out of the list."""
@@ -243,7 +243,7 @@ def _resolve(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-async def _receive_first_message(channel: socket.socket) -> tuple[dict[str, Any], int | None]:
+async def _receive_first_message(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
     try:
         async with asyncio.timeout(START_TIMEOUT):
             await _wait_until_readable(asyncio.get_running_loop(), channel)
@@ -253,8 +253,13 @@ async def _receive_first_message(channel: socket.socket) -> tuple[dict[str, Any]
     except OSError:
         message, descriptors = b"", []
     with contextlib.suppress(ValueError):
-        return parse_message(message), descriptors[0] if descriptors else None
-    return {}, None
+        return parse_message(message), descriptors
+    return {}, descriptors
+
+
+def _close_all(descriptors: Sequence[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _stderr_tail(program: str, stderr_file: IO[bytes]) -> str:

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from jupyter_figserve.errors import InvalidInput
 from jupyter_figserve.model.rendering import DrawOptions, Kind, RenderJob
+from jupyter_figserve.sandbox import wire
 from jupyter_figserve.sandbox.host.job_frames import ReceivedJob, pack_job, read_job_frame
+
+from ...mutations import mutated_frame
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
@@ -28,7 +31,17 @@ def frame(header: object, body: bytes) -> bytes:
     return struct.pack(">IQ", len(text), len(body)) + text + body
 
 
-@given(st.binary(max_size=60) | st.builds(frame, HEADERS | VALUES, st.binary(max_size=9)))
+def change(job: RenderJob) -> st.SearchStrategy[bytes]:
+    """Return changes of an honest frame."""
+    prefix, *parts = pack_job(job).frame
+    header = json.loads(prefix[wire.PREFIX_BYTES :])
+    return mutated_frame(header, parts)
+
+
+CHANGED = change(RenderJob("code", b"draw()", seed=1)) | change(RenderJob("function", b"source", arguments={"n": 1}))
+
+
+@given(st.binary(max_size=60) | st.builds(frame, HEADERS | VALUES, st.binary(max_size=9)) | CHANGED)
 @settings(deadline=None)
 def test_any_bytes_are_a_job_or_refused(data: bytes):
     """With the code ``not_a_job``; nothing in it is opened."""

@@ -22,6 +22,8 @@ from jupyter_figserve.sandbox.host.job_frames import ChildAnswer
 from jupyter_figserve.sandbox.host.job_limits import JobLimits
 from jupyter_figserve.sandbox.host.results import parse_result
 
+from ...mutations import mutated_frame
+
 LIMITS = JobLimits(pixels=1_000_000, source_bytes=100, timeout=10.0)
 JOB = RenderJob("code", b"")
 PNG = draw(JOB).images[0].data
@@ -302,6 +304,44 @@ def test_any_json_in_any_field_raises_our_own_errors(value: Any):
             parse(frame({**fields, "status": status}, PNG))
         except FigServeError:
             continue
+
+
+SMALL = draw(job(with_thumbnail=True)).thumbnail
+RENDERED = {
+    "status": "rendered",
+    "images": [{"width": 640, "height": 480, "dpi": 100.0}],
+    "thumbnail": {"width": 32, "height": 24, "dpi": None},
+    "title": "Title",
+    "alt": "Line plot.",
+    "libraries": {"numpy": "2.4.6"},
+    "warnings": ["A sentence."],
+    "device_pixel_ratio": 1,
+    "http_status": 200,
+    "timing": {"draw": 0.1, "encode": 0.01},
+}
+FAILED = {"status": "failed", "kind": "KeyError", "message": "'a'", "line": 3, "traceback": "Traceback:\n  a\n"}
+
+
+@settings(deadline=None)
+@given(mutated_frame(RENDERED, [PNG, SMALL.data]) | mutated_frame(FAILED, []) | mutated_frame({"status": "input"}, []))
+def test_a_changed_frame_raises_our_own_errors(data: bytes):
+    """Headers as a child sends them with values of other types and depths, twice the same field, parts too many."""
+    result: RenderResult | FigServeError
+    try:
+        result = parse(data)
+    except FigServeError as error:
+        result = error
+    if isinstance(result, FigServeError):
+        assert len(str(result)) < 5_000
+        assert not CONTROLS & set(f"{result.code}{result}")
+        return
+    assert result.images[0].data.startswith(b"\x89PNG")
+    texts = (result.title, result.alt, *result.warnings, *result.libraries, *result.libraries.values())
+    assert not CONTROLS & set("".join(texts))
+    assert 200 <= result.status < 600
+    assert all(0 <= seconds < 10**6 for seconds in result.timing.values())
+    # What is kept is stored, and sent as JSON.
+    json.dumps([texts, result.status, result.timing, result.images[0].dpi], allow_nan=False).encode()
 
 
 def test_parser_reads_the_frames_of_a_child():

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from jupyter_figserve.sandbox.host.child_process import ChildProcess
 from jupyter_figserve.sandbox.host.zygote_events import parse_child_event
 from jupyter_figserve.sandbox.host.zygote_process import ZygoteProcess, _receive_first_message
 
+from ...mutations import mutated_json
 from ..harness import LINE, Sandbox
 from .test_child_process import in_loop
 
@@ -33,7 +35,8 @@ JSON = st.recursive(
 )
 KINDS = st.sampled_from(("spawned", "ended", "failed", "ready"))
 EVENTS = st.fixed_dictionaries({}, optional={"event": KINDS | JSON, "child": st.just(1) | JSON, "status": JSON})
-MESSAGES = st.binary(min_size=1, max_size=99) | (EVENTS | JSON).map(lambda value: json.dumps(value).encode())
+CHANGED = st.one_of(mutated_json({"event": kind, "child": 1, "status": 0}) for kind in ("spawned", "ended", "failed"))
+MESSAGES = st.binary(min_size=1, max_size=99) | (EVENTS | JSON).map(lambda value: json.dumps(value).encode()) | CHANGED
 
 
 class Line:
@@ -104,6 +107,7 @@ def test_any_messages_leave_the_server_working(attached: str):
     @example([SPAWNED, SPAWNED])
     @example([json.dumps({"event": "spawned", "child": 2}).encode()])
     @example([b"[" * 60_000])
+    @example([b""])
     @settings(deadline=None, max_examples=settings.default.max_examples // 3)
     def check(messages: list[bytes]) -> None:
         waiting = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
@@ -154,10 +158,35 @@ def test_any_first_message_is_read(message: bytes):
         with ours, theirs:
             ours.setblocking(False)
             theirs.send(message) if message else theirs.close()
-            values, pidfd = await _receive_first_message(ours)
-            assert (type(values), pidfd) == (dict, None)
+            values, descriptors = await _receive_first_message(ours)
+            assert (type(values), descriptors) == (dict, [])
 
     asyncio.run(read())
+
+
+@pytest.mark.parametrize(
+    "message", [b"", b"{", b"[]", b'{"event": "failed", "reasons": ["No."]}', b'{"event": "ready"}']
+)
+def test_a_start_that_fails_leaves_no_descriptor(message: bytes, tmp_path: Path):
+    """What came with the first message is closed; a process that says no more has ended with its channel."""
+    script = tmp_path / "zygote.py"
+    attached = "[]" if b"ready" in message else "[0]"
+    script.write_text(
+        "import socket, sys\nchannel = socket.socket(fileno=int(sys.argv[-1]))\nchannel.recv(9_999)\n"
+        f"socket.send_fds(channel, [{message!r}], {attached})\n",
+        encoding="utf-8",
+    )
+    starter = tmp_path / "start"
+    starter.write_text(f'#!/bin/sh\nexec {sys.executable} {script} "$@"\n', encoding="utf-8")
+    starter.chmod(0o700)
+
+    async def scene() -> None:
+        before = len(os.listdir("/proc/self/fd"))
+        with pytest.raises(SandboxUnavailable):
+            await ZygoteProcess.start([str(starter)], {}, tmp_path)
+        assert len(os.listdir("/proc/self/fd")) == before
+
+    asyncio.run(scene())
 
 
 def test_an_interpreter_that_is_none():

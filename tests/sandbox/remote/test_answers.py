@@ -17,6 +17,8 @@ from jupyter_figserve.sandbox import wire
 from jupyter_figserve.sandbox.host.job_frames import ChildAnswer
 from jupyter_figserve.sandbox.remote.answers import is_rendered, pack_answer, read_answer, read_error
 
+from ...mutations import mutated_frame
+
 JOB = RenderJob("code", b"draw", timeout=5)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.just("\ud800\x1b[31m"),
@@ -42,6 +44,8 @@ FRAMES = (
         lambda header, parts: b"".join(wire.pack_frame(header, parts)), HEADERS, st.lists(st.binary(max_size=9))
     )
     | st.just(frame([], b"").replace(b"[]", b"[" * 2))
+    | mutated_frame({"has_frame": True, "status": 0}, [b"frame", b"printed"])
+    | mutated_frame({"error": {"code": "worker_busy", "message": "Busy.", "retry_after": 3}}, [])
 )
 
 

@@ -27,11 +27,13 @@ def parse_frame(frame: str | bytes) -> tuple[dict[str, Any], bytes]:
         raise InvalidInput("The frame's head is too long.")
     try:
         head = json.loads(frame[_LENGTH_BYTES:end])
+        # What was just read may be nested too deeply to be written.
+        clean = replace_surrogates(head) if isinstance(head, dict) else None
     except (ValueError, RecursionError) as error:
         raise InvalidInput("The frame's head is not JSON.") from error
-    if not isinstance(head, dict):
+    if clean is None:
         raise InvalidInput("The frame's head is not a JSON object.")
-    return replace_surrogates(head), frame[end:]
+    return clean, frame[end:]
 
 
 def make_frame(head: dict[str, Any], body: bytes) -> bytes:

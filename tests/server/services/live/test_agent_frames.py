@@ -16,6 +16,7 @@ from jupyter_figserve.server.services.live.agent_backend import AgentBackend
 from jupyter_figserve.server.services.live.agent_frames import parse_frame
 from jupyter_figserve.server.services.live.kernel_answer import parse_progress
 
+from ....mutations import mutated_json
 from ...sample_images import png
 
 VALUES = st.recursive(
@@ -29,13 +30,21 @@ NAMES = st.sampled_from(
 ERRORS = st.fixed_dictionaries({}, optional=dict.fromkeys(("type", "message", "code", "line", "kind"), VALUES))
 HEADS = st.dictionaries(NAMES, VALUES | ERRORS)
 
+ANSWER = {
+    **{"op": "answer", "rid": 1, "mimetype": "image/png", "width": 8, "height": 6, "dpi": 100.0, "alt": "Line plot."},
+    **{"revision": "r", "version": "v", "density": 1, "timing": {"draw": 0.1}, "is_html": False, "status": 200},
+}
+FAILURE = {"op": "answer", "rid": 1, "error": {"type": "CodeFailed", "message": "m", "kind": "KeyError", "line": 2}}
+PROGRESS = {"op": "progress", "rid": 1, "done": 1, "total": 2}
+CHANGED = st.one_of(map(mutated_json, (ANSWER, FAILURE, PROGRESS)))
+
 
 def make_frame(head: object, body: bytes = b"") -> bytes:
-    text = json.dumps(head).encode()
+    text = head if isinstance(head, bytes) else json.dumps(head).encode()
     return len(text).to_bytes(4, "big") + text + body
 
 
-@given(st.binary(max_size=64) | st.text() | HEADS.map(make_frame))
+@given(st.binary(max_size=64) | st.text() | HEADS.map(make_frame) | CHANGED.map(make_frame))
 @settings(deadline=None)
 def test_any_input_is_a_frame_or_refused(data):
     """A head that is accepted can be stored as UTF-8."""
@@ -53,11 +62,13 @@ async def test_no_answer_is_fatal():
     backend = AgentBackend(lambda message, _body: sent.append(message), 10_000, lambda: None)
     request = LiveRequest({}, "png")
 
-    @given(HEADS, st.sampled_from((b"", png())))
+    @given(HEADS | CHANGED, st.sampled_from((b"", png())))
     @settings(deadline=None)
-    def receive(head, body):
+    def receive(text, body):
+        head = {}
         with suppress(InvalidInput):
-            backend.receive(*parse_frame(make_frame(head, body)))
+            head, body = parse_frame(make_frame(text, body))
+            backend.receive(head, body)
         backend.receive(*parse_frame(make_frame({**head, "op": "answer", "rid": sent[-1]["rid"]}, body)))
 
     waiting = asyncio.ensure_future(backend.call("animal", request, (), lambda done, total: None))
