@@ -1,4 +1,4 @@
-"""Isolation of a live call from the rest of the kernel, by thread: pyplot figures, rcParams and output. Kernel.
+"""Isolation of a live call from other threads: pyplot figures, rcParams and output. Kernel and jailed child.
 
 The user's cell runs in the main thread at the same time. What a live function does with pyplot, rcParams and print must
 not affect the cell, and vice versa. The patches are in place only while a call runs.

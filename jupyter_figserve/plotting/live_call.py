@@ -1,4 +1,4 @@
-"""A live call: runs the function in isolation, encodes its figure and reports its failure. Kernel and sandbox."""
+"""A live call: runs the function in isolation, encodes its figure and reports its failure. Kernel and jailed child."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CodeFailed, InvalidInput, NoFigure, UnsupportedType
 from ..model.figures import EncodedImage
-from ..model.formats import CSS_DPI, DATA_FORMATS, FORMATS, Format, get_format_of_mimetype, get_live_format
+from ..model.formats import DATA_FORMATS, FORMATS, Format, get_format_of_mimetype, get_live_format
 from ..model.live import LiveRequest
+from ..model.rendering import DrawOptions
 from ..model.responses import Response
 from .data import encode_data, is_container, is_scalar_or_table
 from .isolation import isolated_call
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from .encode import EncodedFigure
-    from .resolve import ResolvedFigure
     from .signatures import Signature
 
 _MAX_MESSAGE = 500
@@ -153,6 +155,7 @@ def _figure_from_result(result: Any, function: Callable[..., Any]) -> Any:
 def _encode(result: Any, row: Format, request: LiveRequest, *, tight: bool) -> tuple[EncodedFigure, int]:
     """Encode the figure; also return the device pixel ratio that it was rendered at."""
     from .encode import encode
+    from .redraw import encode_resized
     from .resolve import find_figure
 
     dpi = None if row.is_vector else request.dpi
@@ -162,8 +165,9 @@ def _encode(result: Any, row: Format, request: LiveRequest, *, tight: bool) -> t
     if is_sized:
         if found is None:
             raise InvalidInput("Only matplotlib figures can be resized. Omit width and height.")
-        with _temporary_size(found, row, request) as used_dpi:
-            return encode(result, (row.name,), dpi=used_dpi, tight=tight, with_thumbnail=False), 1
+        options = DrawOptions(row.name, request.width, request.height, dpi, tight=tight)
+        with _own_size_afterwards(found.figure):
+            return encode_resized(found, asdict(options)), 1
     if found is None:
         return encode(result, (row.name,), dpi=dpi, tight=tight, with_thumbnail=False), 1
     ratio = request.device_pixel_ratio
@@ -171,21 +175,10 @@ def _encode(result: Any, row: Format, request: LiveRequest, *, tight: bool) -> t
 
 
 @contextlib.contextmanager
-def _temporary_size(found: ResolvedFigure, row: Format, request: LiveRequest) -> Iterator[float | None]:
-    """Give the figure the requested size, and yield the dpi to render it with.
-
-    If only one side is requested, the aspect ratio is kept.
-    """
-    figure, dpi = found.figure, CSS_DPI if row.is_vector else request.dpi or found.dpi
+def _own_size_afterwards(figure: Figure) -> Iterator[None]:
     before = tuple(figure.get_size_inches())
-    width = request.width / dpi if request.width else None
-    height = request.height / dpi if request.height else None
-    if width is None:
-        assert height is not None
-        width = before[0] * height / before[1]
-    figure.set_size_inches(width, before[1] * width / before[0] if height is None else height)
     try:
-        yield None if row.is_vector else dpi
+        yield
     finally:
         figure.set_size_inches(before)
 

@@ -11,7 +11,7 @@ from .figure_data import read_tables
 from .images import check_pixels
 from .isolation import isolated_call
 from .pickling import unpickle_figure, unpickle_state
-from .resize import resize
+from .resize import complete_size, resize
 from .resolve import ResolvedFigure
 from .restyle import apply_style
 
@@ -77,13 +77,15 @@ def encode_resized(found: Any, options: Mapping[str, Any], *, with_thumbnail: bo
     """Encode a figure in the requested size, or its data; another object in its own size."""
     if options["format"] == TABLES.name:
         return EncodedFigure((read_tables(found, options["rows"]),), None, "", "", None)
+    is_tight = options["tight"]
     if isinstance(found, ResolvedFigure):
         found = resize(found, options)
+        is_tight = found.tight
     return encode(
         found,
         (options["format"],),
         dpi=options["dpi"],
-        tight=options["tight"],
+        tight=is_tight,
         transparent=options["transparent"],
         with_thumbnail=with_thumbnail,
     )
@@ -92,10 +94,6 @@ def encode_resized(found: Any, options: Mapping[str, Any], *, with_thumbnail: bo
 def _check_size(found: ResolvedFigure, options: Mapping[str, Any], limit: int) -> None:
     """Check the size of an image before memory is allocated for it; a process without limits draws it."""
     dpi = CSS_DPI if get_format(options["format"]).is_vector else options["dpi"] or found.dpi
-    width, height = (float(side * dpi) for side in found.figure.get_size_inches())
-    asked_width, asked_height = options["width"], options["height"]
-    if asked_width is not None:
-        width, height = asked_width, asked_height or height * asked_width / width
-    elif asked_height is not None:
-        width, height = width * asked_height / height, asked_height
+    own = tuple(float(side * dpi) for side in found.figure.get_size_inches())
+    width, height = complete_size(own, options["width"], options["height"])
     check_pixels(width, height, limit)

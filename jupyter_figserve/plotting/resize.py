@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +24,7 @@ def resize(found: ResolvedFigure, options: Mapping[str, Any]) -> ResolvedFigure:
 
     width, height, dpi = options["width"], options["height"], options["dpi"]
     if width is None and height is None:
-        return found
+        return replace(found, tight=found.tight or options["tight"])
     # The request's size replaces that of the code's savefig.
     kept = {name: v for name, v in found.save_options.items() if name in _COLOURS}
     found = replace(found, save_options=kept)
@@ -37,9 +37,7 @@ def resize(found: ResolvedFigure, options: Mapping[str, Any]) -> ResolvedFigure:
     is_vector = get_format(options["format"]).is_vector
     scale = float(CSS_DPI) if is_vector else float(dpi or found.dpi)
     own_size = tight_box(figure, None if is_vector else scale).size if is_tight else figure.get_size_inches()
-    own_width, own_height = own_size
-    width = width or max(1, round(height * own_width / own_height))
-    height = height or max(1, round(width * own_height / own_width))
+    width, height = (max(1, round(side)) for side in complete_size(own_size, width, height))
     inches = _inches(width, scale), _inches(height, scale)
     if is_tight and _has_size(own_size * scale, (width, height), is_vector):
         return replace(found, tight=True)
@@ -48,6 +46,17 @@ def resize(found: ResolvedFigure, options: Mapping[str, Any]) -> ResolvedFigure:
     figure.set_size_inches(inches, forward=False)
     matplotlib.rcParams["savefig.bbox"] = None
     return replace(found, rc={name: v for name, v in found.rc.items() if name != "savefig.bbox"})
+
+
+def complete_size(own: Iterable[float], width: int | None, height: int | None) -> tuple[float, float]:
+    """Return the requested size; with one side given, in the aspect ratio of the own size; with none, the own size."""
+    own_width, own_height = own
+    if width is None and height is None:
+        return own_width, own_height
+    if width is None:
+        assert height is not None
+        return height * own_width / own_height, height
+    return width, width * own_height / own_width if height is None else height
 
 
 def _has_size(own: Any, requested: tuple[float, float], is_vector: bool) -> bool:

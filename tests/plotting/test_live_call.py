@@ -56,13 +56,23 @@ def test_figure_of_the_function():
 
 
 def test_sizes():
-    """One side keeps the aspect ratio; only matplotlib figures can be resized."""
+    """They are exact; one side keeps the aspect ratio; only matplotlib figures can be resized."""
     assert size(call(figure, width=150)) == (150, 100)
     assert size(call(figure, height=100)) == (150, 100)
     assert size(call(figure, width=100, height=100)) == (100, 100)
     assert size(call(figure, dpi=50)) == (150, 100)
+    assert size(call(figure, width=1001, height=113)) == (1001, 113)
+    assert size(call(figure, height=113)) == (170, 113)
+    assert size(call(figure, width=77, height=91, tight=True)) == (77, 91)
     with pytest.raises(InvalidInput, match="Omit width and height"):
         call(photo, width=10)
+
+
+def test_a_figure_keeps_its_own_size():
+    """Of a function that returns the same figure each time."""
+    made = figure()
+    assert size(call(lambda: made, width=150)) == (150, 100)
+    assert size(call(lambda: made)) == (300, 200)
 
 
 def test_device_pixel_ratio():
