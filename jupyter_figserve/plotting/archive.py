@@ -13,6 +13,7 @@ from ..model.figures import HIDPI_RATIO, MAX_VECTOR_BYTES, EncodedImage
 from ..model.formats import FORMATS, get_format_of_mimetype
 from .bounded_buffer import BoundedBuffer, LimitExceeded
 from .canvas import own_canvas, rc
+from .chart_artists import has_marker
 from .clip_ids import with_reproducible_ids
 from .encode import EncodedFigure, encode, hash_salt
 from .images import to_encoded_image
@@ -78,7 +79,7 @@ def _count_marks(figure: Any) -> int:
     from matplotlib.collections import PathCollection
     from matplotlib.lines import Line2D
 
-    lines = [line for line in figure.findobj(Line2D) if line.get_marker() not in ("", " ", "None", "none", None)]
+    lines = [line for line in figure.findobj(Line2D) if has_marker(line)]
     return sum(len(one.get_offsets()) for one in figure.findobj(PathCollection)) + sum(
         len(line.get_xdata(orig=False)) for line in lines if line.axes is not None and line.get_markevery() is None
     )

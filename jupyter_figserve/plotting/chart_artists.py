@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .chart_shapes import is_box, is_half_violin, is_upright_segment, is_violin, vertices_of
+from .chart_shapes import is_axis_aligned_segment, is_box, is_half_violin, is_violin, vertices_of
 from .tick_names import is_categorical
 
 _MAX_POINTS = 1_000
-_NO_MARKERS = ("None", "none", None, "", " ")
+_NOTHING = ("None", "none", None, "", " ")
+"""What matplotlib calls no marker, and no line style."""
+CAPS = ("_", "|")
+"""Markers of the ends of error bars and whiskers."""
 
 
 @dataclass
@@ -62,7 +65,7 @@ def _sort_boxes(artists: ChartArtists) -> None:
     outlines: list[Any] = [line for line in axes.lines if is_in_data(line) and is_box(line.get_xydata())]
     outlines += [patch for patch in axes.patches if type(patch).__name__ == "PathPatch" and is_box(vertices_of(patch))]
     parts = [line for line in axes.lines if line.get_label() == "_nolegend_" or line in outlines]
-    whiskers = [line for line in parts if line not in outlines and is_upright_segment(line.get_xydata())]
+    whiskers = [line for line in parts if line not in outlines and is_axis_aligned_segment(line.get_xydata())]
     if outlines and len(whiskers) >= 2 * len(outlines):
         artists.boxes, artists.box_parts = outlines, parts
 
@@ -114,7 +117,7 @@ def _sort_lines(artists: ChartArtists) -> None:
 def _sort_line_collections(artists: ChartArtists) -> None:
     """Count a single segment of ``hlines`` or ``vlines`` next to other data as a reference line."""
     segments = [item for item in artists.axes.collections if type(item).__name__ == "LineCollection"]
-    single = [item for item in segments if len(item.get_paths()) == 1 and is_upright_segment(vertices_of(item))]
+    single = [item for item in segments if len(item.get_paths()) == 1 and is_axis_aligned_segment(vertices_of(item))]
     if artists.lines or artists.points or artists.bars:
         artists.references += [item for item in single if item.get_label() != "_nolegend_"]
 
@@ -128,15 +131,25 @@ def is_in_data(artist: Any) -> bool:
     return transform is data or all(transform.contains_branch_seperately(data))
 
 
+def has_marker(line: Any) -> bool:
+    """Whether a line shows its points."""
+    return line.get_marker() not in _NOTHING
+
+
+def has_line_style(line: Any) -> bool:
+    """Whether a line connects its points."""
+    return line.get_linestyle() not in _NOTHING
+
+
 def _is_error_bar(line: Any) -> bool:
-    unmarked = line.get_marker() in (*_NO_MARKERS, "_", "|")
-    return unmarked and str(line.get_label()).startswith("_") and is_upright_segment(line.get_xydata())
+    unmarked = not has_marker(line) or line.get_marker() in CAPS
+    return unmarked and str(line.get_label()).startswith("_") and is_axis_aligned_segment(line.get_xydata())
 
 
 def _is_points(line: Any) -> bool:
     """Whether a line shows as markers only: without a line style, or with a single point."""
-    has_line = line.get_linestyle() not in ("None", "none", " ", "") and len(line.get_xydata()) != 1
-    return not has_line and line.get_marker() not in _NO_MARKERS
+    has_line = has_line_style(line) and len(line.get_xydata()) != 1
+    return not has_line and has_marker(line)
 
 
 def _crosses_a_point(line: Any, lines: list[Any]) -> bool:
@@ -147,19 +160,19 @@ def _crosses_a_point(line: Any, lines: list[Any]) -> bool:
         if other is not line and 2 < len(points) < _MAX_POINTS:
             x, y = points.T
             inside = (min(x0, x1) <= x) & (x <= max(x0, x1)) & (min(y0, y1) <= y) & (y <= max(y0, y1))
-            if inside.sum() == 1 and other.get_marker() not in _NO_MARKERS:
+            if inside.sum() == 1 and has_marker(other):
                 return True
     return False
 
 
 def _has_more_than_a_segment(line: Any) -> bool:
-    return len(line.get_xydata()) > 2 or line.get_marker() not in _NO_MARKERS
+    return len(line.get_xydata()) > 2 or has_marker(line)
 
 
 def _is_reference(line: Any, lines: list[Any]) -> bool:
     """Whether a line is one horizontal or vertical segment that spans the other, longer lines."""
     points = line.get_xydata()
-    if len(points) != 2 or not is_upright_segment(points):
+    if len(points) != 2 or not is_axis_aligned_segment(points):
         return False
     others = [other.get_xydata() for other in lines if other is not line and len(other.get_xydata()) > 2]
     along = 0 if points[0, 1] == points[1, 1] else 1

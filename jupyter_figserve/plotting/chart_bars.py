@@ -57,9 +57,9 @@ def find_polygon_bars(fills: Sequence[Any]) -> str:
         return ""
     points = np.array(corners, dtype=float)
     low, high = points.min(axis=1), points.max(axis=1)
-    are_upright = ((points == low[:, None]) | (points == high[:, None])).all()
+    are_rectangles = ((points == low[:, None]) | (points == high[:, None])).all()
     have_equal_widths = np.allclose(high[:, 0] - low[:, 0], high[0, 0] - low[0, 0])
-    if not (are_upright and have_equal_widths) or not ((low[:, 1] == 0) | (high[:, 1] == 0)).all():
+    if not (are_rectangles and have_equal_widths) or not ((low[:, 1] == 0) | (high[:, 1] == 0)).all():
         return ""
     order = low[:, 0].argsort()
     are_touching = len(points) > 2 and np.allclose(low[order][1:, 0], high[order][:-1, 0])

@@ -30,7 +30,7 @@ _MIN_CURVES = 8
 def find_bar_diagram(artists: ChartArtists) -> str:
     """Return the kind of diagram that a chart of bars is; ``""`` for an ordinary bar chart."""
     rectangles = _rectangles([bar for bars in artists.bars for bar in bars])
-    if _are_candles(rectangles, _upright_segments(artists.axes)):
+    if _are_candles(rectangles, _vertical_segments(artists.axes)):
         return "Candlestick chart"
     if len(artists.bars) > 1 or len(rectangles) < _MIN_RECTANGLES:
         return ""
@@ -45,7 +45,7 @@ def find_patch_diagram(artists: ChartArtists) -> str:
     axes = artists.axes
     patches = [patch for patch in axes.patches if is_in_data(patch)]
     rectangles = _rectangles([patch for patch in patches if type(patch).__name__ == "Rectangle"])
-    if _are_candles(rectangles, _upright_segments(axes)):
+    if _are_candles(rectangles, _vertical_segments(axes)):
         return "Candlestick chart"
     if len(rectangles) == len(patches) >= _MIN_RECTANGLES and _fill_a_rectangle(rectangles):
         return "Treemap"
@@ -143,10 +143,10 @@ def _segments(axes: Any) -> Segments:
     return np.array(found, dtype=float).reshape(-1, 2, 2)
 
 
-def _upright_segments(axes: Any) -> Segments:
+def _vertical_segments(axes: Any) -> Segments:
     segments = _segments(axes)
-    upright: Segments = segments[segments[:, 0, 0] == segments[:, 1, 0]]
-    return upright
+    vertical: Segments = segments[segments[:, 0, 0] == segments[:, 1, 0]]
+    return vertical
 
 
 def _direction(segments: Segments) -> int | None:

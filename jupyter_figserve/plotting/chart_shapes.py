@@ -66,7 +66,7 @@ def is_violin(points: Vertices) -> bool:
     return any(_is_mirrored(points, axis) for axis in (0, 1))
 
 
-def is_upright_segment(points: Vertices) -> bool:
+def is_axis_aligned_segment(points: Vertices) -> bool:
     """Whether the points are one vertical or horizontal segment, such as an error bar's."""
     import numpy as np
 

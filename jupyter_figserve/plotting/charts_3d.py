@@ -45,7 +45,7 @@ def _are_arrows(item: Any) -> bool:
 
 
 def _kind_of_faces(drawn: list[Any], kind: str) -> str:
-    if not all(map(_has_upright_faces, drawn)):
+    if not all(map(_has_axis_aligned_faces, drawn)):
         return kind
     # ``voxels`` draws each of its cubes on its own.
     return "3D voxel plot" if len(drawn) > 1 and _are_cubes(drawn) else "3D bar chart"
@@ -65,7 +65,7 @@ def faces_of(item: Any) -> Any:
     return faces
 
 
-def _has_upright_faces(item: Any) -> bool:
+def _has_axis_aligned_faces(item: Any) -> bool:
     """Whether faces are parallel to the axes, in more than one direction, as those of boxes are."""
     faces = faces_of(item)
     if faces is None or len(faces) < 6:

@@ -8,7 +8,6 @@ from typing import Any
 from ...model.data_series import Column, Series
 from ..chart_artists import is_in_data
 from .axes_content import AxesContent
-from .axis_reader import AxisReader
 
 
 def read_areas(content: AxesContent) -> tuple[str, list[Series]]:
@@ -30,8 +29,8 @@ def read_areas(content: AxesContent) -> tuple[str, list[Series]]:
 class _Band:
     """A filled area: places along an axis, and both curves there."""
 
-    def __init__(self, places: Any, first: Any, second: Any, *, is_upright: bool) -> None:
-        self.places, self.first, self.second, self.is_upright = places, first, second, is_upright
+    def __init__(self, places: Any, first: Any, second: Any, *, is_vertical: bool) -> None:
+        self.places, self.first, self.second, self.is_vertical = places, first, second, is_vertical
 
 
 def _unfold(item: Any) -> _Band | None:
@@ -62,7 +61,7 @@ def _unfold(item: Any) -> _Band | None:
     if not parts:
         return None
     places, first, second = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return _Band(places, first, second, is_upright=direction == "x")
+    return _Band(places, first, second, is_vertical=direction == "x")
 
 
 def _without_steps(places: Any, first: Any, second: Any, step: str | None) -> tuple[Any, Any, Any]:
@@ -82,16 +81,12 @@ def _are_stacked(bands: list[_Band]) -> bool:
     import numpy as np
 
     return all(
-        low.is_upright
-        and high.is_upright
+        low.is_vertical
+        and high.is_vertical
         and np.array_equal(low.places, high.places)
         and np.allclose(high.first, low.second)
         for low, high in pairwise(bands)
     )
-
-
-def _readers(content: AxesContent, band: _Band) -> tuple[AxisReader, AxisReader]:
-    return (content.x, content.y) if band.is_upright else (content.y, content.x)
 
 
 def _read_layer(content: AxesContent, item: Any, band: _Band) -> Series:
@@ -103,7 +98,7 @@ def _read_layer(content: AxesContent, item: Any, band: _Band) -> Series:
 def _read_band(content: AxesContent, item: Any, band: _Band) -> Series:
     import numpy as np
 
-    places, sizes = _readers(content, band)
+    places, sizes = content.readers(is_vertical=band.is_vertical)
     keys = Column(places.name, places.read(band.places))
     low, high = np.fmin(band.first, band.second), np.fmax(band.first, band.second)
     values = [Column(f"{sizes.name} low", sizes.read(low)), Column(f"{sizes.name} high", sizes.read(high))]
@@ -124,12 +119,12 @@ def _read_boxes(content: AxesContent, item: Any) -> Series:
     corners = np.array([path.vertices[:4] for path in item.get_paths()], dtype=float)
     low, high = corners.min(axis=1), corners.max(axis=1)
     widths = high[:, 0] - low[:, 0]
-    is_upright = bool(np.allclose(widths, widths[0]))
-    across, along = (0, 1) if is_upright else (1, 0)
-    places, sizes = (content.x, content.y) if is_upright else (content.y, content.x)
+    is_vertical = bool(np.allclose(widths, widths[0]))
+    across, along = (0, 1) if is_vertical else (1, 0)
+    places, sizes = content.readers(is_vertical=is_vertical)
     keys = Column(places.name, places.read_near((low[:, across] + high[:, across]) / 2))
     ends = [low[:, along], high[:, along]]
     values = [Column(f"{sizes.name} {end}", sizes.read(one)) for end, one in zip(("start", "end"), ends, strict=True)]
-    if is_upright and not (low[:, along] * high[:, along]).any():
+    if is_vertical and not (low[:, along] * high[:, along]).any():
         values = [Column(sizes.name, sizes.read(ends[0] + ends[1]))]
     return Series(content.label(item), (keys,), tuple(values), len(corners), sizes.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..chart_artists import ChartArtists, sort_artists
+from ..chart_artists import ChartArtists, has_marker, sort_artists
 from .axis_reader import AxisReader, clean
 
 _NAMES = {"polar": ("theta", "r"), "3d": ("x", "y")}
@@ -41,6 +41,10 @@ class AxesContent:
             for axis, label, name in zip((axes.xaxis, axes.yaxis), labels, names, strict=True)
         )
         return cls(axes, sort_artists(axes), x, y, limit)
+
+    def readers(self, *, is_vertical: bool) -> tuple[AxisReader, AxisReader]:
+        """Return the readers of places and of sizes: vertical bars have their places on the horizontal axis."""
+        return (self.x, self.y) if is_vertical else (self.y, self.x)
 
     def label(self, artist: Any) -> str:
         """Return the label of an artist, else that of the legend's entry in its colour."""
@@ -84,7 +88,7 @@ def _colour_of(artist: Any) -> tuple[float, ...] | None:
         colour = get() if get is not None else None
         if colour is None or (isinstance(colour, str) and colour in ("none", "None")):
             continue
-        if name == "get_markerfacecolor" and artist.get_marker() in ("None", "none", None, "", " "):
+        if name == "get_markerfacecolor" and not has_marker(artist):
             continue
         if (found := _rgb(colour)) is not None:
             return found

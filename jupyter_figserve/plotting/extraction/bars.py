@@ -47,15 +47,10 @@ def read_bars(content: AxesContent) -> tuple[str, list[Series]]:
     return "bars", [_read_set(content, one, is_stacked=is_stacked) for one in sets]
 
 
-def _readers(content: AxesContent, bars: Bars) -> tuple[AxisReader, AxisReader]:
-    """Return the readers of the bars' places and of their sizes."""
-    return (content.x, content.y) if bars.is_vertical else (content.y, content.x)
-
-
 def _read_set(content: AxesContent, bars: Bars, *, is_stacked: bool) -> Series:
     import numpy as np
 
-    places, sizes = _readers(content, bars)
+    places, sizes = content.readers(is_vertical=bars.is_vertical)
     keys = Column(places.name, places.read_near(bars.middles))
     values = [_values(bars, sizes)]
     if not is_stacked and np.nan_to_num(bars.bases).any():
@@ -108,28 +103,24 @@ def _read_bins(content: AxesContent, sets: Sequence[Bars]) -> list[Series]:
         middles = (left.starts + right.starts + right.widths) / 2
         half = np.diff(middles).mean() / 2
         starts, ends = middles - half, middles + half
-    places, sizes = _readers(content, first)
-    keys = (
-        Column(f"{places.name} from", places.read(starts, is_computed=True)),
-        Column(f"{places.name} to", places.read(ends, is_computed=True)),
-    )
+    places, sizes = content.readers(is_vertical=first.is_vertical)
+    keys = _edge_columns(places, starts, ends, is_computed=True)
+
+    def keys_of(one: Bars) -> tuple[Column, ...]:
+        if are_side_by_side or np.allclose(one.starts, first.starts):
+            return keys
+        return _edge_columns(places, one.starts, one.starts + one.widths, is_computed=True)
+
     name = sizes.name if sizes.name not in ("x", "y") else "count"
     return [
-        Series(
-            _label(content, one),
-            keys if are_side_by_side or np.allclose(one.starts, first.starts) else _own_edges(places, one),
-            (Column(name, to_cells(one.values, sizes.limit)),),
-            len(one.starts),
-        )
+        Series(_label(content, one), keys_of(one), (Column(name, to_cells(one.values, sizes.limit)),), len(one.starts))
         for one in sets
     ]
 
 
-def _own_edges(places: AxisReader, bars: Bars) -> tuple[Column, ...]:
-    return (
-        Column(f"{places.name} from", places.read(bars.starts, is_computed=True)),
-        Column(f"{places.name} to", places.read(bars.starts + bars.widths, is_computed=True)),
-    )
+def _edge_columns(places: AxisReader, starts: Any, ends: Any, *, is_computed: bool) -> tuple[Column, ...]:
+    edges = (("from", starts), ("to", ends))
+    return tuple(Column(f"{places.name} {name}", places.read(one, is_computed=is_computed)) for name, one in edges)
 
 
 def read_outlines(content: AxesContent) -> list[Series]:
@@ -146,12 +137,9 @@ def read_outlines(content: AxesContent) -> list[Series]:
             values, edges, is_vertical = _unfold_outline(vertices_of(patch))
         else:
             continue
-        places, sizes = (content.x, content.y) if is_vertical else (content.y, content.x)
+        places, sizes = content.readers(is_vertical=is_vertical)
         name = sizes.name if sizes.name not in ("x", "y") else "count"
-        keys = (
-            Column(f"{places.name} from", places.read(edges[:-1])),
-            Column(f"{places.name} to", places.read(edges[1:])),
-        )
+        keys = _edge_columns(places, edges[:-1], edges[1:], is_computed=False)
         found.append(Series(content.label(patch), keys, (Column(name, computed(values, sizes.limit)),), len(values)))
     return found
 

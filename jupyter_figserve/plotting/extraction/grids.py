@@ -33,14 +33,14 @@ def _read_image(content: AxesContent, image: Any, name: str) -> list[DataTable]:
     if values is None or values.ndim not in (2, 3) or not values.size:
         return []
     rows, columns = values.shape[:2]
-    places = _edges_of(image, rows, columns)
+    places = _pixel_middles(image, rows, columns)
     if values.ndim == 3:
         values = _colours(np.ma.getdata(values)[: content.limit])
     return [_grid(content, values, *places, _name_of_grid(image, name), rows)]
 
 
-def _edges_of(image: Any, rows: int, columns: int) -> tuple[Any, Any]:
-    """Return the middles of an image's pixels."""
+def _pixel_middles(image: Any, rows: int, columns: int) -> tuple[Any, Any]:
+    """Return the middles of an image's columns and rows of pixels."""
     import numpy as np
 
     own = getattr(image, "_Ax", None), getattr(image, "_Ay", None)

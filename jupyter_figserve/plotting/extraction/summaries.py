@@ -6,8 +6,8 @@ from typing import Any
 
 from ...model.data_series import SERIES
 from ...model.data_tables import Cell, DataTable, Row
-from ..chart_artists import is_a
-from ..chart_shapes import is_pie, is_upright_segment, vertices_of
+from ..chart_artists import CAPS, has_line_style, has_marker, is_a
+from ..chart_shapes import is_axis_aligned_segment, is_pie, vertices_of
 from .axes_content import AxesContent, own_label
 from .axis_reader import clean
 from .values import computed
@@ -35,10 +35,10 @@ def read_boxes(content: AxesContent, name: str) -> list[DataTable]:
     if not boxes:
         return []
     lines = [part for part in parts if part not in boxes]
-    segments = [points for line in lines if is_upright_segment(points := line.get_xydata())]
-    is_upright = _are_upright([vertices_of(box) for box in boxes], segments)
-    reader, values = (content.x, content.y) if is_upright else (content.y, content.x)
-    found = [_five_numbers(vertices_of(box), segments, is_upright=is_upright) for box in boxes]
+    segments = [points for line in lines if is_axis_aligned_segment(points := line.get_xydata())]
+    is_vertical = _are_vertical([vertices_of(box) for box in boxes], segments)
+    reader, values = content.readers(is_vertical=is_vertical)
+    found = [_five_numbers(vertices_of(box), segments, is_vertical=is_vertical) for box in boxes]
     places = reader.read_near([place for place, _ in found])
     columns: tuple[str, ...] = (reader.name, "low", "first quartile", "median", "third quartile", "high")
     numbers = [values.read(list(column), is_computed=True) for column in zip(*(five for _, five in found), strict=True)]
@@ -48,7 +48,7 @@ def read_boxes(content: AxesContent, name: str) -> list[DataTable]:
         columns = (reader.name, SERIES, *columns[1:])
         rows = tuple((row[0], group, *row[1:]) for row, group in zip(rows, groups, strict=True))
     tables = [DataTable(name, columns, rows, len(rows))]
-    outliers = _outliers(lines, is_upright=is_upright)
+    outliers = _outliers(lines, is_vertical=is_vertical)
     if outliers:
         cells: list[list[Cell]] = [reader.read_near([x for x, _ in outliers]), values.read([y for _, y in outliers])]
         shown = tuple(zip(*cells, strict=True))
@@ -56,7 +56,7 @@ def read_boxes(content: AxesContent, name: str) -> list[DataTable]:
     return tables
 
 
-def _are_upright(boxes: list[Any], segments: list[Any]) -> bool:
+def _are_vertical(boxes: list[Any], segments: list[Any]) -> bool:
     """Whether whiskers leave the boxes upwards and downwards, in their middles."""
     for box in boxes:
         middle = (box[:, 0].min() + box[:, 0].max()) / 2
@@ -66,9 +66,9 @@ def _are_upright(boxes: list[Any], segments: list[Any]) -> bool:
     return False
 
 
-def _five_numbers(box: Any, segments: list[Any], *, is_upright: bool) -> tuple[float, tuple[float, ...]]:
+def _five_numbers(box: Any, segments: list[Any], *, is_vertical: bool) -> tuple[float, tuple[float, ...]]:
     """Return the place of a box, and its low whisker, quartiles, median and high whisker."""
-    along, across = (1, 0) if is_upright else (0, 1)
+    along, across = (1, 0) if is_vertical else (0, 1)
     left, right = float(box[:, across].min()), float(box[:, across].max())
     low, high = float(box[:, along].min()), float(box[:, along].max())
     middle, median, ends = (left + right) / 2, float("nan"), [low, high]
@@ -89,12 +89,12 @@ def _is_across(ends: Any, left: float, right: float) -> bool:
     return float(abs(ends[1] - ends[0])) >= 0.45 * (right - left)
 
 
-def _outliers(lines: list[Any], *, is_upright: bool) -> list[tuple[float, float]]:
+def _outliers(lines: list[Any], *, is_vertical: bool) -> list[tuple[float, float]]:
     found: list[tuple[float, float]] = []
     for line in lines:
-        if line.get_linestyle() in ("None", "none", "", " ") and line.get_marker() not in ("None", "", None, "_", "|"):
+        if has_marker(line) and line.get_marker() not in CAPS and not has_line_style(line):
             points = line.get_xydata()
-            found += [(float(x), float(y)) if is_upright else (float(y), float(x)) for x, y in points]
+            found += [(float(x), float(y)) if is_vertical else (float(y), float(x)) for x, y in points]
     return found
 
 
