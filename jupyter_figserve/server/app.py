@@ -223,6 +223,8 @@ class FigServe(
         kernels.open()
         if service is not None:
             service.open()
+            # The menus of JupyterLab and Notebook lead to its gallery.
+            self.serverapp.web_app.settings.setdefault("page_config_data", {})["figserveGallery"] = service.path
             self.on_stop(service.close)
             self.on_stop(service.watch_sessions(self.serverapp.session_manager, kernels.follow_all))
 

@@ -22,6 +22,10 @@ async (kind) => {
 """
 PANEL = """
 async (isDown) => {
+  globalThis.EventSource = class extends EventTarget {
+    constructor(url) { super(); globalThis.events = this; this.url = url; }
+    close() {}
+  };
   const { FiguresPanel } = await import("/lab/figures_panel.js");
   const [service, day] = ["http://hub.test/services/figserve", "2026-01-0"];
   const make = (name, from, updated) => ({
@@ -42,7 +46,15 @@ async (isDown) => {
   };
   const node = document.createElement("div");
   const panel = new FiguresPanel({}, node, server, null);
-  await panel.refresh();
+  panel.show();
+  const watched = { childList: true, subtree: true };
+  const shown = () => new Promise((resolve) => { new MutationObserver(resolve).observe(node, watched); });
+  await shown();
+  if (!isDown) {
+    theirs.figures.push(make("late", "at", 5));
+    globalThis.events.dispatchEvent(new Event("figure.published"));
+    await shown();
+  }
   const links = [...node.querySelectorAll("li a")].map((link) => link.pathname);
   const [gallery, image] = [node.querySelector(".figserve-head a").pathname, node.querySelector("img").src];
   const { startDrag } = await import("/lab/figure_drag.js");
@@ -52,7 +64,7 @@ async (isDown) => {
     startDrag({ dataTransfer }, record, server);
     return dataTransfer.getData("application/x-figserve-figure");
   });
-  return [links, gallery, image, node.querySelector("[role=status]").textContent, dragged];
+  return [links, gallery, image, node.querySelector("[role=status]").textContent, dragged, globalThis.events.url];
 }
 """
 MENU = """
@@ -152,7 +164,7 @@ def test_the_dialog_offers_what_the_links_server_allows(chromium):
 
 
 def test_the_panel_lists_the_figures_of_the_service(chromium):
-    """And the own server's, the newest first and each once; without the service, what is here, and why."""
+    """And the own server's, the newest first and each once, new ones at once; without it, what is here, and why."""
     page = chromium.new_page()
 
     def answer(route) -> None:
@@ -164,15 +176,16 @@ def test_the_panel_lists_the_figures_of_the_service(chromium):
 
     page.route("http://hub.test/**", answer)
     page.goto("http://hub.test/lab/")
-    links, gallery, image, said, dragged = page.evaluate(PANEL, False)
+    links, gallery, image, said, dragged, events = page.evaluate(PANEL, False)
     own, service = "/user/ada/figserve/figures/own-", "/services/figserve/figures/at-"
-    assert links == [f"{own}new", f"{service}both", f"{service}mid", f"{own}old"]
+    assert links == [f"{service}late", f"{own}new", f"{service}both", f"{service}mid", f"{own}old"]
+    assert events == "http://hub.test/user/ada/figserve/api/events?at=service"
     assert (gallery, said) == ("/services/figserve/", "")
     assert image == "http://hub.test/user/ada/figserve/figures/x.png?_v=undefined"
     assert dragged == [
         "![mid](/user/ada/figserve/figures/x.png)",
         "[mid](http://hub.test/services/figserve/figures/at-mid)",
     ]
-    links, gallery, _, said, _ = page.evaluate(PANEL, True)
+    links, gallery, _, said, *_ = page.evaluate(PANEL, True)
     assert links == [f"{own}{name}" for name in ("new", "both", "old")]
     assert (gallery, said) == ("/user/ada/figserve/", "It does not answer.")

@@ -5,8 +5,8 @@ import { enableDrops, insertFigure, startDrag } from "./figure_drag.js";
 const PAGE_SIZE = 30;
 const TYPING_PAUSE = 200;
 const REFRESH_PAUSE = 500;
-const LOOK_AGAIN = 10_000;
-const KINDS = ["figure.published", "figure.changed", "figure.deleted", "figure.restored"];
+const REOPEN_AFTER = 5_000;
+const KINDS = ["figure.published", "figure.changed", "figure.deleted", "figure.restored", "service.connected"];
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const UNITS = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
 
@@ -15,7 +15,7 @@ export class FiguresPanel {
     this._server = server;
     this._insert = (record) => insertFigure(app, notebooks, record, server);
     this._events = null;
-    this._looking = null;
+    this._reopening = null;
     this._request = 0;
     this._shown = PAGE_SIZE;
     this._search = makeElement("input", {
@@ -37,8 +37,8 @@ export class FiguresPanel {
   }
 
   hide() {
+    clearTimeout(this._reopening);
     this._events?.close();
-    clearTimeout(this._looking);
     this._events = null;
   }
 
@@ -81,13 +81,10 @@ export class FiguresPanel {
     return { figures: all.slice(0, this._shown), next: first.next || own.next || all.length > this._shown };
   }
 
-  /** Lead to the gallery of the service, which has no events here: look again while the panel is visible. */
+  /** Lead to the gallery of the service. */
   _atService({ server, figures }) {
     const { url } = figures[0] ?? {};
     this._gallery.href = url ? url.slice(0, url.lastIndexOf("figures/")) : new URL(`${new URL(server).pathname}/`, document.baseURI).href;
-    if (!this._events) return;
-    clearTimeout(this._looking);
-    this._looking = setTimeout(() => this._events && this.refresh(), LOOK_AGAIN);
   }
 
   _fill(figures, text) {
@@ -112,10 +109,16 @@ export class FiguresPanel {
     this._status.hidden = !message;
   }
 
-  /** Follow new figures, while the panel is visible: browsers open few connections to a server. */
+  /** Follow new figures, also at a Hub's service, while the panel is visible: browsers open few connections to a server. */
   _listen() {
     if (this._events) return;
-    this._events = new EventSource(this._server.url("api/events"));
+    this._events = new EventSource(this._server.url("api/events?at=service"));
+    // The browser connects again by itself, but gives up after an error response.
+    this._events.addEventListener("error", () => {
+      if (this._events?.readyState !== EventSource.CLOSED) return;
+      this.hide();
+      this._reopening = setTimeout(() => this.show(), REOPEN_AFTER);
+    });
     const refresh = debounce(() => this._events && this.refresh(), REFRESH_PAUSE);
     for (const kind of KINDS) this._events.addEventListener(kind, refresh);
   }

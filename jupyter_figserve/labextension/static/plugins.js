@@ -7,11 +7,12 @@ import { Server } from "./server.js";
 import { FIGURES_ICON, SHARE_ICON } from "./icons.js";
 
 const OPEN_GALLERY = "jupyter_figserve:open-gallery";
+const OPEN_OWN = "jupyter_figserve:open-own-gallery";
 const SHOW_PANEL = "jupyter_figserve:show-panel";
 const PACKAGES = {
   services: "@jupyterlab/services", notebook: "@jupyterlab/notebook", launcher: "@jupyterlab/launcher",
   apputils: "@jupyterlab/apputils", mainmenu: "@jupyterlab/mainmenu", components: "@jupyterlab/ui-components",
-  application: "@jupyterlab/application", widgets: "@lumino/widgets",
+  application: "@jupyterlab/application", widgets: "@lumino/widgets", coreutils: "@jupyterlab/coreutils",
 };
 
 /** Return the plugins; `shared` returns a package of JupyterLab by its name. */
@@ -39,11 +40,17 @@ function activate(app, jupyter, services) {
   useStyles();
   const server = new Server(jupyter.services.ServerConnection, app.serviceManager.serverSettings);
   const icons = makeIcons(jupyter.components);
-  addGallery(app, server, icons, services);
+  addGallery(app, server, icons, services, findGallery(jupyter));
   const menu = new FigureMenu({ app, server, jupyter, services, icons });
   menu.addEntries();
   new FigureMarker(app, icons.share, (child, button) => menu.openAt(child, button)).start();
   addPanel(app, server, icons, jupyter.widgets, services);
+}
+
+/** The address of the gallery of a JupyterHub's service, where kernels publish; null elsewhere. */
+function findGallery({ coreutils }) {
+  const path = coreutils?.PageConfig.getOption("figserveGallery");
+  return path ? new URL(path, document.baseURI).href : null;
 }
 
 function makeIcons(components) {
@@ -54,16 +61,27 @@ function makeIcons(components) {
   };
 }
 
-function addGallery(app, server, icons, { launcher, palette, menu }) {
+function addGallery(app, server, icons, { launcher, palette, menu }, atService) {
+  const open = (url) => () => { window.open(url, "_blank", "noopener"); };
   app.commands.addCommand(OPEN_GALLERY, {
     label: "Figures",
     caption: "Open the gallery of your figures in a new tab",
     icon: icons.figures,
-    execute: () => { window.open(server.url(""), "_blank", "noopener"); },
+    execute: open(atService ?? server.url("")),
   });
+  if (atService) {
+    app.commands.addCommand(OPEN_OWN, {
+      label: "Figures on this server",
+      caption: "Open the gallery of this server: plots that were displayed, and what was published here, in a new tab",
+      icon: icons.figures,
+      execute: open(server.url("")),
+    });
+    palette?.addItem({ command: OPEN_OWN, category: "Figures" });
+  }
   launcher?.add({ command: OPEN_GALLERY, category: "Other", rank: 5 });
   palette?.addItem({ command: OPEN_GALLERY, category: "Figures" });
-  menu?.viewMenu.addGroup([{ command: OPEN_GALLERY }, { command: SHOW_PANEL }], 90);
+  const galleries = atService ? [OPEN_GALLERY, OPEN_OWN] : [OPEN_GALLERY];
+  menu?.viewMenu.addGroup([...galleries, SHOW_PANEL].map((command) => ({ command })), 90);
 }
 
 function addPanel(app, server, icons, { Widget }, { palette, restorer, notebooks }) {

@@ -11,11 +11,13 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.ioloop import IOLoop, PeriodicCallback
 
 from ....model.audiences import parse_audience
+from ..events.service_events import ServiceEvents
 
 _log = logging.getLogger("jupyter_figserve")
 REGISTER_SECONDS = 2.0
@@ -70,6 +72,7 @@ class ServiceClient:
         self.max_audience: str | None = None
         """The widest audience of its links; None while it has not said."""
         self._status_until = 0.0
+        self.events = ServiceEvents(self.url, self.headers, ca_file)
         self._changes: set[asyncio.Task[None]] = set()
         self._http: AsyncHTTPClient | None = None
         self._timer = PeriodicCallback(self.renew_all, _RENEW_MILLISECONDS)
@@ -79,6 +82,11 @@ class ServiceClient:
         """What identifies this server's user there."""
         return {"Authorization": f"token {self._token}"}
 
+    @property
+    def path(self) -> str:
+        """The path of its gallery, which is on the same host as this server for a browser."""
+        return f"{urlsplit(self.url).path}/"
+
     def open(self) -> None:
         self._timer.start()
         self._later(self.read_status())
@@ -86,6 +94,7 @@ class ServiceClient:
     async def close(self) -> None:
         """End all kernels, which stop with this server; the service ends those that nobody reports any more."""
         self._timer.stop()
+        self.events.close()
         kernels = list(self._pairs)
         self._pairs.clear()
         with contextlib.suppress(TimeoutError):

@@ -9,18 +9,20 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from ....errors import NotFound
 from ....model.formats import get_format_of_mimetype
 from ....model.keys import Scope
+from ...services.events.subscriber import Subscriber
 from ...services.links.team import forward
 from .private_handler import AuthenticatedHandler
 from .security_headers import image_headers
 
 H = TypeVar("H", bound=AuthenticatedHandler)
 SERVICE = "service"
-"""Value of ``at`` that asks for the service's list; a server without a service has its own alone."""
+"""Value of ``at`` that asks for the service's list or events; a server without a service has its own alone."""
 
 
 def speaks_for_user(handler: AuthenticatedHandler) -> bool:
@@ -43,6 +45,14 @@ def relayed(method: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., C
                 raise
 
     return answer
+
+
+def relay_events(handler: AuthenticatedHandler, subscriber: Subscriber) -> AbstractContextManager[None]:
+    """Return a context in which a subscriber gets the service's events too, where the request asks for them."""
+    service = handler.context.service
+    if service is None or handler.get_query_argument("at", "") != SERVICE or not speaks_for_user(handler):
+        return nullcontext()
+    return service.events.passed_on_to(subscriber)
 
 
 async def relay_list(handler: AuthenticatedHandler) -> bool:

@@ -10,6 +10,7 @@ from ....model.keys import READ
 from ...services.events.event_broker import PLOT_CAPTURED
 from ..http import sse
 from ..http.private_handler import AuthenticatedHandler
+from ..http.service_relay import relay_events
 
 
 class EventsHandler(AuthenticatedHandler):
@@ -28,8 +29,9 @@ class EventsHandler(AuthenticatedHandler):
         broker, caller, gate = self.context.events, self.principal, self.context.authenticator
         subscriber = await broker.subscribe(caller.owner)
         try:
-            await self._start(since)
-            await sse.send_events(self, subscriber, lambda: gate.is_still_valid(caller), to_text=self._to_text)
+            with relay_events(self, subscriber):
+                await self._start(since)
+                await sse.send_events(self, subscriber, lambda: gate.is_still_valid(caller), to_text=self._to_text)
         finally:
             broker.unsubscribe(subscriber)
 

@@ -14,6 +14,9 @@ from tornado.testing import bind_unused_port
 
 from jupyter_figserve.server.services.sessions.service_client import ServiceClient
 
+from ...raw import connect
+from ...sample_images import png
+
 ID = "abcdefghijklmnop"
 LINK = "lnkabcdefghijkl"
 NEW = ("url", "image_url", "snippets", "note", "local_only", "reach")
@@ -151,3 +154,21 @@ async def test_only_the_user_speaks_through_the_server(service: Service, owner, 
     assert service.asked == []
     assert (await owner.get(f"/api/links/{LINK}")).code == "not_found"
     assert [path for _, path, _ in service.asked] == [f"links/{LINK}"]
+
+
+async def test_events_come_from_the_service(service: Service, owner, stranger, make_key):
+    """For the user's streams that ask for them, between those of this server; all others have these alone."""
+    theirs = b'event: figure.published\ndata: {"figure": "' + ID.encode() + b'"}\n\n'
+    service.files = {"events": ("text/event-stream", theirs)}
+    keyed = stranger.with_key(await make_key("publish", "read"))
+    for client, query, is_relayed in ((owner, "?at=service", True), (owner, "", False), (keyed, "?at=service", False)):
+        async with connect(owner.prefix) as connection:
+            await connection.send_head("GET", f"/api/events{query}", client.headers)
+            assert (await connection.receive_head())[0] == 200
+            text = ""
+            while "name" not in text or (is_relayed and ID not in text):
+                text += (await connection.receive_chunk()).decode()
+                if "retry" in text and "name" not in text:
+                    await owner.publish("sales", data=png(grey=len(service.asked)))
+                    service.asked.append(("", "", None))
+        assert ("service.connected" in text, ID in text) == (is_relayed, is_relayed)
