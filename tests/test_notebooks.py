@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import logging
 import re
 import shutil
 import sys
@@ -11,9 +12,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from traitlets.config import Config
 
 from jupyter_figserve.demo import find_share_link
 from jupyter_figserve.demo.kernel_session import run_notebook
+from jupyter_figserve.server.app import FigServe
 
 from .conftest import require_package
 
@@ -117,6 +120,24 @@ def test_the_quick_start_leaves_a_working_link(live_server):
     assert link is not None
     assert server.fetch(link, anonymous=True).mimetype == "text/html"
     assert server.fetch(f"{link}.png", anonymous=True).mimetype == "image/png"
+
+
+@pytest.mark.parametrize("name", ["60_jupyterhub.ipynb", "70_operations.ipynb"])
+def test_configuration_in_the_text_is_valid(name, monkeypatch):
+    """Each block for a configuration file runs, and figserve's settings accept its values."""
+    require_package("jupyterhub")
+    # Of the block that writes to /var/log.
+    monkeypatch.setattr(logging, "FileHandler", lambda _: logging.NullHandler())
+    cells = json.loads((NOTEBOOKS / name).read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    blocks = re.findall(r"^```python\n(.*?)^```$", "\n".join(texts), flags=re.DOTALL | re.MULTILINE)
+    assert blocks
+    for block in blocks:
+        c = Config()
+        exec(block, {"c": c})
+        traits = FigServe.class_traits(config=True)
+        for setting, value in c.FigServe.items():
+            traits[setting].validate(FigServe(), value)
 
 
 @pytest.mark.parametrize("name", NAMES)
