@@ -7,7 +7,7 @@ import math
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from ..errors import OutputInvalid
 from .images import check_pixels
 from .layout import kept_layout
 from .png import THUMBNAIL_WIDTH
+from .remembered_text import remembered_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -118,7 +119,7 @@ def own_canvas(figure: Figure) -> Iterator[Any]:
     # Otherwise a change of dpi makes an interactive pyplot redraw the figure.
     canvas._is_saving = True
     try:
-        with _shared_renderer(before, canvas), kept_layout(figure):
+        with _shared_renderer(before, canvas), kept_layout(figure), canvas.text_memory:
             yield canvas
     finally:
         figure.canvas = before
@@ -182,13 +183,22 @@ def _canvas_class() -> Any:
         raster: Raster | None = None
         saved_dpi: float | None = None
 
+        def __init__(self, figure: Figure) -> None:
+            super().__init__(figure)
+            self.text_memory = ExitStack()
+            self._with_memory: Any = None
+
         def get_renderer(self) -> Any:
             width, height = self.get_width_height(physical=True)
             check_pixels(width, height)
             if min(width, height) < 1:
                 raise OutputInvalid("The figure is smaller than a pixel; choose a larger size or dpi.")
             self.saved_dpi = float(self.figure.dpi)
-            return agg.get_renderer(self)
+            renderer = agg.get_renderer(self)
+            if renderer is not self._with_memory:
+                self._with_memory = renderer
+                self.text_memory.enter_context(remembered_text(renderer, self.figure))
+            return renderer
 
         def print_png(self, *_args: Any, **_kwargs: Any) -> None:
             import numpy as np

@@ -18,7 +18,7 @@ from ...model.figures import EncodedImage
 from ...model.formats import DATA_FORMATS, TABLES, Format, get_format, get_format_of_mimetype, get_live_format
 from ...model.responses import Response
 from ...plotting.describe import libraries
-from ...plotting.encode import EncodedFigure, encode
+from ...plotting.encode import EncodedFigure
 from ...plotting.live_call import encode_response
 from ...plotting.redraw import encode_resized
 from ...plotting.resolve import ResolvedFigure
@@ -26,15 +26,18 @@ from .. import wire
 from ..jail.jail import JOB, NULL, RESULT, STDERR, STDOUT
 from . import posted_code
 from .drawing_warnings import drawing_warnings
-from .figure_log import figure_log
 from .runners import RUNNERS
+from .warm_up import draw_figure
 
 _CHUNK_BYTES = 1 << 20
+_GARBAGE = 20_000
+"""New objects between two collections of garbage. A drawing makes a few thousand, most of which live until its end."""
 _STATUS = {NoFigure: "no figure", InvalidInput: "input", UnsupportedType: "format"}
 
 
 def serve_one(scratch: str) -> None:
     """Serve a single job; warming up, on request of the parent, is not a job."""
+    gc.set_threshold(_GARBAGE)
     gc.enable()
     tempfile.tempdir = scratch
     sys.stdin = _text_file(NULL, "r")
@@ -42,7 +45,7 @@ def serve_one(scratch: str) -> None:
     os.write(RESULT, wire.READY)
     header, parts = _read_job()
     while header["kind"] == wire.WARM_UP:
-        _warm_up()
+        draw_figure()
         os.write(RESULT, wire.READY)
         header, parts = _read_job()
     os.close(JOB)
@@ -58,20 +61,6 @@ def serve_one(scratch: str) -> None:
 
 def _text_file(descriptor: int, mode: str) -> Any:
     return open(descriptor, mode, encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
-
-
-def _warm_up() -> None:
-    """Draw a throw-away figure, so that this child has its own memory pages, fonts and caches."""
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots()
-    axes.plot([0, 1, 2], [0.5, -1.25, 2], label="a")
-    axes.set(title="Title", xlabel="x", ylabel="y")
-    axes.legend()
-    encode(figure, with_thumbnail=False)
-    pyplot.close("all")
-    figure_log.clear()
-    drawing_warnings.clear()
 
 
 def _read_job() -> tuple[dict[str, Any], list[bytes]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 
-from . import animations, drawing_warnings, fallback_fonts, pyplot_hooks, substitutes
+from . import animations, drawing_warnings, fallback_fonts, pyplot_hooks, substitutes, warm_up
 
 # What nearly every figure needs, and what the encoder imports on use: some of it cannot be read inside the jail.
 _MODULES = """
@@ -29,7 +29,7 @@ _OPTIONAL = frozenset({"zlib_ng.zlib_ng", "PIL.WebPImagePlugin", "cloudpickle.cl
 
 
 def load_libraries(preload: Sequence[str], max_pixels: int) -> None:
-    """Import the libraries that children draw with, and install the hooks; draw nothing."""
+    """Import the libraries that children draw with, install the hooks, and draw throw-away figures."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -51,6 +51,7 @@ def load_libraries(preload: Sequence[str], max_pixels: int) -> None:
     animations.install()
     drawing_warnings.install()
     fallback_fonts.install()
+    warm_up.warm_zygote()
 
 
 def find_libraries() -> None:
