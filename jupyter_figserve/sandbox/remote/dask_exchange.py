@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
-from .dask_frames import Allowance, expand
+from .dask_frames import ByteBudget, expand
 from .remote_renderer import NotReached
 
 _log = logging.getLogger(__name__)
-_allowance: ContextVar[Allowance | None] = ContextVar("allowance", default=None)
+_budget: ContextVar[ByteBudget | None] = ContextVar("budget", default=None)
 """What the call of this module may still receive; None in the calls of others, which are as Dask makes them."""
 REPORT_BYTES = 64 * 2**20
 """Upper limit of what a cluster says of itself; that of thousands of workers is smaller."""
@@ -41,7 +41,7 @@ class _GuardedPickle:
 
 
 def _refuse_pickle() -> None:
-    if _allowance.get() is not None:
+    if _budget.get() is not None:
         raise ValueError("a message of the Dask cluster has a pickled part, which this server does not open")
 
 
@@ -60,9 +60,9 @@ def _guard() -> None:
         return decompress(*arguments)
 
     def guarded_host_array(size: int) -> Any:
-        allowance = _allowance.get()
-        if allowance is not None:
-            allowance.take(size)
+        budget = _budget.get()
+        if budget is not None:
+            budget.take(size)
         return host_array(size)
 
     core.decompress, tcp.host_array = guarded_decompress, guarded_host_array
@@ -125,12 +125,12 @@ class DaskExchange:
         values = {"msg": message, "workers": list(workers), "on_error": "ignore"}
         given = await self._ask("broadcast", seconds, max_bytes + _MESSAGE_BYTES, **values)
         answers = given if isinstance(given, dict) else {}
-        allowance = Allowance(max_bytes)
-        found = {name: _read_bytes(answers.get(name), allowance) for name in workers}
+        budget = ByteBudget(max_bytes)
+        found = {name: _read_bytes(answers.get(name), budget) for name in workers}
         return {name: data for name, data in found.items() if data is not None}
 
     async def _ask(self, operation: str, seconds: float, max_bytes: int, **values: Any) -> Any:
-        token = _allowance.set(Allowance(max_bytes))
+        token = _budget.set(ByteBudget(max_bytes))
         try:
             async with asyncio.timeout(seconds):
                 return await getattr(self._connect(), operation)(**values)
@@ -141,7 +141,7 @@ class DaskExchange:
         except Exception as error:
             raise NotReached(f"the Dask scheduler sent an invalid answer: {type(error).__name__}") from error
         finally:
-            _allowance.reset(token)
+            _budget.reset(token)
 
     def _connect(self) -> Any:
         core: Any = importlib.import_module("distributed.core")
@@ -161,7 +161,7 @@ def _import() -> None:
     _guard()
 
 
-def _read_bytes(response: object, allowance: Allowance) -> bytes | None:
+def _read_bytes(response: object, budget: ByteBudget) -> bytes | None:
     """Return the bytes that a function returned, from a response that has not been deserialized."""
     if not isinstance(response, Mapping) or response.get("status") != "OK":
         return None
@@ -173,7 +173,7 @@ def _read_bytes(response: object, allowance: Allowance) -> bytes | None:
         return None
     try:
         if header.get("compression"):
-            frames = expand(header["compression"], frames, allowance)
+            frames = expand(header["compression"], frames, budget)
         # A bare number would become as many zeros.
         return b"".join(memoryview(frame) for frame in frames)
     except Exception as error:

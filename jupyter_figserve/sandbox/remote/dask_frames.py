@@ -14,7 +14,7 @@ _SIZE_BYTES = 4
 _MAX_VARINT_BYTES = 5
 
 
-class Allowance:
+class ByteBudget:
     """The bytes that a server still takes.
 
     Parameters
@@ -39,7 +39,7 @@ class Allowance:
         self.left -= size
 
 
-def expand(compressions: Iterable[object], frames: Iterable[Any], allowance: Allowance) -> list[Any]:
+def expand(compressions: Iterable[object], frames: Iterable[Any], budget: ByteBudget) -> list[Any]:
     """Decompress frames, each as named.
 
     Raises
@@ -47,26 +47,26 @@ def expand(compressions: Iterable[object], frames: Iterable[Any], allowance: All
     ValueError
         They expand to more than is allowed, or are compressed in an unknown way.
     """
-    return [_expand(name, frame, allowance) for name, frame in zip(compressions, frames, strict=False)]
+    return [_expand(name, frame, budget) for name, frame in zip(compressions, frames, strict=False)]
 
 
-def _expand(name: object, frame: Any, allowance: Allowance) -> Any:
+def _expand(name: object, frame: Any, budget: ByteBudget) -> Any:
     if name is None:
         return frame
     if name == "zlib":
-        return _expand_zlib(frame, allowance)
+        return _expand_zlib(frame, budget)
     measure = _MEASURES.get(name) if isinstance(name, str) else None
     if measure is None:
         raise ValueError("a Dask worker compresses in a way that this server does not know")
     # These write no more than what the frame announces.
-    allowance.take(measure(memoryview(frame).cast("B")))
+    budget.take(measure(memoryview(frame).cast("B")))
     return importlib.import_module("distributed.protocol.compression").compressions[name].decompress(frame)
 
 
-def _expand_zlib(frame: Any, allowance: Allowance) -> bytes:
+def _expand_zlib(frame: Any, budget: ByteBudget) -> bytes:
     decoder = zlib.decompressobj()
-    data = decoder.decompress(frame, allowance.left + 1)
-    allowance.take(len(data))
+    data = decoder.decompress(frame, budget.left + 1)
+    budget.take(len(data))
     if not decoder.eof:
         raise ValueError("a compressed part is incomplete")
     return data

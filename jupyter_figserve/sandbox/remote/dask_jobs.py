@@ -29,13 +29,13 @@ class _Pool:
         self.tasks: dict[str, asyncio.Task[bytes]] = {}
         self.starting = asyncio.ensure_future(self.runner.start())
 
-    async def run(self, job: str, frame: bytes, timeout: float, allow_unsandboxed: bool) -> bytes:
+    async def run(self, job_id: str, frame: bytes, timeout: float, allow_unsandboxed: bool) -> bytes:
         slot = self.runner.admit(allow_unsandboxed=allow_unsandboxed)
-        self.tasks[job] = task = asyncio.ensure_future(self.runner.run(frame, timeout))
+        self.tasks[job_id] = task = asyncio.ensure_future(self.runner.run(frame, timeout))
         try:
             return await task
         finally:
-            del self.tasks[job]
+            del self.tasks[job_id]
             self.runner.release(slot)
 
 
@@ -47,20 +47,20 @@ async def report(protocol: int, settings: Mapping[str, Any], dask_worker: Any) -
 
 
 async def run_job(
-    job: str, frame: bytes, timeout: float, allow_unsandboxed: bool, settings: Mapping[str, Any], dask_worker: Any
+    job_id: str, frame: bytes, timeout: float, allow_unsandboxed: bool, settings: Mapping[str, Any], dask_worker: Any
 ) -> bytes:
     """Run the frame of a job and return that of its answer."""
     try:
-        return await _get_pool(settings, dask_worker).run(job, frame, timeout, allow_unsandboxed)
+        return await _get_pool(settings, dask_worker).run(job_id, frame, timeout, allow_unsandboxed)
     except FigServeError as error:
         return pack_error(error)
     except asyncio.CancelledError:
         return pack_error(InvalidInput("The job was cancelled.", code="not_a_job"))
 
 
-def cancel_job(job: str, settings: Mapping[str, Any], dask_worker: Any) -> bytes:
+def cancel_job(job_id: str, settings: Mapping[str, Any], dask_worker: Any) -> bytes:
     """End a job that nobody waits for."""
-    task = _get_pool(settings, dask_worker).tasks.get(job)
+    task = _get_pool(settings, dask_worker).tasks.get(job_id)
     if task is not None:
         task.cancel()
     return b""

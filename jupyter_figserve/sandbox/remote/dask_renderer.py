@@ -112,16 +112,16 @@ class DaskRenderer(RemoteRenderer):
         return data
 
     async def _run(self, address: str, frame: bytes, job: RenderJob) -> bytes | FigServeError:
-        number = secrets.token_hex(8)
-        arguments = (number, frame, float(job.timeout), self.limits.allow_unsandboxed, self._settings)
+        job_id = secrets.token_hex(8)
+        arguments = (job_id, frame, float(job.timeout), self.limits.allow_unsandboxed, self._settings)
         try:
             seconds = job.timeout + GRACE
             answers = await self._exchange.call(dask_jobs.run_job, arguments, [address], seconds, self._max_bytes)
         except asyncio.CancelledError:
-            self._cancel(address, number)
+            self._cancel(address, job_id)
             raise
         except TimeoutError:
-            self._cancel(address, number)
+            self._cancel(address, job_id)
             raise make_late(job) from None
         except NotReached as error:
             # Whether the job began is not known, so that it is not sent again.
@@ -138,9 +138,9 @@ class DaskRenderer(RemoteRenderer):
             pass
         return data
 
-    def _cancel(self, address: str, number: str) -> None:
+    def _cancel(self, address: str, job_id: str) -> None:
         """End a job that nobody waits for, without waiting for its end."""
-        arguments = (number, self._settings)
+        arguments = (job_id, self._settings)
         call = self._exchange.call(dask_jobs.cancel_job, arguments, [address], _REPORT_SECONDS, max_bytes=0)
         task = asyncio.create_task(_ignore_loss(call))
         self._cancelling.add(task)

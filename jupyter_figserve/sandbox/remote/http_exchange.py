@@ -29,7 +29,7 @@ class AnswerTooLarge(Exception):
 
 
 @dataclass(frozen=True)
-class Allowance:
+class AnswerLimits:
     """What an answer may take.
 
     Parameters
@@ -98,7 +98,7 @@ class HttpExchange:
         self._tls = ssl.create_default_context(cafile=ca_file or None) if parts.scheme == "https" else None
 
     async def send(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, allowance: Allowance
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, limits: AnswerLimits
     ) -> Answer:
         """Send a request on a connection of its own; cancelling the call closes it.
 
@@ -115,17 +115,17 @@ class HttpExchange:
         from tornado.httputil import HTTPHeaders, RequestStartLine
 
         stream = await self._connect()
-        answer: Any = Answer(allowance.max_bytes)
+        answer: Any = Answer(limits.max_bytes)
         try:
             # Somewhat more is read than allowed, so that too large an answer can be told from a lost one.
-            limits = HTTP1ConnectionParameters(
-                no_keep_alive=True, max_header_size=_MAX_HEADER_BYTES, max_body_size=2 * allowance.max_bytes + 2**20
+            parameters = HTTP1ConnectionParameters(
+                no_keep_alive=True, max_header_size=_MAX_HEADER_BYTES, max_body_size=2 * limits.max_bytes + 2**20
             )
-            connection = HTTP1Connection(stream, True, limits)
+            connection = HTTP1Connection(stream, True, parameters)
             fields = {"Host": self._host_header, "Connection": "close", "Content-Length": str(len(body)), **headers}
             connection.write_headers(RequestStartLine(method, self._path + path, ""), HTTPHeaders(fields), body)
             connection.finish()
-            await _wait_for(asyncio.ensure_future(connection.read_response(answer)), answer, allowance)
+            await _wait_for(asyncio.ensure_future(connection.read_response(answer)), answer, limits)
         except BaseException:
             _reset(stream)
             raise
@@ -166,16 +166,16 @@ def _close_stream(connecting: asyncio.Future[Any]) -> None:
         connecting.result().close()
 
 
-async def _wait_for(reading: asyncio.Future[bool], answer: Answer, allowance: Allowance) -> None:
+async def _wait_for(reading: asyncio.Future[bool], answer: Answer, limits: AnswerLimits) -> None:
     """Wait for the end of an answer."""
     beginning = asyncio.ensure_future(answer.has_begun.wait())
     either: list[asyncio.Future[Any]] = [beginning, reading]
     try:
-        await asyncio.wait(either, timeout=allowance.begin_seconds, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(either, timeout=limits.begin_seconds, return_when=asyncio.FIRST_COMPLETED)
         if not answer.has_begun.is_set():
             is_silent = not reading.done()
             raise NotReached("no answer in time" if is_silent else "connection lost", is_silent=is_silent)
-        async with asyncio.timeout(allowance.answer_seconds):
+        async with asyncio.timeout(limits.answer_seconds):
             await asyncio.shield(reading)
     except TimeoutError:
         raise

@@ -10,7 +10,7 @@ from ...errors import FigServeError, OutputInvalid, TooLarge, Unavailable
 from ...model.rendering import RenderJob
 from .answers import MAX_ANSWER_OVERHEAD, PROTOCOL, read_error
 from .fleet import read_report
-from .http_exchange import Allowance, Answer, AnswerLost, AnswerTooLarge, HttpExchange
+from .http_exchange import Answer, AnswerLimits, AnswerLost, AnswerTooLarge, HttpExchange
 from .remote_renderer import GRACE, NotReached, RemoteLimits, RemoteRenderer, make_late, make_worker_lost
 
 JOBS, HEALTH = "/jobs", "/healthz"
@@ -24,7 +24,7 @@ PROTOCOL_HEADER, TIMEOUT_HEADER, UNSANDBOXED_HEADER = (
 BEAT = b"\n"
 """Sent before an answer, again and again while its job runs; no frame begins with it, as its first byte is zero."""
 _TYPE = "application/octet-stream"
-_FOR_REPORTS = Allowance(0.9, 0.9, 65_536)
+_FOR_REPORTS = AnswerLimits(0.9, 0.9, 65_536)
 _MAX_SAMPLES = 64
 _MAX_REPEATED = 2
 
@@ -51,9 +51,9 @@ class HttpRenderer(RemoteRenderer):
 
     async def _send(self, frame: bytes, job: RenderJob) -> bytes | FigServeError:
         headers = {**self._headers, TIMEOUT_HEADER: str(float(job.timeout)), "Content-Type": _TYPE}
-        allowance = Allowance(self.limits.queue_timeout + GRACE, job.timeout + GRACE, self._max_bytes)
+        limits = AnswerLimits(self.limits.queue_timeout + GRACE, job.timeout + GRACE, self._max_bytes)
         try:
-            answer = await self._exchange.send("POST", JOBS, headers, frame, allowance)
+            answer = await self._exchange.send("POST", JOBS, headers, frame, limits)
         except AnswerTooLarge:
             raise OutputInvalid(
                 "The figure is larger than this server accepts; draw less, or as png.", code="output_too_large"

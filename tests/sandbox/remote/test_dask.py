@@ -26,7 +26,7 @@ from jupyter_figserve.sandbox.host.job_frames import ChildAnswer
 from jupyter_figserve.sandbox.remote.answers import pack_answer
 from jupyter_figserve.sandbox.remote.dask_exchange import DaskExchange
 from jupyter_figserve.sandbox.remote.dask_exchange import _read_bytes as read_bytes
-from jupyter_figserve.sandbox.remote.dask_frames import Allowance
+from jupyter_figserve.sandbox.remote.dask_frames import ByteBudget
 from jupyter_figserve.sandbox.remote.remote_renderer import NotReached
 
 from ...conftest import require_package
@@ -183,7 +183,7 @@ SERIALIZED = st.builds(
 @settings(deadline=None)
 def test_any_response_is_bytes_or_nothing(response: object):
     """Whatever a cluster says that a function returned."""
-    found = read_bytes(response, Allowance(100))
+    found = read_bytes(response, ByteBudget(100))
     assert found is None or type(found) is bytes
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_figserve.sandbox.remote.dask_frames import Allowance, expand
+from jupyter_figserve.sandbox.remote.dask_frames import ByteBudget, expand
 
 from ...conftest import require_package
 
@@ -20,30 +20,30 @@ def announce(name: str, frame: bytes, monkeypatch: Any) -> list[Any]:
     require_package("distributed")
     table = importlib.import_module("distributed.protocol.compression").compressions
     monkeypatch.setitem(table, name, table["zlib"]._replace(name=name, decompress=lambda _: b"expanded"))
-    return expand([name], [frame], Allowance(300))
+    return expand([name], [frame], ByteBudget(300))
 
 
 def test_frames_are_expanded_together():
     """The limit is that of all; what is not compressed does not expand."""
-    allowance = Allowance(100)
+    budget = ByteBudget(100)
     frames = [zlib.compress(bytes(40)), b"as it is", zlib.compress(bytes(60))]
-    assert expand(["zlib", None, "zlib"], frames, allowance) == [bytes(40), b"as it is", bytes(60)]
-    assert allowance.left == 0
+    assert expand(["zlib", None, "zlib"], frames, budget) == [bytes(40), b"as it is", bytes(60)]
+    assert budget.left == 0
     with pytest.raises(ValueError, match="0 are allowed"):
-        expand(["zlib"], [zlib.compress(b"x")], allowance)
+        expand(["zlib"], [zlib.compress(b"x")], budget)
 
 
 @pytest.mark.parametrize("name", ["auto", "unknown", 7, ["zlib"]])
 def test_unknown_compression(name: object):
     """It cannot be bounded."""
     with pytest.raises(ValueError, match="does not know"):
-        expand([name], [b""], Allowance(10))
+        expand([name], [b""], ByteBudget(10))
 
 
 def test_an_incomplete_frame():
     """It is no result."""
     with pytest.raises(ValueError, match="incomplete"):
-        expand(["zlib"], [zlib.compress(bytes(40))[:-2]], Allowance(100))
+        expand(["zlib"], [zlib.compress(bytes(40))[:-2]], ByteBudget(100))
 
 
 @pytest.mark.parametrize(
