@@ -57,7 +57,7 @@ class Frames:
     pause: float = 0.0
 
 
-def is_animated(rows: Sequence[Format]) -> bool:
+def has_animated_format(rows: Sequence[Format]) -> bool:
     """Whether a format is one that animations are published in."""
     return any(row.name in ANIMATION_FORMATS for row in rows)
 

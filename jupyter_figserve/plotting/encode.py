@@ -23,7 +23,7 @@ from .animations import (
     encode_frames,
     frames_of_animation,
     frames_of_image,
-    is_animated,
+    has_animated_format,
     is_animated_image,
     is_animation,
 )
@@ -155,7 +155,7 @@ def _capture_state(found: ResolvedFigure, dpi: float | None) -> DrawingState:
 def _find_frames(obj: object, rows: tuple[Format, ...], options: Mapping[str, Any]) -> Frames | None:
     """Return the frames of an animation that is requested in a format of animations."""
     animation = obj.animation if isinstance(obj, ResolvedFigure) else obj
-    if not is_animated(rows) or not is_animation(animation):
+    if not has_animated_format(rows) or not is_animation(animation):
         return None
     return frames_of_image(animation) if is_animated_image(animation) else frames_of_animation(animation, options)
 

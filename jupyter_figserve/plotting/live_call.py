@@ -16,8 +16,8 @@ from ..model.formats import DATA_FORMATS, FORMATS, Format, get_format_of_mimetyp
 from ..model.live import LiveRequest
 from ..model.rendering import DrawOptions
 from ..model.responses import Response
-from .data import encode_data, is_container, is_scalar_or_table
 from .isolation import isolated_call
+from .returned_data import encode_data, is_container, is_scalar_or_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,7 +17,7 @@ import pytest
 
 from jupyter_figserve.errors import OutputInvalid
 from jupyter_figserve.model.formats import DATA_FORMATS
-from jupyter_figserve.plotting.data import encode_data, is_container, is_scalar_or_table
+from jupyter_figserve.plotting.returned_data import encode_data, is_container, is_scalar_or_table
 
 
 class Colour(Enum):
