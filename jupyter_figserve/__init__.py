@@ -128,11 +128,11 @@ def __getattr__(name: str) -> Any:
 def _watch_cells() -> None:
     """Record the figures that cells show and close, of which ``publish()`` without a figure takes the last."""
     from .kernel.client.front_end import find_shell
-    from .kernel.figures import shown_figures
+    from .kernel.figures import last_shown
 
     shell = find_shell()
     if shell is not None:
-        shown_figures.watch(shell)
+        last_shown.watch(shell)
 
 
 def __dir__() -> list[str]:

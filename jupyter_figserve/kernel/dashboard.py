@@ -274,7 +274,7 @@ class Dashboard(ShareableWithParameters):
             panel = next((panel for panel in self.panels if name in panel.parameters.names), None)
             if panel is None:
                 raise InvalidInput(f"No live panel has a parameter {name!r:.60} to lock.", code="unknown_parameter")
-            locked.update(panel.object.offer.signature.from_python({name: value}))
+            locked.update(panel.object.live_function.signature.from_python({name: value}))
         return locked
 
 

@@ -14,7 +14,7 @@ from ..model.formats import FORMATS
 from .client.batch_server import find_any_connection
 from .client.connection import HOW_TO_CONNECT, Connection, check
 from .client.stored_servers import find_stored_server
-from .figures import display, shown_figures
+from .figures import display, last_shown
 from .figures.cell_figure import watching
 from .figures.publish import publish
 from .figures.published_figure import Published
@@ -36,7 +36,7 @@ def load_ipython_extension(ip: Any) -> None:
     def figserve(line: str) -> None:
         _figserve(line)
 
-    shown_figures.watch(ip)
+    last_shown.watch(ip)
     publish_cell.__doc__ = _publish_parser().format_help()
     figserve.__doc__ = _figserve_parser().format_help()
     ip.register_magic_function(publish_cell, "cell", "publish")

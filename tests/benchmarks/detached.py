@@ -64,5 +64,5 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
 
 
 def _time_unpickling(kernel: KernelSession, name: str) -> float:
-    code = f"data = pickle_function({name}.offer)\nprint(min(measure(lambda: pickle.loads(data)) for _ in range(5)))"
-    return float(_run(kernel, code))
+    code = f"data = pickle_function({name}.live_function)\n"
+    return float(_run(kernel, code + "print(min(measure(lambda: pickle.loads(data)) for _ in range(5)))"))

@@ -110,7 +110,12 @@ def test_widget_json_of_followed_figures(connected):
     ((usual, named, bound, plain),) = Dashboard("x", [panels]).widget().rows
     assert usual["published"] == {"figure": pub.id, "path": "", "version": 1, "has_own_alt": False}
     assert named["published"]["has_own_alt"]
-    declared = {"revision": flock.offer.revision, "schema": flock.parameters.schema(), "refresh": None, "form": ""}
+    declared = {
+        "revision": flock.live_function.revision,
+        "schema": flock.parameters.schema(),
+        "refresh": None,
+        "form": "",
+    }
     assert bound["declared"] == declared
     assert "published" not in plain
 

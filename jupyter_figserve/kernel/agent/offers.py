@@ -10,7 +10,7 @@ from ...errors import CodeFailed, FigServeError, TooLarge
 from ...model.progress import ProgressListener
 
 Reply = Callable[[dict[str, Any], bytes], None]
-"""Takes the head and body of a response; called in the work thread."""
+"""Takes the head and body of a response; called in the worker thread."""
 Answerer = Callable[[dict[str, Any], bytes, Reply, ProgressListener], None]
 """Takes the head and body of a request, and what receives the response and progress; returns at once."""
 _MAX_MESSAGE_LENGTH = 2_000

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from .switch_interval import short_switch_interval
 
 
-class WorkThread:
+class WorkerThread:
     """A queue and the thread that empties it, which starts with the first work."""
 
     is_ending = False
@@ -56,7 +56,7 @@ class WorkThread:
                 short_switch_interval.__exit__()
 
 
-work_thread = WorkThread()
+worker_thread = WorkerThread()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=work_thread.reset_after_fork)
+    os.register_at_fork(after_in_child=worker_thread.reset_after_fork)

@@ -13,7 +13,7 @@ from ...model.formats import CSS_DPI, get_format
 from ..figures.captured_plot import CapturedPlot
 from ..figures.display import INLINE_FORMATS, close_if_inline
 from ..figures.published_figure import Published
-from ..live.registry import worker
+from ..live.registry import live_functions
 from .panels import LaidOutPanel
 
 PRINT_DPI = 200
@@ -146,7 +146,7 @@ def _call(
         responses.append((head, body))
         done.set()
 
-    worker.submit({"name": panel.object.name, "arguments": arguments, "format": name, "dpi": dpi}, reply)
+    live_functions.submit({"name": panel.object.name, "arguments": arguments, "format": name, "dpi": dpi}, reply)
     deadline = None if timeout is None else time.monotonic() + timeout
     while not done.wait(_POLL_SECONDS if deadline is None else max(0.0, deadline - time.monotonic())):
         if deadline is not None:

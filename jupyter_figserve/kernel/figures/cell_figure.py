@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ...plotting.shown_figures import import_pyplot
-from . import shown_figures
+from . import last_shown
 
 _PLOTLY = "application/vnd.plotly.v1+json"
 # A cell that names one of these is about to import pyplot.
@@ -71,7 +71,7 @@ class CellFigure:
         current = _current_figure()
         if current is not None and all(current is not one for one in self.unchanged):
             return current
-        shown = shown_figures.find_last_shown()
+        shown = last_shown.find_last_shown()
         displayed = next((one for one in reversed(self.displayed) if _is_figure(one)), None)
         if displayed is not None and not _is_instance(displayed, *_ARTIST):
             return displayed
@@ -87,8 +87,8 @@ def watching(shell: Any, code: str) -> Iterator[CellFigure]:
     if _IMPORTS_PYPLOT.search(code) and find_spec("matplotlib") is not None:
         # The cell is about to import pyplot, and `pyplot.close` must be wrapped by then.
         import_pyplot()
-    shown_figures.watch(shell)
-    shown_figures.forget()
+    last_shown.watch(shell)
+    last_shown.forget()
     watched = CellFigure(dict(shell.user_ns), _open_figures())
     with contextlib.ExitStack() as stack:
         for figure in list(watched.unchanged):

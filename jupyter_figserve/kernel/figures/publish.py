@@ -20,10 +20,10 @@ from ..options import PUBLISH, explain_options
 from .cell import default_name, find_cell
 from .display import INLINE_FORMATS
 from .figure_source import FigureSource
+from .last_shown import find_last_shown
 from .offline import UnpublishedFigure, warn_or_raise
 from .publishable import animation_limits, choose_formats, read_object
 from .published_figure import Published
-from .shown_figures import find_last_shown
 
 if TYPE_CHECKING:
     from ...plotting.encode import EncodedFigure

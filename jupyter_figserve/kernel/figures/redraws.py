@@ -17,7 +17,7 @@ from ...model.figures import EncodedImage, sha256_hex
 from ...model.rendering import DrawOptions
 from ..agent.agent import find_agent, start_agent
 from ..agent.offers import Reply, check_size, error_json, offers
-from ..agent.work_thread import work_thread
+from ..agent.worker_thread import worker_thread
 from .between_cells import BetweenCells
 
 MAX_SOURCES = 1_000
@@ -83,7 +83,7 @@ def keep_source(source: bytes, asks_kernel: bool) -> None:
 
 
 def answer(request: Mapping[str, Any], source: bytes, reply: Reply) -> None:
-    """Draw a source as a request asks, and reply; work thread. Failures are replies, too."""
+    """Draw a source as a request asks, and reply; worker thread. Failures are replies, too."""
     head = {"op": "answer", "rid": request.get("rid")}
 
     def attempt(draw: Callable[[], EncodedImage | None]) -> bool:
@@ -95,7 +95,7 @@ def answer(request: Mapping[str, Any], source: bytes, reply: Reply) -> None:
             check_size(image.data, request.get("max_bytes"), _SIZE_ADVICE)
         except BaseException as error:
             # SystemExit and KeyboardInterrupt of an artist too: nothing may end this thread.
-            reply(head | {"error": {"type": "KernelEnding"} if work_thread.is_ending else error_json(error)}, b"")
+            reply(head | {"error": {"type": "KernelEnding"} if worker_thread.is_ending else error_json(error)}, b"")
         else:
             size = {"width": image.width, "height": image.height, "dpi": image.dpi}
             reply(head | {"mimetype": image.mimetype, **size}, image.data)
@@ -148,7 +148,7 @@ def _make_draw(request: Mapping[str, Any]) -> Callable[[Any, float | None], Enco
 
 
 offers.find_sources = own_sources.announcement
-offers.answerers["redraw"] = lambda request, source, reply, _report: work_thread.submit(
+offers.answerers["redraw"] = lambda request, source, reply, _report: worker_thread.submit(
     lambda: answer(request, source, reply)
 )
 if hasattr(os, "register_at_fork"):

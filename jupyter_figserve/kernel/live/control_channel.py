@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 from ..client.front_end import find_shell
-from .registry import worker
+from .registry import live_functions
 
 REQUEST, REPLY = "figserve_request", "figserve_reply"
 INFO_REQUEST, INFO_REPLY = "kernel_info_request", "kernel_info_reply"
@@ -48,7 +48,7 @@ class _RequestHandler:
         """Handle a message, in the event loop of the control channel's thread."""
         content = parent.get("content") or {}
         if content.get("op") == "list":
-            functions = [function.as_json() for function in worker.functions()]
+            functions = [function.as_json() for function in live_functions.all()]
             self._send(stream, ident, parent, {"live": functions}, b"")
             return
         loop = asyncio.get_running_loop()
@@ -59,7 +59,7 @@ class _RequestHandler:
         def report(done: float, total: float) -> None:
             reply({"op": "progress", "done": done, "total": total}, b"")
 
-        worker.submit(content, reply, report)
+        live_functions.submit(content, reply, report)
 
     def _send(self, stream: Any, ident: Any, parent: dict[str, Any], head: dict[str, Any], body: bytes) -> None:
         buffers = [body] if body else None

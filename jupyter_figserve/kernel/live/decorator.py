@@ -15,7 +15,7 @@ from ...model.times import parse_duration
 from ..agent.agent import flush_after_cell, start_agent
 from .control_channel import install_handler
 from .live_figure import LiveFigure
-from .registry import LiveFunction, worker
+from .registry import LiveFunction, live_functions
 
 MIN_REFRESH = 1.0
 """Minimum of ``refresh``, in seconds; the server's own minimum is FigServe.min_live_refresh."""
@@ -114,7 +114,7 @@ def _declare(
     from ...plotting.signatures import read_signature
 
     if isinstance(function, LiveFigure):
-        function = function.offer.function
+        function = function.live_function.function
     if not callable(function):
         raise InvalidInput("@figserve.live must decorate a function.")
     if inspect.iscoroutinefunction(function):
@@ -125,7 +125,7 @@ def _declare(
     checked = _check_live_name(name if name is not None else getattr(function, "__name__", None))
     signature, form = read_signature(function, names), find_declared_form(function, names)
     figure = LiveFigure(LiveFunction(checked, function, signature, form=form, **options))
-    _register(figure.offer)
+    _register(figure.live_function)
     return figure
 
 
@@ -133,7 +133,7 @@ def _register(function: LiveFunction) -> None:
     """Have this kernel answer calls, and announce the function to the server."""
     from ...plotting.isolation import install_mathtext_lock
 
-    worker.register(function)
+    live_functions.register(function)
     install_mathtext_lock()
     install_handler()
     agent = start_agent()

@@ -20,7 +20,7 @@ from ..figures.sharing import ShareableWithParameters
 from .cell_display import display_live, make_bundle
 from .combinations import combine
 from .detach import send_function
-from .registry import LiveFunction, not_live, worker
+from .registry import LiveFunction, live_functions, not_live
 
 _ADDRESS_TIMEOUT = 10.0
 
@@ -28,10 +28,10 @@ _ADDRESS_TIMEOUT = 10.0
 class LiveFigure(ShareableWithParameters):
     """A live figure. Calling it calls the function; its ``url()`` requires a login."""
 
-    def __init__(self, offer: LiveFunction, fixed: Mapping[str, Any] | None = None) -> None:
-        self._function = offer
+    def __init__(self, live_function: LiveFunction, fixed: Mapping[str, Any] | None = None) -> None:
+        self._function = live_function
         self._fixed = dict(fixed or {})
-        functools.update_wrapper(self, offer.function)
+        functools.update_wrapper(self, live_function.function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function in this thread, with bound and default values filled in."""
@@ -60,7 +60,7 @@ class LiveFigure(ShareableWithParameters):
         return dict(self._fixed)
 
     @property
-    def offer(self) -> LiveFunction:
+    def live_function(self) -> LiveFunction:
         """The function that this kernel registered."""
         return self._function
 
@@ -133,7 +133,7 @@ class LiveFigure(ShareableWithParameters):
         """
         from .widget import redraw_widgets
 
-        if not worker.refresh(self.name):
+        if not live_functions.refresh(self.name):
             raise not_live(self.name)
         agent = start_agent()
         if agent is not None:
@@ -265,7 +265,7 @@ class LiveFigure(ShareableWithParameters):
                 f'"{self.name}" can be called here, but has no URL: live figures need a kernel that was started by a'
                 f" figserve server. {HOW_TO_CONNECT}"
             )
-        if worker.find(self.name) is None:
+        if live_functions.find(self.name) is None:
             raise not_live(self.name)
         return agent
 

@@ -1,4 +1,4 @@
-"""The live functions of this kernel, and calls of them in the work thread. Kernel."""
+"""The live functions of this kernel, and calls of them in the worker thread. Kernel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...model.live import LiveRequest
 from ...model.parameters import SIZES
 from ...model.progress import ProgressListener
 from ..agent.offers import Reply, check_size, error_json, offers
-from ..agent.work_thread import work_thread
+from ..agent.worker_thread import worker_thread
 
 if TYPE_CHECKING:
     from ...plotting.live_call import LiveCallResult
@@ -92,7 +92,7 @@ class LiveFunction:
         return None if value is None else _bounded(str(value))
 
 
-class LiveWorker:
+class LiveFunctions:
     """Holds the live functions, and answers calls in order."""
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class LiveWorker:
         with self._lock:
             self._functions[function.name] = function
 
-    def functions(self) -> list[LiveFunction]:
+    def all(self) -> list[LiveFunction]:
         with self._lock:
             return list(self._functions.values())
 
@@ -131,7 +131,7 @@ class LiveWorker:
                 head["timing"]["queue"] = waited
             reply(head, body)
 
-        work_thread.submit(call)
+        worker_thread.submit(call)
 
     def reset_after_fork(self) -> None:
         """Keep the functions, which the child may call."""
@@ -158,7 +158,7 @@ class LiveWorker:
                 )
             check_size(rendered.content.data, request.get("max_bytes"), _SIZE_ADVICE)
         except Exception as error:
-            return head | {"error": {"type": "KernelEnding"} if work_thread.is_ending else error_json(error)}, b""
+            return head | {"error": {"type": "KernelEnding"} if worker_thread.is_ending else error_json(error)}, b""
         result = {**_result_json(rendered), "version": version, "revision": function.revision}
         return head | result, rendered.content.data
 
@@ -213,9 +213,9 @@ def not_live(name: str) -> Conflict:
     return Conflict(f'"{name}" is no longer a live figure. Run its cell again.')
 
 
-worker = LiveWorker()
-offers.find_functions = worker.functions
-offers.answerers["call"] = lambda request, _body, reply, report: worker.submit(request, reply, report)
+live_functions = LiveFunctions()
+offers.find_functions = live_functions.all
+offers.answerers["call"] = lambda request, _body, reply, report: live_functions.submit(request, reply, report)
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=worker.reset_after_fork)
+    os.register_at_fork(after_in_child=live_functions.reset_after_fork)

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from ...errors import FigServeError
 from ...model.parameters import Parameters
-from .registry import worker
+from .registry import live_functions
 
 _STATIC = Path(__file__).parents[2] / "static" / "widgets"
 _SHOWN_FORMATS = ("png", "svg", "jpg", "webp", "html", "json")
@@ -62,7 +62,7 @@ def send_rendered(widget: Any, message: dict[str, Any], name: str, arguments: di
         widget.send({"rid": message.get("rid"), "progress": [done, total]})
 
     format = message.get("format") if message.get("format") in _SHOWN_FORMATS else "png"
-    worker.submit({"name": name, "arguments": arguments, "format": format}, reply, report)
+    live_functions.submit({"name": name, "arguments": arguments, "format": format}, reply, report)
 
 
 def redraw_widgets(name: str) -> None:

@@ -8,31 +8,31 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_figserve.kernel.figures import shown_figures
+from jupyter_figserve.kernel.figures import last_shown
 
 
 @pytest.fixture
 def execution(monkeypatch):
     cell = SimpleNamespace(execution="a")
-    monkeypatch.setattr(shown_figures, "find_cell", lambda: cell)
+    monkeypatch.setattr(last_shown, "find_cell", lambda: cell)
     yield cell
-    shown_figures.forget()
+    last_shown.forget()
 
 
 def test_the_last_one_of_the_cell_is_kept(execution):
     """Older ones are released."""
-    shown_figures.record("one")
-    shown_figures.record("two")
-    assert shown_figures.find_last_shown() == "two"
-    shown_figures.forget()
-    assert shown_figures.find_last_shown() is None
+    last_shown.record("one")
+    last_shown.record("two")
+    assert last_shown.find_last_shown() == "two"
+    last_shown.forget()
+    assert last_shown.find_last_shown() is None
 
 
 def test_it_does_not_outlive_its_cell(execution):
     """Another execution, of a thread or a callback too, has none."""
-    shown_figures.record("one")
+    last_shown.record("one")
     execution.execution = "b"
-    assert shown_figures.find_last_shown() is None
+    assert last_shown.find_last_shown() is None
 
 
 def test_a_shell_is_watched_without_imports():
@@ -43,7 +43,7 @@ from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
 before = set(sys.modules)
 import jupyter_figserve
-from jupyter_figserve.kernel.figures.shown_figures import watch
+from jupyter_figserve.kernel.figures.last_shown import watch
 watch(shell)
 print(sorted({name.partition('.')[0] for name in set(sys.modules) - before} & {'matplotlib', 'numpy', 'tornado'}))
 print(len(shell.events.callbacks['pre_run_cell']))

@@ -131,7 +131,10 @@ print(outer.id)
     (row,) = [row for row in live_server.fetch("figserve/api/live").json()["live"] if row["id"] == live_id]
     assert row["detached"]
     imports = "from jupyter_figserve.kernel.agent import agent; from jupyter_figserve.kernel.live import registry"
-    run_ok(kernel, f"{imports}; registry.worker._functions.pop('outer'); agent.start_agent().announce(); doubled.url()")
+    run_ok(
+        kernel,
+        f"{imports}; registry.live_functions._functions.pop('outer'); agent.start_agent().announce(); doubled.url()",
+    )
     assert live_server.fetch(f"figserve/live/f/{live_id}.json").json()["session"] is None
     image = live_server.fetch(f"figserve/live/f/{live_id}.png").body
     assert (int.from_bytes(image[16:20]), int.from_bytes(image[20:24])) == (700, 500)
@@ -187,7 +190,7 @@ withdraw = herd_of.id
 def heavy():
     plt.figure(figsize=(len(big.rows) / 100_000, 1))
 from jupyter_figserve.kernel.agent import agent; from jupyter_figserve.kernel.live import registry
-registry.worker._functions.pop("herd_of")
+registry.live_functions._functions.pop("herd_of")
 agent.start_agent().announce()
 heavy.url()
 print(withdraw)

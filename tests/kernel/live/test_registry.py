@@ -1,4 +1,4 @@
-"""The worker of live calls: any request has an answer that can be sent, and the next call is answered."""
+"""Calls of live functions: any request has an answer that can be sent, and the next call is answered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_figserve.kernel.live.registry import LiveFunction, LiveWorker
+from jupyter_figserve.kernel.live.registry import LiveFunction, LiveFunctions
 from jupyter_figserve.plotting.signatures import read_signature
 
 from ...server.sample_images import png
@@ -40,16 +40,16 @@ def animal(n: int = 0, text: str = "") -> bytes:
 
 
 def test_any_call_is_answered():
-    """With the call's own id, as JSON; nothing that a call holds ends the worker's thread."""
-    worker = LiveWorker()
-    worker.register(LiveFunction("animal", animal, read_signature(animal)))
+    """With the call's own id, as JSON; nothing that a call holds ends the worker thread."""
+    functions = LiveFunctions()
+    functions.register(LiveFunction("animal", animal, read_signature(animal)))
     answers: queue.Queue[tuple[dict[str, Any], bytes]] = queue.Queue()
 
     @given(REQUESTS)
     @settings(deadline=None)
     def ask(request: dict[str, Any]) -> None:
         for asked in (request, HONEST):
-            worker.submit(asked, lambda head, body: answers.put((head, body)))
+            functions.submit(asked, lambda head, body: answers.put((head, body)))
         head, body = answers.get(timeout=20)
         json.dumps(head)
         assert head["op"] == "answer"
@@ -60,6 +60,6 @@ def test_any_call_is_answered():
     ask()
     ask_to_exit = {**HONEST, "arguments": {"text": "exit"}}
     for asked in (ask_to_exit, HONEST):
-        worker.submit(asked, lambda head, body: answers.put((head, body)))
+        functions.submit(asked, lambda head, body: answers.put((head, body)))
     assert answers.get(timeout=20)[0]["error"]["type"] == "CodeFailed"
     assert answers.get(timeout=20)[1] == png()
