@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from ..errors import Conflict, FigServeError, InvalidInput, NotConnected
-from ..model import dashboards, snippets
+from ..errors import Conflict, InvalidInput, NotConnected
+from ..model import snippets
 from ..model.formats import get_format
 from ..model.places import check_collection
 from ..model.query_names import normalize_name
-from ..model.texts import MAX_NAME_LENGTH, check_name, slug
+from ..model.texts import check_name, slug
 from .client.batch_server import get_connection
 from .client.client import FigServeClient
 from .client.connection import Connection
 from .client.front_end import find_shell
 from .dashboards.controls import DashboardControls
 from .dashboards.model import DashboardModel
+from .dashboards.panel_publishing import publish_panel
 from .dashboards.panels import LaidOutPanel
 from .dashboards.static_html import static_bundle
 from .dashboards.stills import Still, render_stills
 from .dashboards.widget import make_dashboard_widget
-from .figures.captured_plot import CapturedPlot
 from .figures.display import link_href
 from .figures.offline import warn_or_raise
-from .figures.publish import publish
-from .figures.published_figure import Published
 from .figures.shared_link import SharedLink
 from .figures.sharing import ShareableWithParameters
 from .options import DASHBOARD, explain_options
@@ -171,7 +171,7 @@ class Dashboard(ShareableWithParameters):
     def _post(self, name: str, place: dict[str, str]) -> None:
         connection = get_connection()
         rows = [
-            [panel.to_spec(_publish_panel(panel, name, self._collection)).as_json() for panel in row]
+            [panel.to_spec(publish_panel(panel, name, self._collection)).as_json() for panel in row]
             for row in self._model.rows
         ]
         body = {"name": name, **place, **self._model.layout.as_json(), "rows": rows}
@@ -183,16 +183,30 @@ class Dashboard(ShareableWithParameters):
         self._connected().client.delete(f"api/dashboards/{self.id}")
         self._record = None
 
-    def save(self, path: Any, **options: Any) -> Any:
+    @explain_options({})
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_states: int = 500,
+        max_bytes: int = 50 * 2**20,
+        format: str | None = None,
+        progress: bool = True,
+    ) -> Path:
         """Export it to a file: ``.html`` that opens from disk, ``.zip`` for a static host, or ``.pdf``.
 
         Parameters
         ----------
         path
             Its suffix selects the file type.
-        **options
-            ``max_states=500``, images per panel, beyond which the nearest one is shown; ``max_bytes=50 * 2**20`` of all
-            images; ``format``, ``"svg"`` or ``"png"``, None for SVG if it is small; ``progress=True``, to print a bar.
+        max_states
+            Images per panel, beyond which the nearest one is shown.
+        max_bytes
+            Of all images.
+        format
+            ``"svg"`` or ``"png"``; None for SVG if it is small.
+        progress
+            Whether to print a bar.
 
         Returns
         -------
@@ -201,7 +215,9 @@ class Dashboard(ShareableWithParameters):
         """
         from .export.save import save_dashboard
 
-        return save_dashboard(self._model, path, **options)
+        return save_dashboard(
+            self._model, path, max_states=max_states, max_bytes=max_bytes, format=format, progress=progress
+        )
 
     def __repr__(self) -> str:
         where = f", version {self.version}: {self.url}" if self._record else ""
@@ -276,25 +292,3 @@ class Dashboard(ShareableWithParameters):
                 raise InvalidInput(f"No live panel has a parameter {name!r:.60} to lock.", code="unknown_parameter")
             locked.update(panel.object.live_function.signature.from_python({name: value}))
         return locked
-
-
-def _publish_panel(panel: LaidOutPanel, dashboard: str, collection: str | None) -> str:
-    """Return the id of a panel's figure, which is published if necessary; ``""`` for text.
-
-    Raises
-    ------
-    FigServeError
-        The figure cannot be published; the message names the panel.
-    """
-    if panel.kind == dashboards.TEXT:
-        return ""
-    try:
-        if panel.kind == dashboards.LIVE or isinstance(panel.object, Published):
-            return str(panel.object.id)
-        name = f"{dashboard[: MAX_NAME_LENGTH - len(panel.place) - 1]} {panel.place}"
-        if isinstance(panel.object, CapturedPlot):
-            return panel.object.publish(name, alt=panel.given_alt).id
-        format = "png" if panel.format in (None, "html") else panel.format
-        return publish(panel.object, name, alt=panel.given_alt, format=format, collection=collection).id
-    except FigServeError as error:
-        raise panel.to_error(error) from error

@@ -30,7 +30,7 @@ def is_wider(one: str, other: str) -> bool:
 
 def parse_audience(value: object) -> str:
     """Return an audience, or raise ``InvalidInput``."""
-    if value not in AUDIENCES:
+    if not isinstance(value, str) or value not in AUDIENCES:
         raise InvalidInput(f"audience must be {_NAMES}.")
     return str(value)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,6 +10,7 @@ from ..errors import InvalidInput
 from .figures import Identified, Identity
 from .formats import INLINE_FORMATS
 from .parameters import Parameters
+from .scalars import to_number
 from .texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH, validate_single_line
 
 THEMES = ("light", "dark")
@@ -152,7 +152,7 @@ class Layout:
         theme, controls = row.get("theme"), row.get("controls")
         if not title:
             raise InvalidInput("Give the dashboard a title.")
-        if theme is not None and theme not in THEMES:
+        if theme is not None and not (isinstance(theme, str) and theme in THEMES):
             raise InvalidInput(f"Unknown theme {theme!r:.40}. Use {' or '.join(THEMES)}, or none.")
         if controls is not None and not (isinstance(controls, (list, tuple)) and all(map(_is_name, controls))):
             raise InvalidInput('"controls" must be a list of parameter names.')
@@ -240,16 +240,16 @@ def _parse_alt(value: Any) -> str | None:
 
 
 def _parse_format(value: Any) -> str | None:
-    if value is not None and value not in PANEL_FORMATS:
+    if value is not None and not (isinstance(value, str) and value in PANEL_FORMATS):
         raise InvalidInput(f"its format {value!r:.40} is unknown; use one of {', '.join(PANEL_FORMATS)}.")
     return None if value is None else str(value)
 
 
 def _parse_share(value: Any) -> float:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not is_number or not _MIN_SHARE <= value <= _MAX_SHARE:
+    share = to_number(value)
+    if not _MIN_SHARE <= share <= _MAX_SHARE:
         raise InvalidInput(f"its share must be a number from {_MIN_SHARE:g} to {_MAX_SHARE:g}.")
-    return float(value)
+    return share
 
 
 def _parse_markdown(value: Any) -> str:

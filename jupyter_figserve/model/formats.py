@@ -98,7 +98,7 @@ def get_format(name: str) -> Format:
     UnsupportedType
         The format is unknown.
     """
-    row = FORMATS.get(_ALIASES.get(name, name))
+    row = FORMATS.get(_ALIASES.get(name, name)) if isinstance(name, str) else None
     if row is None:
         raise UnsupportedType(f"Unknown format {name!r:.40}; use one of {', '.join(FORMATS)}.")
     return row
@@ -112,7 +112,7 @@ def get_live_format(name: str) -> Format:
     UnsupportedType
         The format is unknown.
     """
-    return DATA_FORMATS.get(name) or get_format(name)
+    return (DATA_FORMATS.get(name) if isinstance(name, str) else None) or get_format(name)
 
 
 def get_job_format(name: str) -> Format:

@@ -15,7 +15,8 @@ from .texts import check_name
 
 _TEXTS = ("description", "digest", "revision")
 _MAX_TEXT_LENGTH = 1_000
-_MAX_PARAMETERS = 100
+MAX_PARAMETERS = 100
+"""Maximum number of parameters of a live figure."""
 _MAX_TIMEOUT = 600.0
 _MAX_CACHE = 366 * 86_400.0
 _MAX_REFRESH = 31 * 86_400.0
@@ -115,7 +116,7 @@ class LiveDeclaration:
                 f"The name {name!r} contains a dot, which addresses use before the format; choose one without."
             )
         is_valid = cache >= 0 and timeout > 0 and (refresh is None or refresh > 0)
-        if len(parameters.items) > _MAX_PARAMETERS or not is_valid:
+        if len(parameters.items) > MAX_PARAMETERS or not is_valid:
             raise InvalidInput("This is not a valid declaration of a live figure.")
         return cls(name, parameters, sizes=sizes, cache=cache, timeout=timeout, version=version,
                    is_versioned=is_versioned, tight=row.get("tight") is True, refresh=refresh, **texts)  # fmt: skip

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Callable
 from typing import Any
 
 from ..errors import InvalidInput
+from .scalars import to_number
 
 ProgressListener = Callable[[float, float], None]
 """Takes the work done and the total."""
@@ -40,7 +39,7 @@ def set_listener(listener: ProgressListener | None) -> None:
 
 
 def _number(name: str, value: Any) -> float:
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value < 0:
+    number = to_number(value)
+    if not number >= 0:
         raise InvalidInput(f"{name}={value!r:.60} is not a number of at least 0, as in figserve.progress(3, 10).")
-    return float(value)
+    return number

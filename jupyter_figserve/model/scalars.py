@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import date, datetime
+from numbers import Real
 from typing import Any
 
 Scalar = str | int | float | bool | None
@@ -17,6 +18,17 @@ _FLOAT = re.compile(r"[+-]?([0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})([eE][+-]
 _COMMA = re.compile(r"\\(.)|(,)", re.DOTALL)
 _MAX_EXACT = 2**53
 """Below this, integral floats are exact and written without ``.0``."""
+
+
+def to_number(value: object) -> float:
+    """Return a finite real number as a float; nan for anything else."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return math.nan
+    try:
+        number = float(value)
+    except OverflowError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def split_items(text: str) -> list[str]:

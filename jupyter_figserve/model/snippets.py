@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import html
-import math
 import re
 from dataclasses import dataclass
-from numbers import Real
 from urllib.parse import urlencode, urlsplit
 
 from ..errors import InvalidInput
+from .scalars import to_number
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -123,8 +122,8 @@ def write_size(name: str, value: object) -> str:
     InvalidInput
         It is not a positive number.
     """
-    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
-    if not 0 < number < math.inf:
+    number = to_number(value)
+    if not number > 0:
         raise InvalidInput(f"Invalid {name} {value!r:.60}. Use a positive number, such as {name}=150.")
     return f"{number:.12g}"
 

@@ -21,6 +21,11 @@ def to_nfc(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text can be sent: it has no half of a surrogate pair."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def check_name(name: object) -> str:
     """Validate the name of a figure and return it in NFC.
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInput, OutputInvalid
 from ..model.formats import FORMATS, Format, get_format
+from ..model.scalars import to_number
 from .images import check_pixels
 
 if TYPE_CHECKING:
@@ -61,5 +60,4 @@ def check_figure_size(figure: Figure, dpi: object) -> None:
 
 
 def _is_positive(value: object) -> bool:
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and value > 0  # type: ignore[arg-type,operator]
+    return to_number(value) > 0

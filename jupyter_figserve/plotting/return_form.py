@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import types
-import typing
 from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Union, get_args, get_origin
 
+from ..errors import InvalidInput
 from ..model.live import DATA_FORM, HTML_FORM, IMAGE_FORM
+from .declared_parameters import read_hints
 
 _LIBRARIES = {
     ("plotly.basedatatypes", "BaseFigure"): HTML_FORM,
@@ -55,10 +56,9 @@ def find_declared_form(function: Callable[..., Any], names: Mapping[str, Any] | 
         Additional names for its annotations.
     """
     try:
-        hints = typing.get_type_hints(function, localns=dict(names or {}), include_extras=True)
-    except (NameError, TypeError, AttributeError, SyntaxError):
+        return _form_of(read_hints(function, names).get("return"))
+    except InvalidInput:
         return ""
-    return _form_of(hints.get("return"))
 
 
 def _form_of(annotation: Any) -> str:

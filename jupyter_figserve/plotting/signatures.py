@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import types
-import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -18,7 +17,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from ..errors import InvalidInput
 from ..model.parameter import Kind, Parameter
 from ..model.parameters import SIZES, Parameters
-from ..model.query_names import RESERVED, normalize_name
+from ..model.query_names import normalize_name
+from .declared_parameters import read_hints, read_parameters
 
 _SCALARS: dict[Any, Kind] = {
     str: "str", bool: "bool", int: "int", float: "float", datetime: "datetime", date: "date",
@@ -117,13 +117,12 @@ def read_signature(function: Callable[..., Any], names: Mapping[str, Any] | None
     InvalidInput
         A parameter cannot be written in a query; the message lists the supported annotations.
     """
-    hints = _read_hints(function, names)
+    hints = read_hints(function, names)
     objects: dict[str, Mapping[str, Any]] = {}
     containers: dict[str, Callable[[list[Any]], Any]] = {}
     made: list[Parameter] = []
     abbreviated: list[str] = []
-    for given in inspect.signature(function).parameters.values():
-        _check_name(given)
+    for given in read_parameters(function):
         builder = _ParameterBuilder(given.name)
         builder.read(hints.get(given.name, _MISSING), given.default)
         made.append(builder.finish(given.default))
@@ -131,25 +130,6 @@ def read_signature(function: Callable[..., Any], names: Mapping[str, Any] | None
         if builder.is_abbreviated:
             abbreviated.append(given.name)
     return Signature(Parameters(tuple(made)), objects, containers, tuple(abbreviated))
-
-
-def _read_hints(function: Callable[..., Any], names: Mapping[str, Any] | None) -> dict[str, Any]:
-    try:
-        return typing.get_type_hints(function, localns=dict(names or {}), include_extras=True)
-    except NameError as error:
-        raise InvalidInput(
-            f"An annotation of {getattr(function, '__name__', 'this function')} names {error.name!r}, which is not"
-            " defined; define or import it before the function."
-        ) from error
-
-
-def _check_name(given: inspect.Parameter) -> None:
-    if given.kind in (given.VAR_POSITIONAL, given.VAR_KEYWORD, given.POSITIONAL_ONLY):
-        raise InvalidInput(f"{given} cannot be written in a URL; a live function can only have named parameters.")
-    if given.name in RESERVED:
-        raise InvalidInput(f"The parameter name {given.name!r} is reserved by Jupyter; rename it.")
-    if given.name.startswith("_"):
-        raise InvalidInput(f"The parameter name {given.name!r} starts with _, which queries ignore; rename it.")
 
 
 class _ParameterBuilder:
@@ -251,11 +231,14 @@ class _ParameterBuilder:
     def _abbreviate_range(self, default: tuple[Any, ...]) -> None:
         low, high, step = (*default, None)[:3]
         is_int = all(isinstance(one, int) for one in default) and self.item.kind != "float"
-        middle = (low + high) // 2 if is_int else (low + high) / 2
-        if step:
-            middle = low + round((middle - low) / step) * step
         kind: Kind = "int" if is_int else "float"
-        low, high = (low, high) if is_int else (float(low), float(high))
+        try:
+            middle = (low + high) // 2 if is_int else (low + high) / 2
+            if step:
+                middle = low + round((middle - low) / step) * step
+            low, high = (low, high) if is_int else (float(low), float(high))
+        except OverflowError as error:
+            raise InvalidInput(f"The bounds of {self.item.name} are too far apart for its step.") from error
         if low > high:
             raise InvalidInput(f"The bounds of {self.item.name} are {low} to {high}; write the lower one first.")
         self.item = replace(self.item, kind=kind, minimum=low, maximum=high, step=step, default=middle)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from jupyter_core.paths import jupyter_path
 from matplotlib.figure import Figure
@@ -44,7 +45,10 @@ def test_repr_is_readable():
         ({"rows": []}, "Give the dashboard a row"),
         ({"rows": [["x"]] * 51}, "50 rows and 100 panels"),
         ({"theme": "pink"}, "Use light or dark"),
-        ({"controls": [3]}, "list of parameter names"),
+        ({"controls": [3]}, "controls must be a list of names, but contains a value of type int"),
+        ({"controls": 3}, "controls must be a list of names, not a value of type int"),
+        ({"theme": np.arange(2)}, "Use light or dark"),
+        ({"rows": [[(10**400, "x")]]}, "share must be a number"),
     ],
 )
 def test_invalid_dashboards_are_rejected(arguments, message):

@@ -17,7 +17,7 @@ from jupyter_figserve.server.render_config import RenderConfig
     ("trait", "value", "words"),
     [
         ("keep_session_plots", "soon", "is not a duration"),
-        ("keep_session_plots", "0d", "is not a duration"),
+        ("keep_session_plots", "0d", "is not longer than zero"),
         ("link_max_age", "1 month", "is not a duration"),
         ("failed_secret_rate", "many", "is not a rate"),
         ("database_url", "mysql://db/figserve", "sqlite:////absolute/path.db"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
@@ -13,6 +12,7 @@ from urllib.parse import unquote, urlencode
 from ...errors import InvalidInput, ServerError, Unavailable
 from .address import Address
 from .connection_pool import ConnectionPool, HttpRequest, HttpResponse
+from .json_body import encode_json
 from .responses import is_json, parse_json, to_error, to_plain_text
 
 CONNECT_TIMEOUT = 5.0
@@ -181,7 +181,7 @@ class FigServeClient:
         headers = {"Accept": accept, **self.credential}
         if body is not None:
             headers["Content-Type"] = content_type
-        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        data = body if body is None or isinstance(body, bytes) else encode_json(body)
         return HttpRequest(method, target, headers, data, is_idempotent)
 
 
@@ -195,7 +195,7 @@ def _credential_header(key: str | None) -> dict[str, str]:
     """
     if key is None:
         return {}
-    text = key.strip()
+    text = key.strip() if isinstance(key, str) else ""
     if not text or not text.isascii() or not text.isprintable():
         raise InvalidInput("The key is empty or contains invalid characters. Copy it again.")
     return {"X-API-Key": text} if text.startswith("fsk_") else {"Authorization": f"token {text}"}

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...errors import FigServeError, Forbidden, NotConnected, ServerError, Unauthorized
+from ...errors import FigServeError, Forbidden, InvalidInput, NotConnected, ServerError, Unauthorized
+from ..arguments import describe_type
 from .address import PREFIX, Address, parse_exact, parse_pasted
 from .client import FigServeClient
 from .running_servers import find_running_server
@@ -89,6 +90,8 @@ def connect(url: str, key: str | None = None) -> Connection:
         The server rejects the key.
     """
     address, token = parse_pasted(url)
+    if not isinstance(key, str | None):
+        raise InvalidInput(f"The key must be text that starts with fsk_, or a Jupyter token, not {describe_type(key)}.")
     credential, ca_file = key or token, os.environ.get(CA_VARIABLE)
     if not credential and (stored := find_stored_key(address)) is not None:
         credential, ca_file = stored.key, stored.ca_file or ca_file

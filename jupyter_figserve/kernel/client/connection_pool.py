@@ -205,6 +205,10 @@ def open_connection(
         raise NotConnected(explain_certificate(address, error), code="certificate") from error
     except OSError as error:
         raise NotConnected(f"Cannot connect to {address.url}: {_reason(error)}.", code="unreachable") from error
+    except UnicodeError as error:
+        # The name is one that no domain can have, such as one with a label of more than 63 characters.
+        problem = f"Cannot connect to {address.url:.200}: {address.host!r:.80} is not the name of a host."
+        raise NotConnected(problem, code="unreachable") from error
     sock: socket.socket = connection.sock
     sock.settimeout(read_timeout)
     return connection

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ...errors import InvalidInput
 from ...model import dashboards
+from ..arguments import list_names
 from .controls import DashboardControls
 from .panels import LaidOutPanel, lay_out
 
@@ -36,13 +36,11 @@ class DashboardModel:
             An argument is invalid; the message names the panel, its place and what to do.
         """
         laid_out = lay_out(rows)
-        if isinstance(controls, str):
-            raise InvalidInput(f"controls must be a list of names, such as [{controls!r:.60}].")
         layout = dashboards.Layout.from_json(
             {
                 "title": title,
                 "theme": theme,
-                "controls": None if controls is None else list(controls),
+                "controls": None if controls is None else list_names(controls, "controls"),
                 "rows": [[panel.to_spec().as_json() for panel in row] for row in laid_out],
             }
         )

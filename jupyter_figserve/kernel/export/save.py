@@ -14,6 +14,8 @@ from typing import Any
 from ...errors import FigServeError, InvalidInput, OutputInvalid, TooLarge
 from ...model import dashboards
 from ...model.figures import EncodedImage
+from ...model.scalars import to_number
+from ..arguments import check_path
 from ..client.batch_server import get_connection
 from ..dashboards.model import DashboardModel
 from ..dashboards.panel_images import (
@@ -72,7 +74,7 @@ def save_dashboard(
     progress
         Whether to print the number of images and a progress bar.
     """
-    target = Path(path).expanduser()
+    target = check_path(path)
     _check_options(target, format, max_states, max_bytes)
     suffix = target.suffix.lower()
     is_print = suffix == ".pdf"
@@ -87,10 +89,13 @@ def save_dashboard(
 def _check_options(target: Path, format: str | None, max_states: int, max_bytes: int) -> None:
     if target.suffix.lower() not in _WRITERS:
         raise InvalidInput(f"Cannot export to {target.name!r:.80}. Use a file name ending in .html, .zip or .pdf.")
-    if format is not None and format not in FORMATS:
+    if format is not None and not (isinstance(format, str) and format in FORMATS):
         raise InvalidInput(f"Cannot export images as {format!r:.40}. Use svg or png.")
-    if max_states < 1 or max_bytes < 1:
-        raise InvalidInput("max_states and max_bytes must be at least 1.")
+    for name, limit in (("max_states", max_states), ("max_bytes", max_bytes)):
+        if not to_number(limit) >= 1:
+            raise InvalidInput(f"{name} must be a number of at least 1, not {limit!r:.40}.")
+    if target.is_dir():
+        raise InvalidInput(f"{target} is a directory. Give the path of a file.")
     if not target.parent.is_dir():
         raise InvalidInput(f"The directory {target.parent} does not exist. Create it first.")
 
@@ -188,7 +193,7 @@ def _write_atomically(target: Path, data: bytes) -> None:
 
     Raises
     ------
-    OSError
+    InvalidInput
         The directory is not writable, or the disk is full.
     """
     part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}")
@@ -198,10 +203,13 @@ def _write_atomically(target: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(target)
-    except BaseException:
+    except OSError as error:
+        raise InvalidInput(
+            f"Cannot write {target}: {error.strerror or error}. Save it elsewhere.", code="not_writable"
+        ) from error
+    finally:
         with contextlib.suppress(OSError):
             part.unlink()
-        raise
 
 
 def _count_render_slots() -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ...errors import InvalidInput
 from ...model.audiences import parse_audience
+from ..arguments import list_names
 
 
 def audience_options(audience: str | None, users: Iterable[str], groups: Iterable[str]) -> dict[str, Any]:
@@ -20,16 +20,3 @@ def audience_options(audience: str | None, users: Iterable[str], groups: Iterabl
     if audience is not None:
         parse_audience(audience)
     return {"audience": audience, "users": list_names(users, "users"), "groups": list_names(groups, "groups")}
-
-
-def list_names(names: Iterable[str], argument: str) -> list[str]:
-    """Return the names of users or groups.
-
-    Raises
-    ------
-    InvalidInput
-        ``names`` is a string; its characters are not names.
-    """
-    if isinstance(names, str):
-        raise InvalidInput(f"{argument} must be a list of names, such as [{names!r:.60}].")
-    return list(names)

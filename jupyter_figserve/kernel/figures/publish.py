@@ -276,7 +276,7 @@ def _formats(format: str | Iterable[str]) -> tuple[str, ...]:
     InvalidInput
         There is no format, or an unknown one.
     """
-    names = (format,) if isinstance(format, str) else tuple(format)
+    names = (format,) if isinstance(format, str) else tuple(format) if isinstance(format, Iterable) else ()
     if not names or not all(isinstance(name, str) for name in names):
         raise InvalidInput('format must be a name such as "png", or a list of names.')
     return tuple(dict.fromkeys(get_format(name).name for name in names))

@@ -91,7 +91,8 @@ class SharedLink(HasImageUrl):
             The figure cannot be drawn again; the message says why.
         """
         options = {"width": width, "height": height, "dpi": dpi, "style": style, "transparent": transparent}
-        body = {"format": get_format(format).name, **{name: value for name, value in options.items() if value}}
+        given = {name: value for name, value in options.items() if value is not None and value is not False}
+        body = {"format": get_format(format).name, **given}
         signed = self._client.post(f"api/links/{self.id}/sizes", body)
         return f"{self.url}.{signed['format']}?{signed['query']}"
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from ...model.links import DEFAULT_LINK_LIFE
 from ...model.times import Expiry, write_expiry
+from ..arguments import check_values, list_names
 from ..client.client import FigServeClient
 from ..client.stored_servers import client_of_server
 from ..options import SHARE_LIVE, explain_options
-from .audience_options import audience_options, list_names
+from .audience_options import audience_options
 from .shared_link import SharedLink
 
 
@@ -102,6 +103,6 @@ class ShareableWithParameters(Shareable):
         InvalidInput
             A parameter does not exist or does not allow the value, or the server does not allow an option.
         """
-        values = {"lock": self._locked_values(lock or {}), "allow": list_names(allow, "allow")}
+        values = {"lock": self._locked_values(check_values(lock, "lock")), "allow": list_names(allow, "allow")}
         people = audience_options(audience, users, groups)
         return self._create_link({"expires": expires, "label": label, "views": views, **values, **people})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import warnings
 from collections.abc import Callable
@@ -10,9 +9,10 @@ from functools import partial
 from typing import Any, overload
 
 from ...errors import InvalidInput, NotConnected
-from ...model.texts import check_name
 from ...model.times import parse_duration
 from ..agent.agent import flush_after_cell, start_agent
+from ..arguments import describe_type
+from .checks import check_function, check_live_name, check_parameters
 from .control_channel import install_handler
 from .live_figure import LiveFigure
 from .registry import LiveFunction, live_functions
@@ -39,7 +39,7 @@ def live(
 
 
 def live(
-    function: Callable[..., Any] | None = None,
+    function: Any = ...,
     /,
     *,
     name: str | None = None,
@@ -58,7 +58,7 @@ def live(
     Parameters
     ----------
     function
-        The function; its annotations and defaults are the parameters of the URL. None, to pass options first.
+        The function; its annotations and defaults are the parameters of the URL. Without it, options come first.
     name
         Identifies the live figure within the notebook; None is the function's name.
     cache
@@ -88,7 +88,7 @@ def live(
     """
     options = {"cache": cache, "timeout": timeout, "data_version": data_version, "tight": tight, "refresh": refresh}
     declare = partial(_decorate, name=name, names=_caller_locals(), options=options, detach=detach)
-    return declare if function is None else declare(function)
+    return declare if function is ... else declare(function)
 
 
 def _decorate(
@@ -96,9 +96,9 @@ def _decorate(
 ) -> LiveFigure:
     cache, refresh = options["cache"], options["refresh"]
     checked = {
-        "cache": 0.0 if cache in ("0s", 0, "0") else parse_duration(cache),
+        "cache": 0.0 if isinstance(cache, str | int | float) and cache in ("0s", 0, "0") else parse_duration(cache),
         "timeout": parse_duration(options["timeout"]),
-        "tight": bool(options["tight"]),
+        "tight": _check_switch("tight", options["tight"]),
         "refresh": None if refresh is None else _parse_refresh(refresh),
     }
     figure = _declare(function, name, names, options | checked)
@@ -115,18 +115,19 @@ def _declare(
 
     if isinstance(function, LiveFigure):
         function = function.live_function.function
-    if not callable(function):
-        raise InvalidInput("@figserve.live must decorate a function.")
-    if inspect.iscoroutinefunction(function):
-        raise InvalidInput(
-            f"{function.__name__} is an async function, but live figures are called outside of the notebook's event"
-            " loop. Use def, and asyncio.run() for what it awaits."
-        )
-    checked = _check_live_name(name if name is not None else getattr(function, "__name__", None))
+    check_function(function)
+    checked = check_live_name(name, function)
     signature, form = read_signature(function, names), find_declared_form(function, names)
     figure = LiveFigure(LiveFunction(checked, function, signature, form=form, **options))
+    check_parameters(signature.parameters)
     _register(figure.live_function)
     return figure
+
+
+def _check_switch(name: str, value: object) -> bool:
+    if not isinstance(value, bool | int) or value not in (0, 1):
+        raise InvalidInput(f"{name} must be True or False, not {describe_type(value)}.")
+    return bool(value)
 
 
 def _register(function: LiveFunction) -> None:
@@ -155,15 +156,6 @@ def _parse_refresh(value: str | float) -> float:
     if seconds < MIN_REFRESH:
         raise InvalidInput(f"refresh={value!r:.40} is less than {MIN_REFRESH:g} second. Use a longer time.")
     return seconds
-
-
-def _check_live_name(name: object) -> str:
-    checked = check_name(name)
-    if "." in checked:
-        raise InvalidInput(
-            f"The name {checked!r} contains a dot, which separates the format in URLs. Use another name."
-        )
-    return checked
 
 
 def _caller_locals() -> dict[str, Any]:

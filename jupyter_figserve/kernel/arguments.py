@@ -1,0 +1,62 @@
+"""Checks of arguments that callers of the notebook API can get wrong: lists of names, mappings and paths. Kernel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidInput
+
+
+def list_names(names: Iterable[str] | None, argument: str) -> list[str]:
+    """Return a list of names; None is an empty one.
+
+    Raises
+    ------
+    InvalidInput
+        It is a string, whose characters are no names, or is no list, or has something else than strings.
+    """
+    if isinstance(names, str):
+        raise InvalidInput(f"{argument} must be a list of names, such as [{names!r:.60}].")
+    if not isinstance(names, Iterable | None):
+        raise InvalidInput(f"{argument} must be a list of names, not {describe_type(names)}.")
+    listed = [] if names is None else list(names)
+    wrong = [name for name in listed if not isinstance(name, str)]
+    if wrong:
+        raise InvalidInput(f"{argument} must be a list of names, but contains {describe_type(wrong[0])}.")
+    return [str(name) for name in listed]
+
+
+def check_values(values: Mapping[str, Any] | None, argument: str) -> Mapping[str, Any]:
+    """Return values of parameters by their names; None is no values.
+
+    Raises
+    ------
+    InvalidInput
+        It is no mapping, or a key is no string.
+    """
+    if values is None:
+        return {}
+    if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
+        raise InvalidInput(f'{argument} must be a dict of parameters and their values, such as {{"since": 2015}}.')
+    return values
+
+
+def check_path(path: object) -> Path:
+    """Return the path of a file, with ``~`` for the home directory.
+
+    Raises
+    ------
+    InvalidInput
+        It is no path.
+    """
+    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str) or "\0" in os.fspath(path):
+        raise InvalidInput(f'The path must be text such as "report.html", or a pathlib.Path, not {path!r:.60}.')
+    return Path(path).expanduser()
+
+
+def describe_type(value: object) -> str:
+    """Return what a value is, for a message: its type, as its text may be long."""
+    return f"a value of type {type(value).__name__}"
