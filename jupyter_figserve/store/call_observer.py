@@ -38,8 +38,13 @@ class CallObserver:
     def observe(self, kind: str, work: Future[T]) -> Future[T]:
         """Pass on the time of work of another thread once it is done, and return the work."""
         timing = self.timed(kind)
+
+        def on_done(done: Future[T]) -> None:
+            if not done.cancelled():
+                timing.__exit__(None, done.exception(), None)
+
         timing.__enter__()
-        work.add_done_callback(lambda done: timing.__exit__(None, done.exception(), None))
+        work.add_done_callback(on_done)
         return work
 
     def timed(self, kind: str) -> Timing:

@@ -15,6 +15,7 @@ from jupyter_figserve.model.new_version import NewVersion
 from jupyter_figserve.model.queries import FigureQuery
 from jupyter_figserve.store.files import blobs, filesystem
 
+from ..waiting import wait_until
 from .making import assert_sound, blob_files, draft, publish, run, share
 
 
@@ -127,7 +128,7 @@ def test_failed_blob_publishes_nothing(store, monkeypatch):
     with pytest.raises(Unavailable, match="down"):
         publish(store, data=b"one", thumbnail=b"small")
     assert run(store.figures.get(record.id)) == record
-    assert {*store.blobs.list_digests()} == {sha256_hex(b"two")}
+    wait_until(lambda: {*store.blobs.list_digests()} == {sha256_hex(b"two")})
     assert_sound(store)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Future
@@ -31,7 +32,8 @@ class BlobWriter(Repository):
     """Stores blobs so that a slow disk or bucket holds up no other change.
 
     They are written before the transaction that refers to them, outside of any. Small ones on the local disk are
-    written while it runs; when they take long, it is undone, and runs again once they are written.
+    written while it runs; when they take long, it is undone, and runs again once they are written. When it is rejected,
+    they are removed once they are written, for which nobody waits.
 
     Garbage collection leaves a new blob alone for a while. One that existed without a reference may be about to be
     removed, so its row is touched, which excludes garbage collection, and then it is put once more.
@@ -121,9 +123,8 @@ class BlobWriter(Repository):
         except _StillWriting:
             raise
         except BaseException:
-            results = await asyncio.gather(*map(asyncio.wrap_future, putting), return_exceptions=True)
-            new = [digest for (digest, _), result in zip(blobs, results, strict=True) if result is True]
-            await self._drop(again + new)
+            # A refusal does not wait for a disk that hangs.
+            _call_when_done(putting, lambda: self._drop_later(again + _find_new(blobs, putting)))
             raise
 
     async def _put(
@@ -153,6 +154,11 @@ class BlobWriter(Repository):
             with contextlib.suppress(FigServeError):
                 await self._write(garbage_collection.delete_unreferenced, self._blobs, digests)
 
+    def _drop_later(self, digests: Sequence[str]) -> None:
+        """Do the same without waiting for it."""
+        if digests:
+            self._write_later(garbage_collection.delete_unreferenced, self._blobs, digests)
+
 
 class _StillWriting(Exception):
     """The disk is slow: the transaction is undone, so that it holds up no other one."""
@@ -164,6 +170,24 @@ def _wait(future: Future[bool], end: float) -> bool:
     if future.done():
         return future.result()
     raise _StillWriting
+
+
+def _find_new(blobs: Sequence[NamedBytes], putting: Sequence[Future[bool]]) -> list[str]:
+    """Return the digests of the blobs that were stored and did not exist before."""
+    stored = [not future.cancelled() and future.exception() is None and future.result() for future in putting]
+    return [digest for (digest, _), is_new in zip(blobs, stored, strict=True) if is_new]
+
+
+def _call_when_done(futures: Sequence[Future[bool]], callback: Callable[[], None]) -> None:
+    """Call back once all are done, in the thread that does the last, or now."""
+    others = itertools.count(len(futures) - 1, -1)
+
+    def on_done(_: Future[bool]) -> None:
+        if next(others) == 0:
+            callback()
+
+    for future in futures:
+        future.add_done_callback(on_done)
 
 
 def _do_nothing() -> None:

@@ -18,6 +18,7 @@ from jupyter_figserve.model.quotas import PublishLimits, Quota, Usage
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import figures, quotas, sessions
 
+from ...waiting import wait_until
 from ..making import FakeClock, assert_sound, blob_files, draft, publish, run, session, share
 
 NAMES, OWNERS, SESSIONS = st.sampled_from("abc"), st.sampled_from(["ann", "bob"]), st.sampled_from(["k1", "k2", None])
@@ -120,7 +121,7 @@ def test_full_owner_or_session(open_here, directory, limits: PublishLimits, kind
         publish(store, "c", b"3333", thumbnail=b"small")
     assert f"FigServe.{kind}_quota" in refused.value.message
     assert "Nothing was changed" in refused.value.message
-    assert blob_files(directory) == before
+    wait_until(lambda: blob_files(directory) == before)
     assert_sound(store)
 
 
@@ -194,7 +195,7 @@ def test_late_source_is_within_the_quota(open_here, directory):
     with pytest.raises(QuotaExceeded):
         run(store.figures.attach_source(record, 1, "figure", b"12345", {}))
     assert run(store.figures.get(record.id)).version.source is None
-    assert blob_files(directory) == {sha256_hex(b"123")}
+    wait_until(lambda: blob_files(directory) == {sha256_hex(b"123")})
     assert_sound(store)
 
 

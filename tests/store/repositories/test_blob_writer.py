@@ -14,7 +14,7 @@ from jupyter_figserve.model.quotas import PublishLimits, Quota
 from jupyter_figserve.store.catalog import publishing
 from jupyter_figserve.store.repositories import blob_writer
 
-from ...waiting import PATIENCE
+from ...waiting import PATIENCE, wait_until
 from ..making import assert_sound, draft, publish, run
 
 SMALL = b"small"
@@ -66,7 +66,7 @@ def test_nothing_is_left_of_a_rejected_change(open_here, data: bytes):
     publish(store, data=b"kept")
     with pytest.raises(QuotaExceeded):
         run(store.figures.publish(draft("other", data)))
-    assert set(store.blobs.list_digests()) == {sha256_hex(b"kept")}
+    wait_until(lambda: set(store.blobs.list_digests()) == {sha256_hex(b"kept")})
     with pytest.raises(QuotaExceeded):
         run(store.figures.publish(draft("other", b"kept")))
     assert store.blobs.find(sha256_hex(b"kept")) == b"kept"
@@ -89,7 +89,31 @@ def test_a_blob_that_cannot_be_written_rejects_the_change(store, monkeypatch):
     with pytest.raises(QuotaExceeded, match="disk is full"):
         run(store.figures.publish(draft(data=b"new", thumbnail=b"thumb")))
     assert run(store.figures.find(record.id)) == record
-    assert set(store.blobs.list_digests()) == {sha256_hex(b"old")}
+    wait_until(lambda: set(store.blobs.list_digests()) == {sha256_hex(b"old")})
+    assert_sound(store)
+
+
+def test_a_hanging_disk_does_not_hold_up_a_refusal(open_here, monkeypatch):
+    """What the disk writes in the end is removed then, except where another figure shows it by now."""
+    store = open_here(limits=PublishLimits(owner_quota=Quota(figures=1)))
+    is_refused, order, really_put = threading.Event(), [], store.blobs._put
+
+    def put(path, data):
+        assert is_refused.wait(PATIENCE)
+        is_new = really_put(path, data)
+        order.append(data)
+        return is_new
+
+    publish(store, data=b"kept")
+    monkeypatch.setattr(store.blobs, "_put", put)
+    with pytest.raises(QuotaExceeded):
+        run(store.figures.publish(draft("other", b"refused", thumbnail=b"shown by now")))
+    order.append("refused")
+    is_refused.set()
+    publish(store, data=b"shown by now")
+    wait_until(lambda: b"refused" in order and not store.blobs.has(sha256_hex(b"refused")))
+    assert order[0] == "refused"
+    assert store.blobs.find(sha256_hex(b"shown by now")) == b"shown by now"
     assert_sound(store)
 
 
