@@ -107,10 +107,10 @@ def _assert_manifests_agree(store: Store) -> None:
     by_id = {manifest.record.id: manifest for manifest in manifests}
     reader = store.catalog.reader
     for figure in reader.execute(sa.select(tables.figures.c.id)).scalars():
-        known, manifest = figures.versions(reader, figure), by_id[figure]
+        known, manifest = figures.list_versions(reader, figure), by_id[figure]
         assert list(manifest.versions[-len(known) :]) == known
         assert len(manifest.versions) <= len(known) + 1
-        assert set(links.for_target(reader, Target(FIGURE, figure))) <= set(manifest.links)
+        assert set(links.list_for_target(reader, Target(FIGURE, figure))) <= set(manifest.links)
     catalog = SqliteCatalog(None)
     try:
         done = catalog.write(lambda c: restore(c, store.manifests, store.blobs)).result()

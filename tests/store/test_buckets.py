@@ -119,7 +119,7 @@ def test_lost_catalog_is_rebuilt_from_the_bucket(store, open_bucket, directory: 
     assert report.unreadable == (f"{url}/figures/{damaged.id[:2]}/{damaged.id}.json",)
     again = open_bucket()
     assert run(again.figures.get(record.id)).version.number == 2
-    assert links.for_target(again.catalog.reader, link.target) == [link]
+    assert links.list_for_target(again.catalog.reader, link.target) == [link]
     kept = run(again.live.find_detached(live.id))
     assert kept is not None
     assert run(again.read_blob(kept.source.digest)) == b"function"
@@ -143,7 +143,7 @@ def test_deleted_on_one_server_and_restored_on_another(store, open_bucket):
     link = share(store, record.id)
     run(store.figures.delete([record.id]))
     assert run(other.figures.restore(record.id)) == record
-    assert links.for_target(store.catalog.reader, link.target) == [link]
+    assert links.list_for_target(store.catalog.reader, link.target) == [link]
     run(other.flush())
     assert _manifests(store)[record.id].links == (link,)
 

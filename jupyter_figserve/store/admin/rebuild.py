@@ -167,7 +167,7 @@ def _choose_duplicate(connection: Connection, manifest: FigureManifest) -> Figur
     known = figures.find_by_identity(connection, manifest.record.identity)
     if known is None:
         return None
-    known_rank = (bool(links.for_target(connection, Target(FIGURE, known.id))), known.updated)
+    known_rank = (bool(links.list_for_target(connection, Target(FIGURE, known.id))), known.updated)
     return known if known_rank < (bool(manifest.links), manifest.record.updated) else manifest.record
 
 

@@ -14,11 +14,11 @@ from ...model.dashboards import FIGURE, DashboardRecord, Layout
 from ...model.events import DASHBOARD_DELETED, DASHBOARD_PUBLISHED, DASHBOARD_RESTORED
 from ...model.figures import Identity, new_id
 from ...model.links import DASHBOARD, Target
-from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT, DashboardQuery
+from ...model.queries import DEFAULT_LIMIT, DashboardQuery
 from . import conditions, events, links, tables
 from .dialects import lock_owners
 from .identities import has_identity, read_identity
-from .pagination import decode_cursor, encode_cursor
+from .pagination import clamp_limit, cut_page, select_page
 
 _D, _F = tables.dashboards.c, tables.dashboard_figures.c
 
@@ -68,15 +68,10 @@ def list_page(
     InvalidInput
         When the cursor is not valid.
     """
-    limit = max(1, min(limit, MAX_LIMIT))
-    page = sa.select(tables.dashboards).where(*_conditions(query))
-    page = page.order_by(_D.updated.desc(), _D.id.desc()).limit(limit + 1)
-    if cursor is not None:
-        updated, last = decode_cursor(cursor)
-        page = page.where(sa.tuple_(_D.updated, _D.id) < sa.tuple_(sa.literal(updated), sa.literal(last)))
+    limit = clamp_limit(limit)
+    page = select_page(sa.select(tables.dashboards).where(*_conditions(query)), _D.updated, _D.id, limit, cursor)
     found = [_record(row) for row in connection.execute(page)]
-    next_cursor = encode_cursor(found[limit - 1].updated, found[limit - 1].id) if len(found) > limit else None
-    return found[:limit], next_cursor
+    return cut_page(found, limit, lambda record: (record.updated, record.id))
 
 
 def delete(connection: Connection, record: DashboardRecord, now: float) -> bool:

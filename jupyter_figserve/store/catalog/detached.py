@@ -79,6 +79,13 @@ def find(connection: Connection, live_id: str) -> Detached | None:
     return _detached(row) if row else None
 
 
+def find_ids(connection: Connection, owner: str) -> set[str]:
+    """Return the ids of an owner's live figures that are detached."""
+    figure = tables.live_figures.c
+    query = sa.select(figure.id).join(tables.live_sources, _S.live == figure.id).where(figure.owner == owner)
+    return set(connection.execute(query).scalars())
+
+
 def list_records(connection: Connection, session: str | None = None, limit: int = 1_000) -> list[LiveFigureRecord]:
     """Return live figures that are detached, latest first; of one session, or of all for None."""
     query = sa.select(_S.live).order_by(_S.created.desc(), _S.live).limit(limit)

@@ -12,13 +12,15 @@ from sqlalchemy.engine import Connection, Row
 
 from ...model.figures import CellCode, FigureRecord, Identity, Representation, Source, Version
 from ...model.links import FIGURE
-from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT, FigureQuery
+from ...model.queries import DEFAULT_LIMIT, Collection, FigureQuery, Neighbour
 from ...model.quotas import Usage
 from ...model.source_check import SourceCheck
 from . import conditions, tables
 from .identities import read_identity
-from .pagination import Page, decode_cursor, encode_cursor
+from .pagination import clamp_limit, cut_page, select_page
 
+MAX_COUNT = 1_000
+"""Limit of a count: counting 300,000 figures would take longer than building the page."""
 _F, _V, _R = tables.figures.c, tables.versions.c, tables.representations.c
 
 # One row for each representation, with its figure and version. Statements are built once: building them costs more than
@@ -81,19 +83,19 @@ def find_by_identity(connection: Connection, identity: Identity) -> FigureRecord
     return next(_records(connection.execute(_NEWEST_OF_IDENTITY, identity.__dict__).all()), None)
 
 
-def versions(connection: Connection, figure_id: str) -> list[Version]:
+def list_versions(connection: Connection, figure_id: str) -> list[Version]:
     """Return all versions that are kept, newest first."""
     return [record.version for record in _records(connection.execute(_VERSIONS_OF_ID, {"id": figure_id}).all())]
 
 
-def numbers(connection: Connection, figure_id: str) -> Sequence[int]:
+def list_numbers(connection: Connection, figure_id: str) -> Sequence[int]:
     """Return the numbers of all versions that are kept, newest first."""
     return connection.execute(_NUMBERS_OF_ID, {"id": figure_id}).scalars().all()
 
 
 def list_page(
     connection: Connection, query: FigureQuery, limit: int = DEFAULT_LIMIT, cursor: str | None = None
-) -> Page:
+) -> tuple[list[FigureRecord], str | None]:
     """Return one page of figures, newest first, and the cursor of the next (None at the end).
 
     Raises
@@ -101,22 +103,17 @@ def list_page(
     InvalidInput
         When the cursor is not valid.
     """
-    limit = max(1, min(limit, MAX_LIMIT))
+    limit = clamp_limit(limit)
     # ``+ 0`` disables the index on the order, so that SQLite sorts the few candidates instead of scanning all figures.
     updated_column = _F.updated + 0 if query.is_narrow else _F.updated
-    page = sa.select(_F.id, _F.updated, _F.latest).order_by(updated_column.desc(), _F.id.desc()).limit(limit + 1)
-    page = page.where(*_conditions(query))
-    if cursor is not None:
-        updated, figure_id = decode_cursor(cursor)
-        page = page.where(sa.tuple_(updated_column, _F.id) < sa.tuple_(sa.literal(updated), sa.literal(figure_id)))
-    keys = connection.execute(page).all()
-    shown = keys[:limit]
+    page = sa.select(_F.id, _F.updated, _F.latest).where(*_conditions(query))
+    keys = connection.execute(select_page(page, updated_column, _F.id, limit, cursor)).all()
+    shown, next_cursor = cut_page(keys, limit, lambda key: (key.updated, key.id))
     rows = connection.execute(
         _WHOLE.where(_F.id.in_([key.id for key in shown]), _V.number == _F.latest).order_by(
             _F.updated.desc(), _F.id.desc(), _R.position
         )
     ).all()
-    next_cursor = encode_cursor(shown[-1].updated, shown[-1].id) if len(keys) > limit else None
     return list(_records(rows)), next_cursor
 
 
@@ -144,8 +141,45 @@ def measure(
     return Usage(row[0], int(row[1])), row[2] if after is not None and row[0] == limit else None
 
 
-def ids(connection: Connection, query: FigureQuery) -> Sequence[str]:
+def list_ids(connection: Connection, query: FigureQuery) -> Sequence[str]:
     return connection.execute(sa.select(_F.id).where(*_conditions(query))).scalars().all()
+
+
+def count_in_notebook(connection: Connection, owner: str, scope: str, notebook: str) -> int:
+    """Count the figures of a notebook, up to ``MAX_COUNT``."""
+    return _count(connection, _F.owner == owner, _F.scope == scope, _F.notebook == notebook)
+
+
+def list_collections(connection: Connection, owner: str, limit: int) -> list[Collection]:
+    """Return collections in the order of their names, each with its count of figures, up to ``MAX_COUNT``.
+
+    Each name is one step in the index: ``SELECT DISTINCT`` would read an entry for each figure.
+    """
+    found: list[Collection] = []
+    while len(found) < limit:
+        after = found[-1].name if found else ""
+        smallest = sa.select(sa.func.min(_F.collection)).where(_F.owner == owner, _F.collection > after)
+        name = connection.execute(smallest).scalar_one()
+        if name is None:
+            break
+        found.append(Collection(name, _count(connection, _F.owner == owner, _F.collection == name)))
+    return found
+
+
+def find_neighbours(connection: Connection, record: FigureRecord) -> tuple[Neighbour | None, Neighbour | None]:
+    """Return the next newer and the next older figure of its owner."""
+    here = sa.tuple_(sa.literal(record.updated), sa.literal(record.id))
+    position, query = sa.tuple_(_F.updated, _F.id), sa.select(_F.id, _F.name, _F.title).where(_F.owner == record.owner)
+    newer = query.where(position > here).order_by(_F.updated, _F.id).limit(1)
+    older = query.where(position < here).order_by(_F.updated.desc(), _F.id.desc()).limit(1)
+    found = [connection.execute(one).first() for one in (newer, older)]
+    before, after = (Neighbour(row.id, row.title or row.name) if row else None for row in found)
+    return before, after
+
+
+def _count(connection: Connection, *where: sa.ColumnElement[bool]) -> int:
+    some = sa.select(_F.id).where(*where).limit(MAX_COUNT).subquery()
+    return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
 
 
 def _conditions(query: FigureQuery) -> list[Any]:

@@ -8,7 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from ...model.figures import Identity
+from ...model.links import DASHBOARD, FIGURE, LIVE
+from . import tables
 from .dialects import lock_owners
+
+TABLES = {FIGURE: tables.figures, LIVE: tables.live_figures, DASHBOARD: tables.dashboards}
+"""Their tables by kind."""
 
 
 def read_identity(row: Row[Any]) -> Identity:

@@ -8,11 +8,11 @@ from sqlalchemy.engine import Connection
 
 from ...errors import Conflict
 from ...model.links import DASHBOARD, FIGURE, LIVE, Link
-from . import dashboards, figures, live_figures, tables
+from . import dashboards, figures, live_figures
 from .dialects import lock_owner_of
+from .identities import TABLES
 
 _NOUNS = {FIGURE: "figure, or that version of it,", LIVE: "live figure", DASHBOARD: "dashboard"}
-_TABLES = {FIGURE: tables.figures, LIVE: tables.live_figures, DASHBOARD: tables.dashboards}
 _FINDERS: dict[str, Callable[[Connection, Link], object]] = {
     FIGURE: lambda connection, link: figures.find(connection, link.target.id, link.version),
     LIVE: lambda connection, link: live_figures.find(connection, link.target.id),
@@ -29,6 +29,6 @@ def check_exists(connection: Connection, link: Link) -> None:
         When the target, or the version that the link shows, is gone.
     """
     kind = link.target.kind
-    lock_owner_of(connection, _TABLES[kind], link.target.id)
+    lock_owner_of(connection, TABLES[kind], link.target.id)
     if _FINDERS[kind](connection, link) is None:
         raise Conflict(f"The {_NOUNS[kind]} has just been deleted; publish it again.")

@@ -12,10 +12,12 @@ from sqlalchemy.engine import Connection, Row
 
 from ...errors import NotFound
 from ...model.audiences import GROUP, PEOPLE, USER
-from ...model.links import DASHBOARD, FIGURE, LIVE, VIEW_SECONDS, Link, Target, hash_secret
-from . import tables
+from ...model.links import FIGURE, VIEW_SECONDS, Link, Target, hash_secret
+from ...model.queries import DEFAULT_LIMIT
+from . import conditions, tables
 from .dialects import Upsert
-from .pagination import decode_cursor
+from .identities import TABLES
+from .pagination import clamp_limit, cut_page, select_page
 from .transactions import changes_of
 
 _L, _V, _P = tables.links.c, tables.viewers.c, tables.link_people.c
@@ -23,14 +25,12 @@ _SEEN = Upsert(tables.viewers, ["link", "client"], lambda new: {"seen": new.seen
 _CHUNK = 500
 """Viewers that are looked up by one statement."""
 _PEOPLE_FIELDS = {"users": USER, "groups": GROUP}
-_TARGETS = {FIGURE: tables.figures, LIVE: tables.live_figures, DASHBOARD: tables.dashboards}
-_NEWEST_FIRST = (_L.created.desc(), _L.id.desc())
 _BY_ID = sa.select(tables.links).where(_L.id == sa.bindparam("id"))
 _BY_TOKEN = sa.select(tables.links).where(_L.token_hash == sa.bindparam("token_hash"))
 _BY_TARGET = (
     sa.select(tables.links)
     .where(_L.kind == sa.bindparam("kind"), _L.target == sa.bindparam("target"))
-    .order_by(*_NEWEST_FIRST)
+    .order_by(_L.created.desc(), _L.id.desc())
 )
 
 
@@ -50,37 +50,42 @@ def find_by_token(connection: Connection, token: str) -> Link | None:
     return next(iter(_links(connection, rows)), None)
 
 
-def for_target(connection: Connection, target: Target) -> list[Link]:
+def list_for_target(connection: Connection, target: Target) -> list[Link]:
     """Return the links to one target, newest first."""
     return _links(connection, connection.execute(_BY_TARGET, {"kind": target.kind, "target": target.id}))
 
 
-def list_for_owner(
+def list_page(
     connection: Connection,
     owner: str | None,
     figure: str | None,
-    limit: int,
+    limit: int = DEFAULT_LIMIT,
     cursor: str | None = None,
     *,
     by_views: bool = False,
-) -> list[Link]:
-    """Return one page of the links, newest or (``by_views``) most viewed first.
+) -> tuple[list[Link], str | None]:
+    """Return one page of links, newest first, and the cursor of the next (None at the end).
 
     Parameters
     ----------
     owner, figure
         Only links to what this owner has, or to this figure; None for any.
-    cursor
-        ``encode_cursor`` of the last link on the previous page.
+    by_views
+        Whether those with the most views are first instead.
+
+    Raises
+    ------
+    InvalidInput
+        When the cursor is not valid.
     """
-    order = _L.seen if by_views else _L.created
-    query = sa.select(tables.links).order_by(order.desc(), _L.id.desc()).limit(limit)
+    limit = clamp_limit(limit)
+    query = select_page(sa.select(tables.links), _L.seen if by_views else _L.created, _L.id, limit, cursor)
     if figure is not None:
         query = query.where(_L.kind == FIGURE, _L.target == figure)
     if owner is not None:
-        is_owned = (sa.and_(_L.kind == kind, _is_owned(table, owner)) for kind, table in _TARGETS.items())
-        query = query.where(sa.or_(*is_owned))
-    return _links(connection, connection.execute(_after(query, cursor, order)))
+        query = query.where(sa.or_(*(sa.and_(_L.kind == kind, _is_owned(kind, owner)) for kind in TABLES)))
+    found = _links(connection, connection.execute(query))
+    return cut_page(found, limit, lambda link: (link.seen if by_views else link.created, link.id))
 
 
 def list_shared(
@@ -89,10 +94,10 @@ def list_shared(
     groups: Collection[str],
     audiences: Collection[str],
     now: float,
-    limit: int,
+    limit: int = DEFAULT_LIMIT,
     cursor: str | None = None,
-) -> list[Link]:
-    """Return one page of the open links that others share with a person, newest first.
+) -> tuple[list[Link], str | None]:
+    """Return one page of the open links that others share with a person, as ``list_page``.
 
     Parameters
     ----------
@@ -100,32 +105,25 @@ def list_shared(
         Names of the person's groups.
     audiences
         Those that count, of ``"people"`` and ``"hub"``.
-    cursor
-        ``encode_cursor`` of the last link on the previous page.
     """
+    limit = clamp_limit(limit)
     named = sa.or_(sa.and_(_P.kind == USER, _P.name == person), sa.and_(_P.kind == GROUP, _P.name.in_(groups)))
     is_named = sa.exists().where(_P.link == _L.id, named)
     query = (
         sa.select(tables.links)
         .where(_L.audience.in_(audiences), sa.or_(_L.audience != PEOPLE, is_named))
-        .where(_L.paused.is_(False), sa.or_(_L.expires.is_(None), _L.expires > now))
-        .where(sa.or_(_L.views.is_(None), _L.seen < _L.views))
-        .where(*(~sa.and_(_L.kind == kind, _is_owned(table, person)) for kind, table in _TARGETS.items()))
-        .order_by(*_NEWEST_FIRST)
-        .limit(limit)
+        .where(conditions.is_open(now))
+        .where(*(~sa.and_(_L.kind == kind, _is_owned(kind, person)) for kind in TABLES))
     )
-    return _links(connection, connection.execute(_after(query, cursor)))
+    found = _links(connection, connection.execute(select_page(query, _L.created, _L.id, limit, cursor)))
+    return cut_page(found, limit, lambda link: (link.created, link.id))
 
 
-def _after(query: sa.Select[Any], cursor: str | None, order: sa.Column[Any] = _L.created) -> sa.Select[Any]:
-    if cursor is None:
-        return query
-    position, link_id = decode_cursor(cursor)
-    return query.where(sa.tuple_(order, _L.id) < sa.tuple_(sa.literal(position), sa.literal(link_id)))
-
-
-def _is_owned(table: sa.Table, owner: str) -> sa.ColumnElement[bool]:
-    return sa.exists().where(table.c.id == _L.target, table.c.owner == owner)
+def count_open(connection: Connection, targets: Collection[str], now: float, kind: str = FIGURE) -> dict[str, int]:
+    """Count the open links of each of these figures, live figures or dashboards."""
+    shown = _L.kind == kind, _L.target.in_(targets), conditions.is_open(now)
+    query = sa.select(_L.target, sa.func.count()).where(*shown).group_by(_L.target)
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def change(connection: Connection, link_id: str, changes: dict[str, Any]) -> None:
@@ -160,7 +158,7 @@ def remove(connection: Connection, link_id: str) -> None:
 
 
 def remove_for_target(connection: Connection, target: Target) -> None:
-    for link in for_target(connection, target):
+    for link in list_for_target(connection, target):
         remove(connection, link.id)
 
 
@@ -216,6 +214,11 @@ def is_known_viewer(connection: Connection, link_id: str, client: str, now: floa
     """Whether this client used up a view within ``VIEW_SECONDS``."""
     seen = connection.execute(sa.select(_V.seen).where(_V.link == link_id, _V.client == client)).scalar()
     return _is_recent(seen, now)
+
+
+def _is_owned(kind: str, owner: str) -> sa.ColumnElement[bool]:
+    row = TABLES[kind].c
+    return sa.exists().where(row.id == _L.target, row.owner == owner)
 
 
 def _is_recent(seen: float | None, now: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -119,6 +119,12 @@ def keep_image(connection: Connection, image: LiveImage) -> None:
 def find_image(connection: Connection, live_id: str, key: str) -> LiveImage | None:
     row = connection.execute(sa.select(tables.live_images).where(_P.live == live_id, _P.key == key)).first()
     return LiveImage(**dict(row._mapping)) if row else None
+
+
+def find_images(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[str, LiveImage]:
+    """Return a stored image of each live figure by its id, for ids with the key of a request."""
+    query = sa.select(tables.live_images).where(sa.tuple_(_P.live, _P.key).in_(list(keys)))
+    return {row.live: LiveImage(**dict(row._mapping)) for row in connection.execute(query)}
 
 
 def _prune(connection: Connection, image: LiveImage) -> None:

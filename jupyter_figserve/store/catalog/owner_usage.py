@@ -8,43 +8,49 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ...model.links import DASHBOARD, FIGURE, LIVE
 from ...model.owners import OwnerUsage
 from ...model.quotas import Usage
 from . import conditions, owners, quotas, tables
-from .pagination import decode_cursor
+from .identities import TABLES
+from .pagination import clamp_limit, cut_page, decode_cursor
 
 _U, _O = tables.usage.c, tables.owners.c
 _NAME = re.compile(r"[^\x00-\x1f]{1,255}")
 
 
-def list_owners(
+def list_page(
     connection: Connection, limit: int, cursor: str | None = None, text: str | None = None
-) -> list[OwnerUsage]:
-    """Return one page of the owners with anything stored or set, those with the most bytes first.
+) -> tuple[list[OwnerUsage], str | None]:
+    """Return one page of the owners with anything stored or set, and the cursor of the next (None at the end).
+
+    Those with the most bytes are first.
 
     Parameters
     ----------
-    cursor
-        ``encode_cursor`` of bytes and name of the last owner on the previous page.
     text
         Part of the name, without regard to case; None for any.
+
+    Raises
+    ------
+    InvalidInput
+        When the cursor is not valid.
     """
+    limit = clamp_limit(limit)
     names = _known_names().subquery()
     size = sa.func.coalesce(_U.bytes, 0)
     query = (
         sa.select(names.c.name, sa.func.coalesce(_U.figures, 0).label("figures"), size.label("bytes"))
         .select_from(names.outerjoin(tables.usage, sa.and_(_U.kind == "owner", _U.key == names.c.name)))
         .order_by(size.desc(), names.c.name)
-        .limit(limit)
+        .limit(limit + 1)
     )
     if text:
         query = query.where(conditions.has_part(text, names.c.name))
     if cursor is not None:
         last_size, last_name = decode_cursor(cursor, _NAME)
         query = query.where(sa.or_(size < last_size, sa.and_(size == last_size, names.c.name > last_name)))
-    rows = connection.execute(query).all()
-    return [_describe(connection, row.name, Usage(row.figures, row.bytes)) for row in rows]
+    rows, next_cursor = cut_page(connection.execute(query).all(), limit, lambda row: (row.bytes, row.name))
+    return [_describe(connection, row.name, Usage(row.figures, row.bytes)) for row in rows], next_cursor
 
 
 def describe(connection: Connection, owner: str) -> OwnerUsage:
@@ -87,7 +93,7 @@ def _count_dashboards(connection: Connection, owner: str) -> int:
 
 
 def _count_links(connection: Connection, owner: str) -> int:
-    link, of_kind = tables.links.c, {FIGURE: tables.figures, LIVE: tables.live_figures, DASHBOARD: tables.dashboards}
+    link = tables.links.c
     return sum(
         _count(
             connection,
@@ -96,7 +102,7 @@ def _count_links(connection: Connection, owner: str) -> int:
             .join(table, sa.and_(link.kind == kind, link.target == table.c.id))
             .where(table.c.owner == owner),
         )
-        for kind, table in of_kind.items()
+        for kind, table in TABLES.items()
     )
 
 

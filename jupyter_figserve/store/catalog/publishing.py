@@ -201,7 +201,7 @@ def change_text(connection: Connection, record: FigureRecord, text: Mapping[str,
 def delete(connection: Connection, record: FigureRecord, now: float) -> None:
     """Remove a figure with its versions and links, and release its blobs."""
     links.remove_for_target(connection, Target(FIGURE, record.id))
-    for version in figures.versions(connection, record.id):
+    for version in figures.list_versions(connection, record.id):
         _remove_version(connection, record, version, now)
     usage.add(connection, record.owner, None, figures=-1, size=0)
     connection.execute(tables.session_figures.delete().where(tables.session_figures.c.figure == record.id))
@@ -255,10 +255,10 @@ def _insert_figure(connection: Connection, record: FigureRecord) -> None:
 
 def _prune(connection: Connection, record: FigureRecord, keep: int, now: float) -> None:
     """Remove the oldest versions beyond ``keep`` that no link and no dashboard shows."""
-    numbers = figures.numbers(connection, record.id)
+    numbers = figures.list_numbers(connection, record.id)
     if not keep or len(numbers) <= keep:
         return
-    pinned = {link.version for link in links.for_target(connection, Target(FIGURE, record.id))}
+    pinned = {link.version for link in links.list_for_target(connection, Target(FIGURE, record.id))}
     pinned.update(connection.execute(_PINNED, {"figure": record.id}).scalars())
     for number in [n for n in numbers if n not in pinned][keep:]:
         old = figures.find(connection, record.id, number)

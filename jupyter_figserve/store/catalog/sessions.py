@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
+from ...model.queries import DEFAULT_LIMIT
 from ...model.sessions import Session
-from . import pagination, tables
+from . import tables
 from .dialects import Upsert
+from .pagination import clamp_limit, cut_page, select_page
 
 _S = tables.sessions.c
 _RECORD = Upsert(tables.sessions, ["id"], lambda new: {"seen": new.seen, "notebook": new.notebook, "ended": new.ended})
@@ -33,8 +37,13 @@ def rename_notebook(connection: Connection, owner: str, scope: str, old: str, ne
 
 
 def find(connection: Connection, session_id: str) -> Session | None:
-    row = connection.execute(sa.select(tables.sessions).where(_S.id == session_id)).first()
-    return Session(**dict(row._mapping)) if row else None
+    return next(iter(_sessions(connection, sa.select(tables.sessions).where(_S.id == session_id))), None)
+
+
+def find_many(connection: Connection, session_ids: Collection[str]) -> dict[str, Session]:
+    """Return the known ones of these sessions, by id."""
+    found = _sessions(connection, sa.select(tables.sessions).where(_S.id.in_(session_ids)))
+    return {session.id: session for session in found}
 
 
 def list_page(
@@ -53,21 +62,27 @@ def list_page(
     InvalidInput
         When the cursor is not valid.
     """
-    limit = max(1, min(limit, MAX_LIMIT))
-    page = sa.select(tables.sessions).order_by(_S.started.desc(), _S.id.desc()).limit(limit + 1)
+    limit = clamp_limit(limit)
+    page = select_page(sa.select(tables.sessions), _S.started, _S.id, limit, cursor)
     if owner is not None:
         page = page.where(_S.owner == owner)
     if notebook is not None:
         page = page.where(_S.notebook == notebook)
     if alive:
         page = page.where(_S.ended.is_(None))
-    if cursor is not None:
-        started, session_id = pagination.decode_cursor(cursor)
-        page = page.where(sa.tuple_(_S.started, _S.id) < sa.tuple_(sa.literal(started), sa.literal(session_id)))
-    found = [Session(**dict(row._mapping)) for row in connection.execute(page)]
-    shown = found[:limit]
-    next_cursor = pagination.encode_cursor(shown[-1].started, shown[-1].id) if len(found) > limit else None
-    return shown, next_cursor
+    return cut_page(_sessions(connection, page), limit, lambda session: (session.started, session.id))
+
+
+def list_running(connection: Connection, owner: str, limit: int) -> list[Session]:
+    """Return sessions that are alive, latest start first."""
+    alive = sa.select(tables.sessions).where(_S.owner == owner, _S.ended.is_(None))
+    return _sessions(connection, alive.order_by(_S.started.desc()).limit(limit))
+
+
+def list_ended(connection: Connection, owner: str, limit: int) -> list[Session]:
+    """Return sessions that have ended, latest end first."""
+    ended = sa.select(tables.sessions).where(_S.owner == owner, _S.ended.is_not(None))
+    return _sessions(connection, ended.order_by(_S.ended.desc()).limit(limit))
 
 
 def count_figures(connection: Connection, session_ids: list[str]) -> dict[str, int]:
@@ -98,8 +113,7 @@ def end_silent(connection: Connection, before: float) -> int:
 
 def list_silent(connection: Connection, before: float, limit: int) -> list[Session]:
     """Return running sessions that no server has reported since ``before``."""
-    query = sa.select(tables.sessions).where(_S.ended.is_(None), _S.seen < before).limit(limit)
-    return [Session(**dict(row._mapping)) for row in connection.execute(query)]
+    return _sessions(connection, sa.select(tables.sessions).where(_S.ended.is_(None), _S.seen < before).limit(limit))
 
 
 def remove_empty(connection: Connection, before: float, limit: int) -> int:
@@ -123,3 +137,7 @@ def find_versions(connection: Connection, session_id: str) -> dict[str, int]:
 
 def has_made(connection: Connection, session_id: str, figure: str) -> bool:
     return connection.execute(_HAS_MADE, {"session": session_id, "figure": figure}).first() is not None
+
+
+def _sessions(connection: Connection, query: sa.Select[Any]) -> list[Session]:
+    return [Session(**dict(row._mapping)) for row in connection.execute(query)]

@@ -8,10 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...model.audiences import USER
-from ...model.links import DASHBOARD, FIGURE, LIVE
+from ...model.links import FIGURE, LIVE
 from ...model.owners import OwnQuota
 from . import figures, owners, quotas, tables
 from .dialects import lock_owners
+from .identities import TABLES
 
 _T = tables.trash.c
 _SOURCE = tables.live_sources.c
@@ -35,7 +36,7 @@ def transfer_batch(
         the same place.
     """
     lock_owners(connection, old, new)
-    table = {FIGURE: tables.figures, LIVE: tables.live_figures, DASHBOARD: tables.dashboards}[kind]
+    table = TABLES[kind]
     query = sa.select(table.c.id).where(table.c.owner == old).order_by(table.c.id).limit(limit)
     if after is not None:
         query = query.where(table.c.id > after)
@@ -115,7 +116,7 @@ def _rename_person(connection: Connection, old: str, new: str) -> None:
 def _measure(connection: Connection, kind: str, record_id: str) -> tuple[int, int]:
     """Return how many figures a record counts as, and its bytes."""
     if kind == FIGURE:
-        return 1, sum(version.size for version in figures.versions(connection, record_id))
+        return 1, sum(version.size for version in figures.list_versions(connection, record_id))
     if kind == LIVE:
         return 0, connection.execute(sa.select(_SOURCE.size).where(_SOURCE.live == record_id)).scalar() or 0
     return 0, 0

@@ -28,7 +28,7 @@ class DashboardAggregate(DeletableAggregate[DashboardManifest]):
         record = dashboards.find(connection, record_id)
         if record is None:
             return None
-        return DashboardManifest(record, tuple(links.for_target(connection, Target(DASHBOARD, record_id))))
+        return DashboardManifest(record, tuple(links.list_for_target(connection, Target(DASHBOARD, record_id))))
 
     def find_by_identity(self, connection: Connection, identity: Identity) -> DashboardRecord | None:
         return dashboards.find_by_identity(connection, identity)

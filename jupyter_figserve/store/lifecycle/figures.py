@@ -35,8 +35,10 @@ class FigureAggregate(DeletableAggregate[FigureManifest]):
         record = figures.find(connection, record_id)
         if record is None:
             return None
-        versions = figures.versions(connection, record_id)
-        return FigureManifest(record, tuple(versions), tuple(links.for_target(connection, Target(FIGURE, record_id))))
+        versions = figures.list_versions(connection, record_id)
+        return FigureManifest(
+            record, tuple(versions), tuple(links.list_for_target(connection, Target(FIGURE, record_id)))
+        )
 
     def list_recent(self, connection: Connection) -> Iterable[FigureRecord]:
         # A publish is acknowledged before its manifest is written, so only figures of the newest events can lack one.

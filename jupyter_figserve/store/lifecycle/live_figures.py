@@ -36,7 +36,7 @@ class LiveFigureAggregate(DeletableAggregate[LiveFigureManifest]):
         record = live_figures.find(connection, record_id)
         if record is None:
             return None
-        shown = tuple(links.for_target(connection, Target(LIVE, record_id)))
+        shown = tuple(links.list_for_target(connection, Target(LIVE, record_id)))
         return LiveFigureManifest(record, shown, detached.find(connection, record_id))
 
     def list_recent(self, connection: Connection) -> Iterable[LiveFigureRecord]:

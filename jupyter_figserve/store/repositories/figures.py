@@ -15,7 +15,7 @@ from ...model.queries import DEFAULT_LIMIT, Collection, FigureQuery, Neighbour
 from ...model.quotas import PublishLimits, Usage
 from ...model.source_check import SourceCheck
 from ...model.times import Clock
-from ..catalog import figures, gallery_queries, publishing, quotas, tables
+from ..catalog import figures, publishing, quotas, tables
 from ..catalog.database import Catalog
 from ..catalog.dialects import lock_owner_of
 from ..files.blobs import BlobStore
@@ -68,7 +68,7 @@ class FigureRepository(Repository):
 
     async def list_versions(self, figure_id: str) -> Sequence[Version]:
         """Return all kept versions, newest first."""
-        return await self._read(figures.versions, figure_id)
+        return await self._read(figures.list_versions, figure_id)
 
     async def list_page(
         self, query: FigureQuery, limit: int = DEFAULT_LIMIT, cursor: str | None = None
@@ -86,19 +86,19 @@ class FigureRepository(Repository):
         return await read(figures.list_page, query, limit, cursor)
 
     async def list_ids(self, query: FigureQuery) -> Sequence[str]:
-        return await self._read(figures.ids, query)
+        return await self._read(figures.list_ids, query)
 
     async def find_neighbours(self, record: FigureRecord) -> tuple[Neighbour | None, Neighbour | None]:
         """Return the next newer and the next older figure of its owner."""
-        return await self._read(gallery_queries.find_neighbours, record)
+        return await self._read(figures.find_neighbours, record)
 
     async def list_collections(self, owner: str, limit: int) -> Sequence[Collection]:
         """Return collections in the order of their names, with their counts of figures."""
-        return await self._read(gallery_queries.list_collections, owner, limit)
+        return await self._read(figures.list_collections, owner, limit)
 
     async def count_in_notebook(self, owner: str, scope: str, notebook: str) -> int:
         """Count the figures of a notebook, up to a thousand."""
-        return await self._read(gallery_queries.count_in_notebook, owner, scope, notebook)
+        return await self._read(figures.count_in_notebook, owner, scope, notebook)
 
     async def measure(
         self, query: FigureQuery, after: str | None = None, limit: int = 2_000

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from ...model.figures import FigureRecord
 from ...model.links import FIGURE, Link, Target
-from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
-from ..catalog import figures, gallery_queries, link_targets, links
+from ...model.queries import DEFAULT_LIMIT
+from ..catalog import figures, link_targets, links
 from ..catalog.database import Catalog
-from ..catalog.pagination import encode_cursor
 from .repository import Repository
 
 
@@ -43,7 +41,7 @@ class LinkRepository(Repository):
 
     async def list_for_target(self, target: Target) -> Sequence[Link]:
         """Return the links to one target, newest first."""
-        return await self._read(links.for_target, target)
+        return await self._read(links.list_for_target, target)
 
     async def list_page(
         self, owner: str | None, figure: str | None, limit: int = DEFAULT_LIMIT, cursor: str | None = None
@@ -60,18 +58,13 @@ class LinkRepository(Repository):
         InvalidInput
             When the cursor is not valid.
         """
-        limit = max(1, min(limit, MAX_LIMIT))
-        return _page(await self._read(links.list_for_owner, owner, figure, limit + 1, cursor), limit)
+        return await self._read(links.list_page, owner, figure, limit, cursor)
 
     async def list_by_views(
         self, owner: str | None, limit: int = DEFAULT_LIMIT, cursor: str | None = None
     ) -> tuple[Sequence[Link], str | None]:
         """Return one page of links, the most viewed first, as ``list_page``."""
-        limit = max(1, min(limit, MAX_LIMIT))
-        query = partial(links.list_for_owner, by_views=True)
-        found = await self._read_in_thread(query, owner, None, limit + 1, cursor)
-        last = found[limit - 1] if len(found) > limit else None
-        return found[:limit], encode_cursor(last.seen, last.id) if last else None
+        return await self._read_in_thread(links.list_page, owner, None, limit, cursor, by_views=True)
 
     async def list_shared(
         self,
@@ -83,12 +76,11 @@ class LinkRepository(Repository):
         cursor: str | None = None,
     ) -> tuple[Sequence[Link], str | None]:
         """Return one page of the open links that others share with a person, as ``list_page``."""
-        limit = max(1, min(limit, MAX_LIMIT))
-        return _page(await self._read(links.list_shared, person, groups, audiences, now, limit + 1, cursor), limit)
+        return await self._read(links.list_shared, person, groups, audiences, now, limit, cursor)
 
     async def count_open(self, targets: Collection[str], now: float, kind: str = FIGURE) -> dict[str, int]:
         """Count the open links to each of these figures, live figures or dashboards."""
-        return await self._read(gallery_queries.count_open_links, targets, now, kind)
+        return await self._read(links.count_open, targets, now, kind)
 
     async def add(self, link: Link) -> None:
         """Add a link.
@@ -161,9 +153,3 @@ def _find_shown(connection: Connection, token: str) -> tuple[Link | None, Figure
     if link is None or link.target.kind != FIGURE:
         return link, None
     return link, figures.find(connection, link.target.id, link.version)
-
-
-def _page(found: Sequence[Link], limit: int) -> tuple[Sequence[Link], str | None]:
-    """Return a page of which one link more was read, and the cursor of the next (None at the end)."""
-    last = found[limit - 1] if len(found) > limit else None
-    return found[:limit], encode_cursor(last.created, last.id) if last else None

@@ -13,7 +13,7 @@ from ...model.live import LiveDeclaration, LiveFigureRecord
 from ...model.live_images import LiveImage
 from ...model.quotas import PublishLimits
 from ...model.times import Clock
-from ..catalog import detached, gallery_queries, live_figures
+from ..catalog import detached, live_figures
 from ..catalog.database import Catalog
 from ..files.blobs import BlobStore
 from ..files.manifest_formats import LiveFigureManifest
@@ -135,11 +135,11 @@ class LiveFigureRepository(Repository):
 
     async def find_detached_ids(self, owner: str) -> set[str]:
         """Return the ids of an owner's live figures that are detached."""
-        return await self._read(gallery_queries.find_detached, owner)
+        return await self._read(detached.find_ids, owner)
 
     async def find_images(self, keys: Collection[tuple[str, str]]) -> dict[str, LiveImage]:
         """Return a stored image of each live figure by its id, for ids with the key of a request."""
-        return await self._read(gallery_queries.find_live_images, keys)
+        return await self._read(live_figures.find_images, keys)
 
     async def keep_images(self, images: Sequence[tuple[LiveImage, EncodedImage]]) -> None:
         """Store images; the newest few of each live figure stay, and all frozen ones."""

@@ -9,10 +9,9 @@ from sqlalchemy.engine import Connection
 
 from ...model.links import DASHBOARD, FIGURE, LIVE, Target
 from ...model.owners import OwnerPerson, OwnerUsage, OwnQuota
-from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
+from ...model.queries import DEFAULT_LIMIT
 from ..catalog import owner_usage, owners, transfers
 from ..catalog.database import Catalog
-from ..catalog.pagination import encode_cursor
 from .repository import Repository
 
 _BATCH = 100
@@ -57,10 +56,7 @@ class OwnerRepository(Repository):
         InvalidInput
             When the cursor is not valid.
         """
-        limit = max(1, min(limit, MAX_LIMIT))
-        found = await self._read_in_thread(owner_usage.list_owners, limit + 1, cursor, text)
-        last = found[limit - 1] if len(found) > limit else None
-        return found[:limit], encode_cursor(last.bytes, last.owner) if last else None
+        return await self._read_in_thread(owner_usage.list_page, limit, cursor, text)
 
     async def describe(self, owner: str) -> OwnerUsage:
         """Return what one owner has, who may have nothing."""

@@ -10,7 +10,7 @@ from ...errors import Conflict, TooManyRequests
 from ...model.keys import Key
 from ...model.queries import DEFAULT_LIMIT
 from ...model.sessions import Session
-from ..catalog import gallery_queries, keys, sessions
+from ..catalog import keys, sessions
 from ..catalog.dialects import lock_owners
 from .repository import Repository
 
@@ -23,7 +23,7 @@ class SessionRepository(Repository):
 
     async def find_many(self, session_ids: Collection[str]) -> dict[str, Session]:
         """Return the known ones of these sessions, by id."""
-        return await self._read(gallery_queries.get_sessions, session_ids)
+        return await self._read(sessions.find_many, session_ids)
 
     async def list_page(
         self,
@@ -45,11 +45,11 @@ class SessionRepository(Repository):
 
     async def list_running(self, owner: str, limit: int) -> Sequence[Session]:
         """Return sessions that are alive, latest start first."""
-        return await self._read(gallery_queries.running_sessions, owner, limit)
+        return await self._read(sessions.list_running, owner, limit)
 
     async def list_ended(self, owner: str, limit: int) -> Sequence[Session]:
         """Return sessions that have ended, latest end first."""
-        return await self._read(gallery_queries.ended_sessions, owner, limit)
+        return await self._read(sessions.list_ended, owner, limit)
 
     async def count_figures(self, session_ids: Sequence[str]) -> dict[str, int]:
         """Return how many figures each session made, without those that made none."""

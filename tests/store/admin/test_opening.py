@@ -261,4 +261,4 @@ def test_opening_removes_unfinished_manifests(directory: Path, open_here):
     assert not (directory / "figures/writing.tmp").exists()
     assert not (directory / ".probe").exists()
     assert run(again.figures.get(record.id)) == record
-    assert links.for_target(again.catalog.reader, Target(FIGURE, record.id)) == []
+    assert links.list_for_target(again.catalog.reader, Target(FIGURE, record.id)) == []

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import json
-
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
-from hypothesis import strategies as st
 
-from jupyter_figserve.errors import InvalidInput, NotFound
-from jupyter_figserve.model.queries import MAX_LIMIT, FigureQuery
+from jupyter_figserve.errors import NotFound
+from jupyter_figserve.model.queries import MAX_LIMIT, Collection, FigureQuery
 from jupyter_figserve.store.catalog import figures
 from jupyter_figserve.store.catalog.figures import list_page
-from jupyter_figserve.store.catalog.pagination import decode_cursor, encode_cursor
 
-from ..making import identity, publish, run
+from ..making import START, identity, publish, run, session, share
 
 
 def _names(store, *, limit: int = 50, **which) -> list[str]:
@@ -153,7 +146,7 @@ def varied(store):
 def test_filters(varied, which, names: list[str]):
     """Fields match exactly; text matches parts of name, title or notebook, with literal ``%`` and ``_``."""
     assert sorted(_names(varied, **which)) == names
-    assert len(figures.ids(varied.catalog.reader, FigureQuery(**which))) == len(names)
+    assert len(figures.list_ids(varied.catalog.reader, FigureQuery(**which))) == len(names)
 
 
 def test_session_has_figures_that_it_published_again(store):
@@ -168,42 +161,9 @@ def test_versions_and_their_numbers(store):
     for n in range(3):
         record = publish(store, data=bytes([n]), thumbnail=b"t")
     reader = store.catalog.reader
-    assert [v.number for v in figures.versions(reader, record.id)] == [3, 2, 1]
-    assert list(figures.numbers(reader, record.id)) == [3, 2, 1]
-    assert figures.versions(reader, "A" * 16) == []
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False), st.from_regex(r"[A-Za-z0-9]{1,40}", fullmatch=True))
-def test_cursor_is_read_back(stamp: float, row_id: str):
-    """Exactly, in characters that a URL does not escape."""
-    cursor = encode_cursor(stamp, row_id)
-    assert decode_cursor(cursor) == (stamp, row_id)
-    assert set(cursor) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-
-
-def _encoded(value: object) -> str:
-    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
-
-
-@pytest.mark.parametrize(
-    "cursor",
-    ["", "x", "é", "=", "AAAA", "////"]
-    + [_encoded(v) for v in ([], [1], [1, 2, 3], {}, None, [None, "a"], ["x", "a"], [1, None], [1, ["a"]])]
-    + [_encoded(v) for v in ([10**400, "a"], [1, ""], [1, "\ud800"], [1, "a\x00"], [1, "a" * 65])]
-    + [_encoded([float("nan"), "a"]), base64.urlsafe_b64encode(b"[" * 5_000).decode()],
-)
-def test_other_cursors_are_rejected(store, cursor: str):
-    """Any invalid text is malformed input."""
-    with pytest.raises(InvalidInput) as refused:
-        list_page(store.catalog.reader, FigureQuery(), 2, cursor)
-    assert refused.value.code == "invalid_cursor"
-
-
-@given(st.text(max_size=60))
-def test_any_text_is_a_cursor_or_rejected(text: str):
-    """Reading raises one kind of error."""
-    with contextlib.suppress(InvalidInput):
-        decode_cursor(text)
+    assert [v.number for v in figures.list_versions(reader, record.id)] == [3, 2, 1]
+    assert list(figures.list_numbers(reader, record.id)) == [3, 2, 1]
+    assert figures.list_versions(reader, "A" * 16) == []
 
 
 @pytest.mark.parametrize(
@@ -238,3 +198,82 @@ def test_fast_queries_use_an_index(five, which):
 def test_queries_without_an_index_are_slow(which):
     """Text search, and lists of all owners."""
     assert which.is_slow
+
+
+def test_figures_of_a_notebook_are_counted_to_a_bound(store, monkeypatch):
+    """Only those of this owner and directory."""
+    monkeypatch.setattr(figures, "MAX_COUNT", 3)
+    for number in range(5):
+        publish(store, f"f{number}")
+    publish(store, "other", scope="/elsewhere")
+    assert figures.count_in_notebook(store.catalog.reader, "ann", "/srv", "report.ipynb") == 3
+    assert figures.count_in_notebook(store.catalog.reader, "ann", "/elsewhere", "report.ipynb") == 1
+
+
+def test_collections_are_listed_by_name_with_their_figures(store):
+    """Of one owner, at most as many as asked for; figures of notebooks are in none."""
+    for number in range(3):
+        publish(store, f"f{number}", notebook="", scope="", collection="nightly")
+    publish(store, "f", notebook="", scope="", collection="alpha")
+    publish(store, "f", owner="bob", notebook="", scope="", collection="theirs")
+    publish(store, "f")
+    assert figures.list_collections(store.catalog.reader, "ann", 5) == [
+        Collection("alpha", 1),
+        Collection("nightly", 3),
+    ]
+    assert figures.list_collections(store.catalog.reader, "ann", 1) == [Collection("alpha", 1)]
+
+
+def test_neighbours_are_the_next_in_the_gallery(store, clock):
+    """Of the same owner, also with equal times."""
+    records = [publish(store, f"f{n}") for n in range(3)]
+    clock.turn(1)
+    publish(store, "foreign", owner="bob")
+    order = figures.list_ids(store.catalog.reader, FigureQuery("ann"))
+    assert len(order) == 3
+    listed = [record.id for record in list_page(store.catalog.reader, FigureQuery("ann"))[0]]
+    for place, figure in enumerate(listed):
+        record = next(one for one in records if one.id == figure)
+        newer, older = figures.find_neighbours(store.catalog.reader, record)
+        assert (newer and newer.id) == (listed[place - 1] if place else None)
+        assert (older and older.id) == (listed[place + 1] if place < 2 else None)
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        FigureQuery("ann", shared_at=START),
+        FigureQuery("ann", running=True),
+        FigureQuery("ann", scope="/srv", notebook="report.ipynb"),
+        FigureQuery("ann", session="kernel-1"),
+        FigureQuery("ann", session="kernel-1", shared_at=START, running=True, text="f"),
+    ],
+)
+def test_filtered_figures_are_paginated(store, clock, which: FigureQuery):
+    """Each figure once, newest first, for every combination of filters."""
+    for one in (session("kernel-1"), session("kernel-2", ended=START)):
+        run(store.sessions.record(one))
+    matching = []
+    for number in range(7):
+        matching.append(publish(store, f"f{number}", bytes([number])).id)
+        share(store, matching[-1])
+        clock.turn(1)
+        publish(store, f"x{number}", session="kernel-2", notebook="other.ipynb")
+        publish(store, f"f{number}", owner="bob")
+        clock.turn(1)
+    seen, cursor = [], None
+    while True:
+        page, cursor = list_page(store.catalog.reader, which, 3, cursor)
+        seen += [record.id for record in page]
+        if cursor is None:
+            break
+    assert seen == matching[::-1]
+
+
+def test_ended_session_is_not_running(store):
+    """Its figures leave the list when it ends."""
+    run(store.sessions.record(session("kernel-1")))
+    record = publish(store)
+    assert figures.list_ids(store.catalog.reader, FigureQuery("ann", running=True)) == [record.id]
+    run(store.sessions.end("kernel-1", START + 1))
+    assert figures.list_ids(store.catalog.reader, FigureQuery("ann", running=True)) == []

@@ -19,7 +19,7 @@ def test_target_must_exist(store, kind: str, noun: str):
     target = Target(kind, "nothing")
     with pytest.raises(Conflict, match=f"The {noun}.* has just been deleted"):
         run(store.links.add(link_to(target)))
-    assert links.for_target(store.catalog.reader, target) == []
+    assert links.list_for_target(store.catalog.reader, target) == []
 
 
 def test_version_must_exist(store):

@@ -12,7 +12,6 @@ from jupyter_figserve.model.dashboards import TEXT, Layout, PanelSpec
 from jupyter_figserve.model.links import DASHBOARD, FIGURE, LIVE, TARGET_KINDS, VIEW_SECONDS, Target
 from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.store.catalog import links, live_figures, tables
-from jupyter_figserve.store.catalog.pagination import encode_cursor
 
 from ...tokens import new_token
 from ..making import START, identity, link_to, other_process, publish, read_line, run, share, write_line
@@ -62,7 +61,7 @@ def test_people_are_read_back(store, target):
     token = new_token()
     link = _add(store, target, token, audience="people", users=("ada", "bob"), groups=("lab",))
     assert _find(store, link.id) == link == links.find_by_token(store.catalog.reader, token)
-    assert links.for_target(store.catalog.reader, target) == [link]
+    assert links.list_for_target(store.catalog.reader, target) == [link]
     run(store.links.change(link, {"users": ("eve",), "groups": ()}))
     assert (_find(store, link.id).users, _find(store, link.id).groups) == (("eve",), ())
     run(store.links.change(link, {"audience": "hub", "users": ()}))
@@ -78,7 +77,7 @@ def test_link_is_read_back(store, target):
     link = _add(store, target, token, expires=START + 60, label="for Bob", views=3, paused=True, **values)
     assert links.find_by_token(store.catalog.reader, token) == link
     assert _find(store, link.id) == link
-    assert links.for_target(store.catalog.reader, target) == [link]
+    assert links.list_for_target(store.catalog.reader, target) == [link]
 
 
 def test_version_is_read_back(store, figure):
@@ -91,7 +90,7 @@ def test_kinds_do_not_mix(store, target):
     link = _add(store, target)
     for kind in TARGET_KINDS:
         expected = [link] if kind == target.kind else []
-        assert links.for_target(store.catalog.reader, Target(kind, target.id)) == expected
+        assert links.list_for_target(store.catalog.reader, Target(kind, target.id)) == expected
 
 
 @pytest.mark.parametrize("change", [str.swapcase, lambda t: t[:-1], lambda t: t + "a", lambda t: t[::-1], lambda _: ""])
@@ -132,11 +131,11 @@ def test_change_and_revocation_leave_other_links_alone(store, target):
     """Revoking twice is no error."""
     link, other = _add(store, target), _add(store, target, created=START + 1)
     changed = run(store.links.change(link, {"paused": True, "label": "x"}))
-    assert links.for_target(store.catalog.reader, target) == [other, changed]
+    assert links.list_for_target(store.catalog.reader, target) == [other, changed]
     assert (changed.paused, changed.label) == (True, "x")
     run(store.links.revoke(changed))
     run(store.links.revoke(changed))
-    assert links.for_target(store.catalog.reader, target) == [other]
+    assert links.list_for_target(store.catalog.reader, target) == [other]
 
 
 def test_only_expired_links_are_removed(store, target):
@@ -145,7 +144,7 @@ def test_only_expired_links_are_removed(store, target):
     kept = {_add(store, target, expires=end).id for end in (START + 9, None)}
     assert store.catalog.write(lambda c: links.remove_expired(c, START + 5, 2)).result() == 2
     assert store.catalog.write(lambda c: links.remove_expired(c, START + 5, 2)).result() == 1
-    left = {link.id for link in links.for_target(store.catalog.reader, target)}
+    left = {link.id for link in links.list_for_target(store.catalog.reader, target)}
     assert left == kept
     assert not left & {link.id for link in ended}
 
@@ -157,7 +156,7 @@ def test_links_of_one_target_are_removed_together(store, target):
         _view(store, link, "client")
     store.catalog.write(lambda c: links.remove_for_target(c, target)).result()
     reader = store.catalog.reader
-    assert links.for_target(reader, target) == []
+    assert links.list_for_target(reader, target) == []
     assert not links.is_known_viewer(reader, mine.id, "client", START)
     assert links.is_known_viewer(reader, other.id, "client", START)
 
@@ -182,27 +181,35 @@ def test_lists_are_newest_first_and_the_owner_s(store, figure):
     older, newer = share(store, figure, created=START), share(store, figure, created=START + 1)
     bobs = share(store, other, created=START + 2)
     reader = store.catalog.reader
-    assert links.list_for_owner(reader, "ann", None, 10)[0] == newer
-    assert set(links.list_for_owner(reader, "ann", None, 10)) == {newer, older, live, dashboard}
-    assert links.list_for_owner(reader, "bob", None, 10) == [bobs]
-    assert links.list_for_owner(reader, None, None, 10)[:2] == [bobs, newer]
-    assert links.list_for_owner(reader, None, figure, 10) == [newer, older]
-    assert links.list_for_owner(reader, "bob", figure, 10) == []
-    assert links.for_target(reader, Target(FIGURE, figure)) == [newer, older]
+    found, _ = links.list_page(reader, "ann", None)
+    assert (found[0], {*found}) == (newer, {newer, older, live, dashboard})
+    assert links.list_page(reader, "bob", None) == ([bobs], None)
+    assert links.list_page(reader, None, None)[0][:2] == [bobs, newer]
+    assert links.list_page(reader, None, figure) == ([newer, older], None)
+    assert links.list_page(reader, "bob", figure) == ([], None)
+    assert links.list_for_target(reader, Target(FIGURE, figure)) == [newer, older]
 
 
 def test_pages_continue_where_they_ended(store, figure):
     """Also when links were created at the same time, and when the last one of the page has been revoked since."""
     made = {share(store, figure).id for _ in range(5)}
     reader = store.catalog.reader
-    first = links.list_for_owner(reader, "ann", None, 2)
-    cursor = encode_cursor(first[-1].created, first[-1].id)
+    first, cursor = links.list_page(reader, "ann", None, 2)
     run(store.links.revoke(first[-1]))
-    second = links.list_for_owner(reader, "ann", None, 10, cursor)
-    assert len(second) == 3
+    second, at_end = links.list_page(reader, "ann", None, 3, cursor)
+    assert (len(second), at_end) == (3, None)
     assert {link.id for link in (*first, *second)} == made
     with pytest.raises(InvalidInput):
-        links.list_for_owner(reader, "ann", None, 2, first[0].id)
+        links.list_page(reader, "ann", None, 2, first[0].id)
+
+
+def test_open_links_are_those_that_open(store):
+    """Not paused, expired or used up."""
+    record, other = publish(store), publish(store, "other")
+    for fields in ({}, {"expires": START + 10}, {"paused": True}, {"views": 2, "seen": 2}, {"views": 2, "seen": 1}):
+        share(store, record.id, **fields)
+    assert links.count_open(store.catalog.reader, [record.id, other.id], START + 9) == {record.id: 3}
+    assert links.count_open(store.catalog.reader, [record.id], START + 10) == {record.id: 2}
 
 
 def test_views_are_used_up(store, figure):

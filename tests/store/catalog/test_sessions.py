@@ -154,3 +154,19 @@ def test_ended_sessions_without_figures_are_forgotten(store, note):
     for gone in (1, 1, 0):
         assert store.catalog.write(lambda c: sessions.remove_empty(c, START + 5, 1)).result() == gone
     assert {one.id for one in sessions.list_page(store.catalog.reader, None)[0]} == {"alive", "late", "full"}
+
+
+def test_running_and_ended_sessions_are_distinguished(store):
+    """Latest first, up to the limit."""
+    alive = [session(f"alive-{n}", started=START + n) for n in range(3)]
+    ended = [session(f"ended-{n}", ended=START + n) for n in range(3)]
+    for one in (*alive, *ended):
+        run(store.sessions.record(one))
+    assert sessions.list_running(store.catalog.reader, "ann", 2) == [alive[2], alive[1]]
+    assert sessions.list_ended(store.catalog.reader, "ann", 2) == [ended[2], ended[1]]
+    assert (
+        sessions.list_running(store.catalog.reader, "bob", 9)
+        == sessions.list_ended(store.catalog.reader, "bob", 9)
+        == []
+    )
+    assert sessions.find_many(store.catalog.reader, ["alive-0", "ended-2", "none"]).keys() == {"alive-0", "ended-2"}

@@ -151,7 +151,7 @@ def test_quota_applies_to_restored_figures(store, open_here, limits: PublishLimi
     limited = open_here(keep_deleted=HOUR, limits=limits)
     with pytest.raises(QuotaExceeded):
         run(limited.figures.restore(record.id))
-    assert figures.ids(store.catalog.reader, FigureQuery()) == [other.id]
+    assert figures.list_ids(store.catalog.reader, FigureQuery()) == [other.id]
     assert_sound(store)
     assert run(store.figures.restore(record.id)) == record
 
@@ -195,7 +195,7 @@ def test_reindex_brings_no_deleted_figure_back(open_here, directory: Path):
     store.close()
     assert reindex(directory).figures == 1
     again = open_here(keep_deleted=HOUR)
-    assert figures.ids(again.catalog.reader, FigureQuery()) == [stays.id]
+    assert figures.list_ids(again.catalog.reader, FigureQuery()) == [stays.id]
     assert links.find_by_token(again.catalog.reader, token) is None
     for _ in range(256):
         run(again.collect_garbage())

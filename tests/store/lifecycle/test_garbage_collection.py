@@ -335,7 +335,7 @@ def test_expired_links_leave_the_lists_after_a_month(store, clock):
     clock.turn(1)
     assert _clean(store).links == 1
     assert links.find(store.catalog.reader, ended.id) is None
-    assert {link.id for link in links.for_target(store.catalog.reader, Target(FIGURE, figure))} == {
+    assert {link.id for link in links.list_for_target(store.catalog.reader, Target(FIGURE, figure))} == {
         lives.id,
         endless.id,
     }
