@@ -30,6 +30,8 @@ _LINE_METRICS = (
 _MAX_ENTRIES = 2_048
 _MAX_SIZE = 48
 """Pixels of a font up to which its glyphs are remembered; the fullest memory takes about 4 MB."""
+_MAX_LENGTH = 200
+"""Characters of a text up to which it is remembered."""
 _SUBPIXELS = 64
 """Units of FreeType's positions in a pixel."""
 _FAR = 1 << 14
@@ -155,7 +157,7 @@ class _TextMethods:
         found = _extents.get(key)
         if found is None:
             opened = font.open(size, self._renderer.dpi)
-            if not _has_all(opened, s):
+            if not _is_plain(opened, s):
                 return self._measure(s, prop, ismath)
             opened.set_text(s, 0.0, flags=self._hinting())
             sides = (*opened.get_width_height(), opened.get_descent())
@@ -195,7 +197,7 @@ class _TextMethods:
             self._draw_glyphs_and_boxes(gc, x, y, angle, (), boxes)
 
     def _lay_out(self, s: str, prop: Any, mtext: Any) -> tuple[tuple[int, float, float], ...] | None:
-        """Return index and position of each glyph, or None if the font lacks one: a fallback or a warning follows."""
+        """Return index and position of each glyph, or None if the text is not a plain one."""
         font, size, hinting = self._find_font(prop), prop.get_size_in_points(), self._hinting()
         features, language = (mtext.get_fontfeatures(), mtext.get_language()) if mtext is not None else (None, None)
         features = None if features is None else tuple(features)
@@ -203,7 +205,7 @@ class _TextMethods:
         found = _layouts.get(key)
         if found is None:
             opened = font.open(size, self._renderer.dpi)
-            if not _has_all(opened, s):
+            if not _is_plain(opened, s):
                 return None
             items = opened._layout(s, flags=hinting, features=features, language=language)
             found = _remember(_layouts, key, tuple((item.glyph_index, item.x, item.y) for item in items))
@@ -224,9 +226,9 @@ class _TextMethods:
         return self._fonts[key]
 
 
-def _has_all(opened: Any, s: str) -> bool:
-    """Whether a font has a glyph for each character, so that no fallback is used and nothing is reported."""
-    return all(opened.get_char_index(ord(character)) for character in s)
+def _is_plain(opened: Any, s: str) -> bool:
+    """Whether a text is short, and its font has each character, so that no fallback is used and nothing reported."""
+    return len(s) <= _MAX_LENGTH and all(opened.get_char_index(ord(character)) for character in s)
 
 
 def _read_line_height(opened: Any) -> tuple[int, int, int, int] | None:

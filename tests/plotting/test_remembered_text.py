@@ -29,6 +29,7 @@ KINDS = {
     "serif": {"s": "Serif", "family": "serif", "style": "italic", "weight": "bold"},
     "fallback": {"s": "two fonts: \u2203 \U0001d400 \U0001f600"},
     "missing": {"s": "\u4e2d and A"},
+    "long": {"s": "long " * 50},
     "control": {"s": "a\tb"},
     "large": {"s": "Large", "size": 90},
     "tiny": {"s": "tiny", "size": 1},
@@ -177,11 +178,13 @@ def test_the_renderer_has_its_own_methods_afterwards():
 
 
 def test_the_memory_is_bounded(monkeypatch):
-    """A full memory begins anew, and large glyphs are not kept."""
+    """A full memory begins anew, and neither large glyphs nor long texts are kept."""
     monkeypatch.setattr(module, "_MAX_ENTRIES", 50)
     for number in range(5):
         ours(figure_with(f"{number} ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz"))
     ours(figure_with("Q", size=200))
+    ours(figure_with("long " * 100))
+    assert not any("long" in text for memory in (module._extents, module._layouts) for _, text, *_ in memory)
     sizes = [len(memory) for memory in (module._line_heights, module._extents, module._layouts, module._glyphs)]
     assert max(sizes) <= 50
     assert max(glyph.image.size for glyph in module._glyphs.values()) < 100 * 100
