@@ -152,6 +152,49 @@ def test_a_server_that_does_not_start_reports_why(tmp_path):
     assert server.wait(0)
 
 
+LATE = """
+import json, os, pathlib, sys
+
+runtime = pathlib.Path(os.environ["JUPYTER_RUNTIME_DIR"])
+started = pathlib.Path("started")
+if not started.exists():
+    started.touch()
+    url = sys.argv[1]
+    (runtime / f"jpserver-{os.getpid()}.json").write_text(json.dumps({"url": url}))
+    # Until the other server has been asked.
+    pathlib.Path(sys.argv[2]).open().read()
+    sys.exit("ERROR: the Jupyter server could not be started because no available port could be found.")
+sys.argv[1:] = sys.argv[3:]
+from jupyter_server.serverapp import main
+main()
+"""
+
+
+def test_a_port_that_another_server_took_is_given_up(tmp_path, live_server):
+    """Jupyter names its address before it listens there: a server that does not know the token is another one."""
+    asked = tmp_path / "asked"
+    os.mkfifo(asked)
+    server = ServerProcess(tmp_path, command=("-c", LATE, live_server.url, str(asked)))
+    is_ready = server._is_ready
+
+    def watch() -> bool:
+        found = is_ready()
+        if server.url == live_server.url and asked.exists():
+            assert not found
+            asked.write_text("")
+            asked.unlink()
+        return found
+
+    server._is_ready = watch
+    server.start()
+    try:
+        assert server.url != live_server.url
+        with server.kernel() as kernel:
+            assert kernel.run("1 + 1").error is None
+    finally:
+        server.stop()
+
+
 def test_a_failing_demo_exits_1(monkeypatch, capsys):
     """With one line on standard error, without a traceback."""
     monkeypatch.setattr(demo, "find_notebook", lambda: None)

@@ -20,6 +20,8 @@ from .kernel_session import KernelSession, RunnerError
 
 JUPYTER_SERVER = ("-m", "jupyter_server")
 _POLL = 0.05
+_PORT_LOST = "no available port could be found"
+"""In the log of a server whose port, which it had found to be free, another program took before it listened there."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,20 @@ class ServerProcess:
         """
         for directory in (self.root, self.runtime):
             directory.mkdir(parents=True, exist_ok=True)
+        written = self._launch()
+        deadline = time.monotonic() + timeout
+        while not self._is_ready():
+            has_ended = self.process is not None and self.process.poll() is not None
+            if has_ended and _PORT_LOST in self.log[written:] and time.monotonic() < deadline:
+                written = self._launch()
+            elif has_ended or time.monotonic() > deadline:
+                self.stop()
+                raise RunnerError(f"The Jupyter server did not start. The end of its log:\n{self.log[-3000:]}")
+            self.wait(_POLL)
+
+    def _launch(self) -> int:
+        """Start the process; return the length of the log before it."""
+        written = len(self.log)
         with self.log_path.open("ab") as log:
             # In its own process group, so that Ctrl-C in the terminal does not reach it directly.
             self.process = subprocess.Popen(
@@ -133,12 +149,7 @@ class ServerProcess:
                 env=self._environment(),
                 start_new_session=True,
             )
-        deadline = time.monotonic() + timeout
-        while not self._is_ready():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise RunnerError(f"The Jupyter server did not start. The end of its log:\n{self.log[-3000:]}")
-            self.wait(_POLL)
+        return written
 
     def fetch(
         self,
@@ -236,7 +247,9 @@ class ServerProcess:
         file = self.runtime / f"jpserver-{self.pid}.json"
         try:
             self.url = json.loads(file.read_text())["url"]
-            return self.fetch("", timeout=5).status < 500
+            # Jupyter writes the file before it listens: what answers may be another server, which refuses the token.
+            is_another = self.fetch("figserve/api/figures?limit=1", timeout=5).status == 401
+            return not is_another and self.fetch("", timeout=5).status < 500
         except (OSError, ValueError, http.client.HTTPException):
             return False
 
