@@ -6,9 +6,12 @@ Each test asserts that the harm did not happen, and that the next figure has the
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import importlib.util
 import os
 import signal
 import struct
+from pathlib import Path
 
 import psutil
 import pytest
@@ -59,9 +62,15 @@ i = 0
 while environ and environ[i]:
     names.add(environ[i]); i += 1
 print(names)
-"""
+for number in {"self", 1, os.getpid(), os.getppid(), SERVER}:
+    try:
+        print(open(f"/proc/{number}/environ").read())
+    except OSError as error:
+        print("stopped by", type(error).__name__)
+""".replace("SERVER", str(os.getpid()))
         + LINE
     ).output
+    assert output.count("stopped by") >= 3
     assert SECRET not in output
     assert "FIGSERVE_TEST_CANARY" not in output
     # Nor is it in the zygote's initial environment, in case a child ever reads that.
@@ -88,8 +97,19 @@ attempt("http", lambda: urllib.request.urlopen(f"http://127.0.0.1:{TCP}/", timeo
 """)
 
 
+def installed_files() -> dict[str, str]:
+    """Return the digests of files that code would like to change, and the names beside them."""
+    found = {}
+    for package in ("numpy", "matplotlib"):
+        origin = importlib.util.find_spec(package).origin
+        found[origin] = hashlib.sha256(Path(origin).read_bytes()).hexdigest()
+        found |= dict.fromkeys(os.listdir(os.path.dirname(origin)), "")
+    return found
+
+
 def test_R4_nothing_is_written_outside_scratch(attack):
-    """Not next to modules, not into caches, not over the token."""
+    """Not next to modules, not into caches, not over the token; installed files are as before."""
+    before = installed_files()
     attack("""
 import matplotlib, numpy
 places = [TOKEN, OPEN_FILE, DIRECTORY + "/new", numpy.__file__, os.path.dirname(numpy.__file__) + "/evil.py",
@@ -100,6 +120,7 @@ for place in places:
 attempt("truncate", lambda: os.truncate(OPEN_FILE, 0))
 attempt("directory", lambda: os.mkdir(DIRECTORY + "/new"))
 """)
+    assert installed_files() == before
 
 
 def test_R5_no_file_outside_is_changed(attack):
@@ -132,7 +153,14 @@ def bomb():
         os.fork()
 attempt("bomb", bomb)
 attempt("multiprocessing", lambda: multiprocessing.get_context("fork").Process(target=print).start())
+def daemon():
+    if os.fork() == 0:
+        os.setsid()
+        import time; time.sleep(0.1)
+        open("/dev/shm/late", "w"); open(DIRECTORY + "/late", "w")
+attempt("daemon", daemon)
 """)
+    assert not os.path.exists("/dev/shm/late")
     # The processes that exist now are the zygote's own children, which wait.
     later = [process for process in sandbox.processes() if process.pid not in before]
     assert len(later) <= sandbox.renderer.warm + sandbox.renderer.jobs
@@ -449,12 +477,21 @@ def test_R19_too_many_pixels(sandbox: Sandbox):
 
 
 @one_tier
-@pytest.mark.nightly
-def test_R20_a_huge_svg(sandbox: Sandbox):
-    """It is refused by its size in bytes."""
-    code = "import numpy as np\nimport matplotlib.pyplot as plt\nplt.plot(*np.random.rand(2, 400_000), 'o')\n"
-    answer = sandbox.attack(code, format="svg", timeout=50)
-    assert isinstance(answer, (OutputInvalid, DeadlineExceeded)), answer
+@pytest.mark.parametrize(
+    "huge",
+    [
+        "plt.gcf().set_gid('x' * 17 * 2**20)",
+        # Takes many seconds to write.
+        pytest.param(
+            "plt.rcParams['path.simplify'] = False; plt.plot(*np.random.rand(2, 1_000_000))", marks=pytest.mark.nightly
+        ),
+    ],
+)
+def test_R20_a_huge_svg(sandbox: Sandbox, huge: str):
+    """It is refused by its size in bytes, which is known before all of it has arrived."""
+    answer = sandbox.attack(f"import numpy as np\nimport matplotlib.pyplot as plt\n{huge}\n", format="svg", timeout=50)
+    assert isinstance(answer, OutputInvalid), answer
+    assert answer.code == "output_too_large"
     sandbox.assert_well()
 
 

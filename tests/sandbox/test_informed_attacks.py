@@ -130,6 +130,26 @@ def test_R25_the_system_call_numbers_of_x32(sandbox: Sandbox, bait: Bait, number
     sandbox.assert_well()
 
 
+def test_R25_the_system_calls_of_32_bits(sandbox: Sandbox, bait: Bait):
+    """``int 0x80`` needs no code of one's own: its two bytes are somewhere in the C library."""
+    code = """
+places = ("/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/usr/lib")
+path = next(place + "/libc.so.6" for place in places if os.path.exists(place + "/libc.so.6"))
+library = open(path, "rb").read()
+known = ctypes.cast(libc.syscall, ctypes.c_void_p).value
+base = known - library.index(ctypes.string_at(known, 32))
+ctypes.CFUNCTYPE(ctypes.c_long)(base + library.index(b"\\xcd\\x80"))()
+"""
+    answer = sandbox.attack(f"{TRIES}{code}{LINE}")
+    assert isinstance(answer, OutputInvalid), answer
+    assert answer.code == "crashed"
+    if "SIGSEGV" in str(answer):
+        pytest.skip(ELSEWHERE + "the kernel has no system calls of 32 bits")
+    assert "SIGSYS" in str(answer)
+    bait.assert_unharmed()
+    sandbox.assert_well()
+
+
 def test_removing_the_jail(attack):
     """No restriction can be removed, raised or replaced."""
     attack("""

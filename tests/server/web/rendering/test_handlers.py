@@ -546,17 +546,23 @@ ROUTES = ("/api/renders", "/api/renders/url", "/render-matplotlib")
 
 @pytest.mark.parametrize("path", ROUTES)
 class TestR36:
-    async def test_R36_only_a_good_key_with_the_scope_renders(self, stranger, make_key, renderer, clock, path):
+    async def test_R36_only_a_good_key_with_the_scope_renders(self, owner, stranger, make_key, renderer, clock, path):
         """All invalid keys get 401 with one message; another scope gets 403."""
         good = await make_key("render")
         expired = await make_key("render", expires=clock() - 1)
+        revoked = (await owner.post("/api/keys", {"scopes": ["render"]})).json()
+        assert (await stranger.with_key(revoked["key"]).post(path, {"code": CODE})).status in (200, 201)
+        assert (await owner.ask("DELETE", f"/api/keys/{revoked['id']}")).status == 204
+        renderer.jobs.clear()
         texts = set()
         for headers in (
             {"X-API-Key": "fsk_aaaaaaaa_" + "A" * 43},
             {"X-API-Key": good[:-1]},
             {"X-API-Key": ""},
             {"X-API-Key": expired},
+            {"X-API-Key": revoked["key"]},
             {"Authorization": "Bearer "},
+            {"Authorization": f"Bearer {revoked['key']}"},
         ):
             answer = await stranger.ask("POST", path, {"code": CODE}, headers)
             assert answer.status == 401
