@@ -49,23 +49,23 @@ class Jail:
     ----------
     namespaces
         None if the host does not allow them.
-    landlock
+    landlock_version
         Version of the interface, 0 if not available.
-    filter
+    seccomp_filter
         The seccomp filter; None only if the administrator allows code to run unsandboxed.
     readable
         Paths that may be read.
-    users
-        Whether each child switches to its own user: as root without namespaces.
+    changes_user
+        Whether each child switches to a user of its own: as root without namespaces.
     zygote_bytes
         Address space of the zygote.
     """
 
     namespaces: NamespaceSet | None
-    landlock: int
-    filter: bytes | None
+    landlock_version: int
+    seccomp_filter: bytes | None
     readable: tuple[str, ...]
-    users: bool
+    changes_user: bool
     zygote_bytes: int
     limits: ResourceLimits
 
@@ -81,21 +81,21 @@ class Jail:
         """
         if self.namespaces is not None:
             self.namespaces.enter_child(self.limits.scratch, MAX_SCRATCH_FILES)
-        elif self.users:
+        elif self.changes_user:
             set_user(FIRST_USER + number % _USER_COUNT)
         _keep_descriptors(*descriptors)
         self._enter_scratch()
         rlimits.set_parent_death_signal()
         rlimits.set_not_dumpable()
         rlimits.set_no_new_privs()
-        if self.landlock:
+        if self.landlock_version:
             writable = ["/dev/null", *([SCRATCH] if self.namespaces is not None else [])]
-            landlock.restrict(self.landlock, self.readable, writable)
+            landlock.restrict(self.landlock_version, self.readable, writable)
         self._limit_resources()
-        if self.filter is not None:
+        if self.seccomp_filter is not None:
             rlimits.drop_capabilities()
             rlimits.deny_write_execute()
-            seccomp.load_filter(self.filter)
+            seccomp.load_filter(self.seccomp_filter)
 
     @property
     def scratch(self) -> str:
@@ -117,7 +117,7 @@ class Jail:
 
     def _limit_resources(self) -> None:
         # RLIMIT_NPROC counts all processes of the user: only those of this child if it has its own user or namespace.
-        threads = rlimits.MAX_THREADS if self.namespaces is not None or self.users else None
+        threads = rlimits.MAX_THREADS if self.namespaces is not None or self.changes_user else None
         rlimits.limit_resources(
             memory=self.zygote_bytes + self.limits.memory,
             seconds=self.limits.seconds,
