@@ -16,7 +16,7 @@ from ..errors import OutputInvalid
 from .images import check_pixels
 from .layout import kept_layout
 from .png import THUMBNAIL_WIDTH
-from .remembered_text import remembered_text
+from .remembered_text import remembered_drawing, remembered_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -119,7 +119,7 @@ def own_canvas(figure: Figure) -> Iterator[Any]:
     # Otherwise a change of dpi makes an interactive pyplot redraw the figure.
     canvas._is_saving = True
     try:
-        with _shared_renderer(before, canvas), kept_layout(figure), canvas.text_memory:
+        with _shared_renderer(before, canvas), kept_layout(figure), remembered_drawing(figure), canvas.text_memory:
             yield canvas
     finally:
         figure.canvas = before

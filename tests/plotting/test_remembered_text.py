@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 import warnings
+from contextlib import nullcontext
 from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib import cbook, font_manager
+from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.patheffects import withStroke
 from PIL import Image
 
+from jupyter_figserve.plotting import remembered_fonts, remembered_glyphs
 from jupyter_figserve.plotting import remembered_text as module
 from jupyter_figserve.plotting.canvas import draw
 
@@ -49,6 +52,9 @@ RCPARAMS = [
 ]
 
 
+MEMORIES = (remembered_fonts._line_heights, module._extents, module._layouts, remembered_glyphs._glyphs)
+
+
 def figure_with(text, x=0.113, **options):
     """A figure with a text at positions with different fractions of a pixel, and tick labels."""
     figure, axes = plt.subplots(figsize=(4, 3))
@@ -75,7 +81,7 @@ def ours(figure):
 
 @pytest.fixture(autouse=True)
 def empty_memory():
-    for memory in (module._line_heights, module._extents, module._layouts, module._glyphs):
+    for memory in MEMORIES:
         memory.clear()
 
 
@@ -95,6 +101,32 @@ def test_pixels_and_warnings_are_those_of_savefig(kind, rcparams):
                 pixels, also = ours(figure_with(text, **{"x": x} | options))
                 assert (pixels == expected).all()
                 assert also == warned
+
+
+@pytest.mark.parametrize("format", ["svg", "pdf", "eps"])
+def test_vector_graphics_are_those_of_savefig(format):
+    """To the byte, with fonts that are no files, and with artists that are drawn as pixels in between."""
+
+    def saved(figure, remembers):
+        file = io.BytesIO()
+        name = "CreationDate" if format == "pdf" else "Date"
+        metadata = {} if format == "eps" else {"metadata": {name: None}}
+        with module.remembered_drawing(figure) if remembers else nullcontext():
+            figure.savefig(file, format=format, **metadata)
+        return re.sub(rb"%%CreationDate.*", b"", file.getvalue())
+
+    def figure():
+        made = figure_with("same 0.25", rotation=20)
+        made.axes[0].text(0.5, 0.6, "same 0.25", rasterized=True)
+        made.axes[0].set_title("lines\n$x^2$")
+        return made
+
+    for rcparams in ({"pdf.use14corefonts": True, "ps.useafm": True}, {}, {"svg.fonttype": "none"}):
+        with mpl.rc_context({"svg.hashsalt": "test", **rcparams}), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            expected = saved(figure(), False)
+            assert [saved(figure(), True), saved(figure(), True)] == [expected, expected], rcparams
+            plt.close("all")
 
 
 def test_each_setting_is_remembered_apart():
@@ -179,15 +211,17 @@ def test_the_renderer_has_its_own_methods_afterwards():
 
 def test_the_memory_is_bounded(monkeypatch):
     """A full memory begins anew, and neither large glyphs nor long texts are kept."""
-    monkeypatch.setattr(module, "_MAX_ENTRIES", 50)
+    for memory in MEMORIES:
+        monkeypatch.setattr(memory, "max_entries", 50)
     for number in range(5):
         ours(figure_with(f"{number} ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz"))
     ours(figure_with("Q", size=200))
     ours(figure_with("long " * 100))
-    assert not any("long" in text for memory in (module._extents, module._layouts) for _, text, *_ in memory)
-    sizes = [len(memory) for memory in (module._line_heights, module._extents, module._layouts, module._glyphs)]
-    assert max(sizes) <= 50
-    assert max(glyph.image.size for glyph in module._glyphs.values()) < 100 * 100
+    assert not any(
+        "long " in str(text) for memory in (module._extents, module._layouts) for key in memory for text in key
+    )
+    assert max(len(memory) for memory in MEMORIES) <= 50
+    assert max(glyph.image.size for glyph in remembered_glyphs._glyphs.values()) < 100 * 100
 
 
 def test_threads_draw_the_same():
@@ -216,5 +250,5 @@ def test_other_versions_of_matplotlib_draw_as_they_come(monkeypatch):
     with module.remembered_text(renderer, figure):
         assert "draw_text" not in vars(renderer)
     monkeypatch.undo()
-    with module.remembered_text(renderer, figure), cbook._setattr_cm(renderer):
+    with module.remembered_text(renderer, figure):
         assert "draw_text" in vars(renderer)
