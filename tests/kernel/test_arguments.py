@@ -47,14 +47,14 @@ def test_lists_of_names():
         list_names("ada", "users")
 
 
-@pytest.mark.parametrize("value", WRONG, ids=repr)
+@pytest.mark.parametrize("value", WRONG, ids=lambda value: type(value).__name__)
 def test_wrong_lists_of_names(value):
     """The argument and the type are named."""
     with pytest.raises(InvalidInput, match=r"users must be a list of names, (not|but contains) a value of type"):
         list_names(value, "users")
 
 
-@pytest.mark.parametrize("value", [*WRONG, "since", [("since", 1)]], ids=repr)
+@pytest.mark.parametrize("value", [*WRONG, "since", [("since", 1)]], ids=lambda value: type(value).__name__)
 def test_wrong_values_of_parameters(value):
     """Only a mapping with names has values of parameters."""
     assert check_values(None, "lock") == {}
@@ -63,7 +63,7 @@ def test_wrong_values_of_parameters(value):
         check_values(value, "lock")
 
 
-@pytest.mark.parametrize("value", [*WRONG, None, "a\0.html"], ids=repr)
+@pytest.mark.parametrize("value", [*WRONG, None, "a\0.html"], ids=lambda value: type(value).__name__)
 def test_wrong_paths(value):
     """A file has a path of text."""
     assert check_path("~/a.html") == Path.home() / "a.html"
@@ -90,7 +90,7 @@ def test_wrong_paths(value):
         lambda value: write_size("dpi", [value]),
     ],
 )
-@pytest.mark.parametrize("value", WRONG, ids=repr)
+@pytest.mark.parametrize("value", WRONG, ids=lambda value: type(value).__name__)
 def test_wrong_types_are_explained(call, value):
     """No exception of Python's own comes out of a function of the notebook API."""
     with pytest.raises(FigServeError):

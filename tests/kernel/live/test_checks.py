@@ -93,7 +93,9 @@ def test_parameters_that_the_server_refuses(function):
 
 
 @pytest.mark.parametrize("option", ["cache", "timeout", "refresh", "tight", "name"])
-@pytest.mark.parametrize("value", [np.arange(3), object(), {}, b"x", -1.5, 10**400], ids=repr)
+@pytest.mark.parametrize(
+    "value", [np.arange(3), object(), {}, b"x", -1.5, 10**400], ids=lambda value: type(value).__name__
+)
 def test_options_of_wrong_types(option, value):
     """Each is refused in a sentence."""
     with pytest.raises(InvalidInput):
