@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from enum import Enum
 from typing import Annotated, Any, Literal
@@ -62,6 +63,13 @@ def test_every_implemented_method_is_documented():
     for path, method in OPERATIONS:
         documented.setdefault(find_handler(path), set()).add(method)
     assert {handler: methods_of(handler) for _, handler in ROUTES} == documented
+
+
+def test_every_route_is_documented():
+    """Also a second address of a handler: some documented path leads to each route, and not to one before it."""
+    paths = {contract.sample(path) for path, _ in OPERATIONS}
+    reached = {next(pattern for pattern, _ in ROUTES if re.fullmatch(pattern, path)) for path in paths}
+    assert [pattern for pattern, _ in ROUTES if pattern not in reached] == []
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
