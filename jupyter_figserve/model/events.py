@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+FIGURE_PUBLISHED, FIGURE_CHANGED, FIGURE_DELETED, FIGURE_RESTORED = (
+    "figure.published",
+    "figure.changed",
+    "figure.deleted",
+    "figure.restored",
+)
 DASHBOARD_PUBLISHED, DASHBOARD_DELETED, DASHBOARD_RESTORED = (
     "dashboard.published",
     "dashboard.deleted",

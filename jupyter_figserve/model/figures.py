@@ -19,6 +19,8 @@ MAX_VECTOR_BYTES = 512 * 1024
 HIDPI_RATIO = 2
 """Density of the raster image that replaces a PNG on HiDPI screens."""
 _ASPECT_TOLERANCE = 0.01
+DIGEST = re.compile(r"[0-9a-f]{64}")
+"""A sha256 in hexadecimal."""
 _ID = re.compile(r"[A-Za-z0-9]{16}")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 

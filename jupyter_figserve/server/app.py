@@ -37,7 +37,7 @@ from .replica_config import ReplicaConfig
 from .services.addresses import ServerAddresses, prefix_of
 from .services.auth.credentials import Authenticator
 from .services.auth.owner_guard import OwnerGuard
-from .services.auth.preset_keys import VARIABLE, parse_preset_keys
+from .services.auth.preset_keys import KEYS_VARIABLE, parse_preset_keys
 from .services.auth.rate_limits import RateLimiters
 from .services.auth.signing import FrameUrlSigner, QuerySigner
 from .services.dashboards.watchers import DashboardWatchers
@@ -175,7 +175,7 @@ class FigServe(
 
     def _read_preset_keys(self) -> tuple[Key, ...]:
         """Return the keys that the environment presets; elsewhere the variable is that of a client."""
-        text = os.environ.get(VARIABLE, "") if self.is_render_only else ""
+        text = os.environ.get(KEYS_VARIABLE, "") if self.is_render_only else ""
         return parse_preset_keys(text, self.owner, time.time())
 
     def _open_store(self) -> Store:

@@ -14,7 +14,7 @@ DataVersion = int | str
 """Changes whenever any process commits a change of the catalog."""
 _DRIVERS = frozenset({"postgresql", "postgresql+psycopg", "postgres"})
 _SQLITE = "sqlite:///"
-PATIENT_TIMEOUT = 30.0
+PATIENT_STATEMENT_TIMEOUT = 30.0
 """Time limit of a statement from the command line, in seconds; no page waits for it."""
 _EXAMPLE = "postgresql://user@db.example.org/figserve"
 _SQLITE_EXAMPLE = f"{_SQLITE}{'C:' if os.name == 'nt' else ''}/absolute/path.db"

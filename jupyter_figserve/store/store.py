@@ -18,7 +18,7 @@ from .catalog import sessions
 from .catalog.database import Catalog
 from .catalog.identities import rename_notebook
 from .databases import DataVersion
-from .files.blobs import BlobStore
+from .files.blobs import SHARDS, BlobStore
 from .files.filesystem import DirectoryLock
 from .files.manifest_formats import DashboardManifest, FigureManifest, LiveFigureManifest, Manifests
 from .lifecycle import garbage_collection
@@ -44,7 +44,6 @@ from .repositories.sessions import SessionRepository
 from .startup import Startup
 
 _NO_DIGEST = 64 * "0"
-_SHARDS = 256
 
 
 class StoreSettings(TypedDict, total=False):
@@ -198,12 +197,12 @@ class Store(Repository):
         Rows are cleaned until a round finds nothing more, which takes most of the time of a round.
         """
         total = GcReport()
-        for _ in range(_SHARDS):
+        for _ in range(SHARDS):
             removed = await asyncio.to_thread(self._take_turn, self._clean_rows)
             total += removed
             if not removed:
                 break
-        for shard in range(_SHARDS):
+        for shard in range(SHARDS):
             total += await asyncio.to_thread(self._take_turn, partial(self._clean_blobs, shard))
             progress(shard + 1)
         return total

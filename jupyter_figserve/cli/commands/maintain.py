@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from ...store.databases import PostgresSettings
     from ...store.files.places import Bucket
 
-_SHARDS = 256
-
 
 def data_dir_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -60,8 +58,9 @@ def _gc_options(parser: argparse.ArgumentParser) -> None:
 def gc(options: argparse.Namespace) -> int:
     """Remove expired plots and unreferenced files; servers may be running."""
     from ...store.admin.offline import clean
+    from ...store.files.blobs import SHARDS
 
-    with Progress("Scanning", _SHARDS) as progress:
+    with Progress("Scanning", SHARDS) as progress:
         lifetime = _find_lifetime(options.keep_session_plots)
         path, postgres = _find_catalog(options.database)
         removed = clean(
@@ -127,13 +126,13 @@ def find_bucket(given: str | None) -> Bucket | None:
 
     from ...errors import InvalidInput
     from ...server.blob_config import check_blob_url
-    from ...store.files.places import PATIENT_TIMEOUT, Bucket
+    from ...store.files.places import PATIENT_BLOB_TIMEOUT, Bucket
 
     try:
         url = check_blob_url(given if given is not None else _read_configured("blob_url"))
     except TraitError as error:
         raise InvalidInput(str(error)) from error
-    return Bucket.at(url, PATIENT_TIMEOUT)
+    return Bucket.at(url, PATIENT_BLOB_TIMEOUT)
 
 
 def _find_catalog(given: str | None) -> tuple[Path | None, PostgresSettings | None]:
@@ -144,10 +143,10 @@ def _find_catalog(given: str | None) -> tuple[Path | None, PostgresSettings | No
     InvalidInput
         When the address cannot be used.
     """
-    from ...store.databases import PATIENT_TIMEOUT, find_postgres, find_sqlite_path
+    from ...store.databases import PATIENT_STATEMENT_TIMEOUT, find_postgres, find_sqlite_path
 
     url = given if given is not None else _read_configured("database_url")
-    return find_sqlite_path(url), find_postgres(url, PATIENT_TIMEOUT)
+    return find_sqlite_path(url), find_postgres(url, PATIENT_STATEMENT_TIMEOUT)
 
 
 def _read_configured(name: str) -> str:

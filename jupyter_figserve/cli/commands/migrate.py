@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +14,6 @@ from .maintain import data_dir_option, find_bucket, find_data_dir
 
 if TYPE_CHECKING:
     from ...store.admin.migration import MigrationReport
-
-_TIMEOUT_SECONDS = 30.0
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -44,12 +41,12 @@ def migrate(options: argparse.Namespace) -> int:
     the end it compares both sides, and prints the settings to change on the servers.
     """
     from ...store.admin.migration import migrate
-    from ...store.databases import PostgresSettings, parse_url
+    from ...store.databases import PATIENT_STATEMENT_TIMEOUT, PostgresSettings, parse_url
 
     directory = find_data_dir(options.data_dir).absolute()
     if options.to_database:
         parse_url(options.to_database)
-    postgres = PostgresSettings(options.to_database, _TIMEOUT_SECONDS) if options.to_database else None
+    postgres = PostgresSettings(options.to_database, PATIENT_STATEMENT_TIMEOUT) if options.to_database else None
     bucket = find_bucket(options.to_blobs) if options.to_blobs else None
     fingerprint = _check_secret(directory)
     bars = _Bars()
@@ -93,16 +90,16 @@ def _check_secret(directory: Path) -> str | None:
     """
     from ...errors import InvalidInput
     from ...model.figures import sha256_hex
-    from ...server.services.auth.signing_secrets import FILE, VARIABLE
+    from ...server.services.auth.signing_secrets import SIGNING_FILE, SIGNING_VARIABLE, read_given
 
-    path = directory / FILE
+    path = directory / SIGNING_FILE
     known = path.read_text().split() if path.exists() else []
-    given = [part.strip() for part in os.environ.get(VARIABLE, "").split(",") if part.strip()]
+    given = read_given()
     fingerprint = sha256_hex(",".join(known).encode())[:16]
     if given and not set(known) <= set(given):
         raise InvalidInput(
-            f"{VARIABLE} does not contain the signing secret of {path} (fingerprint {fingerprint}), without which the"
-            f" addresses of links cannot be shown again. Set it with: {_export(path)}"
+            f"{SIGNING_VARIABLE} does not contain the signing secret of {path} (fingerprint {fingerprint}), without"
+            f" which the addresses of links cannot be shown again. Set it with: {_export(path)}"
         )
     return fingerprint if known else None
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ...model.private_files import has_modes
+from ..catalog.sqlite import MAX_CHECKED_BYTES
 from ..catalog.tables import SCHEMA
 from ..files.filesystem import find_network_type
 from .opening import CATALOG
 
 _SECRETS = ("catalog.db", "catalog.db-wal", "signing.keys", "catalog.lock")
-_MAX_CHECKED_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def find_defect(catalog: Path) -> str | None:
     try:
         with contextlib.closing(sqlite3.connect(f"{catalog.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as file:
             schema = dict(file.execute("select key, value from meta")).get("schema", "0")
-            if catalog.stat().st_size <= _MAX_CHECKED_BYTES:
+            if catalog.stat().st_size <= MAX_CHECKED_BYTES:
                 (result,) = file.execute("pragma quick_check(1)").fetchone()
                 if result != "ok":
                     return f"is damaged: {result}"

@@ -9,13 +9,13 @@ from dataclasses import replace
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ...model.events import FIGURE_CHANGED, FIGURE_DELETED, FIGURE_PUBLISHED
 from ...model.figures import CellCode, FigureRecord, Identity, Representation, Source, Version, new_id
 from ...model.links import FIGURE, Target
 from ...model.new_version import NewVersion
 from ...model.quotas import PublishLimits, Quota
 from ...model.source_check import SourceCheck
-from . import events, figures, links, sessions, tables
-from . import quotas as usage
+from . import events, figures, links, quotas, sessions, tables
 from .dialects import lock_owner_of, lock_owners
 from .references import release_blobs, retain_parts
 
@@ -44,13 +44,13 @@ def _check_quota(
     known
         Id of the figure, None for a new one.
     """
-    quotas: Mapping[str, Quota] = {"owner": limits.owner_quota, "session": limits.session_quota}
+    quota_of: Mapping[str, Quota] = {"owner": limits.owner_quota, "session": limits.session_quota}
     places, new_to = {"owner": identity.owner}, set() if known else {"owner", "session"}
     if session:
         places["session"] = session
         if known and not sessions.has_made(connection, session, known):
             new_to.add("session")
-    usage.check(connection, quotas, places, size, new_to)
+    quotas.check(connection, quota_of, places, size, new_to)
 
 
 def check_room(connection: Connection, limits: PublishLimits, draft: NewVersion, version: Version) -> None:
@@ -86,11 +86,11 @@ def publish(connection: Connection, limits: PublishLimits, draft: NewVersion, ve
             _UPDATE_FIGURE, {"figure": record.id, "updated": now, "latest": number, "title": version.title}
         )
     _insert_version(connection, record.id, record.version, now)
-    usage.add(connection, record.owner, version.session, figures=int(known is None), size=version.size)
+    quotas.add(connection, record.owner, version.session, figures=int(known is None), size=version.size)
     if version.session:
         sessions.record_version(connection, version.session, record.id, number)
     _prune(connection, record, limits.keep_versions, now)
-    events.add(connection, now, record.owner, "figure.published", event_data(record))
+    events.add(connection, now, record.owner, FIGURE_PUBLISHED, event_data(record))
     return record
 
 
@@ -99,7 +99,7 @@ def restore(connection: Connection, record: FigureRecord, versions: Sequence[Ver
     _insert_figure(connection, record)
     for position, version in enumerate(reversed(versions)):
         _insert_version(connection, record.id, version, version.created)
-        usage.add(connection, record.owner, version.session, figures=int(position == 0), size=version.size)
+        quotas.add(connection, record.owner, version.session, figures=int(position == 0), size=version.size)
         if version.session:
             sessions.record_version(connection, version.session, record.id, version.number)
 
@@ -122,13 +122,13 @@ def attach_source(
     old, session = existing.version.source, existing.version.session
     if old is not None:
         release_blobs(connection, [old.digest], now)
-        usage.add(connection, record.owner, session, figures=0, size=-old.size)
+        quotas.add(connection, record.owner, session, figures=0, size=-old.size)
     _check_quota(connection, limits, record.identity, record.id, session, source.size)
     _change_version(
         connection, record.id, number, {**_source_columns(source), "source_problem": "", "source_check": None}
     )
     retain_parts(connection, [source], now)
-    usage.add(connection, record.owner, session, figures=0, size=source.size)
+    quotas.add(connection, record.owner, session, figures=0, size=source.size)
     return True
 
 
@@ -144,7 +144,7 @@ def attach_code(
     _check_quota(connection, limits, record.identity, record.id, session, code.size)
     _change_version(connection, record.id, number, {"code_digest": code.digest, "code_size": code.size})
     retain_parts(connection, [code], now)
-    usage.add(connection, record.owner, session, figures=0, size=code.size)
+    quotas.add(connection, record.owner, session, figures=0, size=code.size)
     return True
 
 
@@ -181,7 +181,7 @@ def add_representation(
     row = {"figure": record.id, "version": number, "position": position, "is_thumbnail": False}
     connection.execute(_INSERT_REPRESENTATION, row | part.__dict__)
     retain_parts(connection, [part], now)
-    usage.add(connection, record.owner, version.session, figures=0, size=part.size)
+    quotas.add(connection, record.owner, version.session, figures=0, size=part.size)
     return True
 
 
@@ -195,7 +195,7 @@ def change_text(connection: Connection, record: FigureRecord, text: Mapping[str,
     )
     changed = tables.figures.update().where(tables.figures.c.id == record.id)
     connection.execute(changed.values(title=text["title"], updated=now))
-    events.add(connection, now, record.owner, "figure.changed", event_data(record))
+    events.add(connection, now, record.owner, FIGURE_CHANGED, event_data(record))
 
 
 def delete(connection: Connection, record: FigureRecord, now: float) -> None:
@@ -203,10 +203,10 @@ def delete(connection: Connection, record: FigureRecord, now: float) -> None:
     links.remove_for_target(connection, Target(FIGURE, record.id))
     for version in figures.list_versions(connection, record.id):
         _remove_version(connection, record, version, now)
-    usage.add(connection, record.owner, None, figures=-1, size=0)
+    quotas.add(connection, record.owner, None, figures=-1, size=0)
     connection.execute(tables.session_figures.delete().where(tables.session_figures.c.figure == record.id))
     connection.execute(tables.figures.delete().where(tables.figures.c.id == record.id))
-    events.add(connection, now, record.owner, "figure.deleted", event_data(record))
+    events.add(connection, now, record.owner, FIGURE_DELETED, event_data(record))
 
 
 def _insert_version(connection: Connection, figure_id: str, version: Version, now: float) -> None:
@@ -271,7 +271,7 @@ def _remove_version(connection: Connection, record: FigureRecord, version: Versi
     connection.execute(_DELETE_REPRESENTATIONS, which)
     connection.execute(_DELETE_VERSION, which)
     release_blobs(connection, [part.digest for part in version.parts], now)
-    usage.add(connection, record.owner, version.session, figures=0, size=-version.size)
+    quotas.add(connection, record.owner, version.session, figures=0, size=-version.size)
 
 
 def _source_columns(source: Source | None) -> dict[str, object]:

@@ -24,8 +24,9 @@ from .writer import Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
+MAX_CHECKED_BYTES = 256 * 2**20
+"""Size up to which all pages are checked, which takes about a second per gigabyte."""
 _BUSY_SECONDS = 30
-_MAX_CHECKED_BYTES = 256 * 2**20
 _FULL_DISK = "database or disk is full"
 
 
@@ -195,8 +196,8 @@ def _prepare(engine: Engine, path: Path | None) -> int:
 
 
 def _check_pages(connection: Connection, path: Path | None) -> None:
-    """Check every page, which takes about a second per gigabyte; a very large catalog is not checked."""
-    if path is None or path.stat().st_size > _MAX_CHECKED_BYTES:
+    """Check every page, except of a very large catalog."""
+    if path is None or path.stat().st_size > MAX_CHECKED_BYTES:
         return
     found = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar()
     if found != "ok":

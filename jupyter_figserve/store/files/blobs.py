@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import stat
 from abc import ABC, abstractmethod
@@ -14,9 +13,9 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar, TypeVar
 
 from ...model import open_flags
+from ...model.figures import DIGEST
 from .filesystem import atomic_write, fsync_directory, make_private_directory, opened_directory
 
-DIGEST = re.compile(r"[0-9a-f]{64}")
 SHARDS = 256
 T = TypeVar("T")
 _THREADS = 4

@@ -10,11 +10,12 @@ from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+from ...model.figures import DIGEST
+
 _ID = re.compile(r"[A-Za-z0-9]{1,64}")
 _MAX_INTEGER = 2**63 - 1
 """The largest integer of SQLite."""
-_PATTERNS = {"digest": _DIGEST, "token_hash": _DIGEST, "id": _ID}
+_PATTERNS = {"digest": DIGEST, "token_hash": DIGEST, "id": _ID}
 
 
 def check_record(record: Any) -> None:

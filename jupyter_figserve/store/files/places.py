@@ -15,7 +15,7 @@ from .remote_blobs import RemoteBlobStore
 
 BLOB_TIMEOUT = 0.8
 """Default time limit of one request to a bucket, in seconds."""
-PATIENT_TIMEOUT = 10.0
+PATIENT_BLOB_TIMEOUT = 10.0
 """Time limit of one request from the command line, in seconds; no page waits for it."""
 
 

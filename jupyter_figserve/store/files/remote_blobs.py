@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future
 
-from .blobs import DIGEST, SHARDS, BlobStore
+from ...model.figures import DIGEST
+from .blobs import SHARDS, BlobStore
 from .object_storage import ObjectStorage
 
 _AT_ONCE = 16

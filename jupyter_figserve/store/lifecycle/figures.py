@@ -9,6 +9,7 @@ from dataclasses import replace
 from sqlalchemy.engine import Connection
 
 from ...errors import NotFound
+from ...model.events import FIGURE_RESTORED
 from ...model.figures import FigureRecord, Identity, Version
 from ...model.links import FIGURE, Target
 from ...model.quotas import PublishLimits
@@ -57,7 +58,7 @@ class FigureAggregate(DeletableAggregate[FigureManifest]):
             raise NotFound("The images of this figure are gone; publish it again.")
         _check_quotas(connection, self._limits, manifest.record.owner, versions)
         record = insert(connection, manifest, versions)
-        events.add(connection, now, record.owner, "figure.restored", publishing.event_data(record))
+        events.add(connection, now, record.owner, FIGURE_RESTORED, publishing.event_data(record))
 
 
 def find_complete_versions(manifest: FigureManifest, has_blob: Callable[[str], bool]) -> tuple[Version, ...]:

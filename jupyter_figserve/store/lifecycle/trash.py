@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import builtins
 import json
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -16,14 +15,13 @@ from typing import Generic, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from ...model.figures import Identity
+from ...model.figures import DIGEST, Identity
 from ..catalog import tables
 from ..files.manifests import Manifest, parse_manifest
 
 M = TypeVar("M", bound=Manifest)
 _T = tables.trash.c
 _BATCH = 500
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ class Trash(Generic[M]):
     def find_digests(self, connection: Connection, now: float) -> set[str]:
         """Return the digests of all blobs that belong to deletions that can be undone."""
         query = sa.select(_T.manifest).where(_T.kind == self._name, _T.expires > now)
-        return {digest for text in connection.execute(query).scalars() for digest in _DIGEST.findall(text)}
+        return {digest for text in connection.execute(query).scalars() for digest in DIGEST.findall(text)}
 
     def find_oldest(self, connection: Connection, now: float) -> float | None:
         """Return the time of the earliest deletion that can be undone, None when there is none."""

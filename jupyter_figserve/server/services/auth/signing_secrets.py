@@ -12,9 +12,9 @@ from pathlib import Path
 from ....model.open_flags import PRIVATE_FILE
 from ....store.files.filesystem import fsync_directory
 
-VARIABLE = "FIGSERVE_SIGNING_SECRET"
+SIGNING_VARIABLE = "FIGSERVE_SIGNING_SECRET"
 """Environment variable with the secrets, separated by commas, where several processes serve."""
-FILE = "signing.keys"
+SIGNING_FILE = "signing.keys"
 MIN_LENGTH = 32
 """Shorter secrets may be guessed from a signed URL."""
 
@@ -25,12 +25,12 @@ def read_secrets(directory: Path, environment: Mapping[str, str] = os.environ) -
     The first call creates one in the data directory. When the directory is not writable, return a secret that is valid
     until this process ends.
     """
-    return read_given(environment) or _read_file(directory / FILE)
+    return read_given(environment) or _read_file(directory / SIGNING_FILE)
 
 
 def read_given(environment: Mapping[str, str] = os.environ) -> list[str]:
     """Return the signing secrets of the environment, newest first; an empty list where it has none."""
-    given = [part.strip() for part in environment.get(VARIABLE, "").split(",")]
+    given = [part.strip() for part in environment.get(SIGNING_VARIABLE, "").split(",")]
     return [part for part in given if part]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....model.dashboards import FIGURE, LIVE
-from ....model.events import DASHBOARD_DELETED, DASHBOARD_PUBLISHED, Event
+from ....model.events import DASHBOARD_DELETED, DASHBOARD_PUBLISHED, FIGURE_PUBLISHED, Event
 from ....store.store import Store
 from ..events.event_broker import LIVE_PROGRESS, EventBroker
 from ..events.watchers import Watcher, Watchers
@@ -114,7 +114,7 @@ class DashboardWatchers(Watchers[DashboardWatcher]):
         dashboard = await self._load(dashboard_id)
         if dashboard is None:
             return
-        if event_kind not in ("figure.published", OFFERED, GONE, REFRESHED):
+        if event_kind not in (FIGURE_PUBLISHED, OFFERED, GONE, REFRESHED):
             self._send(dashboard_id, lambda _: _dashboard_event(dashboard))
             return
         for panel in dashboard.panels:

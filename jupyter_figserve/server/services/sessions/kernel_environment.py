@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ....model.keys import WORKER_KEY_VARIABLE
 from ..addresses import ServerAddresses
-from ..auth.signing_secrets import VARIABLE
+from ..auth.signing_secrets import SIGNING_VARIABLE
 from .service_client import ServicePair
 
 
@@ -61,7 +61,7 @@ def make_environment(
     if directory is not None:
         ours["KERNEL_FIGSERVE_PLOTS"] = str(directory)
     # Without the variables of a server in whose kernel this one was started, and without this server's secrets.
-    withheld = ("KERNEL_FIGSERVE_", VARIABLE, WORKER_KEY_VARIABLE)
+    withheld = ("KERNEL_FIGSERVE_", SIGNING_VARIABLE, WORKER_KEY_VARIABLE)
     return {name: value for name, value in base.items() if not name.startswith(withheld)} | ours
 
 

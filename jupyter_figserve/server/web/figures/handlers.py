@@ -11,6 +11,7 @@ from tornado import web
 from tornado.httputil import HTTPHeaders
 
 from ....errors import InvalidInput
+from ....model.events import FIGURE_CHANGED, FIGURE_DELETED, FIGURE_PUBLISHED, FIGURE_RESTORED
 from ....model.figures import FigureRecord, sha256_hex
 from ....model.formats import FORMATS, Format, get_format
 from ....model.keys import PUBLISH, READ
@@ -83,7 +84,7 @@ class FiguresHandler(UploadHandler):
             code=trim_code(upload.code, self.context.config.cell_code_bytes),
         )
         record = await self.context.store.figures.publish(draft)
-        await self.announce("figure.published", record.id, version=record.version.number)
+        await self.announce(FIGURE_PUBLISHED, record.id, version=record.version.number)
         self.set_header("Location", self.base.page(record))
         self.write_json(figure_json(self.context.source_checker.known(record), self.base), 201)
 
@@ -102,7 +103,7 @@ class FiguresHandler(UploadHandler):
         ids = await store.figures.list_ids(query)
         deleted = await store.figures.delete(ids)
         for start in range(0, len(ids), _AUDITED_AT_ONCE):
-            self.audit("figure.deleted", "*", ids=list(ids[start : start + _AUDITED_AT_ONCE]))
+            self.audit(FIGURE_DELETED, "*", ids=list(ids[start : start + _AUDITED_AT_ONCE]))
             await asyncio.sleep(0)
         await self.context.events.wake()
         self.write_json({"deleted": deleted})
@@ -153,7 +154,7 @@ class FigureHandler(AuthenticatedHandler):
         body = self.json_body(tuple(_TEXT_LENGTHS))
         changes = {name: validate_single_line(body[name], name, _TEXT_LENGTHS[name]) for name in body}
         changed = await self.context.store.figures.change_text(record, **changes)
-        await self.announce("figure.changed", record.id, fields=sorted(changes))
+        await self.announce(FIGURE_CHANGED, record.id, fields=sorted(changes))
         self.write_json(figure_json(changed, self.base))
 
     @web.authenticated
@@ -162,7 +163,7 @@ class FigureHandler(AuthenticatedHandler):
         record = await self.get_owned_figure(figure_id)
         await self.context.view_counter.flush()
         await self.context.store.figures.delete([record.id])
-        await self.announce("figure.deleted", record.id)
+        await self.announce(FIGURE_DELETED, record.id)
         self.write_no_content()
 
 
@@ -177,7 +178,7 @@ class RestoreHandler(AuthenticatedHandler):
         figures = self.context.store.figures
         await self.check_restorable(figures, figure_id, "figure")
         record = await figures.restore(figure_id)
-        await self.announce("figure.restored", record.id)
+        await self.announce(FIGURE_RESTORED, record.id)
         self.write_json(figure_json(record, self.base))
 
 

@@ -11,6 +11,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import Conflict, InvalidInput, OutputInvalid, UnsupportedType
+from ....model.events import FIGURE_PUBLISHED
 from ....model.fields import check_field_names
 from ....model.figures import FigureRecord
 from ....model.keys import PUBLISH, RENDER
@@ -109,7 +110,7 @@ class RendersHandler(CodeHandler):
         result = await self.run_until_disconnect(context.rendering.render(request.job(), self.caller))
         draft = await self._make_draft(request, result)
         record: FigureRecord = await context.store.figures.publish(draft)
-        await self.announce("figure.published", record.id, version=record.version.number)
+        await self.announce(FIGURE_PUBLISHED, record.id, version=record.version.number)
         record = await context.source_checker.accept(record)
         context.source_checker.schedule(record.id, record.version.number)
         self.set_header("Location", self.base.page(record))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +10,8 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import Conflict, InvalidInput, NotFound, Unavailable
-from ....model.figures import EncodedImage, FigureRecord, Identity
+from ....model.events import FIGURE_PUBLISHED
+from ....model.figures import DIGEST, EncodedImage, FigureRecord, Identity
 from ....model.formats import FORMATS
 from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
@@ -30,7 +30,6 @@ HERE = "here"
 """Stands for the id of the session whose kernel sends the request."""
 _MARK_TIMEOUT_SECONDS = 3.0
 _MAX_MARK_LENGTH = 64
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _DIGITS = 8
 """Of the digest, in the name of a captured plot."""
 _SAME_ENDING = 10
@@ -127,7 +126,7 @@ class SessionFiguresHandler(SessionHandler):
         # A title that was found does not name the figure: another one of the notebook may have the same.
         thumbnail = _read_thumbnail(body.get("thumbnail"), self.context.config.figure_pixels)
         record = await self._publish(session, readable, name, given or readable.title, alt, thumbnail)
-        await self.announce("figure.published", record.id, version=record.version.number)
+        await self.announce(FIGURE_PUBLISHED, record.id, version=record.version.number)
         self.set_header("Location", self.base.page(record))
         self.write_json(figure_json(record, self.base), 201)
 
@@ -137,7 +136,7 @@ class SessionFiguresHandler(SessionHandler):
         if digest is None:
             path = validate_single_line(body.get("path"), "path", 1_000)
             return await self.context.plots.get(session.id, path, published=False)
-        if body.get("path") is not None or not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
+        if body.get("path") is not None or not (isinstance(digest, str) and DIGEST.fullmatch(digest)):
             raise InvalidInput("Give either a path or a digest (the sha256 of the displayed bytes in hexadecimal).")
         return await self.context.plots.get_by_digest(session.id, digest)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from jupyter_figserve.server.services.auth.signing_secrets import VARIABLE, derive_cookie_secret, read_secrets
+from jupyter_figserve.server.services.auth.signing_secrets import SIGNING_VARIABLE, derive_cookie_secret, read_secrets
 
 
 class TestSecrets:
@@ -39,17 +39,17 @@ class TestSecrets:
 
     def test_environment_comes_first(self, tmp_path):
         """Separated by commas, newest first; then no file is read or made."""
-        assert read_secrets(tmp_path, {VARIABLE: "new, old,"}) == ["new", "old"]
+        assert read_secrets(tmp_path, {SIGNING_VARIABLE: "new, old,"}) == ["new", "old"]
         assert list(tmp_path.iterdir()) == []
 
     def test_blank_variable_is_none(self, tmp_path):
         """As a compose file leaves one."""
-        assert read_secrets(tmp_path, {VARIABLE: " , "}) == read_secrets(tmp_path, {})
+        assert read_secrets(tmp_path, {SIGNING_VARIABLE: " , "}) == read_secrets(tmp_path, {})
 
     def test_cookies_of_servers_with_one_secret(self):
         """Logins are signed with a secret derived from the newest one; without one in common there is none."""
-        one = derive_cookie_secret({VARIABLE: "a" * 32})
-        assert one == derive_cookie_secret({VARIABLE: "a" * 32 + "," + "b" * 32})
-        assert one != derive_cookie_secret({VARIABLE: "b" * 32})
+        one = derive_cookie_secret({SIGNING_VARIABLE: "a" * 32})
+        assert one == derive_cookie_secret({SIGNING_VARIABLE: "a" * 32 + "," + "b" * 32})
+        assert one != derive_cookie_secret({SIGNING_VARIABLE: "b" * 32})
         assert b"a" * 32 not in (one or b"")
         assert derive_cookie_secret({}) is None
