@@ -20,10 +20,8 @@ IMAGES = Path(__file__).parent.parent / "notebooks" / "images"
 FIGURES_CODE = (Path(__file__).parent / "screenshot_figures.py").read_text(encoding="utf-8")
 SHARE_CODE = """
 pub = sightings()
-draft = pub.share(expires="7d", label="the reviewers", views=5)
-draft.pause()
 link = pub.share(expires="30d", label="the group meeting")
-print(pub.id, link.url, dashboard().url)
+print(link.url, dashboard().url)
 """
 
 
@@ -36,14 +34,12 @@ def main() -> None:
         with server.kernel("wildlife/sightings.ipynb") as kernel, sync_playwright() as playwright:
             execution = kernel.run(FIGURES_CODE + SHARE_CODE)
             assert execution.error is None, execution.error
-            found = re.search(r"(\w{16}) (http\S+/f/\S+) (http\S+/f/\S+)", execution.stdout)
+            found = re.search(r"(http\S+/f/\S+) (http\S+/f/\S+)", execution.stdout)
             assert found is not None, execution.stdout
             browser = playwright.chromium.launch(executable_path=PROGRAMS["chromium"], args=ARGUMENTS)
-            _take_screenshot(browser, found[2], IMAGES / "share_page.png", 1000, 690)
-            _take_screenshot(browser, found[3], IMAGES / "dashboard.png", 1280, 1000)
-            own = f"{server.url}figserve/"
-            _take_screenshot(browser, own, IMAGES / "gallery.png", 1280, 900, server)
-            _take_screenshot(browser, f"{own}figures/{found[1]}", IMAGES / "figure_page.png", 1280, 1040, server)
+            _take_screenshot(browser, found[1], IMAGES / "share_page.png", 1000, 690)
+            _take_screenshot(browser, found[2], IMAGES / "dashboard.png", 1280, 1000)
+            _take_screenshot(browser, f"{server.url}figserve/", IMAGES / "gallery.png", 1280, 900, server)
             browser.close()
 
 
@@ -75,6 +71,8 @@ def _take_screenshot(
     page.wait_for_function(
         "() => [...document.querySelectorAll('img')].every(i => i.naturalWidth || i.getBoundingClientRect().y > 1200)"
     )
+    # The script of a dashboard adds the image of a live figure when it has been drawn.
+    page.wait_for_function("() => [...document.querySelectorAll('.panel .frame')].every(i => i.querySelector('img'))")
     # The page's script sets it as its last step.
     if login is not None:
         page.wait_for_function("() => document.querySelector('time').title")
