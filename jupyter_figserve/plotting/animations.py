@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from .canvas import draw
 from .figure_snapshot import preserved
 from .frame_writers import WRITERS, FrameWriter, check_size
 from .images import PNG, check_pixels
+from .libraries import is_instance
 from .raster import prepare, rgba_of
 
 if TYPE_CHECKING:
@@ -64,15 +64,11 @@ def has_animated_format(rows: Sequence[Format]) -> bool:
 
 def is_animation(obj: object) -> bool:
     """Whether an object is matplotlib's animation, or a Pillow image with several frames."""
-    animation = sys.modules.get("matplotlib.animation")
-    if animation is not None and isinstance(obj, animation.Animation):
-        return True
-    return is_animated_image(obj)
+    return is_instance(obj, "matplotlib.animation", "Animation") or is_animated_image(obj)
 
 
 def is_animated_image(obj: object) -> bool:
-    pillow = sys.modules.get("PIL.Image")
-    if pillow is None or not isinstance(obj, pillow.Image) or getattr(obj, "format", None) == "TIFF":
+    if not is_instance(obj, "PIL.Image", "Image") or getattr(obj, "format", None) == "TIFF":
         return False  # the pages of a TIFF are no animation
     return int(getattr(obj, "n_frames", 1)) > 1
 

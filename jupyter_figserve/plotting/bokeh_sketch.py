@@ -5,10 +5,10 @@ It is a sketch for the gallery, without any text. Source of the glyphs and their
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .libraries import is_instance
 from .sketch_canvas import Marks, Point, SketchCanvas, View, is_color
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ Area = tuple[float, float, float, float]
 
 def draw_sketch(obj: object) -> EncodedImage | None:
     """Return the thumbnail of a Bokeh plot or layout; None for anything else, and when no glyph is of a known kind."""
-    loaded = sys.modules.get("bokeh.models.layouts")
-    if loaded is None or not isinstance(obj, loaded.LayoutDOM):
+    if not is_instance(obj, "bokeh.models.layouts", "LayoutDOM"):
         return None
     width, height = _size_of(obj)
     canvas_height = round(min(_MAX_HEIGHT, max(_MIN_HEIGHT, _WIDTH * height / width)))

@@ -1,4 +1,4 @@
-"""Title and alternative text of objects other than matplotlib figures, and the libraries in use. Kernel, jailed child.
+"""Title and alternative text of objects other than matplotlib figures. Kernel and jailed child.
 
 See ``describe_figure`` for figures of matplotlib. What is not known is left out, and nothing here ever fails a publish.
 """
@@ -6,16 +6,15 @@ See ``describe_figure`` for figures of matplotlib. What is not known is left out
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..model.texts import MAX_TITLE_LENGTH
 from .describe_figure import against, sentence
+from .libraries import is_instance
 from .readable_text import Description, one_line, without_markup
 
 _log = logging.getLogger(__name__)
-_VERSIONED = ("matplotlib", "numpy", "pandas", "seaborn", "plotnine", "plotly", "altair", "bokeh", "PIL")
 _MAX_NAMES = 6
 _MAX_LABEL_LENGTH = 200
 
@@ -23,8 +22,7 @@ _MAX_LABEL_LENGTH = 200
 def describe(obj: object) -> Description:
     """Describe any other object; the texts are empty if nothing is known."""
     for module, class_name, describe_object in _LIBRARIES:
-        loaded = sys.modules.get(module)
-        if loaded is not None and isinstance(obj, getattr(loaded, class_name, ())):
+        if is_instance(obj, module, class_name):
             try:
                 return describe_object(obj)
             except Exception as error:
@@ -33,13 +31,6 @@ def describe(obj: object) -> Description:
     # IPython.display.Image has an alternative text by its author.
     alt = getattr(obj, "alt", "")
     return "", alt if isinstance(alt, str) else ""
-
-
-def libraries() -> dict[str, str]:
-    """Return the versions of Python (major and minor) and of the plotting libraries that are loaded."""
-    loaded = {name: getattr(sys.modules.get(name), "__version__", None) for name in _VERSIONED}
-    versions = {name: version for name, version in loaded.items() if isinstance(version, str)}
-    return {"python": f"{sys.version_info.major}.{sys.version_info.minor}", **versions}
 
 
 def _describe_plotly(figure: Any) -> Description:

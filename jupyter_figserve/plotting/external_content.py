@@ -11,6 +11,7 @@ from ..errors import OutputInvalid
 from ..model.figures import EncodedImage
 from ..model.formats import FORMATS
 from ..model.html_content import parse_html
+from .libraries import is_instance
 
 _HTML = FORMATS["html"].mimetype
 _LATEX = re.compile(r"^\s*\$.+\$\s*$", re.DOTALL)
@@ -34,11 +35,11 @@ def find_warnings(obj: object, images: Sequence[EncodedImage]) -> list[str]:
     """
     if not any(image.mimetype == _HTML for image in images):
         return []
-    if _is_instance(obj, "plotly.basedatatypes", "BaseFigure"):
+    if is_instance(obj, "plotly.basedatatypes", "BaseFigure"):
         return list(_plotly_warnings(obj))
-    if _is_instance(obj, "altair", "TopLevelMixin"):
+    if is_instance(obj, "altair", "TopLevelMixin"):
         return list(_altair_warnings(obj))
-    if _is_instance(obj, "bokeh.models", "Model"):
+    if is_instance(obj, "bokeh.models", "Model"):
         return list(_bokeh_warnings(obj))
     html = next(image for image in images if image.mimetype == _HTML)
     return _html_warnings(html.data.decode("utf-8", "replace"), is_alone=len(images) == 1)
@@ -130,8 +131,3 @@ def _bokeh_warnings(model: Any) -> Iterator[str]:
     tiles = getattr(models, "TileRenderer", None)
     if tiles is not None and next(iter(model.select({"type": tiles})), None) is not None:
         yield "The published map will lack its tiles, which Bokeh loads from elsewhere. Publish an image of it."
-
-
-def _is_instance(obj: object, module: str, name: str) -> bool:
-    loaded = sys.modules.get(module)
-    return loaded is not None and isinstance(obj, getattr(loaded, name, ()))

@@ -9,7 +9,6 @@ import base64
 import binascii
 import io
 import re
-import sys
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -18,6 +17,7 @@ from ..errors import OutputInvalid, UnsupportedType
 from ..model.figures import EncodedImage
 from ..model.formats import CSS_DPI, FORMATS, Format, begin_html, get_format
 from .images import PNG, encode_image, is_raster, open_image, to_encoded_image, to_svgz
+from .libraries import is_instance
 
 HTML = FORMATS["html"]
 DEFAULT_FORMATS = (PNG,)
@@ -72,8 +72,7 @@ def offers_image(obj: object) -> bool:
 
 def _find_encoder(obj: object) -> _Encoder | None:
     for module, class_name, encode in _LIBRARIES:
-        loaded = sys.modules.get(module)
-        if loaded is not None and isinstance(obj, getattr(loaded, class_name, ())):
+        if is_instance(obj, module, class_name):
             return encode
     return None
 

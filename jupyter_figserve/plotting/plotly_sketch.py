@@ -6,11 +6,11 @@ It is a sketch for the gallery, without any text. Source of the defaults: plotly
 from __future__ import annotations
 
 import base64
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from .libraries import is_instance
 from .sketch_canvas import Marks, Point, SketchCanvas, View, is_color
 
 if TYPE_CHECKING:
@@ -27,13 +27,15 @@ _BINS = 24
 
 def draw_sketch(obj: object) -> EncodedImage | None:
     """Return the thumbnail of a Plotly figure; None for anything else, and when no trace is of a known kind."""
-    loaded = sys.modules.get("plotly.basedatatypes")
-    if loaded is None or not isinstance(obj, loaded.BaseFigure):
+    if not is_instance(obj, "plotly.basedatatypes", "BaseFigure"):
         return None
-    return _Sketch(obj.to_plotly_json()).draw()
+    figure: Any = obj
+    return _Sketch(figure.to_plotly_json()).draw()
 
 
 class _Sketch:
+    """The traces of a figure, drawn on one canvas."""
+
     def __init__(self, figure: Mapping[str, Any]) -> None:
         self._layout = figure.get("layout") or {}
         traces = [one for one in figure.get("data") or () if one.get("visible") in (None, True)]

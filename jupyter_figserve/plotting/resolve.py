@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputInvalid
 from .canvas import own_dpi
+from .libraries import is_instance
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -159,9 +160,9 @@ def _parts(obj: object) -> Iterable[object]:
         return obj
     if isinstance(obj, np.ndarray):
         return obj.flat if obj.dtype == object else ()
-    pandas = _loaded("pandas")
-    if pandas is not None and isinstance(obj, pandas.Series):
-        values: Iterable[object] = obj.array if obj.dtype == object else ()
+    if is_instance(obj, "pandas", "Series"):
+        series: Any = obj
+        values: Iterable[object] = series.array if series.dtype == object else ()
         return values
     return _attribute_parts(obj)
 

@@ -24,6 +24,7 @@ from ..errors import OutputInvalid
 from ..model.csv_text import harmless
 from ..model.figures import EncodedImage
 from ..model.formats import DATA_FORMATS, FORMATS, Format, looks_like
+from .libraries import is_instance
 
 _SCALARS = (str, bool, int, float, Decimal, Fraction, date, time, timedelta, UUID, Enum)
 _MAX_DEPTH = 100
@@ -38,7 +39,7 @@ def is_scalar_or_table(value: object) -> bool:
 
 def is_container(value: object) -> bool:
     """Whether a value without a figure in it is data."""
-    is_array = _is_of("numpy", "ndarray", value)
+    is_array = is_instance(value, "numpy", "ndarray")
     return is_array or isinstance(value, (Mapping, list, tuple, Set, range)) or _is_dataclass(value)
 
 
@@ -103,7 +104,7 @@ def _unwrap(value: Any) -> Any:
         return str(value)
     if _is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if _is_numpy_scalar(value) or _is_of("numpy", "ndarray", value):
+    if _is_numpy_scalar(value) or is_instance(value, "numpy", "ndarray"):
         return _from_numpy(value)
     records = _records(value)
     if records is not None:
@@ -121,17 +122,17 @@ def _from_numpy(value: Any) -> Any:
 
 def _records(value: Any) -> Any:
     """Return the rows of a table as dicts, and a pandas Series as a dict or list; None for anything else."""
-    if _is_of("pandas", "DataFrame", value):
+    if is_instance(value, "pandas", "DataFrame"):
         return _rows_of_frame(value)
-    if _is_of("pandas", "Series", value):
+    if is_instance(value, "pandas", "Series"):
         return value.tolist() if _has_plain_index(value) else dict(zip(value.index, value.tolist(), strict=True))
-    if _is_of("pandas", "Index", value):
+    if is_instance(value, "pandas", "Index"):
         return value.tolist()
-    if _is_of("polars", "DataFrame", value):
+    if is_instance(value, "polars", "DataFrame"):
         return value.to_dicts()
-    if _is_of("polars", "Series", value):
+    if is_instance(value, "polars", "Series"):
         return value.to_list()
-    return value.to_pylist() if _is_of("pyarrow", "Table", value) else None
+    return value.to_pylist() if is_instance(value, "pyarrow", "Table") else None
 
 
 def _rows_of_frame(frame: Any) -> list[dict[str, Any]]:
@@ -157,7 +158,7 @@ def _to_csv(value: Any, plain: Any) -> str:
     """Write plain data as CSV: rows of dicts with a header, rows of lists without."""
     rows = _table_rows(plain)
     names = list(dict.fromkeys(name for row in rows if isinstance(row, Mapping) for name in row))
-    if not names and _is_of("pandas", "DataFrame", value):
+    if not names and is_instance(value, "pandas", "DataFrame"):
         names = [_to_key(name) for name in value.columns]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -198,15 +199,9 @@ def _is_missing(value: Any) -> bool:
 
 
 def _is_numpy_scalar(value: object) -> bool:
-    return _is_of("numpy", "generic", value)
+    return is_instance(value, "numpy", "generic")
 
 
 def _is_dataclass(value: object) -> bool:
     is_shown = any(hasattr(value, name) for name in ("_repr_html_", "_repr_mimebundle_", "_repr_png_", "_repr_svg_"))
     return dataclasses.is_dataclass(value) and not isinstance(value, type) and not is_shown
-
-
-def _is_of(module: str, name: str, value: object) -> bool:
-    loaded = sys.modules.get(module)
-    kinds: Any = getattr(loaded, name, ())
-    return isinstance(value, kinds)

@@ -49,7 +49,7 @@ _HOSTILE_TEXTS = ("*_" * 25_000, "|a" * 12_000 + "\n" + "|-" * 12_000, "[" * 49_
 
 @dataclass(frozen=True)
 class _Request:
-    """A request of a kind, and the statuses that it may get."""
+    """A request of a kind."""
 
     name: str
     path: str

@@ -427,7 +427,7 @@ def encoder(monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
     monkeypatch.setattr("jupyter_figserve.kernel.figures.archiver.enqueue", fake.archived.append)
     module = SimpleNamespace(encode=fake.encode)
     monkeypatch.setitem(sys.modules, "jupyter_figserve.plotting.encode", module)
-    monkeypatch.setattr("jupyter_figserve.plotting.describe.libraries", fake.libraries)
+    monkeypatch.setattr("jupyter_figserve.plotting.libraries.loaded_versions", fake.libraries)
     pickling = SimpleNamespace(pickle_figure=fake.pickle_figure)
     monkeypatch.setitem(sys.modules, "jupyter_figserve.plotting.pickling", pickling)
     return fake

@@ -18,7 +18,6 @@ from jupyter_figserve.errors import InvalidInput, OutputInvalid, UnsupportedType
 from jupyter_figserve.model.formats import FORMATS, find_format_of_bytes
 from jupyter_figserve.plotting import encode as module
 from jupyter_figserve.plotting import images
-from jupyter_figserve.plotting.describe import libraries
 from jupyter_figserve.plotting.encode import encode, is_encodable
 
 from ..example_figures import (
@@ -405,14 +404,6 @@ def test_the_figure_can_be_kept_as_a_source():
     """The encoded figure refers to the figure itself, for pickling."""
     figure = line()
     assert encode(figure.axes[0]).figure is figure
-
-
-def test_libraries_are_the_loaded_ones():
-    """Python's major and minor version, and each loaded library with its version."""
-    found = libraries()
-    assert found["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
-    assert found["matplotlib"] == mpl.__version__
-    assert found["numpy"] == np.__version__
 
 
 def test_importing_loads_nothing_that_is_installed():

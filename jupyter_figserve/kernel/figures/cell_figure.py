@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
+from ...plotting.libraries import is_instance
 from ...plotting.shown_figures import import_pyplot
 from . import last_shown
 
@@ -73,7 +74,7 @@ class CellFigure:
             return current
         shown = last_shown.find_last_shown()
         displayed = next((one for one in reversed(self.displayed) if _is_figure(one)), None)
-        if displayed is not None and not _is_instance(displayed, *_ARTIST):
+        if displayed is not None and not is_instance(displayed, *_ARTIST):
             return displayed
         if shown is not None:
             return shown
@@ -138,11 +139,11 @@ def _recording_publish(
 
     def recording(data: Any, *arguments: Any, **options: Any) -> Any:
         bundle = data.get(_PLOTLY) if isinstance(data, Mapping) else None
-        if isinstance(bundle, Mapping) and not (displayed and _is_instance(displayed[-1], *_PLOTLY_FIGURE)):
+        if isinstance(bundle, Mapping) and not (displayed and is_instance(displayed[-1], *_PLOTLY_FIGURE)):
             displayed.append(_plotly_figure(bundle))
         # One with a display id can be updated, and must be there.
         is_plain = not arguments and not options.get("transient") and not options.get("update")
-        if is_plain and formatted and formatted[0][1] is data and _is_instance(formatted[0][0], *_FIGURE):
+        if is_plain and formatted and formatted[0][1] is data and is_instance(formatted[0][0], *_FIGURE):
             watched.release()
             watched.withheld = formatted[0][0], lambda: publish(data, **options)
             return None
@@ -184,12 +185,6 @@ def _open_figures() -> list[Any]:
 
 def _is_figure(obj: object) -> bool:
     """Whether an object is a plot; a table is not, although it has an HTML representation."""
-    if any(_is_instance(obj, module, name) for module, name in _CLASSES):
+    if any(is_instance(obj, module, name) for module, name in _CLASSES):
         return True
-    return _is_instance(obj, "IPython.core.display", "HTML") and bool(_DRAWS.search(str(getattr(obj, "data", ""))))
-
-
-def _is_instance(obj: object, module: str, name: str) -> bool:
-    """Whether an object is of a class, without importing it: if it is not imported, no object can be."""
-    loaded = sys.modules.get(module)
-    return loaded is not None and isinstance(obj, getattr(loaded, name, ()))
+    return is_instance(obj, "IPython.core.display", "HTML") and bool(_DRAWS.search(str(getattr(obj, "data", ""))))

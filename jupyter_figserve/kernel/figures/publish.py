@@ -219,10 +219,10 @@ def _find_drawn() -> Any | None:
 def _post(
     connection: Connection, encoded: EncodedFigure, name: str | None, metadata: dict[str, str], keep_source: bool
 ) -> Published:
-    from ...plotting.describe import libraries
+    from ...plotting.libraries import loaded_versions
 
     cell = find_cell()
-    used = libraries()
+    used = loaded_versions()
     figure = {
         "name": default_name(metadata["title"], cell) if name is None else name,
         **metadata,

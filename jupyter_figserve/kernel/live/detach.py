@@ -34,13 +34,13 @@ def send_function(client: FigServeClient, live_id: str, function: LiveFunction) 
     Conflict, OutputInvalid, SandboxUnavailable
         The server's sandbox cannot run it.
     """
-    from ...plotting.describe import libraries
+    from ...plotting.libraries import loaded_versions
 
     data = pickle_function(function)
     if len(data) >= WARN_BYTES:
         text = f'"{function.name}" is stored with its closure, {_megabytes(len(data))}: {_largest(function, data)}.'
         warnings.warn(text, stacklevel=3)
-    metadata = {"declaration": function.as_json(), "libraries": libraries()}
+    metadata = {"declaration": function.as_json(), "libraries": loaded_versions()}
     source = Part("source", "application/octet-stream", data, "source.pickle")
     try:
         client.post_form(f"api/live/{live_id}/source", *encode_form([json_part("function", metadata), source]))

@@ -17,8 +17,8 @@ from ...errors import FigServeError, InvalidInput, NoFigure, OutputInvalid, Unsu
 from ...model.figures import EncodedImage
 from ...model.formats import DATA_FORMATS, TABLES, Format, get_format, get_format_of_mimetype, get_live_format
 from ...model.responses import Response
-from ...plotting.describe import libraries
 from ...plotting.encode import EncodedFigure
+from ...plotting.libraries import loaded_versions
 from ...plotting.live_call import encode_response
 from ...plotting.redraw import encode_resized
 from ...plotting.resolve import ResolvedFigure
@@ -137,7 +137,7 @@ def _rendered(
         "thumbnail": _metadata(thumbnail) if thumbnail else None,
         "title": encoded[0].title,
         "alt": encoded[0].alt,
-        "libraries": libraries(),
+        "libraries": loaded_versions(),
         "warnings": drawing_warnings.sentences,
         "device_pixel_ratio": device_pixel_ratio,
         "http_status": first.status if isinstance(first, Response) else 200,

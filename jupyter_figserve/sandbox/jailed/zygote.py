@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from ...errors import SandboxUnavailable
-from ...plotting.describe import libraries
+from ...plotting.libraries import loaded_versions
 from ...plotting.raster import unsupported_formats
 from ..jail import rlimits
 from ..jail.jail import Jail
@@ -56,7 +56,12 @@ def main(control: int) -> NoReturn:
     gc.enable()
     rlimits.set_not_dumpable()
     own = os.pidfd_open(os.getpid())
-    found = {"reasons": builder.reasons, "libraries": libraries(), "unsupported": unsupported, "resident": resident}
+    found = {
+        "reasons": builder.reasons,
+        "libraries": loaded_versions(),
+        "unsupported": unsupported,
+        "resident": resident,
+    }
     _send(channel, {"event": "ready", **found, **_layers_of(jail)}, [own])
     os.close(own)
     Zygote(channel, jail).serve()

@@ -31,6 +31,7 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
     report(button, document.getElementById("copied"), isCopied ? "Copied" : "Copy it from the address bar");
   });
 }
+
 /** Make the buttons below `root` work that do not yet. */
 export function enableAll(root) {
   for (const button of root.querySelectorAll(".snippet > button.copy[hidden]")) {

@@ -271,13 +271,13 @@ _ = attack.detach()
 def test_sandbox_of_another_python_is_named(kernel):
     """A function from another Python version is not unpickled; the message names both versions."""
     error = kernel.run("""
-import jupyter_figserve.plotting.describe as describe
-real = describe.libraries
-describe.libraries = lambda: real() | {"python": "3.8"}
+import jupyter_figserve.plotting.libraries as libraries
+real = libraries.loaded_versions
+libraries.loaded_versions = lambda: real() | {"python": "3.8"}
 try:
     animal.detach()
 finally:
-    describe.libraries = real
+    libraries.loaded_versions = real
 """).error
     here = run_ok(kernel, "import sys; print('%d.%d' % sys.version_info[:2])")
     assert "Conflict" in error
