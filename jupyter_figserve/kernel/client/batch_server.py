@@ -8,7 +8,7 @@ import sys
 
 from ...errors import FigServeError, NotConnected
 from .client import FigServeClient
-from .connection import HOW_TO_CONNECT, Connection, check, find_connection, find_team_connection
+from .connection import CA_VARIABLE, HOW_TO_CONNECT, Connection, check, find_connection, find_team_connection
 from .front_end import is_batch_run
 from .running_servers import RunningServer, find_running_servers
 
@@ -83,7 +83,7 @@ def _connect(server: RunningServer) -> Connection | None:
     """Return the connection to a server with the extension that accepts the token of its runtime file, else None."""
     if not server.token:
         return None
-    ca_file = os.environ.get("KERNEL_FIGSERVE_CA")
+    ca_file = os.environ.get(CA_VARIABLE)
     client = FigServeClient(server.address, server.token, ca_file=ca_file)
     connection = Connection(client, f"your running server (process {server.process})")
     try:

@@ -60,7 +60,8 @@ class Connection:
 _lock = threading.Lock()
 _explicit: Connection | None = None
 _cached: dict[tuple[str | None, ...], Connection] = {}
-_local: dict[tuple[str | None, ...], Connection] = {}
+_cached_team: dict[tuple[str | None, ...], Connection] = {}
+_cached_local: dict[tuple[str | None, ...], Connection] = {}
 _warned: set[str] = set()
 
 
@@ -133,10 +134,10 @@ def find_team_connection() -> Connection | None:
         return None
     settings = (stored.url, stored.key, stored.ca_file)
     with _lock:
-        if settings not in _local:
-            _local.clear()
-            _local[settings] = Connection(make_team_client(stored), "`jupyter figserve connect`")
-        return _local[settings]
+        if settings not in _cached_team:
+            _cached_team.clear()
+            _cached_team[settings] = Connection(make_team_client(stored), "`jupyter figserve connect`")
+        return _cached_team[settings]
 
 
 def find_local_connection(environment: Mapping[str, str] | None = None) -> Connection | None:
@@ -148,11 +149,11 @@ def find_local_connection(environment: Mapping[str, str] | None = None) -> Conne
     ca_file = environment.get("KERNEL_FIGSERVE_LOCAL_CA") or environment.get(CA_VARIABLE)
     settings = (url, key, ca_file)
     with _lock:
-        if settings not in _local:
-            _local.clear()
+        if settings not in _cached_local:
+            _cached_local.clear()
             client = FigServeClient(parse_exact(url), key, ca_file=ca_file)
-            _local[settings] = Connection(client, f"the kernel's environment ({LOCAL_URL_VARIABLE})", True)
-        return _local[settings]
+            _cached_local[settings] = Connection(client, f"the kernel's environment ({LOCAL_URL_VARIABLE})", True)
+        return _cached_local[settings]
 
 
 def check(connection: Connection) -> dict[str, Any]:
