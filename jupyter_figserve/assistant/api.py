@@ -11,7 +11,7 @@ DEFAULT_IMAGE_BYTES = 2**20
 
 
 @dataclass(frozen=True)
-class Caller:
+class Permissions:
     """What an assistant may do.
 
     Parameters
@@ -35,7 +35,7 @@ class Caller:
 class Api(Protocol):
     """Requests of the HTTP API; each raises ``FigServeError`` where the server answers with an error."""
 
-    async def describe_caller(self) -> Caller:
+    async def find_permissions(self) -> Permissions:
         """Return what the credential allows."""
 
     async def get(self, path: str, **query: Any) -> Any:

@@ -13,7 +13,7 @@ from ..errors import InvalidInput, TooLarge, UnsupportedType
 from ..model import open_flags
 from ..model.figures import EncodedImage
 from ..model.formats import find_format_of_bytes, get_format
-from .api import Api, Caller
+from .api import Api, Permissions
 from .figures import find_figure_id, summarize
 from .results import ToolResult, json_result, shorten
 
@@ -27,7 +27,7 @@ _MAX_DATA = 100_000
 """Characters of a figure's tables that an assistant reads."""
 
 
-async def render_plot(api: Api, caller: Caller, values: dict[str, Any]) -> ToolResult:
+async def render_plot(api: Api, permissions: Permissions, values: dict[str, Any]) -> ToolResult:
     rendered = await api.send("POST", "api/renders", {"format": "png", **values})
     image = EncodedImage(str(rendered["mimetype"]), base64.b64decode(rendered["data"]))
     size = f"{rendered['width']} × {rendered['height']} pixels"
@@ -35,10 +35,10 @@ async def render_plot(api: Api, caller: Caller, values: dict[str, Any]) -> ToolR
     lines += [f"Warning: {warning}" for warning in rendered["warnings"]]
     if rendered["output"]:
         lines.append(f"The code printed:\n{shorten(rendered['output'])}")
-    return _with_image(image, lines, caller)
+    return _with_image(image, lines, permissions)
 
 
-async def publish_figure(api: Api, caller: Caller, values: dict[str, Any]) -> ToolResult:
+async def publish_figure(api: Api, permissions: Permissions, values: dict[str, Any]) -> ToolResult:
     place = {name: values[name] for name in ("name", "collection") if name in values}
     texts = {name: values[name] for name in _TEXTS if name in values}
     if "code" in values:
@@ -47,7 +47,7 @@ async def publish_figure(api: Api, caller: Caller, values: dict[str, Any]) -> To
         if texts:
             record = await api.send("PATCH", f"api/figures/{record['id']}", texts)
     else:
-        body = _read_file(values["path"], caller) if "path" in values else _decode(values["image"])
+        body = _read_file(values["path"], permissions) if "path" in values else _decode(values["image"])
         row = find_format_of_bytes(body[:_HEAD_BYTES]) if body else None
         if row is None:
             raise UnsupportedType("The data is not an image in a supported format, such as PNG, JPEG or SVG.")
@@ -55,22 +55,22 @@ async def publish_figure(api: Api, caller: Caller, values: dict[str, Any]) -> To
     return json_result(summarize(record))
 
 
-async def list_figures(api: Api, caller: Caller, values: dict[str, Any]) -> ToolResult:
+async def list_figures(api: Api, permissions: Permissions, values: dict[str, Any]) -> ToolResult:
     query = {"q" if name == "search" else name: value for name, value in values.items()}
     found = await api.get("api/figures", **{"limit": _DEFAULT_ROWS, **query})
     return json_result({"figures": [summarize(one) for one in found["figures"]], "next": found["next"]})
 
 
-async def view_figure(api: Api, caller: Caller, values: dict[str, Any]) -> ToolResult:
+async def view_figure(api: Api, permissions: Permissions, values: dict[str, Any]) -> ToolResult:
     figure = await find_figure_id(api, values["figure"])
     record = await api.get(f"api/figures/{figure}", version=values.get("version"))
     query = {name: values.get(name) for name in ("version", *_SIZES)}
     data = await api.get_bytes(f"figures/{figure}.png", **query)
     heading = f"{record['title'] or record['name']}, version {record['version']}: {record['alt'] or 'no description'}"
-    return _with_image(EncodedImage(get_format("png").mimetype, data), [heading, str(record["url"])], caller)
+    return _with_image(EncodedImage(get_format("png").mimetype, data), [heading, str(record["url"])], permissions)
 
 
-async def read_data(api: Api, caller: Caller, values: dict[str, Any]) -> ToolResult:
+async def read_data(api: Api, permissions: Permissions, values: dict[str, Any]) -> ToolResult:
     figure = await find_figure_id(api, values["figure"])
     query = {"version": values.get("version"), "rows": values.get("rows", _DATA_ROWS)}
     data = await api.get(f"api/figures/{figure}/data", **query)
@@ -83,7 +83,7 @@ async def read_data(api: Api, caller: Caller, values: dict[str, Any]) -> ToolRes
     return result
 
 
-async def share_figure(api: Api, caller: Caller, values: dict[str, Any]) -> ToolResult:
+async def share_figure(api: Api, permissions: Permissions, values: dict[str, Any]) -> ToolResult:
     figure = await find_figure_id(api, values["figure"])
     options = {name: value for name, value in values.items() if name != "figure"}
     link = await api.send("POST", f"api/figures/{figure}/links", options)
@@ -91,11 +91,11 @@ async def share_figure(api: Api, caller: Caller, values: dict[str, Any]) -> Tool
     return json_result({name: link[name] for name in names if link.get(name) is not None})
 
 
-def _with_image(image: EncodedImage, lines: list[str], caller: Caller) -> ToolResult:
+def _with_image(image: EncodedImage, lines: list[str], permissions: Permissions) -> ToolResult:
     """Return a result with the image, or why it is too large."""
-    if len(image.data) > caller.image_bytes:
+    if len(image.data) > permissions.image_bytes:
         raise TooLarge(
-            f"The image has {len(image.data):,} bytes; at most {caller.image_bytes:,} fit into a result"
+            f"The image has {len(image.data):,} bytes; at most {permissions.image_bytes:,} fit into a result"
             " (FigServe.mcp_image_bytes). Ask for a smaller width, height or dpi, or draw less."
         )
     return ToolResult("\n".join(lines), image)
@@ -108,8 +108,8 @@ def _decode(text: str) -> bytes:
         raise InvalidInput("image is not valid base64.") from error
 
 
-def _read_file(path: str, caller: Caller) -> bytes:
-    """Return the content of a regular file in one of the caller's folders.
+def _read_file(path: str, permissions: Permissions) -> bytes:
+    """Return the content of a regular file in one of the folders.
 
     Raises
     ------
@@ -118,11 +118,11 @@ def _read_file(path: str, caller: Caller) -> bytes:
     TooLarge
         It is larger than a figure may be.
     """
-    limit = caller.figure_bytes or _MAX_FILE_BYTES
+    limit = permissions.figure_bytes or _MAX_FILE_BYTES
     try:
         found = Path(path).expanduser().resolve(strict=True)
-        if not any(found.is_relative_to(Path(folder).resolve()) for folder in caller.folders):
-            raise InvalidInput(f"{path!r:.200} is outside the folders of --files: {', '.join(caller.folders)}.")
+        if not any(found.is_relative_to(Path(folder).resolve()) for folder in permissions.folders):
+            raise InvalidInput(f"{path!r:.200} is outside the folders of --files: {', '.join(permissions.folders)}.")
         # A pipe would block, and a device would never end.
         with open(os.open(found, os.O_RDONLY | open_flags.NONBLOCK), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

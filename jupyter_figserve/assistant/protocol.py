@@ -41,8 +41,8 @@ def make_server(api: Api, version: str) -> Any:
     server = Server("jupyter_figserve", version, INSTRUCTIONS)
 
     async def list_tools(request: Any) -> Any:
-        caller = await api.describe_caller()
-        tools = [_describe(tool, tool.schema(caller)) for tool in offered_tools(caller)]
+        permissions = await api.find_permissions()
+        tools = [_describe(tool, tool.schema(permissions)) for tool in offered_tools(permissions)]
         return types.ServerResult(types.ListToolsResult(tools=tools))
 
     async def call_tool(request: Any) -> Any:
@@ -57,13 +57,13 @@ def make_server(api: Api, version: str) -> Any:
 
 async def _call(api: Api, name: str, values: dict[str, Any]) -> ToolResult:
     try:
-        caller = await api.describe_caller()
-        tool = find_tool(name, caller)
+        permissions = await api.find_permissions()
+        tool = find_tool(name, permissions)
         if tool is None:
-            names = ", ".join(one.name for one in offered_tools(caller)) or "none: the key has no scope for any"
+            names = ", ".join(one.name for one in offered_tools(permissions)) or "none: the key has no scope for any"
             raise InvalidInput(f"There is no tool {name!r:.60} for this key. The tools are {names}.")
-        _check(values, tool.schema(caller))
-        return await tool.call(api, caller, values)
+        _check(values, tool.schema(permissions))
+        return await tool.call(api, permissions, values)
     except FigServeError as error:
         return error_result(error)
 

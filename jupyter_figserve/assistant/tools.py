@@ -8,11 +8,11 @@ from typing import Any
 
 from ..model.keys import Scope
 from . import calls
-from .api import Api, Caller
+from .api import Api, Permissions
 from .results import ToolResult
 from .schemas import CODE, FIGURE, IMAGE_FORMATS, NAMES, SIZE, Schema, arguments, number, text
 
-Call = Callable[[Api, Caller, dict[str, Any]], Awaitable[ToolResult]]
+Call = Callable[[Api, Permissions, dict[str, Any]], Awaitable[ToolResult]]
 INSTRUCTIONS = (
     "jupyter_figserve gives every figure of a Jupyter user a URL. Draw with render_plot and look at the image until"
     " it is right; publish_figure stores a figure under a name, and again under the same name as its next version;"
@@ -30,7 +30,7 @@ class Tool:
     scope
         Of the credential; without it, the tool is neither listed nor called.
     schema
-        Returns the schema of the arguments that the caller may use.
+        Returns the schema of the arguments that these permissions allow.
     is_read_only
         Whether it changes nothing on the server.
     """
@@ -40,20 +40,20 @@ class Tool:
     description: str
     scope: Scope
     call: Call
-    schema: Callable[[Caller], Schema]
+    schema: Callable[[Permissions], Schema]
     is_read_only: bool = False
 
 
-def offered_tools(caller: Caller) -> list[Tool]:
-    """Return the tools that the caller's scopes allow."""
-    return [tool for tool in TOOLS if tool.scope in caller.scopes]
+def offered_tools(permissions: Permissions) -> list[Tool]:
+    """Return the tools that the scopes allow."""
+    return [tool for tool in TOOLS if tool.scope in permissions.scopes]
 
 
-def find_tool(name: str, caller: Caller) -> Tool | None:
-    return next((tool for tool in offered_tools(caller) if tool.name == name), None)
+def find_tool(name: str, permissions: Permissions) -> Tool | None:
+    return next((tool for tool in offered_tools(permissions) if tool.name == name), None)
 
 
-def _render_schema(caller: Caller) -> Schema:
+def _render_schema(permissions: Permissions) -> Schema:
     properties = {
         "code": CODE,
         **SIZE,
@@ -65,14 +65,14 @@ def _render_schema(caller: Caller) -> Schema:
     return arguments(properties, "code")
 
 
-def _publish_schema(caller: Caller) -> Schema:
+def _publish_schema(permissions: Permissions) -> Schema:
     sources: Schema = {
         "image": text("The image in base64: PNG, JPEG, WebP, GIF, SVG or another format that the server knows.")
     }
-    if caller.folders:
-        where = " or ".join(caller.folders)
+    if permissions.folders:
+        where = " or ".join(permissions.folders)
         sources["path"] = text(f"Path of an image or HTML file below {where}; better than image, which is long.")
-    if Scope.RENDER in caller.scopes:
+    if Scope.RENDER in permissions.scopes:
         sources["code"] = CODE
     properties = {
         **sources,
@@ -86,7 +86,7 @@ def _publish_schema(caller: Caller) -> Schema:
     return arguments(properties, "name", oneOf=[{"required": [name]} for name in sources])
 
 
-def _list_schema(caller: Caller) -> Schema:
+def _list_schema(permissions: Permissions) -> Schema:
     return arguments(
         {
             "search": text("Only figures whose name, title or notebook contains this text."),
@@ -99,11 +99,11 @@ def _list_schema(caller: Caller) -> Schema:
     )
 
 
-def _view_schema(caller: Caller) -> Schema:
+def _view_schema(permissions: Permissions) -> Schema:
     return arguments({"figure": FIGURE, "version": number("Default: the newest.", 1, 10**9 - 1), **SIZE}, "figure")
 
 
-def _data_schema(caller: Caller) -> Schema:
+def _data_schema(permissions: Permissions) -> Schema:
     return arguments(
         {
             "figure": FIGURE,
@@ -114,7 +114,7 @@ def _data_schema(caller: Caller) -> Schema:
     )
 
 
-def _share_schema(caller: Caller) -> Schema:
+def _share_schema(permissions: Permissions) -> Schema:
     return arguments(
         {
             "figure": FIGURE,

@@ -12,7 +12,7 @@ KIND = "function"
 
 
 @dataclass(frozen=True)
-class Detached:
+class DetachedFunction:
     """The function that answers for a live figure when no kernel does.
 
     Parameters

@@ -166,7 +166,7 @@ class LiveRequest:
         text = json.dumps(meaning + ([] if self.device_pixel_ratio == 1 else [self.device_pixel_ratio]), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:40]
 
-    def to_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """Return the fields of the message to a kernel, which ``from_json`` reads."""
         fields = dict(self.__dict__)
         return fields | {_RATIO_FIELD: fields.pop("device_pixel_ratio")}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_figserve.assistant.api import Caller
+from jupyter_figserve.assistant.api import Permissions
 from jupyter_figserve.assistant.protocol import load_sdk, make_server
 from jupyter_figserve.errors import CodeFailed, FigServeError, NotInstalled, TooManyRequests
 from tests.conftest import require_package
@@ -27,12 +27,12 @@ RENDERED |= {"data": base64.b64encode(PNG).decode(), "warnings": ["Glyph 9 is mi
 class TableApi:
     """An HTTP API that answers from a table, by method and path, and records what is sent."""
 
-    caller: Caller = field(default_factory=Caller)
+    permissions: Permissions = field(default_factory=Permissions)
     answers: dict[tuple[str, str], Any] = field(default_factory=dict)
     sent: list[tuple[str, str, Any]] = field(default_factory=list)
 
-    async def describe_caller(self) -> Caller:
-        return self.caller
+    async def find_permissions(self) -> Permissions:
+        return self.permissions
 
     async def get(self, path: str, **query: Any) -> Any:
         return self._answer("GET", path, query)
@@ -114,7 +114,7 @@ async def test_errors_are_text(api):
 
 async def test_an_image_that_is_too_large_is_not_sent(api):
     """The assistant is asked for a smaller one."""
-    api.caller = Caller(image_bytes=len(PNG) - 1)
+    api.permissions = Permissions(image_bytes=len(PNG) - 1)
     api.answers["POST", "api/renders"] = RENDERED
     text, result = await call(api, "render_plot", code="plot()")
     assert result.isError
@@ -147,7 +147,7 @@ async def test_wrong_arguments_are_explained(api, tool, arguments, message):
 
 async def test_a_tool_without_its_scope_is_not_called(api):
     """Although its name is known."""
-    api.caller = Caller(frozenset())
+    api.permissions = Permissions(frozenset())
     text, result = await call(api, "share_figure", figure="a" * 16)
     assert result.isError
     assert "none: the key has no scope" in text
@@ -181,7 +181,7 @@ async def test_a_file_is_published_from_a_folder_alone(api, tmp_path):
     (folder / "plot.png").write_bytes(PNG)
     (folder / "key.pem").write_text("-----BEGIN PRIVATE KEY-----")
     (folder / "large.png").write_bytes(PNG + b"0" * 1_000)
-    api.caller = Caller(folders=(str(folder),), figure_bytes=len(PNG))
+    api.permissions = Permissions(folders=(str(folder),), figure_bytes=len(PNG))
     api.answers["POST", "api/figures"] = FIGURE
     for path, message in {
         outside: "outside the folders",

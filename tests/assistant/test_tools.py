@@ -1,10 +1,10 @@
-"""The table of tools: which caller gets which, with which arguments."""
+"""The table of tools: which permissions get which, with which arguments."""
 
 from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.assistant.api import Caller
+from jupyter_figserve.assistant.api import Permissions
 from jupyter_figserve.assistant.tools import TOOLS, find_tool, offered_tools
 from jupyter_figserve.model.keys import SCOPES, Scope
 from tests.conftest import require_package
@@ -22,23 +22,23 @@ from tests.conftest import require_package
 )
 def test_scopes_decide(scopes, names):
     """A tool is offered, and found by its name, only with its scope."""
-    caller = Caller(frozenset(Scope(scope) for scope in scopes))
-    assert {tool.name for tool in offered_tools(caller)} == names
-    assert {tool.name for tool in TOOLS if find_tool(tool.name, caller)} == names
+    permissions = Permissions(frozenset(Scope(scope) for scope in scopes))
+    assert {tool.name for tool in offered_tools(permissions)} == names
+    assert {tool.name for tool in TOOLS if find_tool(tool.name, permissions)} == names
 
 
 @pytest.mark.parametrize(
-    ("caller", "sources"),
+    ("permissions", "sources"),
     [
-        (Caller(), {"image", "code"}),
-        (Caller(frozenset({Scope.PUBLISH})), {"image"}),
-        (Caller(frozenset({Scope.PUBLISH}), ("/plots",)), {"image", "path"}),
-        (Caller(folders=("/plots",)), {"image", "code", "path"}),
+        (Permissions(), {"image", "code"}),
+        (Permissions(frozenset({Scope.PUBLISH})), {"image"}),
+        (Permissions(frozenset({Scope.PUBLISH}), ("/plots",)), {"image", "path"}),
+        (Permissions(folders=("/plots",)), {"image", "code", "path"}),
     ],
 )
-def test_sources_of_a_figure(caller, sources):
+def test_sources_of_a_figure(permissions, sources):
     """Code needs the scope render; a path needs a folder that the user named."""
-    schema = find_tool("publish_figure", caller).schema(caller)
+    schema = find_tool("publish_figure", permissions).schema(permissions)
     assert {"image", "code", "path"} & set(schema["properties"]) == sources
     assert {rule["required"][0] for rule in schema["oneOf"]} == sources
 
@@ -47,7 +47,7 @@ def test_schemas_are_valid():
     """Each is a JSON Schema that refuses unknown arguments, and describes every argument."""
     jsonschema = require_package("jsonschema")
     for tool in TOOLS:
-        schema = tool.schema(Caller(folders=("/plots",)))
+        schema = tool.schema(Permissions(folders=("/plots",)))
         jsonschema.Draft202012Validator.check_schema(schema)
         assert schema["additionalProperties"] is False
         assert set(schema["required"]) <= set(schema["properties"])

@@ -51,10 +51,10 @@ def test_any_declaration_is_refused_or_works(row):
 
 def test_request_message_round_trip():
     """A kernel parses the request that the server sends."""
-    message = REQUEST.to_json()
+    message = REQUEST.as_json()
     assert message["density"] == 2
     assert LiveRequest.from_json({"op": "call", "rid": 3, **message}) == REQUEST
-    assert LiveRequest.from_json(LiveRequest().to_json()) == LiveRequest()
+    assert LiveRequest.from_json(LiveRequest().as_json()) == LiveRequest()
 
 
 def test_absent_fields_mean_the_defaults():

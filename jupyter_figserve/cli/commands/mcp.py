@@ -15,7 +15,7 @@ from ..registry import INTERRUPTED, OK, command
 from ..server_selection import SelectedServer, select_server, server_options
 
 if TYPE_CHECKING:
-    from ...assistant.api import Caller
+    from ...assistant.api import Permissions
 
 T = TypeVar("T")
 
@@ -98,8 +98,8 @@ class RemoteApi:
         self._folders = folders
         self._server: SelectedServer | None = None
 
-    async def describe_caller(self) -> Caller:
-        from ...assistant.api import DEFAULT_IMAGE_BYTES, Caller
+    async def find_permissions(self) -> Permissions:
+        from ...assistant.api import DEFAULT_IMAGE_BYTES, Permissions
         from ...errors import FigServeError
         from ...model.keys import SCOPES
 
@@ -109,7 +109,7 @@ class RemoteApi:
             # The tools are listed nevertheless; a call says what is wrong.
             status = {}
         limits = status.get("limits", {})
-        return Caller(
+        return Permissions(
             frozenset(status.get("caller", {}).get("scopes", SCOPES)),
             self._folders,
             limits.get("mcp_image_bytes", DEFAULT_IMAGE_BYTES),

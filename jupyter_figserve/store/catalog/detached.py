@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from ...model.detached import Detached
+from ...model.detached import DetachedFunction
 from ...model.figures import Source
 from ...model.live import LiveDeclaration, LiveFigureRecord
 from ...model.quotas import PublishLimits
@@ -26,7 +26,7 @@ _PUT = Upsert(tables.live_sources, ["live"], lambda new: {name: new[name] for na
 
 
 def put(
-    connection: Connection, limits: PublishLimits, record: LiveFigureRecord, function: Detached, now: float
+    connection: Connection, limits: PublishLimits, record: LiveFigureRecord, function: DetachedFunction, now: float
 ) -> None:
     """Add a function whose blob is stored, replacing an earlier one.
 
@@ -45,7 +45,7 @@ def put(
     insert(connection, record, function, now)
 
 
-def insert(connection: Connection, record: LiveFigureRecord, function: Detached, now: float) -> None:
+def insert(connection: Connection, record: LiveFigureRecord, function: DetachedFunction, now: float) -> None:
     """Add or replace a function whose blob is stored, without checking quotas."""
     source = function.source
     retain_blob(connection, source.digest, source.size, now)
@@ -74,7 +74,7 @@ def remove(connection: Connection, record: LiveFigureRecord, now: float) -> bool
     return True
 
 
-def find(connection: Connection, live_id: str) -> Detached | None:
+def find(connection: Connection, live_id: str) -> DetachedFunction | None:
     row = connection.execute(sa.select(tables.live_sources).where(_S.live == live_id)).first()
     return _detached(row) if row else None
 
@@ -95,6 +95,6 @@ def list_records(connection: Connection, session: str | None = None, limit: int 
     return [record for record in found if record is not None]
 
 
-def _detached(row: Row[Any]) -> Detached:
+def _detached(row: Row[Any]) -> DetachedFunction:
     source = Source(row.kind, row.digest, row.size, json.loads(row.libraries))
-    return Detached(row.live, source, LiveDeclaration.from_json(json.loads(row.declaration)))
+    return DetachedFunction(row.live, source, LiveDeclaration.from_json(json.loads(row.declaration)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from ...model.dashboards import DashboardRecord, Layout
-from ...model.detached import Detached
+from ...model.detached import DetachedFunction
 from ...model.figures import CellCode, FigureRecord, Identity, Representation, Source, Version
 from ...model.links import Link
 from ...model.live import LiveDeclaration, LiveFigureRecord
@@ -58,7 +58,7 @@ class LiveFigureManifest:
 
     record: LiveFigureRecord
     links: tuple[Link, ...] = ()
-    detached: Detached | None = None
+    detached: DetachedFunction | None = None
 
     def as_json(self) -> dict[str, Any]:
         record, function = self.record, self.detached
@@ -82,7 +82,7 @@ class LiveFigureManifest:
         function = data["detached"]
         if function is not None:
             source = _from_known_fields(Source, function["source"])
-            function = Detached(record.id, source, LiveDeclaration.from_json(function["declaration"]))
+            function = DetachedFunction(record.id, source, LiveDeclaration.from_json(function["declaration"]))
         return cls(record, _read_links(data), function)
 
 

@@ -59,13 +59,13 @@ class ManifestStore(Generic[M]):
 
     Parameters
     ----------
-    kind
+    manifest_class
         Class of the manifests.
     """
 
-    def __init__(self, files: Documents, kind: type[M]) -> None:
+    def __init__(self, files: Documents, manifest_class: type[M]) -> None:
         self.files = files
-        self._kind = kind
+        self._manifest_class = manifest_class
 
     def write(self, manifest: M) -> None:
         """Replace a record's manifest; it is durable when this returns."""
@@ -89,7 +89,7 @@ class ManifestStore(Generic[M]):
     def read_all(self) -> Iterator[M | Unreadable]:
         """Yield every manifest, or the place of one that cannot be read."""
         for name, data in self.files.read_all():
-            manifest = None if data is None else parse_manifest(data, self._kind, name)
+            manifest = None if data is None else parse_manifest(data, self._manifest_class, name)
             yield Unreadable(self.location_of(name)) if manifest is None else manifest
 
     def remove_leftover(self) -> None:
@@ -105,10 +105,10 @@ def _serialize_manifest(manifest: Manifest) -> bytes:
     return json.dumps(manifest.as_json(), ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def parse_manifest(text: str | bytes, kind: type[M], record_id: str) -> M | None:
+def parse_manifest(text: str | bytes, manifest_class: type[M], record_id: str) -> M | None:
     """Return the manifest of a record, None when a damaged disk or another program has changed it."""
     try:
-        manifest = kind.from_json(json.loads(text))
+        manifest = manifest_class.from_json(json.loads(text))
         check_record(manifest)
         is_own = manifest.record.id == record_id and all(link.target.id == record_id for link in manifest.links)
         return manifest if is_own else None

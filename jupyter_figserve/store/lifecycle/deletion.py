@@ -60,7 +60,7 @@ class Deletion(Generic[M]):
 
     def clean(self, connection: Connection, now: float) -> bool:
         """Remove one batch of expired deletions, and manifests that a kill left behind them; say whether any were."""
-        expired = self.trash.expired(connection, now)
+        expired = self.trash.list_expired(connection, now)
         self._delete_manifests(connection, expired)
         self.trash.remove(connection, expired)
         self._release(connection, now)
@@ -109,4 +109,4 @@ class Deletion(Generic[M]):
         return restored
 
     def _release(self, connection: Connection, now: float) -> None:
-        self._aggregate.release(connection, self.trash.restorable(connection, now), now)
+        self._aggregate.release(connection, self.trash.list_restorable(connection, now), now)

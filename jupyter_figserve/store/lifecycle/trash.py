@@ -50,22 +50,22 @@ class Trash(Generic[M]):
 
     Parameters
     ----------
-    name
-        Of the kind, in the table.
     kind
+        In the table.
+    manifest_class
         Class of the manifests.
     """
 
-    def __init__(self, name: str, kind: type[M]) -> None:
-        self._name = name
+    def __init__(self, kind: str, manifest_class: type[M]) -> None:
         self._kind = kind
+        self._manifest_class = manifest_class
 
     def put(self, connection: Connection, manifest: M, deleted: float, expires: float) -> None:
         """Add a record that is deleted in the same transaction."""
         record = manifest.record
         self.remove(connection, [record.id])
         text = json.dumps(manifest.as_json(), ensure_ascii=False, separators=(",", ":"))
-        values = {"kind": self._name, "id": record.id, "owner": record.identity.owner, "manifest": text}
+        values = {"kind": self._kind, "id": record.id, "owner": record.identity.owner, "manifest": text}
         connection.execute(tables.trash.insert().values(deleted=deleted, expires=expires, **values))
 
     def find(self, connection: Connection, record_id: str, now: float) -> M | None:
@@ -87,38 +87,38 @@ class Trash(Generic[M]):
             query = query.where(_T.owner == owner)
         return [self._entry(row) for row in connection.execute(query)]
 
-    def restorable(self, connection: Connection, now: float) -> builtins.list[str]:
+    def list_restorable(self, connection: Connection, now: float) -> builtins.list[str]:
         """Return the ids of all records that can be restored."""
-        query = sa.select(_T.id).where(_T.kind == self._name, _T.expires > now)
+        query = sa.select(_T.id).where(_T.kind == self._kind, _T.expires > now)
         return builtins.list(connection.execute(query).scalars())
 
-    def expired(self, connection: Connection, now: float) -> builtins.list[str]:
+    def list_expired(self, connection: Connection, now: float) -> builtins.list[str]:
         """Return the ids of one batch of records that cannot be restored any more."""
-        query = sa.select(_T.id).where(_T.kind == self._name, _T.expires <= now).limit(_BATCH)
+        query = sa.select(_T.id).where(_T.kind == self._kind, _T.expires <= now).limit(_BATCH)
         return builtins.list(connection.execute(query).scalars())
 
     def count(self, connection: Connection, now: float) -> int:
         """Return the number of deletions that can be undone."""
-        query = sa.select(sa.func.count()).select_from(tables.trash).where(_T.kind == self._name, _T.expires > now)
+        query = sa.select(sa.func.count()).select_from(tables.trash).where(_T.kind == self._kind, _T.expires > now)
         return int(connection.execute(query).scalar_one())
 
     def find_digests(self, connection: Connection, now: float) -> set[str]:
         """Return the digests of all blobs that belong to deletions that can be undone."""
-        query = sa.select(_T.manifest).where(_T.kind == self._name, _T.expires > now)
+        query = sa.select(_T.manifest).where(_T.kind == self._kind, _T.expires > now)
         return {digest for text in connection.execute(query).scalars() for digest in DIGEST.findall(text)}
 
     def find_oldest(self, connection: Connection, now: float) -> float | None:
         """Return the time of the earliest deletion that can be undone, None when there is none."""
-        query = sa.select(sa.func.min(_T.deleted)).where(_T.kind == self._name, _T.expires > now)
+        query = sa.select(sa.func.min(_T.deleted)).where(_T.kind == self._kind, _T.expires > now)
         return connection.execute(query).scalar()
 
     def remove(self, connection: Connection, record_ids: Collection[str]) -> None:
-        connection.execute(tables.trash.delete().where(_T.kind == self._name, _T.id.in_(record_ids)))
+        connection.execute(tables.trash.delete().where(_T.kind == self._kind, _T.id.in_(record_ids)))
 
     def _select(self, now: float) -> sa.Select[tuple[str, ...]]:
-        return sa.select(tables.trash).where(_T.kind == self._name, _T.expires > now)
+        return sa.select(tables.trash).where(_T.kind == self._kind, _T.expires > now)
 
     def _entry(self, row: Row[tuple[str, ...]]) -> TrashEntry[M]:
         values = row._mapping
-        manifest = parse_manifest(values["manifest"], self._kind, values["id"])
+        manifest = parse_manifest(values["manifest"], self._manifest_class, values["id"])
         return TrashEntry(values["id"], values["owner"], values["deleted"], values["expires"], manifest)

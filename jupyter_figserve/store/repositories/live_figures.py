@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy.engine import Connection
 
-from ...model.detached import KIND, Detached
+from ...model.detached import KIND, DetachedFunction
 from ...model.figures import EncodedImage, Identity, Source, sha256_hex
 from ...model.live import LiveDeclaration, LiveFigureRecord
 from ...model.live_images import LiveImage
@@ -152,7 +152,7 @@ class LiveFigureRepository(Repository):
         async with self._blob_writer.stored([(image.digest, encoded.data) for image, encoded in images]):
             await self._write(change)
 
-    async def find_detached(self, live_id: str) -> Detached | None:
+    async def find_detached(self, live_id: str) -> DetachedFunction | None:
         return await self._read(detached.find, live_id)
 
     async def list_detached(self, session: str | None = None) -> Sequence[LiveFigureRecord]:
@@ -161,7 +161,7 @@ class LiveFigureRepository(Repository):
 
     async def attach_function(
         self, record: LiveFigureRecord, declaration: LiveDeclaration, data: bytes, libraries: Mapping[str, str]
-    ) -> Detached:
+    ) -> DetachedFunction:
         """Store a detached function, replacing an earlier one.
 
         Raises
@@ -170,7 +170,7 @@ class LiveFigureRepository(Repository):
             When the owner has no room for it; the earlier one stays.
         """
         source = Source(KIND, sha256_hex(data), len(data), dict(libraries))
-        function = Detached(record.id, source, declaration)
+        function = DetachedFunction(record.id, source, declaration)
 
         def change(connection: Connection) -> None:
             detached.put(connection, self._limits, record, function, self._clock())

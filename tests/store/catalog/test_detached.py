@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from jupyter_figserve.errors import QuotaExceeded
-from jupyter_figserve.model.detached import KIND, Detached
+from jupyter_figserve.model.detached import KIND, DetachedFunction
 from jupyter_figserve.model.figures import Identity, Source, sha256_hex
 from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.store.catalog import detached, live_figures, quotas, tables
@@ -25,8 +25,8 @@ def offer(store, notebook: str, session: str = "k1"):
     return store.catalog.write(lambda c: live_figures.upsert(c, identity, session, DECLARED, store.clock())).result()
 
 
-def keep(store, record, data: bytes, limits=None) -> Detached:
-    kept = Detached(record.id, Source(KIND, sha256_hex(data), len(data), {"python": "3.11"}), DECLARED)
+def keep(store, record, data: bytes, limits=None) -> DetachedFunction:
+    kept = DetachedFunction(record.id, Source(KIND, sha256_hex(data), len(data), {"python": "3.11"}), DECLARED)
     limits = limits or store.limits
     store.blobs.put(kept.source.digest, data)
     store.catalog.write(lambda c: detached.put(c, limits, record, kept, store.clock())).result()

@@ -197,7 +197,7 @@ async def _resolve_panel(store: Store, live: LiveService, owner: str, name: str,
         figure = await store.figures.find(spec.target, spec.version)
         return ResolvedPanel(name, spec, figure if figure is not None and figure.owner == owner else None)
     if spec.kind == LIVE:
-        target = await live.registry.get_by_id(spec.target)
+        target = await live.registry.find_by_id(spec.target)
         if target is not None and target.record.owner == owner:
             return await _resolve_live_panel(live, ResolvedPanel(name, spec, None, target))
     return ResolvedPanel(name, spec)

@@ -73,7 +73,7 @@ class AgentBackend:
     async def call(
         self, name: str, request: LiveRequest, known: tuple[str, ...], on_progress: ProgressListener
     ) -> CachedImage | None:
-        call = {"op": "call", "name": name, "known": list(known), "max_bytes": self._max_bytes} | request.to_json()
+        call = {"op": "call", "name": name, "known": list(known), "max_bytes": self._max_bytes} | request.as_json()
         image: CachedImage | None = await self._ask(
             call, None, lambda head, body: parse_kernel_answer(head, body, request, known), on_progress
         )

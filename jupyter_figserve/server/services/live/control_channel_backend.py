@@ -89,7 +89,7 @@ class ControlChannelBackend:
         self, name: str, request: LiveRequest, known: tuple[str, ...], on_progress: ProgressListener
     ) -> CachedImage | None:
         call = {"op": "call", "rid": next(self._ids), "name": name, "known": list(known), "max_bytes": self._max_bytes}
-        head, body = await self._ask(call | request.to_json(), on_progress)
+        head, body = await self._ask(call | request.as_json(), on_progress)
         check_size(body, self._max_bytes)
         return parse_kernel_answer(head, body, request, known)
 

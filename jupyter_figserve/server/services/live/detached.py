@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ....errors import Conflict, DeadlineExceeded, InvalidInput, OutputInvalid, SandboxUnavailable, UnsupportedType
-from ....model.detached import Detached
+from ....model.detached import DetachedFunction
 from ....model.formats import get_live_format
 from ....model.live import LiveDeclaration, LiveFigureRecord, LiveRequest
 from ....model.progress import ProgressListener
@@ -27,7 +27,7 @@ _MISSING = re.compile(r"No module named '([\w.]{1,100})'")
 class SandboxBackend:
     """A ``LiveBackend`` without a kernel: each call is a job of the sandbox."""
 
-    def __init__(self, store: Store, queue: RenderQueue, function: Detached, caller: Caller = OWNER) -> None:
+    def __init__(self, store: Store, queue: RenderQueue, function: DetachedFunction, caller: Caller = OWNER) -> None:
         self._store = store
         self._queue = queue
         self._function = function
@@ -82,7 +82,7 @@ class DetachedFunctions:
         self._queue = queue
         self._max_seconds = max_seconds
 
-    async def find(self, live_id: str) -> Detached | None:
+    async def find(self, live_id: str) -> DetachedFunction | None:
         return await self._store.live.find_detached(live_id)
 
     async def find_target(self, record: LiveFigureRecord) -> LiveTarget | None:
@@ -103,7 +103,7 @@ class DetachedFunctions:
 
     async def attach(
         self, record: LiveFigureRecord, declaration: LiveDeclaration, data: bytes, libraries: Mapping[str, str]
-    ) -> Detached:
+    ) -> DetachedFunction:
         """Test a function in the sandbox, and store it, replacing the previous one.
 
         Raises

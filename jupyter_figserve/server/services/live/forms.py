@@ -1,7 +1,4 @@
-"""Forms of live figures: image, HTML or data, as known from earlier calls. Server process.
-
-Server process.
-"""
+"""Forms of live figures: image, HTML or data, as known from earlier calls. Server process."""
 
 from __future__ import annotations
 

@@ -169,9 +169,9 @@ class LiveRegistry:
         if record is None or await self._find_detached(record) is None:
             return None if record is None else LiveTarget(record, record.declaration)
         # Another kernel may offer it meanwhile.
-        return await self.get_by_id(record.id)
+        return await self.find_by_id(record.id)
 
-    async def get_by_id(self, live_id: str) -> LiveTarget | None:
+    async def find_by_id(self, live_id: str) -> LiveTarget | None:
         """Return the live figure as the newest kernel offers it, else as it is detached."""
         offered = next((target for target in self.list_offered() if target.record.id == live_id), None)
         if offered is not None:

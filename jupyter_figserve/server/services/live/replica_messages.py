@@ -52,7 +52,7 @@ class ReplicaCall:
             {
                 "kernel": self.kernel,
                 "name": self.name,
-                "request": self.request.to_json(),
+                "request": self.request.as_json(),
                 "known": list(self.known),
                 "caller": _caller_to_json(self.caller),
                 "is_fresh": self.is_fresh,

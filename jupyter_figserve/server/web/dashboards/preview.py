@@ -1,7 +1,4 @@
-"""The preview image of a dashboard: its panels' PNGs, decoded and laid out in the sandbox. Server process.
-
-Server process.
-"""
+"""The preview image of a dashboard: its panels' PNGs, decoded and laid out in the sandbox. Server process."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class OwnedLinksHandler(AuthenticatedHandler):
                 return FigureTarget(record)
             case DashboardRecord():
                 return DashboardTarget(await resolve_dashboard(self.context.store, self.context.live, record))
-        live = await self.context.live.registry.get_by_id(record.id)
+        live = await self.context.live.registry.find_by_id(record.id)
         assert live is not None, "its record was just found"
         return LiveFigureTarget(live)
 

@@ -178,7 +178,7 @@ class LiveRenderer(LinkRenderer):
     grant: ParameterGrant
 
     async def open(self) -> None:
-        target = await self.context.live.registry.get_by_id(self.link.target.id)
+        target = await self.context.live.registry.find_by_id(self.link.target.id)
         if target is None:
             raise LinkNotFound
         self.target, self.grant = target, ParameterGrant(self.link.locked, self.link.allowed)

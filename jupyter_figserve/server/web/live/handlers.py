@@ -66,7 +66,7 @@ class LiveHandler(AuthenticatedHandler):
         NotFound
             When there is none, or it is another owner's.
         """
-        target = await self.context.live.registry.get_by_id(live_id)
+        target = await self.context.live.registry.find_by_id(live_id)
         if target is None or not self.principal.may_see(target.record.owner):
             self._check_deleted(await self.context.store.live.find_deleted(live_id))
             raise NotFound("There is no such live figure.", code="live_figure_not_found")

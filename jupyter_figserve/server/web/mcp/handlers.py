@@ -10,7 +10,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from .... import __version__
-from ....assistant.api import Caller
+from ....assistant.api import Permissions
 from ....assistant.protocol import load_sdk, make_server
 from ....errors import Forbidden, InvalidInput, Unauthorized, UnsupportedType
 from ....model.keys import SCOPES
@@ -71,8 +71,8 @@ class McpHandler(AuthenticatedHandler):
         from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
         config, context = self.context.config, self.context
-        caller = Caller(self.principal.scopes, (), config.mcp_image_bytes, config.figure_bytes)
-        api = LocalApi(self.application, self.request, context.addresses.prefix, caller)
+        permissions = Permissions(self.principal.scopes, (), config.mcp_image_bytes, config.figure_bytes)
+        api = LocalApi(self.application, self.request, context.addresses.prefix, permissions)
         manager = StreamableHTTPSessionManager(make_server(api, __version__), json_response=True, stateless=True)
         async with manager.run():
             return await call_application(manager.handle_request, self.request, body)

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from tornado import httputil
 from tornado.web import Application
 
-from ....assistant.api import Caller
+from ....assistant.api import Permissions
 from ....errors import CodeFailed, FigServeError, RetryLater
 
 _PASSED_ON = ("Host", "X-API-Key", "Authorization", "User-Agent")
@@ -31,15 +31,15 @@ class LocalApi:
     """
 
     def __init__(
-        self, application: Application, request: httputil.HTTPServerRequest, prefix: str, caller: Caller
+        self, application: Application, request: httputil.HTTPServerRequest, prefix: str, permissions: Permissions
     ) -> None:
         self._application = application
         self._request = request
         self._prefix = prefix
-        self._caller = caller
+        self._permissions = permissions
 
-    async def describe_caller(self) -> Caller:
-        return self._caller
+    async def find_permissions(self) -> Permissions:
+        return self._permissions
 
     async def get(self, path: str, **query: Any) -> Any:
         return json.loads(await self._ask("GET", path, query, {"Accept": "application/json"}))

@@ -64,7 +64,7 @@ async def test_one_id_for_all_kernels_of_a_notebook(registry):
     (second,) = await registry.register("ann", "a-2", FakeKernel(), [ANIMAL])
     (alone,) = await registry.register("ann", "k", FakeKernel(), [ANIMAL])
     assert first.id == second.id != alone.id
-    assert (await registry.get_by_id(first.id)).kernel == "a-2"
+    assert (await registry.find_by_id(first.id)).kernel == "a-2"
     assert (await registry.find("a-1", "animal")).kernel == "a-1"
     assert [target.kernel for target in registry.list_offered()] == ["k", "a-2", "a-1"]
 
@@ -145,7 +145,7 @@ async def test_closed_backend_is_never_found(registry, events):
     (record,) = await registry.register("ann", "a-1", backend, [ANIMAL])
     backend.close()
     assert (await registry.find("a-1", "animal")).backend is None
-    assert (await registry.get_by_id(record.id)).backend is None
+    assert (await registry.find_by_id(record.id)).backend is None
     assert registry.list_offered() == []
     assert events[-1][1] == GONE
     with pytest.raises(KernelUnavailable):
@@ -157,19 +157,19 @@ async def test_figure_that_no_kernel_offers_has_no_backend(registry):
     backend = FakeKernel()
     (record,) = await registry.register("ann", "a-1", backend, [ANIMAL])
     registry.unregister("a-1", backend)
-    for target in ((await registry.find("a-1", "animal")), (await registry.get_by_id(record.id))):
+    for target in ((await registry.find("a-1", "animal")), (await registry.find_by_id(record.id))):
         assert (target.kernel, target.backend, target.declaration) == (None, None, ANIMAL)
     assert (await registry.find("a-1", "nothing")) is None
-    assert (await registry.get_by_id("nothing")) is None
+    assert (await registry.find_by_id("nothing")) is None
 
 
 async def test_detached_function_answers_when_no_kernel_does(registry, detached):
     """While a kernel offers the figure, the kernel answers."""
     detached.backend, backend = FakeKernel(), FakeKernel()
     (record,) = await registry.register("ann", "a-1", backend, [ANIMAL])
-    assert (await registry.get_by_id(record.id)).backend is backend
+    assert (await registry.find_by_id(record.id)).backend is backend
     registry.unregister("a-1", backend)
-    assert (await registry.get_by_id(record.id)).backend is detached.backend
+    assert (await registry.find_by_id(record.id)).backend is detached.backend
     assert (await registry.find("a-1", "animal")).backend is detached.backend
     assert (await registry.find("a-1", "animal")).queue_key == f"detached {record.id}"
 
@@ -187,7 +187,7 @@ async def test_read_only_store_still_registers(registry, context, monkeypatch):
     """The ids last as long as the server."""
     monkeypatch.setattr(context.store.catalog, "read_only_because", "the disk is full")
     (record,) = await registry.register("ann", "a-1", FakeKernel(), [ANIMAL])
-    assert (await registry.get_by_id(record.id)).kernel == "a-1"
+    assert (await registry.find_by_id(record.id)).kernel == "a-1"
 
 
 async def test_transferred_figures_are_the_new_owners(registry, context):
@@ -196,11 +196,11 @@ async def test_transferred_figures_are_the_new_owners(registry, context):
     (before,) = await registry.register("ann", "a-1", backend, [ANIMAL])
     await context.store.owners.transfer("ann", "bob", is_renamed=False)
     await registry.reload_owner("ann")
-    moved = await registry.get_by_id(before.id)
+    moved = await registry.find_by_id(before.id)
     assert (moved.record.owner, moved.kernel) == ("bob", "a-1")
     (again,) = await registry.register("ann", "a-1", backend, [ANIMAL])
     assert (again.owner, again.id != before.id) == ("ann", True)
-    assert (await registry.get_by_id(before.id)).record.owner == "bob"
+    assert (await registry.find_by_id(before.id)).record.owner == "bob"
 
 
 async def test_deleted_figure_is_hidden_until_it_is_restored(registry, context, events):
@@ -213,7 +213,7 @@ async def test_deleted_figure_is_hidden_until_it_is_restored(registry, context, 
         (again,) = await registry.register("ann", "a-1", backend, [ANIMAL])
         assert again.id == record.id
         assert await registry.find("a-1", "animal") is None
-        assert await registry.get_by_id(record.id) is None
+        assert await registry.find_by_id(record.id) is None
         assert registry.list_offered() == []
         registry.unregister("a-1", backend)
         backend = FakeKernel()
@@ -233,4 +233,4 @@ async def test_cell_that_runs_again_makes_a_new_figure(registry, context):
     (anew,) = await registry.register("ann", "a-1", backend, [replace(ANIMAL, revision="2")])
     assert anew.id != record.id
     assert (await registry.find("a-1", "animal")).record.id == anew.id
-    assert await registry.get_by_id(record.id) is None
+    assert await registry.find_by_id(record.id) is None

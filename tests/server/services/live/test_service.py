@@ -137,7 +137,7 @@ async def test_connection_that_drops_again_and_again(context, declare):
     outcomes: list[object] = []
 
     async def poll(request: LiveRequest) -> None:
-        target = await context.live.registry.get_by_id(first.record.id)
+        target = await context.live.registry.find_by_id(first.record.id)
         try:
             outcomes.append((await context.live.render(target, request)).stale is None)
         except KernelUnavailable as error:
