@@ -19,8 +19,14 @@ from .conftest import DEADLINE, Shell
 SERVERS = ("demo", "serve", "worker")
 WITH_TARGETS = ("migrate",)
 """Their examples name a database and a bucket; the tests of the command have real ones."""
+ELSEWHERE = ("https://", "--on team")
+"""Parts of examples that use another server; the tests of `connect` and of its users have one."""
 EXAMPLES = [
-    example for name in ORDER if name not in (*SERVERS, *WITH_TARGETS) for example in cli.COMMANDS[name].examples
+    example
+    for name in ORDER
+    if name not in (*SERVERS, *WITH_TARGETS)
+    for example in cli.COMMANDS[name].examples
+    if not any(part in example for part in ELSEWHERE)
 ]
 SHELL_SYNTAX = set("|<>*")
 
@@ -64,6 +70,7 @@ def test_every_example_runs(prepared_shell, live_server, examples):
     with live_server.kernel("plots.ipynb") as kernel:
         made = kernel.run("import jupyter_figserve as f, matplotlib.pyplot as p; p.plot([1]); f.publish(name='drawn')")
         assert made.error is None
+        assert kernel.run("f.publish(name='sales').delete()").error is None
     assert len(EXAMPLES) > 25
     assert len(one_of_each(EXAMPLES)) > 10
     for example in examples:

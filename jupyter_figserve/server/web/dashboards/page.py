@@ -138,6 +138,12 @@ class DashboardPage:
         return any(panel.frame and panel.panel.is_html for row in self.rows for panel in row)
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether it shows a result of each function that can be called, so that it stays as it is for a while."""
+        callable_panels = [context.panel for row in self.rows for context in row if context.is_callable]
+        return all(panel.appearance.is_drawn for panel in callable_panels)
+
+    @property
     def has_controls(self) -> bool:
         return any(self._all_controls())
 
@@ -178,8 +184,7 @@ def build_page(state: ControlState, urls: PanelUrls, *, address: str, is_paused:
 
 def _find_drawing(state: ControlState, page: DashboardPage) -> str | None:
     """Return the page's URL that makes the calls of panels that are not drawn yet."""
-    live = [context.panel for row in page.rows for context in row if context.is_callable]
-    if DRAW_PARAMETER in state.query or all(panel.appearance.is_drawn for panel in live):
+    if DRAW_PARAMETER in state.query or page.is_drawn:
         return None
     return f"{page.address}?" + urlencode({**state.query, DRAW_PARAMETER: "1"}, doseq=True)
 

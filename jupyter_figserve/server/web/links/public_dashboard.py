@@ -139,7 +139,9 @@ class DashboardRenderer(LinkRenderer):
         handler, title = self.handler, self.dashboard.record.layout.title
         headings = ", ".join(panel.heading for panel in self.dashboard.panels if panel.heading)
         handler.set_status(400 if page.error else 200)
-        handler.set_header("Cache-Control", "private, no-store" if page.is_signed else self.cache_control)
+        # The next visit finds the images, with their sizes, of functions that the page's script now calls.
+        cache_control = self.cache_control if page.is_drawn else self.cache_control_for(0)
+        handler.set_header("Cache-Control", "private, no-store" if page.is_signed else cache_control)
         handler.set_header("Vary", "Accept")
         handler.write_page(
             "share/dashboard.html",

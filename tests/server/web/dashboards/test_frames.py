@@ -80,6 +80,13 @@ async def test_page_has_a_frame_once_it_is_known_to_work(owner, stranger, animal
         assert 'class="figure-image"' not in page.text
 
 
+async def test_page_is_cached_once_its_functions_have_results(owner, stranger, animal):
+    """Until then, a cached page would show later visitors no images, and reserve no space for them."""
+    _, link = await share(owner, animal)
+    for query, expected in (({}, "no-cache"), ({"_draw": 1}, "max-age=60"), ({}, "max-age=60")):
+        assert (await stranger.get(link["url"], HTML, **query)).headers["Cache-Control"] == f"public, {expected}"
+
+
 async def test_frames_come_only_from_where_a_page_has_some(owner):
     """The policy of a page without live figures and HTML allows no frames."""
     dashboard = await publish(owner, [TEXT])
