@@ -56,6 +56,11 @@ class CapturedPlot:
         return str(self._plot["mimetype"])
 
     @property
+    def title(self) -> str:
+        """Title of the figure, as its library or the code of its cell states it, or ``""``."""
+        return str(self._plot.get("title") or "")
+
+    @property
     def alt(self) -> str:
         """Alternative text that the figure was displayed with, or ``""``."""
         return str(self._plot.get("alt") or "")
@@ -69,7 +74,7 @@ class CapturedPlot:
         name
             Name of the figure; None derives it from the title, else from the cell and the image.
         title, alt
-            Title of its pages, and alternative text. None for ``alt`` keeps the one that it was displayed with.
+            Title of its pages, and alternative text. None keeps those that it was displayed with.
 
         Returns
         -------
@@ -110,7 +115,9 @@ class CapturedPlot:
         thumbnail = next((part.thumbnail for part in parts if part.thumbnail is not None), None)
         whole = replace(parts[0], images=tuple(images), thumbnail=thumbnail)
         own = slug(title or "") or slug(self.path.rpartition(".")[0])
-        return publish_encoded(whole, name or own or None, title=title, alt=alt or self.alt or None)
+        return publish_encoded(
+            whole, name or own or None, title=title or self.title or None, alt=alt or self.alt or None
+        )
 
     def _to_evicted(self, error: NotFound) -> NotFound:
         return NotFound(f"Newer plots have replaced {self.path}. Display it again.", code=error.code)

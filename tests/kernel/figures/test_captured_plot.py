@@ -113,9 +113,10 @@ def test_publish_stores_the_plot(server):
 
 
 def test_publish_elsewhere_sends_all_formats(server, monkeypatch):
-    """On a Hub, the service gets what the own server would keep: each format, and the displayed size."""
+    """On a Hub, the service gets what the own server would keep: each format, the title, and the displayed size."""
     others = {"cell-3.svg": SVG}
-    server.last = Reply.of(200, PLOT | {"others": [PLOT["url"].replace("png", "svg")], "width": 40, "height": 30})
+    plot = PLOT | {"others": [PLOT["url"].replace("png", "svg")], "width": 40, "height": 30, "title": "Bears"}
+    server.last = Reply.of(200, plot)
     respond = server.instead
 
     def answer(request):
@@ -132,7 +133,7 @@ def test_publish_elsewhere_sends_all_formats(server, monkeypatch):
         ("representation", "image/svg+xml; charset=utf-8", SVG),
     ]
     figure = json.loads(parts[0][2])
-    assert figure["name"] == "cell-3"
+    assert (figure["name"], figure["title"]) == ("cell-3", "Bears")
     assert [figure["sizes"][0][f"display_{side}"] for side in ("width", "height")] == [40, 30]
     others.clear()
     gone = Reply.of(404, {"error": "Plot not found", "code": "plot_not_found"})

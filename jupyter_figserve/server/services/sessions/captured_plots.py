@@ -22,7 +22,7 @@ def find(buffer: CaptureBuffer, path: str) -> ReadablePlot | None:
     digest = None if image is None else buffer.find_digest(image)
     if image is None or digest is None:
         return None
-    plot = Plot.from_captured(image)
+    plot = make_plot(buffer, image)
     if path != image.path:
         return _other_plot(image, image.other_paths.index(path), plot, digest)
 
@@ -32,7 +32,11 @@ def find(buffer: CaptureBuffer, path: str) -> ReadablePlot | None:
             raise NotFound("Plot not found", code="plot_not_found")
         return data if library is None else await make_page(library, data)
 
-    return ReadablePlot(plot, image.format, digest, read, lambda: _read_others(image), _find_title(buffer, image))
+    return ReadablePlot(plot, image.format, digest, read, lambda: _read_others(image))
+
+
+def make_plot(buffer: CaptureBuffer, image: CapturedImage) -> Plot:
+    return Plot.from_captured(image, _find_title(buffer, image))
 
 
 def _find_title(buffer: CaptureBuffer, image: CapturedImage) -> str:

@@ -9,6 +9,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from ....model.texts import MAX_TITLE_LENGTH
@@ -22,6 +23,7 @@ _TITLE_CALLS = re.compile(
     + _STRING
 )
 _MAX_CODE = 20_000
+_MAX_CODES = 1_000
 
 
 def find_script_title(library: str, value: Any) -> str:
@@ -33,6 +35,7 @@ def find_script_title(library: str, value: Any) -> str:
     return _one_line(shown.get("text") if isinstance(shown, dict) else shown)
 
 
+@lru_cache(_MAX_CODES)
 def find_code_title(code: str) -> str:
     """Return the title that a cell's code gives to its figure as a literal; empty where it writes none or several."""
     groups = {match.group(1, 2, 3, 4) for match in _TITLE_CALLS.finditer(code[:_MAX_CODE])}

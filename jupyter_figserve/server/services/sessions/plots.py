@@ -38,6 +38,8 @@ class Plot:
         Paths of the same plot in the other formats that it was displayed in.
     code
         The code of the cell that displayed it, where that is known.
+    title
+        Its title where that is known, or ``""``.
     """
 
     path: str
@@ -53,6 +55,7 @@ class Plot:
     still: str | None = None
     others: tuple[str, ...] = ()
     code: str = ""
+    title: str = ""
 
     @classmethod
     def from_figure(cls, record: FigureRecord) -> list[Plot]:
@@ -68,13 +71,14 @@ class Plot:
                 record.id,
                 version.number,
                 version.alt,
+                title=version.title,
             )
             for part in version.representations
             if version.width_in_address(part) is None
         ]
 
     @classmethod
-    def from_captured(cls, image: CapturedImage) -> Plot:
+    def from_captured(cls, image: CapturedImage, title: str) -> Plot:
         display = image.display
         return cls(
             image.path,
@@ -89,6 +93,7 @@ class Plot:
             still=image.still_path,
             others=tuple(image.other_paths),
             code=image.code,
+            title=title,
         )
 
     @classmethod
@@ -104,8 +109,6 @@ class ReadablePlot:
     ----------
     read_others
         Returns the other images of a plot that was displayed in several formats.
-    title
-        Its title where that is known, or ``""``.
     """
 
     plot: Plot
@@ -113,7 +116,6 @@ class ReadablePlot:
     digest: str
     read: Callable[[], Awaitable[bytes]]
     read_others: Callable[[], tuple[EncodedImage, ...]] = tuple
-    title: str = ""
 
 
 def find_format(path: str) -> Format | None:

@@ -137,9 +137,9 @@ class SessionPlots:
             if record is None or record.owner != session.owner:
                 raise NotFound("The published figure that was displayed last has been deleted.", code="figure_deleted")
             return Plot.from_figure(record)[0]
-        if last is None:
+        if buffer is None or last is None:
             raise NotFound("This session has not displayed a figure yet. Display one first.", code="nothing_captured")
-        return Plot.from_captured(last)
+        return captured_plots.make_plot(buffer, last)
 
     async def get_by_digest(self, kernel: str, digest: str) -> ReadablePlot:
         """Return the newest captured plot with these displayed bytes.
@@ -179,7 +179,7 @@ class SessionPlots:
         kept = {record.version.provenance.get("plot"): record for record in records if record.origin == "captured"}
 
         def to_plot(buffer: CaptureBuffer, image: CapturedImage) -> Plot:
-            plot, record = Plot.from_captured(image), kept.get(image.path)
+            plot, record = captured_plots.make_plot(buffer, image), kept.get(image.path)
             digest = buffer.find_digest(image)
             if record is None or digest not in (
                 record.version.provenance.get("digest"),

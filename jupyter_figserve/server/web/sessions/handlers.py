@@ -125,7 +125,7 @@ class SessionFiguresHandler(SessionHandler):
         name = check_name(body["name"]) if body.get("name") is not None else slug(given)
         # A title that was found does not name the figure: another one of the notebook may have the same.
         thumbnail = _read_thumbnail(body.get("thumbnail"), self.context.config.figure_pixels)
-        record = await self._publish(session, readable, name, given or readable.title, alt, thumbnail)
+        record = await self._publish(session, readable, name, given or readable.plot.title, alt, thumbnail)
         await self.announce(FIGURE_PUBLISHED, record.id, version=record.version.number)
         self.set_header("Location", self.base.page(record))
         self.write_json(figure_json(record, self.base), 201)

@@ -34,6 +34,7 @@ def plot_json(plot: Plot, session: str, base: PublicBase) -> dict[str, Any]:
         "origin": plot.origin,
         "figure": plot.figure,
         "version": plot.version,
+        "title": plot.title,
         "alt": plot.alt,
         "width": plot.width,
         "height": plot.height,

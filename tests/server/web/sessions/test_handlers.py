@@ -245,6 +245,8 @@ class TestKeep:
         add(("execution", "r", 1), "r", CapturedDisplay(FORMATS["png"], png()), 1.0)
         add(("execution", "x", 1), "x", CapturedDisplay(FORMATS["html"], HTML, title="Deer"), 1.0)
         keep = "/api/sessions/a-session/figures"
+        listed = {one["path"]: one["title"] for one in (await owner.get("/plots/a-session")).json()["plots"]}
+        assert listed == {"cell-1.png": "Bears", "plot.html": "Deer"}
         kept = (await owner.post(keep, {"path": "cell-1.png"})).json()
         assert (kept["title"], kept["name"]) == ("Bears", f"cell-1-{sha256_hex(png())[:8]}")
         assert (await owner.post(keep, {"path": "plot.html"})).json()["title"] == "Deer"
