@@ -32,6 +32,9 @@ _METHODS = {
     "pdf": "_repr_pdf_",
     "html": "_repr_html_",
 }
+_FILLING = ("stretch", "scale")
+"""Beginnings of Bokeh's sizing modes that follow the window."""
+_CENTERED = "html>body{display:grid;justify-content:safe center;align-content:start}"
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Images = tuple[EncodedImage, ...]
@@ -122,6 +125,9 @@ def _bokeh_images(model: Any, rows: Rows, _dpi: float | None) -> Images:
     requested = (HTML,) if rows == DEFAULT_FORMATS else rows
     _check_rows("A Bokeh plot", requested, ("html",))
     page = file_html(model, resources=INLINE, title="Bokeh plot")
+    if not any(str(getattr(one, "sizing_mode", "")).startswith(_FILLING) for one in model.references()):
+        # Bokeh's own rule follows, for the body without its parent.
+        page = page.replace("<style>", f"<style>{_CENTERED}", 1)
     ids: dict[str, str] = {}
     # Numbered ids instead of random ones, so that equal documents have equal digests.
     page = _UUID.sub(lambda match: ids.setdefault(match[0], f"figure-{len(ids)}"), page)

@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
+from importlib import metadata
 
 import pytest
 
@@ -330,9 +331,13 @@ def test_reopened_notebook_publishes_its_own_bytes(lab_page, place) -> None:
 
 
 BOKEH = "application/vnd.bokehjs_exec.v0+json"
+BOKEH_SCRIPT = (
+    f'const docs_json = {{"d": {{"version": "{metadata.version("bokeh")}", "roots": []}}}};'
+    'const render_items = [{"docid": "d", "roots": {"p1": "e1"}}];'
+)
 DRAWN_ELSEWHERE = [
     {"data": {"text/html": '<div data-root-id="p1"></div>'}, "metadata": {}},
-    {"data": {BOKEH: "", "application/javascript": "1"}, "metadata": {BOKEH: {"id": "p1"}}},
+    {"data": {BOKEH: "", "application/javascript": BOKEH_SCRIPT}, "metadata": {BOKEH: {"id": "p1"}}},
     {
         "data": {"image/svg+xml": "<svg xmlns='http://www.w3.org/2000/svg'/>"},
         "metadata": {"image/svg+xml": {"isolated": True}},
@@ -349,7 +354,10 @@ TRUSTED = """() => {
 
 @notebook_nightly
 def test_figures_drawn_elsewhere_have_their_menu_where_they_are(lab_page, place) -> None:
-    """That of Bokeh's script in the output before it, with the pixels of its canvases; that of R above its frame."""
+    """That of Bokeh's script in the output before it, with the pixels of its canvases; that of R above its frame.
+
+    Shared from a notebook that was only reopened, the plot of Bokeh has a page and a thumbnail.
+    """
     page, (server, _) = lab_page, place
     file = json.loads(notebook("draw()"))
     file["cells"][0]["outputs"] = [{"output_type": "display_data", **output} for output in DRAWN_ELSEWHERE]
@@ -367,6 +375,12 @@ def test_figures_drawn_elsewhere_have_their_menu_where_they_are(lab_page, place)
     with page.expect_download() as saving:
         choose(page, 0, "Download as…", "PDF")
     assert read_pdf(saving.value.path().read_bytes()) == ((30, 15), bytes(40 * 20 * 3))
+    choose(page, 0, "Copy share link")
+    message(page, "Link copied.")
+    (record,) = server.fetch("figserve/api/figures?notebook=drawn.ipynb").json()["figures"]
+    assert [part["mimetype"] for part in record["representations"]] == ["text/html"]
+    thumbnail = server.fetch("figserve/" + record["thumbnail"].partition("/figserve/")[2])
+    assert read_png_size(thumbnail.body) == (320, 160)
     page.locator("iframe").click(button="right")
     page.locator(".lm-Menu-item:visible").get_by_text("Copy share link", exact=True).wait_for()
 

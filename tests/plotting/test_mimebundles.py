@@ -86,6 +86,15 @@ def test_pages_of_one_plot_are_equal(make):
     assert encode(plot, ("html",)) == encode(plot, ("html",))
 
 
+@pytest.mark.parametrize(("mode", "is_centered"), [(None, True), ("fixed", True), ("stretch_width", False)])
+def test_bokeh_plot_of_its_own_size_is_centered(mode, is_centered):
+    """As displayed ones are; one that follows the window fills it."""
+    plot = bokeh()
+    plot.sizing_mode = mode
+    page = encode(plot, ("html",)).images[0].data
+    assert (b"<style>html>body{display:grid;" in page) == is_centered
+
+
 def test_thumbnails_need_no_browser():
     """Plotly's is drawn from its traces, and Bokeh's from its glyphs."""
     assert encode(plotly()).thumbnail.width == 320

@@ -69,16 +69,21 @@ export async function digestOf(displayed) {
   return sha256(encoder.encode(typeof displayed.value === "string" ? displayed.value : canonicalJson(displayed.value)));
 }
 
-/** Return what publishes the output: `{type, bytes}`, or a form with all its images. */
-export function bodyOf(displayed) {
-  const types = Object.keys(displayed.images);
-  if (displayed.kind === "image" && types.length > 1) {
-    const form = new FormData();
-    for (const type of types) form.append("representation", new Blob([imageOf(displayed, type).bytes], { type }), "image");
-    return form;
-  }
-  if (displayed.kind === "script" && typeof displayed.value === "object") {
-    return { type: displayed.type, bytes: encoder.encode(JSON.stringify(displayed.value)) };
+/** Return what publishes the output: a form with all its images, or with the page and a thumbnail of it in base64. */
+export function bodyOf(displayed, thumbnail) {
+  const form = new FormData();
+  const types = displayed.kind === "image" ? Object.keys(displayed.images) : [];
+  const parts = types.length ? types.map((type) => imageOf(displayed, type)) : [pageOf(displayed)];
+  for (const { type, bytes } of parts) form.append("representation", new Blob([bytes], { type }), "file");
+  if (thumbnail) form.append("thumbnail", new Blob([fromBase64(thumbnail)], { type: "image/png" }), "file");
+  return form;
+}
+
+/** The figure of a library as the notebook has it, the image of other HTML, or the HTML. */
+function pageOf(displayed) {
+  if (displayed.kind === "script" && displayed.value) {
+    const text = typeof displayed.value === "string" ? displayed.value : JSON.stringify(displayed.value);
+    return { type: displayed.type, bytes: encoder.encode(text) };
   }
   const image = imageOf(displayed);
   if (image) return image;

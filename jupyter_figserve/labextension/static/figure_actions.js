@@ -143,20 +143,20 @@ export class FigureActions {
     }
     const digest = await digestOf(displayed);
     const kernel = target.kernel && encodeURIComponent(target.kernel);
+    const thumbnail = await makeThumbnail(target);
     if (kernel && (digest || displayed.path)) {
-      const thumbnail = await makeThumbnail(target);
       const body = { ...(digest ? { digest } : { path: displayed.path }), ...(thumbnail && { thumbnail }) };
       const record = await this._server.ask("POST", `api/sessions/${kernel}/figures`, body).catch(rethrowUnless(...NOT_KEPT));
       if (record) return record;
     }
-    return this._publish(target, displayed, digest ?? "");
+    return this._publish(target, displayed, digest ?? "", thumbnail);
   }
 
   /** Publish the bytes in the notebook. */
-  async _publish(target, displayed, digest) {
+  async _publish(target, displayed, digest, thumbnail) {
     const query = new URLSearchParams({ name: chooseName(target.count, target.position, digest) });
     if (target.notebook) query.set("notebook", target.notebook);
-    return this._server.ask("POST", `api/figures?${query}`, bodyOf(displayed));
+    return this._server.ask("POST", `api/figures?${query}`, bodyOf(displayed, thumbnail));
   }
 
   async _makeLink(target) {

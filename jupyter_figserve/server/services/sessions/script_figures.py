@@ -19,7 +19,7 @@ from typing import Any
 from ....model.html_content import HtmlContent
 
 _PLOTLY = "application/vnd.plotly.v1+json"
-_BOKEH = "application/vnd.bokehjs_exec.v0+json"
+BOKEH = "application/vnd.bokehjs_exec.v0+json"
 _VEGA = re.compile(r"application/vnd\.(vega|vegalite|vega-lite)\.v\d+(\.json|\+json)")
 _NEW_PLOT = re.compile(r"""Plotly\.(?:newPlot|react)\(\s*(?:"[^"]*"|'[^']*'|[\w.]+)\s*,\s*""")
 _VEGA_CALL = re.compile(r"\}\)\(\s*(?=\{)")
@@ -72,7 +72,7 @@ def find_in_bundle(bundle: Mapping[Any, Any]) -> ScriptFigure | None:
         match = _VEGA.fullmatch(str(kind))
         if match and isinstance(value, dict):
             return ScriptFigure("vega" if match[1] == "vega" else "vega-lite", value)
-    if _BOKEH in bundle:
+    if BOKEH in bundle:
         script = str(bundle.get("application/javascript", ""))
         return ScriptFigure("bokeh", _bokeh_value([script]), digest_of(script.encode("utf-8", "replace")))
     return None
@@ -145,14 +145,18 @@ def _bokeh_value(scripts: list[str]) -> dict[str, Any] | None:
     return None
 
 
-def _bokeh_problem(value: dict[str, Any]) -> str | None:
-    """Bokeh's documents are only read by the version that wrote them."""
-    installed = metadata.version("bokeh")
+def find_other_bokeh(value: dict[str, Any]) -> str | None:
+    """Return the versions of Bokeh that a document needs and the server has not: it is read by that one alone."""
     versions = {str(one.get("version")) for one in value["documents"].values() if isinstance(one, dict)}
-    if versions <= {installed}:
+    return None if versions <= {metadata.version("bokeh")} else ", ".join(sorted(versions))
+
+
+def _bokeh_problem(value: dict[str, Any]) -> str | None:
+    versions = find_other_bokeh(value)
+    if versions is None:
         return None
     return (
-        f"A Bokeh plot of version {', '.join(sorted(versions))} was displayed last, and the server has {installed}."
+        f"A Bokeh plot of version {versions} was displayed last, and the server has {metadata.version('bokeh')}."
         " Install the same version in the server's environment, or publish the plot."
     )
 

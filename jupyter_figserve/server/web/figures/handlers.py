@@ -8,12 +8,11 @@ from functools import partial
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
-from tornado.httputil import HTTPHeaders
 
 from ....errors import InvalidInput
 from ....model.events import FIGURE_CHANGED, FIGURE_DELETED, FIGURE_PUBLISHED, FIGURE_RESTORED
 from ....model.figures import FigureRecord, sha256_hex
-from ....model.formats import FORMATS, Format, get_format
+from ....model.formats import Format, get_format
 from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
 from ....model.places import check_collection
@@ -25,7 +24,7 @@ from ...services.figures.source_checker import API_PATIENCE
 from ...services.figures.stored import find_stored
 from ...services.figures.stored_blob import StoredBlob
 from ...services.figures.upload import read_upload
-from ...services.sessions.script_upload import is_script_type, make_document
+from ...services.sessions.script_upload import convert_upload
 from ...services.timings import CHECK, timed
 from ..http.listing import list_in_parts
 from ..http.private_handler import AuthenticatedHandler
@@ -64,11 +63,7 @@ class FiguresHandler(UploadHandler):
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
         limits = self.context.config.figure_pixels, self.context.config.animation_frames
-        body, headers = self.read_body(), self.request.headers
-        content_type, own_title = headers.get("Content-Type", ""), ""
-        if is_script_type(content_type):
-            body, own_title = await make_document(body, content_type)
-            headers = HTTPHeaders({"Content-Type": FORMATS["html"].mimetype})
+        body, headers, own_title = await convert_upload(self.read_body(), self.request.headers)
         with timed(CHECK):
             upload = await self.parse(read_upload, body, headers, self.raw_query(), *limits)
         identity = await self.make_identity(upload.name, upload.place)

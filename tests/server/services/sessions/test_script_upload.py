@@ -1,21 +1,28 @@
-"""Plotly and Vega figures that are published as JSON."""
+"""Figures of Plotly, Vega and Bokeh that are published as notebooks have them."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+from importlib import metadata
 
 import pytest
+from tornado.httputil import HTTPHeaders
 
 from jupyter_figserve.errors import InvalidInput, UnsupportedType
+from jupyter_figserve.model.multipart import Part, encode_form
+from jupyter_figserve.server.services.figures.upload import read_upload
 from jupyter_figserve.server.services.sessions import script_pages, script_upload
-from jupyter_figserve.server.services.sessions.script_upload import is_script_type, make_document
+from jupyter_figserve.server.services.sessions.script_upload import convert_upload, is_script_type, make_document
+
+from ...sample_images import png
 
 PLOTLY = "application/vnd.plotly.v1+json"
 VEGA_LITE = "application/vnd.vegalite.v5+json"
+BOKEH = "application/vnd.bokehjs_exec.v0+json"
 
 
-@pytest.mark.parametrize("type", [PLOTLY, VEGA_LITE, "application/vnd.vega.v5+json", PLOTLY.upper()])
+@pytest.mark.parametrize("type", [PLOTLY, VEGA_LITE, "application/vnd.vega.v5+json", BOKEH, PLOTLY.upper()])
 def test_types_of_notebooks_are_known(type):
     """In any case; other JSON is none."""
     assert is_script_type(type)
@@ -74,3 +81,57 @@ def test_the_script_of_charts_where_standard_output_has_few_characters(monkeypat
 
     monkeypatch.setattr(script_pages.subprocess, "run", run_there)
     assert script_pages._vega_script.__wrapped__().strip() == "\u2212"
+
+
+def form(*parts: Part) -> tuple[bytes, HTTPHeaders]:
+    content_type, body = encode_form(list(parts))
+    return body, HTTPHeaders({"Content-Type": content_type})
+
+
+def part(name: str, kind: str, data: object) -> Part:
+    return Part(name, kind, data if isinstance(data, bytes) else json.dumps(data).encode(), "file")
+
+
+async def test_figure_of_a_form_becomes_a_document():
+    """The rest of the form stays: its thumbnail, and the fields."""
+    chart = part("representation", PLOTLY, {"data": [], "layout": {"title": "Bears"}})
+    fields = Part("figure", "application/json", b'{"alt": "Bears by year"}')
+    body, headers, title = await convert_upload(*form(fields, chart, part("thumbnail", "image/png", png(320, 200))))
+    upload = read_upload(body, headers, {"name": "bears"}, 10**6)
+    assert ([image.mimetype for image in upload.images], title, upload.alt) == (["text/html"], "Bears", "Bears by year")
+    assert upload.thumbnail is not None
+    assert (upload.thumbnail.width, upload.thumbnail.data) == (320, png(320, 200))
+
+
+async def test_other_forms_stay_as_they_are():
+    """They are not even parsed."""
+    given = form(part("representation", "image/png", png()))
+    assert await convert_upload(*given) == (*given, "")
+
+
+async def test_a_form_has_one_figure():
+    """Each becomes a document of several megabytes."""
+    chart = part("representation", PLOTLY, {"data": []})
+    for parts in ((chart, chart), (part("thumbnail", PLOTLY, {}), part("representation", "image/png", png()))):
+        with pytest.raises(InvalidInput, match="more than one figure of a library"):
+            await convert_upload(*form(*parts))
+    body = b"--x\r\nContent-Type: " + PLOTLY.encode()
+    with pytest.raises(InvalidInput):
+        await convert_upload(body, HTTPHeaders({"Content-Type": "multipart/form-data"}))
+
+
+def bokeh_script(version: str) -> bytes:
+    roots = [{"attributes": {"title": {"name": "Title", "attributes": {"text": "Wolves"}}}}]
+    documents = {"d": {"version": version, "roots": roots}}
+    items = [{"docid": "d", "roots": {"p1": "e1"}}]
+    return f"const docs_json = {json.dumps(documents)};\nconst render_items = {json.dumps(items)};".encode()
+
+
+async def test_script_of_bokeh_becomes_a_document():
+    """With its plot in its place, and its title; only of the version that the server has."""
+    content, title = await make_document(bokeh_script(metadata.version("bokeh")), BOKEH)
+    assert (b'<div id="e1" data-root-id="p1"></div>' in content, title) == (True, "Wolves")
+    with pytest.raises(UnsupportedType, match=r"made by Bokeh 1\.0, and the server has .* run figserve\.publish"):
+        await make_document(bokeh_script("1.0"), BOKEH)
+    with pytest.raises(UnsupportedType, match=r"is of a server, or in an unknown form\. Run figserve\.publish"):
+        await make_document(b"", BOKEH)
