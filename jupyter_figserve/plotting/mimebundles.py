@@ -35,6 +35,7 @@ _METHODS = {
 _FILLING = ("stretch", "scale")
 """Beginnings of Bokeh's sizing modes that follow the window."""
 _CENTERED = "html>body{display:grid;justify-content:safe center;align-content:start}"
+_CENTERED_CHART = "body>#vis.vega-embed{justify-content:safe center}"
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Images = tuple[EncodedImage, ...]
@@ -106,7 +107,9 @@ def _altair_images(chart: Any, rows: Rows, dpi: float | None) -> Images:
 
 def _altair_image(chart: Any, row: Format, dpi: float | None) -> EncodedImage:
     if row is HTML:
-        return to_encoded_image(row, chart.to_html(inline=True).encode())
+        # A chart that fills its container leaves no room, and stays as it is.
+        page = chart.to_html(inline=True).replace("<style>", f"<style>{_CENTERED_CHART}", 1)
+        return to_encoded_image(row, page.encode())
     if row.name == "svgz":
         return to_svgz(_altair_image(chart, FORMATS["svg"], dpi))
     if row.name in ("jpg", "webp"):

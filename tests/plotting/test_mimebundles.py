@@ -95,6 +95,12 @@ def test_bokeh_plot_of_its_own_size_is_centered(mode, is_centered):
     assert (b"<style>html>body{display:grid;" in page) == is_centered
 
 
+def test_altair_chart_is_centered():
+    """In the row that is as wide as the page."""
+    page = encode(altair(), ("html",)).images[0].data
+    assert b"<style>body>#vis.vega-embed{justify-content:safe center}" in page
+
+
 def test_thumbnails_need_no_browser():
     """Plotly's is drawn from its traces, and Bokeh's from its glyphs."""
     assert encode(plotly()).thumbnail.width == 320
