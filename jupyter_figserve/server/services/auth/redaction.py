@@ -37,8 +37,9 @@ _RANDOM = re.compile(r"(?=[\w+=-]*\d)(?=[\w+=-]*[A-Za-z])[\w+=-]{20,}|[\w+=-]{30
 def redact_message(message: str) -> str:
     """Return an exception's message without paths, URLs and secrets, in one line."""
     text = " ".join(message[:_MAX_INPUT_LENGTH].split())
+    # First, because a password may contain "://"; what begins as a URL is left to the next line.
+    text = _CREDENTIALS.sub(lambda match: match[0] if _URL.match(match[0]) else _HIDDEN, text)
     text = _URL.sub(rf"\1{_HIDDEN}", text)
-    text = _CREDENTIALS.sub(_HIDDEN, text)
     text = _NAMED.sub(rf"\1{_HIDDEN}", text)
     text = _QUOTED.sub(lambda match: f"{match['quote']}{_name(match['path'])}{match['end']}", text)
     text = _BARE.sub(lambda match: _name(match["path"]), text)

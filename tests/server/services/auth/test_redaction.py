@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jupyter_figserve.model.keys import new_key
@@ -94,6 +94,8 @@ def test_kind_C10_no_directory_in_quotes_gets_out(start, directories, separator,
     st.text("zqxj:/@!%", min_size=1, max_size=9).map(lambda middle: f"zqxj{middle}jxqz"),
     st.sampled_from(["db.internal:5432/prod", "localhost", "10.0.0.1"]),
 )
+@example("", "jjjj", "zqxj://jxqz", "localhost")
+@example("amqp://", "jjjj", "zqxj://jxqz", "localhost")
 def test_kind_C10_no_credentials_get_out(scheme, user, password, host):
     """Of any scheme or none."""
     left = redact_message(f"cannot reach {scheme}{user}:{password}@{host}, try again")
