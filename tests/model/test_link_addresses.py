@@ -6,7 +6,7 @@ import re
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_figserve.model.link_addresses import LinkAddress, find_token, parse_link_address
@@ -143,7 +143,6 @@ def test_url_without_a_token(url):
     st.text(max_size=80)
     | st.builds("{}{}{}".format, st.text(max_size=3), st.from_regex(r"[A-Za-z0-9_-]{31,33}", fullmatch=True), st.text())
 )
-@settings(deadline=None)
 def test_any_address_has_one_token_or_none(path):
     """Whatever was added or lost: what is found is a token, and names stay segments of a path."""
     found = parse_link_address(path)

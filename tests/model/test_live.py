@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_figserve.errors import InvalidInput
@@ -36,7 +36,6 @@ ROW = LiveDeclaration("animal").as_json()
     )
     | VALUES
 )
-@settings(deadline=None)
 def test_any_declaration_is_refused_or_works(row):
     """One that is accepted has a schema that is JSON, can be stored, and answers every query or refuses it."""
     try:

@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -155,7 +155,6 @@ def test_thumbnail_has_no_dark_fringe():
     st.booleans(), st.none() | st.floats(1, 10_000),
     st.dictionaries(st.sampled_from(("Title", "Software")), st.text(max_size=20)),
 )  # fmt: skip
-@settings(deadline=None)
 def test_any_image_survives(height, width, seed, colours, opaque, grey, dpi, metadata):
     """Of any size, with any number of colours, resolution and texts: each pixel, and every chunk is valid."""
     rgba = np.random.default_rng(seed).integers(0, colours, (height, width, 4), dtype=np.uint8)

@@ -6,13 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_figserve.sandbox import wire
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=50), max_size=5))
 def test_parts_round_trip(parts: list[bytes]):
     """A frame is split into the parts that it was packed from."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_figserve.demo.server_process import Response, fetch
@@ -85,7 +85,6 @@ def test_any_bytes_leave_the_worker_working(worker: Worker):
     honest = frame_of(LINE.encode())
 
     @given(st.binary(max_size=60) | st.integers(0, len(honest) - 1).map(lambda end: honest[:end] + b"\xff"))
-    @settings(deadline=None)
     def check(body: bytes) -> None:
         assert post(worker, body=body).status in (200, 400)
         with socket.create_connection(("127.0.0.1", worker.port)) as connection:

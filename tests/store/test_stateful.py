@@ -211,5 +211,5 @@ def test_store_does_what_the_model_does(open_here, clock, database):
     examples = max_examples // 3 if isinstance(database, SqliteFiles) or max_examples > 30 else max_examples // 8
     run_state_machine_as_test(
         Machine,
-        settings=settings(max_examples=examples, stateful_step_count=30, deadline=None, parent=settings.default),
+        settings=settings(max_examples=examples, stateful_step_count=30, parent=settings.default),
     )

@@ -6,7 +6,7 @@ import json
 import queue
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_figserve.kernel.live.registry import LiveFunction, LiveFunctions
@@ -46,7 +46,6 @@ def test_any_call_is_answered():
     answers: queue.Queue[tuple[dict[str, Any], bytes]] = queue.Queue()
 
     @given(REQUESTS)
-    @settings(deadline=None)
     def ask(request: dict[str, Any]) -> None:
         for asked in (request, HONEST):
             functions.submit(asked, lambda head, body: answers.put((head, body)))

@@ -6,7 +6,7 @@ import json
 import struct
 from typing import get_args
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_figserve.errors import InvalidInput
@@ -42,7 +42,6 @@ CHANGED = change(RenderJob("code", b"draw()", seed=1)) | change(RenderJob("funct
 
 
 @given(st.binary(max_size=60) | st.builds(frame, HEADERS | VALUES, st.binary(max_size=9)) | CHANGED)
-@settings(deadline=None)
 def test_any_bytes_are_a_job_or_refused(data: bytes):
     """With the code ``not_a_job``; nothing in it is opened."""
     job: ReceivedJob | InvalidInput
@@ -59,7 +58,6 @@ def test_any_bytes_are_a_job_or_refused(data: bytes):
 
 
 @given(KINDS, st.binary(max_size=40), st.none() | st.integers(0, 2**32 - 1))
-@settings(deadline=None)
 def test_honest_jobs_arrive(kind: Kind, source: bytes, seed: int | None):
     """With their source, timeout and niceness."""
     packed = pack_job(RenderJob(kind, source, DrawOptions("svg"), seed=seed, niceness=3))

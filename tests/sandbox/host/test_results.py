@@ -10,7 +10,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_figserve.errors import CodeFailed, FigServeError, InvalidInput, NoFigure, OutputInvalid, TooLarge
@@ -284,7 +284,6 @@ def test_images_without_a_size_are_rejected(name: str, data: bytes):
         parsed(data, of=job(name))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200), st.binary(max_size=60))
 def test_any_bytes_raise_our_own_errors(header: bytes, body: bytes):
     """For any bytes of a child, the parent raises only its own exceptions."""
@@ -294,7 +293,6 @@ def test_any_bytes_raise_our_own_errors(header: bytes, body: bytes):
         return
 
 
-@settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda one: st.lists(one), max_leaves=5))
 def test_any_json_in_any_field_raises_our_own_errors(value: Any):
     """The same for headers with valid names and invalid values."""
@@ -322,7 +320,6 @@ RENDERED = {
 FAILED = {"status": "failed", "kind": "KeyError", "message": "'a'", "line": 3, "traceback": "Traceback:\n  a\n"}
 
 
-@settings(deadline=None)
 @given(mutated_frame(RENDERED, [PNG, SMALL.data]) | mutated_frame(FAILED, []) | mutated_frame({"status": "input"}, []))
 def test_a_changed_frame_raises_our_own_errors(data: bytes):
     """Headers as a child sends them with values of other types and depths, twice the same field, parts too many."""

@@ -108,7 +108,7 @@ def test_any_messages_leave_the_server_working(attached: str):
     @example([json.dumps({"event": "spawned", "child": 2}).encode()])
     @example([b"[" * 60_000])
     @example([b""])
-    @settings(deadline=None, max_examples=settings.default.max_examples // 3)
+    @settings(max_examples=settings.default.max_examples // 3)
     def check(messages: list[bytes]) -> None:
         waiting = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
         pidfd = os.pidfd_open(waiting.pid)
@@ -122,7 +122,6 @@ def test_any_messages_leave_the_server_working(attached: str):
 
 
 @given(MESSAGES)
-@settings(deadline=None)
 def test_any_message_is_an_event_or_refused(message: bytes):
     """With numbers where they belong."""
     try:
@@ -149,7 +148,6 @@ async def test_an_invalid_message_ends_the_zygote(caplog):
 
 
 @given(st.binary(max_size=99) | JSON.map(lambda value: json.dumps(value).encode()))
-@settings(deadline=None)
 def test_any_first_message_is_read(message: bytes):
     """What is no object says nothing, so that the start fails with the end of the error output."""
 

@@ -8,7 +8,7 @@ import unicodedata
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_figserve.errors import FigServeError, Unavailable
@@ -55,7 +55,6 @@ def is_clean(text: str) -> bool:
 
 
 @given(FRAMES)
-@settings(deadline=None)
 def test_any_bytes_are_an_answer_or_an_error_of_ours(data: bytes):
     """The error is printable, and its time to come back is within ten minutes."""
     is_rendered(ChildAnswer(data, "", None))
@@ -75,7 +74,6 @@ def test_any_bytes_are_an_answer_or_an_error_of_ours(data: bytes):
 
 
 @given(ERRORS | VALUES)
-@settings(deadline=None)
 def test_any_description_is_an_error_of_ours(described: Any):
     """Of a class and with a code that we know."""
     error = read_error(described, JOB)
@@ -85,7 +83,6 @@ def test_any_description_is_an_error_of_ours(described: Any):
 
 
 @given(st.none() | st.binary(max_size=20), st.text(max_size=20), st.none() | st.integers(-64, 255))
-@settings(deadline=None)
 def test_honest_answers_arrive(data: bytes | None, output: str, status: int | None):
     """As they were packed."""
     read = read_answer(pack_answer(ChildAnswer(data, output, status)), JOB, 1_000)

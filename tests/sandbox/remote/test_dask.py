@@ -180,7 +180,6 @@ SERIALIZED = st.builds(
 @given(
     st.fixed_dictionaries({}, optional={"status": st.just("OK") | RESULTS, "result": SERIALIZED | RESULTS}) | RESULTS
 )
-@settings(deadline=None)
 def test_any_response_is_bytes_or_nothing(response: object):
     """Whatever a cluster says that a function returned."""
     found = read_bytes(response, ByteBudget(100))
@@ -189,7 +188,7 @@ def test_any_response_is_bytes_or_nothing(response: object):
 
 @pytest.mark.nightly
 @given(SERIALIZED | RESULTS)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_any_result_is_an_error_of_ours(result: object):
     """And after it, an honest result is an image."""
 

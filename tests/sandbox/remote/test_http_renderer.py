@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_figserve.errors import (
@@ -255,7 +255,6 @@ def test_any_bytes_of_a_worker_are_errors_of_ours():
     """As an answer and as its report, with each head; the next honest answer is an image."""
 
     @given(st.binary(max_size=80) | st.builds(bytes.__add__, HEADS, st.binary(max_size=80)))
-    @settings(deadline=None)
     def check(data: bytes) -> None:
         async def scene() -> None:
             async with scripted(data, data, http(RENDERED), queue_timeout=0.01) as (renderer, worker):

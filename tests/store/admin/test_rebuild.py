@@ -224,7 +224,6 @@ def test_kind_C11_no_damage_ends_the_rebuild(manifests_of_each_kind, rebuilt):
     """Whatever one value of a manifest becomes, the others are restored."""
     originals = {path: path.read_text() for path in manifests_of_each_kind}
 
-    @settings(deadline=None)
     @given(given_data=data())
     def check(given_data):
         path = given_data.draw(sampled_from(manifests_of_each_kind))
@@ -282,7 +281,7 @@ def test_kind_C11_no_damaged_bytes_end_the_rebuild(manifests_of_each_kind, rebui
     originals = {path: path.read_bytes() for path in manifests_of_each_kind}
     sound = rebuilt()
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(given_data=data())
     def check(given_data):
         path = given_data.draw(sampled_from(manifests_of_each_kind))

@@ -79,7 +79,7 @@ class Books(RuleBasedStateMachine):
         return figures.list_page(self.store.catalog.reader, figures.FigureQuery())[0]
 
 
-Books.TestCase.settings = settings(max_examples=8, stateful_step_count=20, deadline=None)
+Books.TestCase.settings = settings(max_examples=8, stateful_step_count=20)
 TestBooks = Books.TestCase
 
 

@@ -7,7 +7,7 @@ import gzip
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tornado.httputil import HTTPHeaders
 
@@ -298,7 +298,6 @@ def assert_well_formed(found: PublishRequest) -> None:
 
 
 @given(st.binary(max_size=60) | BODIES | DAMAGED, TYPES)
-@settings(deadline=None)
 def test_any_body_is_a_figure_or_an_error_of_ours(body, content_type):
     """Of any type; a figure has plausible sizes."""
     with contextlib.suppress(FigServeError):
@@ -306,7 +305,6 @@ def test_any_body_is_a_figure_or_an_error_of_ours(body, content_type):
 
 
 @given(FIGURES | VALUES, st.lists(st.tuples(TYPES, BODIES | DAMAGED), max_size=2), st.binary(max_size=30))
-@settings(deadline=None)
 def test_any_form_is_a_figure_or_an_error_of_ours(figure, parts, added):
     """With any fields, any parts, and bytes that break it."""
     body, headers = multipart(figure, *((kind.replace("\r", "").replace("\n", ""), data) for kind, data in parts))

@@ -7,7 +7,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_figserve.errors import FigServeError, InvalidInput
@@ -45,7 +45,6 @@ def make_frame(head: object, body: bytes = b"") -> bytes:
 
 
 @given(st.binary(max_size=64) | st.text() | HEADS.map(make_frame) | CHANGED.map(make_frame))
-@settings(deadline=None)
 def test_any_input_is_a_frame_or_refused(data):
     """A head that is accepted can be stored as UTF-8."""
     try:
@@ -63,7 +62,6 @@ async def test_no_answer_is_fatal():
     request = LiveRequest({}, "png")
 
     @given(HEADS | CHANGED, st.sampled_from((b"", png())))
-    @settings(deadline=None)
     def receive(text, body):
         head = {}
         with suppress(InvalidInput):
