@@ -10,14 +10,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO, ClassVar, TypeVar
+from typing import BinaryIO, ClassVar
 
 from ...model import open_flags
 from ...model.figures import DIGEST
 from .filesystem import atomic_write, fsync_directory, make_private_directory, opened_directory
 
 SHARDS = 256
-T = TypeVar("T")
 _THREADS = 4
 
 
@@ -209,47 +208,6 @@ class LocalBlobStore(BlobStore):
             # Windows replaces no file that somebody reads: another request has written the same.
             if _size(path) != len(data):
                 raise
-
-
-class MemoryBlobStore(BlobStore):
-    """In-memory implementation for tests."""
-
-    location = "memory"
-
-    def __init__(self) -> None:
-        self.held: dict[str, bytes] = {}
-
-    def start_put(self, digest: str, data: bytes) -> Future[bool]:
-        is_new = digest not in self.held
-        self.held.setdefault(digest, data)
-        return _done(is_new)
-
-    def start_find(self, digest: str, start: int = 0, end: int | None = None) -> Future[bytes | None]:
-        data = self.held.get(digest)
-        return _done(None if data is None else data[start:end])
-
-    def find_missing(self, digests: Collection[str]) -> set[str]:
-        return set(digests) - set(self.held)
-
-    def delete(self, *digests: str) -> None:
-        for digest in digests:
-            self.held.pop(digest, None)
-
-    def list_shard(self, shard: int) -> Iterator[tuple[str, float]]:
-        return iter([(digest, 0.0) for digest in list(self.held) if int(digest[:2], 16) == shard % SHARDS])
-
-    def prepare(self) -> None:
-        """Do nothing: a dictionary needs nothing."""
-
-    def close(self) -> None:
-        """Do nothing: there are no threads."""
-
-
-def _done(result: T) -> Future[T]:
-    """Return a future that has a result."""
-    future: Future[T] = Future()
-    future.set_result(result)
-    return future
 
 
 def _open(path: Path) -> BinaryIO | None:

@@ -15,13 +15,13 @@ class Work:
         self.rounds: list[int] = []
         self.now = 0.0
         self.turns = VisitorTurns(0.004, lambda: self.now)
-        self._seconds = seconds
+        self.seconds = seconds
 
     async def visit(self, name: str, address: str) -> None:
         turn = self.turns.request(address)
         if turn is not None:
             await turn
-        self.now += self._seconds
+        self.now += self.seconds
         self.begun.append(name)
 
     async def count_rounds(self) -> None:
@@ -68,6 +68,37 @@ async def test_cheap_requests_begin_many_at_once():
 async def test_costly_requests_begin_one_by_one():
     """Also when each takes longer than a round may."""
     work = Work(0.01)
+    await visit_all(work, [(str(number), "1.1.1.1") for number in range(20)])
+    assert largest_round(work) == 1
+
+
+async def test_rounds_shrink_when_requests_cost_more():
+    """Of a crowd, the first are cheap; soon the others begin one by one."""
+    work = Work(0.0001)
+
+    async def visit(number: int) -> None:
+        await work.visit(str(number), "1.1.1.1")
+        if number == 100:
+            work.seconds = 0.01
+
+    counting = asyncio.ensure_future(work.count_rounds())
+    await asyncio.gather(*map(visit, range(200)))
+    counting.cancel()
+    assert largest_round(work) > 10
+    assert len(work.begun) == 200
+    work.rounds = work.rounds[-20:]
+    assert largest_round(work) == 1
+
+
+async def test_a_new_crowd_begins_with_small_rounds():
+    """What the last one cost says nothing about it."""
+    work = Work(0.0001)
+    await visit_all(work, [(str(number), "1.1.1.1") for number in range(200)])
+    while not work.turns.is_free():
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    work.seconds, work.rounds, work.begun = 0.01, [], []
     await visit_all(work, [(str(number), "1.1.1.1") for number in range(20)])
     assert largest_round(work) == 1
 

@@ -10,8 +10,8 @@ import pytest
 from jupyter_figserve.errors import Unavailable
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.store.files.blob_cache import BlobCache
-from jupyter_figserve.store.files.blobs import MemoryBlobStore
 
+from ...memory_blobs import MemoryBlobStore
 from ..making import run
 
 

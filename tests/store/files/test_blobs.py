@@ -11,11 +11,12 @@ import pytest
 
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.store.files import blobs as module
-from jupyter_figserve.store.files.blobs import BlobStore, LocalBlobStore, MemoryBlobStore
+from jupyter_figserve.store.files.blobs import BlobStore, LocalBlobStore
 from jupyter_figserve.store.files.object_storage import MEMORY, ObjectStorage
 from jupyter_figserve.store.files.remote_blobs import RemoteBlobStore
 
 from ...conftest import require_package
+from ...memory_blobs import MemoryBlobStore
 from ..making import stored_files
 
 pytestmark = pytest.mark.sqlite

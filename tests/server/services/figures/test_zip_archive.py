@@ -10,8 +10,8 @@ from jupyter_figserve.model.figures import EncodedImage, FigureRecord, Identity,
 from jupyter_figserve.model.html_policy import with_policy
 from jupyter_figserve.server.services.figures.zip_archive import ZipExport
 from jupyter_figserve.server.web.http.templates import make_templates
-from jupyter_figserve.store.files.blobs import MemoryBlobStore
 
+from ....memory_blobs import MemoryBlobStore
 from ...sample_images import HTML, SVG, png
 
 NOW = 1_800_000_000.0
