@@ -35,6 +35,7 @@ MODULES = (connect, doctor, export, keys, links, show, maintain, mcp, migrate, p
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code, as documented in the help."""
+    _replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):
             # Characters that the terminal cannot encode are escaped instead of raising an error.
@@ -53,6 +54,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         reason = error.strerror or type(error).__name__
         print(f"jupyter figserve {chosen.name}: The output could not be written: {reason}.", file=sys.stderr)
         return FAILED
+
+
+def _replace_closed_streams() -> None:
+    """Open the null device in place of standard streams that are closed, as those of some services are.
+
+    Python has None there, and the next file or socket to be opened would get the number of the stream.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open until the process ends
 
 
 def _discard_output() -> None:
@@ -94,4 +105,6 @@ def _message(error: Exception) -> str:
         return f"Nothing more can be written to {error.filename or 'the output'}: {error.strerror}."
     if isinstance(error, PermissionError) and str(error.filename) == os.path.expanduser("~"):
         return f"The home directory {error.filename} is missing, where Jupyter keeps its runtime files. Create it."
+    if isinstance(error, OSError) and error.strerror and isinstance(error.filename, str):
+        return f"{error.filename}: {error.strerror}."
     return str(error)

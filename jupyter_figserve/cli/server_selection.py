@@ -78,9 +78,9 @@ def select_server(options: argparse.Namespace) -> SelectedServer:
     FigServeError
         There is no server or more than one, or the key must not be sent to it; the message says what to do.
     """
-    url = options.server or os.environ.get("FIGSERVE_URL")
-    if url:
-        return _from_url(options, url)
+    url = os.environ.get("FIGSERVE_URL") if options.server is None else options.server
+    if url or options.server is not None:
+        return _from_url(options, url or "")
     own = _from_kernel_environment(options) or _from_hub_service(options)
     return own if own is not None else _single_running_server(options)
 
@@ -117,7 +117,7 @@ def read_key_file(path: Path) -> str:
     """
     from ..model.private_files import check_private
 
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
         check_private(file.fileno(), path, "key")
         key = file.read(_MAX_KEY_LENGTH).strip()
     if not key or len(key.split()) != 1:
@@ -145,7 +145,7 @@ def _from_url(options: argparse.Namespace, url: str) -> SelectedServer:
         credential = running.token if running is not None else None
     if credential is None and (stored := find_stored_key(address)) is not None:
         return _to_stored(options, stored)
-    found = "--server" if options.server else "FIGSERVE_URL"
+    found = "FIGSERVE_URL" if options.server is None else "--server"
     client = make_client(options, address, credential)
     return SelectedServer(client, found, get_status(client), running)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from jupyter_figserve import cli
 from jupyter_figserve.errors import FigServeError
 
-from .conftest import DEADLINE
+from .conftest import DEADLINE, PROGRAM
 
 
 @pytest.fixture
@@ -72,6 +73,24 @@ def test_closed_output_pipe(shell):
     os.close(writer)
     _, err = process.communicate(timeout=DEADLINE)
     assert (process.returncode, err) == (cli.PIPE_CLOSED, b"")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams(shell, closed):
+    """As of a service: the command does its work, and its files do not get the numbers of the streams."""
+    (shell.home / "a.svg").write_text("<svg/>")
+    for number, command in enumerate(("list", "publish a.svg", "publish - --name x", "revoke")):
+        line = f"{shlex.join(PROGRAM)} {command} {closed}"
+        done = subprocess.run(["sh", "-c", line], cwd=shell.home, env=shell.environment, input=b"", capture_output=True)
+        assert (done.returncode, b"Traceback" in done.stderr) == (number > 1, False), done.stderr
+
+
+@pytest.mark.parametrize("command", ["show", "revoke", "restore", "publish a.svg --name", "link a --label"])
+def test_arguments_in_another_encoding(shell, command):
+    """Bytes that are no UTF-8 are refused in a sentence."""
+    (shell.home / "a.svg").write_text("<svg/>")
+    shell.run("publish", "a.svg")
+    assert shell.run(*command.split(), "\udcff", expect=None).code in (1, 2)
 
 
 def test_unencodable_characters_are_escaped(shell):

@@ -140,6 +140,8 @@ def _check_revoke(options: argparse.Namespace) -> None:
         raise ValueError("Use either the ids of links or --figure.")
     if [one for one in options.links if "/" in one or "://" in one]:
         raise ValueError("Use the id of the link; its URL is secret, so pass it on standard input.")
+    if [one for one in options.links if not (one.isascii() and one.isalnum())]:
+        raise ValueError("An id has letters and digits only. `jupyter figserve link FIGURE --list` has the ids.")
 
 
 @command(
@@ -169,8 +171,6 @@ def revoke(options: argparse.Namespace) -> int:
 
 
 def _selected_ids(client: FigServeClient, options: argparse.Namespace) -> list[str]:
-    from urllib.parse import quote
-
     if options.figure:
         record = find_figure(client, options.figure)
         found = [str(one["id"]) for one in client.get(f"api/figures/{record['id']}/links")["links"]]
@@ -178,7 +178,7 @@ def _selected_ids(client: FigServeClient, options: argparse.Namespace) -> list[s
             print_status("The figure has no links.")
         return found
     if options.links:
-        return [quote(one, safe="") for one in options.links]
+        return list(options.links)
     return [str(client.post("api/links/find", {"url": url})["id"]) for url in _read_urls()]
 
 

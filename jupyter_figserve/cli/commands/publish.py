@@ -46,7 +46,9 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    if len(_grouped(options.files)) > 1 and any((options.name, options.title, options.alt, options.caption)):
+    if len(_grouped(options.files)) > 1 and any(
+        text is not None for text in (options.name, options.title, options.alt, options.caption)
+    ):
         raise ValueError("--name, --title, --alt and --caption apply to a single figure. Publish one figure at a time.")
     if options.files == [Path("-")] and options.name is None and options.title is None:
         raise ValueError("Publishing from standard input requires --name.")
@@ -99,7 +101,10 @@ def _grouped(files: list[Path]) -> list[list[Path]]:
 
 
 def _publish(server: SelectedServer, paths: list[Path], options: argparse.Namespace) -> dict[str, Any]:
-    metadata = {"name": options.name or _name_of(paths[0], options), "title": options.title, "alt": options.alt}
+    from ...model.texts import check_name
+
+    name = _name_of(paths[0], options) if options.name is None else check_name(options.name)
+    metadata = {"name": name, "title": options.title, "alt": options.alt}
     metadata |= {"caption": options.caption, "collection": options.collection}
     query = {name: value for name, value in metadata.items() if value is not None}
     with contextlib.ExitStack() as stack:
@@ -110,7 +115,7 @@ def _publish(server: SelectedServer, paths: list[Path], options: argparse.Namesp
         else:
             content_type, body = _form(files, formats, query)
         record = _post(server, body, content_type, query, f"Sending {_shown(paths[0])}")
-    if options.share:
+    if options.share is not None:
         record["link"] = server.client.post(f"api/figures/{record['id']}/links", {"expires": to_expiry(options.share)})
     return record
 
@@ -152,6 +157,11 @@ def _open(path: Path) -> IO[bytes]:
 
     if path == Path("-"):
         file = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 - closed by the caller
+        file.write(sys.stdin.buffer.read(_SPOOL_BYTES))
+        file.seek(0)
+        # What is no image, and may have no end, is not read further.
+        _format_of(file, path)
+        file.seek(0, os.SEEK_END)
         while piece := sys.stdin.buffer.read(_SPOOL_BYTES):
             file.write(piece)
         file.seek(0)

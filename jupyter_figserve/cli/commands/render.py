@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
+import secrets
+import shutil
 import sys
+import tokenize
 from pathlib import Path
 from typing import Any
 
-from ..output import format_size, print_status
+from ..output import clean, format_size, print_status
 from ..registry import FAILED, OK, command
 from ..server_selection import select_server, server_options
 
 _STDIN = Path("-")
+_MAX_CODE_BYTES = 64 * 2**20
+"""More is no code, but a device without an end; the server's own limit is FigServe.render_code_bytes."""
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +68,7 @@ def render(options: argparse.Namespace) -> int:
     names = ("width", "height", "dpi", "style", "seed", "timeout")
     fields: dict[str, Any] = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     fields["format"] = "png" if output == _STDIN else get_format(output.suffix.lstrip(".").lower()).name
-    fields["code"] = sys.stdin.read() if options.code == _STDIN else options.code.read_text(encoding="utf-8-sig")
+    fields["code"] = _read_code(options.code)
     client = select_server(options).client
     try:
         image, warnings = client.post_for_image("api/renders", fields)
@@ -75,6 +82,52 @@ def render(options: argparse.Namespace) -> int:
     if output == _STDIN:
         sys.stdout.buffer.write(image)
         return OK
-    output.write_bytes(image)
+    _write(output, image)
     print_status(f"{output} ({format_size(len(image))})")
     return OK
+
+
+def _read_code(path: Path) -> str:
+    """Return the code in a file or on standard input, in UTF-8 or the encoding that its first lines declare.
+
+    Raises
+    ------
+    InvalidInput
+        It is not text, or too long.
+    """
+    from ...errors import InvalidInput
+
+    with contextlib.ExitStack() as stack:
+        file = sys.stdin.buffer if path == _STDIN else stack.enter_context(path.open("rb"))
+        data = file.read(_MAX_CODE_BYTES + 1)
+    shown = clean("standard input" if path == _STDIN else path)
+    if len(data) > _MAX_CODE_BYTES:
+        raise InvalidInput(f"{shown} has more than {_MAX_CODE_BYTES:,} bytes.")
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        return io.TextIOWrapper(io.BytesIO(data), encoding).read()
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise InvalidInput(
+            f"{shown} is not text in UTF-8. Save it as UTF-8, or declare its encoding in the first line, such as"
+            " # coding: latin-1."
+        ) from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file; one that is there is replaced as a whole, so that a full disk leaves it as it was."""
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    target = path.resolve()
+    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
+    try:
+        temporary.write_bytes(data)
+        if target.exists():
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
+    except OSError as error:
+        # The name of the temporary file tells users nothing.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()

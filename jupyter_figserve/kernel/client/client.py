@@ -17,6 +17,8 @@ from .responses import is_json, parse_json, to_error, to_plain_text
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 60.0
+_MAX_KEY_LENGTH = 4_000
+"""Servers close connections without a word where a header is longer."""
 _START_DELAYS = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds to wait before trying again in the first moments of a kernel."""
 
@@ -177,12 +179,26 @@ class FigServeClient:
         is_idempotent: bool = True,
     ) -> HttpRequest:
         given = {name: value for name, value in (query or {}).items() if value is not None}
-        target = f"{self.address.prefix}/{path}" + (f"?{urlencode(given)}" if given else "")
+        target = f"{self.address.prefix}/{path}" + (f"?{_encode_query(given)}" if given else "")
         headers = {"Accept": accept, **self.credential}
         if body is not None:
             headers["Content-Type"] = content_type
         data = body if body is None or isinstance(body, bytes) else encode_json(body)
         return HttpRequest(method, target, headers, data, is_idempotent)
+
+
+def _encode_query(values: Mapping[str, Any]) -> str:
+    """Return values as a query.
+
+    Raises
+    ------
+    InvalidInput
+        One is no text in UTF-8, such as an argument of a command in another encoding.
+    """
+    try:
+        return urlencode(values)
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"{error.object!r:.60} has a character that UTF-8 cannot encode; remove it.") from error
 
 
 def _credential_header(key: str | None) -> dict[str, str]:
@@ -196,6 +212,6 @@ def _credential_header(key: str | None) -> dict[str, str]:
     if key is None:
         return {}
     text = key.strip() if isinstance(key, str) else ""
-    if not text or not text.isascii() or not text.isprintable():
-        raise InvalidInput("The key is empty or contains invalid characters. Copy it again.")
+    if not text or not text.isascii() or not text.isprintable() or len(text) > _MAX_KEY_LENGTH:
+        raise InvalidInput("The key is empty, too long or contains invalid characters. Copy it again.")
     return {"X-API-Key": text} if text.startswith("fsk_") else {"Authorization": f"token {text}"}

@@ -36,8 +36,11 @@ def make_tls_context(address: Address, ca_file: str | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except OSError as error:
-        reason = error.strerror or error
-        raise InvalidInput(f"Cannot read the file {ca_file!r} that KERNEL_FIGSERVE_CA names: {reason}.") from error
+        reason = "it has no certificate in PEM format" if isinstance(error, ssl.SSLError) else error.strerror or error
+        raise InvalidInput(
+            f"Cannot read the certificate authority in {ca_file!r}, which KERNEL_FIGSERVE_CA or --ca-file names:"
+            f" {reason}."
+        ) from error
     # A certificate of the file is trusted as it is, although its own authority is not in the file.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     # Python 3.13 rejects authorities without the extensions of RFC 5280, which private ones often lack.

@@ -163,3 +163,25 @@ def test_invalid_response(body, isolated_shell, hostile):
     (isolated_shell.home / "a.svg").write_bytes(SVG)
     hostile.answers["api/figures"] = (201, {"Content-Type": "application/json"}, body)
     assert isolated_shell.with_env(FIGSERVE_API_KEY="t").run("publish", "a.svg", "--server", hostile.url, expect=1).err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--share", ""), "is not a duration"),
+        (("--name", ""), "cannot be a figure's name"),
+        (("--server", ""), "The server URL is empty"),
+    ],
+)
+def test_empty_options_are_no_defaults(shell, plot, options, message):
+    """As of a variable that is not set: what was asked for is not left out silently."""
+    assert message in shell.run("publish", "plot.png", *options, expect=1).err
+
+
+def test_standard_input_without_end_is_refused(shell):
+    """Its format is known from its beginning."""
+    with open("/dev/zero", "rb") as endless:
+        process = shell.start("publish", "-", "--name", "zero", stdin=endless, stderr=-1)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"the format is not one of" in said

@@ -40,6 +40,30 @@ def test_mistakes_are_explained(shell, arguments, code, message):
     assert list(shell.home.glob("a*")) == []
 
 
+def test_other_encodings(shell):
+    """A declared encoding is read as Python does; code in another is refused with what to do, as is a device."""
+    shell.run("render", "-", "-o", "a.png", stdin=f"# coding: latin-1\n# gr\xf6\xdfe\n{CODE}".encode("latin-1"))
+    shell.run("render", "-", "-o", "a.png", stdin=f"\ufeff{CODE}")
+    refused = shell.run("render", "-", "-o", "b.png", stdin=f"# gr\xf6\xdfe\n{CODE}".encode("latin-1"), expect=1)
+    assert "standard input is not text in UTF-8. Save it as UTF-8, or declare its encoding" in refused.err
+    assert "more than 67,108,864 bytes" in shell.run("render", "/dev/zero", "-o", "b.png", expect=1).err
+    assert not (shell.home / "b.png").exists()
+
+
+def test_earlier_image_stays_when_it_cannot_be_replaced(shell):
+    """Files are replaced as a whole, and keep their mode."""
+    (shell.home / "rise.py").write_text(CODE)
+    image = shell.home / "rise.png"
+    image.write_bytes(b"earlier")
+    image.chmod(0o640)
+    shell.run("render", "rise.py")
+    assert image.read_bytes().startswith(b"\x89PNG")
+    assert image.stat().st_mode & 0o777 == 0o640
+    assert sorted(path.name for path in shell.home.glob("*rise*")) == ["rise.png", "rise.py"]
+    refused = shell.run("render", "rise.py", "-o", "missing/rise.png", expect=1)
+    assert refused.err == "jupyter figserve render: missing/rise.png: No such file or directory.\n"
+
+
 def test_the_traceback_of_the_code_is_shown(shell):
     """With what it had printed; an earlier image stays."""
     (shell.home / "bad.py").write_text("print('so far')\n1/0\n")
