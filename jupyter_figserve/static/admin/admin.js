@@ -2,7 +2,7 @@
 import { ask, page, prefix } from "./api.js";
 import { exchange } from "./focus.js";
 import { workLinks } from "./link_rows.js";
-import { localize } from "./times.js";
+import { enter } from "./scripted.js";
 import { announce, toast } from "./toast.js";
 
 const main = document.getElementById("main");
@@ -109,12 +109,6 @@ function fail(form, message) {
   place.textContent = message;
   place.hidden = !message;
   if (!message) announce("");
-}
-
-/** Show the controls that need scripts. */
-function enter(root) {
-  for (const tools of root.querySelectorAll(".row-tools, [data-scripted]")) tools.hidden = false;
-  localize(root);
 }
 
 enter(document);

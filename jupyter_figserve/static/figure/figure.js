@@ -7,8 +7,8 @@ import { workLinks } from "./link_rows.js";
 import { leave, remove } from "./deletion.js";
 import { share } from "./share_dialog.js";
 import { listen, throttle } from "./events.js";
-import { localize } from "./times.js";
 import { announce, toast } from "./toast.js";
+import { enter } from "./scripted.js";
 
 const main = document.getElementById("main");
 const form = document.getElementById("edit");
@@ -17,12 +17,6 @@ const comparison = compare(main.querySelector(".comparison"));
 const isPinned = new URLSearchParams(location.search).has("version");
 let isDeleted = false;
 let putBack = () => {};
-
-/** Prepare new elements: show the controls that need scripts. */
-function enter(root) {
-  for (const tools of root.querySelectorAll(".actions, .row-tools")) tools.hidden = false;
-  localize(root);
-}
 
 main.addEventListener("click", (event) => {
   const button = event.target.closest("button");

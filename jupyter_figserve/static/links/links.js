@@ -2,7 +2,7 @@
 import { ask, page } from "./api.js";
 import { exchange } from "./focus.js";
 import { isSure, workLinks } from "./link_rows.js";
-import { localize } from "./times.js";
+import { enter } from "./scripted.js";
 import { toast } from "./toast.js";
 
 const main = document.getElementById("main");
@@ -92,12 +92,6 @@ async function update() {
   } catch (error) {
     toast(error.message, { isError: true });
   }
-}
-
-/** Show the controls that need scripts. */
-function enter(root) {
-  for (const tools of root.querySelectorAll(".row-tools, [data-scripted]")) tools.hidden = false;
-  localize(root);
 }
 
 enter(document);

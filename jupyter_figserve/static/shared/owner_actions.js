@@ -4,8 +4,8 @@ import { exchange } from "./focus.js";
 import { workLinks } from "./link_rows.js";
 import { leave, remove } from "./deletion.js";
 import { share } from "./share_dialog.js";
-import { localize } from "./times.js";
 import { toast } from "./toast.js";
+import { enter } from "./scripted.js";
 
 const main = document.getElementById("main");
 const { path, name } = main.dataset;
@@ -27,12 +27,6 @@ async function update() {
   } catch (error) {
     toast(error.message, { isError: true });
   }
-}
-
-/** Show the controls that need scripts. */
-function enter(root) {
-  for (const tools of root.querySelectorAll(".actions, .row-tools")) tools.hidden = false;
-  localize(root);
 }
 
 enter(document);

@@ -1,7 +1,7 @@
 // The page of deleted figures and dashboards, and that of a single one: restore.
 import { ask, page } from "./api.js";
 import { exchange } from "./focus.js";
-import { localize } from "./times.js";
+import { enter } from "./scripted.js";
 import { toast } from "./toast.js";
 
 const main = document.getElementById("main");
@@ -31,12 +31,6 @@ async function update() {
   } catch (error) {
     toast(error.message, { isError: true });
   }
-}
-
-/** Show the controls that need scripts. */
-function enter(root) {
-  for (const tools of root.querySelectorAll(".row-tools, [data-scripted]")) tools.hidden = false;
-  localize(root);
 }
 
 enter(document);
