@@ -9,13 +9,13 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.sqlite
+
 PUBLISH = """
 import json, random
 import jupyter_figserve as figserve
 from jupyter_figserve.plotting.png import encode_png
 import numpy as np
-
-pytestmark = pytest.mark.sqlite
 
 pixels, count = np.random.default_rng({seed}), 0
 with open({acknowledged!r}, "a") as file:
