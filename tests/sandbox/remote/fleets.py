@@ -25,11 +25,13 @@ from .processes import KEY, HAProxy, Worker
 RESULT_BYTES = 4 * 2**20
 WHOLE_RESULT_BYTES = 16 * 2**20
 JOBS = JobLimits(25_000_000, 64 * 2**20, 60.0)
+CONNECT_SECONDS = 30.0
+"""More than the workers of a machine with other work take to accept a connection."""
 SETTINGS = (f"--FigServe.render_result_bytes={RESULT_BYTES}",)
 
 
 def make_http_renderer(url: str, *, keys: tuple[str, ...] = (KEY,), **settings: Any) -> HttpRenderer:
-    exchange = HttpExchange(url, connect_timeout=settings.pop("connect_timeout", 0.8))
+    exchange = HttpExchange(url, connect_timeout=settings.pop("connect_timeout", CONNECT_SECONDS))
     return HttpRenderer(exchange, make_limits(**settings), keys)
 
 
@@ -101,7 +103,8 @@ class DaskSandbox(Sandbox):
 
 
 def make_dask_renderer(address: str, **settings: Any) -> DaskRenderer:
-    return DaskRenderer(DaskExchange(address, 0.8), make_limits(**settings), {"result_bytes": RESULT_BYTES, "warm": 0})
+    exchange = DaskExchange(address, settings.pop("connect_timeout", CONNECT_SECONDS))
+    return DaskRenderer(exchange, make_limits(**settings), {"result_bytes": RESULT_BYTES, "warm": 0})
 
 
 @contextlib.contextmanager
@@ -146,7 +149,8 @@ class WholeDaskSandbox(DaskSandbox):
 
     def make_renderer(self, settings: dict[str, Any]) -> Any:
         limits = make_limits(result_bytes=WHOLE_RESULT_BYTES, queue_timeout=30.0)
-        renderer: Any = DaskRenderer(DaskExchange(self.address, 0.8), limits, {"result_bytes": WHOLE_RESULT_BYTES})
+        exchange = DaskExchange(self.address, CONNECT_SECONDS)
+        renderer: Any = DaskRenderer(exchange, limits, {"result_bytes": WHOLE_RESULT_BYTES})
         renderer.jobs = renderer.warm = 2
         return renderer
 

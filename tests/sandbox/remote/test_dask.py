@@ -292,7 +292,7 @@ def test_no_cluster():
     """A sentence within a second, as without render workers."""
 
     async def scene() -> None:
-        renderer = make_dask_renderer(f"tcp://127.0.0.1:{free_port()}")
+        renderer = make_dask_renderer(f"tcp://127.0.0.1:{free_port()}", connect_timeout=0.8)
         await renderer.start()
         with pytest.raises(Unavailable, match="No render worker can be reached"):
             await renderer.render(JOB)
