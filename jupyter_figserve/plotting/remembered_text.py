@@ -7,7 +7,7 @@ anew, although most texts of a figure (tick labels, titles) are where they were 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,15 +34,13 @@ _layouts: BoundedMemory[tuple[Any, ...], _Layout] = BoundedMemory(2_048)
 @contextmanager
 def remembered_drawing(figure: Any) -> Iterator[None]:
     """Let whatever renderer draws the figure within the block measure its text from memory."""
-    from matplotlib import cbook
-
     draw: Callable[[Any], None] = figure.draw
 
     def draw_from_memory(renderer: Any) -> None:
         with remembered_text(renderer, figure):
             draw(renderer)
 
-    with cbook._setattr_cm(figure, draw=draw_from_memory):
+    with _own_attributes(figure, {"draw": draw_from_memory}):
         yield
 
 
@@ -52,21 +50,27 @@ def remembered_text(renderer: Any, figure: Any) -> Iterator[None]:
     import matplotlib
     from matplotlib.backends.backend_agg import RendererAgg
 
-    if matplotlib.__version_info__[:2] != _KNOWN_VERSION or _is_remembering(renderer):
+    if matplotlib.__version_info__[:2] != _KNOWN_VERSION:
         yield
         return
     text = _AggText(renderer, figure) if isinstance(renderer, RendererAgg) else _TextMeasures(renderer, figure)
-    own = vars(renderer)
-    own.update(text.methods)
+    with _own_attributes(renderer, text.methods):
+        yield
+
+
+@contextmanager
+def _own_attributes(target: Any, attributes: Mapping[str, Any]) -> Iterator[None]:
+    """Set attributes of an object itself, which keeps any that it has already: a drawing may contain another."""
+    own = vars(target)
+    if own.keys() & attributes.keys():
+        yield
+        return
+    own.update(attributes)
     try:
         yield
     finally:
-        for name in text.methods:
-            del own[name]
-
-
-def _is_remembering(renderer: Any) -> bool:
-    return "_get_font_height_metrics" in vars(renderer)
+        for name in attributes:
+            own.pop(name, None)
 
 
 class _TextMeasures:

@@ -209,6 +209,21 @@ def test_the_renderer_has_its_own_methods_afterwards():
     assert dict(vars(figure.canvas.get_renderer())) == before
 
 
+def test_drawings_of_one_figure_may_overlap():
+    """Whichever ends first, neither leaves a method behind, which could not be pickled; one of the user's own stays."""
+    figure = figure_with("text")
+    first, second = module.remembered_drawing(figure), module.remembered_drawing(figure)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert "draw" not in vars(figure)
+    figure.draw = own = figure.draw
+    with module.remembered_drawing(figure):
+        assert figure.draw is own
+    assert figure.draw is own
+
+
 def test_the_memory_is_bounded(monkeypatch):
     """A full memory begins anew, and neither large glyphs nor long texts are kept."""
     for memory in MEMORIES:
