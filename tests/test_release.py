@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import importlib.util
+import json
 import shutil
 import subprocess
 import sys
@@ -122,6 +123,18 @@ def test_the_version_is_written_everywhere(repository):
     for name, _ in release.PLACES:
         lines = zip(before[name].splitlines(), (repository / name).read_text().splitlines(), strict=True)
         assert all("0.2.0" in new for old, new in lines if old != new), name
+
+
+def test_a_package_index_shows_the_readme(repository):
+    """The released metadata has the README, with its images at the project's page, at the release's tag."""
+    pytest.importorskip("hatchling", reason='hatchling is missing: pip install -e ".[dev]"')
+    for name in ("README.md", "LICENSE", "hatch_build.py"):
+        shutil.copy(CHECKOUT / name, repository / name)
+    release.prepare(repository, "0.2.0", DAY, PAGE)
+    metadata = json.loads(release.run(sys.executable, "-m", "hatchling", "metadata", cwd=repository))
+    assert metadata["readme"]["content-type"] == "text/markdown"
+    assert f"]({PAGE}/raw/v0.2.0/notebooks/images/share_page.png)" in metadata["readme"]["text"]
+    assert f"]({PAGE}/blob/v0.2.0/SECURITY.md)" in metadata["readme"]["text"]
 
 
 def test_addresses_that_are_there_stay(repository):
