@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ..errors import InvalidInput
 from .scalars import MAX_DIGITS, READERS, Scalar, split_items, write_text
-from .texts import is_unicode, to_nfc
+from .texts import to_nfc
 
 Kind = Literal["str", "int", "float", "bool", "date", "datetime", "choice"]
 MAX_ITEMS = 10_000
@@ -69,13 +69,11 @@ class Parameter:
         return (
             self.kind in (*KIND_NAMES, "choice")
             and all(isinstance(text, str) for text in (self.name, *self.choices))
-            and all(is_unicode(text) for text in (*self.choices, *defaults, *self.values) if isinstance(text, str))
             and self.name.isidentifier()
             and all(isinstance(one, Scalar) for one in (*defaults, *self.values, self.minimum, self.maximum))
             and (self.default is None or self.is_required or is_list == self.many)
             and len(self.values) in (0, len(self.choices))
             and isinstance(self.step, (int, float, type(None)))
-            and (self.step is None or self.step > 0)
             and all(math.isfinite(number) for number in numbers)
             and all(self._is_bound(bound) for bound in (self.minimum, self.maximum))
         )

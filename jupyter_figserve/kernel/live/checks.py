@@ -9,8 +9,9 @@ import inspect
 
 from ...errors import InvalidInput
 from ...model.live import MAX_PARAMETERS
+from ...model.parameter import Parameter
 from ...model.parameters import Parameters
-from ...model.texts import check_name
+from ...model.texts import check_name, is_unicode
 from ..arguments import describe_type
 
 
@@ -54,8 +55,13 @@ def check_parameters(parameters: Parameters) -> None:
     if len(parameters.items) > MAX_PARAMETERS:
         raise InvalidInput(f"A live figure can have {MAX_PARAMETERS} parameters, not {len(parameters.items):,}.")
     for item in parameters.items:
-        if not item.is_well_formed:
+        if not (item.is_well_formed and (item.step is None or item.step > 0) and _is_unicode(item)):
             raise InvalidInput(
                 f"The parameter {item.name} cannot be announced: its bounds and step must be finite numbers, the step"
                 " more than 0, and its choices text or numbers."
             )
+
+
+def _is_unicode(item: Parameter) -> bool:
+    defaults = item.default if isinstance(item.default, list | tuple) else [item.default]
+    return all(is_unicode(text) for text in (*item.choices, *item.values, *defaults) if isinstance(text, str))
