@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from jupyter_figserve.demo.server_process import ServerProcess
@@ -34,13 +34,15 @@ def ending_sessions(server: ServerProcess) -> Iterator[ServerProcess]:
 
 
 @contextmanager
-def application_server(module: str, path: str, application: str) -> Iterator[ServerProcess]:
-    """A server of JupyterLab or Notebook, with the extension where the wheel installs it."""
+def application_server(
+    module: str, path: str, application: str, more: Mapping[str, str] | None = None
+) -> Iterator[ServerProcess]:
+    """A server of JupyterLab or Notebook, with the extension where the wheel installs it; ``more`` variables."""
     require_package(module)
     made = MakeServer()
     exposed = [f"--{application}.expose_app_in_browser=True"]
     # Before the copy that an editable installation made, which may be old.
-    environment = WITH_FRONT_ENDS | {"JUPYTER_PREFER_ENV_PATH": "0"}
+    environment = WITH_FRONT_ENDS | {"JUPYTER_PREFER_ENV_PATH": "0"} | dict(more or {})
     server = made(command=("-m", module), args=exposed, environment=environment, start=False)
     shutil.copytree(PACKAGE / "labextension", server.home / "data" / "labextensions" / "jupyter_figserve")
     server.start()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_figserve.hub import SERVICE_VARIABLE
 from jupyter_figserve.server.services.links.audience import AudiencePolicy
 from jupyter_figserve.server.web.http.templates import PACKAGE, make_templates
+
+from .lab import PLACES, application_server
 
 pytestmark = pytest.mark.browser
 SCRIPT = PACKAGE / "static" / "widgets" / "widget_events.js"
@@ -189,3 +192,17 @@ def test_the_panel_lists_the_figures_of_the_service(chromium):
     links, gallery, _, said, *_ = page.evaluate(PANEL, True)
     assert links == [f"{own}{name}" for name in ("new", "both", "old")]
     assert (gallery, said) == ("/user/ada/figserve/", "It does not answer.")
+
+
+def test_the_menus_lead_to_the_gallery_of_the_service(new_chromium):
+    """Where kernels publish; that of the own server, with what was displayed, has an entry beside it."""
+    hub = {SERVICE_VARIABLE: "http://127.0.0.1:9/services/figserve", "JUPYTERHUB_API_TOKEN": "t"}
+    with application_server(*PLACES[0], hub | {"JUPYTERHUB_SERVICE_PREFIX": "/"}) as server:
+        page = new_chromium.new_page()
+        page.goto(f"{server.url}lab?token={server.token}&reset")
+        page.wait_for_function("() => window.jupyterapp?.commands.hasCommand('jupyter_figserve:open-own-gallery')")
+        page.evaluate("() => { window.open = (url) => { (globalThis.opened ??= []).push(url); }; }")
+        for entry in ("Figures", "Figures on this server"):
+            page.get_by_role("menuitem", name="View", exact=True).click()
+            page.get_by_role("menuitem", name=entry, exact=True).click()
+        assert page.evaluate("opened") == [f"{server.url}services/figserve/", f"{server.url}figserve/"]

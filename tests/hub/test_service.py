@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import requests
 
@@ -282,3 +284,14 @@ EMPTY_NOTEBOOK = {
 
 def records(hub: HubProcess, user: str) -> list[dict]:
     return hub.service_request(user, "GET", "/api/figures").json()["figures"]
+
+
+def test_events_reach_the_users_own_server(hub):
+    """Its stream has those of the service too, as soon as a figure is published there."""
+    hub.start_server("alice")
+    with hub.server_request("alice", "GET", "figserve/api/events?at=service", stream=True) as stream:
+        lines = stream.iter_lines(decode_unicode=True)
+        assert "event: service.connected" in lines
+        figure = publish(hub, "alice", "heard")
+        assert "event: figure.published" in lines
+        assert json.loads(next(lines).removeprefix("data: "))["figure"] == figure["id"]
