@@ -5,20 +5,18 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from jupyter_figserve.demo.server_process import ServerProcess, fetch
 
+from . import servers
 from .load import Load, Target, compare
-from .loop_holds import make_noise
 from .render import LINE
 from .report import Row
 from .scale import Scale
+from .timing import interleave, rate, timed
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "deploy" / "cluster"))
 
@@ -53,7 +51,7 @@ class Site:
         """Publish a PNG of 25 KB that nobody has published before, in a place of its own."""
         headers = {**self.headers, "Content-Type": "image/png"}
         path = f"{self.url}/api/figures?name=figure{next(_count)}&collection=benchmark"
-        answer = fetch(path, method="POST", body=make_noise(_SIDE, next(_count)), headers=headers)
+        answer = fetch(path, method="POST", body=servers.make_noise(_SIDE, next(_count)), headers=headers)
         assert answer.status == 201, answer.text
         found: dict[str, Any] = answer.json()
         return found
@@ -88,10 +86,13 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
         for name, (ours, peer) in zip(names, ((loads[1], loads[0]), (loads[2], loads[1])), strict=True):
             note = f"CPU {ours.work:.0f} and {peer.work:.0f} µs a request"
             yield Row(f"link image of 25 KB, {name}", ours.rate, peer.rate, "req/s", note=note)
-        times = [_median(site.publish, scale.renders) for site in (one, many)]
-        yield Row("publish of 25 KB, PostgreSQL and a bucket / SQLite and files", times[1], times[0], "ms")
-        rate = _renders_per_second(many, scale.load_seconds)
-        yield Row("renders of a line plot, two workers of one slot", rate, None, "/s")
+        ways = {"one": timed(one.publish), "many": timed(many.publish)}
+        times = interleave(ways, scale.renders, uncounted=2)
+        name = "publish of 25 KB, PostgreSQL and a bucket / SQLite and files"
+        yield Row(name, times["many"], times["one"], "ms")
+        many.render()
+        renders = rate(many.render, _IN_FLIGHT, scale.load_seconds)
+        yield Row("renders of a line plot, two workers of one slot", renders, None, "/s")
 
 
 def _load_links(cluster: Any, alone: ServerProcess, one: Site, many: Site, scale: Scale) -> list[Load]:
@@ -102,31 +103,3 @@ def _load_links(cluster: Any, alone: ServerProcess, one: Site, many: Site, scale
         Target(f"{cluster.url}/figserve/{many.path}", pids["nginx"]),
     ]
     return compare(targets, scale.load_rounds, scale.load_seconds)
-
-
-def _median(work: Callable[[], object], rounds: int) -> float:
-    """Return the median milliseconds; the first rounds are not counted."""
-    times = []
-    for turn in range(rounds + 2):
-        began = time.perf_counter()
-        work()
-        if turn >= 2:
-            times.append(1e3 * (time.perf_counter() - began))
-    return median(times)
-
-
-def _renders_per_second(site: Site, seconds: int) -> float:
-    site.render()
-    began, done = time.perf_counter(), []
-
-    def repeat() -> None:
-        while time.perf_counter() < began + seconds:
-            site.render()
-            done.append(None)
-
-    threads = [threading.Thread(target=repeat) for _ in range(_IN_FLIGHT)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return len(done) / (time.perf_counter() - began)

@@ -42,9 +42,7 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
     from playwright.sync_api import sync_playwright
 
     with servers.jupyter(home) as server, server.kernel("Twelve.ipynb") as kernel, sync_playwright() as playwright:
-        execution = kernel.run(_CELL, timeout=600)
-        assert execution.error is None, f"{execution.error}\n{execution.stderr}"
-        url = execution.stdout.split()[-1]
+        url = servers.run_cell(kernel, _CELL).split()[-1]
         times = []
         with launch_chromium(playwright) as browser:
             for _ in range(scale.pages):

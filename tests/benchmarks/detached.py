@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 from jupyter_figserve.demo.kernel_session import KernelSession
 
 from . import servers
-from .live import _FUNCTION, _getter, _run
+from .live import FUNCTION, getter
 from .report import Row
 from .scale import Scale
 
 _CELL = (
-    _FUNCTION
+    FUNCTION
     + """
 import pickle
 import jupyter_figserve as figserve
@@ -44,13 +44,15 @@ _PAUSE = 0.15
 def measure(home: Path, scale: Scale) -> Iterator[Row]:
     with servers.jupyter(home) as server:
         with server.kernel("Measured.ipynb") as kernel:
-            live_id = _run(kernel, _CELL).split()[-1]
+            live_id = servers.run_cell(kernel, _CELL).split()[-1]
             rounds = range(scale.live_rounds)
-            direct = statistics.median(float(_run(kernel, f"print(measure(lambda: svg({n})))")) for n in rounds)
+            direct = statistics.median(
+                float(servers.run_cell(kernel, f"print(measure(lambda: svg({n})))")) for n in rounds
+            )
             opened = {name: _time_unpickling(kernel, name) for name in ("kept", "loaded")}
         server.restart()
         path = f"{urlsplit(server.url).path}figserve/live/f/{live_id}.svg"
-        with _getter(server.url, {"Authorization": f"token {server.token}"}) as get:
+        with getter(server.url, {"Authorization": f"token {server.token}"}) as get:
             first = get(f"{path}?n=0")
             yield Row("detached live GET, first after a server's start", first, None, "ms", note="starts the sandbox")
             later = []
@@ -65,4 +67,4 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
 
 def _time_unpickling(kernel: KernelSession, name: str) -> float:
     code = f"data = pickle_function({name}.live_function)\n"
-    return float(_run(kernel, code + "print(min(measure(lambda: pickle.loads(data)) for _ in range(5)))"))
+    return float(servers.run_cell(kernel, code + "print(min(measure(lambda: pickle.loads(data)) for _ in range(5)))"))

@@ -14,14 +14,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from jupyter_figserve.demo.kernel_session import KernelSession
 from jupyter_figserve.demo.server_process import ServerProcess
 
+from ..ports import free_port
 from . import servers
 from .report import Row
 from .scale import Scale
+from .timing import interleave
 
-_FUNCTION = """
+FUNCTION = """
 import io, json, threading, time
 import numpy as np
 from matplotlib.figure import Figure
@@ -40,7 +41,7 @@ def svg(n):
     return buffer.getvalue()
 """
 _CELL = (
-    _FUNCTION
+    FUNCTION
     + """
 import jupyter_figserve as figserve
 from jupyter_figserve.plotting.encode import encode
@@ -79,18 +80,18 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(servers.jupyter(home))
         kernel = stack.enter_context(server.kernel("Measured.ipynb"))
-        get = stack.enter_context(_getter(server.url, {"Authorization": f"token {server.token}"}))
+        get = stack.enter_context(getter(server.url, {"Authorization": f"token {server.token}"}))
         get_gateway = stack.enter_context(_gateway(home))
-        _run(kernel, _CELL)
+        servers.run_cell(kernel, _CELL)
         path = f"{urlsplit(server.url).path}figserve/live/{kernel.kernel_id}"
         ways: dict[str, Callable[[int], float]] = {
-            "direct": lambda n: float(_run(kernel, f"print(measure({n}, svg))")),
-            "drawing": lambda n: float(_run(kernel, f"print(measure({n}, encoded))")),
+            "direct": lambda n: float(servers.run_cell(kernel, f"print(measure({n}, svg))")),
+            "drawing": lambda n: float(servers.run_cell(kernel, f"print(measure({n}, encoded))")),
             "live": lambda n: get(f"{path}/line.svg?n={n}"),
         }
         if get_gateway is not None:
             ways["gateway"] = lambda n: get_gateway(f"/line?n={n}")
-        times = _interleaved(ways, scale.live_rounds)
+        times = interleave(ways, scale.live_rounds)
         direct, live = times["direct"], times["live"]
         yield Row("live GET (SVG of a line plot) / function and savefig, idle", live, direct, "ms", 1.1)
         for state, (code, bound) in _BUSY.items():
@@ -105,24 +106,13 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
             note = "beside the function and savefig in the gateway's kernel"
             yield Row("of these, the time beside the function and its drawing", *beside, "ms", 0.3, note=note)
         _request_concurrently(server, f"{path}/slow.png?n=1", scale.viewers)
-        count = int(_run(kernel, "print(len(calls))"))
+        count = int(servers.run_cell(kernel, "print(len(calls))"))
         name = f"kernel calls of {scale.viewers} simultaneous GETs of one live URL"
         yield Row(name, count, None, "calls", 1, against="nothing")
 
 
-def _interleaved(ways: dict[str, Callable[[int], float]], rounds: int) -> dict[str, float]:
-    """Return the median milliseconds of each way, alternating; the first round is not counted."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for n in range(rounds + 1):
-        for name, ask in ways.items():
-            took = ask(n)
-            if n:
-                times[name].append(took)
-    return {name: statistics.median(each) for name, each in times.items()}
-
-
 @contextlib.contextmanager
-def _getter(url: str, headers: dict[str, str]) -> Iterator[Callable[[str], float]]:
+def getter(url: str, headers: dict[str, str]) -> Iterator[Callable[[str], float]]:
     """Send requests on one persistent connection; return milliseconds until each complete response."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
@@ -163,17 +153,15 @@ def _gateway(home: Path) -> Iterator[Callable[[str], float] | None]:
     route = "# GET /line\nn = int(json.loads(REQUEST)['args']['n'][0])\nprint(svg(n).decode())"
     info = '# ResponseInfo GET /line\nprint(json.dumps({"headers": {"Content-Type": "image/svg+xml"}}))'
     notebook = home / "gateway.ipynb"
-    notebook.write_text(json.dumps(_notebook(_FUNCTION, route, info)), encoding="utf-8")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    notebook.write_text(json.dumps(_notebook(FUNCTION, route, info)), encoding="utf-8")
+    port = free_port()
     options = {"api": "kernel_gateway.notebook_http", "seed_uri": notebook, "ip": "127.0.0.1", "port": port}
     command = [sys.executable, "-m", "kernel_gateway", *(f"--KernelGatewayApp.{k}={v}" for k, v in options.items())]
     with (home / "gateway.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=home)
     try:
         _await_port(process, port)
-        with _getter(f"http://127.0.0.1:{port}", {}) as get:
+        with getter(f"http://127.0.0.1:{port}", {}) as get:
             yield get
     finally:
         process.terminate()
@@ -197,9 +185,3 @@ def _notebook(*sources: str) -> dict[str, object]:
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-
-
-def _run(kernel: KernelSession, code: str) -> str:
-    execution = kernel.run(code, timeout=600)
-    assert execution.error is None, f"{execution.error}\n{execution.stderr}"
-    return execution.stdout

@@ -11,10 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
-
 from jupyter_figserve.demo.server_process import ServerProcess
-from jupyter_figserve.plotting.png import encode_png
 
 from . import servers
 from .catalog_rows import fill
@@ -156,7 +153,7 @@ def _lists() -> Iterator[_Request]:
 
 def _uploads() -> Iterator[_Request]:
     png = {"Content-Type": "image/png"}
-    yield _Request("publish of 30 MB", "figserve/api/figures?name=large", "POST", make_noise(3_200), png)
+    yield _Request("publish of 30 MB", "figserve/api/figures?name=large", "POST", servers.make_noise(3_200), png)
     svg = b"<svg xmlns='http://www.w3.org/2000/svg'>" + b"<g>" * 1_000_000 + b"</g>" * 1_000_000 + b"</svg>"
     yield _Request("publish of SVG", "figserve/api/figures?name=svg", "POST", svg, {"Content-Type": "image/svg+xml"})
     html = b"<p>" * 5_000_000
@@ -169,7 +166,7 @@ def _uploads() -> Iterator[_Request]:
     yield _Request("nested JSON in a form", "figserve/api/figures", "POST", named, form)
     whole = b'--b\r\nContent-Disposition: form-data; name="figure"\r\n\r\n{"name": "form"}\r\n'
     whole += b'--b\r\nContent-Disposition: form-data; name="representation"; filename="a.png"\r\n'
-    whole += b"Content-Type: image/png\r\n\r\n" + make_noise(3_000) + b"\r\n--b--\r\n"
+    whole += b"Content-Type: image/png\r\n\r\n" + servers.make_noise(3_000) + b"\r\n--b--\r\n"
     yield _Request("publish of a form of 27 MB", "figserve/api/figures", "POST", whole, form)
 
 
@@ -218,9 +215,3 @@ def _bodies() -> Iterator[_Request]:
     yield _Request("dashboard of 2 MB", "figserve/api/dashboards", "POST", {"title": "a", "rows": rows})
     code = {"code": "x = 1\n" * 20_000 + "import matplotlib.pyplot as p; p.plot([1])"}
     yield _Request("render of 120 KB of code", "figserve/api/renders", "POST", code)
-
-
-def make_noise(side: int, seed: int = 0) -> bytes:
-    """Return a PNG of incompressible noise."""
-    noise = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    return encode_png(np.concatenate([noise, np.full((side, side, 1), 255, np.uint8)], axis=2))

@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from jupyter_figserve.demo.kernel_session import KernelSession
-
 from . import servers
 from .report import Row
 from .scale import Scale
@@ -24,15 +22,11 @@ _WAYS = {"with_source": "publish", "without_source": "publish, keep_source=False
 
 def measure(home: Path, scale: Scale) -> Iterator[Row]:
     with servers.jupyter(home) as server, server.kernel("Measured.ipynb") as kernel:
-        _run(kernel, CELL.read_text(encoding="utf-8"))
+        servers.run_cell(kernel, CELL.read_text(encoding="utf-8"))
         for plot, (label, *bounds) in _PLOTS.items():
-            times = json.loads(_run(kernel, f"import json; print(json.dumps(measure({plot}, {scale.publish_rounds})))"))
+            times = json.loads(
+                servers.run_cell(kernel, f"import json; print(json.dumps(measure({plot}, {scale.publish_rounds})))")
+            )
             note = f"of this, rendering and encoding take {times['encode']:.3g} ms"
             for (way, call), bound in zip(_WAYS.items(), bounds, strict=True):
                 yield Row(f"{call} / savefig, {label}", times[way], times["savefig"], "ms", bound, note=note)
-
-
-def _run(kernel: KernelSession, code: str) -> str:
-    execution = kernel.run(code, timeout=600)
-    assert execution.error is None, f"{execution.error}\n{execution.stderr}"
-    return execution.stdout

@@ -11,8 +11,6 @@ import itertools
 import pickle
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
@@ -24,6 +22,7 @@ from jupyter_figserve.demo.server_process import ServerProcess, fetch
 from . import servers
 from .report import Row
 from .scale import Scale
+from .timing import interleave, repeat, timed
 
 LINE = """
 import matplotlib.pyplot as plt
@@ -52,22 +51,10 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
 
 
 def _round_trips(asks: dict[str, Callable[[], None]], scale: Scale, tier: str) -> Iterator[Row]:
-    times = _interleaved(asks, scale.renders)
+    times = interleave({name: timed(ask) for name, ask in asks.items()}, scale.renders)
     note = f"in the sandbox {tier}; one request at a time, alternating"
     yield Row("POST of a line plot / Flask exec", times["ours"], times["flask"], "ms", 0.9, note=note)
     yield Row("the same / a fresh python", times["ours"], times["fresh"], "ms", 0.12)
-
-
-def _interleaved(asks: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Return median milliseconds of each, alternating; the first round is not counted."""
-    times: dict[str, list[float]] = {name: [] for name in asks}
-    for turn in range(rounds + 1):
-        for name, ask in asks.items():
-            began = time.perf_counter()
-            ask()
-            if turn:
-                times[name].append(1e3 * (time.perf_counter() - began))
-    return {name: median(each) for name, each in times.items()}
 
 
 def _under_load(server: ServerProcess, peer: servers.Peer, in_flight: int, scale: Scale) -> Row:
@@ -88,21 +75,10 @@ def _under_load(server: ServerProcess, peer: servers.Peer, in_flight: int, scale
 
 def _load(ask: Callable[[], None], in_flight: int, seconds: int, pid: int) -> tuple[float, float]:
     """Return renders per second, and milliseconds of CPU time for each."""
-    before, began, done = _cpu_seconds(pid), time.perf_counter(), []
-    end = began + seconds
-
-    def repeat() -> None:
-        while time.perf_counter() < end:
-            ask()
-            done.append(None)
-
-    threads = [threading.Thread(target=repeat) for _ in range(in_flight)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    before = _cpu_seconds(pid)
+    done, took = repeat(ask, in_flight, seconds)
     # This includes children that have ended: those of the sandbox live for one image.
-    return len(done) / (time.perf_counter() - began), 1e3 * (_cpu_seconds(pid) - before) / max(1, len(done))
+    return done / took, 1e3 * (_cpu_seconds(pid) - before) / max(1, done)
 
 
 def _cpu_seconds(pid: int) -> float:
@@ -128,7 +104,7 @@ def _redraw(server: ServerProcess, peer: str, scale: Scale) -> Row:
         answer = server.fetch(f"figserve/figures/{figure}.png?width={next(sizes)}&height=480")
         assert answer.status == 200, answer.text
 
-    times = _interleaved({"ours": ask, "flask": lambda: _post(peer)}, scale.renders)
+    times = interleave({"ours": timed(ask), "flask": timed(lambda: _post(peer))}, scale.renders)
     return Row("redraw of a published line plot / Flask exec of its code", times["ours"], times["flask"], "ms")
 
 

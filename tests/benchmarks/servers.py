@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from jupyter_figserve.demo.kernel_session import KernelSession
 from jupyter_figserve.demo.server_process import Response, ServerProcess
 from jupyter_figserve.plotting.png import encode_png
 
@@ -73,6 +74,19 @@ def make_png(seed: int = 0, side: int = 158) -> bytes:
     noise = np.random.default_rng(seed).integers(0, 256, (side, side, 1), dtype=np.uint8)
     opaque = np.full((side, side, 1), 255, np.uint8)
     return encode_png(np.concatenate([noise, noise, noise, opaque], axis=2))
+
+
+def make_noise(side: int, seed: int = 0) -> bytes:
+    """Return a PNG of incompressible noise in colour."""
+    noise = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    return encode_png(np.concatenate([noise, np.full((side, side, 1), 255, np.uint8)], axis=2))
+
+
+def run_cell(kernel: KernelSession, code: str) -> str:
+    """Run a cell without an error; return what it prints."""
+    execution = kernel.run(code, timeout=600)
+    assert execution.error is None, f"{execution.error}\n{execution.stderr}"
+    return execution.stdout
 
 
 def publish(server: ServerProcess, data: bytes, name: str) -> dict[str, Any]:

@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import numpy as np
 import psutil
 
 from jupyter_figserve.demo.server_process import ServerProcess
-from jupyter_figserve.plotting.png import encode_png
 
 from . import servers
 from .report import Row
@@ -53,9 +51,7 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
 
 def _share(server: ServerProcess, side: int, seed: int) -> str:
     """Publish noise and return the path of its link's image."""
-    noise = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    data = encode_png(np.concatenate([noise, np.full((side, side, 1), 255, np.uint8)], axis=2))
-    figure = servers.publish(server, data, f"noise-{seed}")
+    figure = servers.publish(server, servers.make_noise(side, seed), f"noise-{seed}")
     return urlsplit(servers.share(server, figure["id"])).path.removeprefix(urlsplit(server.url).path)
 
 

@@ -22,7 +22,6 @@ from jupyter_figserve.demo.kernel_session import KernelSession
 from jupyter_figserve.demo.server_process import ServerProcess
 
 from . import servers
-from .loop_holds import make_noise
 from .peers.strangers import SIDES
 from .report import Row
 from .scale import Scale
@@ -57,8 +56,7 @@ _CODE = "import matplotlib.pyplot as plt\nplt.plot([1, 2, {}])"
 
 def measure(home: Path, scale: Scale) -> Iterator[Row]:
     with servers.jupyter(home, arguments=_arguments()) as server, server.kernel("Attacked.ipynb") as kernel:
-        execution = kernel.run(_CELL, timeout=120)
-        assert execution.error is None, f"{execution.error}\n{execution.stderr}"
+        servers.run_cell(kernel, _CELL)
         owner, links = _Owner(server, kernel), _make_links(server)
         owner.work(max(1, scale.stranger_rounds // 4))
         for kind, url in links.items():
@@ -144,7 +142,7 @@ def _make_links(server: ServerProcess) -> dict[str, str]:
 
     figure = servers.json_of(server.fetch("figserve/api/figures?name=waves"))["figures"][0]["id"]
     live = servers.json_of(server.fetch("figserve/api/live"))["live"][0]["id"]
-    large = servers.publish(server, make_noise(_LARGE_SIDE), "large")["id"]
+    large = servers.publish(server, servers.make_noise(_LARGE_SIDE), "large")["id"]
     board = {"title": "Waves", "rows": [[{"kind": "figure", "figure": figure}]]}
     dashboard = servers.json_of(server.fetch("figserve/api/dashboards", method="POST", body=board))["id"]
     waves = link("figures", figure, {})
