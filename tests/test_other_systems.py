@@ -122,6 +122,43 @@ def test_plots_of_the_session_are_served(urls, kernel, server):
     assert server.fetch(f"{path}/outside.png").status == 404
 
 
+WAYS = """
+import matplotlib.pyplot as plt
+from matplotlib.animation import FuncAnimation
+
+plt.plot([3, 1])
+plt.show()
+kept = figserve.last().share()
+moving, axes = plt.subplots()
+(line,) = axes.plot([0, 1])
+animation = FuncAnimation(moving, lambda i: line.set_ydata([0, i]), frames=2)
+assert figserve.publish(animation, "moving", format="gif").version == 1
+plt.close("all")
+assert wave.freeze(n=[1, 2]) == 2
+board.save("board.html")
+assert pathlib.Path("board.html").stat().st_size > 10_000
+published.delete()
+published.restore()
+assert (figserve.get("line").version, len(figserve.links()) >= 3) == (1, True)
+print(kept.image_url("png"))
+"""
+
+
+def test_every_way_to_publish_works(either):
+    """Captured figures, animations, whole cells, frozen live figures, saved dashboards, the trash, lists of links."""
+    with either.kernel("Ways.ipynb") as kernel:
+        kernel.run(NOTEBOOK, timeout=120)
+        execution = kernel.run(WAYS, timeout=120)
+        assert execution.error is None, execution.error
+        image = execution.stdout.splitlines()[-1]
+        kernel.run("%load_ext jupyter_figserve")
+        execution = kernel.run("%%publish cell\nplt.plot([1, 4])\nplt.show()", timeout=120)
+        assert execution.error is None, execution.error
+    assert fetch(image).body[:4] == b"\x89PNG"
+    named = either.fetch("figserve/api/figures?name=cell").json()["figures"]
+    assert [one["notebook"] for one in named] == ["Ways.ipynb"]
+
+
 def test_posted_code_is_refused(server):
     """With the reason, and nothing has run."""
     answer = server.fetch("figserve/api/renders", method="POST", body={"code": "import matplotlib.pyplot"})
@@ -178,10 +215,20 @@ def test_server_of_a_script(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
-    [(["list"], ""), (["doctor"], "kernels of figures draw them"), (["keys", "list"], "no keys"), (["mcp"], "")],
+    [
+        (["list"], ""),
+        (["doctor"], "kernels of figures draw them"),
+        (["keys", "list"], "no keys"),
+        (["mcp"], ""),
+        (["publish", "shown.png"], "figures/"),
+        (["export", "--all"], "figures.zip"),
+        (["restore"], ""),
+        (["connect", "--list"], "no server"),
+    ],
 )
-def test_command_line(arguments, says, server):
+def test_command_line(arguments, says, server, tmp_path):
     """Commands find the server and answer."""
+    (tmp_path / "shown.png").write_bytes(png())
     environment = os.environ | {
         "PYTHONPATH": OTHER_SYSTEM,
         "JUPYTER_RUNTIME_DIR": str(server.runtime),
@@ -189,7 +236,8 @@ def test_command_line(arguments, says, server):
     }
     done = subprocess.run(
         [sys.executable, "-m", "jupyter_figserve.cli", *arguments],
-        env=environment,
+        cwd=tmp_path,
+        env=environment | {"HOME": str(tmp_path)},
         input="",
         capture_output=True,
         text=True,
