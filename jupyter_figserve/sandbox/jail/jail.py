@@ -1,7 +1,7 @@
 """The jail of a child process: its layers, in the order in which they are applied. Jailed child.
 
-Each layer has its own module: ``namespaces``, ``landlock``, ``rlimits``, ``seccomp``; read them in the order of
-``Jail.enter``. If a step fails, the child exits before it has read a byte of the job.
+Each layer has its own module: ``namespaces``, ``landlock``, ``rlimits``, ``privileges``, ``seccomp``; read them in the
+order of ``Jail.enter``. If a step fails, the child exits before it has read a byte of the job.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import landlock, rlimits, seccomp
+from . import landlock, privileges, rlimits, seccomp
 from .namespaces import SCRATCH, NamespaceSet, set_user
 from .syscalls import call
 
@@ -85,16 +85,16 @@ class Jail:
             set_user(FIRST_USER + number % _USER_COUNT)
         _keep_descriptors(*descriptors)
         self._enter_scratch()
-        rlimits.set_parent_death_signal()
-        rlimits.set_not_dumpable()
-        rlimits.set_no_new_privs()
+        privileges.set_parent_death_signal()
+        privileges.set_not_dumpable()
+        privileges.set_no_new_privs()
         if self.landlock_version:
             writable = ["/dev/null", *([SCRATCH] if self.namespaces is not None else [])]
             landlock.restrict(self.landlock_version, self.readable, writable)
         self._limit_resources()
         if self.seccomp_filter is not None:
-            rlimits.drop_capabilities()
-            rlimits.deny_write_execute()
+            privileges.drop_capabilities()
+            privileges.deny_write_execute()
             seccomp.load_filter(self.seccomp_filter)
 
     @property

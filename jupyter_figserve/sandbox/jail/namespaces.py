@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import stat
 from collections.abc import Sequence
 
-from .syscalls import call, prctl
+from .privileges import set_dumpable, set_not_dumpable, set_parent_death_signal
+from .syscalls import call
 
 SCRATCH = "/scratch"
 """The only writable directory; each child has its own."""
@@ -27,8 +27,6 @@ _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 8, 0x1
 _MNT_DETACH = 2
 _AT_RECURSIVE, _AT_FDCWD = 0x8000, -100
 _MOUNT_ATTR_RDONLY, _MOUNT_ATTR_NOSUID, _MOUNT_ATTR_NODEV = 1, 2, 4
-# linux/prctl.h
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
 
 class _MountAttributes(ctypes.Structure):
@@ -94,14 +92,14 @@ class NamespaceSet:
         user, group = os.geteuid(), os.getegid()
         call("unshare", _CLONE_NEWUSER | others)
         # After a change of user, root owns the files in /proc/self until the process is dumpable again.
-        prctl(_PR_SET_DUMPABLE, 1)
+        set_dumpable()
         for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
             file = os.open(f"self/{name}", os.O_WRONLY, dir_fd=self._proc)
             try:
                 os.write(file, text.encode())
             finally:
                 os.close(file)
-        prctl(_PR_SET_DUMPABLE, 0)
+        set_not_dumpable()
 
     def _mount_root(self) -> None:
         """Replace the root by an empty tmpfs that contains the readable paths; all of it is read-only."""
@@ -133,11 +131,11 @@ class NamespaceSet:
         """Continue as process 1 of the new pid namespace; the outer process waits; each dies with the other."""
         pid = os.fork()
         if pid:
-            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            set_parent_death_signal()
             os.closerange(0, 4096)
             _, status = os.waitpid(pid, 0)
             os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        set_parent_death_signal()
 
 
 def _lay_out(paths: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:

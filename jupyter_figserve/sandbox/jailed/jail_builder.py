@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...errors import SandboxUnavailable
-from ..jail import landlock, rlimits, seccomp
+from ..jail import landlock, privileges, seccomp
 from ..jail.jail import FIRST_USER, Jail, ResourceLimits
 from ..jail.namespaces import NamespaceSet, set_user
 from ..jail.syscalls import architecture
@@ -87,7 +87,7 @@ class JailBuilder:
             return None
 
         def load() -> bool:
-            rlimits.set_no_new_privs()
+            privileges.set_no_new_privs()
             seccomp.load_filter(program)
             return True
 

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from ...errors import SandboxUnavailable
 from ...plotting.libraries import loaded_versions
 from ...plotting.raster import unsupported_formats
-from ..jail import rlimits
+from ..jail import privileges
 from ..jail.jail import Jail
 from .jail_builder import JailBuilder
 
@@ -30,7 +30,7 @@ def main(control: int) -> NoReturn:
     """Set up as the first message says, report the outcome, and serve until the channel is closed."""
     channel = socket.socket(fileno=control)
     settings: dict[str, Any] = json.loads(channel.recv(MESSAGE_BYTES))
-    rlimits.set_parent_death_signal()
+    privileges.set_parent_death_signal()
     _set_oom_score()
     # What is imported stays: collections meanwhile find next to nothing, and take a tenth of the time.
     gc.disable()
@@ -54,7 +54,7 @@ def main(control: int) -> NoReturn:
     gc.collect()
     gc.freeze()
     gc.enable()
-    rlimits.set_not_dumpable()
+    privileges.set_not_dumpable()
     own = os.pidfd_open(os.getpid())
     found = {
         "reasons": builder.reasons,
