@@ -17,7 +17,7 @@ from ..model.texts import check_name, slug
 from .client.batch_server import get_connection
 from .client.client import FigServeClient
 from .client.connection import Connection
-from .client.front_end import find_shell
+from .client.front_end import find_kernel
 from .dashboards.controls import DashboardControls
 from .dashboards.model import DashboardModel
 from .dashboards.panel_publishing import publish_panel
@@ -241,7 +241,7 @@ class Dashboard(ShareableWithParameters):
         key, stills = secrets.token_hex(6), self._stills(self.controls.defaults())
         data, metadata = static_bundle(self._model, repr(self), stills, key, self._href())
         display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
-        if getattr(find_shell(), "kernel", None) is not None:
+        if find_kernel() is not None:
             widget = make_dashboard_widget(self._model, stills, {}, key, self._href())
             display(widget)  # type: ignore[no-untyped-call]
 

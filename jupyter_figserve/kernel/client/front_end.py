@@ -16,12 +16,13 @@ def is_batch_run() -> bool:
     shell = find_shell()
     if shell is None:
         return not (hasattr(sys, "ps1") or sys.flags.interactive)
-    if getattr(shell, "kernel", None) is None:
+    kernel = find_kernel()
+    if kernel is None:
         return not _has_prompt()
     allows_input = (find_parent(shell).get("content") or {}).get("allow_stdin")
     if allows_input is None:
         # A callback of a widget or another thread: ipykernel remembers the last cell's.
-        allows_input = getattr(shell.kernel, "_allow_stdin", True)
+        allows_input = getattr(kernel, "_allow_stdin", True)
     return not allows_input
 
 
@@ -29,6 +30,11 @@ def find_shell() -> Any | None:
     """Return the IPython shell if this code runs in one; does not import IPython."""
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
+
+
+def find_kernel() -> Any | None:
+    """Return ipykernel's kernel if this code runs in one; None at a terminal prompt and in a script."""
+    return getattr(find_shell(), "kernel", None)
 
 
 def find_parent(shell: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TextIO
 
-from ..client.front_end import find_shell
+from ..client.front_end import find_kernel
 
 _INTERVAL = 0.2
 _BAR_WIDTH = 24
@@ -69,6 +69,6 @@ class ExportProgress:
 
 def _find_stream() -> TextIO | None:
     """Return the output of a notebook, or a terminal."""
-    if getattr(find_shell(), "kernel", None) is not None:
+    if find_kernel() is not None:
         return sys.stdout
     return sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None

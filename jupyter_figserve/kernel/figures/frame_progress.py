@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from ..client.front_end import find_shell
+from ..client.front_end import find_kernel
 
 _INTERVAL = 0.2
 
@@ -15,7 +15,7 @@ class FrameProgress:
 
     def __init__(self) -> None:
         self._begun = self._shown = time.monotonic()
-        self._stream = sys.stdout if getattr(find_shell(), "kernel", None) is not None else None
+        self._stream = sys.stdout if find_kernel() is not None else None
         self._is_started = False
 
     def advance(self, done: int, total: int | None, size: int) -> None:

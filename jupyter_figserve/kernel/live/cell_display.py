@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from ...errors import InvalidInput
-from ..client.front_end import find_shell
+from ..client.front_end import find_kernel
 
 
 def make_bundle(name: str, text: str, url: str) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def display_live(bundle: dict[str, Any], make_widget: Callable[[], Any]) -> None
     from IPython.display import display
 
     display(bundle, raw=True)  # type: ignore[no-untyped-call]
-    if getattr(find_shell(), "kernel", None) is None:
+    if find_kernel() is None:
         return
     with contextlib.suppress(InvalidInput, ImportError):
         display(make_widget())  # type: ignore[no-untyped-call]

@@ -13,7 +13,7 @@ import asyncio
 import sys
 from typing import Any
 
-from ..client.front_end import find_shell
+from ..client.front_end import find_kernel
 from .registry import live_functions
 
 REQUEST, REPLY = "figserve_request", "figserve_reply"
@@ -23,7 +23,7 @@ ANNOUNCEMENT = {"figserve": {"control": 1}}
 
 def install_handler() -> None:
     """Register the message handler with ipykernel; does nothing in other kernels."""
-    kernel = getattr(find_shell(), "kernel", None)
+    kernel = find_kernel()
     handlers = getattr(kernel, "control_handlers", None)
     if isinstance(handlers, dict) and "ipykernel" in sys.modules:
         handlers[REQUEST] = _RequestHandler(kernel)
