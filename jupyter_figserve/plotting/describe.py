@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..model.texts import MAX_TITLE_LENGTH
-from .describe_figure import against, sentence
+from .describe_figure import Description, against, sentence
 from .libraries import is_instance
-from .readable_text import Description, one_line, without_markup
+from .readable_text import one_line, without_markup
 
 _log = logging.getLogger(__name__)
 _MAX_NAMES = 6

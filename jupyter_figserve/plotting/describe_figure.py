@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 
 from ..model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH
 from .charts import Chart, find_chart, is_colorbar
-from .readable_text import Description, one_line, plain_text
+from .readable_text import one_line, plain_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+Description = tuple[str, str]
+"""Title and alternative text."""
 
 _log = logging.getLogger(__name__)
 _MAX_NAMES = 6

@@ -6,9 +6,6 @@ import html
 import re
 import unicodedata
 
-Description = tuple[str, str]
-"""Title and alternative text."""
-
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 # Tags that Plotly draws; any other "<" of a title is the author's own.
 _TAG = re.compile(r"</?(?:a|b|br|em|i|s|span|strong|sub|sup|u)(?:\s[^<>]*)?/?>", re.IGNORECASE)
