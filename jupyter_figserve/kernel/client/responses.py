@@ -48,18 +48,35 @@ def is_json(headers: dict[str, str]) -> bool:
     return headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
 
 
+class ResponseObject(dict[str, Any]):
+    """A JSON object in a response; reading a field that it lacks raises ``ServerError``."""
+
+    def __missing__(self, name: str) -> Any:
+        raise errors.ServerError(
+            f"The server's response has no {name!r:.60}. Server and client have different versions of jupyter_figserve:"
+            " install the same one.",
+            code="other_version",
+        )
+
+
 def parse_json(body: bytes) -> Any:
     """Parse a JSON body.
 
     Raises
     ------
     ServerError
-        It is not JSON.
+        It is not a JSON object, which all responses are.
     """
     try:
-        return json.loads(body)
+        value = json.loads(body, object_hook=ResponseObject)
     except (ValueError, RecursionError) as error:
         raise errors.ServerError("The server's response is not valid JSON.") from error
+    if not isinstance(value, ResponseObject):
+        raise errors.ServerError(
+            "The server's response is no JSON object: it is not a jupyter_figserve server, or one of another version.",
+            code="not_figserve",
+        )
+    return value
 
 
 def to_error(status: int, headers: dict[str, str], body: bytes, address: Address) -> errors.FigServeError:

@@ -109,3 +109,20 @@ def test_invalid_json_is_a_server_error():
     """Truncated JSON does not raise the parser's own error."""
     with pytest.raises(errors.ServerError):
         parse_json(b'{"a":')
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b"3", b'"x"'])
+def test_responses_are_objects(body):
+    """Those of other servers may be anything."""
+    with pytest.raises(errors.ServerError, match="is not a jupyter_figserve server"):
+        parse_json(body)
+
+
+def test_missing_field_is_of_another_version():
+    """Of the response and of the objects in it; it is no KeyError for people to read."""
+    value = parse_json(b'{"figures": [{"id": "x"}]}')
+    assert value == {"figures": [{"id": "x"}]}
+    assert value.get("next") is None
+    for record, name in ((value, "links"), (value["figures"][0], "url")):
+        with pytest.raises(errors.ServerError, match=f"has no '{name}'. Server and client have different versions"):
+            record[name]
