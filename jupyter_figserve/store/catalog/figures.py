@@ -150,6 +150,11 @@ def count_in_notebook(connection: Connection, owner: str, scope: str, notebook: 
     return _count(connection, _F.owner == owner, _F.scope == scope, _F.notebook == notebook)
 
 
+def count_in_notebooks(connection: Connection, owner: str, notebooks: Sequence[tuple[str, str]]) -> list[int]:
+    """Count the figures of each notebook, which is named by its scope and path, up to ``MAX_COUNT``."""
+    return [count_in_notebook(connection, owner, scope, notebook) for scope, notebook in notebooks]
+
+
 def list_collections(connection: Connection, owner: str, limit: int) -> list[Collection]:
     """Return collections in the order of their names, each with its count of figures, up to ``MAX_COUNT``.
 

@@ -100,6 +100,10 @@ class FigureRepository(Repository):
         """Count the figures of a notebook, up to a thousand."""
         return await self._read(figures.count_in_notebook, owner, scope, notebook)
 
+    async def count_in_notebooks(self, owner: str, notebooks: Sequence[tuple[str, str]]) -> Sequence[int]:
+        """Count the figures of each notebook, which is named by its scope and path, up to a thousand."""
+        return await self._read(figures.count_in_notebooks, owner, notebooks)
+
     async def measure(
         self, query: FigureQuery, after: str | None = None, limit: int = 2_000
     ) -> tuple[Usage, str | None]:

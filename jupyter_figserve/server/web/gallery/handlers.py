@@ -34,7 +34,7 @@ _MAX_ENDED = 40
 
 @dataclass(frozen=True)
 class Notebook:
-    """A notebook in the sidebar, with its latest session and the number of figures of that session."""
+    """A notebook in the sidebar, with its latest session and its number of figures, up to a thousand."""
 
     session: Session
     figures: int
@@ -120,8 +120,9 @@ async def _make_notebooks(context: AppContext, owner: str, running: Sequence[Ses
         if session.notebook:
             latest.setdefault((session.scope, session.notebook), session)
     selected = list(latest.values())[:_MAX_NOTEBOOKS]
-    made = await context.store.sessions.count_figures([session.id for session in selected])
-    return [Notebook(session, made.get(session.id, 0)) for session in selected]
+    places = [(session.scope, session.notebook) for session in selected]
+    counts = await context.store.figures.count_in_notebooks(owner, places)
+    return [Notebook(session, count) for session, count in zip(selected, counts, strict=True)]
 
 
 async def _count_matches(

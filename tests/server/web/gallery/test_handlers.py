@@ -126,6 +126,16 @@ class TestPage:
         assert books(text) == ["old but running.ipynb", "ended.ipynb"]
         assert ("running</span>" in text, "ended <time" in text) == (True, True)
 
+    async def test_sidebar_counts_the_figures_of_each_notebook(self, owner, shop, clock):
+        """Of all its sessions, and those that were shared when it was only reopened."""
+        await shop.session("k1", "a.ipynb", ended=clock.now)
+        await shop.publish("one", session="k1")
+        await shop.publish("two")
+        await shop.session("k2", "a.ipynb")
+        await shop.session("k3", "b.ipynb")
+        counts = re.findall(r'running, </span>(\d+)<span class="visually-hidden"> figures', (await owner.get("/")).text)
+        assert sorted(counts) == ["0", "2"]
+
     async def test_figures_without_a_notebook_stand_by_themselves(self, owner, stranger, make_key):
         """Figures of programs are in a collection, those of kernels without a notebook in a section of their own."""
         await owner.publish("from-a-script")
