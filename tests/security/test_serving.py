@@ -589,6 +589,10 @@ def test_V8_a_token_in_a_query_opens_nothing_public(live_server: ServerProcess) 
             assert answer.status == 400, (url, token)
             assert answer.json()["code"] == "token_in_query"
             assert "Set-Cookie" not in answer.headers
+            for spelled in ("%74oken", "toke%6e", "width=8&%74%6F%6B%65%6E"):
+                again = live_server.fetch(f"{url}?{spelled}={token}", anonymous=True)
+                assert (again.status, again.body) == (400, answer.body), (url, spelled)
+                assert "Set-Cookie" not in again.headers
     wrong = live_server.fetch("figserve/api/figures?token=wrong", anonymous=True)
     assert wrong.status == 401
     assert "username-" not in str(wrong.headers)

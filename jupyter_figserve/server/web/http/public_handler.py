@@ -26,7 +26,7 @@ class PublicHandler(FigServeHandler):
         """Check what concerns every public address; raise an exception to reject the request."""
         self.current_user = self._jupyter_current_user = None
         self.require_known_host()
-        if "token=" in self.request.query and "token" in self.request.query_arguments:
+        if self.request.query and "token" in self.request.query_arguments:
             raise InvalidInput("This address does not accept a token. Open it without one.", code="token_in_query")
 
     def check_xsrf_cookie(self) -> None:
