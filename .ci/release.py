@@ -21,11 +21,13 @@ ROOT = Path(__file__).resolve().parent.parent
 BRANCH = "main"
 PYTHONS = ("3.11", "3.12", "3.13")
 CHANGELOG = "CHANGELOG.md"
+SEMANTIC = ("deploy/helm/figserve/Chart.yaml", r"^(version: )(\S+)")
+"""Helm wants a semantic version: 1.0.0-rc1 for 1.0.0rc1."""
 PLACES = (
     ("jupyter_figserve/__init__.py", r'^(__version__ = ")([^"]+)'),
     ("jupyter_figserve/labextension/package.json", r'^(  "version": ")([^"]+)'),
     ("jupyter_figserve/labextension/package.json", r'("load": "static/entry\.js\?v=)([^"]+)'),
-    ("deploy/helm/figserve/Chart.yaml", r"^(version: )(\S+)"),
+    SEMANTIC,
     ("deploy/helm/figserve/Chart.yaml", r"^(appVersion: )(\S+)"),
     ("deploy/helm/figserve/values.yaml", r"^(  server: figserve-service:)(\S+)"),
     ("deploy/helm/figserve/values.yaml", r"^(  worker: figserve-worker:)(\S+)"),
@@ -112,7 +114,8 @@ def prepare(root: Path, version: str, day: datetime.date, remote: str | None) ->
     """Write the version, the date in the changelog, and the addresses of the project."""
     for name, pattern in PLACES:
         path = root / name
-        text, count = re.subn(pattern, rf"\g<1>{version}", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        written = re.sub(r"(a|b|rc)", r"-\1", version) if (name, pattern) == SEMANTIC else version
+        text, count = re.subn(pattern, rf"\g<1>{written}", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
         if count != 1:
             raise ReleaseError(f"{name} has {count} lines like {pattern!r} in place of one.")
         path.write_text(text, encoding="utf-8")
@@ -130,7 +133,7 @@ def prepare(root: Path, version: str, day: datetime.date, remote: str | None) ->
 def read_versions(root: Path) -> list[str]:
     """Return the version in each of its places."""
     texts = [(re.search(pattern, (root / name).read_text(encoding="utf-8"), re.MULTILINE)) for name, pattern in PLACES]
-    return [found[2] if found else "" for found in texts]
+    return [found[2].replace("-", "") if found else "" for found in texts]
 
 
 def find_remote(root: Path) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -123,6 +124,16 @@ def test_the_version_is_written_everywhere(repository):
     for name, _ in release.PLACES:
         lines = zip(before[name].splitlines(), (repository / name).read_text().splitlines(), strict=True)
         assert all("0.2.0" in new for old, new in lines if old != new), name
+
+
+def test_a_candidate_is_a_semantic_version_for_helm(repository):
+    """Helm refuses 1.0.0rc1; the package, its images and JupyterLab's extension have Python's spelling."""
+    changelog = repository / "CHANGELOG.md"
+    changelog.write_text(changelog.read_text().replace("0.2.0", "1.0.0rc1"))
+    release.prepare(repository, "1.0.0rc1", DAY, PAGE)
+    chart = (repository / "deploy" / "helm" / "figserve" / "Chart.yaml").read_text()
+    assert re.findall(r"^(?:version|appVersion): (\S+)", chart, re.MULTILINE) == ["1.0.0-rc1", "1.0.0rc1"]
+    assert set(release.read_versions(repository)) == {"1.0.0rc1"}
 
 
 def test_a_package_index_shows_the_readme(repository):
