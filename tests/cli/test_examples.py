@@ -57,6 +57,15 @@ def prepared_shell(shell: Shell) -> Shell:
     return shell.with_env(PATH=path, BROWSER=f"{browser} %s", PYTHONUNBUFFERED="1")
 
 
+@pytest.fixture(scope="module")
+def figures(live_server) -> None:
+    """A figure that was drawn by a kernel, and a deleted one."""
+    with live_server.kernel("plots.ipynb") as kernel:
+        for draw in "f.publish(name='drawn')", "f.publish(name='sales').delete()":
+            made = kernel.run(f"import jupyter_figserve as f, matplotlib.pyplot as p; p.plot([1]); {draw}")
+            assert made.error is None
+
+
 @pytest.mark.kernel
 @pytest.mark.parametrize(
     "examples",
@@ -65,13 +74,9 @@ def prepared_shell(shell: Shell) -> Shell:
         pytest.param(EXAMPLES, id="all", marks=pytest.mark.nightly),
     ],
 )
-def test_every_example_runs(prepared_shell, live_server, examples):
+@pytest.mark.usefixtures("figures")
+def test_every_example_runs(prepared_shell, examples):
     """In the order of the help, each example exits with 0 and may use earlier results."""
-    with live_server.kernel("plots.ipynb") as kernel:
-        made = kernel.run("import jupyter_figserve as f, matplotlib.pyplot as p; p.plot([1]); f.publish(name='drawn')")
-        assert made.error is None
-        # One that can be restored.
-        assert kernel.run("f.publish(name='sales', fig=p.plot([1])[0].figure).delete()").error is None
     assert len(EXAMPLES) > 25
     assert len(one_of_each(EXAMPLES)) > 10
     for example in examples:

@@ -23,7 +23,6 @@ from ...errors import (
 from ...model.rendering import RenderJob
 from .. import wire
 from ..host.job_frames import ChildAnswer
-from ..host.results import clean_text
 
 PROTOCOL = 1
 """Version of the frame format; a worker with another version is not used."""
@@ -91,7 +90,7 @@ def read_error(described: object, job: RenderJob) -> FigServeError:
     """Return the error that a worker describes, in our words where we know them."""
     values = described if isinstance(described, dict) else {}
     code, message, retry_after = values.get("code"), values.get("message"), values.get("retry_after")
-    text = clean_text(message, _MAX_MESSAGE) if isinstance(message, str) else ""
+    text = _to_sentence(message) if isinstance(message, str) else ""
     seconds = retry_after if type(retry_after) is int and 0 < retry_after <= _MAX_RETRY_SECONDS else 5
     if code == "deadline_exceeded":
         return DeadlineExceeded(text or f"The code took longer than {job.timeout:g} seconds.", retry_after=seconds)
@@ -103,6 +102,11 @@ def read_error(described: object, job: RenderJob) -> FigServeError:
     if code == WorkerBusy.code:
         return WorkerBusy(text or "The render worker takes no job now.", retry_after=seconds)
     return Unavailable(text or "The render worker could not render this; try again.", retry_after=seconds)
+
+
+def _to_sentence(message: str) -> str:
+    """Return a message without what a terminal or a page would obey; an honest worker's are sentences."""
+    return "".join(character if character.isprintable() else " " for character in message[:_MAX_MESSAGE])
 
 
 def is_rendered(answer: ChildAnswer) -> bool:

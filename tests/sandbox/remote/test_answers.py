@@ -8,7 +8,7 @@ import unicodedata
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jupyter_figserve.errors import FigServeError, Unavailable
@@ -74,6 +74,7 @@ def test_any_bytes_are_an_answer_or_an_error_of_ours(data: bytes):
 
 
 @given(ERRORS | VALUES)
+@example({"message": "soft\xadhyphen, \u202eright to left\n\u2028and lines"})
 def test_any_description_is_an_error_of_ours(described: Any):
     """Of a class and with a code that we know."""
     error = read_error(described, JOB)
