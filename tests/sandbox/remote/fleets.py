@@ -9,10 +9,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import psutil
 
 from jupyter_figserve.sandbox.host.job_limits import JobLimits
+from jupyter_figserve.sandbox.remote import dask_renderer
 from jupyter_figserve.sandbox.remote.dask_exchange import DaskExchange
 from jupyter_figserve.sandbox.remote.dask_renderer import DaskRenderer
 from jupyter_figserve.sandbox.remote.http_exchange import HttpExchange
@@ -26,7 +28,7 @@ RESULT_BYTES = 4 * 2**20
 WHOLE_RESULT_BYTES = 16 * 2**20
 JOBS = JobLimits(25_000_000, 64 * 2**20, 60.0)
 CONNECT_SECONDS = 30.0
-"""More than the workers of a machine with other work take to accept a connection."""
+"""More than workers and schedulers take to accept a connection, or to answer, on a machine with other work."""
 SETTINGS = (f"--FigServe.render_result_bytes={RESULT_BYTES}",)
 
 
@@ -126,7 +128,8 @@ def dask_cluster(
     with process.stdin, process.stdout:
         sandbox = kind(process.stdout.readline().strip(), process)
         try:
-            yield sandbox
+            with mock.patch.object(dask_renderer, "_ALIVE_SECONDS", CONNECT_SECONDS):
+                yield sandbox
         finally:
             sandbox.close()
     process.wait(30)
