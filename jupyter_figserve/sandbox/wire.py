@@ -31,6 +31,29 @@ def parse_lengths(prefix: bytes) -> tuple[int, int]:
     return header, body
 
 
+def parse_frame(frame: bytes) -> tuple[dict[str, Any], list[bytes]]:
+    """Return the header and the parts of a whole frame.
+
+    Raises
+    ------
+    ValueError
+        It is not one frame.
+    """
+    if len(frame) < PREFIX_BYTES:
+        raise ValueError("the frame is too short")
+    size, body = parse_lengths(frame[:PREFIX_BYTES])
+    end = PREFIX_BYTES + size
+    if size > MAX_HEADER_BYTES or end + body != len(frame):
+        raise ValueError("the lengths are wrong")
+    try:
+        header = json.loads(frame[PREFIX_BYTES:end])
+    except RecursionError as error:
+        raise ValueError("the header is nested too deeply") from error
+    if not isinstance(header, dict):
+        raise ValueError("the header is not an object")
+    return header, split_parts(header, memoryview(frame)[end:])
+
+
 def split_parts(header: Mapping[str, Any], body: memoryview) -> list[bytes]:
     """Split the body of a frame into its parts by the sizes in the header.
 

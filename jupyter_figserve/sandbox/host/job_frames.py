@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, get_args
+from typing import get_args
 
 from ...errors import InvalidInput
 from ...model.rendering import Kind, RenderJob
@@ -85,22 +84,15 @@ def read_job_frame(frame: bytes, timeout: float) -> ReceivedJob:
     InvalidInput
         The frame is not that of one job.
     """
-    if len(frame) < wire.PREFIX_BYTES:
-        raise InvalidInput("The body is not a job: it is too short.", code="not_a_job")
-    size, body = wire.parse_lengths(frame[: wire.PREFIX_BYTES])
-    end = wire.PREFIX_BYTES + size
-    if size > wire.MAX_HEADER_BYTES or end + body != len(frame):
-        raise InvalidInput("The body is not a job: its lengths are wrong.", code="not_a_job")
     try:
-        header: Any = json.loads(frame[wire.PREFIX_BYTES : end])
-        if not isinstance(header, dict) or not all(name in header for name in _FIELDS):
+        header, parts = wire.parse_frame(frame)
+        if not all(name in header for name in _FIELDS):
             raise ValueError("fields are missing")
         kind, niceness = header["kind"], header["niceness"]
         if kind not in get_args(Kind) or type(niceness) is not int or not 0 <= niceness <= _MAX_NICENESS:
             raise ValueError("its kind or its niceness is unknown")
-        parts = wire.split_parts(header, memoryview(frame)[end:])
         if len(parts) != 1 + (kind == "function"):
             raise ValueError("it has another number of parts")
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError) as error:
         raise InvalidInput(f"The body is not a job: {str(error)[:100]}.", code="not_a_job") from error
     return ReceivedJob(kind, parts[0], PackedJob([frame], timeout, niceness))

@@ -5,7 +5,6 @@ Nothing is unpickled, decoded or decompressed: only lengths, JSON and the first 
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import time
@@ -61,19 +60,9 @@ def _raise_for_exit(status: int | None) -> NoReturn:
 
 
 def _parse_frame(frame: bytes) -> tuple[dict[str, Any], list[bytes]]:
-    view = memoryview(frame)
     try:
-        if len(view) < wire.PREFIX_BYTES:
-            raise ValueError("the frame is too short")
-        size, _ = wire.parse_lengths(bytes(view[: wire.PREFIX_BYTES]))
-        if size > wire.MAX_HEADER_BYTES:
-            raise ValueError("the header is too long")
-        end = wire.PREFIX_BYTES + size
-        header = json.loads(bytes(view[wire.PREFIX_BYTES : end]))
-        if not isinstance(header, dict):
-            raise ValueError("the header is not an object")
-        return header, wire.split_parts(header, view[end:])
-    except (ValueError, RecursionError) as error:
+        return wire.parse_frame(frame)
+    except ValueError as error:
         raise OutputInvalid(_NOT_AN_IMAGE) from error
 
 

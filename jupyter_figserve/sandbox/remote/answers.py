@@ -6,8 +6,6 @@ the result is validated as that of a local child.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from typing import Any
 
 from ...errors import (
@@ -73,14 +71,14 @@ def read_answer(data: bytes, job: RenderJob, output_bytes: int) -> ChildAnswer:
         The frame is malformed.
     """
     try:
-        header, parts = _read_frame(data)
+        header, parts = wire.parse_frame(data)
         if "error" in header:
             raise read_error(header["error"], job)
         frame, output = parts
         status, has_frame = header["status"], header["has_frame"] is True
         if not (status is None or (type(status) is int and -256 < status < 256)):
             raise ValueError("the exit status is not a number")
-    except (KeyError, RecursionError, ValueError) as error:
+    except (KeyError, ValueError) as error:
         raise Unavailable("The render worker sent an invalid answer; see its log.", code="worker_invalid") from error
     text = output[: output_bytes + _MAX_OMISSION].decode("utf-8", "replace")
     return ChildAnswer(frame if has_frame else None, text, status)
@@ -112,19 +110,6 @@ def _to_sentence(message: str) -> str:
 def is_rendered(answer: ChildAnswer) -> bool:
     """Whether a child reports images; only for what its worker learns from a job."""
     try:
-        return answer.frame is not None and _read_frame(answer.frame)[0].get("status") == "rendered"
-    except (RecursionError, ValueError):
+        return answer.frame is not None and wire.parse_frame(answer.frame)[0].get("status") == "rendered"
+    except ValueError:
         return False
-
-
-def _read_frame(data: bytes) -> tuple[dict[str, Any], Sequence[bytes]]:
-    if len(data) < wire.PREFIX_BYTES:
-        raise ValueError("the frame is too short")
-    size, body = wire.parse_lengths(data[: wire.PREFIX_BYTES])
-    end = wire.PREFIX_BYTES + size
-    if size > wire.MAX_HEADER_BYTES or end + body != len(data):
-        raise ValueError("the lengths are wrong")
-    header = json.loads(data[wire.PREFIX_BYTES : end])
-    if not isinstance(header, dict):
-        raise ValueError("the header is not an object")
-    return header, wire.split_parts(header, memoryview(data)[end:])
