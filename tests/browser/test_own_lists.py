@@ -77,17 +77,24 @@ def test_pages_for_everybody(links, live_server: ServerProcess) -> None:
 
 
 def test_deleted_figure_is_restored(page, live_server: ServerProcess) -> None:
-    """Its links work again; an empty trash says what it is for."""
+    """Its links work again; an empty trash says what it is for. The keyboard goes on to the next one."""
+    other = publish(live_server, make_png(shade=4), name="other", title="Other figure")
     record = publish(live_server, make_png(shade=3), name="gone", title="Gone figure")
     address = share(live_server, record)["image_url"]
-    live_server.fetch(f"figserve/api/figures/{record['id']}", method="DELETE")
+    for deleted in (other, record):
+        live_server.fetch(f"figserve/api/figures/{deleted['id']}", method="DELETE")
     log_in(page, live_server)
     open_page(page, f"{live_server.url}figserve/trash")
     assert live_server.fetch(address, anonymous=True).status == 404
-    page.get_by_role("button", name="Restore Gone figure").click()
+    page.get_by_role("button", name="Restore Other figure").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("Restored “Other figure”").wait_for()
+    page.wait_for_function("() => document.activeElement.matches('[data-restore]:enabled')")
+    page.keyboard.press("Enter")
     page.get_by_text("Restored “Gone figure”").wait_for()
     assert live_server.fetch(address, anonymous=True).status == 200
     page.get_by_role("heading", name="Nothing to restore").wait_for()
+    page.wait_for_function("() => document.activeElement.id === 'main'")
     with page.expect_navigation():
-        page.get_by_role("button", name="Open").click()
+        page.get_by_role("button", name="Open").last.click()
     assert page.get_by_role("heading", name="Gone figure").is_visible()

@@ -10,6 +10,9 @@ main.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-restore]");
   if (!button) return;
   const { path, name } = button.closest("[data-path]").dataset;
+  const place = [...main.querySelectorAll("[data-restore]")].indexOf(button);
+  // Disabling a button takes its focus away.
+  const hadFocus = document.activeElement === button;
   button.disabled = true;
   try {
     const { url } = await ask("POST", `${path}/restore`);
@@ -20,6 +23,7 @@ main.addEventListener("click", async (event) => {
     button.disabled = false;
   }
   await update();
+  if (hadFocus) ([...main.querySelectorAll("[data-restore]")].slice(0, place + 1).at(-1) ?? main).focus();
 });
 
 async function update() {
