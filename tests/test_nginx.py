@@ -313,6 +313,23 @@ class TestReplicas:
         assert link["url"].rpartition("/")[2] not in nginx.log.read_text()
         assert '"message": "access", "method": "GET"' in servers[0].log
 
+    def test_the_log_has_no_secrets_in_wrong_places(self, servers, nginx):
+        """A key or a token that somebody put into a path, encoded or not."""
+        token, key = "AbCdEfGhIjKlMnOpQrStUvWxYz012345", "fsk_abcdefgh_0123456789abcdefghijklmnopqrstuvwxyz0123456"
+        for path in (
+            f"/figserve/{token}",
+            f"/figserve/x/{token}.png",
+            f"/figserve/{key}.png",
+            f"/figserve/%66sk_{key[4:]}",
+        ):
+            nginx.ask("GET", path)
+        nginx.ask("GET", "/figserve/plots/0b1ff0b6-5d6b-4c27-9c9a-bb1fd0e3d2a1/last.png")
+        wait_until(lambda: "last.png" in nginx.log.read_text())
+        text = nginx.log.read_text()
+        assert token not in text
+        assert key[4:] not in text
+        assert "/figserve/x/[secret].png" in text
+
     def test_one_replica_is_enough(self, servers, nginx, publish):
         """No request fails when one of them is gone; with none, nginx says when to come back."""
         link = share(servers[0], publish("left", png(grey=32)))
