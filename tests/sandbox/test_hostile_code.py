@@ -711,7 +711,8 @@ def test_R31_the_zygote_is_killed(sandbox: Sandbox):
         sleeping = [RenderJob("code", b"import time; time.sleep(30)", timeout=40) for _ in range(renderer.jobs)]
         running = [asyncio.create_task(renderer.render(job)) for job in sleeping]
         waiting = [asyncio.create_task(renderer.render(RenderJob("code", LINE.encode(), timeout=20))) for _ in range(3)]
-        await until(lambda: len(renderer._running) == renderer.jobs)
+        # A job whose child has not received it yet would be run by the new zygote.
+        await until(lambda: [child.state for child in renderer._running] == ["working"] * renderer.jobs)
         old = psutil.Process(zygote.pid).children(recursive=True)
         zygote.kill()
         answers = await asyncio.gather(*running, *waiting, return_exceptions=True)

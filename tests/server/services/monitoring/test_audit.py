@@ -10,6 +10,7 @@ import pytest
 import yaml
 from jupyter_events import EventLogger
 
+from jupyter_figserve.model import events
 from jupyter_figserve.model.keys import Key
 from jupyter_figserve.server import web
 from jupyter_figserve.server.services.auth.principal import Principal
@@ -80,8 +81,11 @@ def test_the_schema_knows_no_other_field(validate):
 
 def test_the_schema_has_every_act():
     """Those that the handlers record, and no others."""
-    handlers = Path(web.__file__).parent.rglob("*.py")
-    recorded = {act for path in handlers for act in re.findall(r'"([a-z]+\.[a-z_]+)"', path.read_text())}
+    texts = [path.read_text() for path in Path(web.__file__).parent.rglob("*.py")]
+    recorded = {act for text in texts for act in re.findall(r'"([a-z]+\.[a-z_]+)"', text)}
+    # Acts that are events too have constants.
+    constants = {name: act for name, act in vars(events).items() if isinstance(act, str) and name.isupper()}
+    recorded |= {constants[name] for text in texts for name in re.findall(r"\b[A-Z_]+\b", text) if name in constants}
     known = set(yaml.safe_load(SCHEMA.read_text())["properties"]["action"]["enum"])
     kinds = {act.partition(".")[0] for act in known}
     assert {act for act in recorded if act.partition(".")[0] in kinds} == known
