@@ -67,9 +67,9 @@ def number_field(
     return read_field(values, name, default, lambda value: parse_number(value, minimum, maximum))
 
 
-def bool_field(values: Mapping[str, object], name: str, default: bool = False) -> bool:
-    """Read a boolean; an empty text, as in a query with the name only, is true."""
-    return read_field(values, name, default, _parse_bool)
+def bool_field(values: Mapping[str, object], name: str) -> bool:
+    """Read a boolean, False when the field is missing; an empty text, as in a query with the name only, is true."""
+    return read_field(values, name, False, _parse_bool)
 
 
 def choice_field(values: Mapping[str, object], name: str, default: str, choices: Sequence[str]) -> str:

@@ -12,8 +12,12 @@ MAX_TITLE_LENGTH = 300
 MAX_ALT_LENGTH = 2_000
 MAX_CAPTION_LENGTH = 1_000
 _NAME = re.compile(r"[\w][\w .-]{0,99}")
-# Device names of Windows: the name of a figure becomes a file name in downloads and exports.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+
+
+def is_device(name: str) -> bool:
+    """Whether Windows takes a file name for a device; the name of a figure is one in downloads and exports."""
+    return _DEVICES.fullmatch(name) is not None
 
 
 def to_nfc(text: str) -> str:
@@ -35,7 +39,7 @@ def check_name(name: object) -> str:
         It does not match ``[\\w][\\w .-]{0,99}``, or is the name of a device.
     """
     text = to_nfc(name) if isinstance(name, str) else ""
-    if not _NAME.fullmatch(text) or _DEVICES.fullmatch(text):
+    if not _NAME.fullmatch(text) or is_device(text):
         raise InvalidName(
             f"{name!r:.60} cannot be a figure's name: use a letter or digit, then letters, digits, spaces, dots,"
             f" hyphens and underscores, at most {MAX_NAME_LENGTH} characters."
@@ -49,7 +53,7 @@ def slug(title: str) -> str | None:
     text = re.sub(r"[^\w .-]+", " ", text)
     text = re.sub(r"\s+", "-", text.strip())
     text = re.sub(r"-{2,}", "-", text).lstrip(".-")[:MAX_NAME_LENGTH].rstrip(".- ")
-    return text if text and _NAME.fullmatch(text) and not _DEVICES.fullmatch(text) else None
+    return text if text and _NAME.fullmatch(text) and not is_device(text) else None
 
 
 def validate_single_line(text: object, what: str, limit: int) -> str:

@@ -38,7 +38,7 @@ def test_missing_and_null_fields_have_the_default(values):
     """The parser does not see them."""
     assert read_field(values, "n", "default", pytest.fail) == "default"
     assert number_field(values, "n", 2.5, 0, 1) == 2.5
-    assert bool_field(values, "n", default=True)
+    assert bool_field(values, "n") is False
     assert choice_field(values, "n", "a", ("a", "b")) == "a"
     assert object_field(values, "n") == {}
 
@@ -118,7 +118,7 @@ def test_numbers_are_within_the_range_or_rejected(value):
 )
 def test_booleans(value, expected):
     """In any case, and true for a name without a value."""
-    assert bool_field({"b": value}, "b", default=not expected) is expected
+    assert bool_field({"b": value}, "b") is expected
 
 
 @pytest.mark.parametrize("value", ["maybe", 1, 0.0, []])

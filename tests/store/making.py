@@ -18,6 +18,7 @@ from jupyter_figserve.model.links import FIGURE, Link, Target, hash_secret, new_
 from jupyter_figserve.model.new_version import NewVersion
 from jupyter_figserve.model.sessions import Session
 from jupyter_figserve.store.catalog import tables
+from jupyter_figserve.store.files.manifests import ManifestStore
 from jupyter_figserve.store.store import Store
 
 from ..tokens import new_token
@@ -112,6 +113,10 @@ def stored_files(directory: Path) -> list[str]:
 
 def blob_files(directory: Path) -> set[str]:
     return {path.name for path in (directory / "blobs").rglob("*") if path.is_file()}
+
+
+def has_manifest(manifests: ManifestStore[Any], record_id: str) -> bool:
+    return manifests.files.read(record_id) is not None
 
 
 def assert_sound(store: Store) -> None:

@@ -20,6 +20,7 @@ from . import quotas, tables
 from .dialects import Upsert, lock_owner_of
 from .references import release_blobs, retain_blob
 
+MAX_LISTED = 1_000
 _S, _OFFERED = tables.live_sources.c, tables.live_sessions.c
 _CHANGED = ("kind", "digest", "size", "libraries", "declaration", "created")
 _PUT = Upsert(tables.live_sources, ["live"], lambda new: {name: new[name] for name in _CHANGED})
@@ -86,9 +87,9 @@ def find_ids(connection: Connection, owner: str) -> set[str]:
     return set(connection.execute(query).scalars())
 
 
-def list_records(connection: Connection, session: str | None = None, limit: int = 1_000) -> list[LiveFigureRecord]:
+def list_records(connection: Connection, session: str | None = None) -> list[LiveFigureRecord]:
     """Return live figures that are detached, latest first; of one session, or of all for None."""
-    query = sa.select(_S.live).order_by(_S.created.desc(), _S.live).limit(limit)
+    query = sa.select(_S.live).order_by(_S.created.desc(), _S.live).limit(MAX_LISTED)
     if session is not None:
         query = query.join(tables.live_sessions, _OFFERED.live == _S.live).where(_OFFERED.session == session)
     found = (live.find(connection, live_id) for live_id in connection.execute(query).scalars().all())

@@ -65,9 +65,6 @@ class BlobStore(ABC):
         """Return the bytes, None when there are none; for threads that may wait."""
         return self.start_find(digest).result()
 
-    def has(self, digest: str) -> bool:
-        return not self.find_missing([digest])
-
     @abstractmethod
     def prepare(self) -> None:
         """Create or check what the first put needs.

@@ -79,9 +79,6 @@ class ManifestStore(Generic[M]):
         except _UNREADABLE:
             return True
 
-    def has(self, record_id: str) -> bool:
-        return self.files.read(record_id) is not None
-
     def delete(self, record_id: str) -> None:
         """Remove a manifest; a missing one is no error."""
         self.files.delete(record_id)

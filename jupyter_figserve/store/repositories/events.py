@@ -16,6 +16,6 @@ class EventRepository(Repository):
         """Return the id of the newest event, 0 without any."""
         return await self._read(events.newest_id)
 
-    async def list_after(self, event_id: int, limit: int = 1_000) -> Sequence[Event]:
+    async def list_after(self, event_id: int) -> Sequence[Event]:
         """Return events later than ``event_id``, in order."""
-        return await self._read(events.after, event_id, limit)
+        return await self._read(events.after, event_id)

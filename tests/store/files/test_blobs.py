@@ -66,9 +66,9 @@ def test_stored_entry_is_found(blobs: BlobStore):
     """By its digest only."""
     blobs.put(DIGEST, DATA)
     assert blobs.find(DIGEST) == DATA
-    assert blobs.has(DIGEST)
+    assert not blobs.find_missing([DIGEST])
     assert blobs.find(sha256_hex(b"other")) is None
-    assert not blobs.has(sha256_hex(b"other"))
+    assert blobs.find_missing([sha256_hex(b"other")])
 
 
 def test_empty_and_large_blobs(blobs: BlobStore):
@@ -188,7 +188,7 @@ def test_link_in_the_store_is_neither_read_nor_counted(local: LocalBlobStore, tm
     (local.root / DIGEST[:2]).mkdir()
     (local.root / DIGEST[:2] / DIGEST).symlink_to(secret)
     assert local.find(DIGEST) is None
-    assert not local.has(DIGEST)
+    assert local.find_missing([DIGEST])
     local.put(DIGEST, DATA)
     assert local.find(DIGEST) == DATA
     assert not (local.root / DIGEST[:2] / DIGEST).is_symlink()
@@ -215,7 +215,7 @@ def test_failed_write_leaves_nothing(local: LocalBlobStore, monkeypatch: pytest.
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(OSError, match="No space"):
         local.put(DIGEST, DATA)
-    assert not local.has(DIGEST)
+    assert local.find_missing([DIGEST])
     assert stored_files(local.root) == []
 
 

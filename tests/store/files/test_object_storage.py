@@ -121,7 +121,7 @@ def test_no_answer(open_bucket, caplog, is_listening: bool):
             lambda: blobs.find(ONE),
             lambda: blobs.start_find(ONE, 0, 2).result(),
             lambda: blobs.put(ONE, b"one"),
-            lambda: blobs.has(ONE),
+            lambda: not blobs.find_missing([ONE]),
             lambda: blobs.delete(ONE),
             lambda: list(blobs.list_shard(0)),
             blobs.prepare,

@@ -14,7 +14,7 @@ from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.catalog import dashboards, events, links, sessions, tables
 
 from ...tokens import new_token
-from ..making import START, Killed, identity, kill, publish, run, session
+from ..making import START, Killed, has_manifest, identity, kill, publish, run, session
 
 pytestmark = pytest.mark.sqlite
 
@@ -65,7 +65,7 @@ def test_everything_is_restored(store, board):
     assert run(store.dashboards.find_deleted(board.id)) == board
     assert run(store.dashboards.restore(board.id)) == board
     assert {table.name: rows(store, table) for table in KEPT} == before
-    assert store.manifests.dashboards.has(board.id)
+    assert has_manifest(store.manifests.dashboards, board.id)
     assert rows(store, tables.trash) == set()
     kinds = [event.kind for event in events.after(store.catalog.reader, 0)]
     assert kinds[-2:] == ["dashboard.deleted", "dashboard.restored"]
@@ -138,10 +138,10 @@ def test_kill_after_a_deletion(store, board, monkeypatch, clock):
             run(store.dashboards.delete(board))
     assert find(store, board) is None
     assert run(store.dashboards.find_deleted(board.id)) == board
-    assert store.manifests.dashboards.has(board.id)
+    assert has_manifest(store.manifests.dashboards, board.id)
     clock.turn(HOUR + 1)
     run(store.collect_garbage())
-    assert not store.manifests.dashboards.has(board.id)
+    assert not has_manifest(store.manifests.dashboards, board.id)
 
 
 def test_kill_in_the_middle_of_an_undoing(store, board, monkeypatch, clock, directory: Path):
@@ -180,4 +180,4 @@ def test_full_disk_leaves_it(store, board, monkeypatch):
     with pytest.raises(QuotaExceeded):
         run(store.dashboards.delete(board))
     assert find(store, board) == board
-    assert store.manifests.dashboards.has(board.id)
+    assert has_manifest(store.manifests.dashboards, board.id)

@@ -14,7 +14,7 @@ from jupyter_figserve.store.catalog import events, figures, links, sessions, tab
 from jupyter_figserve.store.lifecycle.garbage_collection import BLOB_GRACE
 
 from ...tokens import new_token
-from ..making import START, Killed, assert_sound, blob_files, kill, publish, run, session, share
+from ..making import START, Killed, assert_sound, blob_files, has_manifest, kill, publish, run, session, share
 
 HOUR = 3_600.0
 
@@ -52,7 +52,7 @@ def test_everything_is_restored(store, clock):
     assert {table.name: rows(store, table) for table in KEPT} == before
     assert links.find_by_token(store.catalog.reader, token).target.id == record.id
     assert_sound(store)
-    assert store.manifests.figures.has(record.id)
+    assert has_manifest(store.manifests.figures, record.id)
     assert rows(store, tables.trash) == set()
 
 
@@ -214,10 +214,10 @@ def test_kill_after_a_deletion(store, monkeypatch, clock, directory: Path):
             run(store.figures.delete([record.id]))
     assert run(store.figures.find(record.id)) is None
     assert run(store.figures.find_deleted(record.id)) == record
-    assert store.manifests.figures.has(record.id)
+    assert has_manifest(store.manifests.figures, record.id)
     clock.turn(HOUR + 1)
     run(store.collect_garbage())
-    assert not store.manifests.figures.has(record.id)
+    assert not has_manifest(store.manifests.figures, record.id)
     assert rows(store, tables.trash) == set()
 
 
@@ -249,7 +249,7 @@ def test_another_server_restores(store, open_here):
     assert run(other.figures.restore(record.id)) == record
     assert run(store.figures.find(record.id)) == record
     assert run(store.figures.restore(record.id)) == record
-    assert store.manifests.figures.has(record.id)
+    assert has_manifest(store.manifests.figures, record.id)
 
 
 def test_deletion_leaves_what_another_server_has_restored(store, open_here, monkeypatch):
@@ -266,7 +266,7 @@ def test_deletion_leaves_what_another_server_has_restored(store, open_here, monk
     monkeypatch.setattr(store.catalog, "transact", restore_between)
     delete(store, record)
     assert run(store.figures.find(record.id)) == record
-    assert store.manifests.figures.has(record.id)
+    assert has_manifest(store.manifests.figures, record.id)
 
 
 @pytest.mark.sqlite
@@ -282,7 +282,7 @@ def test_kill_in_the_middle_of_an_undoing(store, monkeypatch, clock, directory: 
     assert run(store.figures.find(record.id)) is None
     clock.turn(HOUR + 1)
     run(store.collect_garbage())
-    assert not store.manifests.figures.has(record.id)
+    assert not has_manifest(store.manifests.figures, record.id)
     store.close()
     assert reindex(directory).figures == 0
 
@@ -296,7 +296,7 @@ def test_full_disk_leaves_the_figure(store, monkeypatch):
     with pytest.raises(QuotaExceeded):
         run(store.figures.delete([record.id]))
     assert run(store.figures.find(record.id)) == record
-    assert store.manifests.figures.has(record.id)
+    assert has_manifest(store.manifests.figures, record.id)
 
 
 def test_expired_session_plots_are_deleted(open_here, clock):

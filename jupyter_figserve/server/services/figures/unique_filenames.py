@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from ....model.texts import is_device
+
 _MAX_NAME_LENGTH, _MAX_NAME_BYTES = 80, 200
 # Characters with a meaning to file systems, invisible ones, and those that change the direction of writing.
 _UNSAFE = re.compile(r"[^\w .,;=@()&'+-]+")
-_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 
 
 class UniqueFilenames:
@@ -32,7 +33,7 @@ def safe_name(text: str, ending: str = "") -> str:
     name = _UNSAFE.sub("-", unicodedata.normalize("NFC", text))[: _MAX_NAME_LENGTH - len(ending)]
     name = name.encode()[: _MAX_NAME_BYTES - len(ending)].decode(errors="ignore").strip(" .")
     name = (name or "figure") + ending
-    return f"_{name}" if _DEVICES.fullmatch(name) else name
+    return f"_{name}" if is_device(name) else name
 
 
 def _folded(name: str) -> str:

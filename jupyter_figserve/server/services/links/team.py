@@ -59,10 +59,10 @@ class TeamSharing:
     path: Path | None
     blobs: BlobCache
 
-    def find_server(self, name: str = TEAM) -> TeamServer | None:
-        """Return a stored server; None if there is none, or the file cannot be used."""
+    def find_server(self) -> TeamServer | None:
+        """Return the server connected last; None if there is none, or the file cannot be used."""
         try:
-            return None if self.path is None else find_team_server(read_team_servers(self.path), name)
+            return None if self.path is None else find_team_server(read_team_servers(self.path), TEAM)
         except InvalidInput:
             return None
 

@@ -63,16 +63,15 @@ class QueryMixin(RequestBodyMixin):
         value = self.get_query_argument("notebook", None)
         return None if value is None else strip_drive(value)
 
-    def int_argument(self, name: str, default: int | None = None, minimum: int = 1) -> int | None:
-        """Return a whole number of the query.
+    def int_argument(self, name: str) -> int | None:
+        """Return a whole number of the query, None without one.
 
         Raises
         ------
         InvalidInput
-            When it is present but not a whole number, or less than ``minimum``.
+            When it is not a whole number of at least 1.
         """
-        values = {name: self.get_query_argument(name, None)}
-        return int_field(values, name, default, minimum, _MAX_INT)
+        return int_field({name: self.get_query_argument(name, None)}, name, None, 1, _MAX_INT)
 
     def limit_argument(self) -> int:
         """Return the ``limit`` of a list: its maximum number of records, at most ``MAX_LIMIT``.

@@ -550,6 +550,13 @@ class TestFailedSecrets:
             guesses.count("192.0.2.1")
         guesses.count("192.0.2.2")
 
+    def test_addresses_of_one_network_are_one_client(self):
+        """A client of IPv6 has as many as it likes."""
+        guesses = FailedAttempts("1/hour")
+        guesses.count("2001:db8::1")
+        with pytest.raises(TooManyRequests):
+            guesses.count("2001:db8::2")
+
     def test_empty_rate_is_without_limit(self):
         """The empty string means no limit."""
         guesses = FailedAttempts("")
