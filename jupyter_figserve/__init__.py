@@ -45,8 +45,9 @@ if TYPE_CHECKING:
     from .kernel.client.local_server import serve
     from .kernel.dashboard import Dashboard
     from .kernel.dashboards.panels import Panel
-    from .kernel.figures.captured_plot import CapturedPlot, last, plots_dir
+    from .kernel.figures.captured_plot import CapturedPlot, last
     from .kernel.figures.lookup import get, links
+    from .kernel.figures.plots_directory import plots_dir
     from .kernel.figures.publish import figures, publish, unpublish
     from .kernel.figures.published_figure import Published, SharedLink
     from .kernel.live.decorator import live
@@ -77,7 +78,7 @@ _HOMES = {
     "links": ".kernel.figures.lookup",
     "live": ".kernel.live.decorator",
     "load_ipython_extension": ".kernel.magics",
-    "plots_dir": ".kernel.figures.captured_plot",
+    "plots_dir": ".kernel.figures.plots_directory",
     "progress": ".model.progress",
     "publish": ".kernel.figures.publish",
     "render": ".kernel.render",

@@ -1,16 +1,14 @@
-"""Plots that the server captured from this kernel's outputs, and the directory of the session's files. Kernel."""
+"""Plots that the server captured from this kernel's outputs. Kernel."""
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from ...errors import FigServeError, InvalidInput, NotConnected, NotFound
+from ...errors import FigServeError, InvalidInput, NotFound
 from ...model.figures import MARKER, EncodedImage
 from ...model.formats import get_format, get_format_of_mimetype
 from ...model.links import DEFAULT_LINK_LIFE
@@ -26,7 +24,6 @@ from .publish import publish_encoded
 from .published_figure import Published
 from .shared_link import SharedLink
 
-PLOTS_VARIABLE = "KERNEL_FIGSERVE_PLOTS"
 _SESSION = "api/sessions/here"
 
 
@@ -241,31 +238,6 @@ def _find_published(figure: str, connection: Connection) -> CapturedPlot:
     path = f"{record['name']}.{get_format_of_mimetype(shown['mimetype']).name}"
     values = {"path": path, "url": shown["url"], "mimetype": shown["mimetype"], "alt": record["alt"]}
     return CapturedPlot(values | {"origin": "published", "figure": figure}, connection)
-
-
-def plots_dir() -> Path:
-    """Return the session's directory; the server serves its image files, including those of subdirectories, by name.
-
-    Returns
-    -------
-    Path
-        A directory that exists as long as the session.
-
-    Raises
-    ------
-    NotConnected
-        This process is not a kernel of such a server, or that server has ended.
-    """
-    path = os.environ.get(PLOTS_VARIABLE)
-    if not path:
-        raise NotConnected(
-            "This process has no plots directory; only kernels of a Jupyter server with jupyter_figserve have one. Use"
-            " figserve.publish instead."
-        )
-    directory = Path(path)
-    if not directory.is_dir():
-        raise NotConnected(f"The session's directory {directory} was removed with its server. Restart the kernel.")
-    return directory
 
 
 def _name_of(address: str) -> str:

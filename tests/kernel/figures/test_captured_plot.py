@@ -1,4 +1,4 @@
-"""Captured plots in the notebook, and the session's plots directory."""
+"""Captured plots in the notebook."""
 
 from __future__ import annotations
 
@@ -190,22 +190,6 @@ def test_markup_in_a_path_is_escaped(server):
     server.last = Reply.of(200, PLOT | {"path": "<script>.png", "url": 'http://x/"><script>'})
     data, _ = figserve.last()._repr_mimebundle_()
     assert "<script>" not in data["text/html"]
-
-
-def test_plots_dir_of_the_session(monkeypatch, tmp_path):
-    """The environment variable names the directory."""
-    monkeypatch.setenv("KERNEL_FIGSERVE_PLOTS", str(tmp_path))
-    assert figserve.plots_dir() == tmp_path
-
-
-def test_plots_dir_outside_a_server(monkeypatch, tmp_path):
-    """The message says what to do if it is missing or deleted."""
-    monkeypatch.delenv("KERNEL_FIGSERVE_PLOTS", raising=False)
-    with pytest.raises(NotConnected, match=r"figserve\.publish"):
-        figserve.plots_dir()
-    monkeypatch.setenv("KERNEL_FIGSERVE_PLOTS", str(tmp_path / "gone"))
-    with pytest.raises(NotConnected, match="Restart the kernel"):
-        figserve.plots_dir()
 
 
 @pytest.mark.compat
