@@ -243,3 +243,21 @@ class TestDoing:
         assert at.is_visible("figcaption")
         for selector in (".bar", ".actions", ".compare", ".row-tools"):
             assert not at.locator(f"{selector}:visible").count(), selector
+
+
+def test_updates_go_on_after_an_error(opened) -> None:
+    """A page whose update failed, such as at an unexpected answer, still follows the next event."""
+    runs = opened.evaluate(
+        """async () => {
+          const script = document.querySelector("script[type=module]").src;
+          const { throttle } = await import(new URL("./events.js", script));
+          const reported = [];
+          window.reportError = (error) => reported.push(error.message);
+          let runs = 0;
+          const ask = throttle(async () => { runs += 1; if (runs === 1) throw new Error("once"); }, 0);
+          await ask();
+          await ask();
+          return [runs, ...reported];
+        }"""
+    )
+    assert runs == [2, "once"]

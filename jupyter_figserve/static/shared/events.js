@@ -40,7 +40,7 @@ export function listen(listener) {
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
 }
 
-/** Throttle `run` to once per `pause` milliseconds, never running twice at the same time. */
+/** Throttle `run` to once per `pause` milliseconds, never running twice at the same time. After an error, it runs again. */
 export function throttle(run, pause = 400) {
   let asked = false;
   let busy = false;
@@ -51,7 +51,11 @@ export function throttle(run, pause = 400) {
     while (asked) {
       await new Promise((resolve) => { setTimeout(resolve, pause); });
       asked = false;
-      await run();
+      try {
+        await run();
+      } catch (error) {
+        reportError(error);
+      }
     }
     busy = false;
   };

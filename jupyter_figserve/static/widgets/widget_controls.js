@@ -227,7 +227,7 @@ function sizeOf(image, pixelRatio) {
 }
 
 // Serialize `run`: it never runs twice at the same time, and runs once more if requested meanwhile. It receives a function
-// that returns whether it was.
+// that returns whether it was. After an error, the next request runs it again.
 function serialize(run) {
   let again = false;
   let busy = false;
@@ -237,7 +237,11 @@ function serialize(run) {
     busy = true;
     while (again) {
       again = false;
-      await run(() => again);
+      try {
+        await run(() => again);
+      } catch (error) {
+        reportError(error);
+      }
     }
     busy = false;
   };
