@@ -139,7 +139,8 @@ def test_a_candidate_is_a_semantic_version_for_helm(repository):
 def test_a_package_index_shows_the_readme(repository):
     """The released metadata has the README, with its images at the project's page, at the release's tag."""
     pytest.importorskip("hatchling", reason='hatchling is missing: pip install -e ".[dev]"')
-    for name in ("README.md", "LICENSE", "hatch_build.py"):
+    (repository / ".ci").mkdir(exist_ok=True)
+    for name in ("README.md", "LICENSE", ".ci/readme_hook.py"):
         shutil.copy(CHECKOUT / name, repository / name)
     release.prepare(repository, "0.2.0", DAY, PAGE)
     metadata = json.loads(release.run(sys.executable, "-m", "hatchling", "metadata", cwd=repository))

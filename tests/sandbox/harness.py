@@ -105,9 +105,16 @@ class Sandbox:
         return [one for one in psutil.Process().children(recursive=True) if one not in self._others | of_server]
 
     def zygote(self) -> psutil.Process:
-        """The process that forks: in namespaces, the child of the one that was started."""
+        """The process that forks: in namespaces, the child of the one that was started. None is about to replace it."""
+        if threading.current_thread() is not self._thread:
+            self.run(self._finish_learning())
         (outer,) = [p for p in psutil.Process().children() if p not in self._others and "-B" in p.cmdline()]
         return outer.children()[0] if self.tier != "STRICT" else outer
+
+    async def _finish_learning(self) -> None:
+        while (learning := self.renderer._learning) is not None:
+            await asyncio.wait({learning})
+            await asyncio.sleep(0)
 
     def close(self) -> None:
         self.run(self.renderer.close())

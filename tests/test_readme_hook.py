@@ -16,7 +16,7 @@ PAGE = "https://git.example.org/figserve/jupyter_figserve"
 
 def load():
     """Import the hook, which is outside the package."""
-    spec = importlib.util.spec_from_file_location("hatch_build", CHECKOUT / "hatch_build.py")
+    spec = importlib.util.spec_from_file_location("readme_hook", CHECKOUT / ".ci/readme_hook.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -24,7 +24,7 @@ def load():
     return module
 
 
-hatch_build = load()
+readme_hook = load()
 
 
 @pytest.mark.parametrize(
@@ -42,13 +42,13 @@ hatch_build = load()
 )
 def test_relative_links_lead_to_the_projects_page(text, expected):
     """Files are shown by the page, images are their bytes, both of this version; code stays as it is."""
-    assert hatch_build.to_absolute(text, PAGE, "v0.2.0") == expected
+    assert readme_hook.to_absolute(text, PAGE, "v0.2.0") == expected
 
 
 def test_the_readme_has_no_relative_link_left():
     """Whatever the README has, and nothing else of it changes."""
     text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    written = hatch_build.to_absolute(text, PAGE, "v0.2.0")
+    written = readme_hook.to_absolute(text, PAGE, "v0.2.0")
     assert re.findall(r"\]\((?!https?:|#)([^)]*)\)", written) == []
     assert written.count(f"{PAGE}/raw/v0.2.0/notebooks/images/") == text.count("](notebooks/images/") > 0
     assert re.sub(rf"{PAGE}/(raw|blob)/v0\.2\.0/", "", written) == text
@@ -58,9 +58,9 @@ def test_the_description_is_the_readme():
     """With the address of the project where it is known; a build of a checkout without one has the README as it is."""
     text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     metadata = {"version": "0.2.0", "urls": {"Source": PAGE}}
-    hook = hatch_build.ReadmeHook(str(CHECKOUT), {})
+    hook = readme_hook.ReadmeHook(str(CHECKOUT), {})
     hook.update(metadata)
-    assert metadata["readme"]["text"] == hatch_build.to_absolute(text, PAGE, "v0.2.0")
+    assert metadata["readme"]["text"] == readme_hook.to_absolute(text, PAGE, "v0.2.0")
     metadata = {"version": "0.2.0"}
     hook.update(metadata)
     assert metadata["readme"] == {"content-type": "text/markdown", "text": text}
