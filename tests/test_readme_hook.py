@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
+
+from .ci_programs import load
 
 pytest.importorskip("hatchling", reason='hatchling is missing: pip install -e ".[dev]"')
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PAGE = "https://git.example.org/figserve/jupyter_figserve"
 
-
-def load():
-    """Import the hook, which is outside the package."""
-    spec = importlib.util.spec_from_file_location("readme_hook", CHECKOUT / ".ci/readme_hook.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-readme_hook = load()
+readme_hook = load("readme_hook")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import importlib.util
 import json
 import re
 import shutil
@@ -17,23 +16,13 @@ import pytest
 
 import jupyter_figserve
 
+from .ci_programs import load
+
 CHECKOUT = Path(__file__).resolve().parent.parent
-SCRIPT = CHECKOUT / ".ci" / "release.py"
 DAY = datetime.date(2026, 11, 29)
 PAGE = "https://git.example.org/figserve/jupyter_figserve"
 
-
-def load():
-    """Import the script, which is outside the package."""
-    spec = importlib.util.spec_from_file_location("release", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-release = load()
+release = load("release")
 
 
 def git(root: Path, *arguments: str) -> None:
