@@ -16,7 +16,7 @@ def list_names(names: Iterable[str] | None, argument: str) -> list[str]:
     Raises
     ------
     InvalidInput
-        It is a string, whose characters are no names, or is no list, or has something else than strings.
+        It is a single string, is not iterable, or contains something other than strings.
     """
     if isinstance(names, str):
         raise InvalidInput(f"{argument} must be a list of names, such as [{names!r:.60}].")
@@ -35,7 +35,7 @@ def check_values(values: Mapping[str, Any] | None, argument: str) -> Mapping[str
     Raises
     ------
     InvalidInput
-        It is no mapping, or a key is no string.
+        It is not a mapping, or a key is not a string.
     """
     if values is None:
         return {}
@@ -50,7 +50,7 @@ def check_path(path: object) -> Path:
     Raises
     ------
     InvalidInput
-        It is no path.
+        It is not a path.
     """
     if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str) or "\0" in os.fspath(path):
         raise InvalidInput(f'The path must be text such as "report.html", or a pathlib.Path, not {path!r:.60}.')
