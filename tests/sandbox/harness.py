@@ -85,7 +85,21 @@ class Sandbox:
         names = DrawOptions.__dataclass_fields__
         options = DrawOptions(**{name: fields.pop(name) for name in list(fields) if name in names})
         job = replace(RenderJob("code", source, options, timeout=timeout), **fields)
-        return self.run(self.renderer.render(job))
+        return self.run(self._render(job))
+
+    async def _render(self, job: RenderJob) -> RenderResult:
+        """Return when the job's process has ended, too: it counts as running for a moment after its answer."""
+        try:
+            return await self.renderer.render(job)
+        finally:
+            while endings := self._find_endings():
+                await asyncio.wait(endings)
+                await asyncio.sleep(0)
+
+    def _find_endings(self) -> set[asyncio.Future[None]]:
+        """Return the ends of the processes that run jobs; a renderer of other machines does not tell."""
+        running = self.renderer._running if isinstance(self.renderer, LocalRenderer) else ()
+        return {child.is_gone for child in running}
 
     def attack(self, code: str, **fields: Any) -> RenderResult | FigServeError:
         """Return the image of hostile code, or its error."""
