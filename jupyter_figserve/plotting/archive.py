@@ -13,7 +13,7 @@ from ..model.figures import HIDPI_RATIO, MAX_VECTOR_BYTES, EncodedImage
 from ..model.formats import FORMATS, get_format_of_mimetype
 from .bounded_buffer import BoundedBuffer, LimitExceeded
 from .canvas import own_canvas, rc
-from .chart_artists import has_marker
+from .charts.artists import has_marker
 from .clip_ids import with_reproducible_ids
 from .encode import EncodedFigure, encode, hash_salt
 from .images import to_encoded_image

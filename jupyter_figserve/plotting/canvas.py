@@ -16,7 +16,7 @@ from ..errors import OutputInvalid
 from .images import check_pixels
 from .layout import kept_layout
 from .png import THUMBNAIL_WIDTH
-from .remembered_text import remembered_drawing, remembered_text
+from .remembered.text import remembered_drawing, remembered_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

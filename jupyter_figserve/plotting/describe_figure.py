@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH
-from .charts import Chart, find_chart, is_colorbar
+from .charts.chart import Chart, find_chart, is_colorbar
 from .readable_text import one_line, plain_text
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from ...model.data_series import Column, Series
-from ..chart_artists import is_in_data
+from ..charts.artists import is_in_data
 from .axes_content import AxesContent
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..chart_artists import ChartArtists, has_marker, sort_artists
+from ..charts.artists import ChartArtists, has_marker, sort_artists
 from .axis_reader import AxisReader, clean
 
 _NAMES = {"polar": ("theta", "r"), "3d": ("x", "y")}

@@ -6,9 +6,9 @@ import sys
 from typing import Any
 
 from ...model.data_tables import MAX_TEXT_LENGTH, Cell
-from ..chart_artists import is_a
+from ..charts.artists import is_a
+from ..charts.tick_names import find_categories, find_labels_by_place
 from ..readable_text import one_line, plain_text
-from ..tick_names import find_categories, find_labels_by_place
 from .values import computed, to_cells
 
 _EXACT = 1e-9

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...model.data_series import Column, Series
-from ..chart_bars import find_bar_kind
+from ..charts.bars import find_bar_kind
 from .axes_content import AxesContent, own_label
 from .axis_reader import AxisReader
 from .curves import read_error_columns
@@ -125,8 +125,8 @@ def _edge_columns(places: AxisReader, starts: Any, ends: Any, *, is_computed: bo
 
 def read_outlines(content: AxesContent) -> list[Series]:
     """Return histograms that are drawn as one outline: ``stairs`` and ``hist(histtype="step")``."""
-    from ..chart_artists import is_in_data
-    from ..chart_shapes import is_step_outline, vertices_of
+    from ..charts.artists import is_in_data
+    from ..charts.shapes import is_step_outline, vertices_of
 
     found: list[Series] = []
     for patch in content.axes.patches:

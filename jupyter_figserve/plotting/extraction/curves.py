@@ -6,7 +6,7 @@ from typing import Any
 
 from ...model.data_series import Column, Series
 from ...model.data_tables import Cell
-from ..chart_artists import is_a, is_in_data
+from ..charts.artists import is_a, is_in_data
 from .axes_content import AxesContent, own_label
 from .axis_reader import AxisReader
 from .values import to_cells

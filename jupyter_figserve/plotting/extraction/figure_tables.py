@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import Conflict
 from ...model.data_series import Series, combine
 from ...model.data_tables import DataTable, FigureData, make_data
-from ..charts import is_colorbar
+from ..charts.chart import is_colorbar
 from ..resolve import ResolvedFigure
 from .areas import read_areas
 from .axes_content import AxesContent

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...model.data_series import Column, Series
 from ...model.data_tables import MAX_COLUMNS, Cell, DataTable
-from ..chart_artists import is_a
+from ..charts.artists import is_a
 from .axes_content import AxesContent, own_label
 from .curves import name_of_values
 from .values import to_cells

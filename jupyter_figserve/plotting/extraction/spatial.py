@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...model.data_series import Column, Series
-from ..chart_artists import is_a
-from ..charts_3d import faces_of
+from ..charts.artists import is_a
+from ..charts.spatial import faces_of
 from .axes_content import AxesContent, own_label
 from .axis_reader import label_of
 from .curves import name_of_values

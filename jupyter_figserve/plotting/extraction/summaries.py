@@ -6,8 +6,8 @@ from typing import Any
 
 from ...model.data_series import SERIES
 from ...model.data_tables import Cell, DataTable, Row
-from ..chart_artists import CAPS, has_line_style, has_marker, is_a
-from ..chart_shapes import is_axis_aligned_segment, is_pie, vertices_of
+from ..charts.artists import CAPS, has_line_style, has_marker, is_a
+from ..charts.shapes import is_axis_aligned_segment, is_pie, vertices_of
 from .axes_content import AxesContent, own_label
 from .axis_reader import clean
 from .values import computed

@@ -9,7 +9,7 @@ SETUP = """
 import os, matplotlib
 matplotlib.use("agg")
 from matplotlib import pyplot, font_manager
-from jupyter_figserve.plotting import remembered_text
+from jupyter_figserve.plotting.remembered import text as remembered_text
 from jupyter_figserve.plotting.encode import encode
 from jupyter_figserve.sandbox.jailed import warm_up
 from jupyter_figserve.sandbox.jailed.drawing_warnings import drawing_warnings

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .chart_artists import ChartArtists, is_a, is_in_data, sort_artists
-from .chart_bars import find_bar_kind, find_polygon_bars
-from .chart_diagrams import find_bar_diagram, find_patch_diagram, find_segment_diagram
-from .chart_shapes import (
+from .artists import ChartArtists, is_a, is_in_data, sort_artists
+from .bars import find_bar_kind, find_polygon_bars
+from .diagrams import find_bar_diagram, find_patch_diagram, find_segment_diagram
+from .shapes import (
     are_dendrogram_links,
     are_stacked,
     has_straight_base,
@@ -23,7 +23,7 @@ from .chart_shapes import (
     is_step_outline,
     vertices_of,
 )
-from .charts_3d import find_kind_3d
+from .spatial import find_kind_3d
 from .tick_names import find_tick_names, is_categorical
 
 if TYPE_CHECKING:

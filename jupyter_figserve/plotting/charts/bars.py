@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .chart_artists import ChartArtists
-from .chart_shapes import are_grouped_bins, are_histogram_bars
+from .artists import ChartArtists
+from .shapes import are_grouped_bins, are_histogram_bars
 from .tick_names import is_categorical
 
 _COUNT_LABELS = frozenset("count counts density frequency probability percent proportion".split())

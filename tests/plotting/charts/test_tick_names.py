@@ -6,7 +6,7 @@ import pytest
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
-from jupyter_figserve.plotting.tick_names import (
+from jupyter_figserve.plotting.charts.tick_names import (
     find_categories,
     find_labels_by_place,
     find_set_labels,

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .bounded_memory import BoundedMemory
-from .remembered_fonts import Font
+from .fonts import Font
 
 SUBPIXELS = 64
 """Units of FreeType's positions in a pixel."""

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from .bounded_memory import BoundedMemory
-from .remembered_fonts import Font, FontFinder, find_line_height
-from .remembered_glyphs import SUBPIXELS, GlyphKey, find_glyph, open_font
+from .fonts import Font, FontFinder, find_line_height
+from .glyphs import SUBPIXELS, GlyphKey, find_glyph, open_font
 
 _KNOWN_VERSION = (3, 11)
 """The version of matplotlib whose renderers this is written for; others draw text as they come."""

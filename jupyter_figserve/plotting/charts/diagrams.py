@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .chart_artists import ChartArtists, is_a, is_in_data
+from .artists import ChartArtists, is_a, is_in_data
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_figserve.plotting.bounded_memory import BoundedMemory
+from jupyter_figserve.plotting.remembered.bounded_memory import BoundedMemory
 
 
 def test_a_full_memory_begins_anew():

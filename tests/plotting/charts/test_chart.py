@@ -12,7 +12,7 @@ from matplotlib.offsetbox import AnchoredText
 from matplotlib.patches import Circle, Rectangle, Wedge
 from matplotlib.sankey import Sankey
 
-from jupyter_figserve.plotting.charts import find_chart, is_colorbar
+from jupyter_figserve.plotting.charts.chart import find_chart, is_colorbar
 
 FRAME = pd.DataFrame({"kind": list("aabbcc"), "value": [1, 2, 3, 4, 5, 7.0], "half": list("xyxyxy")})
 VALUES = np.random.default_rng(7).normal(size=60)

@@ -17,9 +17,9 @@ from matplotlib import pyplot as plt
 from matplotlib.patheffects import withStroke
 from PIL import Image
 
-from jupyter_figserve.plotting import remembered_fonts, remembered_glyphs
-from jupyter_figserve.plotting import remembered_text as module
 from jupyter_figserve.plotting.canvas import draw
+from jupyter_figserve.plotting.remembered import fonts, glyphs
+from jupyter_figserve.plotting.remembered import text as module
 
 pytestmark = pytest.mark.skipif(mpl.__version_info__[:2] != (3, 11), reason="other versions draw text themselves")
 KINDS = {
@@ -52,7 +52,7 @@ RCPARAMS = [
 ]
 
 
-MEMORIES = (remembered_fonts._line_heights, module._extents, module._layouts, remembered_glyphs._glyphs)
+MEMORIES = (fonts._line_heights, module._extents, module._layouts, glyphs._glyphs)
 
 
 def figure_with(text, x=0.113, **options):
@@ -236,7 +236,7 @@ def test_the_memory_is_bounded(monkeypatch):
         "long " in str(text) for memory in (module._extents, module._layouts) for key in memory for text in key
     )
     assert max(len(memory) for memory in MEMORIES) <= 50
-    assert max(glyph.image.size for glyph in remembered_glyphs._glyphs.values()) < 100 * 100
+    assert max(glyph.image.size for glyph in glyphs._glyphs.values()) < 100 * 100
 
 
 def test_threads_draw_the_same():

@@ -7,8 +7,8 @@ import pytest
 from matplotlib import font_manager
 from matplotlib.font_manager import FontProperties
 
-from jupyter_figserve.plotting import remembered_fonts
-from jupyter_figserve.plotting.remembered_fonts import FontFinder, find_line_height
+from jupyter_figserve.plotting.remembered import fonts
+from jupyter_figserve.plotting.remembered.fonts import FontFinder, find_line_height
 
 pytestmark = pytest.mark.skipif(mpl.__version_info__[:2] != (3, 11), reason="other versions draw text themselves")
 
@@ -43,7 +43,7 @@ def test_changed_settings_are_seen():
 
 def test_line_heights_are_read_once(monkeypatch):
     """Units, ascent, descent and gap are those of the file."""
-    remembered_fonts._line_heights.clear()
+    fonts._line_heights.clear()
     font = FontFinder().find(FontProperties())
     opened = font.open(12, 100)
     table, head = opened.get_sfnt_table("OS/2"), opened.get_sfnt_table("head")
@@ -60,4 +60,4 @@ def test_a_font_without_tables_has_no_line_height():
         def get_sfnt_table(self, _name):
             return None
 
-    assert remembered_fonts._read_line_height(Bare()) is None
+    assert fonts._read_line_height(Bare()) is None

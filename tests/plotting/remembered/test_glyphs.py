@@ -7,9 +7,9 @@ import pytest
 from matplotlib.font_manager import FontProperties
 from matplotlib.ft2font import LoadFlags
 
-from jupyter_figserve.plotting import remembered_glyphs
-from jupyter_figserve.plotting.remembered_fonts import FontFinder
-from jupyter_figserve.plotting.remembered_glyphs import GlyphKey, find_glyph
+from jupyter_figserve.plotting.remembered import glyphs
+from jupyter_figserve.plotting.remembered.fonts import FontFinder
+from jupyter_figserve.plotting.remembered.glyphs import GlyphKey, find_glyph
 
 pytestmark = pytest.mark.skipif(mpl.__version_info__[:2] != (3, 11), reason="other versions draw text themselves")
 UPRIGHT = (1.0, 0.0, 0, 1)
@@ -17,7 +17,7 @@ UPRIGHT = (1.0, 0.0, 0, 1)
 
 @pytest.fixture
 def font():
-    remembered_glyphs._glyphs.clear()
+    glyphs._glyphs.clear()
     return FontFinder().find(FontProperties())
 
 
@@ -55,4 +55,4 @@ def test_large_glyphs_are_not_kept(font):
     """A title in huge letters would fill the memory."""
     key = key_of(font, size=400)
     assert find_glyph(font, key).image.shape[0] > 300
-    assert key not in remembered_glyphs._glyphs
+    assert key not in glyphs._glyphs

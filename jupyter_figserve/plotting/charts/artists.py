@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .chart_shapes import is_axis_aligned_segment, is_box, is_half_violin, is_violin, vertices_of
+from .shapes import is_axis_aligned_segment, is_box, is_half_violin, is_violin, vertices_of
 from .tick_names import is_categorical
 
 _MAX_POINTS = 1_000
