@@ -40,6 +40,7 @@ from .services.auth.owner_guard import OwnerGuard
 from .services.auth.preset_keys import KEYS_VARIABLE, parse_preset_keys
 from .services.auth.rate_limits import RateLimiters
 from .services.auth.signing import FrameUrlSigner, QuerySigner
+from .services.capture.capture import Capture
 from .services.dashboards.watchers import DashboardWatchers
 from .services.events.event_broker import EventBroker
 from .services.figures.source_checker import SourceChecker
@@ -48,14 +49,13 @@ from .services.links.resolver import LinkResolver
 from .services.links.tokens import LinkTokens
 from .services.links.view_counter import ViewCounter
 from .services.live.detached import DetachedFunctions
+from .services.plots.session_plots import SessionPlots
 from .services.rendering.queue import RenderQueue
 from .services.rendering.service import RenderService
-from .services.sessions.capture import Capture
 from .services.sessions.directories import SessionDirectories
 from .services.sessions.kernels import KernelTracker
 from .services.sessions.registered_kernels import RegisteredKernels
 from .services.sessions.service_client import ServiceClient
-from .services.sessions.session_plots import SessionPlots
 from .traffic_config import TrafficConfig
 from .web.context import AppContext
 from .web.http.templates import make_templates

@@ -9,10 +9,10 @@ from traitlets.config import Configurable
 
 from ..model.quotas import Quota
 from ..store.store import Store
+from .services.capture.capture import SWITCHED_OFF, Capture, CaptureLimits
+from .services.capture.ring_buffer import CapturedImage
 from .services.events.event_broker import PLOT_CAPTURED
-from .services.sessions.capture import SWITCHED_OFF, Capture, CaptureLimits
 from .services.sessions.directories import SessionDirectories
-from .services.sessions.ring_buffer import CapturedImage
 
 
 class CaptureConfig(Configurable):

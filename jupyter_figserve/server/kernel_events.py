@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..model.sessions import Session
+from .services.capture.capture import Capture
 from .services.events.event_broker import SESSION_ENDED, SESSION_RENAMED, SESSION_STARTED, EventBroker
 from .services.live.service import LiveService
-from .services.sessions.capture import Capture
 from .services.sessions.kernels import KernelTracker
 from .services.sessions.registered_kernels import RegisteredKernels
 from .services.sessions.service_client import ServiceClient

@@ -16,8 +16,8 @@ from jupyter_client.session import Session
 
 from jupyter_figserve.demo.server_process import ServerProcess
 from jupyter_figserve.model.quotas import Quota
-from jupyter_figserve.server.services.sessions.capture import Capture, CaptureLimits
-from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer
+from jupyter_figserve.server.services.capture.capture import Capture, CaptureLimits
+from jupyter_figserve.server.services.capture.ring_buffer import CaptureBuffer
 
 from . import servers
 from .report import Row

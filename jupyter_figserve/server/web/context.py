@@ -19,6 +19,7 @@ from ..services.auth.directory import Directory
 from ..services.auth.owner_guard import OwnerGuard
 from ..services.auth.rate_limits import RateLimiters
 from ..services.auth.signing import FrameUrlSigner, QuerySigner
+from ..services.capture.capture import Capture
 from ..services.dashboards.watchers import DashboardWatchers
 from ..services.events.event_broker import EventBroker
 from ..services.figures.blob_handover import BlobHandover
@@ -35,14 +36,13 @@ from ..services.live.detached import DetachedFunctions
 from ..services.live.replicas import Replicas
 from ..services.live.service import LiveService
 from ..services.monitoring.monitoring import Monitoring
+from ..services.plots.session_plots import SessionPlots
 from ..services.rendering.request import RenderLimits
 from ..services.rendering.service import RenderService
-from ..services.sessions.capture import Capture
 from ..services.sessions.directories import SessionDirectories
 from ..services.sessions.kernel_registry import KernelRegistry
 from ..services.sessions.registered_kernels import RegisteredKernels
 from ..services.sessions.service_client import ServiceClient
-from ..services.sessions.session_plots import SessionPlots
 from ..services.traffic_limits import TrafficLimits
 
 

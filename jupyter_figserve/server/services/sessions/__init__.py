@@ -1,1 +1,1 @@
-"""Kernels, their directories, captured images, and plots by path."""
+"""Kernels, their notebooks, keys and directories."""

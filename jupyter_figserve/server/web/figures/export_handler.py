@@ -21,7 +21,7 @@ from ....model.quotas import Usage
 from ....model.texts import slug
 from ....model.times import rfc3339
 from ...services.figures.zip_archive import ZipExport
-from ...services.sessions.plots import Plot
+from ...services.plots.plot import Plot
 from ..http import security_headers
 from ..http.content_disposition import content_disposition
 from ..http.private_handler import AuthenticatedHandler

@@ -24,7 +24,7 @@ from ...services.figures.source_checker import API_PATIENCE
 from ...services.figures.stored import find_stored
 from ...services.figures.stored_blob import StoredBlob
 from ...services.figures.upload import read_upload
-from ...services.sessions.script_upload import convert_upload
+from ...services.script_figures.upload import convert_upload
 from ...services.timings import CHECK, timed
 from ..http.listing import list_in_parts
 from ..http.private_handler import AuthenticatedHandler

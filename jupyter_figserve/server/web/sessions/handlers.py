@@ -20,7 +20,7 @@ from ....model.sessions import Session
 from ....model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH, check_name, slug, validate_single_line
 from ...services.figures.cell_code import trim_code
 from ...services.figures.upload import parse_image
-from ...services.sessions.plots import ReadablePlot
+from ...services.plots.plot import ReadablePlot
 from ..figures.json_views import figure_json
 from ..http.private_handler import AuthenticatedHandler
 from ..http.representation import RepresentationResponse

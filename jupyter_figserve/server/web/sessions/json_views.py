@@ -7,7 +7,7 @@ from typing import Any
 from ....model.sessions import Session
 from ....model.times import rfc3339
 from ...services.addresses import PublicBase
-from ...services.sessions.plots import Plot
+from ...services.plots.plot import Plot
 
 
 def session_json(session: Session, figures: int, plots: int, base: PublicBase) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from jupyter_figserve.model.figures import MARKER, EncodedImage, sha256_hex
 from jupyter_figserve.model.formats import FORMATS
-from jupyter_figserve.server.services.sessions.captured_display import CapturedDisplay
+from jupyter_figserve.server.services.capture.captured_display import CapturedDisplay
 from jupyter_figserve.store.catalog import sessions
 
 from ...making import MadeSession, make_session, showing

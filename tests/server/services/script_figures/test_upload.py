@@ -12,8 +12,8 @@ from tornado.httputil import HTTPHeaders
 from jupyter_figserve.errors import InvalidInput, UnsupportedType
 from jupyter_figserve.model.multipart import Part, encode_form
 from jupyter_figserve.server.services.figures.upload import read_upload
-from jupyter_figserve.server.services.sessions import script_pages, script_upload
-from jupyter_figserve.server.services.sessions.script_upload import convert_upload, is_script_type, make_document
+from jupyter_figserve.server.services.script_figures import pages, upload
+from jupyter_figserve.server.services.script_figures.upload import convert_upload, is_script_type, make_document
 
 from ...sample_images import png
 
@@ -44,7 +44,7 @@ async def test_document_has_the_figure_and_its_library():
 @pytest.mark.parametrize(("width", "is_filling"), [(200, False), ("container", True)])
 async def test_chart_has_its_own_size_or_fills_its_window(monkeypatch, width, is_filling):
     """The frame around a chart of a fixed size gets the chart's height."""
-    monkeypatch.setattr(script_pages, "_vega_script", lambda: "")
+    monkeypatch.setattr(pages, "_vega_script", lambda: "")
     document, _ = await make_document(json.dumps({"mark": "bar", "width": width}).encode(), VEGA_LITE)
     assert (b"height:100%" in document) == is_filling
 
@@ -65,7 +65,7 @@ async def test_data_from_elsewhere_is_rejected():
 
 async def test_missing_library_is_named(monkeypatch):
     """With the name that pip knows."""
-    monkeypatch.setattr(script_upload, "find_spec", lambda name: None)
+    monkeypatch.setattr(upload, "find_spec", lambda name: None)
     with pytest.raises(UnsupportedType, match="needs vl-convert-python in the server's environment"):
         await make_document(b'{"mark": "bar"}', VEGA_LITE)
 
@@ -79,8 +79,8 @@ def test_the_script_of_charts_where_standard_output_has_few_characters(monkeypat
     def run_there(command, **options):
         return run([*command[:-1], windows + fake + command[-1]], **options)
 
-    monkeypatch.setattr(script_pages.subprocess, "run", run_there)
-    assert script_pages._vega_script.__wrapped__().strip() == "\u2212"
+    monkeypatch.setattr(pages.subprocess, "run", run_there)
+    assert pages._vega_script.__wrapped__().strip() == "\u2212"
 
 
 def form(*parts: Part) -> tuple[bytes, HTTPHeaders]:

@@ -10,9 +10,9 @@ import pytest
 from jupyter_figserve.model.figures import EncodedImage, sha256_hex
 from jupyter_figserve.model.formats import FORMATS
 from jupyter_figserve.model.quotas import Quota
-from jupyter_figserve.server.services.sessions.captured_display import CapturedDisplay
-from jupyter_figserve.server.services.sessions.plot_namer import PlotNamer
-from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer
+from jupyter_figserve.server.services.capture.captured_display import CapturedDisplay
+from jupyter_figserve.server.services.capture.plot_namer import PlotNamer
+from jupyter_figserve.server.services.capture.ring_buffer import CaptureBuffer
 
 PNG, SVG = FORMATS["png"], FORMATS["svg"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ....errors import FigServeError
 from ....model.figures import EncodedImage, FigureRecord
 from ....model.formats import Format, get_format
-from .ring_buffer import CapturedImage
+from ..capture.ring_buffer import CapturedImage
 from .safe_files import FileEntry
 
 

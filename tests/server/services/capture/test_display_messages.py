@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jupyter_figserve.model.figures import MARKER
-from jupyter_figserve.server.services.sessions.display_messages import (
+from jupyter_figserve.server.services.capture.display_messages import (
     find_display_id,
     find_execution_count,
     find_mark,

@@ -16,8 +16,7 @@ from tornado.httputil import HTTPFile, HTTPHeaders, parse_body_arguments
 from ....errors import InvalidInput, UnsupportedType
 from ....model.formats import FORMATS
 from ....model.multipart import Part, encode_form
-from .display_titles import find_script_title
-from .script_figures import (
+from .figure import (
     BOKEH,
     INSTALLED_AS,
     PACKAGES,
@@ -26,7 +25,8 @@ from .script_figures import (
     find_loaded_url,
     find_other_bokeh,
 )
-from .script_pages import make_page
+from .pages import make_page
+from .titles import find_script_title
 
 _PREFIXES = ("application/vnd.plotly.", "application/vnd.vega", BOKEH)
 _REPRESENTATION = "representation"

@@ -85,7 +85,7 @@ class TestList:
 
     async def test_many_pages_of_figures(self, owner, kernel, session, monkeypatch):
         """The list is complete."""
-        monkeypatch.setattr("jupyter_figserve.server.services.sessions.session_plots._PAGE_SIZE", 2)
+        monkeypatch.setattr("jupyter_figserve.server.services.plots.session_plots._PAGE_SIZE", 2)
         for number in range(5):
             await kernel.publish(f"figure {number}")
         assert len(await listed(owner)) == 5
@@ -236,13 +236,13 @@ class TestBytes:
         session.drop("x.png", png())
         tag = (await owner.get("/plots/a-session/x.png")).headers["ETag"]
         monkeypatch.setattr(
-            "jupyter_figserve.server.services.sessions.safe_files.read_beneath", lambda *_: pytest.fail("read")
+            "jupyter_figserve.server.services.plots.safe_files.read_beneath", lambda *_: pytest.fail("read")
         )
         assert (await owner.get("/plots/a-session/x.png", {"If-None-Match": tag})).status == 304
 
     async def test_a_file_that_is_being_written(self, owner, session, monkeypatch):
         """503 rather than half an image."""
-        from jupyter_figserve.server.services.sessions import safe_files
+        from jupyter_figserve.server.services.plots import safe_files
 
         file, stat = session.drop("x.png", png()), safe_files.stat_beneath
 

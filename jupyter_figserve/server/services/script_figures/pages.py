@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import OutputInvalid
-from .script_figures import INSTALLED_AS, NAMES, PACKAGES
+from .figure import INSTALLED_AS, NAMES, PACKAGES
 
 _BUNDLE_SECONDS = 60.0
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ....model.quotas import Quota
 from ....model.times import Clock
+from ..sessions.directories import SessionDirectories
 from .captured_display import Limits
-from .directories import SessionDirectories
 from .iopub_subscription import CaptureListener, IopubSubscription
 from .ring_buffer import CaptureBuffer
 

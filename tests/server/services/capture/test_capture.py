@@ -16,7 +16,7 @@ from jupyter_client.session import Session
 
 from jupyter_figserve.model.figures import MARKER
 from jupyter_figserve.model.quotas import Quota
-from jupyter_figserve.server.services.sessions.capture import SWITCHED_OFF, THROUGH_GATEWAY, Capture, CaptureLimits
+from jupyter_figserve.server.services.capture.capture import SWITCHED_OFF, THROUGH_GATEWAY, Capture, CaptureLimits
 from jupyter_figserve.server.services.sessions.directories import SessionDirectories
 
 from ....conftest import require_package

@@ -18,9 +18,8 @@ from ....model.formats import FORMATS, Format, begin_html, get_format_of_mimetyp
 from ....model.html_content import HtmlImage, parse_html
 from ....model.texts import MAX_ALT_LENGTH
 from ..figures.upload import parse_image
-from . import script_figures
-from .display_titles import find_script_title
-from .script_figures import ScriptFigure
+from ..script_figures.figure import ScriptFigure, digest_of, find_in_bundle, find_in_html, find_problem
+from ..script_figures.titles import find_script_title
 
 HTML = FORMATS["html"]
 CAPTURED_FORMATS = tuple(
@@ -163,14 +162,14 @@ def _read_others(
 
 def _find_script_figure(bundle: dict[Any, Any]) -> ScriptFigure | None:
     try:
-        return script_figures.find_in_bundle(bundle)
+        return find_in_bundle(bundle)
     except RecursionError as error:
         raise InvalidInput("The display is nested too deeply.") from error
 
 
 def _from_script(script: ScriptFigure, still: CapturedDisplay | None, limits: Limits) -> CapturedDisplay:
     """Return an interactive figure; if its library is missing here, its image."""
-    problem = script_figures.find_problem(script)
+    problem = find_problem(script)
     if problem is not None:
         if still is not None:
             return still
@@ -196,8 +195,8 @@ def _from_html(text: str, limits: Limits) -> CapturedDisplay | None:
     found = _from_element(image, data, limits) if image is not None else None
     if found is not None:
         return found
-    script = script_figures.find_in_html(content, data)
-    if script is not None and (content.scripts or script_figures.find_problem(script) is None):
+    script = find_in_html(content, data)
+    if script is not None and (content.scripts or find_problem(script) is None):
         return _from_script(script, None, limits)
     if content.scripts or content.is_empty_offline:
         url = (content.scripts or content.resources)[0]
@@ -207,7 +206,7 @@ def _from_html(text: str, limits: Limits) -> CapturedDisplay | None:
             code="display_not_kept",
         )
     document = begin_html(data)
-    return CapturedDisplay(HTML, document, digest=None if document is data else script_figures.digest_of(data))
+    return CapturedDisplay(HTML, document, digest=None if document is data else digest_of(data))
 
 
 def _from_element(image: HtmlImage, data: bytes, limits: Limits) -> CapturedDisplay | None:
@@ -221,7 +220,7 @@ def _from_element(image: HtmlImage, data: bytes, limits: Limits) -> CapturedDisp
     except FigServeError:
         return None
     width, height = parse_display_size(image.width, image.height, (content.width, content.height))
-    digest = script_figures.digest_of(data)
+    digest = digest_of(data)
     return CapturedDisplay(row, content.data, None, digest, alt=_alt(image.alt), width=width, height=height)
 
 

@@ -22,15 +22,15 @@ from ....model.queries import FigureQuery
 from ....model.sessions import Session
 from ....model.texts import to_nfc
 from ....store.files.blob_cache import BlobCache
+from ..capture.ring_buffer import NotKept, PublishedDisplay
 from . import captured_plots, safe_files
-from .plots import Plot, ReadablePlot, find_format
-from .ring_buffer import NotKept, PublishedDisplay
+from .plot import Plot, ReadablePlot, find_format
 
 if TYPE_CHECKING:
     from ....store.store import Store
-    from .capture import Capture
-    from .directories import SessionDirectories
-    from .ring_buffer import CaptureBuffer, CapturedImage
+    from ..capture.capture import Capture
+    from ..capture.ring_buffer import CaptureBuffer, CapturedImage
+    from ..sessions.directories import SessionDirectories
 
 _PAGE_SIZE = 200
 _HEAD_BYTES = 16

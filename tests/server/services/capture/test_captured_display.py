@@ -10,7 +10,7 @@ import pytest
 from jupyter_figserve.errors import FigServeError
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.formats import looks_like
-from jupyter_figserve.server.services.sessions.captured_display import Limits, find_display
+from jupyter_figserve.server.services.capture.captured_display import Limits, find_display
 
 from ...sample_images import HTML, JPG, PDF, SVG, WEBP, apng, png, png_header
 
@@ -94,7 +94,7 @@ def test_non_image_is_rejected(shown):
 
 def test_large_images_are_not_decoded(monkeypatch):
     """The length of the text suffices."""
-    monkeypatch.delattr("jupyter_figserve.server.services.sessions.captured_display.binascii")
+    monkeypatch.delattr("jupyter_figserve.server.services.capture.captured_display.binascii")
     with pytest.raises(FigServeError, match="more than 100,000 bytes"):
         find_display(content(png="A" * 10 * MAX_BYTES), LIMITS)
 
@@ -164,7 +164,7 @@ def test_an_interactive_figure_keeps_its_image():
 
 def test_without_the_library_the_image_is_kept(monkeypatch):
     """Without an image, the message names the figure and the package to install."""
-    monkeypatch.setattr("jupyter_figserve.server.services.sessions.script_figures.find_spec", lambda name: None)
+    monkeypatch.setattr("jupyter_figserve.server.services.script_figures.figure.find_spec", lambda name: None)
     data = {"application/vnd.plotly.v1+json": PLOTLY, "image/png": encoded(png())}
     assert find_display(shown(data), LIMITS).format.name == "png"
     with pytest.raises(FigServeError, match=r"A Plotly figure was displayed last.* install plotly in the server"):

@@ -9,9 +9,9 @@ import zmq
 from jupyter_client.session import Session
 
 from jupyter_figserve.model.quotas import Quota
-from jupyter_figserve.server.services.sessions.captured_display import Limits
-from jupyter_figserve.server.services.sessions.iopub_subscription import IopubSubscription
-from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer
+from jupyter_figserve.server.services.capture.captured_display import Limits
+from jupyter_figserve.server.services.capture.iopub_subscription import IopubSubscription
+from jupyter_figserve.server.services.capture.ring_buffer import CaptureBuffer
 
 from ....ports import free_port
 from ....waiting import PATIENCE

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jupyter_figserve.errors import NotFound, TooLarge
-from jupyter_figserve.server.services.sessions import safe_files
+from jupyter_figserve.server.services.plots import safe_files
 
 from ...sample_images import png
 

@@ -10,10 +10,10 @@ from ....errors import NotFound
 from ....model.canonical_json import canonical_json
 from ....model.figures import EncodedImage, sha256_hex
 from ....model.formats import get_format_of_mimetype
-from .display_titles import find_code_title
-from .plots import Plot, ReadablePlot
-from .ring_buffer import CaptureBuffer, CapturedImage
-from .script_pages import make_page
+from ..capture.ring_buffer import CaptureBuffer, CapturedImage
+from ..script_figures.pages import make_page
+from .code_titles import find_code_title
+from .plot import Plot, ReadablePlot
 
 
 def find(buffer: CaptureBuffer, path: str) -> ReadablePlot | None:

@@ -1,0 +1,1 @@
+"""The plots of a session by path: published, captured, and files."""

@@ -1,0 +1,1 @@
+"""Figures that a JavaScript library draws: Plotly, Vega, Vega-Lite and Bokeh."""
