@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import font_files, shared_objects
+from . import font_files, shared_objects, time_zone
 from .font_files import FontFile, find_font_files
 
 # rcParams that concern the environment and not the image, or that name files of the user.
@@ -52,6 +52,8 @@ class DrawingState:
         Font files that the figure uses and matplotlib does not contain.
     locale
         Names of the process's locale by category (``"LC_NUMERIC"``, ``"LC_TIME"``), where the figure depends on it.
+    zone
+        Name of the process's time zone, ``""`` for UTC.
     tight
         Whether the image was cropped or extended to its content.
     dpi
@@ -64,6 +66,7 @@ class DrawingState:
     shared: shared_objects.SharedState = field(default_factory=dict)
     fonts: tuple[FontFile, ...] = ()
     locale: Mapping[str, str] = field(default_factory=dict)
+    zone: str = ""
     tight: bool = False
     dpi: float | None = None
     obstacle: str = ""
@@ -72,7 +75,7 @@ class DrawingState:
     def capture(cls, figure: Any | None, *, tight: bool = False, dpi: float | None = None) -> DrawingState:
         """Return the current state for a figure that has just been drawn; None is that of any figure."""
         if "matplotlib.figure" not in sys.modules:
-            return cls(tight=tight, dpi=dpi)
+            return cls(zone=time_zone.current(), tight=tight, dpi=dpi)
         texts = _find_texts(figure)
         rcparams = changed_rcparams()
         fonts = find_font_files(texts)
@@ -82,6 +85,7 @@ class DrawingState:
             shared=shared_objects.capture(),
             fonts=fonts,
             locale=_needed_locale(figure),
+            zone=time_zone.current(),
             tight=tight,
             dpi=dpi,
             obstacle=_USETEX if uses_tex else _too_large(fonts),
@@ -90,7 +94,8 @@ class DrawingState:
     @property
     def is_current(self) -> bool:
         """Whether the state shared by all threads is unchanged, so that another thread can draw the figure."""
-        return _current_locale() == self._whole_locale and shared_objects.capture() == self.shared
+        own = (_current_locale(), time_zone.current(), shared_objects.capture())
+        return own == (self._whole_locale, self.zone, self.shared)
 
     @property
     def _whole_locale(self) -> dict[str, str]:
@@ -105,10 +110,12 @@ class DrawingState:
         default: Any = matplotlib.rcParamsDefault
         target = {name: default[name] for name in changed_rcparams() if name in default} | dict(self.rcparams)
         with contextlib.ExitStack() as undo:
-            undo.enter_context(_rcparams_set(target))
+            # First, because rcParams may have the names of its colours.
             undo.enter_context(shared_objects.applied(self.shared))
+            undo.enter_context(_rcparams_set(target))
             undo.enter_context(font_files.installed(self.fonts))
             undo.enter_context(_locale_set(self._whole_locale))
+            undo.enter_context(time_zone.applied(self.zone))
             yield
 
 
@@ -144,7 +151,9 @@ def _rcparams_set(target: Mapping[str, Any]) -> Iterator[None]:
                 params[name] = target[name]
         yield
     finally:
-        params.update(before)
+        for name, value in before.items():
+            # Without validation, which needs the colours of that time.
+            params._set(name, value)
 
 
 def _find_texts(figure: Any | None) -> list[Any]:

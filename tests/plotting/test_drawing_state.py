@@ -7,6 +7,7 @@ import locale
 import pickle
 import subprocess
 import sys
+import time
 
 import matplotlib as mpl
 import numpy as np
@@ -80,6 +81,46 @@ def test_named_colours_are_kept():
         assert (colors.to_hex("house blue"), colors.to_hex("b")) == ("#123456", "#abcdef")
     assert colors.to_hex("b") == "#0000ff"
     assert not colors.is_color_like("house blue")
+
+
+def test_rcparams_may_name_colours_of_the_process():
+    """Added names are valid in rcParams, while the state is established and when the former one is restored."""
+    names = colors.get_named_colors_mapping()
+    names["house blue"] = "#123456"
+    try:
+        with mpl.rc_context({"savefig.facecolor": "house blue"}):
+            state = travelled(DrawingState.capture(line()))
+        del names["house blue"]
+        names["house red"] = "#654321"
+        with mpl.rc_context({"savefig.facecolor": "house red"}):
+            with state.applied():
+                assert mpl.rcParams["savefig.facecolor"] == "house blue"
+                assert colors.to_hex("house blue") == "#123456"
+            assert mpl.rcParams["savefig.facecolor"] == "house red"
+    finally:
+        names.pop("house blue", None)
+        names.pop("house red", None)
+
+
+def test_the_time_zone_is_kept(monkeypatch):
+    """Formatters of the user may write local times."""
+    zones = []
+    for zone in ("Asia/Tokyo", "UTC"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        zones.append(travelled(DrawingState.capture(line())))
+    try:
+        for state, offset in zip(zones, (-9 * 3600, 0), strict=True):
+            monkeypatch.setenv("TZ", "America/Bogota")
+            time.tzset()
+            assert not state.is_current
+            with state.applied():
+                assert time.localtime().tm_gmtoff == -offset
+                assert state.is_current
+            assert time.localtime().tm_gmtoff == -5 * 3600
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_metrics_of_mathtext_are_kept():

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib import colors, font_manager
+from matplotlib import colors, font_manager, ticker
 from matplotlib import pyplot as plt
 from matplotlib.path import Path as MplPath
 from PIL import Image
@@ -214,6 +215,26 @@ def test_named_colours(full_sandbox: Sandbox):
         names["b"] = before
         del names["house blue"]
     assert_redrawn(full_sandbox, source, files)
+
+
+def test_local_times(full_sandbox: Sandbox, monkeypatch):
+    """A formatter of the user that writes local times has those of the kernel's zone."""
+
+    def hours():
+        figure = line()
+        clock = ticker.FuncFormatter(lambda seconds, _: time.strftime("%H:%M", time.localtime(seconds)))
+        figure.axes[0].xaxis.set_major_formatter(clock)
+        return figure
+
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        source, files = published(hours)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert_redrawn(full_sandbox, source, files)
+    assert not np.array_equal(pixels(files["png"]), pixels(saved(hours())))
 
 
 @pytest.fixture
