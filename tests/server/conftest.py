@@ -289,6 +289,17 @@ def clock(context: AppContext) -> Clock:
     return clock
 
 
+@pytest.fixture
+def put_forward(jp_asyncio_loop) -> Callable[[float], None]:
+    """``put_forward(seconds)`` makes the clock of the event loop jump: timers that end within them fire at once.
+
+    So what happens before a deadline has happened, however slow the machine is, and nobody waits for the deadline.
+    """
+    clock, jumps = jp_asyncio_loop.time, [0.0]
+    jp_asyncio_loop.time = lambda: clock() + sum(jumps)
+    return jumps.append
+
+
 MakeKey = Callable[..., Awaitable[str]]
 
 

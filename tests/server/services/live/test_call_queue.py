@@ -68,11 +68,13 @@ async def test_full_queue_refuses_at_once():
     await asyncio.gather(*tasks)
 
 
-async def test_a_running_call_outlives_its_callers():
+async def test_a_running_call_outlives_its_callers(put_forward):
     """A call that the kernel has begun cannot be stopped; a later caller joins it."""
     queue, kernel = CallQueue(4), Kernel()
+    (first,) = await ask(queue, kernel, "a")
+    put_forward(60)
     with pytest.raises(LiveTimeout, match="allow more time"):
-        await queue.run("a", kernel.call("a"), 0.01)
+        await first
     assert queue.is_busy
     (again,) = await ask(queue, kernel, "a")
     kernel.gate.set()
@@ -80,12 +82,14 @@ async def test_a_running_call_outlives_its_callers():
     assert kernel.calls == ["a"]
 
 
-async def test_a_waiting_call_ends_with_its_callers():
+async def test_a_waiting_call_ends_with_its_callers(put_forward):
     """The kernel never sees it."""
     queue, kernel = CallQueue(4), Kernel()
-    (first,) = await ask(queue, kernel, "a")
+    (first,) = await ask(queue, kernel, "a", timeout=120)
+    (second,) = await ask(queue, kernel, "b")
+    put_forward(60)
     with pytest.raises(LiveTimeout):
-        await queue.run("b", kernel.call("b"), 0.01)
+        await second
     kernel.gate.set()
     await first
     assert not queue.is_busy
@@ -149,19 +153,21 @@ async def test_slow_failure_is_not_repeated_for_strangers(kind, monkeypatch):
     assert len(calls) == 3
 
 
-async def test_deadline_of_a_call_is_remembered_for_strangers():
+async def test_deadline_of_a_call_is_remembered_for_strangers(put_forward):
     """Of one that ran, not of one that waited; with more time it is tried again."""
     queue, kernel = CallQueue(9), Kernel()
     for name in ("slow", "waiting"):
+        (asking,) = await ask(queue, kernel, name, caller=visitor_caller("a"))
+        put_forward(60)
         with pytest.raises(LiveTimeout):
-            await queue.run(name, kernel.call(name), 0.05, visitor_caller("a"))
+            await asking
     kernel.gate.set()
     while queue.is_busy:
         await asyncio.sleep(0)
     with pytest.raises(LiveTimeout):
-        await queue.run("slow", kernel.call("slow"), 0.05, visitor_caller("b"))
+        await queue.run("slow", kernel.call("slow"), 60, visitor_caller("b"))
     assert kernel.calls == ["slow"]
-    await queue.run("waiting", kernel.call("waiting"), 0.05, visitor_caller("a"))
-    await queue.run("slow", kernel.call("slow"), 60, visitor_caller("b"))
-    await queue.run("slow", kernel.call("slow"), 0.05, OWNER)
+    await queue.run("waiting", kernel.call("waiting"), 60, visitor_caller("a"))
+    await queue.run("slow", kernel.call("slow"), 120, visitor_caller("b"))
+    await queue.run("slow", kernel.call("slow"), 60, OWNER)
     assert kernel.calls == ["slow", "waiting", "slow", "slow"]

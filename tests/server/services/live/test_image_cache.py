@@ -14,6 +14,7 @@ from jupyter_figserve.model.live_images import MAX_LIVE_IMAGES
 from jupyter_figserve.server.services.live import image_cache
 from jupyter_figserve.server.services.live.image_cache import CachedImage, StaleImageCache
 
+from ....waiting import PATIENCE, until
 from ...making import offer_live
 
 
@@ -87,10 +88,10 @@ async def test_last_image_is_on_disk_at_once(images, context, monkeypatch):
         written.set()
 
     monkeypatch.setattr(context.store.live, "keep_images", note)
+    monkeypatch.setattr(image_cache, "_FLUSH_SECONDS", 2 * PATIENCE)
     for number in range(3):
         images.put(live_id, request(), make_image(b"%d" % number))
-    async with asyncio.timeout(image_cache._FLUSH_SECONDS):
-        await written.wait()
+    await until(written.is_set)
     assert (await StaleImageCache(context.store, 20).find(live_id, request().key)).content.data == b"2"
     images.put(live_id, request("later"), make_image())
     assert images._timer is not None

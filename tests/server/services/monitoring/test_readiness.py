@@ -44,13 +44,14 @@ async def test_a_result_holds_for_a_second():
 
 async def test_a_check_that_hangs_is_not_repeated(monkeypatch):
     """It means "not ready" after its time, and no further check piles up behind it."""
-    monkeypatch.setattr(readiness, "CHECK_SECONDS", 0.01)
     one = Checked()
     one.gate.clear()
-    assert not await one.readiness.is_ready()
-    for _ in range(3):
-        one.now += 60
+    with monkeypatch.context() as patch:
+        patch.setattr(readiness, "CHECK_SECONDS", 0.01)
         assert not await one.readiness.is_ready()
+        for _ in range(3):
+            one.now += 60
+            assert not await one.readiness.is_ready()
     assert one.calls == 1
     one.gate.set()
     await asyncio.sleep(0)

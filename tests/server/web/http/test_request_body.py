@@ -114,14 +114,16 @@ class TestTime:
             assert (await answer_of(connection))[0] == 408
         assert (await owner.get("/api/figures")).json()["figures"] == []
 
-    async def test_quick_body_is_not_cut_off_later(self, owner):
+    async def test_quick_body_is_not_cut_off_later(self, owner, context, put_forward):
         """The timeout ends with the request, also on a connection that stays open."""
+        context.config.body_timeout = 10.0
         async with connect(owner.prefix) as connection:
             for name in ("one", "two"):
                 headers = {**owner.headers, "Content-Type": "image/png", "Content-Length": str(len(png()))}
                 await connection.send_head("POST", f"/api/figures?name={name}", headers)
                 await connection.send(png())
                 assert (await answer_of(connection))[0] == 201
+                put_forward(10)
 
 
 @pytest.mark.parametrize("length", ["abc", "-1", "9" * 5_000])
@@ -219,7 +221,7 @@ class TestEveryRoute:
 
     @pytest.fixture
     def figserve_config(self) -> dict[str, object]:
-        return {"body_timeout": 0.3, "failed_secret_rate": ""}
+        return {"failed_secret_rate": ""}
 
     async def test_kind_C6_refused_before_the_body(self, owner, stranger):
         """Where none is taken, the response comes before any byte, and a small body leaves the connection usable."""
@@ -255,8 +257,9 @@ class TestEveryRoute:
     @pytest.mark.parametrize(
         ("method", "path"), [("GET", "/api/status"), ("GET", "/api/figures"), ("POST", "/api/keys")]
     )
-    async def test_kind_C6_half_a_body_has_a_clock(self, owner, stranger, method, path):
+    async def test_kind_C6_half_a_body_has_a_clock(self, owner, stranger, context, method, path):
         """The connection of a body that never arrives in full is closed."""
+        context.config.body_timeout = 0.2
         for client in (owner, stranger):
             async with connect(client.prefix) as connection:
                 await connection.send_head(method, path, {**client.headers, "Content-Length": "50"})
