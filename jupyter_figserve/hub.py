@@ -16,15 +16,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from .model.environment_variables import SERVICE_VARIABLE, SETTINGS_VARIABLE
+
 NAME = "figserve"
 READ_SCOPE, PUBLISH_SCOPE = "custom:figserve:read", "custom:figserve:publish"
 SERVICE_SCOPES = ["read:users", "list:groups"]
 """Scopes of the service itself, to check names when a link is shared and to notice a name given to another user."""
 ACCESS_SCOPE = f"access:services!service={NAME}"
-SERVICE_VARIABLE = "FIGSERVE_SERVICE"
-"""Environment variable of a user's server with the address of the service."""
-SETTINGS_VARIABLE = "FIGSERVE_SETTINGS"
-"""Environment variable of the service with its settings of ``FigServe``: JSON, or that in URL-safe base64."""
 ENVIRONMENT_FILE = "figserve.env"
 _SERVER_SCOPES = ["users:activity!user", "access:servers!server"]
 """Scopes of a user's server, where the administrator names none."""

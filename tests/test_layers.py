@@ -89,12 +89,16 @@ LAYERS = {
         f"{_SERVICES} sandbox.remote server.services server.web server.hub",
         libraries=f"{_SERVICE_LIBRARIES} jinja2 jupyter_server traitlets",
     ),
-    "hub": layer(inside="jupyterhub traitlets"),
+    "hub": layer("model.environment_variables", inside="jupyterhub traitlets"),
     "server.hub": layer(
         f"{_SERVICES} server.services hub", libraries="tornado traitlets", inside="cryptography jupyterhub"
     ),
-    "cli": layer(inside="*", ours_inside="assistant demo hub kernel model plotting sandbox server store"),
-    "demo": layer(inside="*", ours_inside="kernel model server"),
+    "cli": layer(
+        "model.environment_variables",
+        inside="*",
+        ours_inside="assistant demo hub kernel model plotting sandbox server store",
+    ),
+    "demo": layer("model.environment_variables", inside="*", ours_inside="kernel model server"),
 }
 """By prefix of the module's name below the package; the longest prefix that fits is the module's layer."""
 

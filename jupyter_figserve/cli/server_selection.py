@@ -9,6 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FigServeError, InvalidInput, NotConnected
+from ..model.environment_variables import (
+    API_KEY_VARIABLE,
+    KERNEL_CA_VARIABLE,
+    KERNEL_KEY_VARIABLE,
+    KERNEL_URL_VARIABLE,
+    SERVICE_VARIABLE,
+    URL_VARIABLE,
+)
 
 if TYPE_CHECKING:
     from ..kernel.client.address import Address
@@ -78,7 +86,7 @@ def select_server(options: argparse.Namespace) -> SelectedServer:
     FigServeError
         There is no server or more than one, or the key must not be sent to it; the message says what to do.
     """
-    url = os.environ.get("FIGSERVE_URL") if options.server is None else options.server
+    url = os.environ.get(URL_VARIABLE) if options.server is None else options.server
     if url or options.server is not None:
         return _from_url(options, url or "")
     own = _from_kernel_environment(options) or _from_hub_service(options)
@@ -101,7 +109,7 @@ def make_client(options: argparse.Namespace, address: Address, credential: str |
             " network.",
             code="plain_http",
         )
-    ca_file = options.ca_file or os.environ.get("KERNEL_FIGSERVE_CA")
+    ca_file = options.ca_file or os.environ.get(KERNEL_CA_VARIABLE)
     if options.ca_file is not None and not options.ca_file.is_file():
         raise InvalidInput(f"The file {str(options.ca_file)!r} of --ca-file does not exist.")
     return FigServeClient(address, credential, ca_file=None if ca_file is None else str(ca_file))
@@ -128,7 +136,7 @@ def read_key_file(path: Path) -> str:
 def find_credential(options: argparse.Namespace) -> str | None:
     if options.key_file is not None:
         return read_key_file(options.key_file)
-    return os.environ.get("FIGSERVE_API_KEY", "").strip() or None
+    return os.environ.get(API_KEY_VARIABLE, "").strip() or None
 
 
 def _from_url(options: argparse.Namespace, url: str) -> SelectedServer:
@@ -145,7 +153,7 @@ def _from_url(options: argparse.Namespace, url: str) -> SelectedServer:
         credential = running.token if running is not None else None
     if credential is None and (stored := find_stored_key(address)) is not None:
         return _to_stored(options, stored)
-    found = "FIGSERVE_URL" if options.server is None else "--server"
+    found = URL_VARIABLE if options.server is None else "--server"
     client = make_client(options, address, credential)
     return SelectedServer(client, found, get_status(client), running)
 
@@ -155,7 +163,7 @@ def _from_kernel_environment(options: argparse.Namespace) -> SelectedServer | No
     from ..kernel.client.address import parse_exact
     from ..kernel.client.connection import get_status
 
-    url, key = os.environ.get("KERNEL_FIGSERVE_URL"), os.environ.get("KERNEL_FIGSERVE_KEY")
+    url, key = os.environ.get(KERNEL_URL_VARIABLE), os.environ.get(KERNEL_KEY_VARIABLE)
     if not url or not key:
         return None
     own = argparse.Namespace(**{**vars(options), "insecure": True})  # the administrator chose that network
@@ -166,7 +174,7 @@ def _from_kernel_environment(options: argparse.Namespace) -> SelectedServer | No
 def _from_hub_service(options: argparse.Namespace) -> SelectedServer | None:
     """Use a JupyterHub's service, where the kernels of the user's server publish, in a terminal there."""
     from ..kernel.client.address import parse_exact
-    from ..kernel.client.connection import SERVICE_VARIABLE, get_status
+    from ..kernel.client.connection import get_status
 
     url, token = os.environ.get(SERVICE_VARIABLE), os.environ.get("JUPYTERHUB_API_TOKEN")
     if not url or not token:

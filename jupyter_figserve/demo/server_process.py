@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..model.environment_variables import API_KEY_VARIABLE, KERNEL_KEY_VARIABLE, KERNEL_URL_VARIABLE, URL_VARIABLE
 from .kernel_session import KernelSession, RunnerError
 
 JUPYTER_SERVER = ("-m", "jupyter_server")
@@ -237,7 +238,7 @@ class ServerProcess:
             # In the environment, since other users can read the command line.
             "JUPYTER_TOKEN": self.token,
             # Variables of a kernel that runs this process are not for the kernels of this server.
-            **dict.fromkeys(("KERNEL_FIGSERVE_URL", "KERNEL_FIGSERVE_KEY", "FIGSERVE_URL", "FIGSERVE_API_KEY")),
+            **dict.fromkeys((KERNEL_URL_VARIABLE, KERNEL_KEY_VARIABLE, URL_VARIABLE, API_KEY_VARIABLE)),
             **self.changes,
         }
         merged = {**os.environ, **changes}

@@ -26,8 +26,6 @@ READ, PUBLISH, RENDER, ADMIN = ((scope,) for scope in Scope)
 """Requirements of a request: its caller needs one of the scopes."""
 READ_OR_PUBLISH = (Scope.READ, Scope.PUBLISH)
 KERNEL_SCOPES = frozenset({Scope.READ, Scope.PUBLISH, Scope.RENDER})
-WORKER_KEY_VARIABLE = "FIGSERVE_WORKER_KEY"
-"""Environment variable with the key that a server and its render workers share."""
 _KEY = re.compile(r"fsk_([a-z0-9]{8})_([A-Za-z0-9_-]{43})")
 
 

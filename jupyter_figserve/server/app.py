@@ -13,6 +13,7 @@ from tornado.ioloop import IOLoop, PeriodicCallback
 
 from .. import __version__
 from ..errors import Conflict, Unavailable
+from ..model.environment_variables import API_KEY_VARIABLE
 from ..model.keys import Key
 from ..model.quotas import PublishLimits, Quota
 from ..store.admin.opening import open_store
@@ -37,7 +38,7 @@ from .replica_config import ReplicaConfig
 from .services.addresses import ServerAddresses, prefix_of
 from .services.auth.credentials import Authenticator
 from .services.auth.owner_guard import OwnerGuard
-from .services.auth.preset_keys import KEYS_VARIABLE, parse_preset_keys
+from .services.auth.preset_keys import parse_preset_keys
 from .services.auth.rate_limits import RateLimiters
 from .services.auth.signing import FrameUrlSigner, QuerySigner
 from .services.capture.capture import Capture
@@ -175,7 +176,7 @@ class FigServe(
 
     def _read_preset_keys(self) -> tuple[Key, ...]:
         """Return the keys that the environment presets; elsewhere the variable is that of a client."""
-        text = os.environ.get(KEYS_VARIABLE, "") if self.is_render_only else ""
+        text = os.environ.get(API_KEY_VARIABLE, "") if self.is_render_only else ""
         return parse_preset_keys(text, self.owner, time.time())
 
     def _open_store(self) -> Store:

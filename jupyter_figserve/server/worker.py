@@ -23,7 +23,7 @@ from traitlets.config import Config
 
 from .. import __version__
 from ..errors import FigServeError, InvalidInput, TooLarge, Unauthorized
-from ..model.keys import WORKER_KEY_VARIABLE
+from ..model.environment_variables import WORKER_KEY_VARIABLE
 from ..sandbox.host.pool import SOURCE_BYTES
 from ..sandbox.remote import http_renderer as protocol
 from ..sandbox.remote.answers import MAX_ANSWER_OVERHEAD, PROTOCOL, describe_error

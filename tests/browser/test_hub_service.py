@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.hub import SERVICE_VARIABLE
+from jupyter_figserve.model.environment_variables import SERVICE_VARIABLE
 from jupyter_figserve.server.services.links.audience import AudiencePolicy
 from jupyter_figserve.server.web.http.templates import PACKAGE, make_templates
 

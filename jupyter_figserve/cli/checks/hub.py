@@ -8,18 +8,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...errors import FigServeError, Forbidden, Unauthorized
+from ...model.environment_variables import KERNEL_CA_VARIABLE, SERVICE_VARIABLE
 from .result import Result, note, ok, wrong
 
 _CONFIGURE = "jupyter_figserve.hub.configure(c)  # at the end of jupyterhub_config.py"
 _PUBLIC_URL = 'c.JupyterHub.public_url = "https://..."  # in jupyterhub_config.py: the address that browsers use'
-_SERVICE = "FIGSERVE_SERVICE"
 
 
 def check_hub(environment: Mapping[str, str] = os.environ) -> Iterator[Result]:
     """Check what figserve needs of the Hub that started the server of this shell or kernel; nothing elsewhere."""
     if not environment.get("JUPYTERHUB_USER") or not environment.get("JUPYTERHUB_API_URL"):
         return
-    public, service = environment.get("JUPYTERHUB_PUBLIC_URL", ""), environment.get(_SERVICE, "")
+    public, service = environment.get("JUPYTERHUB_PUBLIC_URL", ""), environment.get(SERVICE_VARIABLE, "")
     if not public:
         says = "The Hub does not know its public address, so links have the address of each request."
         yield wrong("hub_public_url", "JupyterHub", says, _PUBLIC_URL)
@@ -70,7 +70,8 @@ def _check_scopes(environment: Mapping[str, str]) -> Result:
 
 def _check_service(service: str) -> tuple[dict[str, Any] | None, Result]:
     mend = (
-        f"start the service, or correct c.Spawner.environment[{_SERVICE!r}], which names its address for users' servers"
+        f"start the service, or correct c.Spawner.environment[{SERVICE_VARIABLE!r}], which names its address for"
+        " users' servers"
     )
     try:
         status = _client(service, None).get("api/status")
@@ -124,5 +125,5 @@ def _client(url: str, token: str | None) -> Any:
     from ...kernel.client.address import parse_exact
     from ...kernel.client.client import FigServeClient
 
-    ca_file = os.environ.get("KERNEL_FIGSERVE_CA")
+    ca_file = os.environ.get(KERNEL_CA_VARIABLE)
     return FigServeClient(parse_exact(url.rstrip("/")), token, ca_file=ca_file, connect_timeout=3.0, read_timeout=10.0)

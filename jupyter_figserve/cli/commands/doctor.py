@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ...model.environment_variables import KERNEL_KEY_VARIABLE, KERNEL_URL_VARIABLE, URL_VARIABLE
 from ..output import clean, colourize, print_json
 from ..registry import FAILED, OK, command
 from ..server_selection import find_credential, make_client, server_options
@@ -83,8 +84,8 @@ def _check_named(options: argparse.Namespace, examined: list[Examination]) -> It
     from ..checks.result import wrong
     from ..checks.server import Examination
 
-    url = options.server or os.environ.get("FIGSERVE_URL")
-    from_kernel = None if url else os.environ.get("KERNEL_FIGSERVE_URL")
+    url = options.server or os.environ.get(URL_VARIABLE)
+    from_kernel = None if url else os.environ.get(KERNEL_URL_VARIABLE)
     if not url and not from_kernel:
         return
     url = url or str(from_kernel)
@@ -92,7 +93,7 @@ def _check_named(options: argparse.Namespace, examined: list[Examination]) -> It
         from ...kernel.client.running_servers import find_running_server
 
         address, token = parse_pasted(url)
-        credential = os.environ.get("KERNEL_FIGSERVE_KEY") if from_kernel else find_credential(options) or token
+        credential = os.environ.get(KERNEL_KEY_VARIABLE) if from_kernel else find_credential(options) or token
         if credential is None and (running := find_running_server(address)) is not None:
             credential = running.token or None
         client = make_client(options, address, credential)

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...model.environment_variables import SIGNING_VARIABLE
 from ..output import print_line, print_status
 from ..progress import Progress
 from ..registry import FAILED, OK, command
@@ -90,7 +91,7 @@ def _check_secret(directory: Path) -> str | None:
     """
     from ...errors import InvalidInput
     from ...model.figures import sha256_hex
-    from ...server.services.auth.signing_secrets import SIGNING_FILE, SIGNING_VARIABLE, read_given
+    from ...server.services.auth.signing_secrets import SIGNING_FILE, read_given
 
     path = directory / SIGNING_FILE
     known = path.read_text().split() if path.exists() else []

@@ -7,13 +7,11 @@ import os
 import sys
 
 from ...errors import FigServeError, NotConnected
+from ...model.environment_variables import KERNEL_CA_VARIABLE, READ_ONLY_VARIABLE
 from .client import FigServeClient
-from .connection import CA_VARIABLE, HOW_TO_CONNECT, Connection, check, find_connection, find_team_connection
+from .connection import HOW_TO_CONNECT, Connection, check, find_connection, find_team_connection
 from .front_end import is_batch_run
 from .running_servers import RunningServer, find_running_servers
-
-READ_ONLY_VARIABLE = "KERNEL_FIGSERVE_READ_ONLY"
-"""Why the server of this kernel cannot store figures, and gave it no key."""
 
 _log = logging.getLogger(__name__)
 _Known = tuple[tuple[RunningServer, ...], Connection | None]
@@ -83,7 +81,7 @@ def _connect(server: RunningServer) -> Connection | None:
     """Return the connection to a server with the extension that accepts the token of its runtime file, else None."""
     if not server.token:
         return None
-    ca_file = os.environ.get(CA_VARIABLE)
+    ca_file = os.environ.get(KERNEL_CA_VARIABLE)
     client = FigServeClient(server.address, server.token, ca_file=ca_file)
     connection = Connection(client, f"your running server (process {server.process})")
     try:

@@ -12,6 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import FigServeError, Forbidden, InvalidInput, NotConnected, ServerError, Unauthorized
+from ...model.environment_variables import (
+    API_KEY_VARIABLE,
+    KERNEL_CA_VARIABLE,
+    KERNEL_KEY_VARIABLE,
+    KERNEL_URL_VARIABLE,
+    LOCAL_CA_VARIABLE,
+    LOCAL_KEY_VARIABLE,
+    LOCAL_URL_VARIABLE,
+    SERVICE_VARIABLE,
+    URL_VARIABLE,
+)
 from ..arguments import describe_type
 from .address import PREFIX, Address, parse_exact, parse_pasted
 from .client import FigServeClient
@@ -19,11 +30,6 @@ from .running_servers import find_running_server
 from .service_client import HubServiceClient
 from .stored_servers import find_stored_key, find_stored_server, make_team_client
 
-CA_VARIABLE = "KERNEL_FIGSERVE_CA"
-SERVICE_VARIABLE = "FIGSERVE_SERVICE"
-"""The address of a JupyterHub's service."""
-LOCAL_URL_VARIABLE = "KERNEL_FIGSERVE_LOCAL_URL"
-"""The server that runs the kernel, where KERNEL_FIGSERVE_URL is a JupyterHub's service."""
 HOW_TO_CONNECT = (
     "No figserve server was found. Start one with figserve.serve(), connect to one with figserve.connect(url, key), or"
     " set FIGSERVE_URL and FIGSERVE_API_KEY."
@@ -93,7 +99,7 @@ def connect(url: str, key: str | None = None) -> Connection:
     address, token = parse_pasted(url)
     if not isinstance(key, str | None):
         raise InvalidInput(f"The key must be text that starts with fsk_, or a Jupyter token, not {describe_type(key)}.")
-    credential, ca_file = key or token, os.environ.get(CA_VARIABLE)
+    credential, ca_file = key or token, os.environ.get(KERNEL_CA_VARIABLE)
     if not credential and (stored := find_stored_key(address)) is not None:
         credential, ca_file = stored.key, stored.ca_file or ca_file
     _warn_of_plain_http(address, credential)
@@ -114,10 +120,10 @@ def find_connection(environment: Mapping[str, str] | None = None) -> Connection 
     if _explicit is not None:
         return _explicit
     environment = os.environ if environment is None else environment
-    ca_file = environment.get(CA_VARIABLE)
-    if url := environment.get("FIGSERVE_URL"):
-        return _from_user_variables(url, environment.get("FIGSERVE_API_KEY"), ca_file)
-    url, key = environment.get("KERNEL_FIGSERVE_URL"), environment.get("KERNEL_FIGSERVE_KEY")
+    ca_file = environment.get(KERNEL_CA_VARIABLE)
+    if url := environment.get(URL_VARIABLE):
+        return _from_user_variables(url, environment.get(API_KEY_VARIABLE), ca_file)
+    url, key = environment.get(KERNEL_URL_VARIABLE), environment.get(KERNEL_KEY_VARIABLE)
     if url and key:
         source, is_service = "the kernel's environment (KERNEL_FIGSERVE_URL)", LOCAL_URL_VARIABLE in environment
         if is_service:
@@ -143,10 +149,10 @@ def find_team_connection() -> Connection | None:
 def find_local_connection(environment: Mapping[str, str] | None = None) -> Connection | None:
     """Find the server that runs this kernel where another one stores its figures; None elsewhere."""
     environment = os.environ if environment is None else environment
-    url, key = environment.get(LOCAL_URL_VARIABLE), environment.get("KERNEL_FIGSERVE_LOCAL_KEY")
+    url, key = environment.get(LOCAL_URL_VARIABLE), environment.get(LOCAL_KEY_VARIABLE)
     if not url or not key or find_connection(environment) is None:
         return None
-    ca_file = environment.get("KERNEL_FIGSERVE_LOCAL_CA") or environment.get(CA_VARIABLE)
+    ca_file = environment.get(LOCAL_CA_VARIABLE) or environment.get(KERNEL_CA_VARIABLE)
     settings = (url, key, ca_file)
     with _lock:
         if settings not in _cached_local:
@@ -223,7 +229,7 @@ def _from_user_variables(url: str, key: str | None, ca_file: str | None) -> Conn
     if not credential:
         raise NotConnected("FIGSERVE_URL is set without FIGSERVE_API_KEY. Set both, or use figserve.connect(url, key).")
     _warn_of_plain_http(address, credential)
-    return _cache((url, credential, ca_file), address, "FIGSERVE_URL", is_own=False)
+    return _cache((url, credential, ca_file), address, URL_VARIABLE, is_own=False)
 
 
 def _from_runtime_file(parent: str, ca_file: str | None) -> Connection | None:

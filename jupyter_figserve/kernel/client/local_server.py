@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from ...errors import Conflict, FigServeError, NotConnected
+from ...model.environment_variables import KERNEL_PREFIX
 from . import source_uploader
 from .address import parse_exact
 from .client import FigServeClient
@@ -26,7 +27,7 @@ STOP_TIMEOUT = 5.0
 _MAX_LOG_LINES = 50
 _MAX_SHOWN_LINES = 12
 # With a Hub's variables, the child would act as a service of the Hub; it must not get credentials of other servers.
-_NOT_INHERITED = ("JUPYTERHUB_", "FIGSERVE_", "KERNEL_FIGSERVE_", "JPY_")
+_NOT_INHERITED = ("JUPYTERHUB_", "FIGSERVE_", KERNEL_PREFIX, "JPY_")
 
 
 class Server:

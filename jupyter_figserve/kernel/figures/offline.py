@@ -7,14 +7,13 @@ import warnings
 from typing import Any, NoReturn
 
 from ...errors import InvalidInput, NotConnected
+from ...model.environment_variables import OFFLINE_VARIABLE
 from ...model.figures import EncodedImage
 from ..client.client import FigServeClient
 from ..client.front_end import is_batch_run
 from . import display
 from .published_figure import Published
 
-VARIABLE = "FIGSERVE_OFFLINE"
-"""``error`` or ``warn``: what publishing without a server does; by default it depends on the front end."""
 _has_warned = False
 
 
@@ -82,12 +81,13 @@ def warn_or_raise(error: NotConnected, stacklevel: int) -> None:
         The variable has another value.
     """
     global _has_warned
-    choice = os.environ.get(VARIABLE, "").strip().lower()
+    choice = os.environ.get(OFFLINE_VARIABLE, "").strip().lower()
     if choice not in ("", "error", "warn"):
-        raise InvalidInput(f"{VARIABLE} is {choice!r:.40}. Set it to error or warn, or unset it.")
+        raise InvalidInput(f"{OFFLINE_VARIABLE} is {choice!r:.40}. Set it to error or warn, or unset it.")
     if choice == "error" or (not choice and not is_batch_run()):
         raise error
     if not _has_warned:
         _has_warned = True
-        text = f"Nothing is published in this run. {error.message} With {VARIABLE}=error, such a run fails instead."
+        strict = f"With {OFFLINE_VARIABLE}=error, such a run fails instead."
+        text = f"Nothing is published in this run. {error.message} {strict}"
         warnings.warn(text, UserWarning, stacklevel=stacklevel + 1)

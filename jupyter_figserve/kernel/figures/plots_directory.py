@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 
 from ...errors import NotConnected
-
-_VARIABLE = "KERNEL_FIGSERVE_PLOTS"
+from ...model.environment_variables import KERNEL_PLOTS_VARIABLE
 
 
 def plots_dir() -> Path:
@@ -23,7 +22,7 @@ def plots_dir() -> Path:
     NotConnected
         This process is not a kernel of such a server, or that server has ended.
     """
-    path = os.environ.get(_VARIABLE)
+    path = os.environ.get(KERNEL_PLOTS_VARIABLE)
     if not path:
         raise NotConnected(
             "This process has no plots directory; only kernels of a Jupyter server with jupyter_figserve have one. Use"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...errors import InvalidInput
-from ...model.keys import WORKER_KEY_VARIABLE
+from ...model.environment_variables import WORKER_KEY_VARIABLE
 from ...model.private_files import check_private
 
 MIN_LENGTH = 32

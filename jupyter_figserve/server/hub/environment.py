@@ -9,7 +9,7 @@ from typing import Any
 
 from tornado.ioloop import IOLoop
 
-from ...hub import SERVICE_VARIABLE
+from ...model.environment_variables import KERNEL_CA_VARIABLE, SERVICE_VARIABLE
 from ..services.sessions.service_client import ServiceClient
 
 CACHE_SECONDS = 30
@@ -48,4 +48,4 @@ def find_service(base_url: str, scope: str, environment: Mapping[str, str] = os.
     url, token = environment.get(SERVICE_VARIABLE), environment.get("JUPYTERHUB_API_TOKEN")
     if not url or not token or not _is_hubs_server(base_url, environment):
         return None
-    return ServiceClient(url, token, scope, environment.get("KERNEL_FIGSERVE_CA"))
+    return ServiceClient(url, token, scope, environment.get(KERNEL_CA_VARIABLE))

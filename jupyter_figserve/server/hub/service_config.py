@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...errors import FigServeError
-from ...hub import SETTINGS_VARIABLE
+from ...model.environment_variables import SETTINGS_VARIABLE
 from .environment import CACHE_SECONDS
 from .identity_provider import make_identity_provider_class
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hmac
 
 from ....errors import InvalidInput
+from ....model.environment_variables import API_KEY_VARIABLE
 from ....model.keys import Key, Scope
 from ....model.links import hash_secret
 
-KEYS_VARIABLE = "FIGSERVE_API_KEY"
 MIN_LENGTH = 16
 _MIN_DISTINCT = 8
 _ADVICE = 'Generate one: python -c "import secrets; print(secrets.token_urlsafe(32))"'
@@ -25,9 +25,9 @@ def parse_preset_keys(text: str, owner: str, now: float) -> tuple[Key, ...]:
     texts = [part.strip() for part in text.split(",")]
     given = [part for part in texts if part]
     for number, part in enumerate(given, 1):
-        _check_strength(part, f"Key {number} of {KEYS_VARIABLE}" if len(given) > 1 else KEYS_VARIABLE)
+        _check_strength(part, f"Key {number} of {API_KEY_VARIABLE}" if len(given) > 1 else API_KEY_VARIABLE)
     return tuple(
-        Key(f"preset{number}", hash_secret(part), owner, frozenset({Scope.RENDER}), now, label=KEYS_VARIABLE)
+        Key(f"preset{number}", hash_secret(part), owner, frozenset({Scope.RENDER}), now, label=API_KEY_VARIABLE)
         for number, part in enumerate(given, 1)
     )
 

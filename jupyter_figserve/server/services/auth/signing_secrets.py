@@ -9,11 +9,10 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from ....model.environment_variables import SIGNING_VARIABLE
 from ....model.open_flags import PRIVATE_FILE
 from ....store.files.filesystem import fsync_directory
 
-SIGNING_VARIABLE = "FIGSERVE_SIGNING_SECRET"
-"""Environment variable with the secrets, separated by commas, where several processes serve."""
 SIGNING_FILE = "signing.keys"
 MIN_LENGTH = 32
 """Shorter secrets may be guessed from a signed URL."""

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ....model.environment_variables import SERVICE_VARIABLE
 from ..addresses import ServerAddresses
 from .team import TeamSharing
 
-SERVICE_VARIABLE = "FIGSERVE_SERVICE"
 _TEAM = ", or connect to your team's server once: `jupyter figserve connect URL`."
 _OF_PROGRAM = (
     "This link opens only on this machine, while the program that called figserve.serve() runs. For a server that"

@@ -6,9 +6,20 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ....model.keys import WORKER_KEY_VARIABLE
+from ....model.environment_variables import (
+    KERNEL_CA_VARIABLE,
+    KERNEL_KEY_VARIABLE,
+    KERNEL_PLOTS_VARIABLE,
+    KERNEL_PREFIX,
+    KERNEL_URL_VARIABLE,
+    LOCAL_CA_VARIABLE,
+    LOCAL_KEY_VARIABLE,
+    LOCAL_URL_VARIABLE,
+    READ_ONLY_VARIABLE,
+    SIGNING_VARIABLE,
+    WORKER_KEY_VARIABLE,
+)
 from ..addresses import ServerAddresses
-from ..auth.signing_secrets import SIGNING_VARIABLE
 from .service_client import ServicePair
 
 
@@ -18,8 +29,8 @@ def _find_own_authority(base: Mapping[str, str]) -> str | None:
     In a server that was started in a kernel of another server, it is that server's, and not for kernels of this one.
     """
     for environment in (base, os.environ):
-        if "KERNEL_FIGSERVE_KEY" not in environment and environment.get("KERNEL_FIGSERVE_CA"):
-            return environment["KERNEL_FIGSERVE_CA"]
+        if KERNEL_KEY_VARIABLE not in environment and environment.get(KERNEL_CA_VARIABLE):
+            return environment[KERNEL_CA_VARIABLE]
     return None
 
 
@@ -53,22 +64,22 @@ def make_environment(
     base = given if given is not None else ({} if is_through_gateway else dict(os.environ))
     ours = _make_pairs(key, addresses, service)
     if service is None and read_only_because is not None:
-        ours["KERNEL_FIGSERVE_READ_ONLY"] = read_only_because
+        ours[READ_ONLY_VARIABLE] = read_only_because
     certificate = _find_own_authority(base) or (None if is_through_gateway else addresses.kernel_certificate())
     if ours and certificate:
         is_own = service is not None and certificate == addresses.kernel_certificate()
-        ours["KERNEL_FIGSERVE_LOCAL_CA" if is_own else "KERNEL_FIGSERVE_CA"] = certificate
+        ours[LOCAL_CA_VARIABLE if is_own else KERNEL_CA_VARIABLE] = certificate
     if directory is not None:
-        ours["KERNEL_FIGSERVE_PLOTS"] = str(directory)
+        ours[KERNEL_PLOTS_VARIABLE] = str(directory)
     # Without the variables of a server in whose kernel this one was started, and without this server's secrets.
-    withheld = ("KERNEL_FIGSERVE_", SIGNING_VARIABLE, WORKER_KEY_VARIABLE)
+    withheld = (KERNEL_PREFIX, SIGNING_VARIABLE, WORKER_KEY_VARIABLE)
     return {name: value for name, value in base.items() if not name.startswith(withheld)} | ours
 
 
 def _make_pairs(key: str, addresses: ServerAddresses, service: ServicePair | None) -> dict[str, str]:
     """Return the addresses and keys with which a kernel publishes, and finds what it displayed."""
-    own = {"URL": addresses.for_kernels(), "KEY": key} if key else {}
+    own = addresses.for_kernels()
     if service is None:
-        return {f"KERNEL_FIGSERVE_{name}": value for name, value in own.items()}
-    local = {f"KERNEL_FIGSERVE_LOCAL_{name}": value for name, value in own.items()}
-    return {"KERNEL_FIGSERVE_URL": service.url, "KERNEL_FIGSERVE_KEY": service.key, **local}
+        return {KERNEL_URL_VARIABLE: own, KERNEL_KEY_VARIABLE: key} if key else {}
+    local = {LOCAL_URL_VARIABLE: own, LOCAL_KEY_VARIABLE: key} if key else {}
+    return {KERNEL_URL_VARIABLE: service.url, KERNEL_KEY_VARIABLE: service.key, **local}

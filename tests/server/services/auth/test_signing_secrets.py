@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from jupyter_figserve.server.services.auth.signing_secrets import SIGNING_VARIABLE, derive_cookie_secret, read_secrets
+from jupyter_figserve.model.environment_variables import SIGNING_VARIABLE
+from jupyter_figserve.server.services.auth.signing_secrets import derive_cookie_secret, read_secrets
 
 
 class TestSecrets:
