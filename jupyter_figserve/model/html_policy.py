@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-import re
+import html
 
 from .framed_html import disable_webrtc, script_hashes
 
@@ -13,19 +13,23 @@ _POLICY = (
 )
 HTML_POLICY = _POLICY.format(scripts="'unsafe-inline'")
 """Scripts of the document run, but load nothing and send nothing elsewhere."""
-_BEFORE_HEAD = re.compile(r"\ufeff?(?:\s+|<!--(?!-?>).*?-->|<!doctype\b[^>]*>)*", re.IGNORECASE | re.DOTALL)
-"""What may come before the first element without becoming a part of the page. Source: HTML standard, 13.1."""
+_FILE = """<!doctype html>
+<html><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>html, body, iframe {{ display: block; width: 100%; height: 100%; margin: 0; border: 0; }}</style></head>
+<body><iframe sandbox="allow-scripts" title="Figure" srcdoc="{document}"></iframe></body></html>
+"""
 
 
-def with_policy(document: bytes) -> bytes:
-    """Return a document that keeps its policy when it is opened from a disk, as in a saved page.
+def frame_in_file(document: bytes) -> bytes:
+    """Return a page that shows a document under its policy when it is opened from a disk.
 
-    The policy is the first element: a ``meta`` cannot sandbox a document, but holds for all that comes after it.
-    Source: CSP level 3, section 3.3.
+    The document is text in an attribute of the page, not a part of it: whatever begins it, it cannot come before the
+    policy, which its frame inherits. The frame has an opaque origin, and so have frames inside it, whose windows would
+    otherwise give back what ``disable_webrtc`` removes. Source: CSP level 3, section 3.3; HTML standard, 7.5.
     """
     is_utf16 = document.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    page = disable_webrtc(document.decode("utf-16" if is_utf16 else "utf-8", "replace"))
+    page = disable_webrtc(document.decode("utf-16" if is_utf16 else "utf-8-sig", "replace"))
     policy = _POLICY.format(scripts=" ".join(script_hashes(page)))
-    start = _BEFORE_HEAD.match(page)
-    end = 0 if start is None else start.end()
-    return f'{page[:end]}<meta http-equiv="Content-Security-Policy" content="{policy}">{page[end:]}'.encode()
+    return _FILE.format(policy=policy, document=html.escape(page)).encode("utf-8", "replace")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
 
 import pytest
 
-from tests.security.actors import HTML, SVG, publish
+from tests.security.actors import HTML, SVG, Listener, listening, publish
 
 pytestmark = pytest.mark.browser
 SCRIPT = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>document.title="ran"</script></svg>'
@@ -38,3 +39,55 @@ def test_exported_page_opens_from_disk(live_server, figure_png, page, tmp_path):
     assert addresses
     assert [address for address in addresses if not (tmp_path / address.removeprefix(f"{tmp_path}/")).exists()] == []
     assert all(address.startswith(str(tmp_path)) for address in addresses)
+
+
+ACTS = """<p id=done></p><script>
+new Image().src = "ELSEWHERE/hit";
+fetch("ELSEWHERE/hit", {mode: "no-cors"}).catch(() => 0);
+const windows = [self];
+for (const name of ["iframe", "object", "embed"]) {
+  const element = document.createElement(name);
+  document.body.append(element);
+  if (element.contentWindow) windows.push(element.contentWindow);
+}
+const found = windows.map(one => { try { return typeof one.RTCPeerConnection; } catch (error) { return error.name; } });
+done.textContent = found.join(" ");
+</script>"""
+BEFORE = {
+    "plain": "",
+    "comment": "<!-- a --!>",
+    "no-break-space": "\xa0<!doctype html>",
+    "vertical-tab": "\x0b<!doctype html>",
+    "separator": "\x1c<!doctype html>",
+    "encoding": '<!--\x1b$B--> <meta charset="iso-2022-jp">\x1b(B-->',
+}
+"""Beginnings that came before a policy in the document itself."""
+
+
+def test_kind_C13_exported_documents_reach_nothing(live_server, chromium, tmp_path):
+    """Opened from disk, the scripts of a hostile document run, load nothing, and find WebRTC in no window."""
+    page = chromium.new_page()
+    with listening() as elsewhere:
+        for name, before in BEFORE.items():
+            document = before + ACTS.replace("ELSEWHERE", elsewhere.origin) + "--><html>"
+            publish(live_server, document.encode(), "text/html", name=name, collection="hostile")
+        exported = live_server.fetch("figserve/export.zip?collection=hostile").body
+        with zipfile.ZipFile(io.BytesIO(exported)) as file:
+            file.extractall(tmp_path)
+        results = {name: _open(page, tmp_path / "pictures" / "hostile" / f"{name}.html") for name in BEFORE}
+        assert _is_silent(page, elsewhere)
+    assert results["plain"].split() == ["undefined", "SecurityError"]
+    assert not any("function" in result for result in results.values())
+
+
+def _open(page, file: Path) -> str:
+    """Return what the document's script has found, "" where it did not run."""
+    page.goto(file.as_uri())
+    frames = [frame.locator("#done") for frame in page.frames]
+    return next((one.inner_text() for one in frames if one.count()), "")
+
+
+def _is_silent(page, elsewhere: Listener) -> bool:
+    """Whether nothing has come there before the request of a page that may send one."""
+    page.goto(elsewhere.serve("/own", "<p>own"))
+    return elsewhere.hits == []

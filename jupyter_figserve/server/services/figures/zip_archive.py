@@ -18,7 +18,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from ....model.figures import FigureRecord
 from ....model.formats import INLINE_FORMATS
-from ....model.html_policy import with_policy
+from ....model.html_policy import frame_in_file
 from ....store.files.blobs import BlobStore
 from .unique_filenames import UniqueFilenames
 
@@ -155,8 +155,8 @@ def _find_preview(files: dict[str, str | None]) -> str | None:
 
 
 def _as_file(suffix: str, data: bytes) -> bytes:
-    """Return the bytes of a file; HTML gets the policy that the server sends as a header."""
-    return with_policy(data) if suffix == "html" else data
+    """Return the bytes of a file; HTML is in a frame with the policy that the server sends as a header."""
+    return frame_in_file(data) if suffix == "html" else data
 
 
 def _address(path: str) -> str:

@@ -7,7 +7,7 @@ import json
 import zipfile
 
 from jupyter_figserve.model.figures import EncodedImage, FigureRecord, Identity, Version
-from jupyter_figserve.model.html_policy import with_policy
+from jupyter_figserve.model.html_policy import frame_in_file
 from jupyter_figserve.server.services.figures.zip_archive import ZipExport
 from jupyter_figserve.server.web.http.templates import make_templates
 
@@ -56,7 +56,7 @@ PNG = EncodedImage("image/png", png())
 def test_images_are_returned_unchanged():
     """Each format of each figure is below its notebook; compressed formats are not compressed again.
 
-    Only HTML gets its policy, which the server sends as a header.
+    Only HTML is put into a frame with its policy, which the server sends as a header.
     """
     made = Made()
     made.add("sales", "work/a.ipynb", PNG, EncodedImage("image/svg+xml", SVG))
@@ -65,7 +65,7 @@ def test_images_are_returned_unchanged():
         assert file.testzip() is None
         assert file.read("pictures/work - a/sales.png") == png()
         assert file.read("pictures/work - a/sales.svg") == SVG
-        assert file.read("pictures/without a notebook/sales.html") == with_policy(HTML) != HTML
+        assert file.read("pictures/without a notebook/sales.html") == frame_in_file(HTML) != HTML
         assert file.getinfo("pictures/work - a/sales.png").compress_type == zipfile.ZIP_STORED
         figures = json.loads(file.read("figures.json"))
     assert figures["exported"] == "2027-01-15T08:00:00Z"
