@@ -15,7 +15,7 @@ from .client.batch_server import find_any_connection
 from .client.connection import HOW_TO_CONNECT, Connection, check
 from .client.stored_servers import find_stored_server
 from .figures import display, last_shown
-from .figures.cell_figure import watching
+from .figures.cell_figure import is_data, watching
 from .figures.publish import publish
 from .figures.published_figure import Published
 
@@ -74,10 +74,11 @@ def _publish_cell(shell: Any, line: str, cell: str) -> Published | None:
 
 
 def _publish_result(result: Any, drawn: Any | None, options: argparse.Namespace) -> Published:
-    """Publish a cell's result, or the figure that it drew if the result cannot be published."""
+    """Publish a cell's result, or the figure that it drew if the result is data or cannot be published."""
     arguments: dict[str, Any] = {name: getattr(options, name) for name in ("title", "alt", "caption")}
     arguments["format"] = tuple(options.format) or "png"
-    if result is not None and not isinstance(result, str):
+    is_beside = isinstance(result, str) or (drawn is not None and is_data(result))
+    if result is not None and not is_beside:
         try:
             return publish(result, options.name, **arguments)
         except (OutputInvalid, UnsupportedType) as error:

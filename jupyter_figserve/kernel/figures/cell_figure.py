@@ -13,6 +13,7 @@ from typing import Any
 from ...plotting.libraries import is_instance
 from ...plotting.shown_figures import import_pyplot
 from . import last_shown
+from .cleared_figures import ClearedFigures
 
 _PLOTLY = "application/vnd.plotly.v1+json"
 # A cell that names one of these is about to import pyplot.
@@ -51,6 +52,11 @@ class CellFigure:
     withheld
         The matplotlib figure that the cell displayed last, and the call that displays it: it may be the published one,
         which is displayed with its link.
+
+    Attributes
+    ----------
+    cleared
+        Figures that the cell cleared.
     """
 
     names: Mapping[str, Any]
@@ -58,17 +64,27 @@ class CellFigure:
     displayed: list[Any] = field(default_factory=list)
     withheld: tuple[Any, Callable[[], Any]] | None = None
 
+    def __post_init__(self) -> None:
+        self.cleared = ClearedFigures(self.unchanged)
+
     def release(self, published: Any | None = None) -> None:
         """Display what was withheld, unless it is the published figure."""
-        if self.withheld is not None and (published is None or self.withheld[0] is not published):
+        if self.withheld is not None and not self._is_same(self.withheld[0], published):
             self.withheld[1]()
         self.withheld = None
 
     def find(self, names: Mapping[str, Any]) -> Any | None:
-        """Return the figure that the cell drew last; None if it drew none.
+        """Return the figure that the cell drew last, as it was before the cell cleared it; None if it drew none.
 
         The current pyplot figure comes first, then what the cell displayed or closed, then its variables.
         """
+        found = self._find(names)
+        return self.cleared.as_drawn(found) if is_instance(found, *_FIGURE) else found
+
+    def _is_same(self, displayed: Any, published: Any | None) -> bool:
+        return displayed is published or (published is not None and self.cleared.is_copy(published, displayed))
+
+    def _find(self, names: Mapping[str, Any]) -> Any | None:
         current = _current_figure()
         if current is not None and all(current is not one for one in self.unchanged):
             return current
@@ -92,6 +108,7 @@ def watching(shell: Any, code: str) -> Iterator[CellFigure]:
     last_shown.forget()
     watched = CellFigure(dict(shell.user_ns), _open_figures())
     with contextlib.ExitStack() as stack:
+        stack.enter_context(watched.cleared.recording())
         for figure in list(watched.unchanged):
             stack.enter_context(_noticing_change(figure, watched.unchanged))
         formatted: list[tuple[Any, Any]] = []
@@ -181,6 +198,11 @@ def _current_figure() -> Any | None:
 def _open_figures() -> list[Any]:
     pyplot: Any = sys.modules.get("matplotlib._pylab_helpers")
     return [manager.canvas.figure for manager in pyplot.Gcf.figs.values()] if pyplot is not None else []
+
+
+def is_data(obj: object) -> bool:
+    """Whether an object is an array, table or column, which notebooks show beside a figure; an array of Axes is not."""
+    return hasattr(type(obj), "__array__") and str(getattr(obj, "dtype", "")) != "object"
 
 
 def _is_figure(obj: object) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from ...plotting.figure_copy import copy_figure, is_blank
 
 _MAX_KEPT = 100
 # Options of ``savefig`` that belong to the image rather than to the file.
@@ -69,14 +70,14 @@ class FigureLog:
         self.keep(figure)
         kept = {name: options[name] for name in _IMAGE_OPTIONS if options.get(name) is not None}
         is_requested = self.requested == len(self.saves) + 1
-        self.saves.append(SavedFigure((_copy(figure) if is_requested else None) or figure, kept))
+        self.saves.append(SavedFigure((copy_figure(figure) if is_requested else None) or figure, kept))
         del self.saves[:-_MAX_KEPT]
 
     def replace(self, figure: Any) -> None:
         """Replace a saved figure that is about to be cleared by a copy."""
         if not any(save.figure is figure for save in self.saves) or is_blank(figure):
             return
-        copy = _copy(figure)
+        copy = copy_figure(figure)
         if copy is None:
             return
         for save in self.saves:
@@ -93,23 +94,3 @@ class FigureLog:
 
 
 figure_log = FigureLog()
-
-
-def is_blank(figure: Any) -> bool:
-    """Whether a figure shows nothing but its background; notebooks do not display such a figure."""
-    return len(figure.get_children()) <= 1
-
-
-def _copy(figure: Any) -> Any:
-    """Return a copy that pyplot does not know, or None if the figure cannot be copied."""
-    from matplotlib._pylab_helpers import Gcf
-
-    # A figure that pyplot manages would be managed again when it is unpickled.
-    managers = dict(Gcf.figs)
-    Gcf.figs.clear()
-    try:
-        return pickle.loads(pickle.dumps(figure, pickle.HIGHEST_PROTOCOL))  # noqa: S301  pickled here
-    except Exception:
-        return None
-    finally:
-        Gcf.figs.update(managers)

@@ -6,8 +6,9 @@ from typing import Any
 
 from ...errors import NoFigure, OutputInvalid
 from ...model.rendering import ALL
+from ...plotting.figure_copy import is_blank
 from ...plotting.resolve import ResolvedFigure, find_figure
-from .figure_log import figure_log, is_blank
+from .figure_log import figure_log
 
 
 def select_figures(value: Any, names: dict[str, Any], figure: int | str | None) -> list[Any]:

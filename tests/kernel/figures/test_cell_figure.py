@@ -30,6 +30,13 @@ CELLS = {
     "shown and closed in a loop": "for t in 'first', 'T':\n    plt.title(t); plt.show()",
     "plotly shown": "import plotly.graph_objects as go\ngo.Figure(layout={'title': {'text': 'T'}}).show()",
     "plotly as the result": "import plotly.graph_objects as go\ngo.Figure(layout={'title': {'text': 'T'}})",
+    "saved and cleared": "plt.title('T'); plt.savefig(io.BytesIO()); plt.clf()",
+    "shown and cleared": "f = plt.figure(); plt.title('T'); display(f); f.clear(); plt.close(f)",
+    "cleared in a loop": "for t in 'first', 'T':\n    plt.title(t); plt.savefig(io.BytesIO()); plt.clf()",
+    "cleared before": "plt.title('first'); plt.clf(); plt.title('T')",
+    "a table as the result": "import pandas as pd\nplt.title('T'); plt.show()\npd.DataFrame({'a': [1]}).describe()",
+    "an array as the result": "import numpy as np\nplt.title('T'); plt.show()\nnp.ones((3, 3))",
+    "an array of axes": "import pandas as pd\npd.DataFrame({'T': [1, 2]}).hist()",
     "a table after it": "import pandas as pd\nplt.title('T'); plt.show(); display(pd.DataFrame({'a': [1]}))",
 }
 
