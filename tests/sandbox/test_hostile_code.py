@@ -30,7 +30,7 @@ from jupyter_figserve.errors import (
 from jupyter_figserve.model.rendering import DrawOptions, RenderJob, RenderResult
 from jupyter_figserve.server.services.rendering.queue import RenderQueue
 
-from ..waiting import until, wait_until
+from ..waiting import PATIENCE, until, wait_until
 from .conftest import one_tier
 from .harness import LINE, SECRET, TRIES, Sandbox, printed
 
@@ -716,7 +716,7 @@ def test_R31_the_zygote_is_killed(sandbox: Sandbox):
         old = psutil.Process(zygote.pid).children(recursive=True)
         zygote.kill()
         answers = await asyncio.gather(*running, *waiting, return_exceptions=True)
-        _, alive = psutil.wait_procs(old, timeout=5)
+        _, alive = psutil.wait_procs(old, timeout=PATIENCE)
         assert not alive
         return answers
 
@@ -740,7 +740,7 @@ def test_R32_a_cancelled_job_frees_its_slot(sandbox: Sandbox):
         children = list(renderer._running)
         for task in tasks:
             task.cancel()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await asyncio.gather(*(child.is_gone for child in children))
         await renderer.render(RenderJob("code", LINE.encode()))
 
@@ -846,7 +846,7 @@ def test_the_server_survives_a_killed_waiting_child(sandbox: Sandbox):
     waiting = sandbox.zygote().children()
     for process in waiting:
         os.kill(process.pid, signal.SIGKILL)
-    psutil.wait_procs(waiting, timeout=5)
+    psutil.wait_procs(waiting, timeout=PATIENCE)
     sandbox.assert_well()
 
 
@@ -859,7 +859,7 @@ def test_a_job_survives_a_child_that_died_unnoticed(sandbox: Sandbox):
         waiting = sandbox.zygote().children()
         for process in waiting:
             process.kill()
-        psutil.wait_procs(waiting, timeout=5)
+        psutil.wait_procs(waiting, timeout=PATIENCE)
         return await sandbox.renderer.render(RenderJob("code", LINE.encode(), timeout=20))
 
     wait_until(lambda: any(child.state == "ready" for child in sandbox.renderer._idle))

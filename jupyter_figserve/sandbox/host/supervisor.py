@@ -58,6 +58,8 @@ class ZygoteSupervisor:
         self._is_closed = False
         self._first_resident: int | None = None
         self._is_suspended = False
+        self._suspended: ZygoteProcess | None = None
+        """The last zygote that was stopped while idle; it takes a moment to end."""
         self._idle_timer: asyncio.TimerHandle | None = None
         self._restarts: deque[float] = deque(maxlen=len(_RESTART_DELAYS))
         self._tasks: set[asyncio.Task[None]] = set()
@@ -146,7 +148,7 @@ class ZygoteSupervisor:
         """
         try:
             async with asyncio.timeout(_RESTART_TIMEOUT):
-                while self.zygote is not None and self.zygote.is_ending.done():
+                while self.zygote is not None and not (self._is_running.is_set() and not self.zygote.is_ending.done()):
                     self._is_running.clear()
                     self._wake()
                     await self._is_running.wait()
@@ -165,7 +167,7 @@ class ZygoteSupervisor:
 
     def _resume(self, zygote: ZygoteProcess) -> None:
         """Use this zygote until it ends."""
-        self.zygote = zygote
+        self.zygote, self._is_suspended = zygote, False
         self._is_running.set()
         self._run(self._watch(zygote))
         self._on_start()
@@ -173,13 +175,12 @@ class ZygoteSupervisor:
 
     async def _watch(self, zygote: ZygoteProcess) -> None:
         await asyncio.shield(zygote.is_ending)
-        if self.zygote is not zygote:
+        if self.zygote is not zygote or self._suspended is zygote:
             return
         self._is_running.clear()
         self._on_exit()
-        if not self._is_suspended:
-            _log.warning("The zygote of the sandbox ended; restarting it.")
-            await self._restart()
+        _log.warning("The zygote of the sandbox ended; restarting it.")
+        await self._restart()
 
     async def _restart(self) -> None:
         """Start another zygote, with growing delays if it keeps ending."""
@@ -199,9 +200,13 @@ class ZygoteSupervisor:
     def _suspend(self) -> None:
         """Stop the zygote to free its memory, until the next job."""
         self._idle_timer = None
-        if self.zygote is not None and not self._is_busy():
-            self._is_suspended = True
-            self.zygote.kill()
+        zygote = self.find_running()
+        if zygote is not None and not zygote.is_ending.done() and not self._is_busy():
+            self._is_suspended, self._suspended = True, zygote
+            # A job that comes before it has ended must not go to one of its children.
+            self._is_running.clear()
+            self._on_exit()
+            zygote.kill()
 
     def _wake(self) -> None:
         if self._is_suspended:

@@ -16,7 +16,7 @@ from jupyter_figserve.errors import FigServeError, InvalidInput, TooLarge, Unava
 from jupyter_figserve.model.rendering import RenderJob, RenderResult
 from jupyter_figserve.sandbox.host.pool import LocalRenderer
 
-from ...waiting import until
+from ...waiting import PATIENCE, until
 from ..harness import LINE, Sandbox
 
 QUICK = "import matplotlib.pyplot as plt\nplt.figure(figsize=(1, 1))\n"
@@ -132,7 +132,7 @@ def test_R31_the_zygote_is_restarted_after_each_death(full_sandbox: Sandbox):
         old = full_sandbox.zygote()
         family = [old, *old.children(recursive=True)]
         old.kill()
-        psutil.wait_procs(family, timeout=5)
+        psutil.wait_procs(family, timeout=PATIENCE)
         full_sandbox.assert_well()
         assert full_sandbox.zygote() != old
         assert not any(process.is_running() for process in family)
@@ -212,13 +212,16 @@ def test_large_sources_and_results_pass(full_sandbox: Sandbox):
 
 def test_idle_processes_end():
     """After some time without a job all processes end; the next job starts them again with the same result."""
-    sandbox = Sandbox("FULL", jobs=1, idle_timeout=0.5)
+    # A separate sandbox, because the shared ones of this run must keep running.
+    sandbox = Sandbox("FULL", jobs=1)
+    supervisor = sandbox.renderer._supervisor
     try:
         first = sandbox.render(LINE, seed=1)
-        # A separate sandbox, because the shared ones of this run must keep running.
-        zygote = psutil.Process(sandbox.renderer._supervisor.zygote._process.pid)
+        zygote = psutil.Process(supervisor.zygote._process.pid)
         processes = [zygote, *zygote.children(recursive=True)]
-        _, alive = psutil.wait_procs(processes, timeout=20)
+        supervisor._idle_timeout = 0.1
+        sandbox.loop.call_soon_threadsafe(supervisor.restart_idle_timer)
+        _, alive = psutil.wait_procs(processes, timeout=PATIENCE)
         assert not alive
         again = sandbox.render(LINE, seed=1)
         assert [one.data for one in again.images] == [one.data for one in first.images]
