@@ -53,10 +53,6 @@ class JobRunner:
         """Number of jobs that have been admitted and have not ended."""
         return len(self._admitted)
 
-    @property
-    def limits(self) -> Any:
-        return self._pool.limits
-
     async def start(self) -> None:
         """Start the pool; ``state`` tells whether it can render."""
         await self._pool.start()
