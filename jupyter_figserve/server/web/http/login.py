@@ -10,7 +10,7 @@ from tornado import web
 
 from .address_redaction import redact_credentials
 
-_SAFE_METHODS = ("GET", "HEAD")
+_NAVIGATION_METHODS = ("GET", "HEAD")
 
 
 class LoginRedirect(web.Finish):
@@ -38,7 +38,7 @@ class LoginMixin(JupyterHandler):
         Source: w3.org/TR/fetch-metadata. Of browsers that do not say so, this is known of pages only.
         """
         headers = self.request.headers
-        if self.request.method not in _SAFE_METHODS or "Authorization" in headers:
+        if self.request.method not in _NAVIGATION_METHODS or "Authorization" in headers:
             return False
         mode = headers.get("Sec-Fetch-Mode", "navigate" if self.is_page else "")
         return mode == "navigate" and "text/html" in headers.get("Accept", "")
