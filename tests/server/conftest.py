@@ -29,6 +29,7 @@ from jupyter_figserve.store.catalog import keys
 
 from .. import contract
 from ..catalogs import make_data_directory
+from ..waiting import PATIENCE, until
 from .cheap_starts import make_starts_cheap
 from .making import jupyter  # noqa: F401
 from .sample_images import png
@@ -298,6 +299,17 @@ def put_forward(jp_asyncio_loop) -> Callable[[float], None]:
     clock, jumps = jp_asyncio_loop.time, [0.0]
     jp_asyncio_loop.time = lambda: clock() + sum(jumps)
     return jumps.append
+
+
+@pytest.fixture
+def finish_source_checks(context: AppContext, put_forward) -> Callable[[], Awaitable[None]]:
+    """``await finish_source_checks()`` returns when all scheduled sources have been tested, without a pause before."""
+
+    async def finish() -> None:
+        put_forward(PATIENCE)
+        await until(lambda: context.source_checker._worker.done())
+
+    return finish
 
 
 MakeKey = Callable[..., Awaitable[str]]

@@ -7,7 +7,6 @@ publishing cell has the processor to itself. An earlier request, or one after a 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
 from dataclasses import replace
@@ -58,7 +57,6 @@ class SourceChecker:
         self._worker: asyncio.Task[None] | None = None
         self._tries: dict[tuple[str, int], asyncio.Task[SourceCheck | None]] = {}
         self._last_scheduled = 0.0
-        self._skips_pauses = asyncio.Event()
 
     def schedule(self, figure_id: str, version: int) -> None:
         """Schedule a version, whose source has just been stored."""
@@ -126,15 +124,6 @@ class SourceChecker:
             return True
         return not self._rendering.queue.maybe_available and not self.is_drawable_by_kernel(record)
 
-    async def wait_until_idle(self) -> None:
-        """Test all scheduled versions without pauses."""
-        self._skips_pauses.set()
-        try:
-            while self._worker is not None and not self._worker.done():
-                await asyncio.wait([self._worker])
-        finally:
-            self._skips_pauses.clear()
-
     async def close(self) -> None:
         tasks = [task for task in (self._worker, *self._tries.values()) if task is not None]
         for task in tasks:
@@ -187,12 +176,8 @@ class SourceChecker:
         """Wait until nothing has been published for ``_PAUSE`` seconds."""
         loop = asyncio.get_running_loop()
         latest = loop.time() + _MAX_PAUSE
-        while (
-            not self._skips_pauses.is_set() and (left := min(self._last_scheduled + _PAUSE, latest) - loop.time()) > 0
-        ):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await self._skips_pauses.wait()
+        while (left := min(self._last_scheduled + _PAUSE, latest) - loop.time()) > 0:
+            await asyncio.sleep(left)
 
     async def _check(self, record: FigureRecord) -> SourceCheck | None:
         """Test a source and record the result; None when the sandbox is not available now."""

@@ -57,11 +57,11 @@ async def test_a_source_is_tried_once(owner, context, renderer):
     assert len(renderer.jobs) == jobs
 
 
-async def test_the_background_tries_what_nobody_asks_for(owner, context, renderer):
+async def test_the_background_tries_what_nobody_asks_for(owner, renderer, finish_source_checks):
     """With low priority, after a pause of publishing."""
     figure = await publish_with_source(owner)
     assert renderer.jobs == []
-    await context.source_checker.wait_until_idle()
+    await finish_source_checks()
     assert {job.kind for job in renderer.jobs} == {"figure"}
     jobs = len(renderer.jobs)
     assert (await record_of(owner, figure))["redrawable"] is True
@@ -240,9 +240,9 @@ class TestStoredImages:
         assert len((await record_of(owner, figure))["representations"]) == 1
 
 
-async def test_the_svg_of_posted_code_is_stored(owner, context, renderer):
+async def test_the_svg_of_posted_code_is_stored(owner, finish_source_checks):
     """The sandbox drew the figure, and draws its SVG after the others."""
     record = (await owner.post("/api/renders", {"code": "plot()", "keep": True})).json()
     assert record["redrawable"] is True
-    await context.source_checker.wait_until_idle()
+    await finish_source_checks()
     assert "image/svg+xml" in [part["mimetype"] for part in (await record_of(owner, record))["representations"]]

@@ -494,13 +494,13 @@ class TestKeep:
         assert (first.tight, first.transparent, first.dpi, first.style) == (True, True, 300, "ggplot")
         assert (second.tight, second.transparent, second.dpi, second.style) == (True, True, 50, "ggplot")
 
-    async def test_other_sizes_show_the_same_without_a_seed_too(self, owner, renderer, context):
+    async def test_other_sizes_show_the_same_without_a_seed_too(self, owner, renderer, finish_source_checks):
         """A seed is chosen and stored; the SVG and all sizes use it."""
         for _ in range(2):
             await owner.post("/api/renders", {"code": CODE, "keep": True})
         record = (await owner.get("/api/figures")).json()["figures"][0]
         await owner.get(f"/figures/{record['id']}.png", width=77)
-        await context.source_checker.wait_until_idle()
+        await finish_source_checks()
         first, second = (job.seed for job in renderer.jobs if job.with_thumbnail)
         assert first is not None
         assert first != second
