@@ -1,5 +1,6 @@
-// The page's event stream, reopened whenever it ends.
+// The events of the owner's figures, dashboards, sessions and live figures, for the owner's pages.
 import { prefix } from "./api.js";
+import { follow } from "./stream.js";
 
 const KINDS = [
   "figure.published", "figure.changed", "figure.deleted", "figure.restored",
@@ -8,36 +9,14 @@ const KINDS = [
   "live.refreshed", "live.progress", "live.deleted", "live.restored",
 ];
 
-/**
- * Call `listener(kind, data)` for each event, and `listener("reconnected")` when some may have been missed.
- *
- * Browsers open at most six connections to a server, so a hidden page holds none.
- */
+/** Call `listener(kind, data)` for each event, and `listener("reconnected")` when some may have been missed. */
 export function listen(listener) {
-  let source = null;
   let wasOpen = false;
-  const close = () => { source?.close(); source = null; };
-  const open = () => {
-    if (source || document.hidden) return;
-    source = new EventSource(new URL("api/events", prefix));
-    source.addEventListener("open", () => {
-      if (wasOpen) listener("reconnected");
-      wasOpen = true;
-    });
-    // The browser reconnects by itself, but gives up after an error response.
-    source.addEventListener("error", () => {
-      if (source?.readyState !== EventSource.CLOSED) return;
-      close();
-      setTimeout(open, 5_000);
-    });
-    for (const kind of KINDS) {
-      source.addEventListener(kind, (event) => listener(kind, JSON.parse(event.data)));
-    }
-  };
-  open();
-  addEventListener("pagehide", close);
-  addEventListener("pageshow", open);
-  document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+  const handlers = Object.fromEntries(KINDS.map((kind) => [kind, (data) => listener(kind, data)]));
+  follow(() => new URL("api/events", prefix), handlers, (isOpen) => {
+    if (isOpen && wasOpen) listener("reconnected");
+    wasOpen ||= isOpen;
+  });
 }
 
 /** Throttle `run` to once per `pause` milliseconds, never running twice at the same time. After an error, it runs again. */

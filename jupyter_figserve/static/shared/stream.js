@@ -1,9 +1,11 @@
-// The event stream of a link or a dashboard, reopened whenever it ends unless the link is closed.
+// An event stream, open while its page is visible and reopened whenever it ends.
 const REOPEN_AFTER = 5_000;
 
 /**
  * Follow the stream at `address()`, which is called for each connection; `handlers` take the data of each kind of event.
  * `handlers.gone` is called once, when there is nothing more to follow; `isOpen(state)` when the connection changes.
+ *
+ * Browsers open at most six connections to a server, so a hidden page holds none.
  */
 export function follow(address, handlers, isOpen = () => {}) {
   let source = null;
