@@ -1,4 +1,4 @@
-"""The settings of a site as traits; ``render_config`` has those of rendering. Server process."""
+"""Traits of addresses, storage and links, and checks of their values. Server process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import limits as rates
 from jupyter_core.paths import jupyter_data_dir
 from traitlets import Bool, Dict, Integer, List, TraitError, Unicode, default, validate
-from traitlets import Float as FloatTrait
 
 from ..errors import InvalidDuration
 from ..model.times import parse_duration
@@ -26,7 +25,7 @@ _ORIGIN = re.compile(r"\*|https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://
 
 
 class FigServeConfig(AssistantConfig, AudienceConfig, DataConfig, DatabaseConfig):
-    """Settings of addresses, storage, links and live figures."""
+    """Settings of addresses, storage and links."""
 
     data_dir = Unicode(
         help="Directory of figures, links and keys; several servers may share it. Default: figserve/ in Jupyter's data"
@@ -97,43 +96,6 @@ class FigServeConfig(AssistantConfig, AudienceConfig, DataConfig, DatabaseConfig
         help="Origins whose pages may frame the /embed page of a link, such as ['https://wiki.example.org']. Default:"
         " none.",
     ).tag(config=True)
-    live_timeout = FloatTrait(
-        60.0,
-        min=0.1,
-        help="Maximum time to wait for a live figure, in seconds; bounds the timeout of the live figure itself.",
-    ).tag(config=True)
-    live_queue = Integer(
-        16, min=1, help="Maximum number of running and waiting calls of one kernel; further ones are answered with 503."
-    ).tag(config=True)
-    live_keeps_kernel = Bool(
-        False,
-        help="Whether a call of a live figure, also through a link, counts as activity of its kernel and of the server"
-        " for Jupyter's culling (MappingKernelManager.cull_idle_timeout, in seconds), so that a viewed figure keeps its"
-        " kernel. Default: False.",
-    ).tag(config=True)
-    live_bytes = Integer(32 * 2**20, min=1, help="Maximum size of one image of a live figure, in bytes.").tag(
-        config=True
-    )
-    detach_bytes = Integer(
-        16 * 2**20,
-        min=1,
-        help="Maximum size of one detached live function, with the data that it closes over, in bytes.",
-    ).tag(config=True)
-    keep_live_pictures = Unicode(
-        "7d",
-        help="How long the last good image of a live figure is shown, marked as stale, while its kernel is busy or"
-        " gone, as a duration ('12h', '7d'); 'never' keeps it forever.",
-    ).tag(config=True)
-    min_live_refresh = Unicode(
-        "1s",
-        help="Minimum time between two automatic requests of an open page for a live figure with refresh=, as a"
-        " duration ('1s', '30s'); a shorter refresh= is raised to it.",
-    ).tag(config=True)
-    live_link_rate = Unicode(
-        "120/minute",
-        help="How often one link to a live figure may call its kernel, as 'NUMBER/PERIOD'; equal calls at the same time"
-        " count once. '' for no limit.",
-    ).tag(config=True)
     failed_secret_rate = Unicode(
         "300/minute",
         help="How many wrong keys and links one IP address may try, as 'NUMBER/PERIOD'; '' for no limit.",
@@ -151,10 +113,6 @@ class FigServeConfig(AssistantConfig, AudienceConfig, DataConfig, DatabaseConfig
     ).tag(config=True)
 
     @property
-    def min_refresh_seconds(self) -> float:
-        return seconds_of(self.min_live_refresh) or 0.0
-
-    @property
     def link_max_seconds(self) -> float | None:
         """``link_max_age`` in seconds, None for no limit."""
         return seconds_of(self.link_max_age)
@@ -167,7 +125,7 @@ class FigServeConfig(AssistantConfig, AudienceConfig, DataConfig, DatabaseConfig
     def _default_owner(self) -> str:
         return os.environ.get("JUPYTERHUB_USER", "local")
 
-    @validate("keep_live_pictures", "min_live_refresh", "keep_session_plots", "keep_deleted", "link_max_age")
+    @validate("keep_session_plots", "keep_deleted", "link_max_age")
     def _check_duration(self, proposal: Any) -> str:
         return check_duration(proposal.value)
 
@@ -190,7 +148,7 @@ class FigServeConfig(AssistantConfig, AudienceConfig, DataConfig, DatabaseConfig
             raise TraitError(f"{value!r:.80} is not an address; write it like 'https://plots.example.org/jupyter'.")
         return value
 
-    @validate("failed_secret_rate", "live_link_rate")
+    @validate("failed_secret_rate")
     def _check_rate(self, proposal: Any) -> str:
         return check_rate(proposal.value)
 

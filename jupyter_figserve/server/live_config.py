@@ -1,16 +1,17 @@
-"""Traits of what is asked of running kernels besides live figures, and the services that ask them. Server process."""
+"""Traits of live figures and of what else is asked of running kernels, and the services that ask. Server process."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from traitlets import Bool
+from traitlets import Bool, Integer, Unicode, validate
+from traitlets import Float as FloatTrait
 from traitlets.config import Configurable
 
 from ..sandbox.host.job_limits import JobLimits
 from ..sandbox.host.pool import SOURCE_BYTES
 from ..store.store import Store
-from .config import seconds_of
+from .config import check_duration, check_rate, seconds_of
 from .services.events.event_broker import EventBroker
 from .services.live.control_channels import ControlChannels
 from .services.live.detached import DetachedFunctions
@@ -26,8 +27,45 @@ from .services.sessions.kernels import KernelTracker
 
 
 class LiveConfig(Configurable):
-    """Settings of the work of running kernels."""
+    """Settings of live figures, and of the work of running kernels."""
 
+    live_timeout = FloatTrait(
+        60.0,
+        min=0.1,
+        help="Maximum time to wait for a live figure, in seconds; bounds the timeout of the live figure itself.",
+    ).tag(config=True)
+    live_queue = Integer(
+        16, min=1, help="Maximum number of running and waiting calls of one kernel; further ones are answered with 503."
+    ).tag(config=True)
+    live_keeps_kernel = Bool(
+        False,
+        help="Whether a call of a live figure, also through a link, counts as activity of its kernel and of the server"
+        " for Jupyter's culling (MappingKernelManager.cull_idle_timeout, in seconds), so that a viewed figure keeps its"
+        " kernel. Default: False.",
+    ).tag(config=True)
+    live_bytes = Integer(32 * 2**20, min=1, help="Maximum size of one image of a live figure, in bytes.").tag(
+        config=True
+    )
+    detach_bytes = Integer(
+        16 * 2**20,
+        min=1,
+        help="Maximum size of one detached live function, with the data that it closes over, in bytes.",
+    ).tag(config=True)
+    keep_live_pictures = Unicode(
+        "7d",
+        help="How long the last good image of a live figure is shown, marked as stale, while its kernel is busy or"
+        " gone, as a duration ('12h', '7d'); 'never' keeps it forever.",
+    ).tag(config=True)
+    min_live_refresh = Unicode(
+        "1s",
+        help="Minimum time between two automatic requests of an open page for a live figure with refresh=, as a"
+        " duration ('1s', '30s'); a shorter refresh= is raised to it.",
+    ).tag(config=True)
+    live_link_rate = Unicode(
+        "120/minute",
+        help="How often one link to a live figure may call its kernel, as 'NUMBER/PERIOD'; equal calls at the same time"
+        " count once. '' for no limit.",
+    ).tag(config=True)
     kernel_redraws = Bool(
         True,
         help="Whether running kernels draw the figures that they have published in further sizes and formats, and read"
@@ -37,17 +75,24 @@ class LiveConfig(Configurable):
     serverapp: Any
     owner: str
     cache_bytes: int
-    keep_live_pictures: str
-    live_bytes: int
-    live_keeps_kernel: bool
     live_link_queue: int
-    live_queue: int
-    live_timeout: float
     render_jobs: int
     render_pixels: int
     render_result_bytes: int
     render_timeout_max: float
     renderer: Any
+
+    @property
+    def min_refresh_seconds(self) -> float:
+        return seconds_of(self.min_live_refresh) or 0.0
+
+    @validate("keep_live_pictures", "min_live_refresh")
+    def _check_live_duration(self, proposal: Any) -> str:
+        return check_duration(proposal.value)
+
+    @validate("live_link_rate")
+    def _check_live_rate(self, proposal: Any) -> str:
+        return check_rate(proposal.value)
 
     def make_live(
         self, store: Store, kernels: KernelRegistry, detached: DetachedFunctions, events: EventBroker

@@ -65,7 +65,7 @@ class RendererConfig(RenderConfig):
     @validate("renderer_ca_file", "renderer_key_file")
     def _check_file(self, proposal: Any) -> str:
         path = str(proposal.value)
-        if path and not os.access(path, os.R_OK):
+        if path and not _is_readable(path):
             raise TraitError(f"FigServe.{proposal.trait.name} = {path!r} is not a readable file.")
         return path
 
@@ -123,3 +123,11 @@ class RendererConfig(RenderConfig):
             They cannot be used; the message says what to do.
         """
         return read_keys(self.renderer_key_file)
+
+
+def _is_readable(path: str) -> bool:
+    try:
+        return os.access(path, os.R_OK)
+    except ValueError:
+        # No path has a null character or half of a surrogate pair.
+        return False

@@ -5,12 +5,18 @@ from __future__ import annotations
 import contextlib
 
 import pytest
+from jupyter_server.extension.application import ExtensionApp
 from traitlets import TraitError
 from traitlets.config import Config
 
 from jupyter_figserve.server.app import FigServe
-from jupyter_figserve.server.config import FigServeConfig
-from jupyter_figserve.server.render_config import RenderConfig
+
+SETTINGS = {
+    name: trait
+    for name, trait in FigServe.class_traits(config=True).items()
+    if name not in ExtensionApp.class_traits(config=True)
+}
+"""Our own."""
 
 
 @pytest.mark.parametrize(
@@ -19,7 +25,10 @@ from jupyter_figserve.server.render_config import RenderConfig
         ("keep_session_plots", "soon", "is not a duration"),
         ("keep_session_plots", "0d", "is not longer than zero"),
         ("link_max_age", "1 month", "is not a duration"),
+        ("keep_live_pictures", "soon", "is not a duration"),
+        ("min_live_refresh", "often", "is not a duration"),
         ("failed_secret_rate", "many", "is not a rate"),
+        ("live_link_rate", "many", "is not a rate"),
         ("database_url", "mysql://db/figserve", "sqlite:////absolute/path.db"),
         ("database_url", "sqlite:///relative.db", "sqlite:////absolute/path.db"),
         ("figure_bytes", 0, "figure_bytes"),
@@ -67,7 +76,7 @@ WRONG = (None, 7, -1, 1.5, "x\0\ud800", b"x", ["x"], {"x": "y"}, object(), "9" *
 @pytest.mark.parametrize("value", WRONG, ids=lambda value: f"{value!r:.20}")
 def test_any_value_is_accepted_or_refused(value):
     """A value of a wrong type gives an error that names the setting, and no other exception."""
-    for name in FigServeConfig.class_own_traits(config=True) | RenderConfig.class_own_traits(config=True):
+    for name in SETTINGS:
         with contextlib.suppress(TraitError):
             FigServe(config=Config(FigServe={name: value}))
 
@@ -79,10 +88,7 @@ def test_home_is_expanded():
 
 def test_every_trait_has_help():
     """The help is a whole sentence."""
-    for name, trait in (
-        FigServeConfig.class_own_traits(config=True) | RenderConfig.class_own_traits(config=True)
-    ).items():
-        assert trait.help.rstrip().endswith("."), name
+    assert [name for name, trait in SETTINGS.items() if not trait.help.rstrip().endswith(".")] == []
 
 
 def test_owner_is_the_hubs_user(monkeypatch):
