@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH
 from .charts.chart import Chart, find_chart, is_colorbar
+from .figure_texts import find_axes_title, find_heading, plain_line
 from .readable_text import one_line, plain_text
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def describe_figure(figure: Figure, title: str = "", labels: tuple[str, str] = (
     title, labels
         Title and labels of the x and y axis that its library draws as separate texts.
     """
-    title = one_line(plain_text(title), MAX_TITLE_LENGTH)
+    title = plain_line(title, MAX_TITLE_LENGTH)
     try:
         panels = _panels(figure)
         title = title or _figure_title(figure, panels)
@@ -89,18 +90,14 @@ def _second_axes(twins: Sequence[Axes]) -> Iterable[str]:
 
 def _figure_title(figure: Figure, panels: list[_Panel]) -> str:
     """Return the figure's title, else that of the only panel with a title, else the label given to pyplot."""
-    suptitle = getattr(figure, "_suptitle", None)
-    if suptitle is not None and (title := _text(suptitle.get_text(), MAX_TITLE_LENGTH)):
-        return title
+    if heading := find_heading(figure, MAX_TITLE_LENGTH):
+        return heading
     titles = list(filter(None, map(_panel_title, panels)))
     return titles[0] if len(titles) == 1 else one_line(figure.get_label(), MAX_TITLE_LENGTH)
 
 
 def _panel_title(panel: _Panel) -> str:
-    titles = (
-        _text(axes.get_title(loc=loc), MAX_TITLE_LENGTH) for axes in panel.axes for loc in ("center", "left", "right")
-    )
-    return next(filter(None, titles), "")
+    return next(filter(None, (find_axes_title(axes, MAX_TITLE_LENGTH) for axes in panel.axes)), "")
 
 
 def _figure_sentence(figure: Figure, panels: list[_Panel], title: str, labels: tuple[str, str]) -> str:
@@ -158,7 +155,7 @@ def _series(panel: _Panel) -> str:
     noun = next((chart.noun for chart in panel.charts if chart.series), "series")
     if len(series) < 2:
         return ""
-    names = [_text(name, _MAX_SERIES_LENGTH) for name in series]
+    names = [plain_line(name, _MAX_SERIES_LENGTH) for name in series]
     if all(names) and len(names) <= _MAX_NAMES:
         return f"{len(names)} {noun} ({', '.join(names)})"
     return f"{len(names)} {noun}"
@@ -175,5 +172,5 @@ def _plural(kind: str) -> str:
     return " and ".join(part if part.endswith("s") else f"{part}s" for part in kind.split(" and "))
 
 
-def _text(text: object, limit: int = _MAX_LABEL_LENGTH) -> str:
-    return one_line(plain_text(text), limit)
+def _text(text: object) -> str:
+    return plain_line(text, _MAX_LABEL_LENGTH)

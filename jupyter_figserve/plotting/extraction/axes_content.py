@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..charts.artists import ChartArtists, has_marker, sort_artists
-from .axis_reader import AxisReader, clean
+from .axis_reader import AxisReader
+from .values import to_text
 
 _NAMES = {"polar": ("theta", "r"), "3d": ("x", "y")}
 
@@ -57,7 +58,7 @@ class AxesContent:
         if legend is None or colour is None:
             return ""
         entries = [
-            clean(text.get_text())
+            to_text(text.get_text())
             for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=False)
             if _colour_of(handle) == colour
         ]
@@ -69,17 +70,17 @@ class AxesContent:
         if legend is None:
             return None
         known = {
-            _colour_of(handle): clean(text.get_text())
+            _colour_of(handle): to_text(text.get_text())
             for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=False)
         }
         found = [known.get(_rgb(colour)) for colour in colours[: self.limit]]
-        title = clean(legend.get_title().get_text())
+        title = to_text(legend.get_title().get_text())
         return None if None in found else (title or "group", [*found])
 
 
 def own_label(artist: Any) -> str:
     label = str(artist.get_label() or "")
-    return "" if label.startswith("_") or label == "None" else clean(label)
+    return "" if label.startswith("_") or label == "None" else to_text(label)
 
 
 def _colour_of(artist: Any) -> tuple[float, ...] | None:

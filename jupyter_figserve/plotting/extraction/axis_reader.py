@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ...model.data_tables import MAX_TEXT_LENGTH, Cell
+from ...model.data_tables import Cell
 from ..charts.artists import is_a
 from ..charts.tick_names import find_categories, find_labels_by_place
-from ..readable_text import one_line, plain_text
-from .values import computed, to_cells
+from .values import computed, to_cells, to_text
 
 _EXACT = 1e-9
 _DATE_FORMATTERS = ("AutoDateFormatter", "ConciseDateFormatter", "DateFormatter")
@@ -86,24 +85,19 @@ class AxisReader:
 
 def label_of(axis: Any) -> str:
     """Return the label of an axis, else the one label of the axes that share it."""
-    own = clean(axis.get_label_text())
+    own = to_text(axis.get_label_text())
     if own:
         return own
     axes = axis.axes
     shared = getattr(axes, f"get_shared_{axis.axis_name}_axes", None)
     siblings = shared().get_siblings(axes) if shared is not None else ()
-    labels = {clean(getattr(one, f"{axis.axis_name}axis").get_label_text()) for one in siblings} - {""}
+    labels = {to_text(getattr(one, f"{axis.axis_name}axis").get_label_text()) for one in siblings} - {""}
     return labels.pop() if len(labels) == 1 else ""
-
-
-def clean(text: object) -> str:
-    """Return a text of the figure on one line, its mathtext as characters."""
-    return one_line(plain_text(text), MAX_TEXT_LENGTH)
 
 
 def _find_tick_names(axis: Any) -> dict[float, str]:
     """Return the labels that were set for ticks, by their places; none where they are the places themselves."""
-    found = {place: text for place, label in find_labels_by_place(axis).items() if (text := clean(label))}
+    found = {place: text for place, label in find_labels_by_place(axis).items() if (text := to_text(label))}
     return found if any(_number(text) != place for place, text in found.items()) else {}
 
 

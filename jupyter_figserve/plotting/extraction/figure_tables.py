@@ -9,17 +9,18 @@ from typing import Any
 
 from ...errors import Conflict
 from ...model.data_series import Series, combine
-from ...model.data_tables import DataTable, FigureData, make_data
+from ...model.data_tables import MAX_TEXT_LENGTH, DataTable, FigureData, make_data
 from ..charts.chart import is_colorbar
+from ..figure_texts import find_axes_title, find_heading
 from ..resolve import ResolvedFigure
 from .areas import read_areas
 from .axes_content import AxesContent
-from .axis_reader import clean
 from .bars import read_bars, read_outlines
 from .curves import read_lines, read_points, read_segments
 from .grids import read_cells, read_grids
 from .spatial import read_spatial
 from .summaries import describe_unread_parts, read_boxes, read_drawn_tables, read_pie
+from .values import to_text
 
 _log = logging.getLogger(__name__)
 _MAX_AXES = 100
@@ -46,7 +47,9 @@ def read_figure(found: ResolvedFigure, max_rows: int) -> FigureData:
     notes = dict.fromkeys(note for content in contents for note in (*content.notes, *describe_unread_parts(content)))
     tables: list[DataTable] = []
     for number, (content, groups) in enumerate(read, 1):
-        title = _title(content.axes) or (_figure_title(found) if len(read) == 1 else f"Axes {number}")
+        title = find_axes_title(content.axes, MAX_TEXT_LENGTH) or (
+            _figure_title(found) if len(read) == 1 else f"Axes {number}"
+        )
         for kind, make in groups:
             name = title if title and len(groups) == 1 else f"{title}, {kind}" if title else kind.capitalize()
             tables += make(name)
@@ -109,10 +112,5 @@ def _all_axes(figure: Any) -> Iterable[Any]:
         yield from (child for child in axes.child_axes if hasattr(child, "get_lines"))
 
 
-def _title(axes: Any) -> str:
-    return next(filter(None, (clean(axes.get_title(loc=place)) for place in ("center", "left", "right"))), "")
-
-
 def _figure_title(found: ResolvedFigure) -> str:
-    heading = getattr(found.figure, "_suptitle", None)
-    return clean(found.title) or (clean(heading.get_text()) if heading is not None else "")
+    return to_text(found.title) or find_heading(found.figure, MAX_TEXT_LENGTH)

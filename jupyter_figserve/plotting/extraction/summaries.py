@@ -9,8 +9,7 @@ from ...model.data_tables import Cell, DataTable, Row
 from ..charts.artists import CAPS, has_line_style, has_marker, is_a
 from ..charts.shapes import is_axis_aligned_segment, is_pie, vertices_of
 from .axes_content import AxesContent, own_label
-from .axis_reader import clean
-from .values import computed
+from .values import computed, to_text
 
 
 def read_pie(content: AxesContent, name: str) -> list[DataTable]:
@@ -104,7 +103,7 @@ def read_drawn_tables(content: AxesContent, name: str) -> list[DataTable]:
 
 
 def _read_drawn_table(table: Any, name: str) -> DataTable:
-    cells = {place: clean(cell.get_text().get_text()) for place, cell in table.get_celld().items()}
+    cells = {place: to_text(cell.get_text().get_text()) for place, cell in table.get_celld().items()}
     rows, columns = (sorted({place[axis] for place in cells}) for axis in (0, 1))
     texts = [tuple(cells.get((row, column), "") for column in columns) for row in rows]
     header, body = texts[0], texts[1:]

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...model.data_tables import Cell, to_cell
+from ...model.data_tables import MAX_TEXT_LENGTH, Cell, to_cell
+from ..figure_texts import plain_line
 
 _EXACT_INTEGER = 2.0**53
 _DIGITS = 12
 """Significant digits of values that were computed, such as the middle of a bar."""
+
+
+def to_text(text: object) -> str:
+    """Return a text of the figure as a cell or a name of a table."""
+    return plain_line(text, MAX_TEXT_LENGTH)
 
 
 def to_cells(values: Any, limit: int | None = None) -> list[Cell]:
