@@ -50,7 +50,7 @@ from .mimebundles import find_images, images_of_bytes, is_of_library, offers_ima
 from .png import encode_png
 from .readable_text import one_line
 from .resolve import ResolvedFigure, find_figure
-from .sketches import find_sketch
+from .sketches.sketch import find_sketch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

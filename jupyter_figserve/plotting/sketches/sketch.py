@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from . import bokeh_sketch, plotly_sketch
+from . import bokeh, plotly
 
 if TYPE_CHECKING:
-    from ..model.figures import EncodedImage
+    from ...model.figures import EncodedImage
 
 
 def find_sketch(obj: object) -> EncodedImage | None:
     """Return the thumbnail of a Plotly or Bokeh figure; None for anything else, and for one that cannot be sketched."""
-    for draw in (plotly_sketch.draw_sketch, bokeh_sketch.draw_sketch):
+    for draw in (plotly.draw_sketch, bokeh.draw_sketch):
         # It is no reason for a publish to fail.
         with contextlib.suppress(Exception):
             if (found := draw(obj)) is not None:

@@ -1,107 +1,46 @@
-"""A small sketch of axes with marks, drawn with Pillow. Kernel and jailed child."""
+"""The canvas of a sketch, drawn with Pillow. Kernel and jailed child."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .images import encode_thumbnail
-from .raster import rgba_of
+from ..images import encode_thumbnail
+from ..raster import rgba_of
 
 if TYPE_CHECKING:
-    from ..model.figures import EncodedImage
+    from ...model.figures import EncodedImage
 
 Point = tuple[float, float]
+Area = tuple[float, float, float, float]
+"""Left, bottom, right and top, as fractions of the canvas."""
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom, in pixels."""
+_WIDTH, _MIN_HEIGHT, _MAX_HEIGHT = 320, 120, 480
 _SCALE = 3
 """Pixels drawn for each of the thumbnail, so that lines are smooth."""
 _GAP = 8
+_MANY_DOTS = 60
 _PLASMA = ("#0d0887", "#7201a8", "#bd3786", "#ed7953", "#fdca26", "#f0f921")
 
 
-@dataclass(frozen=True)
-class View:
-    """A rectangle of the canvas that shows a range of values.
-
-    Parameters
-    ----------
-    box
-        Where it is on the canvas.
-    x, y
-        Values at its left and right edge, and at its bottom and top edge.
-    """
-
-    box: Box
-    x: Point
-    y: Point
-
-    def place(self, x: float, y: float) -> Point:
-        """Return the pixel that shows a pair of values."""
-        left, top, right, bottom = self.box
-        across = (x - self.x[0]) / ((self.x[1] - self.x[0]) or 1.0)
-        up = (y - self.y[0]) / ((self.y[1] - self.y[0]) or 1.0)
-        return left + across * (right - left), bottom - up * (bottom - top)
-
-
-@dataclass
-class Marks:
-    """What one pair of axes shows: functions that draw, and the range of their values."""
-
-    draws: list[Callable[[View], None]] = field(default_factory=list)
-    x: list[float] = field(default_factory=list)
-    y: list[float] = field(default_factory=list)
-    names: dict[str, float] = field(default_factory=dict)
-    stacked: dict[float, float] = field(default_factory=dict)
-    is_bare: bool = False
-
-    def numbers(self, values: Any) -> Any:
-        """Return values as numbers: times as days, and other texts by their first appearance."""
-        import numpy as np
-
-        found = np.asarray(values)
-        if found.dtype.kind in "biuf":
-            return found.astype(float)
-        if found.dtype.kind == "M":
-            return found.astype("datetime64[s]").astype(float)
-        texts = [str(one) for one in found.ravel()]
-        try:
-            return np.array(texts, dtype="datetime64[s]").astype(float)
-        except ValueError:
-            return np.array([self.names.setdefault(text, float(len(self.names))) for text in texts])
-
-    def add(self, x: Any, y: Any, draw: Callable[[View], None]) -> None:
-        import numpy as np
-
-        for values, known in ((x, self.x), (y, self.y)):
-            finite = np.asarray(values, dtype=float)
-            finite = finite[np.isfinite(finite)]
-            if finite.size:
-                known += [float(finite.min()), float(finite.max())]
-        self.draws.append(draw)
-
-    def view(self, box: Box) -> View:
-        ranges = [_widened(min(known), max(known)) if known else (0.0, 1.0) for known in (self.x, self.y)]
-        return View(box, ranges[0], ranges[1])
-
-
 class SketchCanvas:
-    """Draws marks on a canvas of ``width`` × ``height`` thumbnail pixels."""
+    """Draws marks on a canvas with the proportions of a figure of ``width`` × ``height``."""
 
-    def __init__(self, width: int, height: int, background: str) -> None:
+    def __init__(self, width: float, height: float, background: str) -> None:
         from PIL import Image, ImageDraw
 
-        self.width, self.height = width * _SCALE, height * _SCALE
+        shown = round(min(_MAX_HEIGHT, max(_MIN_HEIGHT, _WIDTH * height / width)))
+        self.width, self.height = _WIDTH * _SCALE, shown * _SCALE
         self._image = Image.new("RGB", (self.width, self.height), background)
         self._draw = ImageDraw.Draw(self._image, "RGBA")
 
     def encode(self) -> EncodedImage:
         return encode_thumbnail(rgba_of(self._image))
 
-    def axes(self, left: float, bottom: float, right: float, top: float, color: str | None) -> Box:
-        """Return the rectangle of axes at these fractions of the canvas; a colour fills it and adds a grid."""
+    def axes(self, area: Area, color: str | None) -> Box:
+        """Return the rectangle of axes; a colour fills it and adds a grid."""
+        left, bottom, right, top = area
         gap = _GAP * _SCALE
         across, down = self.width - 2 * gap, self.height - 2 * gap
         box = gap + left * across, gap + (1 - top) * down, gap + right * across, gap + (1 - bottom) * down
@@ -123,8 +62,9 @@ class SketchCanvas:
         if len(points) > 2:
             self._draw.polygon(points, fill=(*_rgb(color), 110))
 
-    def dots(self, points: Iterable[Point], color: str, radius: float) -> None:
-        size = radius * _SCALE
+    def dots(self, points: Iterable[Point], color: str, count: int) -> None:
+        """Draw some points of a scatter plot with ``count`` of them: where there are many, they are small."""
+        size = (3 if count < _MANY_DOTS else 1.6) * _SCALE
         for x, y in points:
             self._draw.ellipse((x - size, y - size, x + size, y + size), fill=(*_rgb(color), 215))
 
@@ -172,12 +112,9 @@ def is_color(value: object) -> bool:
         return False
 
 
-def _widened(low: float, high: float, share: float = 0.06) -> Point:
-    """Return a range with a margin of ``share`` on both sides."""
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return 0.0, 1.0
-    margin = share * (high - low) or 0.5
-    return low - margin, high + margin
+def find_color(*values: object, default: str) -> str:
+    """Return the first of these that Pillow knows as a color."""
+    return next((str(value) for value in values if is_color(value)), default)
 
 
 def _rgb(color: str) -> tuple[int, int, int]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jupyter_figserve.plotting.encode import encode
-from jupyter_figserve.plotting.sketches import find_sketch
+from jupyter_figserve.plotting.sketches.sketch import find_sketch
 
 pytest.importorskip("bokeh")
 from bokeh.layouts import column, gridplot, row

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jupyter_figserve.plotting.encode import encode
-from jupyter_figserve.plotting.sketches import find_sketch
+from jupyter_figserve.plotting.sketches.sketch import find_sketch
 
 go = pytest.importorskip("plotly.graph_objects")
 subplots = pytest.importorskip("plotly.subplots")

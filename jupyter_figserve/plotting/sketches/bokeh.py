@@ -8,29 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .libraries import is_instance
-from .sketch_canvas import Marks, Point, SketchCanvas, View, is_color
+from ..libraries import is_instance
+from .canvas import Area, Point, SketchCanvas, find_color, is_color
+from .marks import MAX_MARKS, Marks, View
 
 if TYPE_CHECKING:
-    from ..model.figures import EncodedImage
+    from ...model.figures import EncodedImage
 
-_WIDTH, _MIN_HEIGHT, _MAX_HEIGHT = 320, 120, 480
 _COLOR = "#1f77b4"
 _MAX_PLOTS = 16
 _MAX_GLYPHS = 60
-_MAX_MARKS = 3_000
-_MAX_SIDE = 200
-Area = tuple[float, float, float, float]
-"""Left, bottom, right and top, as fractions of the canvas."""
 
 
 def draw_sketch(obj: object) -> EncodedImage | None:
     """Return the thumbnail of a Bokeh plot or layout; None for anything else, and when no glyph is of a known kind."""
     if not is_instance(obj, "bokeh.models.layouts", "LayoutDOM"):
         return None
-    width, height = _size_of(obj)
-    canvas_height = round(min(_MAX_HEIGHT, max(_MIN_HEIGHT, _WIDTH * height / width)))
-    canvas = SketchCanvas(_WIDTH, canvas_height, "#ffffff")
+    canvas = SketchCanvas(*_size_of(obj), "#ffffff")
     plots = list(_plots(obj, (0.0, 0.0, 1.0, 1.0)))[:_MAX_PLOTS]
     drawn = [_Sketch(canvas).draw(plot, area) for plot, area in plots]
     return canvas.encode() if any(drawn) else None
@@ -93,14 +87,9 @@ class _Sketch:
             read = _KINDS.get(type(glyph).__name__)
             if read is not None and renderer.visible:
                 read(self, glyph, data)
-        marks = self._marks
-        if not marks.draws:
+        if not self._marks.draws:
             return False
-        color = plot.background_fill_color if is_color(plot.background_fill_color) else "#ffffff"
-        left, bottom, right, top = area
-        view = marks.view(self._canvas.axes(left, bottom, right, top, None if marks.is_bare else str(color)))
-        for draw in marks.draws:
-            draw(view)
+        self._marks.draw(self._canvas, area, find_color(plot.background_fill_color, default="#ffffff"))
         return True
 
     def _numbers(self, spec: Any, data: Mapping[str, Any], count: int | None = None) -> Any:
@@ -112,7 +101,7 @@ class _Sketch:
             return np.zeros(count or 0)
         if np.ndim(values) == 0:
             return np.full(count or 1, self._marks.numbers([values])[0])
-        return self._marks.numbers(list(values) if _is_grouped(values) else values)[:_MAX_MARKS]
+        return self._marks.numbers(list(values) if _is_grouped(values) else values)[:MAX_MARKS]
 
     def _read_lines(self, glyph: Any, data: Mapping[str, Any]) -> None:
         self._add_line(self._numbers(glyph.x, data), self._numbers(glyph.y, data), _colors(glyph.line_color, data)[0])
@@ -130,8 +119,7 @@ class _Sketch:
 
         def draw(view: View) -> None:
             for index, pair in enumerate(zip(x, y, strict=False)):
-                size = 3 if len(x) < 60 else 1.6
-                self._canvas.dots([view.place(*pair)], colors[index % len(colors)], size)
+                self._canvas.dots([view.place(*pair)], colors[index % len(colors)], len(x))
 
         self._marks.add(x, y, draw)
 
@@ -184,12 +172,8 @@ class _Sketch:
         import numpy as np
 
         found = _column(glyph.image, data)
-        values = np.asarray(found[0] if found is not None and len(found) else [], dtype=float)
-        if values.ndim == 2 and values.size:
-            steps = [max(1, side // _MAX_SIDE) for side in values.shape]
-            small = values[:: steps[0], :: steps[1]]
-            self._marks.is_bare = True
-            self._marks.add([0.0, 1.0], [0.0, 1.0], lambda view: self._canvas.grid(view.box, small))
+        values = found[0] if found is not None and len(found) else []
+        self._marks.add_grid(self._canvas, np.asarray(values, dtype=float))
 
     def _add_line(self, x: Any, y: Any, color: str, is_area: bool = False) -> None:
         import numpy as np
@@ -197,7 +181,7 @@ class _Sketch:
         pairs = [(float(a), float(b)) for a, b in zip(x, y, strict=False) if np.isfinite(a) and np.isfinite(b)]
 
         def draw(view: View) -> None:
-            points: list[Point] = [view.place(*pair) for pair in pairs[:_MAX_MARKS]]
+            points: list[Point] = [view.place(*pair) for pair in pairs[:MAX_MARKS]]
             (self._canvas.area if is_area else self._canvas.line)(points, color)
 
         self._marks.add([a for a, _ in pairs], [b for _, b in pairs], draw)
@@ -248,7 +232,7 @@ def _colors(spec: Any, data: Mapping[str, Any]) -> list[str]:
     """Return the colours of a glyph's marks, one for all where they are the result of a mapping."""
     found = spec if isinstance(spec, str) and is_color(spec) else _column(spec, data)
     given = [found] if isinstance(found, str) else list(found) if found is not None and not _is_number(found) else []
-    return [one if is_color(one) else _COLOR for one in given[:_MAX_MARKS]] or [_COLOR]
+    return [find_color(one, default=_COLOR) for one in given[:MAX_MARKS]] or [_COLOR]
 
 
 def _is_number(value: Any) -> bool:

@@ -10,18 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from .libraries import is_instance
-from .sketch_canvas import Marks, Point, SketchCanvas, View, is_color
+from ..libraries import is_instance
+from .canvas import Point, SketchCanvas, find_color, is_color
+from .marks import MAX_MARKS, Marks, View
 
 if TYPE_CHECKING:
-    from ..model.figures import EncodedImage
+    from ...model.figures import EncodedImage
 
-_WIDTH, _MAX_HEIGHT = 320, 480
 _COLORS = ("#636efa", "#ef553b", "#00cc96", "#ab63fa", "#ffa15a", "#19d3f3", "#ff6692", "#b6e880", "#ff97ff", "#fecb52")
+_SIZE = (320.0, 216.0)
 _PLOT_BACKGROUND = "#e5ecf6"
-_MAX_MARKS = 3_000
 _MAX_TRACES = 60
-_MAX_SIDE = 200
 _BINS = 24
 
 
@@ -43,10 +42,9 @@ class _Sketch:
         template = (self._layout.get("template") or {}).get("layout") or {}
         given = [one for one in self._layout.get("colorway") or template.get("colorway") or () if is_color(one)]
         self._colors: Sequence[str] = given or _COLORS
-        background = self._layout.get("plot_bgcolor") or template.get("plot_bgcolor")
-        self._background = background if is_color(background) else _PLOT_BACKGROUND
-        paper = self._layout.get("paper_bgcolor") or template.get("paper_bgcolor")
-        self._canvas = SketchCanvas(_WIDTH, self._height(), str(paper) if is_color(paper) else "#ffffff")
+        plot, paper = (self._layout.get(name) or template.get(name) for name in ("plot_bgcolor", "paper_bgcolor"))
+        self._background = find_color(plot, default=_PLOT_BACKGROUND)
+        self._canvas = SketchCanvas(*self._size(), find_color(paper, default="#ffffff"))
 
     def draw(self) -> EncodedImage | None:
         places: dict[tuple[str, str], Marks] = {}
@@ -63,29 +61,21 @@ class _Sketch:
         for (x, y), marks in places.items():
             if marks.draws:
                 drawn = True
-                self._draw_axes(x, y, marks)
+                (left, right), (bottom, top) = self._domain(x), self._domain(y)
+                marks.draw(self._canvas, (left, bottom, right, top), self._background)
         return self._canvas.encode() if drawn else None
 
-    def _draw_axes(self, x: str, y: str, marks: Marks) -> None:
-        (left, right), (bottom, top) = self._domain(x), self._domain(y)
-        view = marks.view(self._canvas.axes(left, bottom, right, top, None if marks.is_bare else self._background))
-        for draw in marks.draws:
-            draw(view)
-
-    def _height(self) -> int:
-        width, height = self._layout.get("width") or 0, self._layout.get("height") or 0
-        return round(min(_MAX_HEIGHT, max(120, _WIDTH * height / width))) if width and height else 216
+    def _size(self) -> Point:
+        width, height = self._layout.get("width"), self._layout.get("height")
+        return (float(width), float(height)) if width and height else _SIZE
 
     def _domain(self, axis: str) -> Point:
         found = (self._layout.get(f"{axis[0]}axis{axis[1:]}") or {}).get("domain")
         return (float(found[0]), float(found[1])) if found is not None and len(found) == 2 else (0.0, 1.0)
 
     def _color_of(self, trace: Mapping[str, Any], index: int) -> str:
-        for part in ("line", "marker"):
-            color = (trace.get(part) or {}).get("color")
-            if is_color(color):
-                return str(color)
-        return self._colors[index % len(self._colors)]
+        own = ((trace.get(part) or {}).get("color") for part in ("line", "marker"))
+        return find_color(*own, default=self._colors[index % len(self._colors)])
 
     def _draw_pie(self, trace: Mapping[str, Any]) -> bool:
         given = trace.get("values")
@@ -97,7 +87,7 @@ class _Sketch:
         domain = trace.get("domain") or {}
         (left, right), (bottom, top) = domain.get("x") or (0, 1), domain.get("y") or (0, 1)
         hole = float(trace.get("hole") or (0.35 if trace.get("type") != "pie" else 0))
-        self._canvas.pie(self._canvas.axes(left, bottom, right, top, None), counted, self._colors, hole)
+        self._canvas.pie(self._canvas.axes((left, bottom, right, top), None), counted, self._colors, hole)
         return True
 
     def _read_points(self, marks: Marks, trace: Mapping[str, Any], color: str, _: Point) -> None:
@@ -115,7 +105,7 @@ class _Sketch:
             zs = marks.numbers(trace["z"])
             xs, ys = xs - 0.35 * ys, zs + 0.35 * ys
         marks.is_bare = "lat" in trace
-        step = max(1, len(xs) // _MAX_MARKS)
+        step = max(1, len(xs) // MAX_MARKS)
         xs, ys = xs[::step], ys[: len(xs) : step]
         mode = trace.get("mode") or ("lines+markers" if len(xs) < 20 else "lines")
         is_filled = bool(trace.get("fill")) and trace.get("fill") != "none"
@@ -128,7 +118,7 @@ class _Sketch:
             if "lines" in mode:
                 self._canvas.line(points, color)
             if "markers" in mode:
-                self._canvas.dots(points, color, 3 if len(points) < 60 else 1.6)
+                self._canvas.dots(points, color, len(points))
 
         marks.add(xs, [*ys, 0.0] if is_filled else ys, draw)
 
@@ -140,7 +130,7 @@ class _Sketch:
             return
         lengths = marks.numbers(heights)
         at = marks.numbers(places if places is not None else range(len(lengths)))
-        pairs = list(zip(at.tolist(), lengths.tolist(), strict=False))[:_MAX_MARKS]
+        pairs = list(zip(at.tolist(), lengths.tolist(), strict=False))[:MAX_MARKS]
         is_stacked = self._layout.get("barmode") in ("stack", "relative") or trace.get("type") != "bar"
         self._add_bars(marks, pairs, color, (0, 1) if is_stacked else share, is_across, is_stacked)
 
@@ -218,12 +208,7 @@ class _Sketch:
             values = np.histogram2d(marks.numbers(trace["y"]), marks.numbers(trace["x"]), bins=_BINS)[0]
         else:
             values = np.asarray(trace.get("z"), dtype=float)
-        if values.ndim != 2 or not values.size:
-            return
-        steps = [max(1, side // _MAX_SIDE) for side in values.shape]
-        small = values[:: steps[0], :: steps[1]]
-        marks.is_bare = True
-        marks.add([0.0, 1.0], [0.0, 1.0], lambda view: self._canvas.grid(view.box, small))
+        marks.add_grid(self._canvas, values)
 
 
 _ROUND = ("pie", "sunburst", "funnelarea")

@@ -1,0 +1,1 @@
+"""Thumbnails of figures that a JavaScript library draws, without a browser."""
