@@ -9,16 +9,12 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import unquote_to_bytes
 
+from . import loaded_addresses
 from .html_markup import prepare_markup
+from .loaded_addresses import is_loaded
 
 _MAX_OWN_SCRIPT = 256 * 1024
-"""Maximum length of a document's own script; longer ones are libraries, which name URLs that they never load."""
-_LOADED_BY_SCRIPT = re.compile(
-    r"""(?:\bimport\s*\(\s*|\bfrom\s+|\bimport\s+|\.src\s*=\s*|\bfetch\s*\(\s*|\bd3\.(?:csv|json|tsv|text)\s*\(\s*"""
-    r"""|\bimportScripts\s*\(\s*|\bpaths\s*["']?\s*[:=]\s*\{[^}]{0,500}?)["'`](https?://[^"'`\s]+)""",
-    re.DOTALL,
-)
-_INLINE = ("data:", "blob:", "#", "about:")
+"""Maximum length of a document's own script or style; longer ones are of libraries, which name URLs they never load."""
 _PARTS = frozenset({"svg", "canvas", "img", "iframe", "video", "object", "embed"})
 _PLACES = frozenset({"div", "span", "figure", "main", "section", "p"})
 _MAX_DEPTH = 3
@@ -79,9 +75,12 @@ class HtmlContent:
 
     @property
     def is_figure(self) -> bool:
-        """Whether it shows an image or runs a script in an element of the page; a table or text is not a figure."""
+        """Whether it shows an image or runs a script in an element of the page.
+
+        Text is no figure, nor is a table without images in its cells.
+        """
         if "table" in self.tags:
-            return bool(self.tags & {"canvas", "iframe"})
+            return bool(self.tags & {"canvas", "iframe"}) or any(one.source.startswith("data:") for one in self.images)
         return bool(self.tags & _PARTS) or (self.has_script and bool(self.tags & _PLACES))
 
     @property
@@ -114,11 +113,15 @@ def parse_html(text: str, depth: int = 0) -> HtmlContent:
 
 
 def _take_script(content: HtmlContent, tag: str, body: str) -> None:
-    if body.strip() and "application/json" not in tag:
+    if "importmap" in tag:
+        content.scripts += loaded_addresses.find_in_import_map(body[:_MAX_OWN_SCRIPT])
+    elif body.strip() and "application/json" not in tag:
         content.has_script = True
         if len(body) <= _MAX_OWN_SCRIPT:
             content.code.append(body)
-            content.scripts += _LOADED_BY_SCRIPT.findall(body)
+            scripts = loaded_addresses.find_in_script(body)
+            content.scripts += scripts
+            content.resources += [one for one in loaded_addresses.find_data_in_script(body) if one not in scripts]
         else:
             content.has_library = True
 
@@ -136,20 +139,15 @@ class _Parser(HTMLParser):
             self._silent += 1
         if not (tag == "svg" and _is_icon(values)):
             self._content.tags.add(tag)
-        if tag == "iframe":
+        self._content.resources += loaded_addresses.find_in_element(tag, values)
+        if tag in ("iframe", "frame"):
             self._read_frame(values)
-        elif tag == "script" and _is_loaded(values.get("src")):
+        elif tag == "script" and is_loaded(values.get("src")):
             self._content.scripts.append(values["src"])
-        elif tag == "link" and "stylesheet" in values.get("rel", "").lower() and _is_loaded(values.get("href")):
-            self._content.resources.append(values["href"])
         elif tag == "img":
             self._read_image(values)
-        elif tag in ("video", "source", "embed", "image") and _is_loaded(values.get("src")):
-            self._content.resources.append(values["src"])
-        elif tag in ("video", "source"):
+        elif tag in ("video", "source") and not is_loaded(values.get("src")):
             self._content.has_video |= bool(values.get("src", "").strip())
-        elif tag == "object" and _is_loaded(values.get("data")):
-            self._content.resources.append(values["data"])
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
@@ -160,7 +158,9 @@ class _Parser(HTMLParser):
             self._silent = max(0, self._silent - 1)
 
     def handle_data(self, data: str) -> None:
-        if not self._silent and data.strip():
+        if self.cdata_elem == "style" and len(data) <= _MAX_OWN_SCRIPT:
+            self._content.resources += loaded_addresses.find_in_style(data)
+        elif not self._silent and data.strip():
             self._content.has_text = True
 
     def _read_image(self, values: dict[str, str]) -> None:
@@ -171,8 +171,6 @@ class _Parser(HTMLParser):
             _pixels(values.get("height")),
         )
         self._content.images.append(image)
-        if _is_loaded(image.source):
-            self._content.resources.append(image.source)
 
     def _read_frame(self, values: dict[str, str]) -> None:
         inner = values.get("srcdoc")
@@ -191,10 +189,6 @@ class _Parser(HTMLParser):
             self._content.has_text |= found.has_text
             self._content.has_video |= found.has_video
             self._content.tags |= found.tags
-
-
-def _is_loaded(url: str | None) -> bool:
-    return bool(url and url.strip()) and not (url or "").strip().lower().startswith(_INLINE)
 
 
 def _is_icon(values: dict[str, str]) -> bool:

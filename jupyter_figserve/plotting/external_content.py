@@ -11,12 +11,24 @@ from ..errors import OutputInvalid
 from ..model.figures import EncodedImage
 from ..model.formats import FORMATS
 from ..model.html_content import parse_html
+from ..model.loaded_addresses import find_in_svg, is_loaded
 from .libraries import is_instance
 
 _HTML = FORMATS["html"].mimetype
-_LATEX = re.compile(r"^\s*\$.+\$\s*$", re.DOTALL)
+_SVG = FORMATS["svg"].mimetype
+# Plotly typesets what is between dollars; "$5 to $7" has nothing of a formula.
+_LATEX = re.compile(r"^\s*\$.+\$\s*$|\$[^$\n]{0,300}[\\^_{}][^$\n]{0,300}\$", re.DOTALL)
 _TILE_TRACES = re.compile(r"(scatter|density|choropleth)(map|mapbox)")
 _GEO_TRACES = frozenset({"scattergeo", "choropleth"})
+# Attributes of Plotly's objects whose texts it typesets, and those that hold data.
+_TYPESET = frozenset({"text", "name", "ticktext", "title", "label", "labels", "x", "y"})
+_NOT_TYPESET = frozenset({"z", "customdata", "meta", "template", "geojson", "hovertext"})
+_ALTAIR_PARTS = ("layer", "hconcat", "vconcat", "concat", "spec")
+_BOKEH_PARTS = {
+    "TileRenderer": "map will lack its tiles",
+    "ImageURL": "plot will lack its images",
+    "WebDataSource": "plot will lack its data",
+}
 _ADVICE = (
     ("plot.ly", "With Plotly, pass the figure itself, or write it with include_plotlyjs=True."),
     ("bokeh", "With Bokeh, pass the plot itself, or use bokeh.resources.INLINE."),
@@ -34,7 +46,7 @@ def find_warnings(obj: object, images: Sequence[EncodedImage]) -> list[str]:
         With the code ``needs_network``, if nothing of it would remain.
     """
     if not any(image.mimetype == _HTML for image in images):
-        return []
+        return _svg_warnings(images)
     if is_instance(obj, "plotly.basedatatypes", "BaseFigure"):
         return list(_plotly_warnings(obj))
     if is_instance(obj, "altair", "TopLevelMixin"):
@@ -51,7 +63,7 @@ def _html_warnings(text: str, *, is_alone: bool) -> list[str]:
     if not urls:
         return []
     named = ", ".join(url[:100] for url in urls[:3]) + (f" and {len(urls) - 3} more" if len(urls) > 3 else "")
-    advice = _advice(urls, is_image=not content.scripts and bool(content.images))
+    advice = _advice(urls, is_image={image.source for image in content.images}.issuperset(urls))
     if content.is_empty_offline and is_alone:
         raise OutputInvalid(
             f"This figure loads {named}, but a published figure loads nothing from elsewhere, and nothing else is in"
@@ -68,12 +80,26 @@ def _advice(urls: Sequence[str], *, is_image: bool) -> str:
     return found or "Put scripts, styles and data into the HTML itself."
 
 
+def _svg_warnings(images: Sequence[EncodedImage]) -> list[str]:
+    """Return what the only image lacks, if it is an SVG; one of matplotlib has its images in it."""
+    if [image.mimetype for image in images] != [_SVG]:
+        return []
+    urls = list(dict.fromkeys(find_in_svg(images[0].data.decode("utf-8", "replace"))))
+    named = ", ".join(url[:100] for url in urls[:3])
+    return [f"The published image will lack {named}: it loads nothing from elsewhere. Embed it."] if urls else []
+
+
 def _plotly_warnings(figure: Any) -> Iterator[str]:
     kinds = {str(trace.type) for trace in figure.data}
-    if any(_LATEX.match(text) for text in _plotly_texts(figure)):
+    if any(_LATEX.search(text) for text in _plotly_texts(figure)):
         yield (
             "The published figure will show LaTeX as source: Plotly loads MathJax for it from elsewhere. Use plain text"
             " or Plotly's HTML subset, such as x<sup>2</sup>."
+        )
+    if any(is_loaded(image.source) for image in figure.layout.images or ()):
+        yield (
+            "The published figure will lack its images, which Plotly loads from elsewhere. Pass them as data, such as a"
+            " PIL image."
         )
     if any(_TILE_TRACES.fullmatch(kind) for kind in kinds):
         yield (
@@ -95,39 +121,46 @@ def _has_own_geojson(figure: Any) -> bool:
 
 def _plotly_texts(figure: Any) -> Iterator[str]:
     """Yield the titles, labels, names and annotations, which Plotly typesets."""
-    layout = figure.layout
-    for axis in ("xaxis", "yaxis"):
-        for name in layout:
-            if str(name).startswith(axis):
-                yield from _strings(layout[name].title.text)
-                yield from _strings(layout[name].ticktext)
-    yield from _strings(layout.title.text)
-    for annotation in layout.annotations or ():
-        yield from _strings(annotation.text)
-    for trace in figure.data:
-        yield from _strings(trace.name)
-        yield from _strings(getattr(trace, "text", None))
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        yield from (text for text in value[:1_000] if isinstance(text, str))
+    waiting: list[Any] = [figure.layout.to_plotly_json(), [trace.to_plotly_json() for trace in figure.data]]
+    while waiting:
+        value = waiting.pop()
+        pairs = value.items() if isinstance(value, dict) else ((None, one) for one in value[:1_000])
+        for name, inner in pairs:
+            if isinstance(inner, str) and (name is None or name in _TYPESET):
+                yield inner
+            elif name in _TYPESET and getattr(getattr(inner, "dtype", None), "kind", "") in ("O", "U"):
+                waiting.append(inner[:1_000].tolist())
+            elif isinstance(inner, (dict, list, tuple)) and name not in _NOT_TYPESET:
+                waiting.append(inner)
 
 
 def _altair_warnings(chart: Any) -> Iterator[str]:
+    urls = list(dict.fromkeys(url for url in _altair_data(chart) if is_loaded(url)))
+    if urls:
+        yield (
+            f"The published chart will lack its data, which it loads from {urls[0][:100]}. Read the data into a"
+            " DataFrame and pass that to the chart."
+        )
+
+
+def _altair_data(chart: Any) -> Iterator[str]:
+    """Yield the addresses of data of a chart, the charts that it consists of, and the tables that it looks up in."""
     data = getattr(chart, "data", None)
     url = data if isinstance(data, str) else getattr(data, "url", None)
-    if isinstance(url, str) and not url.startswith("data:"):
-        yield (
-            f"The published chart will lack its data, which it loads from {url[:100]}. Read the data into a DataFrame"
-            " and pass that to the chart."
-        )
+    if isinstance(url, str):
+        yield url
+    for name in _ALTAIR_PARTS:
+        parts = getattr(chart, name, None)
+        for part in parts if isinstance(parts, list) else [parts]:
+            yield from _altair_data(part) if is_instance(part, "altair", "TopLevelMixin") else ()
+    transforms = getattr(chart, "transform", None)
+    for transform in transforms if isinstance(transforms, list) else []:
+        yield from _altair_data(getattr(transform, "from_", None) or getattr(transform, "_kwds", {}).get("from"))
 
 
 def _bokeh_warnings(model: Any) -> Iterator[str]:
     models = sys.modules.get("bokeh.models")
-    tiles = getattr(models, "TileRenderer", None)
-    if tiles is not None and next(iter(model.select({"type": tiles})), None) is not None:
-        yield "The published map will lack its tiles, which Bokeh loads from elsewhere. Publish an image of it."
+    for kind, lacks in _BOKEH_PARTS.items():
+        part = getattr(models, kind, None)
+        if part is not None and next(iter(model.select({"type": part})), None) is not None:
+            yield f"The published {lacks}, which Bokeh loads from elsewhere. Publish an image of it."

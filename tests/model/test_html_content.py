@@ -28,12 +28,19 @@ FOLIUM = (
         ('<a href="https://x/">x</a><script>var home = "https://x/"; open(home)</script>', [], []),
         ("<img src=data:image/png;base64,AA==><link rel=icon href=https://x/i.ico>", [], []),
         ('<svg xmlns="http://www.w3.org/2000/svg"><use href="#a"/></svg>', [], []),
+        ('<style>@import "https://x/a.css"; p {background: url(#a)}</style>', [], ["https://x/a.css"]),
+        ('<style>@namespace svg url("http://www.w3.org/2000/svg");</style>', [], []),
+        ('<div style="background: url(https://x/a.png)"></div>', [], ["https://x/a.png"]),
+        ('<script type="importmap">{"imports": {"d": "https://x/d.js"}}</script>', ["https://x/d.js"], []),
+        ('<script>L.tileLayer("https://x/{z}.png")</script>', [], ["https://x/{z}.png"]),
+        ('<script>fetch("https://x/a.csv")</script>', ["https://x/a.csv"], []),
+        ("<frameset><frame src=https://x/></frameset>", ["https://x/"], []),
         ("<p>https://x/y.js", [], []),
         ("<script", [], []),
     ],
 )
 def test_what_is_loaded(html, scripts, resources):
-    """By elements and by short scripts; links, libraries and namespaces load nothing."""
+    """By elements, by short styles and by short scripts; links, libraries and namespaces load nothing."""
     content = parse_html(html)
     assert (content.scripts, content.resources) == (scripts, resources)
 

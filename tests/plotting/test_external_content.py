@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from jupyter_figserve.errors import OutputInvalid
+from jupyter_figserve.model.figures import EncodedImage
 from jupyter_figserve.plotting.encode import encode
 from jupyter_figserve.plotting.external_content import find_warnings
 
@@ -80,6 +82,24 @@ def test_plotly_figures():
     assert "LaTeX" in check([{"y": [1], "name": "$x^2$"}])[0]
     assert "base map" in check([MAP])[0]
     assert "tiles" in check([MAP | {"type": "scattermap"}])[0]
+    assert "images" in check([{"y": [1]}], images=[{"source": "https://x/a.png"}])[0]
+    assert check([{"y": [1]}], images=[{"source": "data:image/png;base64,AA=="}]) == []
+
+
+@pytest.mark.parametrize(
+    ("trace", "layout"),
+    [
+        ({"y": [1]}, {"title": {"text": "Energy $E=mc^2$ (J)"}}),
+        ({"type": "heatmap", "z": [[1]], "colorbar": {"title": {"text": r"$\alpha$"}}}, {}),
+        ({"type": "scatterpolar", "r": [1], "theta": [1]}, {"polar": {"radialaxis": {"title": {"text": "$r$"}}}}),
+        ({"y": [1, 2], "text": np.array(["a", "$x_1$"])}, {}),
+        ({"type": "bar", "x": ["$a_1$", "b"], "y": [1, 2]}, {}),
+    ],
+)
+def test_latex_anywhere_in_a_plotly_figure(trace, layout):
+    """In a part of a text, in colour bars, in other axes and in categories."""
+    graph_objects = pytest.importorskip("plotly.graph_objects")
+    assert "LaTeX" in warnings_of(graph_objects.Figure([trace], layout))[0]
 
 
 def test_altair_and_bokeh():
@@ -93,3 +113,29 @@ def test_altair_and_bokeh():
     plot = bokeh.figure()
     plot.line([1], [2])
     assert warnings_of(plot) == []
+    plot.image_url(url=["https://example.org/a.png"], x=0, y=0, w=1, h=1)
+    assert "lack its images" in warnings_of(plot)[0]
+
+
+def test_parts_of_altair_charts():
+    """Each may have its own data, and looks up in other tables."""
+    require_package("vl_convert")
+    altair = require_package("altair")
+    url, own = "https://example.org/a.csv", altair.Data(values=[{"a": 1}])
+
+    def chart(data):
+        return altair.Chart(data).mark_bar().encode(x="a:Q")
+
+    images = encode(chart(own)).images
+    lookup = chart(own).transform_lookup("a", altair.LookupData(url, "a", ["b"]))
+    for one in (chart(own) + chart(url), chart(own) | (chart(own) & chart(url)), chart(url).facet("a:N"), lookup):
+        assert url in find_warnings(one, images)[0]
+    assert find_warnings(chart(own) | chart(own), images) == []
+
+
+def test_svg_documents():
+    """Images of other files are warned of; links and parts of the document are fine."""
+    svg = '<svg xmlns="http://www.w3.org/2000/svg"><a href="https://x/"><use href="#a"/></a>{}</svg>'
+    for part, lacks in (("", []), ('<image width="9" xlink:href="https://x/a.png"/>', ["https://x/a.png"])):
+        found = find_warnings(None, [EncodedImage("image/svg+xml", svg.format(part).encode())])
+        assert [message.split()[5].rstrip(":") for message in found] == lacks

@@ -16,6 +16,8 @@ from ....model.display_size import parse_display_size
 from ....model.figures import EncodedImage
 from ....model.formats import FORMATS, Format, begin_html, get_format_of_mimetype
 from ....model.html_content import HtmlImage, parse_html
+from ....model.loaded_addresses import is_loaded
+from ....model.markdown_images import find_markdown_images
 from ....model.texts import MAX_ALT_LENGTH
 from ..figures.upload import parse_image
 from ..script_figures.figure import ScriptFigure, digest_of, find_in_bundle, find_in_html, find_problem
@@ -29,6 +31,7 @@ CAPTURED_FORMATS = tuple(
 )
 """In order of preference, for a display that comes in several."""
 _PDF = FORMATS["pdf"]
+_MARKDOWN = "text/markdown"
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _LOADING = ("application/vnd.bokehjs_load.v0+json", "application/vnd.holoviews_load.v0+json")
 _HOLOVIEWS = "application/vnd.holoviews_exec.v0+json"
@@ -117,6 +120,8 @@ def find_display(content: Any, limits: Limits) -> CapturedDisplay | None:
     # The HTML of widgets and of HoloViews relies on scripts that an earlier output has loaded.
     is_whole = _WIDGET not in bundle and _HOLOVIEWS not in bundle
     found = _from_html(text, limits) if is_whole and isinstance(text, str) else None
+    if found is None and text is None and isinstance(bundle.get(_MARKDOWN), str):
+        found = _from_markdown(bundle[_MARKDOWN], limits)
     if found is None:
         _refuse_unknown(bundle)
     return found
@@ -207,6 +212,23 @@ def _from_html(text: str, limits: Limits) -> CapturedDisplay | None:
         )
     document = begin_html(data)
     return CapturedDisplay(HTML, document, digest=None if document is data else digest_of(data))
+
+
+def _from_markdown(text: str, limits: Limits) -> CapturedDisplay | None:
+    """Return the image of a Markdown text; None if it has none."""
+    data = _decode(text, is_text=True)
+    _check_size(len(data), limits, "Markdown")
+    images = find_markdown_images(text)
+    if not images:
+        return None
+    found = _from_element(images[0], data, limits) if len(images) == 1 else None
+    if found is not None:
+        return found
+    loaded = next((image.source for image in images if is_loaded(image.source)), None)
+    name = f"Markdown with {len(images)} images" if loaded is None else f"Markdown that loads {loaded:.200}"
+    raise UnsupportedType(
+        f"{name} was displayed last, which is not kept. Display or publish its image itself.", code="display_not_kept"
+    )
 
 
 def _from_element(image: HtmlImage, data: bytes, limits: Limits) -> CapturedDisplay | None:

@@ -183,9 +183,21 @@ def test_an_image_element_is_an_image():
     assert (svg.format.name, svg.data) == ("svg", SVG)
 
 
+def test_a_markdown_image_is_an_image():
+    """With its alternative text, beside words or alone; in code it is none."""
+    source = f"data:image/png;base64,{encoded(png())}"
+    for text in (f"![Bears]({source})", f'# Title\n![Bears]({source} "title")', f'<img alt="Bears" src="{source}">'):
+        found = find_display(shown({"text/markdown": text}), LIMITS)
+        assert (found.format.name, found.data, found.alt) == ("png", png(), "Bears")
+        assert found.digest == sha256_hex(text.encode())
+    for text in (f"```\n![Bears]({source})\n```", f"`![Bears]({source})`", "# Words", "[a](https://x/a.png)"):
+        assert find_display(shown({"text/markdown": text}), LIMITS) is None
+
+
 @pytest.mark.parametrize(
     "html",
     [
+        f'<table><tr><td><img src="data:image/png;base64,{encoded(png())}"></td></tr></table>',
         HTML.decode() + "<div></div>",
         "<svg><path/></svg>",
         "<canvas></canvas><script>draw()</script>",
@@ -243,6 +255,12 @@ def test_other_objects_are_skipped(data):
         ),
         ({WIDGET: {}, "text/plain": "FigureWidget({'data': []})"}, "widget FigureWidget"),
         ({"application/geo+json": {}, "text/plain": "<GeoJSON>"}, "application/geo"),
+        ({"text/markdown": "![a](https://x/a.png)"}, "Markdown that loads https://x/a.png"),
+        ({"text/markdown": "![a](data:,) ![b](data:,)"}, "Markdown with 2 images"),
+        (
+            {"text/html": '<div></div><script type="importmap">{"d": "https://x/d"}</script><script>d()</script>'},
+            "https://x/d",
+        ),
         ({"image/x-unknown": "AA=="}, "image/x-unknown"),
         ({"application/vnd.holoviews_exec.v0+json": "", "text/html": "<div></div><script>x</script>"}, "holoviews"),
         ({"application/vnd.plotly.v1+json": {"data": ["x" * MAX_BYTES]}}, "A Plotly figure of more than 100,000 bytes"),
