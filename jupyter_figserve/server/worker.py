@@ -22,7 +22,7 @@ from traitlets import Float, Integer, TraitError, Unicode
 from traitlets.config import Config
 
 from .. import __version__
-from ..errors import FigServeError, InvalidInput, TooLarge, Unauthorized
+from ..errors import FigServeError, Forbidden, InvalidInput, TooLarge, Unauthorized
 from ..model.environment_variables import WORKER_KEY_VARIABLE
 from ..sandbox.host.pool import SOURCE_BYTES
 from ..sandbox.remote import http_renderer as protocol
@@ -99,6 +99,9 @@ class JobsHandler(_Handler):
         if self.request.method != "POST":
             return
         try:
+            if "Origin" in self.request.headers:
+                # Browsers send it with each POST. Where no key is required, a page might run jobs by DNS rebinding.
+                raise Forbidden("Web pages may not use a render worker.", code="cross_site")
             if not self.has_key:
                 raise Unauthorized("Jobs require the key of this worker.", code="worker_key")
             if self.request.headers.get(protocol.PROTOCOL_HEADER) != str(PROTOCOL):

@@ -73,6 +73,14 @@ def test_jobs_need_the_key_and_the_protocol(worker: Worker):
     assert succeeds(post(worker))
 
 
+def test_web_pages_run_nothing(worker: Worker):
+    """A POST with an Origin is refused, also with that of the worker, which a page has after DNS rebinding."""
+    for origin in ("http://evil.example", "null", worker.url):
+        refused = post(worker, "while True: pass", Origin=origin)
+        assert (refused.status, refused.json()["code"]) == (403, "cross_site")
+    assert worker.report()["running"] == 0
+
+
 @pytest.mark.parametrize("body", [b"", b"x" * 11, b"x" * 40, b"\x00" * 12, b"\x00\x00\x00\x02" + b"\x00" * 8 + b"{}"])
 def test_what_is_not_a_job(worker: Worker, body: bytes):
     """400, before a child is taken."""

@@ -219,6 +219,9 @@ def test_forged_requests():
         (good, b"bodY"),
         (good | {TIME_HEADER: str(int(now) + 1)}, b"body"),
         (good | {TIME_HEADER: "\u0661"}, b"body"),
+        # Beyond what a float holds, and beyond what Python reads.
+        (good | {TIME_HEADER: "9" * 400}, b"body"),
+        (good | {TIME_HEADER: "9" * 5_000}, b"body"),
         (good | {SIGNATURE_HEADER: "\u00e9"}, b"body"),
         (ReplicaSigner(QuerySigner(["t" * 32]), lambda: now).make_headers(b"body"), b"body"),
         (ReplicaSigner(QuerySigner(["s" * 32]), lambda: now - MAX_SKEW_SECONDS - 1).make_headers(b"body"), b"body"),
