@@ -25,6 +25,8 @@ _FLUSH_SECONDS = 2.0
 """Time between two writes: the first image reaches the disk at once, and of many in a second only some need to."""
 _WRITE_RATE = 2**20
 """Bytes written in a second, on average: visitors choose what is drawn, and each image stays on disk for a while."""
+_ENTRY_BYTES = 1_024
+"""Memory of an image beside its bytes: visitors choose how many there are, and data may have a single byte."""
 _MAX_UNWRITTEN = 64 * 2**20
 """Bytes of images that wait to be written; those that waited longest are only in memory."""
 
@@ -88,7 +90,7 @@ class StaleImageCache:
     Parameters
     ----------
     max_bytes
-        Size of the images in memory.
+        Size of the images in memory, with ``_ENTRY_BYTES`` for each.
     """
 
     def __init__(self, store: Store, max_bytes: int) -> None:
@@ -210,7 +212,7 @@ class StaleImageCache:
 
 
 def _size(image: CachedImage) -> int:
-    return len(image.content.data)
+    return len(image.content.data) + _ENTRY_BYTES
 
 
 def _find_newest(images: Iterable[CachedImage]) -> list[CachedImage]:

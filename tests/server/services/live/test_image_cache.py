@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 
 import pytest
 from tornado.ioloop import IOLoop
@@ -24,6 +25,15 @@ def make_image(data: bytes = b"image", **fields: object) -> CachedImage:
 
 def request(name: str = "k", **fields: object) -> LiveRequest:
     return LiveRequest({"name": name}, **fields)
+
+
+ENTRY_BYTES = image_cache._ENTRY_BYTES
+
+
+@pytest.fixture(autouse=True)
+def _count_bytes_alone(monkeypatch):
+    """Limits of these tests are those of the images' bytes."""
+    monkeypatch.setattr(image_cache, "_ENTRY_BYTES", 0)
 
 
 @pytest.fixture
@@ -59,6 +69,23 @@ async def test_memory_is_bounded(images):
     assert kept("bcd") == [True, False, True]
     images.put("x", request("e"), make_image(b"1" * 21))
     assert kept("e") == [False]
+    await images.flush()
+
+
+async def test_memory_of_tiny_images_is_bounded(context, monkeypatch):
+    """A visitor who asks for data of one byte with ever other parameters takes no more memory than others."""
+    monkeypatch.setattr(image_cache, "_ENTRY_BYTES", ENTRY_BYTES)
+    monkeypatch.setattr(image_cache, "_MAX_UNWRITTEN", 20_000)
+    images = StaleImageCache(context.store, 20_000)
+    tracemalloc.start()
+    try:
+        for number in range(1_000):
+            images.put("x", request(str(number)), make_image(b"1"))
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 0 < len(images._in_memory) == len(images._unwritten) < 20
+    assert used < 3 * 20_000
     await images.flush()
 
 
