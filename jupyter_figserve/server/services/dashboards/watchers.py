@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ....model.dashboards import FIGURE, LIVE
@@ -18,6 +18,12 @@ from .resolver import ResolvedDashboard, ResolvedPanel, resolve_dashboard
 
 PanelUrl = Callable[[ResolvedPanel], str]
 """The URL of a panel's newest image, relative to that of the stream."""
+FixedValues = Callable[[ResolvedPanel], Mapping[str, Any]]
+"""The values of the parameters of a live panel that the client cannot change."""
+
+
+def _fixed_by_dashboard(panel: ResolvedPanel) -> Mapping[str, Any]:
+    return panel.spec.values
 
 
 @dataclass(eq=False, slots=True)
@@ -30,10 +36,17 @@ class DashboardWatcher(Watcher):
         The same function for all watchers with the same URLs, so that each event is made once for all of them.
     version
         Version of the dashboard that the page shows; None if unknown.
+    fixed_of
+        For the progress of calls: a link's visitors learn nothing of those that they cannot make.
     """
 
     url_of: PanelUrl
     version: int | None = None
+    fixed_of: FixedValues = field(default=_fixed_by_dashboard, kw_only=True)
+
+    def may_request(self, panel: ResolvedPanel, arguments: Mapping[str, Any]) -> bool:
+        """Whether a call with these arguments may be one for this panel of the client's page."""
+        return all(arguments.get(name) == value for name, value in self.fixed_of(panel).items())
 
 
 class DashboardWatchers(Watchers[DashboardWatcher]):
@@ -122,13 +135,15 @@ class DashboardWatchers(Watchers[DashboardWatcher]):
                 self._send(dashboard_id, lambda url_of, panel=panel: _panel_event(panel, url_of))  # type: ignore[misc]
 
     def _send_progress(self, data: Mapping[str, Any]) -> None:
-        """Send the progress of a call to the panels that may have made it: those with its fixed values."""
+        """Send the progress of a call to the panels that may have made it, and to nobody who is far behind."""
         for dashboard_id, dashboard in list(self._dashboards.items()):
             for panel in dashboard.panels:
-                fixed = panel.spec.values.items()
-                if _shows(panel, LIVE, data["live"]) and all(data["arguments"].get(name) == v for name, v in fixed):
-                    event = _event("progress", {"place": panel.name, "done": data["done"], "total": data["total"]})
-                    self._send(dashboard_id, lambda _, event=event: event)  # type: ignore[misc]
+                if not _shows(panel, LIVE, data["live"]) or panel.target is None:
+                    continue
+                event = _event("progress", {"place": panel.name, "done": data["done"], "total": data["total"]})
+                for watcher in self._watchers_of(dashboard_id):
+                    if watcher.may_request(panel, data["arguments"]) and not watcher.subscriber.is_half_full:
+                        watcher.subscriber.offer(event)
 
     def _send(self, dashboard_id: str, make_event: Callable[[PanelUrl], Event]) -> None:
         made: dict[PanelUrl, Event] = {}

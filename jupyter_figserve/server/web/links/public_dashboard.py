@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ....model.formats import get_format
@@ -93,7 +95,10 @@ class DashboardRenderer(LinkRenderer):
 
     def watch(self) -> tuple[DashboardWatchers, DashboardWatcher]:
         version = self.handler.int_argument("version")
-        watcher = DashboardWatcher(self.link.target.id, self.make_revalidation(), _panel_url, version)
+        fixed_of = partial(_find_fixed, self.link.locked, self.link.allowed)
+        watcher = DashboardWatcher(
+            self.link.target.id, self.make_revalidation(), _panel_url, version, fixed_of=fixed_of
+        )
         return self.context.dashboards, watcher
 
     async def describe_embedding(self, fit: FitSize) -> Embedding:
@@ -113,9 +118,7 @@ class DashboardRenderer(LinkRenderer):
 
     def _make_live_figure(self, panel: ResolvedPanel) -> PublicLiveFigure:
         assert panel.target is not None
-        names = panel.parameters.names
-        locked = {name: value for name, value in self.link.locked.items() if name in names}
-        grant = ParameterGrant({**locked, **panel.spec.values}, [name for name in self.link.allowed if name in names])
+        grant = _make_grant(self.link.locked, self.link.allowed, panel)
         resolved, cache_control = self.resolved, self.cache_control_for
         return PublicLiveFigure(self.handler, panel.target, grant, resolved, cache_control, self.use_view)
 
@@ -177,6 +180,18 @@ class DashboardRenderer(LinkRenderer):
             "schema": state.movable(panel).schema() if panel.target else None,
             "image_url": f"{self.url}/{panel.name}.{panel.suffix}" if has_image else None,
         }
+
+
+def _make_grant(locked: Mapping[str, Any], allowed: Sequence[str], panel: ResolvedPanel) -> ParameterGrant:
+    """Return what viewers of a link may change of a panel: never what the dashboard fixes."""
+    names = panel.parameters.names
+    kept = {name: value for name, value in locked.items() if name in names}
+    return ParameterGrant({**kept, **panel.spec.values}, [name for name in allowed if name in names])
+
+
+def _find_fixed(locked: Mapping[str, Any], allowed: Sequence[str], panel: ResolvedPanel) -> Mapping[str, Any]:
+    assert panel.target is not None
+    return _make_grant(locked, allowed, panel).fixed(panel.target.declaration.parameters)
 
 
 def _panel_url(panel: ResolvedPanel) -> str:

@@ -40,6 +40,11 @@ class ParameterGrant:
         """Return the parameters of a live figure that viewers may change."""
         return Parameters(tuple(item for item in parameters.items if item.name in self.allowed))
 
+    def fixed(self, parameters: Parameters) -> dict[str, Any]:
+        """Return the values of the parameters that viewers cannot change."""
+        fixed = [item for item in parameters.items if item.name not in self.allowed]
+        return {item.name: self.locked.get(item.name, item.default) for item in fixed}
+
 
 @dataclass(frozen=True)
 class PublicLiveFigure:
@@ -241,12 +246,7 @@ class LiveRenderer(LinkRenderer):
 
     def watch(self) -> tuple[LiveWatchers, LiveWatcher]:
         """Watch the figure's changes, and the progress of calls that this link allows."""
-        locked, allowed = self.grant.locked, self.grant.allowed
-        fixed = {
-            item.name: locked.get(item.name, item.default)
-            for item in self.target.declaration.parameters.items
-            if item.name not in allowed
-        }
+        fixed = self.grant.fixed(self.target.declaration.parameters)
         watcher = LiveWatcher(self.target.record.id, self.make_revalidation(), fixed)
         return self.context.live.watchers, watcher
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import asynccontextmanager
 from functools import partial
 
 from tornado.httpclient import HTTPRequest
+
+from jupyter_figserve.model.parameter import Parameter
+from jupyter_figserve.model.parameters import Parameters
 
 from ...sample_images import png
 from .conftest import HELLO, frame
@@ -105,6 +109,27 @@ async def test_links_follow_refreshes_and_progress(dial, owner, http):
             assert 'event: progress\ndata: {"done": 1.0, "total": 4.0}' in await read_event()
             await connection.answer(call, png())
             assert (await asking).status == 200
+
+
+async def test_links_to_dashboards_follow_their_own_calls_alone(dial, owner, http):
+    """A visitor learns nothing of calls with values that the link or the dashboard does not allow."""
+    numbers = Parameters(tuple(Parameter(name, "int", default=1) for name in ("free", "locked", "fixed"))).as_json()
+    async with dial() as connection:
+        live_id = (await connection.offer({**HELLO, "parameters": numbers}))["animal"]["id"]
+        panel = {"kind": "live", "live": live_id, "values": {"fixed": 5}}
+        board = (await owner.post("/api/dashboards", {"name": "board", "title": "Board", "rows": [[panel]]})).json()
+        body = {"allow": ["free"], "lock": {"locked": 7}}
+        link = (await owner.post(f"/api/dashboards/{board['id']}/links", body)).json()
+        done, others = 0, ("locked=8&fixed=5", "locked=7&fixed=1", "fixed=5", "free=2")
+        async with listening(http, f"{link['url']}/events", "progress") as read_event:
+            for query in (*others, "free=3&locked=7&fixed=5"):
+                done += 1
+                asking = asyncio.ensure_future(owner.get(f"/live/k1/animal.png?{query}"))
+                call = await connection.receive()
+                await connection.send(frame({"op": "progress", "rid": call["rid"], "done": done, "total": 9}))
+                await connection.answer(call, png())
+                assert (await asking).status == 200
+            assert re.findall('"done": ([0-9])', await read_event()) == [str(done)]
 
 
 async def test_data_has_a_status_of_its_own(dial, owner, stranger):
