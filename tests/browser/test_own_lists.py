@@ -60,8 +60,15 @@ def test_several_links_are_paused_resumed_and_revoked(links, live_server: Server
 def test_address_is_copied_again(links, addresses) -> None:
     """Of any link, from its row."""
     links.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    row = links.locator("[data-link]").filter(has_text="Bo")
-    row.get_by_role("button", name="Copy link").click()
+    links.evaluate("navigator.clipboard.writeText('before')")
+    row, asked = links.locator("[data-link]").filter(has_text="Bo"), []
+    links.route("**/api/links/*/url", lambda route: asked.append(route))
+    with links.expect_request("**/api/links/*/url"):
+        row.get_by_role("button", name="Copy link").click()
+    # Until the server has answered, nothing is copied.
+    assert links.evaluate("navigator.clipboard.readText()") == "before"
+    assert row.get_by_text("Copied").count() == 0
+    asked[0].continue_()
     row.get_by_text("Copied").wait_for()
     assert f"{links.evaluate('navigator.clipboard.readText()')}.png" == addresses[1]
 

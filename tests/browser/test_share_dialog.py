@@ -165,6 +165,38 @@ def test_page_lists_the_new_link(at) -> None:
         at.locator(".shared").first.wait_for()
 
 
+def test_dialog_that_is_open_again_before_its_end_was_told(page, live_server: ServerProcess, figure: dict) -> None:
+    """The list has the new link: the browser tells of the end with the next frame only."""
+    open_own(page, live_server, f"figserve/figures/{figure['id']}")
+    before = page.locator("[data-link]").count()
+    page.get_by_role("button", name="Share").first.press("Enter")
+    make_link(page)
+    page.evaluate(
+        "() => { for (const one of ['#share .share-result [data-close]', '[data-share]']) "
+        "document.querySelector(one).click(); }"
+    )
+    page.wait_for_function("count => document.querySelectorAll('[data-link]').length > count", arg=before)
+    assert page.get_by_role("button", name="Create link").is_visible()
+
+
+def test_link_that_is_made_after_the_dialog_was_closed(page, live_server: ServerProcess, figure: dict) -> None:
+    """It is in the list, and the dialog that was opened meanwhile, for another link, stays as it is."""
+    open_own(page, live_server, f"figserve/figures/{figure['id']}")
+    before, posts = page.locator("[data-link]").count(), []
+    page.route("**/links", lambda route: route.continue_() if route.request.method == "GET" else posts.append(route))
+    page.get_by_role("button", name="Share").first.press("Enter")
+    with page.expect_request(lambda request: request.method == "POST"):
+        page.get_by_role("button", name="Create link").press("Enter")
+    page.keyboard.press("Escape")
+    page.locator("#share").wait_for(state="hidden")
+    page.get_by_role("button", name="Share").first.press("Enter")
+    page.get_by_label("Label").fill("another")
+    posts[0].continue_()
+    page.wait_for_function("count => document.querySelectorAll('[data-link]').length > count", arg=before)
+    assert page.get_by_label("Label").input_value() == "another"
+    page.wait_for_function("() => !document.querySelector('#share [type=submit]:not([hidden])').disabled")
+
+
 @on_a_page
 def test_invalid_fields_have_messages(at) -> None:
     """At once, in their field; nothing is lost, and the form can be submitted again."""

@@ -24,10 +24,10 @@ function report(button, status, word) {
   setTimeout(() => { label.textContent = button.dataset.label; }, 1500);
 }
 
-for (const button of document.querySelectorAll("button[data-copy]")) {
+for (const button of document.querySelectorAll("button[data-text]")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
-    const isCopied = await copyText(button.dataset.copy, button.parentElement);
+    const isCopied = await copyText(button.dataset.text, button.parentElement);
     report(button, document.getElementById("copied"), isCopied ? "Copied" : "Copy it from the address bar");
   });
 }

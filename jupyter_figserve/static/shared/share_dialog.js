@@ -18,7 +18,8 @@ let form = null;
 let result = null;
 let errorBox = null;
 let links = null;
-let made = null;
+/** What the dialog was opened for: `done` is called once with the link `made`, when the dialog has closed. */
+let opening = { done: () => {}, made: null };
 /** The link that the form changes; null while it creates one. */
 let changed = null;
 
@@ -34,9 +35,11 @@ export function attach(element) {
   dialog.addEventListener("click", (event) => {
     // The dialog element itself is the target only on its backdrop.
     const qr = event.target.closest("[data-qr]");
-    if (qr && made) showQrCode(made.id, dialog.querySelector("[data-fill=name]").textContent.replace(/^“|”$/g, ""), qr);
-    if (event.target.closest("[data-close]") || (event.target === dialog && !made)) dialog.close();
+    if (qr && opening.made) showQrCode(opening.made.id, dialog.querySelector("[data-fill=name]").textContent.replace(/^“|”$/g, ""), qr);
+    if (event.target.closest("[data-close]") || (event.target === dialog && !opening.made)) dialog.close();
   });
+  // The event comes with the next frame, when the dialog may be open again.
+  dialog.addEventListener("close", () => element.open || finish(opening));
   const team = result.querySelector("[data-team]");
   team.addEventListener("click", () => shareOnTeam(team));
   enable(result.querySelector(".new-link button"), result.querySelector("[role=status]"));
@@ -91,8 +94,9 @@ function showAudience(link) {
 }
 
 function open(name, link, done) {
+  finish(opening);
+  opening = { done, made: null };
   changed = link;
-  made = null;
   form.reset();
   showDate();
   showPeople();
@@ -106,18 +110,31 @@ function open(name, link, done) {
   }
   form.querySelector(".existing").hidden = true;
   dialog.querySelector("[data-fill=name]").textContent = name;
-  dialog.addEventListener("close", () => made && done(made), { once: true });
   dialog.showModal();
   form.elements.expires.focus();
 }
 
+/** Tell who opened the dialog which link was made. */
+function finish(one) {
+  const { done, made } = one;
+  if (!made) return;
+  one.done = () => {};
+  done(made);
+}
+
+/** Whether the dialog still shows what it was opened for before an answer of the server came. */
+function isShown(one) {
+  return one === opening && dialog.open;
+}
+
 /** List the newest open links of the resource. */
 async function showExisting(path) {
+  const ours = opening;
   const box = form.querySelector(".existing");
   box.hidden = true;
   // Without the list, a link can still be created.
   const { links: found } = await ask("GET", path).catch(() => ({ links: [] }));
-  if (path !== links) return;
+  if (ours !== opening) return;
   const open = found.filter((link) => isOpen(link)).slice(0, MAX_EXISTING);
   box.querySelector("ul").replaceChildren(...open.map(existing));
   box.hidden = !open.length;
@@ -156,17 +173,19 @@ function forWhom({ audience, users, groups }) {
 async function submit(event) {
   event.preventDefault();
   const button = form.querySelector("[type=submit]:not([hidden])");
+  const ours = opening;
   button.disabled = true;
   hideError();
   try {
-    made = await ask(changed ? "PATCH" : "POST", links, readForm());
-    if (changed) dialog.close();
-    else show(made);
+    ours.made = await ask(changed ? "PATCH" : "POST", links, readForm());
+    if (!isShown(ours)) finish(ours);
+    else if (changed) dialog.close();
+    else show(ours.made);
   } catch (error) {
-    showError(error);
+    if (isShown(ours)) showError(error);
   }
   button.disabled = false;
-  if (!made) (form.querySelector("[aria-invalid]") ?? button).focus();
+  if (isShown(ours) && !ours.made) (form.querySelector("[aria-invalid]") ?? button).focus();
 }
 
 /** Show an error below its field, else above the buttons. */
@@ -269,11 +288,13 @@ function showTeam(link) {
 
 /** Publish and share on the team's server, with the fields of the form; that link takes the place of this one. */
 async function shareOnTeam(button) {
+  const ours = opening;
   button.disabled = true;
   const note = result.querySelector(".note");
   try {
-    made = await ask("POST", links, { ...readForm(), server: made.reach.team });
-    show(made);
+    ours.made = await ask("POST", links, { ...readForm(), server: ours.made.reach.team });
+    if (isShown(ours)) show(ours.made);
+    else finish(ours);
   } catch (error) {
     note.textContent = error.message;
     note.hidden = false;
