@@ -276,3 +276,16 @@ class TestRate:
         assert 0 < int(answers[2].headers["Retry-After"]) <= 3601
         assert [(await client.get(path, **size)).status for size in ({}, {"width": 100})] == [200, 200]
         assert len(renderer.jobs) == 2
+
+    async def test_kind_C9_a_links_redraws_count_for_all_its_visitors(self, owner, stranger, renderer):
+        """Stored and cached images are sent on, and another link has its own rate."""
+        figure = await publish_with_source(owner)
+        link, other = await owner.share(figure), await owner.share(figure)
+        visitors = [stranger.with_headers(User_Agent=name) for name in ("Ada", "Bob", "Cai")]
+        suffixes = ("svg", "pdf", "eps")
+        answers = [await one.get(f"{link['url']}.{suffix}") for one, suffix in zip(visitors, suffixes, strict=True)]
+        assert [answer.status for answer in answers] == [200, 200, 429]
+        assert answers[2].code == "too_many_renders"
+        assert [(await stranger.get(f"{link['url']}.{suffix}")).status for suffix in ("png", "svg")] == [200, 200]
+        assert len(renderer.jobs) == 2
+        assert (await stranger.get(f"{other['url']}.eps")).status == 200

@@ -9,7 +9,8 @@ import pytest
 from tornado.httpclient import HTTPClientError
 from tornado.websocket import WebSocketClosedError
 
-from jupyter_figserve.model.keys import KERNEL_SCOPES
+from jupyter_figserve.model.keys import KERNEL_SCOPES, split_key
+from jupyter_figserve.server.web.live import agent
 from jupyter_figserve.server.web.live.agent import PROTOCOL
 from tests.waiting import until
 
@@ -36,6 +37,18 @@ async def test_L1_only_a_kernels_key_opens_it(dial, make_key, jp_auth_header, br
         assert await status_of(dial, {"X-API-Key": key, "Origin": origin}) in (403, 404)
     async with dial(headers={"X-API-Key": key}) as connection:
         assert "animal" in await connection.offer(HELLO)
+
+
+async def test_L6_revoked_key_closes_it(dial, make_key, owner, context, monkeypatch):
+    """Also while nothing is called; what the kernel offered is not called any more."""
+    monkeypatch.setattr(agent, "_KEY_CHECK_MILLISECONDS", 10)
+    key = await make_key(*KERNEL_SCOPES, kernel="k1")
+    async with dial(headers={"X-API-Key": key}) as connection:
+        await connection.offer(HELLO)
+        await context.store.keys.remove(split_key(key)[0])
+        assert await connection.receive() is None
+        assert connection.socket.close_code == 1008
+        assert (await owner.get("/live/k1/animal.png")).status == 503
 
 
 async def test_call_and_answer(dial, owner):
