@@ -5,9 +5,7 @@ Libraries are recognised by what is loaded: an object cannot be of one that is n
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
 import math
 import sys
@@ -21,7 +19,7 @@ from typing import Any
 from uuid import UUID
 
 from ..errors import OutputInvalid
-from ..model.csv_text import harmless
+from ..model.csv_text import write_row
 from ..model.figures import EncodedImage
 from ..model.formats import DATA_FORMATS, FORMATS, Format, looks_like
 from .libraries import is_instance
@@ -160,14 +158,11 @@ def _to_csv(value: Any, plain: Any) -> str:
     names = list(dict.fromkeys(name for row in rows if isinstance(row, Mapping) for name in row))
     if not names and is_instance(value, "pandas", "DataFrame"):
         names = [_to_key(name) for name in value.columns]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    if names:
-        writer.writerow([harmless(name) for name in names])
+    lines = [write_row(names)] if names else []
     for row in rows:
         cells = [row.get(name) for name in names] if isinstance(row, Mapping) else row
-        writer.writerow([_to_cell(cell) for cell in cells])
-    return buffer.getvalue()
+        lines.append(write_row([_to_cell(cell) for cell in cells]))
+    return "".join(lines)
 
 
 def _table_rows(plain: Any) -> Sequence[Any]:
@@ -185,11 +180,7 @@ def _table_rows(plain: Any) -> Sequence[Any]:
 
 
 def _to_cell(value: Any) -> Any:
-    if isinstance(value, (Mapping, list)):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str):
-        return harmless(value)
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else value
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (Mapping, list)) else value
 
 
 def _is_missing(value: Any) -> bool:

@@ -114,3 +114,4 @@ def test_what_is_data():
 def test_text_in_csv_is_no_formula():
     """Spreadsheets would run text that begins like a formula; numbers stay numbers."""
     assert to_csv([{"=a": "=1+1", "b": -1}]) == "'=a,b\n'=1+1,-1\n"
+    assert to_csv([["\ufeff=1", "a;=1"]]) == '\'\ufeff=1,"a;=1"\n'
