@@ -57,6 +57,23 @@ def test_several_links_are_paused_resumed_and_revoked(links, live_server: Server
     assert links.locator("[data-link]:visible").count() == 2
 
 
+def test_late_answer_takes_no_newer_ones_place(links) -> None:
+    """A list that was sent before the second link was paused, and comes after it, does not show it as open."""
+    first, second = (links.locator("[data-link]").filter(has_text=name) for name in ("Ada", "Bo"))
+    late = []
+    links.route("**/figserve/links", lambda route: route.continue_() if late else late.append((route, route.fetch())))
+    with links.expect_request("**/figserve/links"):
+        first.get_by_role("button", name="Pause").click()
+    with links.expect_response(lambda answer: answer.request.method == "PATCH"):
+        second.get_by_role("button", name="Pause").click()
+    route, answer = late[0]
+    with links.expect_request("**/figserve/links"):
+        route.fulfill(response=answer)
+    for row in (first, second):
+        row.get_by_role("button", name="Resume").click()
+        row.get_by_role("button", name="Pause").wait_for()
+
+
 def test_address_is_copied_again(links, addresses) -> None:
     """Of any link, from its row."""
     links.context.grant_permissions(["clipboard-read", "clipboard-write"])

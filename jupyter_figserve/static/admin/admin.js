@@ -1,5 +1,5 @@
 // The pages of administrators: pause and revoke links of others, quotas, transfers.
-import { ask, page, prefix } from "./api.js";
+import { ask, inTurn, page, prefix } from "./api.js";
 import { exchange } from "./focus.js";
 import { workLinks } from "./link_rows.js";
 import { enter } from "./scripted.js";
@@ -7,6 +7,7 @@ import { announce, toast } from "./toast.js";
 
 const main = document.getElementById("main");
 const { owner } = main.dataset;
+const update = inTurn(load);
 const confirmation = document.getElementById("confirm");
 
 workLinks(main, update);
@@ -27,7 +28,7 @@ async function confirmPerson() {
 }
 
 /** Refresh the lists and numbers from the server. */
-async function update() {
+async function load() {
   try {
     const fresh = await page(location.href);
     enter(fresh);

@@ -1,5 +1,5 @@
 // A figure's page: sharing, links, editing, deletion, and live updates of new versions.
-import { ask, page } from "./api.js";
+import { ask, inTurn, page } from "./api.js";
 import { compare } from "./compare.js";
 import { exchange } from "./focus.js";
 import { swap } from "./image.js";
@@ -14,6 +14,7 @@ const main = document.getElementById("main");
 const form = document.getElementById("edit");
 const figure = main.dataset.figure;
 const comparison = compare(main.querySelector(".comparison"));
+const update = inTurn(load);
 const isPinned = new URLSearchParams(location.search).has("version");
 let isDeleted = false;
 let putBack = () => {};
@@ -66,7 +67,7 @@ async function come() {
 }
 
 /** Refresh the page from the server; an image is replaced in place. */
-async function update() {
+async function load() {
   if (isDeleted) return;
   let fresh;
   try {

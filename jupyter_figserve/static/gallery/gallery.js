@@ -1,5 +1,5 @@
 // The gallery: the actions of its cards, and live updates while it is open.
-import { page } from "./api.js";
+import { inTurn, page } from "./api.js";
 import { enableAll } from "./copy.js";
 import { exchange } from "./focus.js";
 import { growOnDemand } from "./pagination.js";
@@ -17,6 +17,7 @@ const sections = document.getElementById("sections");
 const main = document.getElementById("main");
 const place = document.getElementById("captured");
 const name = (card) => card.querySelector("h3").textContent;
+const update = inTurn(load);
 /** The markup last received of each part that is replaced whole: an unchanged part stays, with its images. */
 const sent = new Map([...document.querySelectorAll("[data-live]")].map((one) => [one.dataset.live, one.outerHTML]));
 /** Paths whose deletion is in progress: a refresh in the meantime does not bring them back. */
@@ -68,7 +69,7 @@ function takeAway(card) {
 }
 
 /** Refresh the first page from the server, changing only what differs. */
-async function update() {
+async function load() {
   if (!sections.hasAttribute("data-first")) return;
   const address = location.href;
   let fresh;

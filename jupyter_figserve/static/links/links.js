@@ -1,5 +1,5 @@
 // The page of all links of an owner: filter, and copy, change, pause, resume or revoke one or several.
-import { ask, page } from "./api.js";
+import { ask, inTurn, page } from "./api.js";
 import { exchange } from "./focus.js";
 import { isSure, workLinks } from "./link_rows.js";
 import { enter } from "./scripted.js";
@@ -11,6 +11,7 @@ const filter = document.getElementById("filter");
 const states = document.getElementById("states");
 const CHANGES = { pause: ["PATCH", { paused: true }], resume: ["PATCH", { paused: false }], revoke: ["DELETE"] };
 const DONE = { pause: "Paused", resume: "Resumed", revoke: "Revoked" };
+const update = inTurn(load);
 
 workLinks(main, update);
 filter?.form.addEventListener("submit", (event) => event.preventDefault());
@@ -79,7 +80,7 @@ async function changeSelected(button) {
 }
 
 /** Refresh the list from the server; filter and selection stay. */
-async function update() {
+async function load() {
   try {
     const fresh = await page(location.href);
     const list = fresh.querySelector("[data-live=links]");

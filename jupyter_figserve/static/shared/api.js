@@ -33,6 +33,15 @@ export async function page(address) {
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
+/**
+ * Return a function that runs `run` once at a time, in the order of its calls: else an older answer of the server, which
+ * comes late, would take the place of a newer one.
+ */
+export function inTurn(run) {
+  let last = Promise.resolve();
+  return () => { last = last.then(run, run); return last; };
+}
+
 function cookie(name) {
   const found = document.cookie.split("; ").find((pair) => pair.startsWith(`${name}=`));
   return found ? decodeURIComponent(found.slice(name.length + 1)) : "";

@@ -1,5 +1,5 @@
 // The owner's page of a live figure or a dashboard: sharing, links, and deletion.
-import { page } from "./api.js";
+import { inTurn, page } from "./api.js";
 import { exchange } from "./focus.js";
 import { workLinks } from "./link_rows.js";
 import { leave, remove } from "./deletion.js";
@@ -9,6 +9,7 @@ import { enter } from "./scripted.js";
 
 const main = document.getElementById("main");
 const { path, name } = main.dataset;
+const update = inTurn(load);
 
 main.addEventListener("click", (event) => {
   const button = event.target.closest("button");
@@ -19,7 +20,7 @@ main.addEventListener("click", (event) => {
 workLinks(main, update);
 
 /** Refresh the list of links; the figure itself stays as it is. */
-async function update() {
+async function load() {
   try {
     const fresh = await page(location.pathname);
     enter(fresh);

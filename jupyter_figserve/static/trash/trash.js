@@ -1,10 +1,11 @@
 // The page of deleted figures and dashboards, and that of a single one: restore.
-import { ask, page } from "./api.js";
+import { ask, inTurn, page } from "./api.js";
 import { exchange } from "./focus.js";
 import { enter } from "./scripted.js";
 import { toast } from "./toast.js";
 
 const main = document.getElementById("main");
+const update = inTurn(load);
 
 main.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-restore]");
@@ -26,7 +27,7 @@ main.addEventListener("click", async (event) => {
   if (hadFocus) ([...main.querySelectorAll("[data-restore]")].slice(0, place + 1).at(-1) ?? main).focus();
 });
 
-async function update() {
+async function load() {
   if (main.dataset.restored) return;
   try {
     const fresh = await page(location.href);
