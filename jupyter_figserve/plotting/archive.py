@@ -15,7 +15,8 @@ from .bounded_buffer import BoundedBuffer, LimitExceeded
 from .canvas import own_canvas, rc
 from .charts.artists import has_marker
 from .clip_ids import with_reproducible_ids
-from .encode import EncodedFigure, encode, hash_salt
+from .encode import EncodedFigure, encode
+from .figure_images import hash_salt
 from .images import to_encoded_image
 from .resolve import ResolvedFigure, find_figure
 

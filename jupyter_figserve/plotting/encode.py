@@ -5,17 +5,15 @@ The caller's state is not changed: not rcParams, not the figure's dpi, colours a
 
 from __future__ import annotations
 
-import io
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FigServeError, OutputInvalid, UnsupportedType
+from ..errors import FigServeError, OutputInvalid
 from ..model.figures import EncodedImage
-from ..model.formats import CSS_DPI, FORMATS, Format, find_format_of_bytes, get_format_of_mimetype
+from ..model.formats import FORMATS, Format, find_format_of_bytes, get_format_of_mimetype
 from ..model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH
 from .animations import (
     AnimationLimits,
@@ -27,47 +25,35 @@ from .animations import (
     is_animated_image,
     is_animation,
 )
-from .canvas import Raster, drawn, own_canvas, rc, small_options
-from .clip_ids import with_reproducible_ids
+from .canvas import drawn, rc, small_options
 from .describe import describe
 from .describe_figure import describe_figure
 from .drawing_state import DrawingState
 from .encode_options import check_figure_size, parse_formats, savefig_options
+from .figure_images import save_as, to_png
 from .images import (
     PNG,
-    check_pixels,
     encode_image,
     encode_thumbnail,
     image_of,
     image_thumbnail,
     is_raster,
     open_image,
-    to_encoded_image,
-    to_svgz,
     with_display_size,
 )
 from .mimebundles import find_images, images_of_bytes, is_of_library, offers_image
-from .png import encode_png
 from .readable_text import one_line
 from .resolve import ResolvedFigure, find_figure
 from .sketches.sketch import find_sketch
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 
 _ACCEPTED = (
     "a matplotlib figure, Axes or artist, a seaborn, plotnine or pandas plot, a Pillow image, image bytes,"
     " or an object with an image or HTML representation (Plotly, Altair, Bokeh)"
 )
-_HASH_SALT = "jupyter_figserve"
-# matplotlib's own results; the other raster formats are written from the pixels.
-_SAVED_BY_MATPLOTLIB = frozenset({"svg", "pdf", "eps", "jpg", "webp"})
-_EPS_DATE = re.compile(rb"^%%CreationDate:.*\n", re.MULTILINE)
-_UNDATED: Mapping[str, dict[str, Any]] = {
-    "svg": {"metadata": {"Date": None}},
-    "pdf": {"metadata": {"CreationDate": None}},
-}
 
 
 @dataclass(frozen=True)
@@ -170,7 +156,7 @@ def _encode_animation(
     def encode_still(row: Format, pixels: Any) -> EncodedImage:
         if figure is None or row is PNG:
             return encode_image(image_of(pixels), row, dpi=dpi or (figure.dpi if figure is not None else None))
-        return _save_as(figure, row, savefig_options(dpi, tight=False, transparent=False))
+        return save_as(figure, row, savefig_options(dpi, tight=False, transparent=False))
 
     def on_first_frame() -> None:
         described.append(describe(animation) if figure is None else describe_figure(figure, ""))
@@ -224,50 +210,14 @@ def _encode_figure(
     with rc(found.rc):
         if PNG in rows:
             with drawn(figure, options) as raster:
-                rendered[PNG] = _to_png(raster)
+                rendered[PNG] = to_png(raster)
                 thumbnail = encode_thumbnail(raster.pixels) if with_thumbnail else None
-        images = tuple(rendered.get(row) or _save_as(figure, row, options) for row in rows)
+        images = tuple(rendered.get(row) or save_as(figure, row, options) for row in rows)
         if with_thumbnail and thumbnail is None:
             with drawn(figure, small_options(figure, options)) as raster:
                 thumbnail = encode_thumbnail(raster.pixels)
     title, alt = describe_figure(figure, found.title, found.labels)
     return EncodedFigure(images, thumbnail, title, alt, figure)
-
-
-def _to_png(raster: Raster) -> EncodedImage:
-    import matplotlib
-
-    height, width, _ = raster.pixels.shape
-    software = f"Matplotlib version{matplotlib.__version__}, https://matplotlib.org/"
-    data = encode_png(raster.pixels, dpi=raster.dpi, metadata={"Software": software})
-    return EncodedImage(PNG.mimetype, data, width, height, raster.dpi)
-
-
-def _save_as(figure: Figure, row: Format, options: Mapping[str, Any]) -> EncodedImage:
-    if row.name == "html":
-        raise UnsupportedType("A matplotlib figure is not available as html. Use an image format such as png or svg.")
-    if row.name == "svgz":
-        return to_svgz(_save_as(figure, FORMATS["svg"], options))
-    if row.is_vector:
-        check_pixels(*(side * CSS_DPI for side in figure.get_size_inches()))
-    elif row.name not in _SAVED_BY_MATPLOTLIB:
-        with drawn(figure, options) as raster:
-            return encode_image(image_of(raster.pixels), row, dpi=raster.dpi)
-    buffer = io.BytesIO()
-    with own_canvas(figure) as canvas, rc(hash_salt()):
-        figure.savefig(buffer, format=row.name, **options, **_UNDATED.get(row.name, {}))
-        dpi = canvas.saved_dpi if is_raster(row) else None
-    data = buffer.getvalue()
-    if row.name == "eps":
-        data = _EPS_DATE.sub(b"", data, count=1)
-    return to_encoded_image(row, with_reproducible_ids(data) if row.name == "svg" else data, dpi=dpi)
-
-
-def hash_salt() -> dict[str, str]:
-    """Return the rcParam that makes the ids of an SVG reproducible: the user's own value, else ours."""
-    import matplotlib
-
-    return {"svg.hashsalt": matplotlib.rcParams["svg.hashsalt"] or _HASH_SALT}
 
 
 def _encode_other(obj: object, rows: tuple[Format, ...], dpi: float | None, with_thumbnail: bool) -> EncodedFigure:

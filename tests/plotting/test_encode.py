@@ -16,7 +16,6 @@ from PIL import Image
 
 from jupyter_figserve.errors import InvalidInput, OutputInvalid, UnsupportedType
 from jupyter_figserve.model.formats import FORMATS, find_format_of_bytes
-from jupyter_figserve.plotting import encode as module
 from jupyter_figserve.plotting import images
 from jupyter_figserve.plotting.encode import encode, is_encodable
 
@@ -298,22 +297,6 @@ def test_equal_figures_have_equal_bytes_in_one_process(name):
     assert first == again == other
 
 
-def test_no_file_has_a_date():
-    """The dates that savefig writes are stripped."""
-    for part in encode(line(), ("svg", "pdf", "eps")).images:
-        assert b"CreationDate" not in part.data
-        assert b"dc:date" not in part.data
-
-
-def test_a_hash_salt_of_the_user_is_kept():
-    """A user's svg.hashsalt determines the ids."""
-    figure = many_things()
-    default = encode(figure, ("svg",)).images[0].data
-    with mpl.rc_context({"svg.hashsalt": "mine"}):
-        assert encode(figure, ("svg",)).images[0].data != default
-        assert mpl.rcParams["svg.hashsalt"] == "mine"
-
-
 def test_settings_of_another_thread_are_kept():
     """rcParams that another thread sets during the render are kept afterwards."""
 
@@ -425,11 +408,6 @@ print(encode(Page()).images[0].mimetype, "matplotlib" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["text/html", "False"]
-
-
-def test_the_hash_salt_is_fixed():
-    """The salt is a constant of this package, so that digests agree between machines."""
-    assert module._HASH_SALT == "jupyter_figserve"
 
 
 @pytest.mark.parametrize(("obj", "expected"), [(Figure(), True), (b"no image", True), (object(), False), (3, False)])
