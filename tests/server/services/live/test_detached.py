@@ -251,6 +251,19 @@ async def test_authorization(stranger, owner, record, make_key, context, rendere
     assert renderer.jobs == []
 
 
+async def test_L5_another_owner_sees_nothing_of_it(detach, record, stranger, owner, make_key, renderer):
+    """It is in no list, and at none of its addresses; its owner finds it, and an administrator's key."""
+    await detach()
+    renderer.jobs.clear()
+    other = stranger.with_key(await make_key("read", "publish", "render", owner="eve"))
+    for path in ("/live/k1/animal.png", f"/live/f/{record.id}.png", f"/live/f/{record.id}", f"/api/live/{record.id}"):
+        assert (await other.get(path)).status == 404
+    assert (await other.get("/api/live")).json() == (await other.get("/api/live", session="k1")).json() == {"live": []}
+    assert renderer.jobs == []
+    for client in (owner, stranger.with_key(await make_key("read", "admin", owner="eve"))):
+        assert [row["id"] for row in (await client.get("/api/live")).json()["live"]] == [record.id]
+
+
 class TestBounded:
     @pytest.fixture
     def figserve_config(self):
