@@ -220,9 +220,25 @@ QUERIES: dict[tuple[str, str], dict[str, str]] = {
 }
 
 
+READING = ("GET", "HEAD")
+RUN_OR_SECRET = (
+    "/api/agent",
+    "/api/links/{id}/url",
+    "/api/links/{id}/qr.{ext}",
+    "/dashboards/{id}.{ext}",
+    "/live/{session}/{name}.{ext}",
+    "/live/f/{live}.{ext}",
+)
+"""What a login that the site's authorizer lets only read may not read: it runs functions, or is a link's secret."""
+READER = {"X-Test-Reader": "1"}
+
+
 def expected(credential: str, operation: tuple[str, str]) -> int:
     """Return the expected status for one cell of the table."""
     success, allowed = TABLE[operation]
+    if credential == "reader":
+        is_read = operation[0] in READING and operation[1] not in RUN_OR_SECRET
+        return success if is_read or allowed == ANYBODY else 403
     if credential == "login" or credential in allowed:
         return success
     return 403 if credential in SCOPES else 401
@@ -230,8 +246,8 @@ def expected(credential: str, operation: tuple[str, str]) -> int:
 
 async def headers_of(credential: str, context, make_key, login: dict[str, str]) -> dict[str, str]:
     """Return the headers of a request with this credential."""
-    if credential in ("none", "login"):
-        return login if credential == "login" else {}
+    if credential in ("none", "login", "reader"):
+        return {"none": {}, "login": login, "reader": login | READER}[credential]
     if credential == "expired":
         return {"X-API-Key": await make_key(*SCOPES, expires=context.store.clock() - 1)}
     if credential == "revoked":
@@ -260,12 +276,38 @@ def test_table_has_every_operation():
     assert {*TABLE, ("POST", "/api/mcp")} == {(method, path) for path, method, _ in contract.operations()}
 
 
-READING = ("GET", "HEAD")
+@pytest.fixture
+def _authorizer(jp_serverapp, monkeypatch):
+    """An authorizer of the site, as Jupyter's documentation has it, that lets readers only read."""
+
+    def is_authorized(self, handler, user, action: str, resource: str) -> bool:
+        return action == "read" or not READER.items() <= dict(handler.request.headers).items()
+
+    monkeypatch.setattr(type(jp_serverapp.authorizer), "is_authorized", is_authorized)
 
 
+@pytest.mark.usefixtures("_authorizer")
+async def test_readers_run_nothing_by_accept(owner, context):
+    """At the address of a live figure's page, where ``Accept`` prefers an image to it; the page calls nothing."""
+    live_id = await offer_live(context)
+    reader = owner.with_headers(**{name.replace("-", "_"): value for name, value in READER.items()})
+    for address in ("/live/k1/animal", f"/live/f/{live_id}"):
+        for image in ("image/png", "image/svg+xml, */*;q=0.1"):
+            assert (await reader.get(address, {"Accept": image})).status == 403
+            assert (await owner.get(address, {"Accept": image})).status == 503
+        assert (await reader.get(address, {"Accept": "text/html"}, _draw=1)).status == 200
+
+
+@pytest.mark.usefixtures("_authorizer")
 @pytest.mark.parametrize(
     "credential",
-    [*SCOPES, "none", "login", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("expired", "revoked"))],
+    [
+        *SCOPES,
+        "none",
+        "login",
+        "reader",
+        *(pytest.param(name, marks=pytest.mark.nightly) for name in ("expired", "revoked")),
+    ],
 )
 async def test_each_cell_of_the_table(credential, owner, stranger, context, make_key, jp_auth_header):
     """A credential gives access to exactly the operations in the table: else 401, or 403 without the scope."""
