@@ -128,6 +128,11 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, LoginMixi
         if not self.check_host():
             raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
 
+    def count_wrong_token(self) -> None:
+        """Count a login's token, if the request has one, as wrong against the rate limit of the client's address."""
+        if "Authorization" in self.request.headers or "token" in self.request.query_arguments:
+            self.context.rates.failed_attempts.count(self.request.remote_ip or "")
+
     def find_handover(self, response: RepresentationResponse) -> tuple[str, str] | None:
         handover = self.context.blob_handover
         # A web server that caches the response asks for its bytes.

@@ -22,7 +22,7 @@ class OptionalCallerHandler(PublicHandler):
     async def find_caller(self) -> Principal | None:
         """Return who sends the request, with the scope ``read``; None for anyone else, and for pages of other sites.
 
-        A wrong key counts as none.
+        A wrong key or token counts as none, and against the rate of wrong secrets.
         """
         caller = await self.find_principal()
         return caller if caller is not None and Scope.READ in caller.scopes else None
@@ -38,6 +38,7 @@ class OptionalCallerHandler(PublicHandler):
             else:
                 user = await ensure_async(self.identity_provider.get_user(self))
                 if user is None:
+                    self.count_wrong_token()
                     return None
                 caller = await self.context.authenticator.login(user, by_token=self.token_authenticated)
         except (Unauthorized, Forbidden):

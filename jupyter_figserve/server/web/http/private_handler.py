@@ -116,7 +116,7 @@ class AuthenticatedHandler(FigServeHandler):
         if user is None:
             if self.is_navigation:
                 self.redirect_to_login()
-            self._count_wrong_token()
+            self.count_wrong_token()
             raise errors.Unauthorized(NO_KEY)
         self.current_user = self._jupyter_current_user = user
         self.principal = await self.context.authenticator.login(user, by_token=self.token_authenticated)
@@ -161,10 +161,6 @@ class AuthenticatedHandler(FigServeHandler):
     def _check_origin(self) -> None:
         if not self.check_origin():
             raise errors.NotFound("This address is not available to other sites.")
-
-    def _count_wrong_token(self) -> None:
-        if "Authorization" in self.request.headers or "token" in self.request.query_arguments:
-            self.context.rates.failed_attempts.count(self.request.remote_ip or "")
 
     def set_xsrf_cookie(self) -> None:
         """Set the _xsrf cookie for a page whose scripts will post; it ends with the browser session."""

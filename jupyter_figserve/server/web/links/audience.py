@@ -62,8 +62,7 @@ class AudienceHandler(OptionalCallerHandler):
             # Also without credentials: a Hub's identity provider prepares its login here.
             user = await ensure_async(self.identity_provider.get_user(self))
             if user is None:
-                if "Authorization" in self.request.headers:
-                    self.context.rates.failed_attempts.count(self.request.remote_ip or "")
+                self.count_wrong_token()
                 return None
             viewer = await self.context.authenticator.login(user, by_token=self.token_authenticated)
         viewer.check(READ)

@@ -574,6 +574,24 @@ class TestFailedSecrets:
         assert statuses == [401, 401, 401, 429]
         assert (await owner.get("/api/figures")).status == 200
 
+    async def test_wrong_tokens_count_where_a_login_is_optional(self, owner, stranger):
+        """At addresses that tell a known caller more, and by links for certain people; a right one is not slowed."""
+        link = await owner.share(await owner.publish(), audience="me")
+        wrong = stranger.with_headers(Authorization="token wrong")
+        statuses = [(await wrong.get(path)).status for path in ("/api/status", "/api/openapi.yaml")]
+        statuses += [(await wrong.get(link["image_url"])).status for _ in range(2)]
+        assert statuses == [200, 200, 401, 429]
+        assert (await wrong.get("/api/status")).status == 429
+        assert [(await owner.get(path)).status for path in ("/api/status", link["image_url"])] == [200, 200]
+        assert (await stranger.get("/api/status")).status == 200
+
+    async def test_wrong_signatures_of_renders_count(self, context, stranger):
+        """Guesses at signed code are limited, and a right signature is not."""
+        path = f"/render/{pack('1')}.png"
+        answers = [await stranger.get(path, sig=sig) for sig in ("", "x", "y", "z")]
+        assert [answer.status for answer in answers] == [403, 403, 403, 429]
+        assert (await stranger.get(path, sig=context.query_signer.sign(*SIGNED))).status == 200
+
     async def test_asking_without_a_secret_does_not_count(self, stranger):
         """A request without a secret is not a guess."""
         assert {(await stranger.get("/api/figures")).status for _ in range(6)} == {401}
