@@ -108,6 +108,20 @@ def _decode(text: str) -> bytes:
         raise InvalidInput("image is not valid base64.") from error
 
 
+def _locate(path: Path, folders: tuple[str, ...]) -> Path:
+    """Return the resolved path of a file; a relative one is below a folder, else below the current directory.
+
+    An assistant does not know in which directory its program has started the command.
+
+    Raises
+    ------
+    OSError
+        There is no such file.
+    """
+    below = (place for folder in folders if (place := Path(folder, path)).exists())
+    return next(below, path).resolve(strict=True)
+
+
 def _read_file(path: str, permissions: Permissions) -> bytes:
     """Return the content of a regular file in one of the folders.
 
@@ -120,7 +134,7 @@ def _read_file(path: str, permissions: Permissions) -> bytes:
     """
     limit = permissions.figure_bytes or _MAX_FILE_BYTES
     try:
-        found = Path(path).expanduser().resolve(strict=True)
+        found = _locate(Path(path).expanduser(), permissions.folders)
         if not any(found.is_relative_to(Path(folder).resolve()) for folder in permissions.folders):
             raise InvalidInput(f"{path!r:.200} is outside the folders of --files: {', '.join(permissions.folders)}.")
         # A pipe would block, and a device would never end.

@@ -78,6 +78,11 @@ def _check(values: dict[str, Any], schema: dict[str, Any]) -> None:
     """
     import jsonschema
 
+    known, required = schema["properties"], schema["required"]
+    if unknown := sorted(values.keys() - known.keys()):
+        raise InvalidInput(f"There is no argument {unknown[0]!r:.60}. The arguments are {', '.join(known)}.")
+    if missing := [name for name in required if name not in values]:
+        raise InvalidInput(f"The argument {missing[0]!r} is missing.")
     sources = [rule["required"][0] for rule in schema.get("oneOf", ())]
     if sources and sum(name in values for name in sources) != 1:
         raise InvalidInput(f"Give exactly one of {', '.join(sources)}.")

@@ -71,7 +71,9 @@ def _publish_schema(permissions: Permissions) -> Schema:
     }
     if permissions.folders:
         where = " or ".join(permissions.folders)
-        sources["path"] = text(f"Path of an image or HTML file below {where}; better than image, which is long.")
+        sources["path"] = text(
+            f"Path of an image or HTML file below {where}, also relative to it; better than image, which is long."
+        )
     if Scope.RENDER in permissions.scopes:
         sources["code"] = CODE
     properties = {

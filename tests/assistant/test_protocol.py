@@ -125,11 +125,12 @@ async def test_an_image_that_is_too_large_is_not_sent(api):
 @pytest.mark.parametrize(
     ("tool", "arguments", "message"),
     [
-        ("render_plot", {}, "'code' is a required property"),
+        ("render_plot", {}, "The argument 'code' is missing."),
         ("render_plot", {"code": "x", "width": "10"}, "width: '10' is not of type 'integer'"),
         ("render_plot", {"code": "x", "format": "svg"}, "format: 'svg' is not one of"),
-        ("render_plot", {"code": "x", "keep": True}, "'keep' was unexpected"),
+        ("render_plot", {"code": "x", "keep": True}, "There is no argument 'keep'. The arguments are code, width,"),
         ("publish_figure", {"name": "a"}, "exactly one of image, code"),
+        ("publish_figure", {"name": "a", "file": "a.png"}, "There is no argument 'file'."),
         ("publish_figure", {"name": "a", "code": "x", "image": "eA=="}, "exactly one of image, code"),
         ("publish_figure", {"name": "a", "image": "a"}, "not valid base64"),
         ("publish_figure", {"name": "a", "image": "eA=="}, "not an image"),
