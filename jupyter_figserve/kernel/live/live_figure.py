@@ -15,12 +15,11 @@ from ...model.parameters import SIZES, Parameters
 from ...model.snippets import write_size
 from ..agent.agent import Agent, start_agent
 from ..client.client import FigServeClient
-from ..client.connection import HOW_TO_CONNECT
 from ..figures.sharing import ShareableWithParameters
 from .cell_display import display_live, make_bundle
 from .combinations import combine
 from .detach import send_function
-from .registry import LiveFunction, live_functions, not_live
+from .registry import LiveFunction, live_functions, not_callable, not_live
 
 _ADDRESS_TIMEOUT = 10.0
 
@@ -261,10 +260,7 @@ class LiveFigure(ShareableWithParameters):
     def _agent(self) -> Agent:
         agent = start_agent()
         if agent is None:
-            raise NotConnected(
-                f'"{self.name}" can be called here, but has no URL: live figures need a kernel that was started by a'
-                f" figserve server. {HOW_TO_CONNECT}"
-            )
+            raise not_callable(self.name)
         if live_functions.find(self.name) is None:
             raise not_live(self.name)
         return agent

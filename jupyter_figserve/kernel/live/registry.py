@@ -12,12 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ...errors import Conflict, NotFound
+from ...errors import Conflict, FigServeError, NotConnected, NotFound
 from ...model.live import LiveRequest
 from ...model.parameters import SIZES
 from ...model.progress import ProgressListener
 from ..agent.offers import Reply, check_size, error_json, offers
 from ..agent.worker_thread import worker_thread
+from ..client.connection import find_connection
 
 if TYPE_CHECKING:
     from ...plotting.live_call import LiveCallResult
@@ -211,6 +212,23 @@ def _digest(function: Callable[..., Any]) -> str:
 def not_live(name: str) -> Conflict:
     """Return the error of a live figure whose function this kernel no longer has."""
     return Conflict(f'"{name}" is no longer a live figure. Run its cell again.')
+
+
+def not_callable(name: str) -> NotConnected:
+    """Return the error of a live figure in a process whose functions no server can call."""
+    try:
+        connection = find_connection()
+    except FigServeError:
+        connection = None
+    if connection is not None and connection.is_own:
+        why = "this is another process. Ask for the URL in the kernel."
+    else:
+        started = "no server with jupyter_figserve started" if connection is None else f"{connection.url} did not start"
+        why = f"{started} this one. Open the notebook in JupyterLab or Notebook, with jupyter_figserve installed there."
+    return NotConnected(
+        f'"{name}" can be called here, but has no URL: only the server that started a kernel can call its functions,'
+        f" and {why}"
+    )
 
 
 live_functions = LiveFunctions()

@@ -9,7 +9,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_figserve.kernel.live.registry import LiveFunction, LiveFunctions
+from jupyter_figserve.kernel.client.address import parse_exact
+from jupyter_figserve.kernel.client.client import FigServeClient
+from jupyter_figserve.kernel.client.connection import Connection
+from jupyter_figserve.kernel.live import registry
+from jupyter_figserve.kernel.live.registry import LiveFunction, LiveFunctions, not_callable
 from jupyter_figserve.plotting.signatures import read_signature
 
 from ...server.sample_images import png
@@ -62,3 +66,18 @@ def test_any_call_is_answered():
         functions.submit(asked, lambda head, body: answers.put((head, body)))
     assert answers.get(timeout=20)[0]["error"]["type"] == "CodeFailed"
     assert answers.get(timeout=20)[1] == png()
+
+
+def test_the_error_of_a_function_that_no_server_can_call_says_why(monkeypatch):
+    """Without a server, connected to another one, and in a child of the kernel; the advice is one that helps."""
+    client = FigServeClient(parse_exact("http://127.0.0.1:1/figserve"), "fsk_x")
+    for connection, words in (
+        (None, "no server with jupyter_figserve started this one. Open the notebook in JupyterLab"),
+        (Connection(client, "figserve.serve()"), "http://127.0.0.1:1/figserve did not start this one. Open the"),
+        (Connection(client, "the kernel's environment", True), "another process. Ask for the URL in the kernel."),
+    ):
+        monkeypatch.setattr(registry, "find_connection", lambda found=connection: found)
+        text = str(not_callable("animal"))
+        assert text.startswith('"animal" can be called here, but has no URL: only the server that started a kernel')
+        assert words in text
+        assert "figserve.connect" not in text
