@@ -44,7 +44,7 @@ def error_result(error: FigServeError) -> ToolResult:
             f"It had printed:\n{shorten(error.output)}" if error.output else "",
         ]
     elif isinstance(error, RetryLater):
-        parts.append(f"Try again in {error.retry_after} seconds.")
+        parts.append(f"Try again in {error.retry_after} s.")
     return ToolResult("\n\n".join(part for part in parts if part), is_error=True)
 
 

@@ -82,7 +82,7 @@ class KernelSession:
         deadline = time.monotonic() + timeout
         while not self._is_ready():
             if time.monotonic() > deadline:
-                raise RunnerError(f"The kernel did not respond within {timeout:g} seconds.")
+                raise RunnerError(f"The kernel did not respond within {timeout:g} s.")
 
     def _is_ready(self) -> bool:
         """Return whether a request is answered within a second, and its status arrives on the other channel.
@@ -141,7 +141,7 @@ class KernelSession:
                     result.count = reply["content"].get("execution_count")
                     return result
         except queue.Empty as error:
-            raise RunnerError(f"The kernel did not respond within {timeout:g} seconds.") from error
+            raise RunnerError(f"The kernel did not respond within {timeout:g} s.") from error
 
     def run(self, code: str, *, cell_id: str | None = None, timeout: float = 120) -> ExecutionResult:
         """Run ``code`` like a front end; ``cell_id`` is sent as JupyterLab does."""

@@ -109,7 +109,7 @@ async def test_errors_are_text(api):
         "The code failed: ValueError: no\n\nTraceback: line 2\n\nIt had printed:\nso far",
     )
     api.answers["POST", "api/renders"] = TooManyRequests("Too many renders.", retry_after=7)
-    assert (await call(api, "render_plot", code="plot()"))[0] == "Too many renders.\n\nTry again in 7 seconds."
+    assert (await call(api, "render_plot", code="plot()"))[0] == "Too many renders.\n\nTry again in 7 s."
 
 
 async def test_an_image_that_is_too_large_is_not_sent(api):

@@ -106,7 +106,7 @@ class Examination:
             return []
         if abs(skew) <= _MAX_SKEW_SECONDS:
             return [ok("clock", self.url, "Its clock agrees with this machine's.")]
-        offset = f"{abs(skew):,.0f} seconds {'ahead of' if skew > 0 else 'behind'}"
+        offset = f"{abs(skew):,.0f} s {'ahead of' if skew > 0 else 'behind'}"
         says = f"Its clock is {offset} this machine's, so links and keys expire too {'early' if skew > 0 else 'late'}."
         return [wrong("clock", self.url, says, f"{_SET_CLOCK}  # on the machine whose clock is wrong")]
 

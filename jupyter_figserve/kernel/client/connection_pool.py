@@ -166,7 +166,7 @@ class ConnectionPool:
 
     def _to_unavailable(self, error: Exception) -> FigServeError:
         if isinstance(error, TimeoutError):
-            text = f"{self.address.url} did not respond within {self._read_timeout:g} seconds."
+            text = f"{self.address.url} did not respond within {self._read_timeout:g} s."
             return Unavailable(text, code="timeout")
         return Unavailable(f"The connection to {self.address.url} was interrupted: {error or type(error).__name__}.")
 

@@ -119,7 +119,7 @@ class Server:
 
     def _failure_message(self, error: Exception, timeout: float) -> str:
         reason = (
-            f"within {timeout:g} seconds"
+            f"within {timeout:g} s"
             if isinstance(error, TimeoutError)
             else f"(exit status {self._process.returncode})"
         )

@@ -150,7 +150,7 @@ def _call(
     deadline = None if timeout is None else time.monotonic() + timeout
     while not done.wait(_POLL_SECONDS if deadline is None else max(0.0, deadline - time.monotonic())):
         if deadline is not None:
-            raise OutputInvalid(f"Not rendered within {timeout:.0f} seconds. Use its controls to render it.")
+            raise OutputInvalid(f"Not rendered within {timeout:.0f} s. Use its controls to render it.")
     head, body = responses[0]
     error = head.get("error")
     if error:

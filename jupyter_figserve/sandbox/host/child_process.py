@@ -117,7 +117,7 @@ class ChildProcess:
                 await asyncio.shield(self.is_answered)
         except TimeoutError:
             raise DeadlineExceeded(
-                f"The code took longer than {job.timeout:g} seconds; reduce its work or raise the timeout.",
+                f"The code took longer than {job.timeout:g} s; reduce its work or raise the timeout.",
                 retry_after=5,
             ) from None
         self._read_output()

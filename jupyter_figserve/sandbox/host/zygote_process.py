@@ -249,7 +249,7 @@ async def _receive_first_message(channel: socket.socket) -> tuple[dict[str, Any]
             await _wait_until_readable(asyncio.get_running_loop(), channel)
         message, descriptors, _, _ = socket.recv_fds(channel, _MESSAGE_BYTES, 1)
     except TimeoutError:
-        raise SandboxUnavailable(f"The sandbox did not start within {START_TIMEOUT:g} seconds.") from None
+        raise SandboxUnavailable(f"The sandbox did not start within {START_TIMEOUT:g} s.") from None
     except OSError:
         message, descriptors = b"", []
     with contextlib.suppress(ValueError):

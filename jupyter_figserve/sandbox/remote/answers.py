@@ -91,7 +91,7 @@ def read_error(described: object, job: RenderJob) -> FigServeError:
     text = _to_sentence(message) if isinstance(message, str) else ""
     seconds = retry_after if type(retry_after) is int and 0 < retry_after <= _MAX_RETRY_SECONDS else 5
     if code == "deadline_exceeded":
-        return DeadlineExceeded(text or f"The code took longer than {job.timeout:g} seconds.", retry_after=seconds)
+        return DeadlineExceeded(text or f"The code took longer than {job.timeout:g} s.", retry_after=seconds)
     kind = _ERRORS.get(code) if isinstance(code, str) else None
     if kind is not None and issubclass(kind, RetryLater):
         return kind(text or "The render worker cannot render.", retry_after=seconds)

@@ -205,7 +205,7 @@ def _make_lost(reason: str) -> Unavailable:
 
 def make_late(job: RenderJob) -> DeadlineExceeded:
     """Return the error of a job whose answer does not end."""
-    message = f"The code took longer than {job.timeout:g} seconds; reduce its work or raise the timeout."
+    message = f"The code took longer than {job.timeout:g} s; reduce its work or raise the timeout."
     return DeadlineExceeded(message, retry_after=5)
 
 

@@ -132,7 +132,7 @@ def test_read_timeout(fake):
     fake.instead = lambda request: done.wait(10) and None
     client = fake.client(read_timeout=0.05)
     try:
-        with pytest.raises(errors.Unavailable, match=r"0\.05 seconds"):
+        with pytest.raises(errors.Unavailable, match=r"0\.05 s\."):
             client.get("api/status")
     finally:
         done.set()

@@ -75,7 +75,7 @@ def test_log_of_a_failing_child_is_in_the_error():
 
 def test_silent_child_times_out():
     """The wait is bounded, and the child is killed."""
-    with pytest.raises(errors.FigServeError, match=r"did not start within 0\.01 seconds"):
+    with pytest.raises(errors.FigServeError, match=r"did not start within 0\.01 s"):
         serving.start(child("import sys; sys.stdin.read()"), timeout=0.01)
 
 

@@ -62,7 +62,7 @@ def test_a_slow_live_figure_does_not_hold_up_the_others():
 
     found = render([[slow, Figure(figsize=(3, 1))]], timeout=0.05)
     go.set()
-    assert "Not rendered within 0 seconds" in found["1-1"].message
+    assert "Not rendered within 0 s." in found["1-1"].message
     assert size(found["1-2"]) == (300, 100)
 
 

@@ -147,7 +147,7 @@ print(outer.id)
         ("lock.locked()", "uses lock (of type lock), which cannot be pickled"),
         ("open(own_file).read()", "FileNotFoundError"),
         ("import no_such_library", "no_such_library"),
-        ("time.sleep(60)", "did not finish in the sandbox within 1 seconds"),
+        ("time.sleep(60)", "did not finish in the sandbox within 1 s."),
         ("return object()", "does not work in the sandbox"),
     ],
 )

@@ -118,7 +118,7 @@ class RateLimiter:
         reset = self._storage.hit(self._item, f"{self._code} {client}")
         if reset is not None:
             wait = max(1, int(reset - time.time()) + 1)
-            raise TooManyRequests(f"{self._message}. Try again in {wait} seconds.", code=self._code, retry_after=wait)
+            raise TooManyRequests(f"{self._message}. Try again in {wait} s.", code=self._code, retry_after=wait)
 
 
 class FailedAttempts(RateLimiter):

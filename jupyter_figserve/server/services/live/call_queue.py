@@ -101,7 +101,7 @@ class CallQueue(Generic[T]):
                 )
         except TimeoutError:
             error = LiveTimeout(
-                f"The {self._callee} did not answer within {timeout:g} seconds. Try again, or allow more time"
+                f"The {self._callee} did not answer within {timeout:g} s. Try again, or allow more time"
                 ' (@figserve.live(timeout="60s")).',
                 retry_after=RETRY_SECONDS,
             )

@@ -143,7 +143,7 @@ class DetachedFunctions:
             return
         except DeadlineExceeded as error:
             raise OutputInvalid(
-                f"The function did not finish in the sandbox within {timeout:g} seconds. Allow more time"
+                f"The function did not finish in the sandbox within {timeout:g} s. Allow more time"
                 ' (@figserve.live(timeout="60s")), or let it do less.',
                 code="not_detachable",
             ) from error

@@ -211,7 +211,7 @@ class _KernelExecutor:
         if isinstance(error, KernelUnavailable):
             what, code = "has ended, or its connection was cut", "kernel_gone"
         else:
-            what, code = f"is busy, and has not drawn it within {self._timeout:g} seconds", "kernel_busy"
+            what, code = f"is busy, and has not drawn it within {self._timeout:g} s", "kernel_busy"
         return Unavailable(
             f"The kernel of this figure's notebook {what}. Try again in a moment.", code=code, retry_after=RETRY_SECONDS
         )

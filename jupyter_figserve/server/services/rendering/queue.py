@@ -193,7 +193,7 @@ class RenderQueue:
         retry_after = min(_MAX_RETRY_SECONDS, max(1, seconds))
         return Unavailable(
             f"The render queue is full: {turns.running} renders are running and {turns.waiting} are waiting, the"
-            f" maximum (FigServe.render_queue). Try again in {retry_after} seconds.",
+            f" maximum (FigServe.render_queue). Try again in {retry_after} s.",
             code="queue_full",
             retry_after=retry_after,
         )

@@ -261,7 +261,7 @@ def _parse_seconds(value: object, maximum: float) -> float:
     number = float(value) if isinstance(value, str) and _SECONDS.fullmatch(value) else value
     seconds = parse_duration(number) if isinstance(number, (str, int, float)) else math.nan
     if not 0.05 <= seconds <= maximum:
-        raise InvalidInput(f"expected 0.05 to {maximum:g} seconds (FigServe.render_timeout_max).")
+        raise InvalidInput(f"expected 0.05 to {maximum:g} s (FigServe.render_timeout_max).")
     return seconds
 
 

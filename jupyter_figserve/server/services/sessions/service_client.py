@@ -259,5 +259,5 @@ def _describe(error: Exception) -> str:
         with contextlib.suppress(ValueError, KeyError, TypeError):
             return str(json.loads(error.response.body)["error"])[: 3 * _MAX_SAID]
     if isinstance(error, TimeoutError):
-        return f"it does not answer within {REGISTER_SECONDS:.0f} seconds."
+        return f"it does not answer within {REGISTER_SECONDS:.0f} s."
     return f"{type(error).__name__}: {error}"[:_MAX_SAID] + "."

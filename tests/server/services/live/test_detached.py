@@ -117,7 +117,7 @@ async def test_timeout_names_the_function(detach, owner, record, renderer, conte
     answer = await owner.get(f"/live/f/{record.id}.png")
     renderer.gate.set()
     assert (answer.status, answer.code) == (504, "deadline_exceeded")
-    assert answer.json()["error"].startswith("The function did not answer within 0.05 seconds")
+    assert answer.json()["error"].startswith("The function did not answer within 0.05 s.")
 
 
 async def test_equal_requests_are_one_job(detach, owner, record, renderer):
