@@ -43,6 +43,14 @@ def explain_no_kernel(version: Version) -> SourceProblem:
     return NO_SANDBOX if version.session is None else NO_KERNEL
 
 
+def explain_missing_data(record: FigureRecord) -> str | None:
+    """Return why a captured figure has no data for the viewers of a link; None where it may have some."""
+    version = record.version
+    if record.origin != "captured" or version.source is not None or version.find_representation(FORMATS["html"]):
+        return None
+    return f"Viewers find no data: the figure has none. {_explain_missing_source(version)}"
+
+
 def without_executor(record: FigureRecord) -> FigureRecord:
     """Return a figure as it is while nothing can open its source."""
     check = SourceCheck("", 0.0, {ALL_FORMATS: explain_no_kernel(record.version)})
@@ -106,4 +114,9 @@ def _explain_missing_source(version: Version) -> str:
         return "It is interactive HTML, which is stored as it was published."
     if any(part.is_animation for part in version.representations):
         return "It is an animation, which is stored as it was published, in its own size."
+    if "plot" in version.provenance:
+        return (
+            "It is a captured image, not the figure itself. With figserve.publish(fig) in its notebook, it has other"
+            " sizes and formats, and its data."
+        )
     return "It was published without its source: as an image, or with keep_source=False."

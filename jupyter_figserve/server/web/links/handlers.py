@@ -19,6 +19,7 @@ from ....model.links import DASHBOARD, FIGURE, KIND_FOLDERS, KIND_NOUNS, LIVE, L
 from ....model.live import LiveFigureRecord
 from ....model.snippets import Snippets
 from ...services.dashboards.resolver import resolve_dashboard
+from ...services.figures.source_problems import explain_missing_data
 from ...services.links.listing import list_own
 from ...services.links.names import check_names
 from ...services.links.reach import Reach, find_reach
@@ -163,7 +164,8 @@ class TargetLinksHandler(OwnedLinksHandler):
         snippets = await self.make_snippets(link, link_target, token)
         await self.context.store.links.add(link)
         self.audit("link.created", link.id, target=f"{target.kind}/{target.id}", audience=link.audience)
-        self.write_json(created_link_json(link, snippets, self.base, self.find_reach(target.kind)), 201)
+        hint = explain_missing_data(record) if link.data and isinstance(record, FigureRecord) else None
+        self.write_json(created_link_json(link, snippets, self.base, self.find_reach(target.kind), hint), 201)
 
     async def _share_elsewhere(self, record: Record, body: dict[str, Any]) -> None:
         """Respond with a link of the server of the owner's team, or of the service: others may not open this server."""

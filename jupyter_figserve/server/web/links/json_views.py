@@ -42,9 +42,12 @@ def listed_link_json(item: DescribedLink) -> dict[str, Any]:
     return link_json(item.link) | {"kind": item.link.target.kind, "title": item.title}
 
 
-def created_link_json(link: Link, snippets: Snippets, base: PublicBase, reach: Reach | None) -> dict[str, Any]:
-    """Return a new link with its URL."""
-    return link_json(link) | address_json(snippets, base, reach)
+def created_link_json(
+    link: Link, snippets: Snippets, base: PublicBase, reach: Reach | None, hint: str | None = None
+) -> dict[str, Any]:
+    """Return a new link with its URL; ``hint`` comes first in its note."""
+    made = link_json(link) | address_json(snippets, base, reach)
+    return made if hint is None else made | {"note": f"{hint} {made['note'] or ''}".strip()}
 
 
 def address_json(snippets: Snippets, base: PublicBase, reach: Reach | None) -> dict[str, Any]:

@@ -184,6 +184,25 @@ class TestKeep:
         assert (await owner.get("/plots/a-session/cell-1.png")).status == 404
         assert (await stranger.get(link["image_url"])).body == png()
 
+    async def test_a_captured_image_has_no_data_and_says_so(self, owner, session):
+        """Its record advises to publish the figure; the note of a link that would show data says that there is none."""
+        session.show(png())
+        record = (await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png"})).json()
+        assert record["limitation"].startswith("It is a captured image, not the figure itself. With figserve.publish(")
+        shared = await owner.share(record, data=True)
+        assert shared["note"].startswith(f"Viewers find no data: the figure has none. {record['limitation']}")
+        assert "Viewers find no data" not in (await owner.share(record, code=True))["note"]
+        refused = await owner.get(f"/api/figures/{record['id']}/data")
+        assert (refused.status, refused.code) == (409, "no_data")
+        assert record["limitation"] in refused.json()["error"]
+
+    async def test_an_interactive_capture_may_have_data(self, owner, session):
+        """A link to it promises nothing that is missing."""
+        display = CapturedDisplay(FORMATS["html"], b'{"data":[{"y":[1,2.5]}],"layout":{}}', "plotly")
+        session.buffer.add(("execution", "r", 1), "r", display, 1.0)
+        record = (await owner.post("/api/sessions/a-session/figures", {"path": "plot.html"})).json()
+        assert "Viewers find no data" not in ((await owner.share(record, data=True))["note"] or "")
+
     async def test_by_the_digest_of_what_was_displayed(self, owner, session):
         """Of the bytes of an image, and of a figure's canonical JSON."""
         session.show(png())
