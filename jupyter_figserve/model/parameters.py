@@ -138,4 +138,6 @@ class Parameters:
 
     def _unknown(self, name: str) -> InvalidInput:
         known = f"the parameters are {', '.join(self.names)}" if self.items else "this live figure has none"
+        if len(self.items) == 1:
+            known = f"the only parameter is {self.items[0].name}"
         return InvalidInput(f"Unknown parameter {name!r:.60}; {known}.", code="unknown_parameter")

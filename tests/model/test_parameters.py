@@ -129,6 +129,20 @@ def test_invalid_query_is_rejected(query, message):
     assert message in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        (PARAMETERS.items[:2], "the parameters are type, since."),
+        (PARAMETERS.items[:1], "the only parameter is type."),
+        ((), "this live figure has none."),
+    ],
+)
+def test_an_unknown_parameter_is_answered_with_the_known_ones(items, message):
+    """Also where there is one, or none."""
+    with pytest.raises(InvalidInput, match=f"Unknown parameter 'n'; {message}"):
+        Parameters(items).parse({"n": ["1"]})
+
+
 def test_json_round_trip():
     """A server parses the parameters that a kernel sends."""
     assert Parameters.from_json(json.loads(json.dumps(PARAMETERS.as_json()))) == PARAMETERS
