@@ -119,9 +119,7 @@ class Server:
 
     def _failure_message(self, error: Exception, timeout: float) -> str:
         reason = (
-            f"within {timeout:g} s"
-            if isinstance(error, TimeoutError)
-            else f"(exit status {self._process.returncode})"
+            f"within {timeout:g} s" if isinstance(error, TimeoutError) else f"(exit status {self._process.returncode})"
         )
         text = f"The figserve server did not start {reason}"
         lines = [line for line in self._lines if line][-_MAX_SHOWN_LINES:]

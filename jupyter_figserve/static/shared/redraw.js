@@ -294,7 +294,7 @@ function whenNear(element, act) {
 }
 
 function ago(seconds) {
-  if (seconds < 90) return `${seconds} seconds ago`;
+  if (seconds < 90) return `${seconds} s ago`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} minutes ago`;
   return seconds < 130_000 ? `${Math.round(seconds / 3600)} hours ago` : `${Math.round(seconds / 86_400)} days ago`;
 }
