@@ -21,20 +21,22 @@ from ..store.files.blob_cache import BlobCache
 from ..store.files.places import Bucket
 from ..store.files.render_cache import RenderCache
 from ..store.store import Store
-from .blob_config import BlobConfig
-from .capture_config import CaptureConfig
-from .config import FigServeConfig, seconds_of
+from .config.blobs import BlobConfig
+from .config.capture import CaptureConfig
+from .config.hub import HubConfig
+from .config.live import LiveConfig
+from .config.operations import OperationsConfig
+from .config.queues import QueueConfig
+from .config.renderer import RendererConfig
+from .config.replicas import ReplicaConfig
+from .config.site import FigServeConfig
+from .config.traffic import TrafficConfig
+from .config.values import seconds_of
 from .guarded_start import GuardedStart
 from .hub.directory import make_directory
 from .hub.environment import find_service, stop_on_interrupt
 from .hub.logins import make_logins
-from .hub_config import HubConfig
 from .kernel_events import follow_own_kernels, follow_registered_kernels
-from .live_config import LiveConfig
-from .operations_config import OperationsConfig
-from .queue_config import QueueConfig
-from .renderer_config import RendererConfig
-from .replica_config import ReplicaConfig
 from .services.addresses import ServerAddresses, prefix_of
 from .services.auth.credentials import Authenticator
 from .services.auth.owner_guard import OwnerGuard
@@ -57,7 +59,6 @@ from .services.sessions.directories import SessionDirectories
 from .services.sessions.kernels import KernelTracker
 from .services.sessions.registered_kernels import RegisteredKernels
 from .services.sessions.service_client import ServiceClient
-from .traffic_config import TrafficConfig
 from .web.context import AppContext
 from .web.http.templates import make_templates
 from .web.routes import label_routes, make_routes

@@ -29,7 +29,7 @@ from ..sandbox.remote import http_renderer as protocol
 from ..sandbox.remote.answers import MAX_ANSWER_OVERHEAD, PROTOCOL, describe_error
 from ..sandbox.remote.job_runner import JobRunner
 from ..sandbox.remote.keys import is_known
-from .renderer_config import RendererConfig
+from .config.renderer import RendererConfig
 from .services.addresses import is_loopback
 
 _MAX_BODY = SOURCE_BYTES + MAX_ANSWER_OVERHEAD

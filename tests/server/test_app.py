@@ -170,7 +170,7 @@ class TestFailedStart:
         def fail(directory: object) -> None:
             raise OSError(28, "No space left on device", str(tmp_path / "signing.keys"))
 
-        monkeypatch.setattr("jupyter_figserve.server.replica_config.read_secrets", fail)
+        monkeypatch.setattr("jupyter_figserve.server.config.replicas.read_secrets", fail)
         start_kernel = jp_serverapp.kernel_manager.start_kernel
         app = make_app()
         app.initialize()

@@ -125,7 +125,7 @@ def find_bucket(given: str | None) -> Bucket | None:
     from traitlets import TraitError
 
     from ...errors import InvalidInput
-    from ...server.blob_config import check_blob_url
+    from ...server.config.blobs import check_blob_url
     from ...store.files.places import PATIENT_BLOB_TIMEOUT, Bucket
 
     try:
@@ -153,8 +153,8 @@ def _read_configured(name: str) -> str:
     """Return a setting of ``c.FigServe`` in the servers' configuration files, else its default."""
     from jupyter_core.application import JupyterApp
 
-    from ...server.blob_config import BlobConfig
-    from ...server.config import FigServeConfig
+    from ...server.config.blobs import BlobConfig
+    from ...server.config.site import FigServeConfig
 
     class Configuration(JupyterApp):
         name = "jupyter-server"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jupyter_figserve.errors import FigServeError
 from jupyter_figserve.model.rendering import DrawOptions
-from jupyter_figserve.server.render_config import RenderConfig
+from jupyter_figserve.server.config.rendering import RenderConfig
 from jupyter_figserve.server.services.rendering.request import (
     RENDER_FIELDS,
     RenderRequest,

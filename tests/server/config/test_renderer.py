@@ -10,7 +10,7 @@ from jupyter_figserve.errors import InvalidInput
 from jupyter_figserve.sandbox.host.pool import LocalRenderer
 from jupyter_figserve.sandbox.remote.dask_renderer import DaskRenderer
 from jupyter_figserve.sandbox.remote.http_renderer import HttpRenderer
-from jupyter_figserve.server.renderer_config import RendererConfig
+from jupyter_figserve.server.config.renderer import RendererConfig
 
 
 def make(**traits: object) -> RendererConfig:

@@ -7,12 +7,12 @@ from typing import Any
 from traitlets import Bool, Dict, Integer
 from traitlets.config import Configurable
 
-from ..model.quotas import Quota
-from ..store.store import Store
-from .services.capture.capture import SWITCHED_OFF, Capture, CaptureLimits
-from .services.capture.ring_buffer import CapturedImage
-from .services.events.event_broker import PLOT_CAPTURED
-from .services.sessions.directories import SessionDirectories
+from ...model.quotas import Quota
+from ...store.store import Store
+from ..services.capture.capture import SWITCHED_OFF, Capture, CaptureLimits
+from ..services.capture.ring_buffer import CapturedImage
+from ..services.events.event_broker import PLOT_CAPTURED
+from ..services.sessions.directories import SessionDirectories
 
 
 class CaptureConfig(Configurable):

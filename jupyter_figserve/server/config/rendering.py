@@ -10,10 +10,10 @@ from traitlets import Bool, Integer, List, TraitError, Unicode, default, validat
 from traitlets import Float as FloatTrait
 from traitlets.config import Configurable
 
-from ..errors import InvalidInput
-from ..sandbox.host.pool import LocalRenderer
-from .config import check_duration, check_rate, seconds_of
-from .services.links.allowed_sizes import AllowedSizes
+from ...errors import InvalidInput
+from ...sandbox.host.pool import LocalRenderer
+from ..services.links.allowed_sizes import AllowedSizes
+from .values import check_duration, check_rate, seconds_of
 
 
 class RenderConfig(Configurable):

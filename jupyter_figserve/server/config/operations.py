@@ -9,12 +9,12 @@ from typing import Any
 from traitlets import TraitError, Unicode, validate
 from traitlets.config import Configurable
 
-from ..store.store import Store
-from .json_log import JSON, LINE_FORMAT, TEXT, use_json, use_json_for_access
-from .services.monitoring.audit import SCHEMA, SCHEMA_ID, AuditLog
-from .services.monitoring.monitoring import Monitoring
-from .services.monitoring.readiness import Readiness
-from .services.rendering.queue import RenderQueue
+from ...store.store import Store
+from ..json_log import JSON, LINE_FORMAT, TEXT, use_json, use_json_for_access
+from ..services.monitoring.audit import SCHEMA, SCHEMA_ID, AuditLog
+from ..services.monitoring.monitoring import Monitoring
+from ..services.monitoring.readiness import Readiness
+from ..services.rendering.queue import RenderQueue
 
 _PACKAGE = "jupyter_figserve"
 

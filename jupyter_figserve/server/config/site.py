@@ -1,4 +1,4 @@
-"""Traits of addresses, storage and links, and checks of their values. Server process."""
+"""Traits of addresses, storage and links. Server process."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ import re
 from pathlib import Path
 from typing import Any
 
-import limits as rates
 from jupyter_core.paths import jupyter_data_dir
 from traitlets import Bool, Dict, Integer, List, TraitError, Unicode, default, validate
 
-from ..errors import InvalidDuration
-from ..model.times import parse_duration
-from .assistant_config import AssistantConfig
-from .audience_config import AudienceConfig
-from .data_config import DataConfig
-from .database_config import DatabaseConfig
-from .services.figures.blob_handover import is_handover_target
-from .services.hosts import is_address, normalize_url
+from ..services.figures.blob_handover import is_handover_target
+from ..services.hosts import is_address, normalize_url
+from .assistants import AssistantConfig
+from .audience import AudienceConfig
+from .data import DataConfig
+from .database import DatabaseConfig
+from .values import check_duration, check_rate, seconds_of
 
 _GIB = 2**30
 _ORIGIN = re.compile(r"\*|https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
@@ -166,40 +164,3 @@ class FigServeConfig(AssistantConfig, AudienceConfig, DataConfig, DatabaseConfig
         if "\0" in value:
             raise TraitError(f"{value!r:.80} is not a directory; write it like '/srv/figures'.")
         return os.path.expanduser(value) if value else self._default_data_dir()
-
-
-def seconds_of(duration: str) -> float | None:
-    """Return a duration in seconds, None for ``""`` and ``"never"``."""
-    return None if duration in ("", "never") else parse_duration(duration)
-
-
-def check_rate(rate: str) -> str:
-    """Return a rate unchanged.
-
-    Raises
-    ------
-    TraitError
-        When it is not written like ``"120/minute"``.
-    """
-    try:
-        if rate:
-            rates.parse(rate)
-    except ValueError as error:
-        raise TraitError(f"{rate!r} is not a rate; write it like '120/minute'.") from error
-    return rate
-
-
-def check_duration(duration: str) -> str:
-    """Return a duration unchanged.
-
-    Raises
-    ------
-    TraitError
-        When it is neither a duration, ``""`` nor ``"never"``.
-    """
-    if duration not in ("", "never"):
-        try:
-            parse_duration(duration)
-        except InvalidDuration as error:
-            raise TraitError(error.message) from error
-    return duration

@@ -9,10 +9,10 @@ from traitlets import Float as FloatTrait
 from traitlets import TraitError, Unicode, validate
 from traitlets.config import Configurable
 
-from ..store.files.blobs import BlobStore, LocalBlobStore
-from ..store.files.object_storage import SCHEMES
-from ..store.files.places import BLOB_TIMEOUT
-from .services.figures.blob_handover import BlobHandover
+from ...store.files.blobs import BlobStore, LocalBlobStore
+from ...store.files.object_storage import SCHEMES
+from ...store.files.places import BLOB_TIMEOUT
+from ..services.figures.blob_handover import BlobHandover
 
 _URL = re.compile(r"([a-z0-9]+)://[^\s/@:?#]+(?:@[^\s/@:?#]+)?(?:/[^\s?#]*)?")
 

@@ -6,7 +6,7 @@ import pytest
 from traitlets import TraitError
 from traitlets.config import Config
 
-from jupyter_figserve.server.audience_config import AudienceConfig
+from jupyter_figserve.server.config.audience import AudienceConfig
 
 
 def test_default_depends_on_a_hub(monkeypatch):

@@ -9,14 +9,14 @@ from tornado.ioloop import IOLoop
 from traitlets import TraitError, Unicode, validate
 from traitlets.config import Configurable
 
-from ..store.store import Store
-from .services.auth.rate_limits import FailedAttempts, RateLimiter, RateLimiters, RateStorage
-from .services.auth.signing import QuerySigner
-from .services.auth.signing_secrets import MIN_LENGTH, read_secrets
-from .services.events.event_broker import EventBroker
-from .services.live.kernel_redraws import KernelRedraws
-from .services.live.replica_signer import ReplicaSigner
-from .services.live.replicas import Replicas
+from ...store.store import Store
+from ..services.auth.rate_limits import FailedAttempts, RateLimiter, RateLimiters, RateStorage
+from ..services.auth.signing import QuerySigner
+from ..services.auth.signing_secrets import MIN_LENGTH, read_secrets
+from ..services.events.event_broker import EventBroker
+from ..services.live.kernel_redraws import KernelRedraws
+from ..services.live.replica_signer import ReplicaSigner
+from ..services.live.replicas import Replicas
 
 
 class ReplicaConfig(Configurable):

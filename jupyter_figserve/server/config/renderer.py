@@ -10,19 +10,19 @@ from urllib.parse import urlsplit
 
 from traitlets import Enum, Float, TraitError, Unicode, validate
 
-from ..errors import InvalidInput
-from ..sandbox.host.job_limits import JobLimits
-from ..sandbox.host.pool import SOURCE_BYTES
-from ..sandbox.remote.dask_exchange import DaskExchange
-from ..sandbox.remote.dask_renderer import DaskRenderer
-from ..sandbox.remote.http_exchange import HttpExchange
-from ..sandbox.remote.http_renderer import HttpRenderer
-from ..sandbox.remote.keys import read_keys
-from ..sandbox.remote.remote_renderer import RemoteLimits
-from ..sandbox.renderer import Renderer
-from .render_config import RenderConfig
-from .services.addresses import is_loopback
-from .services.hosts import is_address
+from ...errors import InvalidInput
+from ...sandbox.host.job_limits import JobLimits
+from ...sandbox.host.pool import SOURCE_BYTES
+from ...sandbox.remote.dask_exchange import DaskExchange
+from ...sandbox.remote.dask_renderer import DaskRenderer
+from ...sandbox.remote.http_exchange import HttpExchange
+from ...sandbox.remote.http_renderer import HttpRenderer
+from ...sandbox.remote.keys import read_keys
+from ...sandbox.remote.remote_renderer import RemoteLimits
+from ...sandbox.renderer import Renderer
+from ..services.addresses import is_loopback
+from ..services.hosts import is_address
+from .rendering import RenderConfig
 
 _DASK_ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/@]+:[0-9]{1,5}/?")
 _log = logging.getLogger("jupyter_figserve")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from traitlets import Integer
 from traitlets.config import Configurable
 
-from ..store.files.blob_cache import BlobCache
-from ..store.store import Store
-from .services.figures.data.service import DataLimits, FigureDataService
-from .services.rendering.service import RenderService
+from ...store.files.blob_cache import BlobCache
+from ...store.store import Store
+from ..services.figures.data.service import DataLimits, FigureDataService
+from ..services.rendering.service import RenderService
 
 
 class DataConfig(Configurable):

@@ -8,22 +8,22 @@ from traitlets import Bool, Integer, Unicode, validate
 from traitlets import Float as FloatTrait
 from traitlets.config import Configurable
 
-from ..sandbox.host.job_limits import JobLimits
-from ..sandbox.host.pool import SOURCE_BYTES
-from ..store.store import Store
-from .config import check_duration, check_rate, seconds_of
-from .services.events.event_broker import EventBroker
-from .services.live.control_channels import ControlChannels
-from .services.live.detached import DetachedFunctions
-from .services.live.image_cache import StaleImageCache
-from .services.live.kernel_redraws import KernelRedraws, RedrawLimits
-from .services.live.limits import LiveLimits
-from .services.live.registry import LiveRegistry
-from .services.live.service import LiveService
-from .services.live.watchers import LiveWatchers
-from .services.rendering.service import RenderService
-from .services.sessions.kernel_registry import KernelRegistry
-from .services.sessions.kernels import KernelTracker
+from ...sandbox.host.job_limits import JobLimits
+from ...sandbox.host.pool import SOURCE_BYTES
+from ...store.store import Store
+from ..services.events.event_broker import EventBroker
+from ..services.live.control_channels import ControlChannels
+from ..services.live.detached import DetachedFunctions
+from ..services.live.image_cache import StaleImageCache
+from ..services.live.kernel_redraws import KernelRedraws, RedrawLimits
+from ..services.live.limits import LiveLimits
+from ..services.live.registry import LiveRegistry
+from ..services.live.service import LiveService
+from ..services.live.watchers import LiveWatchers
+from ..services.rendering.service import RenderService
+from ..services.sessions.kernel_registry import KernelRegistry
+from ..services.sessions.kernels import KernelTracker
+from .values import check_duration, check_rate, seconds_of
 
 
 class LiveConfig(Configurable):

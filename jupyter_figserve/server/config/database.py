@@ -8,8 +8,8 @@ from typing import Any
 from traitlets import Float, Integer, TraitError, Unicode, validate
 from traitlets.config import Configurable
 
-from ..errors import InvalidInput
-from ..store.databases import PostgresSettings, check_url, find_postgres, find_sqlite_path
+from ...errors import InvalidInput
+from ...store.databases import PostgresSettings, check_url, find_postgres, find_sqlite_path
 
 
 class DatabaseConfig(Configurable):

@@ -8,7 +8,7 @@ from typing import Any
 from traitlets import Bool, Integer, Unicode, default
 from traitlets.config import Configurable
 
-from .hub.environment import find_public_url
+from ..hub.environment import find_public_url
 
 
 class HubConfig(Configurable):

@@ -10,10 +10,10 @@ from jupyter_core.paths import jupyter_data_dir
 from traitlets import CaselessStrEnum, TraitError, default
 from traitlets.config import Configurable
 
-from ..model.audiences import AUDIENCES, HUB, LINK
-from ..model.team_servers import FILE_NAME
-from ..store.files.blob_cache import BlobCache
-from .services.links.team import TeamSharing
+from ...model.audiences import AUDIENCES, HUB, LINK
+from ...model.team_servers import FILE_NAME
+from ...store.files.blob_cache import BlobCache
+from ..services.links.team import TeamSharing
 
 _REPLACED = ("allow_public_shares", "allow_public_live")
 

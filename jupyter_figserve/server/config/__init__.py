@@ -1,0 +1,1 @@
+"""The settings of the extension as traits, and what is made of them."""
