@@ -269,6 +269,12 @@ def check_root(host: Host) -> None:
         if answer.status == 503:
             pytest.skip("not on this machine: a sandbox")
         assert (answer.status, answer.body[:4]) == (200, b"\x89PNG")
+        bearer = {"Authorization": f"Bearer {key}"}
+        slash = fetch(host.root + "/render-matplotlib/", method="POST", body=json.dumps(good).encode(), headers=bearer)
+        assert (slash.status, slash.body[:4]) == (200, b"\x89PNG")
+    for method, path in (("POST", "/render-matplotlb"), ("POST", "/render/"), ("GET", "/plots"), ("GET", "/api")):
+        missing = fetch(host.root + path, method=method, body=b"{}" if method == "POST" else None)
+        assert (missing.status, missing.json()["code"]) == (404, "not_found")
     assert render(PRESET[0][:-1] + "x", good).status == 401
     assert render(", ".join(PRESET), good).status == 401
     assert render(PRESET[0], {"cod": ""}).status == 400

@@ -71,7 +71,7 @@ RENDER_ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/status", StatusHandler),
     (r"/api/renders", RendersHandler),
     (r"/api/renders/url", RenderUrlHandler),
-    (r"/render-matplotlib", SimpleRenderHandler),
+    (r"/render-matplotlib/?", SimpleRenderHandler),
     (r"/render/([A-Za-z0-9_-]{1,60000})\.([a-z]{2,5})", SignedRenderHandler),
     (r"/api/keys", KeysHandler),
     (rf"/api/keys/{_ID}", KeyHandler),
@@ -83,8 +83,10 @@ RENDER_ROUTES: tuple[tuple[str, type[Any]], ...] = (
 # At the root of a server that only renders, in addition to our prefix.
 RENDER_HOST_ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/", RenderHostHandler),
-    (r"/render-matplotlib", SimpleRenderHandler),
+    (r"/render-matplotlib/?", SimpleRenderHandler),
 )
+_OTHERS_OF_A_RENDER_HOST = r"/(?!(?:login|logout)$|static/).*"
+"""Without them, Jupyter answers a mistyped address with a page."""
 ROUTES: tuple[tuple[str, type[Any]], ...] = (
     # First, as Tornado tries the patterns in order: the most frequent request should not have to try forty.
     (r"/f/(.*)", PublicLinkHandler),
@@ -167,7 +169,7 @@ def make_routes(prefix: str = PREFIX, *, render_only: bool = False) -> list[tupl
     """
     routes = RENDER_ROUTES if render_only else ROUTES
     ours = [(prefix + pattern, handler) for pattern, handler in routes] + [(match_all(prefix), MissingHandler)]
-    return [*RENDER_HOST_ROUTES, *ours] if render_only else ours
+    return [*RENDER_HOST_ROUTES, *ours, (_OTHERS_OF_A_RENDER_HOST, MissingHandler)] if render_only else ours
 
 
 def label_routes() -> dict[str, str]:

@@ -61,6 +61,12 @@ class Authenticator:
             await self.guard.check_login(principal.owner, principal.login)
         return principal
 
+    def find_key(self, headers: HTTPHeaders) -> str | None:
+        """Return the key in a request's headers as the function does, and a preset one also as ``Bearer``."""
+        value = _bearer(headers)
+        is_preset = value is not None and find_preset_key(self._preset_keys, value) is not None
+        return value if is_preset else find_key(headers)
+
     async def key(self, text: str, address: str) -> Principal:
         """Return the principal of a key.
 
@@ -120,8 +126,10 @@ def find_key(headers: HTTPHeaders) -> str | None:
     given = headers.get("X-API-Key")
     if given is not None:
         return given.strip()
+    value = _bearer(headers)
+    return value if value is not None and (value.startswith("fsk_") or not value) else None
+
+
+def _bearer(headers: HTTPHeaders) -> str | None:
     scheme, _, value = headers.get("Authorization", "").partition(" ")
-    value = value.strip()
-    if scheme.lower() == "bearer" and (value.startswith("fsk_") or not value):
-        return value
-    return None
+    return value.strip() if scheme.lower() == "bearer" else None

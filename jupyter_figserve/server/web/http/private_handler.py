@@ -16,7 +16,7 @@ from .... import errors
 from ....model.figures import FigureRecord, Identity, is_id
 from ....model.keys import Scope
 from ....model.places import DEFAULT_COLLECTION, NO_PLACE, Place
-from ...services.auth.credentials import NO_KEY, find_key
+from ...services.auth.credentials import NO_KEY
 from ...services.auth.principal import Principal
 from ...services.callers import Caller
 from ...services.sessions.kernel_start import check_started
@@ -97,7 +97,7 @@ class AuthenticatedHandler(FigServeHandler):
     async def _admit(self) -> None:
         self.current_user = self._jupyter_current_user = None
         self.require_known_host()
-        presented = find_key(self.request.headers)
+        presented = self.context.authenticator.find_key(self.request.headers)
         if presented is not None:
             self.principal = await self.context.authenticator.key(presented, self.request.remote_ip or "")
             # Cookies sent along with a key add no rights.
