@@ -224,13 +224,34 @@ def test_html_figures_run_in_their_frame(page, live_server: ServerProcess) -> No
     check_phone(page)
 
 
-def test_frame_is_as_high_as_its_content(page, live_server: ServerProcess) -> None:
-    """Of a document that fills its window around a plot of a fixed size, whose root has no box, as Bokeh writes it."""
+@pytest.fixture(scope="module")
+def fixed_height(live_server: ServerProcess) -> str:
+    """A link of a document that fills its window around a plot of a fixed size, whose root has no box, as of Bokeh."""
     style = "<style>html, body { height: 100%; margin: 0; display: flow-root }</style>"
     content = f'{style}<div style="display: contents"><div style="height: 210px">plot</div></div>'
     record = publish(live_server, f"<!doctype html><body>{content}".encode(), "text/html", name="fixed height")
-    open_page(page, share(live_server, record)["url"])
-    page.wait_for_function("() => document.querySelector('iframe').getBoundingClientRect().height === 212")
+    url: str = share(live_server, record)["url"]
+    return url
+
+
+FITS = "() => document.querySelector('iframe').getBoundingClientRect().height === 212"
+
+
+def test_frame_is_as_high_as_its_content(page, fixed_height: str) -> None:
+    """Not as high as before, when only its width was known."""
+    open_page(page, fixed_height)
+    page.wait_for_function(FITS)
+
+
+def test_frame_that_loaded_before_the_page_is_as_high(page, fixed_height: str) -> None:
+    """What it said while nobody listened is said again, and not taken for content that shrinks with its window."""
+    held = []
+    page.route("**/frames.js*", lambda route: held.append(route))
+    page.add_init_script("addEventListener('message', (event) => { self.heard = event.data });")
+    page.goto(fixed_height, wait_until="commit")
+    page.wait_for_function("() => self.heard?.figserveHeight === 210")
+    held.pop().continue_()
+    page.wait_for_function(FITS)
 
 
 def test_document_figure_can_be_opened(page, live_server: ServerProcess) -> None:

@@ -31,11 +31,15 @@ REPORT_SIZE = b"""
     isOver = share > 1 ? height - innerHeight === excess : Math.abs(share - shrunk) < 0.03;
     if (isOver) height = first;
     if (share > 1) excess = height - innerHeight; else shrunk = share;
+    send(height);
+  }
+  function send(height) {
     sent = height;
     parent.postMessage({ figserveHeight: height }, "*");
   }
+  // A page that asks has missed what was sent: the window has not followed it, so nothing is to be learned from that.
   addEventListener("message", function (event) {
-    if (event.source === parent && event.data === "figserve.size") { sent = 0; report(); }
+    if (event.source === parent && event.data === "figserve.size") sent ? send(sent) : report();
   });
   if (window.ResizeObserver) new ResizeObserver(report).observe(document.body || document.documentElement);
   addEventListener("load", function () { report(); setTimeout(report, 500); });
