@@ -215,6 +215,12 @@ def test_thumbnail_is_a_png():
         read_upload(body, HTTPHeaders(headers), {}, PIXELS)
 
 
+def test_kind_C12_thumbnail_has_a_limited_size():
+    """In pixels, as other images: pages show many of them."""
+    with pytest.raises(TooLarge, match="figure_pixels"):
+        read_form({"name": "a"}, ("image/svg+xml", SVG), thumbnail=png_header(60_000, 60_000))
+
+
 @pytest.mark.parametrize(
     ("figure", "parts"),
     [

@@ -13,6 +13,8 @@ from ...sample_images import png
 KEY = "fsk_abcdefgh_0123456789abcdefghijklmnopqrstuvwxyz"
 TOKEN = "AbCdEfGhIjKlMnOpQrStUvWxYz012345"
 
+WORD = "secret" * 6
+
 
 def lines(caplog) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.getMessage().startswith("access ")]
@@ -139,6 +141,23 @@ async def test_mistyped_address_of_a_link_stands_in_no_line_of_jupyters(jp_fetch
     assert "[secret]" in log.text
     assert TOKEN not in log.text
     assert KEY not in log.text
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (f"/f/{WORD}", "/f/[secret]"),
+        (f"/frame/{WORD}.html", "/frame/[secret]"),
+        (f"/oembed?url={WORD}", "/oembed?url=[secret]"),
+        (f"/render/{WORD}.png", "/render/[signed]"),
+        (f"/F/{WORD}", "/[unknown]"),
+    ],
+)
+async def test_what_has_a_secret_is_replaced_whole(stranger, log, path, shown):
+    """Also where it does not look like one."""
+    assert (await stranger.get(path)).status in (403, 404)
+    assert [fields(line)["path"].endswith(f"/figserve{shown}") for line in lines(log)] == [True]
+    assert WORD not in log.text
 
 
 async def test_address_cannot_forge_a_line(owner, log):
