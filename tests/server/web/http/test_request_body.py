@@ -254,6 +254,17 @@ class TestEveryRoute:
                     assert await connection.send_until_closed(piece, HUGE) < HUGE / 10, (method, path)
         assert resident() - before < 30 * 2**20
 
+    async def test_kind_C6_refused_upload_is_not_kept(self, stranger):
+        """What arrives of a body within the limit, after the response that refused it, takes no memory."""
+        before, size = resident(), 24 * 2**20
+        head = {"Content-Type": "image/png", "Content-Length": str(size)}
+        async with connect(stranger.prefix) as one, connect(stranger.prefix) as other:
+            for connection in (one, other):
+                await connection.send_head("POST", "/api/figures?name=a", head)
+                assert (await connection.receive_head())[0] == 401
+                assert await connection.send_until_closed(b"x" * 2**16, size - 2**16) == size - 2**16
+            assert resident() - before < size / 2
+
     @pytest.mark.parametrize(
         ("method", "path"), [("GET", "/api/status"), ("GET", "/api/figures"), ("POST", "/api/keys")]
     )

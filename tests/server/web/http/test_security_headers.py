@@ -30,6 +30,46 @@ def test_bytes_run_nothing_and_are_framed_by_nobody(row, public):
     assert values["Cross-Origin-Resource-Policy"] == ("cross-origin" if public else "same-origin")
 
 
+INERT = {"default-src": "'none'", "sandbox": "", "frame-ancestors": "'none'"}
+STYLED = {"default-src": "'none'", "style-src": "'unsafe-inline'", "frame-ancestors": "'none'"}
+CLOSED = {"base-uri": "'none'", "form-action": "'none'"}
+SVG = STYLED | CLOSED | {"img-src": "data:", "font-src": "data:", "sandbox": ""}
+PDF = STYLED | {"object-src": "'none'"}
+HTML_IN_FRAME = CLOSED | {
+    "default-src": "'none'",
+    "script-src": "'unsafe-inline' 'unsafe-eval'",
+    "style-src": "'unsafe-inline'",
+    "img-src": "data: blob:",
+    "font-src": "data:",
+    "worker-src": "blob:",
+    "connect-src": "'none'",
+    "sandbox": "allow-scripts",
+    "frame-ancestors": "'self'",
+}
+PAGE = {
+    **{"default-src": "'none'", "img-src": "'self' data:", "style-src": "'self'", "script-src": "'self'"},
+    **{"connect-src": "'self'", "frame-src": "x/frame/", "base-uri": "'none'", "form-action": "'self'"},
+    "frame-ancestors": "'none'",
+}
+
+
+@pytest.mark.parametrize(
+    ("headers", "policy"),
+    [
+        *((security_headers.image_headers(FORMATS[name], public=True), INERT) for name in ("png", "jpg", "html")),
+        *((security_headers.image_headers(FORMATS[name], public=True), SVG) for name in ("svg", "svgz")),
+        (security_headers.image_headers(FORMATS["pdf"], public=True), PDF),
+        (security_headers.frame_headers("'self'", is_frame=True), HTML_IN_FRAME),
+        (security_headers.frame_headers("'self'", is_frame=False), INERT | {"frame-ancestors": "'self'"}),
+        (security_headers.page_headers(frames="x/frame/"), PAGE),
+        (security_headers.JSON_HEADERS, {"default-src": "'none'", "frame-ancestors": "'none'"}),
+    ],
+)
+def test_each_directive(headers, policy):
+    """A browser was attacked with these; ``default-src`` covers neither ``base-uri`` nor ``form-action``."""
+    assert directives(headers["Content-Security-Policy"]) == policy
+
+
 def test_frame_runs_scripts_only_in_a_frame():
     """Opened by itself it runs none; in both cases it has neither the origin nor the network."""
     framed = security_headers.frame_headers("'self'", is_frame=True)["Content-Security-Policy"]

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from jupyter_figserve.model.audiences import AUDIENCES
+from jupyter_figserve.model.keys import split_key
 
 from ....waiting import until
 from ...conftest import Answer, Client
@@ -206,6 +207,21 @@ async def test_stream_ends_for_who_is_removed(viewers, publisher, context):
     await owner.patch(f"/api/links/{link['id']}", {"audience": "me"})
     answer = await asyncio.wait_for(stream, 20)
     assert "event: gone" in answer.text
+
+
+async def test_L6_stream_ends_with_the_viewers_key(viewers, publisher, context):
+    """A key that is revoked, of somebody who stays in the audience; other viewers go on."""
+    owner, people = await publisher(), await viewers()
+    surfaces = await make_links(owner, context, "people")
+    key, _ = split_key(people["key of the named"].headers["X-API-Key"])
+    names = ("key of the named", "named")
+    ending, going_on = (asyncio.ensure_future(people[name].get(surfaces["dashboard events"])) for name in names)
+    await until(lambda: sum(map(len, context.dashboards._watchers.values())) == len(names))
+    await context.store.keys.remove(key)
+    assert "event: gone" in (await asyncio.wait_for(ending, 20)).text
+    assert not going_on.done()
+    context.dashboards.close()
+    await going_on
 
 
 class TestNarrowedServer:
