@@ -193,6 +193,17 @@ def test_R19_a_forged_header_with_too_many_pixels():
     assert caught.value.code == "too_many_pixels"
 
 
+def test_R19_a_later_page_with_too_many_pixels():
+    """What a decoder would allocate counts, not the first page alone."""
+    pages = [
+        struct.pack("<HHHIHxxHHIHxxI", 2, 256, 3, 1, n, 257, 3, 1, n, after) for n, after in ((2, 38), (60_000, 0))
+    ]
+    forged = b"II*\0" + struct.pack("<I", 8) + b"".join(pages)
+    with pytest.raises(TooLarge) as caught:
+        parsed(forged, of=job("tiff"))
+    assert caught.value.code == "too_many_pixels"
+
+
 @pytest.mark.parametrize(("fields", "is_refused"), [({"width": 641}, True), ({"height": 480}, False)])
 def test_an_image_has_the_requested_size(fields: dict[str, int], is_refused: bool):
     """A size other than the requested one is refused, unless the image is cropped to its content."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from itsdangerous import URLSafeTimedSerializer
 
 from jupyter_figserve.errors import NotFound
-from jupyter_figserve.server.services.auth.signing import LIFE_SECONDS, FrameUrlSigner
+from jupyter_figserve.server.services.auth.signing import LIFE_SECONDS, FrameUrlSigner, QuerySigner
 
 from ...sample_images import HTML, png
 
@@ -72,6 +72,40 @@ class TestSigner:
         assert new.read(both.sign("f", 1, None))
         with pytest.raises(NotFound):
             old.read(both.sign("f", 1, None))
+
+
+class TestQuerySigner:
+    PARTS = ("lnk1", "png", [("width", "7")])
+
+    def test_signature_is_for_one_purpose_and_all_its_parts(self):
+        """Neither a part nor the purpose can be changed, left out or moved."""
+        signer = QuerySigner(["a"])
+        signature = signer.sign("link", *self.PARTS)
+        assert signer.is_good(signature, "link", *self.PARTS)
+        for other in (
+            ("render", *self.PARTS),
+            ("link", "lnk2", "png", [("width", "7")]),
+            ("link", "lnk1", "svg", [("width", "7")]),
+            ("link", "lnk1", "png", [("width", "77")]),
+            ("link", "lnk1", "png", [("height", "7")]),
+            ("link", "lnk1", "png", []),
+            ("link", "lnk1", "png"),
+            ("link", "png", "lnk1", [("width", "7")]),
+            ("link", 'lnk1", "png', [("width", "7")]),
+        ):
+            assert not signer.is_good(signature, *other), other
+
+    @pytest.mark.parametrize("signature", ["", "x", "\u00e9", "=", "A" * 5_000])
+    def test_anything_else_is_no_signature(self, signature):
+        """Of any length and in any characters."""
+        assert not QuerySigner(["a"]).is_good(signature, "link", *self.PARTS)
+
+    def test_older_keys_still_verify(self):
+        """The newest key signs, and older ones still verify after a rotation; others do not."""
+        old, new, both = QuerySigner(["old"]), QuerySigner(["new"]), QuerySigner(["new", "old"])
+        assert both.is_good(old.sign("link", 1), "link", 1)
+        assert new.is_good(both.sign("link", 1), "link", 1)
+        assert not old.is_good(both.sign("link", 1), "link", 1)
 
 
 async def test_frame_of_a_revoked_link_is_gone(owner, stranger, context):
