@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from jupyter_figserve.model.keys import split_key
+from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.server.services.monitoring.audit import SCHEMA_ID
+
+from ..making import make_session, offer_live
+from ..sample_images import png
+from ..services.live.test_detached import form
 
 
 @pytest.fixture
@@ -85,6 +90,31 @@ async def test_every_act_is_an_event(owner, make_key, events, caplog, jp_servera
     told = json.dumps(events) + caplog.text
     for secret in (text, made["key"], link["url"].rpartition("/")[2]):
         assert secret.rpartition("_")[2] not in told
+
+
+async def test_acts_on_live_figures_are_events(owner, context, events, jp_serverapp, renderer):
+    """Storing the function and removing it, deleting and restoring."""
+    live_id = await offer_live(context)
+    body, headers = form(declaration=LiveDeclaration("animal").as_json())
+    assert (await owner.ask("POST", f"/api/live/{live_id}/source", body, headers)).status == 201
+    assert (await owner.delete(f"/api/live/{live_id}/source")).status == 204
+    assert (await owner.delete(f"/api/live/{live_id}")).status == 204
+    assert (await owner.post(f"/api/live/{live_id}/restore")).status == 200
+    await jp_serverapp.event_logger.gather_listeners()
+    actions = [f"live.{act}" for act in ("detached", "attached", "deleted", "restored")]
+    assert [(event["action"], event["id"]) for event in events] == [(action, live_id) for action in actions]
+
+
+async def test_what_is_kept_is_published(owner, context, events, jp_serverapp, renderer):
+    """A render that is kept, and a captured plot that is."""
+    rendered = (await owner.post("/api/renders", {"code": "1", "keep": True, "name": "a"})).json()
+    session = await make_session(context)
+    path = session.show(png())
+    kept = (await owner.post(f"/api/sessions/{session.id}/figures", {"path": path})).json()
+    await jp_serverapp.event_logger.gather_listeners()
+    assert [(event["action"], event["id"]) for event in events] == [
+        ("figure.published", record["id"]) for record in (rendered, kept)
+    ]
 
 
 async def test_what_is_refused_is_no_event(owner, stranger, make_key, events, jp_serverapp):
