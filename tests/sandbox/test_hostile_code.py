@@ -587,6 +587,8 @@ for name, number in dict(io_uring_setup=425, bpf=321, userfaultfd=323, keyctl=25
         sched_setaffinity=203, landlock_create_ruleset=444, seccomp=317, arch_prctl=158, flock=73, msgget=68,
         semget=64, shmget=29, mbind=237, move_pages=279, pkey_alloc=330, process_madvise=440, io_setup=206).items():
     attempt(name, lambda: syscall(number, 0, 0, 0, 0, 0))
+for name, command in dict(TIOCSTI=0x5412, TIOCLINUX=0x541C, FIFREEZE=0xC0045877, FS_IOC_SETFLAGS=0x40086602).items():
+    attempt(name, lambda: syscall(16, 1, command, ctypes.create_string_buffer(64)))
 """)
     assert {line.rpartition(" ")[2] for line in output.splitlines()} == {"1"}
 
@@ -611,6 +613,18 @@ attempt("mprotect", lambda: syscall(10, ctypes.c_void_p(address), 4096, 5))
     assert isinstance(crashed, OutputInvalid)
     assert crashed.code == "crashed"
     sandbox.assert_well()
+
+
+def test_R25_no_library_from_scratch(full_sandbox: Sandbox):
+    """What code has written is not executable, also as a part of its own process."""
+    code = """
+import _ctypes, shutil
+copy = shutil.copyfile(_ctypes.__file__, "/scratch/copy.so")
+ctypes.CDLL(_ctypes.__file__)
+attempt("library", lambda: ctypes.CDLL(copy))
+"""
+    assert printed(full_sandbox.attack(TRIES + code + LINE)).splitlines() == ["library stopped by OSError None"]
+    full_sandbox.assert_well()
 
 
 def test_R26_no_library_is_poisoned(sandbox: Sandbox):
