@@ -17,6 +17,14 @@ from tests.security.actors import HTML, PDF, make_png, publish, share
 from .conftest import ErrorLog, check_contrast, check_phone, log_in, open_own, read_toast, tab_stops
 
 pytestmark = pytest.mark.browser
+TIMERS = """
+window.waiting = new Map();
+const start = window.setTimeout, stop = window.clearTimeout;
+window.setTimeout = (run, pause) => { const id = start(() => {}, pause); waiting.set(id, run); return id; };
+window.clearTimeout = (id) => { waiting.delete(id); stop(id); };
+"""
+"""Timers of a page end when the test runs them."""
+RUN_TIMERS = "() => { for (const [id, run] of waiting) { waiting.delete(id); run(); } }"
 CARDS = "[...document.querySelectorAll('#sections .card h3')].map(h => h.textContent)"
 
 
@@ -62,6 +70,29 @@ class TestReading:
         page.get_by_role("link", name="Shared").click()
         page.wait_for_url("**/figserve/?show=shared")
         assert page.evaluate(CARDS) == ["Figure one"]
+
+    @pytest.mark.parametrize("is_fetching", [False, True])
+    def test_enter_leaves_the_page_as_it_is(self, page, server, three, is_fetching) -> None:
+        """However late the results come: they are a page of their own, and Back leads to all figures."""
+        page.add_init_script(TIMERS)
+        fetches = []
+        open_own(page, server)
+        page.route("**/figserve/?q=TWO", lambda route: fetches.append(route))
+        page.get_by_role("searchbox", name="Search figures").fill("TWO")
+        if is_fetching:
+            with page.expect_request("**/figserve/?q=TWO"):
+                page.evaluate(RUN_TIMERS)
+        # What a browser does on Enter, but for the page that it opens.
+        page.evaluate("document.querySelector('form.search').dispatchEvent(new Event('submit'))")
+        page.evaluate(RUN_TIMERS)
+        assert len(fetches) == is_fetching
+        for route in fetches:
+            with page.expect_response("**/figserve/?q=TWO") as answered:
+                route.continue_()
+            answered.value.finished()
+        page.unroute_all()
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+        assert (page.url, len(page.evaluate(CARDS))) == (server.url + "figserve/", 3)
 
     def test_empty_gallery_shows_the_first_figure_when_published(self, chromium, page, server) -> None:
         """The two lines can be copied; the first published figure replaces them."""

@@ -36,4 +36,11 @@ export function searchAsYouType(show) {
     clearTimeout(timer);
     timer = setTimeout(search, PAUSE);
   });
+
+  form.addEventListener("submit", () => {
+    // The browser opens the results, and Back leads to this page as it is now.
+    clearTimeout(timer);
+    request += 1;
+    form.removeAttribute("aria-busy");
+  });
 }
