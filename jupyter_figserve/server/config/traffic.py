@@ -12,12 +12,12 @@ from traitlets import Float as FloatTrait
 from traitlets import Integer, default
 from traitlets.config import Configurable
 
-from ..connection_limit import ConnectionLimit, default_max_connections
-from ..services.events.public_streams import PublicStreams
-from ..services.memory import return_large_blocks
-from ..services.send_budget import SendBudget
-from ..services.traffic_limits import TrafficLimits
-from ..services.visitor_turns import VisitorTurns
+from ..services.traffic.connection_limit import ConnectionLimit, default_max_connections
+from ..services.traffic.limits import TrafficLimits
+from ..services.traffic.memory import return_large_blocks
+from ..services.traffic.public_streams import PublicStreams
+from ..services.traffic.send_budget import SendBudget
+from ..services.traffic.visitor_turns import VisitorTurns
 from ..web.http.templates import compile_templates
 
 _COMPILE_AFTER_SECONDS = 1.0

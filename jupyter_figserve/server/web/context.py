@@ -43,7 +43,7 @@ from ..services.sessions.directories import SessionDirectories
 from ..services.sessions.kernel_registry import KernelRegistry
 from ..services.sessions.registered_kernels import RegisteredKernels
 from ..services.sessions.service_client import ServiceClient
-from ..services.traffic_limits import TrafficLimits
+from ..services.traffic.limits import TrafficLimits
 
 
 class HandlerConfig(RenderLimits, Protocol):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import limits
 
 from ....errors import FigServeError, TooManyRequests
-from ..client_addresses import group_address
+from ..traffic.client_addresses import group_address
 
 _log = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 0.25

@@ -14,8 +14,8 @@ from tornado.iostream import StreamClosedError
 
 from ....errors import FigServeError
 from ...services.callers import Caller
-from ...services.client_addresses import group_address
-from ...services.send_budget import Hold, Reader, SendBudget
+from ...services.traffic.client_addresses import group_address
+from ...services.traffic.send_budget import Hold, Reader, SendBudget
 
 PIECE_BYTES = 256 * 1024
 """Larger bodies are sent in pieces of this size."""

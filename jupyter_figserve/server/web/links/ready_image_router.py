@@ -22,9 +22,9 @@ from tornado.httputil import (
 )
 from tornado.routing import Router
 
-from ...services.client_addresses import group_address
 from ...services.links.ready_images import ReadyImage, is_plain
-from ...services.send_budget import Reader
+from ...services.traffic.client_addresses import group_address
+from ...services.traffic.send_budget import Reader
 from ..context import AppContext
 from ..http.access_log import access_fields, record_for_jupyter, write_access_line
 from ..http.paced_response import drop_unread

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tornado.httpserver import HTTPServer
 
-from jupyter_figserve.server.services.send_budget import Hold
+from jupyter_figserve.server.services.traffic.send_budget import Hold
 from jupyter_figserve.server.web.http.paced_response import PIECE_BYTES
 
 from ....waiting import until

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .events.public_streams import PublicStreams
 from .loop_monitor import LoopMonitor
+from .public_streams import PublicStreams
 from .send_budget import SendBudget
 from .visitor_turns import VisitorTurns
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_figserve.server.services.fair_shares import FairShares
+from jupyter_figserve.server.services.traffic.fair_shares import FairShares
 
 
 def test_client_with_the_most_gives_way():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from jupyter_figserve.server.services import loop_monitor
-from jupyter_figserve.server.services.loop_monitor import LoopMonitor, summarize
+from jupyter_figserve.server.services.traffic import loop_monitor
+from jupyter_figserve.server.services.traffic.loop_monitor import LoopMonitor, summarize
 
-from ...waiting import until
+from ....waiting import until
 
 
 def test_summary_is_in_milliseconds():

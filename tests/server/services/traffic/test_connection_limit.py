@@ -12,7 +12,7 @@ from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 
-from jupyter_figserve.server.connection_limit import ConnectionLimit, default_max_connections
+from jupyter_figserve.server.services.traffic.connection_limit import ConnectionLimit, default_max_connections
 
 
 class _Handler(RequestHandler):

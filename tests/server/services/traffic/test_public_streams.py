@@ -8,8 +8,8 @@ import pytest
 
 from jupyter_figserve.errors import Unavailable
 from jupyter_figserve.server.services.callers import OWNER, visitor_caller
-from jupyter_figserve.server.services.events.public_streams import PublicStreams
 from jupyter_figserve.server.services.events.subscriber import Subscriber
+from jupyter_figserve.server.services.traffic.public_streams import PublicStreams
 
 
 def test_strangers_share_a_limit_that_owners_do_not_have():

@@ -6,7 +6,7 @@ from typing import Any
 
 from tornado.httpserver import HTTPServer
 
-from .services.fair_shares import FairShares
+from .fair_shares import FairShares
 
 _SHARE = 0.75
 """Share of the files that the process may open; the rest is for the store and the sandbox."""

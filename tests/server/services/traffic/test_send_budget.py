@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from jupyter_figserve.errors import Unavailable
-from jupyter_figserve.server.services.send_budget import Hold, Reader, SendBudget
+from jupyter_figserve.server.services.traffic.send_budget import Hold, Reader, SendBudget
 
-from ..conftest import Clock
+from ...conftest import Clock
 
 OWNER = Reader("ada", is_visitor=False)
 A, B = Reader("10.0.0.1"), Reader("10.0.0.2")

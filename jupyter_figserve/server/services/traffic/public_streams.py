@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from ....errors import Unavailable
 from ..callers import Caller
-from ..fair_shares import FairShares
-from .subscriber import Subscriber
+from ..events.subscriber import Subscriber
+from .fair_shares import FairShares
 
 
 class PublicStreams:

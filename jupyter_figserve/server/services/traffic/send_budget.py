@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...errors import Unavailable
+from ....errors import Unavailable
 
 _STALLED_SECONDS = 1.0
 """Time without progress after which a response may be dropped for another one of the same client."""

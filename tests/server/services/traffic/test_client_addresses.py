@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.server.services.client_addresses import group_address
+from jupyter_figserve.server.services.traffic.client_addresses import group_address
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from jupyter_figserve.server.services.visitor_turns import VisitorTurns
+from jupyter_figserve.server.services.traffic.visitor_turns import VisitorTurns
 
 
 class Work:

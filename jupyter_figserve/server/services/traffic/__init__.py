@@ -1,0 +1,1 @@
+"""What visitors and slow clients may use up: connections, streams, memory, and the event loop's time."""
