@@ -115,6 +115,7 @@ class DashboardWatchers(Watchers[DashboardWatcher]):
         """Announce a new version of a dashboard, or end the streams of a deleted one."""
         if dashboard_id not in self._dashboards:
             return
+        await self._end_unauthorized(dashboard_id)
         dashboard = await self._load(dashboard_id)
         if dashboard is None:
             for watcher in self._watchers_of(dashboard_id):
@@ -124,6 +125,7 @@ class DashboardWatchers(Watchers[DashboardWatcher]):
 
     async def _update_panels(self, dashboard_id: str, event_kind: str, kind: str, target: object) -> None:
         """Send the panels with a new image; after any other change, the page has to be reloaded."""
+        await self._end_unauthorized(dashboard_id)
         dashboard = await self._load(dashboard_id)
         if dashboard is None:
             return

@@ -25,10 +25,13 @@ class Watcher:
         Id of its target.
     is_authorized
         Whether the client is still authorized.
+    authority
+        Watchers with the same one, such as a link for anyone, are authorized together; None stands alone.
     """
 
     target: str
     is_authorized: Callable[[], Awaitable[bool]]
+    authority: str | None = field(default=None, kw_only=True)
     subscriber: Subscriber = field(default_factory=Subscriber, kw_only=True)
 
     def end(self) -> None:
@@ -79,13 +82,28 @@ class Watchers(Generic[W]):
         """Send an event to the watchers that it concerns."""
 
     def _watchers_of(self, target: object) -> list[W]:
-        return list(self._watchers.get(str(target), ()))
+        return [watcher for watcher in self._watchers.get(str(target), ()) if not watcher.subscriber.is_closed]
 
     def _all(self) -> list[W]:
         return [watcher for watchers in self._watchers.values() for watcher in watchers]
 
-    async def _end_unauthorized(self) -> None:
-        """End the streams whose link or key was revoked or paused; called after any write to the catalog."""
-        for watcher in self._all():
-            if not watcher.subscriber.is_closed and not await watcher.is_authorized():
+    async def _end_unauthorized(self, target: object = None) -> None:
+        """End the streams whose link or key has ended; called after any write to the catalog.
+
+        Parameters
+        ----------
+        target
+            Check its streams alone, before an event is sent to them: a link may have expired, or may have been revoked
+            by the writes that the event is one of. None for all streams.
+        """
+        known: dict[str, bool] = {}
+        for watcher in self._all() if target is None else self._watchers_of(target):
+            if watcher.subscriber.is_closed:
+                continue
+            is_authorized = known.get(watcher.authority) if watcher.authority is not None else None
+            if is_authorized is None:
+                is_authorized = await watcher.is_authorized()
+            if watcher.authority is not None:
+                known[watcher.authority] = is_authorized
+            if not is_authorized:
                 watcher.end()

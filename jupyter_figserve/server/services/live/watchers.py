@@ -35,7 +35,10 @@ class LiveWatchers(Watchers[LiveWatcher]):
     """The watchers of live figures; their events contain no names and no sessions."""
 
     async def _on_event(self, event: Event) -> None:
-        watchers = self._watchers_of(event.data.get("live"))
+        target = event.data.get("live")
+        if event.kind in _STATES:
+            await self._end_unauthorized(target)
+        watchers = self._watchers_of(target)
         if event.kind == LIVE_PROGRESS:
             sent = Event(0, 0.0, "", "progress", {name: event.data[name] for name in ("done", "total")})
             watchers = [

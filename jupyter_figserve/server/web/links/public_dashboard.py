@@ -97,7 +97,12 @@ class DashboardRenderer(LinkRenderer):
         version = self.handler.int_argument("version")
         fixed_of = partial(_find_fixed, self.link.locked, self.link.allowed)
         watcher = DashboardWatcher(
-            self.link.target.id, self.make_revalidation(), _panel_url, version, fixed_of=fixed_of
+            self.link.target.id,
+            self.make_revalidation(),
+            _panel_url,
+            version,
+            fixed_of=fixed_of,
+            authority=self.authority,
         )
         return self.context.dashboards, watcher
 

@@ -247,7 +247,7 @@ class LiveRenderer(LinkRenderer):
     def watch(self) -> tuple[LiveWatchers, LiveWatcher]:
         """Watch the figure's changes, and the progress of calls that this link allows."""
         fixed = self.grant.fixed(self.target.declaration.parameters)
-        watcher = LiveWatcher(self.target.record.id, self.make_revalidation(), fixed)
+        watcher = LiveWatcher(self.target.record.id, self.make_revalidation(), fixed, authority=self.authority)
         return self.context.live.watchers, watcher
 
     async def send_image(self, suffix: str) -> None:

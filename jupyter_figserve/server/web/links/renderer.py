@@ -127,6 +127,11 @@ class LinkRenderer(ABC):
         """Return a new watcher for the event stream of the page, and the watchers that it is to join."""
         raise LinkNotFound
 
+    @property
+    def authority(self) -> str | None:
+        """What all streams of a link for anyone are authorized by; None where it depends on the viewer."""
+        return self.link.id if self.resolved.is_for_anyone else None
+
     def make_revalidation(self) -> Callable[[], Awaitable[bool]]:
         """Return a function that checks whether the link is still open, and for this viewer.
 

@@ -69,6 +69,40 @@ async def test_progress_of_calls_that_the_link_allows(broker):
     assert [(e.kind, e.data) for e in one.subscriber.pop_all()] == [("progress", {"done": 1.0, "total": 2.0})]
 
 
+async def test_stream_that_is_over_hears_nothing_more(broker):
+    """A link that has expired, which is no write, ends with the next change, and before it is told."""
+    is_open = True
+    watchers, one, other = LiveWatchers(broker), watcher(lambda: is_open), watcher()
+    for each in (one, other):
+        await watchers.add(each)
+    is_open = False
+    await broker.send(event(REFRESHED))
+    assert [e.kind for e in one.subscriber.pop_all()] == ["gone"]
+    assert [e.kind for e in other.subscriber.pop_all()] == ["live"]
+    await broker.send(event(LIVE_PROGRESS, done=1.0, total=2.0, arguments={}))
+    assert one.subscriber.pop_all() == []
+
+
+async def test_streams_of_one_link_are_authorized_together(broker):
+    """A thousand viewers of a link for anyone cost one look at it; others have their own."""
+    asked: list[str] = []
+    watchers = LiveWatchers(broker)
+
+    def make(name: str, authority: str | None) -> LiveWatcher:
+        async def is_authorized() -> bool:
+            asked.append(name)
+            return name != "closed"
+
+        return LiveWatcher("l1", is_authorized, {}, authority=authority)
+
+    added = [make(name, authority) for name, authority in (("open", "a"), ("closed", "b"), ("viewer", None)) * 3]
+    for one in added:
+        await watchers.add(one)
+    await broker.commit()
+    assert sorted(asked) == ["closed", "open", *["viewer"] * 3]
+    assert [one.subscriber.is_closed for one in added] == [False, True, False] * 3
+
+
 async def test_revoked_link_ends_its_stream(broker):
     """After a write to the catalog, authorization is checked again."""
     is_open = True

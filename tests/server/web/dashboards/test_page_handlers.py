@@ -254,6 +254,18 @@ class TestStream:
             assert await stream.next() == ("gone", {})
             assert await stream.next() is None
 
+    async def test_an_expired_link_tells_nothing_more(self, owner, stranger, clock):
+        """A figure that is published afterwards is not seen: the stream ends before."""
+        figure = await owner.publish()
+        dashboard = await publish(owner, [figure_panel(figure)])
+        link = await share(owner, dashboard, expires="1h")
+        async with listen(stranger, f"{link['url']}/events?version=1") as stream:
+            assert (await stream.next())[1]["version"] == 1
+            clock.advance(3_601)
+            await owner.publish(data=png(7, 7), alt="Confidential")
+            assert await stream.next() == ("gone", {})
+            assert await stream.next() is None
+
     async def test_a_closed_stream_is_forgotten(self, owner, stranger, context):
         """Without watchers, the dashboard is no longer watched."""
         dashboard = await publish(owner, [TEXT])
