@@ -42,7 +42,7 @@ from .images import (
     with_display_size,
 )
 from .mimebundles import find_images, images_of_bytes, is_of_library, offers_image
-from .readable_text import one_line
+from .readable_text import error_line, one_line
 from .resolve import ResolvedFigure, find_figure
 from .sketches.sketch import find_sketch
 
@@ -135,7 +135,7 @@ def _capture_state(found: ResolvedFigure, dpi: float | None) -> DrawingState:
             return DrawingState.capture(found.figure, tight=found.tight, dpi=dpi)
         except Exception as error:
             # The image is drawn; only its source is lost.
-            return DrawingState(obstacle=one_line(f"{type(error).__name__}: {error}", 500))
+            return DrawingState(obstacle=error_line(error, 500))
 
 
 def _find_frames(obj: object, rows: tuple[Format, ...], options: Mapping[str, Any]) -> Frames | None:
@@ -196,7 +196,7 @@ def _drawing_errors() -> Iterator[None]:
     except FigServeError:
         raise
     except Exception as error:
-        reason = one_line(f"{type(error).__name__}: {error}", 500)
+        reason = error_line(error, 500)
         raise OutputInvalid(f"The figure could not be drawn: {reason}") from error
 
 

@@ -21,7 +21,7 @@ from .by_value import INSTALL, dump_by_value, find_cloudpickle, needs_notebook
 from .canvas import own_dpi
 from .drawing_state import DrawingState
 from .pickle_reducers import make_reducers
-from .readable_text import one_line
+from .readable_text import error_line
 from .resolve import ResolvedFigure, find_figure
 
 _MAX_BYTES = 64 * 2**20
@@ -104,11 +104,7 @@ def _pickle_state(state: DrawingState) -> bytes:
 
 
 def _not_redrawable(error: Exception) -> OutputInvalid:
-    return OutputInvalid(f"It cannot be pickled: {_line(error)}", code="not_redrawable")
-
-
-def _line(error: Exception) -> str:
-    return one_line(f"{type(error).__name__}: {error}", 300)
+    return OutputInvalid(f"It cannot be pickled: {error_line(error)}", code="not_redrawable")
 
 
 def _pickle(figure: Any) -> bytes:
@@ -125,7 +121,9 @@ def _pickle(figure: Any) -> bytes:
     if data is not None and not needs_notebook(data):
         return data
     if find_cloudpickle() is None:
-        reason = "functions or classes of the notebook" if failure is None else f"something unusual ({_line(failure)})"
+        reason = (
+            "functions or classes of the notebook" if failure is None else f"something unusual ({error_line(failure)})"
+        )
         raise OutputInvalid(
             f"It uses {reason}. Install cloudpickle in the kernel's environment ({INSTALL}), restart the kernel and"
             " publish it again.",

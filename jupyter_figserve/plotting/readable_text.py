@@ -40,6 +40,11 @@ def one_line(text: object, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
+def error_line(error: Exception, limit: int = 300) -> str:
+    """Return the type and the message of an exception on one line."""
+    return one_line(f"{type(error).__name__}: {error}", limit)
+
+
 def plain_text(text: object) -> str:
     r"""Return text of matplotlib with its mathtext as characters: ``$10^{-3}\,\mathrm{m}$`` becomes ``10⁻³ m``.
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_figserve.plotting.readable_text import one_line, plain_text, without_markup
+from jupyter_figserve.plotting.readable_text import error_line, one_line, plain_text, without_markup
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,9 @@ def test_one_line_cuts_with_an_ellipsis():
     """Long text is cut to the limit with an ellipsis; values that are not strings become empty."""
     assert one_line("abc def", 5) == "abc…"
     assert one_line(None, 5) == ""
+
+
+def test_error_is_one_line_with_its_type():
+    """Line breaks of the message are spaces, and its end is cut off."""
+    assert error_line(ValueError("wrong\n  value")) == "ValueError: wrong value"
+    assert error_line(ValueError("x" * 100), 20) == f"ValueError: {'x' * 7}…"

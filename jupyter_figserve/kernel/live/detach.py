@@ -11,6 +11,7 @@ from ...errors import Conflict, InvalidInput, TooLarge
 from ...model.multipart import Part, encode_form, json_part
 from ...plotting.bounded_buffer import LimitExceeded
 from ...plotting.by_value import INSTALL, dump_by_value, find_cloudpickle, find_own_modules
+from ...plotting.readable_text import error_line
 from ..client.client import FigServeClient
 from .registry import LiveFunction
 
@@ -19,7 +20,6 @@ MAX_PICKLE_BYTES = 64 * 2**20
 WARN_BYTES = 2**20
 """Size from which a warning lists the largest variables."""
 _MAX_LISTED = 5
-_MAX_REASON_LENGTH = 300
 
 
 def send_function(client: FigServeClient, live_id: str, function: LiveFunction) -> int:
@@ -118,17 +118,13 @@ def _unpicklable(function: LiveFunction, error: Exception) -> Exception:
         try:
             _pickle(value, MAX_PICKLE_BYTES)
         except Exception as own:
-            kind, reason = type(value).__name__, _reason(own)
+            kind, reason = type(value).__name__, error_line(own)
             return InvalidInput(
                 f'"{function.name}" uses {name} (of type {kind}), which cannot be pickled: {reason}. Create it inside'
                 " the function, or use the data that was read from it.",
                 code="not_picklable",
             )
-    return InvalidInput(f'"{function.name}" cannot be pickled: {_reason(error)}.', code="not_picklable")
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:_MAX_REASON_LENGTH]
+    return InvalidInput(f'"{function.name}" cannot be pickled: {error_line(error)}.', code="not_picklable")
 
 
 def _megabytes(size: int) -> str:
