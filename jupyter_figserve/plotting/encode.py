@@ -116,6 +116,7 @@ def encode(
     """
     rows = parse_formats(formats, dpi)
     with _drawing_errors():
+        obj = _open_moving(obj, rows)
         moving = _find_frames(obj, rows, savefig_options(dpi, tight, transparent))
         if moving is not None:
             return _encode_animation(obj, moving, rows, dpi, animation or AnimationLimits())
@@ -136,6 +137,15 @@ def _capture_state(found: ResolvedFigure, dpi: float | None) -> DrawingState:
         except Exception as error:
             # The image is drawn; only its source is lost.
             return DrawingState(obstacle=error_line(error, 500))
+
+
+def _open_moving(obj: object, rows: tuple[Format, ...]) -> object:
+    """Open the bytes of an animation that is requested in another format of animations; return all else unchanged."""
+    if not isinstance(obj, (bytes, bytearray, memoryview)) or not has_animated_format(rows):
+        return obj
+    data = bytes(obj)
+    row = find_format_of_bytes(data)
+    return obj if row is None or row in rows or not is_raster(row) else open_image(data)
 
 
 def _find_frames(obj: object, rows: tuple[Format, ...], options: Mapping[str, Any]) -> Frames | None:

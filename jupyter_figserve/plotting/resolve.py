@@ -122,8 +122,18 @@ def _first_frame(animation: Any) -> Figure:
     if not getattr(animation, "_draw_was_started", True):
         animation._init_draw()
         animation._draw_was_started = True
+    if _is_empty(animation):
+        for data in islice(animation.new_frame_seq(), 1):
+            animation._draw_frame(data)
     figure: Figure = animation._fig
     return figure
+
+
+def _is_empty(animation: Any) -> bool:
+    """Whether an animation was only initialized, with blit at its construction, and shows no frame."""
+    if hasattr(animation, "_framedata"):
+        return not any(artist.get_visible() for frame in animation._framedata for artist in frame)
+    return getattr(animation, "_init_func", None) is not None and not getattr(animation, "_save_seq", ())
 
 
 def _figures(obj: object, depth: int) -> Iterator[Figure]:

@@ -183,6 +183,16 @@ def test_frames_of_a_pillow_image_are_kept():
     assert source.tell() == 2
 
 
+def test_bytes_of_an_animation_move_in_another_format_too():
+    """As an opened image does; a format that does not move has the first frame."""
+    frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "blue", "green")]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=100, loop=0)
+    for name, count in (("gif", 3), ("webp", 3), ("apng", 3), ("jpg", 1)):
+        (image,) = encode(buffer.getvalue(), (name,)).images
+        assert getattr(Image.open(io.BytesIO(image.data)), "n_frames", 1) == count
+
+
 def test_what_cannot_be_animated_says_so(drawing: Any):
     """No frames, and a crop that would change the size from frame to frame."""
     with pytest.raises(OutputInvalid, match="no frames"):

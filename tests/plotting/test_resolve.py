@@ -157,6 +157,33 @@ def test_animations_give_their_first_frame():
     assert list(curve.get_ydata()) == [0, 1]
 
 
+@pytest.mark.parametrize("blit", [False, True])
+def test_a_first_frame_is_not_the_empty_one(blit):
+    """An ``init_func`` removes the data, and the artists of an ArtistAnimation are hidden at first."""
+    figure, panel = plt.subplots()
+    (curve,) = panel.plot([1, 2])
+
+    def empty():
+        curve.set_data([], [])
+        return [curve]
+
+    def update(frame):
+        curve.set_data([0, 1], [0, frame + 1])
+        return [curve]
+
+    started = animation.FuncAnimation(figure, update, init_func=empty, frames=3, blit=blit)
+    assert encode(started, ("svg",)).figure is figure
+    assert list(curve.get_ydata()) == [0, 1]
+    started._draw_frame(2)
+    assert encode(started, ("svg",)).figure is figure
+    assert list(curve.get_ydata()) == [0, 3]
+    figure, panel = plt.subplots()
+    first, second = panel.plot([1, 2], [1, 2], [1, 2], [2, 1])
+    artists = animation.ArtistAnimation(figure, [[first], [second]], blit=blit)
+    assert encode(artists, ("jpg",)).figure is figure
+    assert (first.get_visible(), second.get_visible()) == (True, False)
+
+
 def test_none_is_the_current_figure():
     """Without an argument, the current pyplot figure is used."""
     plt.figure()
