@@ -7,6 +7,7 @@ knows from a lost connection whether it did.
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -201,7 +202,9 @@ class FigServeWorker(JupyterApp):
             os.environ.pop(WORKER_KEY_VARIABLE, None)
             asyncio.run(self._serve(settings, keys))
         except (FigServeError, OSError, TraitError) as error:
-            self.log.critical("The render worker cannot start: %s", error)
+            is_taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+            taken = f"Port {self.port} is in use. Choose another one with --port; 0 picks a free port."
+            self.log.critical("The render worker cannot start: %s", taken if is_taken else error)
             self.exit(1)
 
     def _read_settings(self) -> RendererConfig:

@@ -74,6 +74,7 @@ def test_version(capsys):
         ["publish", "a.png", "b.png", "--name", "x"],
         ["publish", "-"],
         ["publish", "-rf"],
+        ["worker", "--slots", "0"],
         ["list", "--limit", "0"],
         ["list", "--limit", "1001"],
         ["show"],

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -173,6 +174,17 @@ def test_it_does_not_start_unsafely(arguments: list[str], key: str, message: str
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_port_in_use_is_named(worker: Worker):
+    """With the options that help."""
+    port = urlsplit(worker.url).port
+    done = subprocess.run(
+        [sys.executable, "-m", "jupyter_figserve.cli", "worker", f"--port={port}"],
+        capture_output=True, text=True, timeout=60, env={"HOME": "/nonexistent"},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"Port {port} is in use. Choose another one with --port; 0 picks a free port." in done.stderr
 
 
 def test_signals_of_windows(monkeypatch):

@@ -20,6 +20,11 @@ def check_directory(path: Path) -> Iterator[Result]:
     from ...store.admin.diagnosis import find_defect, inspect_directory
     from ...store.admin.opening import CATALOG
 
+    if path.exists() and not path.is_dir():
+        yield wrong(
+            "directory", str(path), "It is a file, not a directory.", "jupyter figserve doctor --data-dir DIRECTORY"
+        )
+        return
     found = inspect_directory(path).as_json()
     if not found["exists"]:
         yield note("directory", str(path), "It does not exist yet. The first server creates it.")

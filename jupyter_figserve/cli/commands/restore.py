@@ -41,7 +41,7 @@ def _print(found: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         print_json({"trash": found})
     elif not found:
-        print_status("Nothing that was deleted can be restored.")
+        print_status("There is nothing to restore.")
     else:
         from ...model.links import KIND_NOUNS
 

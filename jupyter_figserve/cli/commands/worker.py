@@ -6,12 +6,15 @@ import argparse
 from pathlib import Path
 
 from ..registry import OK, command
+from .show import parse_count
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="port to listen on (default: 8750); 0 picks a free port")
     parser.add_argument("--ip", help="address to listen on (default: only this machine); others require a key")
-    parser.add_argument("--slots", type=int, help="renders that run at once (default: the number of processor cores)")
+    parser.add_argument(
+        "--slots", type=parse_count, help="renders that run at once (default: the number of processor cores)"
+    )
     parser.add_argument(
         "--key-file", type=Path, metavar="FILE", help="file with the key of the servers (default: FIGSERVE_WORKER_KEY)"
     )

@@ -39,6 +39,14 @@ def test_missing_directory(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+def test_a_file_is_no_directory(tmp_path):
+    """It is there already, and no server could create a directory of its name."""
+    (tmp_path / "new").write_text("")
+    check, state, says, mend = single_result(check_directory(tmp_path / "new"))
+    assert (check, state, says) == ("directory", "wrong", "It is a file, not a directory.")
+    assert "--data-dir" in mend
+
+
 def test_directory_that_others_can_read(directory):
     """The suggested command restricts it."""
     (directory / "catalog.db").chmod(0o644)

@@ -15,7 +15,7 @@ def test_deleted_figure_comes_back(shell, live_server):
     assert [one["name"] for one in shell.run("restore", "--json").json()["trash"]] == ["gone"]
     assert shell.run("restore", "gone").lines == [f"Restored figure 'gone': {record['url']}"]
     assert live_server.fetch(link["image_url"], anonymous=True).status == 200
-    assert "Nothing that was deleted can be restored." in shell.run("restore").err
+    assert "There is nothing to restore." in shell.run("restore").err
     assert "Nothing named 'gone' can be restored" in shell.run("restore", "gone", expect=1).err
 
 
