@@ -18,13 +18,14 @@ _RESOLVED_SETTINGS = frozenset({"backend", "backend_fallback"})
 
 
 def read_state() -> dict[str, dict[str, Any]]:
-    """Return the locale, the directory, the environment, the signal handlers and matplotlib's settings."""
+    """Return the locale, the directory, the environment, the signal handlers, matplotlib's settings and the prompt."""
     return {
         "locale": {"LC_ALL": locale.setlocale(locale.LC_ALL)},
         "working directory": {"path": os.getcwd()},
         "environment": {name: value for name, value in os.environ.items() if name not in _OWN_VARIABLES},
         "signal handler": {one.name: signal.getsignal(one) for one in _SIGNALS},
         "rcParams": _read_settings(),
+        "sys": {"ps1": getattr(sys, "ps1", None)},
     }
 
 

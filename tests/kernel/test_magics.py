@@ -20,6 +20,9 @@ def ipython(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
+        for name in ("ps1", "ps2", "ps3"):
+            # A shell sets its prompts, by which programs know one.
+            patch.setattr(sys, name, "", raising=False)
         shell = InteractiveShell.instance()
         shell.history_manager.enabled = False
         shell.run_line_magic("load_ext", "jupyter_figserve")
