@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import importlib.util
 import os
+import re
 import signal
 import struct
 from pathlib import Path
@@ -499,6 +500,7 @@ def test_R21_no_other_process_is_signalled_or_read(attack, sandbox: Sandbox):
     """Neither the zygote, nor the server, nor all processes at once."""
     zygote = sandbox.zygote().pid
     attack("""
+import re
 import signal
 for pid in {1, 2, os.getppid(), SERVER, -1, 0, -SERVER} - {os.getpid()}:
     attempt(f"kill {pid}", lambda: os.kill(pid, signal.SIGKILL))
@@ -575,6 +577,31 @@ for name, number, arguments in (("unshare", 272, (0x10000000,)), ("setns", 308, 
         ("sethostname", 170, (b"x", 1)), ("open_tree", 428, (-100, b"/", 1)), ("fsopen", 430, (b"tmpfs", 0))):
     attempt(name, lambda: syscall(number, *arguments))
 """)
+
+
+def test_R23_the_kernels_report_of_a_child(sandbox: Sandbox):
+    """A child that waits for its job has no privilege to gain or use, and none of its limits can be raised."""
+    child = sandbox.zygote().children()[0].pid
+
+    def read(name: str, pattern: str) -> dict[str, str]:
+        return dict(re.findall(pattern, Path(f"/proc/{child}/{name}").read_text(encoding="ascii"), re.MULTILINE))
+
+    wait_until(lambda: read("status", r"^(Seccomp):\s+(.*)$") == {"Seccomp": "2"})
+    status = read("status", r"^(\w+):[ \t]*(.*)$")
+    assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
+    assert (status["NoNewPrivs"], status["Threads"], status["Groups"].strip()) == ("1", "1", "")
+    # Without namespaces, root changes to another user only where that one may read the installation.
+    user, is_other = set(status["Uid"].split()), sandbox.renderer.status.tier != "STRICT"
+    assert len(user) == 1
+    assert user != {"0"} or not is_other
+    # Of a process that others of its user may inspect, these would be that user's.
+    assert Path(f"/proc/{child}/environ").stat().st_uid == 0
+    limits = read("limits", r"^Max ([a-z ]+?)  +(\d+  +\d+) ")
+    low = {"core file size": 0, "locked memory": 0, "msgqueue size": 0, "open files": 64, "pending signals": 64}
+    low |= {"stack size": 16 * 2**20} | ({"processes": 16} if is_other else {})
+    assert {name: set(map(int, limits[name].split())) for name in low} == {name: {n} for name, n in low.items()}
+    for name in ("cpu time", "file size", "address space"):
+        assert len(set(limits[name].split())) == 1
 
 
 def test_R24_other_kernel_interfaces(attack):
