@@ -20,13 +20,13 @@ INFORMED_ATTACKS = "test_informed_attacks"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Attack each tier here, and every night a worker and a Dask cluster; what chooses its tier has no others."""
+    """Attack each tier here, every night NS, a worker and a Dask cluster too; what chooses its tier has no others."""
     chosen = [mark for mark in metafunc.definition.iter_markers("parametrize") if mark.args[0] == "sandbox"]
     if "sandbox" not in metafunc.fixturenames or chosen or metafunc.module.__name__.endswith(INFORMED_ATTACKS):
         return
     is_attack = metafunc.module.__name__.endswith(ATTACKS)
-    remote = [pytest.param(name, marks=pytest.mark.nightly) for name in REMOTE] if is_attack else []
-    metafunc.parametrize("sandbox", [*TIERS, *remote], indirect=True, scope="module")
+    more = [pytest.param(name, marks=pytest.mark.nightly) for name in ("NS", *REMOTE)] if is_attack else []
+    metafunc.parametrize("sandbox", [*TIERS, *more], indirect=True, scope="module")
 
 
 one_tier = pytest.mark.parametrize(
