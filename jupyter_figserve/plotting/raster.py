@@ -139,12 +139,24 @@ def _eight_bit(image: Image) -> Image:
         values = np.asarray(image).astype(np.int64)
         scale = 256 if image.mode != "I" or values.max(initial=0) > 255 else 1
         return pillow.fromarray((np.clip(values, 0, _MAX_16_BIT) // scale).astype(np.uint8))
+    if image.mode == "F":
+        return _unit_scaled(image).convert("L")
     try:
-        return image.convert("L") if image.mode == "F" else image.convert("RGB")
+        return image.convert("RGB")
     except ValueError as error:
         raise OutputInvalid(
             f"A Pillow image of mode {image.mode} cannot be encoded. Convert it first: image.convert('RGB')."
         ) from error
+
+
+def _unit_scaled(image: Image) -> Image:
+    """Scale floating-point samples from 0 to 1, as of arrays, to those from 0 to 255, which Pillow expects."""
+    import numpy as np
+    from PIL import Image as pillow
+
+    values = np.asarray(image)
+    has_unit_range = values.size > 0 and values.min() >= 0 and 0 < values.max() <= 1
+    return pillow.fromarray(np.rint(values * np.float32(255))) if has_unit_range else image
 
 
 def _on_white(image: Image) -> Image:

@@ -49,6 +49,14 @@ def test_sixteen_bits_are_kept():
     assert 100 < pixels(encoded.thumbnail.data)[..., 0].mean() < 155
 
 
+@pytest.mark.parametrize("scale", [1, 255])
+def test_floating_point_samples(scale):
+    """From 0 to 1, as of arrays, or from 0 to 255, as Pillow converts them."""
+    image = Image.fromarray(np.array([[0, 0.4, 1]], np.float32) * scale)
+    decoded = Image.open(io.BytesIO(encode(image).images[0].data))
+    assert list(np.asarray(decoded.convert("L"))[0]) == [0, 102, 255]
+
+
 def test_exif_orientation_is_applied():
     """A photo with an orientation tag is rotated upright."""
     exif = Image.Exif()

@@ -1,11 +1,15 @@
-"""Saving animations without a video encoder: frames are drawn but no file is written. Zygote and jailed child."""
+"""Animations of posted code: the one that the result moves with, and saving without a video encoder. Zygote, child."""
 
 from __future__ import annotations
 
 import functools
 import os
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
+
+from ...plotting.resolve import ResolvedFigure
 
 _PILLOW_SUFFIXES = (".gif", ".png", ".apng", ".webp", ".tif", ".tiff")
 
@@ -16,6 +20,17 @@ def install() -> None:
 
     animation: Any = Animation
     animation.save = _wrap_save(Animation.save)
+
+
+def with_animation(found: Any, names: Mapping[str, Any]) -> Any:
+    """Return a figure with the animation of it among the variables, the last one, if there is any."""
+    from matplotlib.animation import Animation
+
+    if not isinstance(found, ResolvedFigure) or found.animation is not None:
+        return found
+    made = (one for one in reversed(list(names.values())) if isinstance(one, Animation))
+    moving = next((one for one in made if getattr(one, "_fig", None) is found.figure), None)
+    return replace(found, animation=moving)
 
 
 def _wrap_save(save: Any) -> Any:

@@ -10,12 +10,14 @@ from dataclasses import replace
 from typing import Any
 
 from ...errors import NoFigure
+from ...model.formats import ANIMATION_FORMATS
 from ...plotting import images
 from ...plotting.drawing_state import DrawingState
 from ...plotting.live_call import find_response
 from ...plotting.pickling import unpickle_figure, unpickle_state
 from ...plotting.restyle import apply_style, use_style
 from . import fallback_fonts, posted_code
+from .animations import with_animation
 from .error_card import draw_card
 from .figure_log import figure_log
 from .figure_selection import select_figures
@@ -32,7 +34,10 @@ def _run_code(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     fallback_fonts.switch_on()
     figure_log.requested = header["figure"]
     value, names = posted_code.run(parts[0])
-    return select_figures(value, names, header["figure"])
+    found = select_figures(value, names, header["figure"])
+    if header["options"]["format"] in ANIMATION_FORMATS:
+        return [with_animation(one, names) for one in found]
+    return found
 
 
 def _open_figure(header: dict[str, Any], parts: list[bytes]) -> list[Any]:

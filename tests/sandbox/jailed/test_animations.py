@@ -1,8 +1,11 @@
-"""Animations that code saves: a frame is returned, whether or not a video can be written."""
+"""Animations of posted code: they move in a format that can, and a frame is returned in others."""
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from PIL import Image
 
 from ..harness import Sandbox
 
@@ -42,3 +45,12 @@ def test_formats_without_a_program_are_written(full_sandbox: Sandbox):
     """GIF by Pillow, and HTML."""
     code = ANIMATION + "animation.save('a.gif')\nprint(open('a.gif', 'rb').read(3), len(animation.to_jshtml()) > 10**4)"
     assert "b'GIF' True" in full_sandbox.render(code).output
+
+
+@pytest.mark.parametrize("end", ["animation.save('a.gif')", "plt.show()", "figure", "animation", "plt.close(figure)"])
+def test_the_result_moves_in_a_format_that_can(full_sandbox: Sandbox, end: str):
+    """However the code ends; another figure does not."""
+    answer = full_sandbox.render(ANIMATION + end, format="gif").images[0]
+    assert Image.open(io.BytesIO(answer.data)).n_frames == 9
+    still = full_sandbox.render(ANIMATION + end + "\nplt.figure().gca().plot([1, 2])", format="gif").images[0]
+    assert getattr(Image.open(io.BytesIO(still.data)), "n_frames", 1) == 1
