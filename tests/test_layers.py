@@ -167,7 +167,7 @@ def test_services_do_not_know_the_application_context():
 
 
 HTTP = ("jupyter_server.auth", "jupyter_server.base", "jupyter_server.extension", "tornado.web", "tornado.websocket")
-WEBSOCKET_CLIENTS = ("server.services.live.gateway",)
+WEBSOCKET_CLIENTS = ("server.services.live.backends.gateway",)
 
 
 def test_services_do_not_depend_on_http():

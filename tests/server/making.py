@@ -19,7 +19,7 @@ from jupyter_figserve.model.quotas import Quota
 from jupyter_figserve.server.services.auth.directory import CANNOT_TELL, Lookup
 from jupyter_figserve.server.services.capture.captured_display import CapturedDisplay
 from jupyter_figserve.server.services.capture.ring_buffer import CaptureBuffer
-from jupyter_figserve.server.services.live.backend import KernelUnavailable, next_generation
+from jupyter_figserve.server.services.live.backends.backend import KernelUnavailable, next_generation
 from jupyter_figserve.server.services.live.image_cache import CachedImage
 from jupyter_figserve.server.web.context import AppContext
 from jupyter_figserve.store.catalog import live_figures, sessions

@@ -12,7 +12,7 @@ from ...sandbox.host.job_limits import JobLimits
 from ...sandbox.host.pool import SOURCE_BYTES
 from ...store.store import Store
 from ..services.events.event_broker import EventBroker
-from ..services.live.control_channels import ControlChannels
+from ..services.live.backends.control_channels import ControlChannels
 from ..services.live.detached import DetachedFunctions
 from ..services.live.image_cache import StaleImageCache
 from ..services.live.kernel_redraws import KernelRedraws, RedrawLimits

@@ -14,8 +14,8 @@ from ..services.auth.rate_limits import FailedAttempts, RateLimiter, RateLimiter
 from ..services.auth.signing import QuerySigner
 from ..services.auth.signing_secrets import MIN_LENGTH, read_secrets
 from ..services.events.event_broker import EventBroker
+from ..services.live.backends.replica_signer import ReplicaSigner
 from ..services.live.kernel_redraws import KernelRedraws
-from ..services.live.replica_signer import ReplicaSigner
 from ..services.live.replicas import Replicas
 
 

@@ -11,7 +11,7 @@ from ..bounded_queue import BoundedQueue, Claim
 from ..callers import OWNER, Caller
 from ..known_failures import KnownFailures
 from ..single_flight import SingleFlight
-from .backend import RETRY_SECONDS
+from .backends.backend import RETRY_SECONDS
 
 T = TypeVar("T")
 _NEARLY = 0.9

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..single_flight import SingleFlight
-from .backend import KernelBackend
-from .control_channels import ControlChannels
+from .backends.backend import KernelBackend
+from .backends.control_channels import ControlChannels
 from .registry import LiveRegistry
 
 

@@ -22,11 +22,11 @@ from ..callers import Caller
 from ..monitoring.work_meter import WorkMeter
 from ..rendering.executor import Executor, NoKernelError
 from ..timings import DRAW, timed
-from .agent_backend import AgentBackend
-from .backend import RETRY_SECONDS, KernelUnavailable
+from .backends.agent_backend import AgentBackend
+from .backends.backend import RETRY_SECONDS, KernelUnavailable
+from .backends.replica_backend import ReplicaBackend
+from .backends.replica_messages import ReplicaRedraw
 from .call_queue import LiveTimeout
-from .replica_backend import ReplicaBackend
-from .replica_messages import ReplicaRedraw
 from .service import LiveService
 
 _SECONDS = RenderJob.timeout

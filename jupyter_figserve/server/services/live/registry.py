@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from ....model.live import LiveDeclaration, LiveFigureRecord
 from ....store.store import Store
 from ..sessions.kernel_registry import KernelRegistry
-from .backend import KernelBackend, KernelUnavailable, LiveBackend, is_superseded
+from .backends.backend import KernelBackend, KernelUnavailable, LiveBackend, is_superseded
 from .offer_records import OfferRecords, make_identity
 
 T = TypeVar("T")

@@ -21,14 +21,14 @@ from ....model.rendering import RenderResult
 from ....store.store import Store
 from ..events.event_broker import EventBroker
 from ..figures.redraw import read_source
-from .agent_backend import AgentBackend
-from .backend import KernelUnavailable
+from .backends.agent_backend import AgentBackend
+from .backends.backend import KernelUnavailable
+from .backends.replica_backend import ReplicaBackend
+from .backends.replica_messages import ReplicaCall, ReplicaRedraw, make_answer, make_redraw_answer, parse_message
+from .backends.replica_signer import ReplicaSigner
 from .image_cache import CachedImage
 from .kernel_redraws import KernelRedraws
 from .registry import LiveRegistry
-from .replica_backend import ReplicaBackend
-from .replica_messages import ReplicaCall, ReplicaRedraw, make_answer, make_redraw_answer, parse_message
-from .replica_signer import ReplicaSigner
 
 _log = logging.getLogger("jupyter_figserve")
 RENEW_SECONDS = 10.0

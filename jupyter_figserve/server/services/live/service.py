@@ -19,17 +19,17 @@ from ..callers import OWNER, Caller
 from ..events.event_broker import LIVE_PROGRESS
 from ..monitoring.work_meter import WorkMeter
 from ..timings import add_timings
-from .backend import KernelBackend, KernelUnavailable, LiveBackend
+from .backends.backend import KernelBackend, KernelUnavailable, LiveBackend
+from .backends.control_channels import ControlChannels
+from .backends.replica_backend import ReplicaBackend
 from .call_queue import CallQueue
 from .channel_discovery import ChannelDiscovery
-from .control_channels import ControlChannels
 from .data_versions import DataVersions
 from .detached import SandboxBackend
 from .forms import LiveForms
 from .image_cache import CachedImage, StaleImageCache
 from .limits import LiveLimits
 from .registry import LiveRegistry, LiveTarget
-from .replica_backend import ReplicaBackend
 from .result import LiveResult, make_etag, make_version_etag
 from .watchers import LiveWatchers
 

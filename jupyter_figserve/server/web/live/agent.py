@@ -20,9 +20,9 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from ....errors import Forbidden, InvalidInput, OutputInvalid, TooLarge
 from ....model.keys import PUBLISH
 from ....model.live import LiveDeclaration
-from ...services.live.agent_backend import AgentBackend
-from ...services.live.agent_frames import MAX_HEAD_BYTES, make_frame, parse_frame
-from ...services.live.backend import KernelUnavailable
+from ...services.live.backends.agent_backend import AgentBackend
+from ...services.live.backends.agent_frames import MAX_HEAD_BYTES, make_frame, parse_frame
+from ...services.live.backends.backend import KernelUnavailable
 from ...services.sessions.kernel_start import check_started
 from ..http.private_handler import AuthenticatedHandler
 

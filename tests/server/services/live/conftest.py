@@ -13,13 +13,13 @@ from jupyter_figserve.model.live import LiveDeclaration, LiveFigureRecord, LiveR
 from jupyter_figserve.sandbox.host.job_limits import JobLimits
 from jupyter_figserve.server.services.auth.signing import QuerySigner
 from jupyter_figserve.server.services.events.event_broker import EventBroker
-from jupyter_figserve.server.services.live.backend import KernelBackend
+from jupyter_figserve.server.services.live.backends.backend import KernelBackend
+from jupyter_figserve.server.services.live.backends.replica_messages import ROUTE
+from jupyter_figserve.server.services.live.backends.replica_signer import ReplicaSigner
 from jupyter_figserve.server.services.live.image_cache import StaleImageCache
 from jupyter_figserve.server.services.live.kernel_redraws import KernelRedraws, RedrawLimits
 from jupyter_figserve.server.services.live.limits import LiveLimits
 from jupyter_figserve.server.services.live.registry import LiveRegistry, LiveTarget
-from jupyter_figserve.server.services.live.replica_messages import ROUTE
-from jupyter_figserve.server.services.live.replica_signer import ReplicaSigner
 from jupyter_figserve.server.services.live.replicas import Replicas
 from jupyter_figserve.server.services.live.service import LiveService
 from jupyter_figserve.server.services.live.watchers import LiveWatchers

@@ -12,7 +12,7 @@ from jupyter_figserve.model.figures import EncodedImage
 from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
 from jupyter_figserve.model.parameter import Parameter
 from jupyter_figserve.model.parameters import Parameters
-from jupyter_figserve.server.services.live.backend import KernelUnavailable
+from jupyter_figserve.server.services.live.backends.backend import KernelUnavailable
 from jupyter_figserve.server.services.live.freezing import freeze
 from jupyter_figserve.server.services.live.image_cache import CachedImage
 

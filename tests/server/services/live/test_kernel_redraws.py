@@ -12,9 +12,9 @@ from jupyter_figserve.model.figures import Source, sha256_hex
 from jupyter_figserve.model.formats import TABLES
 from jupyter_figserve.model.rendering import DrawOptions, RenderJob, RenderResult
 from jupyter_figserve.server.services.live import kernel_redraws
-from jupyter_figserve.server.services.live.agent_backend import AgentBackend
-from jupyter_figserve.server.services.live.kernel_answer import KERNEL_ENDING
-from jupyter_figserve.server.services.live.replica_messages import ReplicaRedraw
+from jupyter_figserve.server.services.live.backends.agent_backend import AgentBackend
+from jupyter_figserve.server.services.live.backends.kernel_answer import KERNEL_ENDING
+from jupyter_figserve.server.services.live.backends.replica_messages import ReplicaRedraw
 from jupyter_figserve.server.services.rendering.executor import NoKernelError
 from tests.waiting import until
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jupyter_figserve.model.live import LiveDeclaration, LiveFigureRecord
-from jupyter_figserve.server.services.live.backend import KernelUnavailable
+from jupyter_figserve.server.services.live.backends.backend import KernelUnavailable
 from jupyter_figserve.server.services.live.registry import CHANGED, GONE, OFFERED, LiveRegistry, LiveTarget
 
 from ...making import FakeKernel

@@ -13,14 +13,14 @@ from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
 from jupyter_figserve.server.services.auth.signing import QuerySigner
 from jupyter_figserve.server.services.callers import OWNER, visitor_caller
 from jupyter_figserve.server.services.live import replicas
-from jupyter_figserve.server.services.live.backend import KernelUnavailable
-from jupyter_figserve.server.services.live.call_queue import CallQueue
-from jupyter_figserve.server.services.live.replica_signer import (
+from jupyter_figserve.server.services.live.backends.backend import KernelUnavailable
+from jupyter_figserve.server.services.live.backends.replica_signer import (
     MAX_SKEW_SECONDS,
     SIGNATURE_HEADER,
     TIME_HEADER,
     ReplicaSigner,
 )
+from jupyter_figserve.server.services.live.call_queue import CallQueue
 from jupyter_figserve.server.services.live.replicas import LEASE_SECONDS
 from tests.waiting import PATIENCE, until
 

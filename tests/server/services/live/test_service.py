@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_figserve.errors import CodeFailed, TooManyRequests
 from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
-from jupyter_figserve.server.services.live.backend import KernelUnavailable
+from jupyter_figserve.server.services.live.backends.backend import KernelUnavailable
 
 from ...making import FakeKernel
 

@@ -13,7 +13,7 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from jupyter_figserve.model.keys import KERNEL_SCOPES
-from jupyter_figserve.server.services.live.agent_frames import parse_frame
+from jupyter_figserve.server.services.live.backends.agent_frames import parse_frame
 from jupyter_figserve.server.web.live.agent import PROTOCOL
 
 HELLO = {

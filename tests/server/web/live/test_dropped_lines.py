@@ -12,12 +12,12 @@ from types import SimpleNamespace
 import pytest
 from tornado.websocket import WebSocketClosedError
 
-from jupyter_figserve.server.services.live.control_channels import ControlChannels
+from jupyter_figserve.server.services.live.backends.control_channels import ControlChannels
 
 from ....waiting import until
 from ...sample_images import png
-from ...services.live import test_control_channels as control
-from ...services.live.test_control_channels import FakeClient
+from ...services.live.backends import test_control_channels as control
+from ...services.live.backends.test_control_channels import FakeClient
 from .conftest import HELLO, Connection, frame
 
 pytestmark = pytest.mark.soak

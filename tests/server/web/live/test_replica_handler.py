@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.server.services.live.replica_messages import ROUTE
-from jupyter_figserve.server.services.live.replica_signer import TIME_HEADER, ReplicaSigner
+from jupyter_figserve.server.services.live.backends.replica_messages import ROUTE
+from jupyter_figserve.server.services.live.backends.replica_signer import TIME_HEADER, ReplicaSigner
 
 from ...making import FakeKernel
 

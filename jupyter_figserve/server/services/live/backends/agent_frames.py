@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ....errors import InvalidInput
+from .....errors import InvalidInput
 from .kernel_answer import replace_surrogates
 
 MAX_HEAD_BYTES = 4 * 2**20

@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from ....errors import Unavailable
+from .....errors import Unavailable
 from .backend import KernelUnavailable
 
 _CONNECT_SECONDS = 10.0

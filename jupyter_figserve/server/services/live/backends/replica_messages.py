@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ....errors import DeadlineExceeded, FigServeError, InvalidInput, TooManyRequests, Unavailable
-from ....model.figures import Source
-from ....model.live import LiveRequest
-from ....model.rendering import DrawOptions, RenderResult
-from ..callers import OWNER, Caller, Priority
+from .....errors import DeadlineExceeded, FigServeError, InvalidInput, TooManyRequests, Unavailable
+from .....model.figures import Source
+from .....model.live import LiveRequest
+from .....model.rendering import DrawOptions, RenderResult
+from ...callers import OWNER, Caller, Priority
+from ..image_cache import CachedImage
 from .agent_frames import make_frame, parse_frame
 from .backend import KernelUnavailable
-from .image_cache import CachedImage
 from .kernel_answer import make_kernel_answer
 
 ROUTE = "/api/replicas/calls"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
 
-from ....model.live import LiveDeclaration
+from .....model.live import LiveDeclaration
 from . import gateway
 from .control_channel_backend import INFO_REPLY, REPLY, REQUEST, ControlChannelBackend, NotLoadedError
 

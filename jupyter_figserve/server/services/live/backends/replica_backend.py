@@ -6,14 +6,14 @@ from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
-from ....model.kernel_lines import KernelLine
-from ....model.live import LiveRequest
-from ....model.progress import ProgressListener
-from ....model.rendering import RenderResult
-from ....sandbox.host.job_limits import JobLimits
-from ..callers import Caller
+from .....model.kernel_lines import KernelLine
+from .....model.live import LiveRequest
+from .....model.progress import ProgressListener
+from .....model.rendering import RenderResult
+from .....sandbox.host.job_limits import JobLimits
+from ...callers import Caller
+from ..image_cache import CachedImage
 from .backend import KernelUnavailable, LiveBackend, next_generation
-from .image_cache import CachedImage
 from .kernel_answer import check_size, parse_kernel_answer, parse_redraw
 from .replica_messages import ROUTE, ReplicaCall, ReplicaRedraw, parse_answer
 from .replica_signer import ReplicaSigner

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from typing import Protocol
 
-from ....errors import Unavailable
-from ....model.live import LiveRequest
-from ....model.progress import ProgressListener
-from .image_cache import CachedImage
+from .....errors import Unavailable
+from .....model.live import LiveRequest
+from .....model.progress import ProgressListener
+from ..image_cache import CachedImage
 
 RETRY_SECONDS = 2
 next_generation = itertools.count(1).__next__

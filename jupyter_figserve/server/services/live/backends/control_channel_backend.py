@@ -15,11 +15,11 @@ from typing import Any
 
 from jupyter_core.utils import ensure_async
 
-from ....errors import InvalidInput
-from ....model.live import LiveDeclaration, LiveRequest
-from ....model.progress import ProgressListener
+from .....errors import InvalidInput
+from .....model.live import LiveDeclaration, LiveRequest
+from .....model.progress import ProgressListener
+from ..image_cache import CachedImage
 from .backend import KernelUnavailable, next_generation
-from .image_cache import CachedImage
 from .kernel_answer import check_size, parse_kernel_answer, parse_progress, replace_surrogates
 
 _log = logging.getLogger("jupyter_figserve")

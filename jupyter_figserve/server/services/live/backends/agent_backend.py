@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ....errors import FigServeError, InvalidInput
-from ....model.formats import FORMATS
-from ....model.live import LiveRequest
-from ....model.progress import ProgressListener
-from ....model.rendering import RenderJob, RenderResult
-from ....sandbox.host.job_limits import JobLimits
+from .....errors import FigServeError, InvalidInput
+from .....model.formats import FORMATS
+from .....model.live import LiveRequest
+from .....model.progress import ProgressListener
+from .....model.rendering import RenderJob, RenderResult
+from .....sandbox.host.job_limits import JobLimits
+from ..image_cache import CachedImage
 from .backend import KernelUnavailable, next_generation
-from .image_cache import CachedImage
 from .kernel_answer import check_size, parse_kernel_answer, parse_progress, parse_redraw
 
 _MAX_SOURCES = 1_000

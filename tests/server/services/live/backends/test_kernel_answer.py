@@ -6,9 +6,9 @@ import pytest
 
 from jupyter_figserve.errors import CodeFailed, FigServeError, NoFigure, NotFound, OutputInvalid
 from jupyter_figserve.model.live import LiveRequest
-from jupyter_figserve.server.services.live.kernel_answer import parse_kernel_answer
+from jupyter_figserve.server.services.live.backends.kernel_answer import parse_kernel_answer
 
-from ...sample_images import png
+from ....sample_images import png
 
 HEAD = {"mimetype": "image/png", "width": 3.0, "height": 2, "dpi": 100, "alt": "A bear", "revision": "r"}
 HIDPI = LiveRequest(device_pixel_ratio=2)

@@ -10,13 +10,13 @@ import pytest
 
 from jupyter_figserve.errors import TooLarge
 from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
-from jupyter_figserve.server.services.live import control_channel_backend as module
-from jupyter_figserve.server.services.live.backend import KernelUnavailable
-from jupyter_figserve.server.services.live.control_channels import ControlChannels
+from jupyter_figserve.server.services.live.backends import control_channel_backend as module
+from jupyter_figserve.server.services.live.backends.backend import KernelUnavailable
+from jupyter_figserve.server.services.live.backends.control_channels import ControlChannels
 from tests.waiting import until
 
-from ...making import FakeKernel
-from ...sample_images import png
+from ....making import FakeKernel
+from ....sample_images import png
 
 ROW = {
     "name": "animal", "description": "", "parameters": [], "sizes": [], "cache": 0, "timeout": 20, "version": None,

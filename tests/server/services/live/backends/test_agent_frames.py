@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from jupyter_figserve.errors import FigServeError, InvalidInput
 from jupyter_figserve.model.live import LiveRequest
-from jupyter_figserve.server.services.live.agent_backend import AgentBackend
-from jupyter_figserve.server.services.live.agent_frames import parse_frame
-from jupyter_figserve.server.services.live.kernel_answer import parse_progress
+from jupyter_figserve.server.services.live.backends.agent_backend import AgentBackend
+from jupyter_figserve.server.services.live.backends.agent_frames import parse_frame
+from jupyter_figserve.server.services.live.backends.kernel_answer import parse_progress
 
-from ....mutations import mutated_json
-from ...sample_images import png
+from .....mutations import mutated_json
+from ....sample_images import png
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text() | st.just("\ud800"),

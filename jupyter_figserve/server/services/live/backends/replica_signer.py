@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ....errors import Forbidden
-from ....model.figures import sha256_hex
-from ....model.times import Clock
-from ..auth.signing import QuerySigner
+from .....errors import Forbidden
+from .....model.figures import sha256_hex
+from .....model.times import Clock
+from ...auth.signing import QuerySigner
 
 TIME_HEADER, SIGNATURE_HEADER = "X-FigServe-Time", "X-FigServe-Signature"
 _PURPOSE = "request of a server"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ....errors import (
+from .....errors import (
     CodeFailed,
     FigServeError,
     InvalidInput,
@@ -16,16 +16,16 @@ from ....errors import (
     Unavailable,
     UnsupportedType,
 )
-from ....model.figures import EncodedImage
-from ....model.formats import get_job_format, get_live_format, looks_like
-from ....model.live import LiveRequest
-from ....model.rendering import DrawOptions, RenderResult
-from ....model.responses import is_status
-from ....model.timings import read_timings
-from ....sandbox.host.job_limits import JobLimits
-from ....sandbox.host.results import check_image
+from .....model.figures import EncodedImage
+from .....model.formats import get_job_format, get_live_format, looks_like
+from .....model.live import LiveRequest
+from .....model.rendering import DrawOptions, RenderResult
+from .....model.responses import is_status
+from .....model.timings import read_timings
+from .....sandbox.host.job_limits import JobLimits
+from .....sandbox.host.results import check_image
+from ..image_cache import CachedImage
 from .backend import RETRY_SECONDS, KernelUnavailable
-from .image_cache import CachedImage
 
 _MAX_TEXT = 2_000
 _MAX_SIZE = 1e6
