@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,6 +23,7 @@ from jupyter_figserve.store.lifecycle.garbage_collection import BLOB_GRACE
 from jupyter_figserve.store.store import Store
 
 from ..conftest import require_package, require_program
+from ..waiting import PATIENCE, wait_until
 from . import buckets
 from .buckets import SeaweedFS
 from .making import assert_sound, draft, link_to, publish, run, share, stored_files
@@ -85,18 +88,40 @@ def test_everything_is_in_the_bucket(store, directory: Path):
 def test_manifests_follow_every_change(store, monkeypatch):
     """Text, links and deletions, after the transaction; what cannot be written stays queued."""
     record, gone = publish(store), publish(store, "gone")
-    link = share(store, record.id)
-    run(store.figures.change_text(record, "New", "Bars"))
-    run(store.figures.delete([gone.id]))
+    run(store.flush())
     with monkeypatch.context() as patched:
         patched.setattr(store.manifests.figures.files, "replace", _fail)
         patched.setattr(store.manifests.figures.files, "delete", _fail)
+        link = share(store, record.id)
+        run(store.figures.change_text(record, "New", "Bars"))
+        run(store.figures.delete([gone.id]))
         run(store.flush())
-    assert _manifests(store).keys() == {record.id, gone.id}
+        assert _manifests(store).keys() == {record.id, gone.id}
     run(store.flush())
     assert _manifests(store).keys() == {record.id}
     told = _manifests(store)[record.id]
     assert (told.versions[0].title, told.links) == ("New", (link,))
+
+
+def test_what_the_background_writes_is_waited_for(store, monkeypatch):
+    """Else a manifest would be missing that was acknowledged before."""
+    record, files = publish(store), store.manifests.figures.files
+    run(store.flush())
+    has_begun, gate, replace = threading.Event(), threading.Event(), files.replace
+
+    def replace_slowly(*manifest: Any) -> None:
+        has_begun.set()
+        assert gate.wait(PATIENCE)
+        replace(*manifest)
+
+    monkeypatch.setattr(files, "replace", replace_slowly)
+    link = share(store, record.id)
+    assert has_begun.wait(PATIENCE)
+    with ThreadPoolExecutor(1) as pool:
+        flushing = pool.submit(store.manifest_writer.flush)
+        gate.set()
+        assert flushing.result() == 0
+    assert _manifests(store)[record.id].links == (link,)
 
 
 @pytest.mark.sqlite
@@ -144,7 +169,8 @@ def test_deleted_on_one_server_and_restored_on_another(store, open_bucket):
     run(store.figures.delete([record.id]))
     assert run(other.figures.restore(record.id)) == record
     assert links.list_for_target(store.catalog.reader, link.target) == [link]
-    run(other.flush())
+    # Those that the first server has claimed are written by it.
+    wait_until(lambda: other.manifest_writer.flush() == 0)
     assert _manifests(store)[record.id].links == (link,)
 
 

@@ -43,6 +43,7 @@ class ManifestWriter:
         self._aggregates = aggregates
         self._clock = clock
         self._is_closing = threading.Event()
+        self._flushing = threading.Lock()
         self._thread: threading.Thread | None = None
         self._writers = ThreadPoolExecutor(_THREADS, "figserve-manifests")
 
@@ -53,11 +54,13 @@ class ManifestWriter:
             self._thread.start()
 
     def flush(self) -> int:
-        """Write the manifests that are queued; return how many could not be written."""
-        while work := self._catalog.write(self._claim).result():
-            failed = self._write(work)
-            if failed:
-                break
+        """Write the manifests that are queued; return how many could not be written, or another server writes."""
+        # One at a time: what the background has claimed is written, or queued again, before this returns.
+        with self._flushing:
+            while work := self._catalog.write(self._claim).result():
+                failed = self._write(work)
+                if failed:
+                    break
         return self._catalog.read_in_thread(manifest_queue.count).result()
 
     def close(self) -> None:

@@ -212,7 +212,10 @@ async def test_an_image_for_other_screens_is_better_than_none(images, context):
 async def test_image_without_its_blob_is_not_found(images, context):
     """Its row alone is not enough."""
     live_id = await offer_live(context)
-    await images.freeze([images.put(live_id, request(), make_image())])
+    image = images.put(live_id, request(), make_image())
+    # Nothing else may write it again.
+    await images.flush()
+    await images.freeze([image])
     row = await context.store.live.find_image(live_id, request().key)
     await asyncio.to_thread(context.store.blobs.delete, row.digest)
     assert (await StaleImageCache(context.store, 20).find(live_id, request().key)) is None
