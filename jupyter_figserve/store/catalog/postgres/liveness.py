@@ -32,6 +32,8 @@ class _Statement:
     driver: Any
     since: float
     seconds: float
+    was_idle: bool = False
+    """Whether its server process was idle at the last probe: frozen, or its answer had just been sent."""
 
 
 class Liveness:
@@ -136,7 +138,7 @@ class Liveness:
             self._ask(late)
 
     def _ask(self, late: Collection[_Statement]) -> None:
-        """Probe the database; end statements of which it has not even heard: their server process is frozen."""
+        """Probe the database; end statements of which it has not heard twice: their server process is frozen."""
         if self._probe is None or self._probe.done.is_set():
             self._probe = _Probe(self._engine, [pid for s in late if (pid := _find_process(s.driver)) is not None])
         probe = self._probe
@@ -147,8 +149,10 @@ class Liveness:
             _log.warning("The database %s answers again.", self._name)
         self._is_down = False
         for statement in late:
-            if _find_process(statement.driver) in probe.idle:
+            is_idle = _find_process(statement.driver) in probe.idle
+            if is_idle and statement.was_idle:
                 self._end_hanging(statement)
+            statement.was_idle = is_idle
 
     def _end_hanging(self, statement: _Statement) -> None:
         with self._lock:

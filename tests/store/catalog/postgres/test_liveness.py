@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy as sa
 
 from jupyter_figserve.errors import FigServeError, Unavailable
 from jupyter_figserve.store.admin.opening import open_store
@@ -112,6 +114,30 @@ def test_statement_that_takes_long(cluster: Cluster, store: Store):
     """A change may wait for another one longer than an answer may take, as long as the database answers."""
     store.catalog.transact(_wait_for_a_lock)
     assert run(store.figures.find("x")) is None
+
+
+def test_answer_that_is_on_its_way(store: Store):
+    """A statement whose process is idle has ended, or the process is frozen, which shows at the next look."""
+    liveness = store.catalog._liveness
+    liveness.close()
+    with store.catalog._engine.connect() as connection:
+        connection.exec_driver_sql("select 1")
+        driver = connection.connection.driver_connection
+        for looks, is_closed in ((1, False), (2, True)):
+            liveness._begin(connection, math.inf)
+            liveness._statements[id(driver)].since = 0.0
+            for _ in range(looks):
+                liveness._look()
+            liveness._end(driver)
+            assert _is_lost(connection) == is_closed
+
+
+def _is_lost(connection) -> bool:
+    try:
+        connection.exec_driver_sql("select 1")
+    except sa.exc.DBAPIError:
+        return True
+    return False
 
 
 def _wait_for_a_lock(connection) -> None:
