@@ -76,7 +76,7 @@ class RenderService:
         """Run a reproducible job; return its result and whether it came from the cache.
 
         A failure is remembered for a minute or ten times its duration, so that an address that is requested again and
-        again costs little; a job that exceeded its time is tried again with more.
+        again costs little; a job that exceeded its time is tried again with more, and a visitor's for the owner.
         """
         await self.queue.start()
         libraries = self.queue.report.libraries
@@ -148,7 +148,8 @@ class RenderService:
             metadata = {**cached.metadata, "warnings": tuple(cached.metadata["warnings"])}
             return RenderResult(cached.images, **metadata), True
         self.misses += 1
-        self._failures.check(key, work.limit)
+        for is_low in (False, not caller.uses_reserved):
+            self._failures.check((key, is_low), work.limit)
         if before_render is not None and not self._renders.would_coalesce(key):
             before_render()
         return await self._renders.run(key, lambda claim: self._render_and_keep(key, work, claim), caller), False
@@ -162,10 +163,11 @@ class RenderService:
         try:
             rendered = await work.executor.render_composed(lambda: _in_thread(work.compose), claim)
         except DeadlineExceeded as error:
-            self._failures.record(key, error, limit, limit)
+            # What was too slow at a visitor's priority may be fast enough at the owner's.
+            self._failures.record((key, not claim.caller.uses_reserved), error, limit, limit)
             raise
         except (OutputInvalid, TooLarge) as error:
-            self._failures.record(key, error, min(limit, self._clock() - began))
+            self._failures.record((key, False), error, min(limit, self._clock() - began))
             raise
         metadata = {name: getattr(rendered, name) for name in ("title", "alt", "output", "warnings")}
         cached = CachedRender(rendered.images, metadata | {"libraries": dict(rendered.libraries)})

@@ -9,7 +9,7 @@ import pytest
 from jupyter_figserve.errors import DeadlineExceeded, OutputInvalid, TooLarge, TooManyRequests
 from jupyter_figserve.model.rendering import RenderJob
 from jupyter_figserve.sandbox.fake import FakeRenderer, draw
-from jupyter_figserve.server.services.callers import OWNER, visitor_caller
+from jupyter_figserve.server.services.callers import OWNER, key_holder, visitor_caller
 from jupyter_figserve.server.services.rendering.queue import RenderQueue
 from jupyter_figserve.server.services.rendering.service import RenderService
 from jupyter_figserve.store.files.render_cache import RenderCache
@@ -66,9 +66,28 @@ async def test_raised_deadline_is_tried_again(made):
     await fail(made, JOB, DeadlineExceeded)
     made.error = None
     await fail(made, JOB, DeadlineExceeded)
-    result, is_cached = await made.service.render_cached(SLOW)
+    result, is_cached = await made.service.render_cached(SLOW, visitor_caller("a"))
     assert (len(made.renderer.jobs), bool(result.images), is_cached) == (2, True, False)
     assert (await made.service.render_cached(JOB))[1]
+
+
+async def test_kind_C4_visitors_deadline_is_not_the_owners(made):
+    """Their jobs have a lower priority: what many requests made slow is rendered for the owner, and then for all."""
+    made.error = DeadlineExceeded("too slow")
+    await fail(made, JOB, DeadlineExceeded)
+    made.error = None
+    await fail(made, JOB, DeadlineExceeded)
+    assert (await made.service.render_cached(JOB, key_holder("k")))[1] is False
+    assert (await made.service.render_cached(JOB, visitor_caller("a")))[1] is True
+
+
+async def test_kind_C4_owners_deadline_is_everybodys(made):
+    """It is not repeated for anyone."""
+    made.error = DeadlineExceeded("too slow")
+    for caller in (OWNER, OWNER, key_holder("k"), visitor_caller("a")):
+        with pytest.raises(DeadlineExceeded):
+            await made.service.render_cached(JOB, caller)
+    assert len(made.renderer.jobs) == 1
 
 
 @pytest.mark.parametrize("kind", [TooLarge, OutputInvalid])
