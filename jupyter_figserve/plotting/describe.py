@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..model.texts import MAX_TITLE_LENGTH
+from ..model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH
 from .describe_figure import Description, against, sentence
 from .libraries import is_instance
 from .readable_text import one_line, without_markup
@@ -40,33 +40,53 @@ def _describe_plotly(figure: Any) -> Description:
     x, y = (_text(axis.title.text) for axis in (layout.xaxis, layout.yaxis))
     kind = f"Interactive {' and '.join(kinds)}" if kinds else "Interactive plot"
     panels = len({(getattr(trace, "xaxis", None), getattr(trace, "yaxis", None)) for trace in figure.data})
-    names = [_text(trace.name) if trace.showlegend is not False else "" for trace in figure.data]
+    # Not all traces have a legend.
+    names = [_text(trace.name) if getattr(trace, "showlegend", None) is not False else "" for trace in figure.data]
     counted = f"{panels} panels" if panels > 1 else _series(names)
     return title, sentence(kind, title, ", ".join(filter(None, [against(x, y), counted])))
 
 
 _PLOTLY_KINDS = {
     "bar": "bar chart",
+    "barpolar": "polar bar chart",
     "box": "box plot",
     "candlestick": "candlestick chart",
     "choropleth": "choropleth map",
+    "choroplethmap": "choropleth map",
+    "choroplethmapbox": "choropleth map",
     "contour": "contour plot",
+    "densitymap": "density map",
+    "densitymapbox": "density map",
+    "funnel": "funnel chart",
+    "funnelarea": "funnel chart",
     "heatmap": "heat map",
     "histogram": "histogram",
     "histogram2d": "heat map",
+    "histogram2dcontour": "contour plot",
+    "icicle": "icicle chart",
     "image": "image",
     "indicator": "indicator",
+    "isosurface": "3D surface plot",
+    "mesh3d": "3D surface plot",
+    "ohlc": "price chart",
+    "parcats": "parallel categories plot",
+    "parcoords": "parallel coordinates plot",
     "pie": "pie chart",
     "sankey": "Sankey diagram",
     "scatter3d": "3D scatter plot",
     "scattergeo": "map",
+    "scattermap": "map",
     "scattermapbox": "map",
     "scatterpolar": "polar plot",
+    "scatterpolargl": "polar plot",
+    "scatterternary": "ternary plot",
+    "splom": "scatter plot matrix",
     "sunburst": "sunburst chart",
     "surface": "3D surface plot",
     "table": "table",
     "treemap": "treemap",
     "violin": "violin plot",
+    "volume": "3D volume plot",
     "waterfall": "waterfall chart",
 }
 
@@ -75,10 +95,11 @@ def _plotly_kind(trace: Any) -> str:
     """Return the kind of a trace; one of type ``scatter`` is a line plot unless its mode is markers alone."""
     kind = str(trace.type)
     if kind in ("scatter", "scattergl"):
-        if trace.fill not in (None, "none"):
+        if trace.fill not in (None, "none") or getattr(trace, "stackgroup", None):
             return "area chart"
         return "scatter plot" if trace.mode == "markers" else "line plot"
-    return _PLOTLY_KINDS.get(kind, f"{kind} plot")
+    is_horizontal = kind == "bar" and trace.orientation == "h"
+    return "horizontal bar chart" if is_horizontal else _PLOTLY_KINDS.get(kind, f"{kind} plot")
 
 
 def _describe_altair(chart: Any) -> Description:
@@ -86,6 +107,8 @@ def _describe_altair(chart: Any) -> Description:
     given = spec.get("title", "")
     text = given.get("text", "") if isinstance(given, dict) else given
     title = _text(" ".join(text) if isinstance(text, list) else text, MAX_TITLE_LENGTH)
+    if description := _text(spec.get("description"), MAX_ALT_LENGTH):
+        return title, description
     views = list(_altair_views(spec))
     kinds = list(dict.fromkeys(filter(None, map(_altair_kind, views))))
     x, y = (next(filter(None, (_altair_axis(view, axis) for view in views)), "") for axis in ("x", "y"))

@@ -11,6 +11,8 @@ _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _TAG = re.compile(r"</?(?:a|b|br|em|i|s|span|strong|sub|sup|u)(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _MATH = re.compile(r"(?<!\\)\$((?:[^$\\]|\\.)+?)(?<!\\)\$", re.DOTALL)
+# How Bokeh and MathJax mark a formula, apart from single dollars.
+_DISPLAY_MATH = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)", re.DOTALL)
 _SUPERSCRIPTS = str.maketrans("0123456789+-−=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ")
 _SUBSCRIPTS = str.maketrans("0123456789+-−=()aeoxhklmnpst", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎ₐₑₒₓₕₖₗₘₙₚₛₜ")
 _ARGUMENT = r"\s*(?:\{((?:[^{}])*)\}|(\\[A-Za-z]+|\S))"
@@ -62,7 +64,8 @@ def without_markup(text: object) -> str:
     """Return text of Plotly or Bokeh without its tags and entities: ``<b>Sales</b><br>2024`` becomes ``Sales 2024``."""
     if not isinstance(text, str):
         return ""
-    return plain_text(html.unescape(_TAG.sub("", _BREAK.sub(" ", text))))
+    text = html.unescape(_TAG.sub("", _BREAK.sub(" ", text)))
+    return plain_text(_DISPLAY_MATH.sub(lambda match: f"${match[1] or match[2] or match[3]}$", text))
 
 
 def _plain_math(source: str) -> str:

@@ -18,7 +18,15 @@ DATA = altair.Data(values=[{"a": 1, "b": 2}])
         (go.Bar(y=[1, 2]), "bar chart"),
         (go.Heatmap(z=[[1, 2]]), "heat map"),
         (go.Surface(z=[[1, 2]]), "3D surface plot"),
-        (go.Funnel(y=[1, 2]), "funnel plot"),
+        (go.Funnel(y=[1, 2]), "funnel chart"),
+        (go.Scatter(y=[1, 2], stackgroup="1"), "area chart"),
+        (go.Bar(y=["a"], x=[1], orientation="h"), "horizontal bar chart"),
+        (go.Barpolar(r=[1]), "polar bar chart"),
+        (go.Image(z=[[[0, 0, 0]]]), "image"),
+        (go.Sankey(), "Sankey diagram"),
+        (go.Table(), "table"),
+        (go.Indicator(), "indicator"),
+        (go.Carpet(), "carpet plot"),
     ],
 )
 def test_plotly_traces_are_named(trace, kind):
@@ -42,6 +50,12 @@ def test_layers_and_panels_of_altair_are_named():
     assert describe(binned)[1].startswith("Interactive histogram")
 
 
+def test_an_altair_chart_has_the_description_of_its_author():
+    """It is the alternative text."""
+    chart = altair.Chart(DATA, title="T", description="Bears by year").mark_bar().encode(x="a:Q")
+    assert describe(chart) == ("T", "Bears by year")
+
+
 def test_glyphs_of_bokeh_are_named():
     """The glyphs decide the kind of a Bokeh figure."""
     from bokeh.plotting import figure as bokeh_figure
@@ -49,6 +63,7 @@ def test_glyphs_of_bokeh_are_named():
     figure = bokeh_figure(title="T", x_axis_label="x", y_axis_label="y")
     figure.vbar(x=[1], top=[1])
     assert describe(figure) == ("T", "Interactive bar chart “T”: y against x.")
+    assert describe(bokeh_figure(title=r"$$\alpha^2$$ and \(x_1\)"))[0] == "α² and x₁"
 
 
 def test_unknown_objects_have_no_description():

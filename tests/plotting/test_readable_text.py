@@ -40,6 +40,7 @@ def test_mathtext_becomes_characters(text, plain):
         ('<span style="color:red">A</span> &amp; B', "A & B"),
         ("a < b > c", "a < b > c"),
         ("H<sub>2</sub>O", "H2O"),
+        (r"$$x^2$$, \(\alpha\) and \[\beta\]", "x², α and β"),
         (None, ""),
     ],
 )

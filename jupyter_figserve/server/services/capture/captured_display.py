@@ -184,7 +184,8 @@ def _from_script(script: ScriptFigure, still: CapturedDisplay | None, limits: Li
     if still is not None and still.format.is_inline:
         size = {"display_width": still.width, "display_height": still.height}
         others = (EncodedImage(still.format.mimetype, still.data, **size), *still.others)
-    alt = still.alt if still else ""
+    own = script.value.get("description") if script.library.startswith("vega") and script.value else ""
+    alt = (still.alt if still else "") or _alt(own)
     title = find_script_title(script.library, script.value)
     return CapturedDisplay(HTML, script.data, script.library, script.digest, others, alt, title=title)
 

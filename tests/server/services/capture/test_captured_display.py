@@ -162,6 +162,13 @@ def test_an_interactive_figure_keeps_its_image():
     assert (found.library, found.still.data, found.alt) == ("plotly", png(), "Bears")
 
 
+def test_the_description_of_a_chart_is_its_alternative_text():
+    """Where its display has none."""
+    chart = {"mark": "bar", "data": {"values": []}, "description": "Bears by year"}
+    assert find_display(shown({"application/vnd.vegalite.v6+json": chart}), LIMITS).alt == "Bears by year"
+    assert find_display(shown({"application/vnd.vegalite.v6+json": chart | {"description": 3}}), LIMITS).alt == ""
+
+
 def test_without_the_library_the_image_is_kept(monkeypatch):
     """Without an image, the message names the figure and the package to install."""
     monkeypatch.setattr("jupyter_figserve.server.services.script_figures.figure.find_spec", lambda name: None)
