@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import FigServeError, NotConnected
-    from .kernel.client.connection import connect
+    from .kernel.client.discovery import connect
     from .kernel.client.local_server import serve
     from .kernel.dashboard import Dashboard
     from .kernel.dashboards.panels import Panel
@@ -71,7 +71,7 @@ _HOMES = {
     "Range": ".model.parameters",
     "Response": ".model.responses",
     "SharedLink": ".kernel.figures.published_figure",
-    "connect": ".kernel.client.connection",
+    "connect": ".kernel.client.discovery",
     "figures": ".kernel.figures.publish",
     "get": ".kernel.figures.lookup",
     "last": ".kernel.figures.captured_plot",

@@ -19,8 +19,7 @@ import pytest
 
 from jupyter_figserve.demo.kernel_session import KernelSession
 from jupyter_figserve.errors import OutputInvalid
-from jupyter_figserve.kernel.client import batch_server
-from jupyter_figserve.kernel.client import connection as connections
+from jupyter_figserve.kernel.client import batch_server, discovery
 from jupyter_figserve.kernel.client.address import parse_exact
 from jupyter_figserve.kernel.client.client import FigServeClient
 from jupyter_figserve.kernel.client.connection import Connection
@@ -369,16 +368,16 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", "/nonexistent")
     monkeypatch.setattr(batch_server, "_known", None)
     monkeypatch.setattr("jupyter_figserve.kernel.figures.cell.names", CellFigureNames())
-    monkeypatch.setattr(connections, "_cached", {})
-    monkeypatch.setattr(connections, "_warned", set())
+    monkeypatch.setattr(discovery, "_cached", {})
+    monkeypatch.setattr(discovery, "_warned", set())
     yield
-    connections.use(None)
+    discovery.use(None)
 
 
 @pytest.fixture
 def connected(fake: FakeFigServe) -> FakeFigServe:
     """The fake server, with this process connected to it."""
-    connections.use(fake.connection())
+    discovery.use(fake.connection())
     return fake
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_figserve.errors import FigServeError, InvalidInput
 from jupyter_figserve.kernel.arguments import check_path, check_values, list_names
-from jupyter_figserve.kernel.client.connection import connect
+from jupyter_figserve.kernel.client.discovery import connect
 from jupyter_figserve.kernel.dashboard import Dashboard
 from jupyter_figserve.kernel.figures.audience_options import audience_options
 from jupyter_figserve.kernel.figures.publish import publish

@@ -18,7 +18,8 @@ import warnings
 from typing import Any
 
 from ...errors import FigServeError, NotConnected
-from ..client.connection import Connection, find_connection
+from ..client.connection import Connection
+from ..client.discovery import find_connection
 from ..client.front_end import find_shell
 from ..client.tls import explain_certificate
 from .agent_socket import THREAD, explain_failure, ignore_failure, mute_tornado, open_socket, split_message

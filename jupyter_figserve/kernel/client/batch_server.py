@@ -9,7 +9,8 @@ import sys
 from ...errors import FigServeError, NotConnected
 from ...model.environment_variables import KERNEL_CA_VARIABLE, READ_ONLY_VARIABLE
 from .client import FigServeClient
-from .connection import HOW_TO_CONNECT, Connection, check, find_connection, find_team_connection
+from .connection import Connection, check
+from .discovery import HOW_TO_CONNECT, find_connection, find_team_connection
 from .front_end import is_batch_run
 from .running_servers import RunningServer, find_running_servers
 

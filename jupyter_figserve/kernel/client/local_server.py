@@ -17,7 +17,8 @@ from ...model.environment_variables import KERNEL_PREFIX
 from . import source_uploader
 from .address import parse_exact
 from .client import FigServeClient
-from .connection import Connection, find_connection, use
+from .connection import Connection
+from .discovery import find_connection, use
 from .ready_report import ReadyFile, ReadyPipe, make_report
 from .responses import to_plain_text
 from .running_servers import find_running_server

@@ -15,7 +15,8 @@ from ...model.links import DEFAULT_LINK_LIFE
 from ...model.texts import slug
 from ...model.times import Expiry
 from ..client.batch_server import get_connection
-from ..client.connection import Connection, find_local_connection
+from ..client.connection import Connection
+from ..client.discovery import find_local_connection
 from ..client.front_end import find_shell
 from ..options import explain_options
 from . import display

@@ -18,7 +18,7 @@ from ...model.parameters import SIZES
 from ...model.progress import ProgressListener
 from ..agent.offers import Reply, check_size, error_json, offers
 from ..agent.worker_thread import worker_thread
-from ..client.connection import find_connection
+from ..client.discovery import find_connection
 
 if TYPE_CHECKING:
     from ...plotting.live_call import LiveCallResult

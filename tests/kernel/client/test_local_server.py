@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_figserve import errors
 from jupyter_figserve.kernel.client import local_server as serving
-from jupyter_figserve.kernel.client.connection import find_connection
+from jupyter_figserve.kernel.client.discovery import find_connection
 
 READY = """
 import json, os, sys

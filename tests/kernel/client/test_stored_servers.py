@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_figserve.kernel.client import batch_server, connection, stored_servers
+from jupyter_figserve.kernel.client import batch_server, discovery, stored_servers
 from jupyter_figserve.model.team_servers import FILE_NAME, TeamServer, write_team_servers
 
 KEY = "fsk_aaaaaaaa_" + "k" * 43
@@ -21,7 +21,7 @@ def stored(tmp_path: Path, monkeypatch) -> Path:
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     monkeypatch.setattr(batch_server, "_known", None)
-    monkeypatch.setattr(connection, "_explicit", None)
+    monkeypatch.setattr(discovery, "_explicit", None)
     write_team_servers(tmp_path / FILE_NAME, [TEAM])
     return tmp_path / FILE_NAME
 
@@ -40,9 +40,9 @@ def test_it_is_found_last(stored, monkeypatch):
 def test_its_key_is_used_for_its_url(stored, monkeypatch):
     """In FIGSERVE_URL without a key; a key that is given counts."""
     monkeypatch.setenv("FIGSERVE_URL", "https://figures.example.org")
-    assert connection.find_connection().client.credential == {"X-API-Key": KEY}
+    assert discovery.find_connection().client.credential == {"X-API-Key": KEY}
     monkeypatch.setenv("FIGSERVE_API_KEY", "fsk_cccccccc_" + "k" * 43)
-    assert connection.find_connection().client.credential == {"X-API-Key": "fsk_cccccccc_" + "k" * 43}
+    assert discovery.find_connection().client.credential == {"X-API-Key": "fsk_cccccccc_" + "k" * 43}
 
 
 def test_a_file_that_others_can_read_is_not_used(stored):

@@ -9,9 +9,9 @@ import pytest
 
 import jupyter_figserve as figserve
 from jupyter_figserve import errors
-from jupyter_figserve.kernel.client import connection as connections
+from jupyter_figserve.kernel.client import discovery
 from jupyter_figserve.kernel.client.batch_server import get_connection
-from jupyter_figserve.kernel.client.connection import find_connection
+from jupyter_figserve.kernel.client.discovery import find_connection
 
 from ..conftest import KEY, Reply
 
@@ -158,7 +158,7 @@ def test_plain_http_warning_appears_once():
 
 def test_how_to_connect_fits_one_line():
     """The magic prints it, and publish raises it."""
-    assert "\n" not in connections.HOW_TO_CONNECT
+    assert "\n" not in discovery.HOW_TO_CONNECT
 
 
 def test_kernel_of_a_service_has_two_servers(fake):
@@ -167,11 +167,11 @@ def test_kernel_of_a_service_has_two_servers(fake):
     found = find_connection(OWN | local)
     assert (found.url, found.is_own) == (OWN["KERNEL_FIGSERVE_URL"], True)
     assert "JupyterHub's service" in found.found
-    own = connections.find_local_connection(OWN | local)
+    own = discovery.find_local_connection(OWN | local)
     assert own.url == local["KERNEL_FIGSERVE_LOCAL_URL"]
-    assert connections.find_local_connection(OWN | local) is own
+    assert discovery.find_local_connection(OWN | local) is own
     assert find_connection(OWN | local) is found
-    assert connections.find_local_connection(OWN) is None
+    assert discovery.find_local_connection(OWN) is None
 
 
 def test_scripts_of_a_hubs_server_use_its_service(runtime_file):
