@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from .errors import InvalidInput
 from .model.environment_variables import SERVICE_VARIABLE, SETTINGS_VARIABLE
 
 NAME = "figserve"
@@ -58,6 +59,10 @@ def configure(
     **traits
         Settings of ``FigServe`` for the service, such as ``data_dir="/srv/figserve"``.
     """
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise InvalidInput(
+            f'url must say where the service listens, such as "http://127.0.0.1:8690", not {url!r:.100}.'
+        )
     base_url = _find_base_url(c.JupyterHub)
     _grant_scopes(c)
     _grant_to_service(c.JupyterHub)

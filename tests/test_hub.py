@@ -13,6 +13,7 @@ import pytest
 import yaml
 from traitlets.config import Config
 
+from jupyter_figserve.errors import InvalidInput
 from jupyter_figserve.hub import ACCESS_SCOPE, PUBLISH_SCOPE, READ_SCOPE, configure
 from tests.conftest import require_package
 
@@ -46,6 +47,13 @@ def granted(c: Config, major: int) -> list[str]:
         return roles[0]["scopes"]
     assert major == 6
     return ["self", *sorted(c.JupyterHub.extra_user_scopes)]
+
+
+def test_a_url_without_its_scheme_is_refused(c):
+    """Before anything is changed."""
+    with pytest.raises(InvalidInput, match=r'such as "http://127\.0\.0\.1:8690", not \'127\.0\.0\.1:8690\''):
+        configure(c, url="127.0.0.1:8690")
+    assert not c.JupyterHub
 
 
 def test_an_empty_configuration_is_complete(c, major):

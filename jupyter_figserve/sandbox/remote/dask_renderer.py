@@ -66,7 +66,7 @@ class DaskRenderer(RemoteRenderer):
             asked = (PROTOCOL, self._settings)
             answers = await self._exchange.call(dask_jobs.report, asked, workers, _REPORT_SECONDS, REPORT_BYTES)
         except ImportError:
-            return "Dask is missing: pip install jupyter_figserve[dask]"
+            return "Dask is missing: pip install 'jupyter_figserve[dask]'"
         except NotReached as error:
             return error.reason
         except TimeoutError:

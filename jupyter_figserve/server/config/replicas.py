@@ -25,8 +25,8 @@ class ReplicaConfig(Configurable):
     rate_storage = Unicode(
         "",
         help="Where rates are counted, if several servers share one address: redis://host:6379 counts for all of them"
-        " together (pip install jupyter_figserve[redis]). Empty: each server counts on its own, so that N servers allow"
-        " N times the rate.",
+        " together (pip install 'jupyter_figserve[redis]'). Empty: each server counts on its own, so that N servers"
+        " allow N times the rate.",
     ).tag(config=True)
 
     replica_url = Unicode(
