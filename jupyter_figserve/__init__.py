@@ -128,8 +128,8 @@ def __getattr__(name: str) -> Any:
 
 def _watch_cells() -> None:
     """Record the figures that cells show and close, of which ``publish()`` without a figure takes the last."""
+    from .kernel.cells import last_shown
     from .kernel.client.front_end import find_shell
-    from .kernel.figures import last_shown
 
     shell = find_shell()
     if shell is not None:

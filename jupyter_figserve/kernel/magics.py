@@ -11,12 +11,13 @@ from typing import Any, NoReturn
 
 from ..errors import FigServeError, OutputInvalid, UnsupportedType
 from ..model.formats import FORMATS
+from .cells import last_shown
+from .cells.cell_figure import is_data, watching
 from .client.batch_server import find_any_connection
 from .client.connection import Connection, check
 from .client.discovery import HOW_TO_CONNECT
 from .client.stored_servers import find_stored_server
-from .figures import display, last_shown
-from .figures.cell_figure import is_data, watching
+from .figures import display
 from .figures.publish import publish
 from .figures.published_figure import Published
 

@@ -19,11 +19,11 @@ import pytest
 
 from jupyter_figserve.demo.kernel_session import KernelSession
 from jupyter_figserve.errors import OutputInvalid
+from jupyter_figserve.kernel.cells.cell import CellFigureNames
 from jupyter_figserve.kernel.client import batch_server, discovery
 from jupyter_figserve.kernel.client.address import parse_exact
 from jupyter_figserve.kernel.client.client import FigServeClient
 from jupyter_figserve.kernel.client.connection import Connection
-from jupyter_figserve.kernel.figures.cell import CellFigureNames
 from jupyter_figserve.model.figures import EncodedImage, sha256_hex
 from jupyter_figserve.model.formats import get_format_of_mimetype
 
@@ -367,7 +367,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("FIGSERVE_OFFLINE", "error")
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", "/nonexistent")
     monkeypatch.setattr(batch_server, "_known", None)
-    monkeypatch.setattr("jupyter_figserve.kernel.figures.cell.names", CellFigureNames())
+    monkeypatch.setattr("jupyter_figserve.kernel.cells.cell.names", CellFigureNames())
     monkeypatch.setattr(discovery, "_cached", {})
     monkeypatch.setattr(discovery, "_warned", set())
     yield

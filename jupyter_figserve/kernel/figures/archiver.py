@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from ...model.figures import MAX_VECTOR_BYTES, EncodedImage
+from ..cells.cell_monitor import CellMonitor
 from ..client.client import FigServeClient
 from ..client.process_worker import FLUSH_TIMEOUT, ProcessWorker
-from .cell_monitor import CellMonitor
 
 if TYPE_CHECKING:
     from ...plotting.encode import EncodedFigure

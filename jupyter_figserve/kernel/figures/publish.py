@@ -14,13 +14,13 @@ from ...model.formats import ANIMATION_FORMATS, get_format
 from ...model.multipart import encode_form, image_part, json_part
 from ...model.places import Place, check_collection, read_place
 from ...model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, check_name, validate_single_line
+from ..cells.cell import default_name, find_cell
+from ..cells.last_shown import find_last_shown
 from ..client.batch_server import get_connection
 from ..client.connection import Connection
 from ..options import PUBLISH, explain_options
-from .cell import default_name, find_cell
 from .display import INLINE_FORMATS
 from .figure_source import FigureSource
-from .last_shown import find_last_shown
 from .offline import UnpublishedFigure, warn_or_raise
 from .publishable import animation_limits, choose_formats, read_object
 from .published_figure import Published

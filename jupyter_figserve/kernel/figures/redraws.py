@@ -18,7 +18,7 @@ from ...model.rendering import DrawOptions
 from ..agent.agent import find_agent, start_agent
 from ..agent.offers import Reply, check_size, error_json, offers
 from ..agent.worker_thread import worker_thread
-from .between_cells import BetweenCells
+from ..cells.between_cells import BetweenCells
 
 MAX_SOURCES = 1_000
 _OPTIONS = frozenset(field.name for field in fields(DrawOptions))

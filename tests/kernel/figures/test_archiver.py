@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_figserve.kernel.figures import archiver, cell_monitor
+from jupyter_figserve.kernel.cells import cell_monitor
+from jupyter_figserve.kernel.figures import archiver
 from jupyter_figserve.kernel.figures.archiver import Archiver, PublishedVersion, UnpickledJob
 from jupyter_figserve.model.figures import EncodedImage
 

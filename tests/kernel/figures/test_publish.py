@@ -9,8 +9,8 @@ import pytest
 
 import jupyter_figserve as figserve
 from jupyter_figserve import errors
+from jupyter_figserve.kernel.cells.cell import NotebookCell
 from jupyter_figserve.kernel.client import source_uploader
-from jupyter_figserve.kernel.figures.cell import NotebookCell
 from jupyter_figserve.model.figures import EncodedImage
 
 from ..conftest import PNG, FakeEncoded, FakeFigure, Reply

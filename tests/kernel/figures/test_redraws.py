@@ -11,8 +11,8 @@ import pytest
 from matplotlib.lines import Line2D
 from matplotlib.path import Path as Outline
 
+from jupyter_figserve.kernel.cells.between_cells import BetweenCells
 from jupyter_figserve.kernel.figures import redraws
-from jupyter_figserve.kernel.figures.between_cells import BetweenCells
 from jupyter_figserve.kernel.figures.redraws import OwnSources, answer, keep_source
 from jupyter_figserve.model.rendering import DrawOptions
 from jupyter_figserve.plotting.drawing_state import DrawingState

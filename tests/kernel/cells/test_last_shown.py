@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_figserve.kernel.figures import last_shown
+from jupyter_figserve.kernel.cells import last_shown
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
 before = set(sys.modules)
 import jupyter_figserve
-from jupyter_figserve.kernel.figures.last_shown import watch
+from jupyter_figserve.kernel.cells.last_shown import watch
 watch(shell)
 print(sorted({name.partition('.')[0] for name in set(sys.modules) - before} & {'matplotlib', 'numpy', 'tornado'}))
 print(len(shell.events.callbacks['pre_run_cell']))

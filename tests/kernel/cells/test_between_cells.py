@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from jupyter_figserve.kernel.figures import cell_monitor
-from jupyter_figserve.kernel.figures.between_cells import BetweenCells
+from jupyter_figserve.kernel.cells import cell_monitor
+from jupyter_figserve.kernel.cells.between_cells import BetweenCells
 
-from .test_archiver import Shell
+from ..figures.test_archiver import Shell
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_figserve.kernel.figures.cell import CellFigureNames, NotebookCell, default_name, find_cell
+from jupyter_figserve.kernel.cells.cell import CellFigureNames, NotebookCell, default_name, find_cell
 from jupyter_figserve.model.texts import check_name
 
 UUID = "1a2b3c4d-0000-4000-8000-000000000000"

@@ -7,7 +7,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from jupyter_figserve.kernel.figures.cleared_figures import ClearedFigures
+from jupyter_figserve.kernel.cells.cleared_figures import ClearedFigures
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""The running cell: its name, what it drew and showed, and when it ends. Kernel."""
