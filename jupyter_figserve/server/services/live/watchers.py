@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ....errors import Unavailable
 from ....model.events import Event
 from ..events.event_broker import LIVE_PROGRESS
 from ..events.watchers import Watcher, Watchers
@@ -37,7 +38,11 @@ class LiveWatchers(Watchers[LiveWatcher]):
     async def _on_event(self, event: Event) -> None:
         target = event.data.get("live")
         if event.kind in _STATES:
-            await self._end_unauthorized(target)
+            try:
+                await self._end_unauthorized(target)
+            except Unavailable:
+                # While the database does not answer, pages go on showing what they show.
+                return
         watchers = self._watchers_of(target)
         if event.kind == LIVE_PROGRESS:
             sent = Event(0, 0.0, "", "progress", {name: event.data[name] for name in ("done", "total")})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_figserve.errors import Unavailable
 from jupyter_figserve.model.events import Event
 from jupyter_figserve.server.services.events.event_broker import LIVE_PROGRESS
 from jupyter_figserve.server.services.live.registry import CHANGED, GONE, REFRESHED
@@ -81,6 +82,24 @@ async def test_stream_that_is_over_hears_nothing_more(broker):
     assert [e.kind for e in other.subscriber.pop_all()] == ["live"]
     await broker.send(event(LIVE_PROGRESS, done=1.0, total=2.0, arguments={}))
     assert one.subscriber.pop_all() == []
+
+
+async def test_database_that_does_not_answer_ends_no_stream(broker):
+    """What happens meanwhile is not told, as nobody knows who may hear it."""
+    is_down = True
+
+    def check() -> bool:
+        if is_down:
+            raise Unavailable("The database does not answer.")
+        return True
+
+    watchers, one = LiveWatchers(broker), watcher(check)
+    await watchers.add(one)
+    await broker.send(event(REFRESHED))
+    assert (one.subscriber.pop_all(), one.subscriber.is_closed) == ([], False)
+    is_down = False
+    await broker.send(event(REFRESHED))
+    assert [e.kind for e in one.subscriber.pop_all()] == ["live"]
 
 
 async def test_streams_of_one_link_are_authorized_together(broker):
