@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import re
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING
 from ..errors import OutputInvalid, UnsupportedType
 from ..model.display_size import parse_display_size
 from ..model.figures import EncodedImage
-from ..model.formats import CSS_DPI, FORMATS, Format
+from ..model.formats import FORMATS, Format
 from ..model.image_headers import read_header
+from ..model.vector_sizes import vector_size
 from .png import encode_png, thumbnail
 from .raster import EIGHT_BIT_MODES, RASTER_NAMES, prepare, rgba_of, save
 
@@ -26,23 +26,6 @@ MAX_PIXELS = 100_000_000
 """Larger images are refused before they are drawn or decoded."""
 
 PNG = FORMATS["png"]
-_PIXELS_PER_UNIT = {
-    "": 1.0,
-    "px": 1.0,
-    "pt": CSS_DPI / 72,
-    "pc": 16.0,
-    "in": 96.0,
-    "cm": CSS_DPI / 2.54,
-    "mm": CSS_DPI / 25.4,
-}
-_NUMBER = rb"(-?[0-9]{1,9}(?:\.[0-9]{0,20})?|-?\.[0-9]{1,20})"
-_SVG_TAG = re.compile(rb"<(?:\w+:)?svg\b[^>]*>", re.IGNORECASE)
-_SVG_SIDE = re.compile(rb"""\s(width|height)\s*=\s*["']\s*%b\s*([a-z]*)\s*["']""" % _NUMBER)
-_SVG_VIEW_BOX = re.compile(rb"""\sviewBox\s*=\s*["']\s*""" + rb"[\s,]+".join([_NUMBER] * 4))
-_BOXES = {
-    "pdf": re.compile(rb"/MediaBox\s*\[\s*" + rb"\s+".join([_NUMBER] * 4)),
-    "eps": re.compile(rb"%%(?:HiRes)?BoundingBox:\s*" + rb"\s+".join([_NUMBER] * 4)),
-}
 
 
 def check_pixels(width: float, height: float, limit: int | None = None) -> None:
@@ -83,7 +66,7 @@ def to_encoded_image(row: Format, data: bytes, *, dpi: float | None = None) -> E
         frames = header.frames if header.is_animated else None
         size = (header.width, header.height, dpi or _dpi_of(image))
         return EncodedImage(row.mimetype, data, *size, frames, header.duration)
-    width, height = _vector_size(row, data) or (None, None)
+    width, height = vector_size(row, data) or (None, None)
     return EncodedImage(row.mimetype, data, width, height)
 
 
@@ -166,37 +149,3 @@ def _dpi_of(image: Image) -> float | None:
     dpi = image.info.get("dpi")
     value = float(dpi[0]) if isinstance(dpi, tuple) and dpi else 0.0
     return round(value, 2) if value > 1 else None
-
-
-def _vector_size(row: Format, data: bytes) -> tuple[int, int] | None:
-    """Return the size in CSS pixels that the file states, None if it states none."""
-    size = _svg_size(data) if row.name == "svg" else _box_size(row, data)
-    if size is None:
-        return None
-    width, height = (round(side) for side in size)
-    return (width, height) if width > 0 and height > 0 else None
-
-
-def _box_size(row: Format, data: bytes) -> tuple[float, float] | None:
-    pattern = _BOXES.get(row.name)
-    matches = pattern.findall(data) if pattern else []
-    if not matches:
-        return None
-    # A PDF has a box for each page, of which the first counts. An EPS may have a rounded box before the exact one.
-    x0, y0, x1, y1 = map(float, matches[0] if row.name == "pdf" else matches[-1])
-    return (x1 - x0) * _PIXELS_PER_UNIT["pt"], (y1 - y0) * _PIXELS_PER_UNIT["pt"]
-
-
-def _svg_size(data: bytes) -> tuple[float, float] | None:
-    tag = _SVG_TAG.search(data[:65_536])
-    if tag is None:
-        return None
-    sides = {
-        name: float(number) * _PIXELS_PER_UNIT[unit.decode()]
-        for name, number, unit in _SVG_SIDE.findall(tag[0])
-        if unit.decode() in _PIXELS_PER_UNIT
-    }
-    if len(sides) == 2:
-        return sides[b"width"], sides[b"height"]
-    view_box = _SVG_VIEW_BOX.search(tag[0])
-    return (float(view_box[3]), float(view_box[4])) if view_box else None

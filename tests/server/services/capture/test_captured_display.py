@@ -295,3 +295,12 @@ def test_metadata_says_how_it_is_shown(metadata, alt, size):
     """Alternative text and size in CSS pixels, one side following from the other; other values are ignored."""
     found = find_display(shown({"image/png": encoded(png())}, **metadata), LIMITS)
     assert (found.alt, (found.width, found.height)) == (alt, size)
+
+
+def test_an_svg_is_shown_in_its_proportions():
+    """One side follows from the other by the size that the document states."""
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="100pt" height="50pt"/>'
+    found = find_display(shown({"image/svg+xml": svg}, **{"image/svg+xml": {"width": 60}}), LIMITS)
+    assert (found.width, found.height) == (60, 30)
+    found = find_display(shown({"text/html": f"<img height=20 src='data:image/svg+xml;utf8,{svg}'>"}), LIMITS)
+    assert (found.width, found.height) == (40, 20)
