@@ -128,10 +128,14 @@ class KernelTracker:
         The figures of a notebook that was renamed move with it, however it was renamed.
         """
         was_here = kernel in self._notebooks
-        notebook = await self._paths.find(kernel)
-        if was_here and kernel not in self._notebooks:
-            return notebook
-        before = self._notebooks.get(kernel, "")
+        while True:
+            before = self._notebooks.get(kernel, "")
+            notebook = await self._paths.find(kernel)
+            if was_here and kernel not in self._notebooks:
+                return notebook
+            # A notebook that was renamed meanwhile may have been found at its old path.
+            if self._notebooks.get(kernel, "") == before:
+                break
         self._notebooks[kernel] = notebook
         if self._store.read_only_because is not None:
             return notebook

@@ -176,6 +176,23 @@ class TestEnvironment:
         await context.kernels.sweep()
         assert sessions.find(context.store.catalog.reader, kernel).notebook == "late.ipynb"
 
+    async def test_rename_during_a_look_counts(self, jp_serverapp, context, fake, monkeypatch):
+        """What is published at that moment is not kept under the old path."""
+        kernel = await jp_serverapp.kernel_manager.start_kernel()
+        context.kernels._notebooks[kernel] = "old.ipynb"
+        found = ["new.ipynb", "old.ipynb"]
+
+        async def find(_: str) -> str:
+            if len(found) == 2:
+                await context.kernels._on_contents_event(
+                    None, "", {"action": "rename", "source_path": "old.ipynb", "path": "new.ipynb"}
+                )
+            return found.pop()
+
+        monkeypatch.setattr(context.kernels._paths, "find", find)
+        assert await context.kernels.follow_notebook(kernel) == "new.ipynb"
+        assert context.kernels._notebooks[kernel] == "new.ipynb"
+
     async def test_silent_death_is_swept(self, jp_serverapp, context, fake, stranger, owner):
         """The next sweep revokes the key and ends the session of a kernel that has disappeared."""
         kernel = await jp_serverapp.kernel_manager.start_kernel()
