@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -63,6 +63,13 @@ def new_chromium(chromium_process) -> Iterator:
     """A Chromium context with an empty profile."""
     with new_context(chromium_process) as context:
         yield context
+
+
+@pytest.fixture
+def open_context(chromium_process) -> Iterator:
+    """``open_context(device_scale_factor=2)`` returns a context of its own, which is closed after the test."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(new_context(chromium_process, **options))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from tests.conftest import require_package
 from tests.security import evil
 
-from .conftest import check_phone, log_in, open_idle
+from .conftest import check_phone, log_in, new_context, open_idle
 from .test_dashboard_page import SHIFTS, open_dashboard, post
 from .test_evil_documents import Guarded
 
@@ -127,7 +127,7 @@ def test_frame_ends_with_its_link(page, live_server, dashboard):
 def test_first_state_without_javascript(chromium, live_server, dashboard, who):
     """The frame follows a redirect to the HTML of the address's values; submitting the form loads another."""
     record, link = dashboard
-    with chromium.browser.new_context(java_script_enabled=False) as bare:
+    with new_context(chromium.browser, java_script_enabled=False) as bare:
         page = bare.new_page()
         if who == "owner":
             log_in(page, live_server)
@@ -145,7 +145,7 @@ def test_first_state_without_javascript(chromium, live_server, dashboard, who):
 def test_failure_without_javascript_is_on_the_page(chromium, dashboard):
     """The reason is in the panel, in place of a frame."""
     _, link = dashboard
-    with chromium.browser.new_context(java_script_enabled=False) as bare:
+    with new_context(chromium.browser, java_script_enabled=False) as bare:
         page = bare.new_page()
         page.goto(f"{link['url']}?since=2013")
         page.locator("[data-place='1-1'] .error").get_by_text("an unlucky year").wait_for()

@@ -9,7 +9,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from tests.security.actors import make_png, publish
 from tests.waiting import wait_until
 
-from .conftest import check_contrast, check_phone, log_in, tab_stops
+from .conftest import check_contrast, check_phone, log_in, new_context, tab_stops
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -175,7 +175,7 @@ def test_layout_is_stable_when_the_script_loads(page, dashboard, width):
 def test_failing_panel_without_javascript_names_the_reason(chromium, dashboard):
     """The page that the browser goes on to makes the calls, and has the reason in place of the image."""
     _, link = dashboard
-    with chromium.browser.new_context(java_script_enabled=False) as bare:
+    with new_context(chromium.browser, java_script_enabled=False) as bare:
         page = bare.new_page()
         page.goto(f"{link['url']}?since=2013")
         page.locator("[data-place='2-1']").get_by_text("an unlucky year").wait_for()

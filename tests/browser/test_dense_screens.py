@@ -35,7 +35,7 @@ plt.rcdefaults(); plt.close('all')
 
 
 @pytest.mark.kernel
-def test_pages_show_the_image_of_the_author(chromium, live_server: ServerProcess, tmp_path: Path) -> None:
+def test_pages_show_the_image_of_the_author(open_context, live_server: ServerProcess, tmp_path: Path) -> None:
     """For any rcParams, crop and global state of matplotlib; the cells do not wait."""
     with live_server.kernel("dense.ipynb") as kernel:
         assert kernel.run(SETUP).error is None
@@ -47,7 +47,7 @@ def test_pages_show_the_image_of_the_author(chromium, live_server: ServerProcess
             assert execution.error is None, execution.stderr
         flush = "from jupyter_figserve.kernel.figures import archiver; print(archiver.flush(60))"
         assert kernel.run(flush).stdout.strip() == "True"
-    page = chromium.browser.new_context(device_scale_factor=2, viewport={"width": 1600, "height": 1200}).new_page()
+    page = open_context(device_scale_factor=2, viewport={"width": 1600, "height": 1200}).new_page()
     for record in live_server.fetch("figserve/api/figures?notebook=dense.ipynb").json()["figures"]:
         expected = Image.open(tmp_path / f"{record['name']}.png").convert("L")
         open_page(page, share(live_server, record)["url"])

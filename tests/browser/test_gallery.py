@@ -261,7 +261,7 @@ class TestLive:
         open_own(page, server)
         server.restart()
         publish(server, name="after", title="After the restart")
-        page.get_by_role("heading", name="After the restart").wait_for(timeout=30_000)
+        page.get_by_role("heading", name="After the restart").wait_for()
 
     @pytest.mark.nightly
     def test_page_in_the_background_holds_no_connection(self, page, server, three) -> None:

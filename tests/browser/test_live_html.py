@@ -86,21 +86,19 @@ def test_function_may_return_image_or_html(chromium, live_server, opened):
     wait_for_text(page, "year 2010")
 
 
-def test_html_without_javascript(chromium, live_server, opened):
+def test_html_without_javascript(open_context, live_server, opened):
     """The first page and that of the submitted form have a frame, which renders by itself."""
     _, url, _ = opened
-    context = chromium.browser.new_context(java_script_enabled=False)
-    page = context.new_page()
+    page = open_context(java_script_enabled=False).new_page()
     log_in(page, live_server)
     open_idle(page, url)
     page.wait_for_selector("iframe.image-frame")
     page.fill("#p-year", "2012")
-    page.click(".draw")
+    with page.expect_navigation(wait_until="networkidle"):
+        page.click(".draw")
     page.wait_for_selector("iframe.image-frame")
-    page.wait_for_load_state("networkidle")
     assert "/figserve/frame/" in page.frames[1].url
     assert "year 2012" in page.frames[1].content()
-    context.close()
 
 
 def test_viewer_sees_html(page, opened):

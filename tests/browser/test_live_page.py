@@ -68,10 +68,10 @@ def test_controls_render_and_update_the_url(page, live_server, opened):
     assert kernel.run("print(calls[-1])").stdout.strip() == "('Deer', 2010, True, [3.0, 2.0, 1.0])"
 
 
-def test_hidpi_image(chromium, live_server, opened):
+def test_hidpi_image(open_context, live_server, opened):
     """In the same size, with twice the pixels: the first image, after a change, and at once when it is cached."""
     _, url, _ = opened
-    page = chromium.browser.new_context(device_scale_factor=2).new_page()
+    page = open_context(device_scale_factor=2).new_page()
     log_in(page, live_server)
     state = "image => [image.currentSrc.includes('_density=2'), image.naturalWidth, image.clientWidth].join()"
     # Values that were not rendered before.
@@ -160,21 +160,16 @@ def test_stale_image_is_marked_and_redefinition_is_announced(chromium, live_serv
     assert page.is_visible("#p-logarithmic")
 
 
-def test_page_works_as_a_plain_form(chromium, live_server, opened):
+def test_page_works_as_a_plain_form(open_context, live_server, opened):
     """Without JavaScript the form is submitted, with unticked boxes, and the page shows the image."""
     kernel, url, _ = opened
-    context = chromium.browser.new_context(java_script_enabled=False) if chromium.browser else None
-    if context is None:
-        page = chromium.new_page()
-        page.route("**/live.js", lambda route: route.abort())
-    else:
-        page = context.new_page()
+    page = open_context(java_script_enabled=False).new_page()
     log_in(page, live_server)
     open_idle(page, url)
     page.select_option("#p-type", "Bear")
     page.fill("#p-since", "2005")
-    page.click(".draw")
-    page.wait_for_load_state("networkidle")
+    with page.expect_navigation(wait_until="networkidle"):
+        page.click(".draw")
     assert "type=Bear" in page.url
     assert page.input_value("#p-since") == "2005"
     assert kernel.run("print(calls[-1])").stdout.strip() == "('Bear', 2005, False, [1.0, 2.0, 3.0])"

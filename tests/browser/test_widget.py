@@ -83,11 +83,11 @@ def test_widget_renders_while_the_kernel_is_busy(lab_page, lab):
 
 
 @pytest.mark.nightly
-def test_widgets_use_hidpi_images(chromium, lab):
+def test_widgets_use_hidpi_images(open_context, lab):
     """In the same size, with twice the pixels: the widget of a live figure, and of a dashboard."""
     dashboard = "figserve.Dashboard('Board', [[animal]])"
     (lab.root / "dense.ipynb").write_text(notebook(FIRST, dashboard))
-    page = chromium.browser.new_context(device_scale_factor=2).new_page()
+    page = open_context(device_scale_factor=2).new_page()
     open_notebook(page, lab, "dense.ipynb")
     run_all(page)
     for widget in (".figserve-live", ".figserve-dashboard"):
