@@ -184,7 +184,8 @@ def _format_of(file: IO[bytes], path: Path) -> Format:
     if row is None:
         names = ", ".join(name.upper() for name in FORMATS)
         reason = f"the format is not one of {names}" if head else "the file is empty"
-        raise UnsupportedType(f"{_shown(path)}: {reason}.", code=_FILE_ERROR)
+        hint = " To draw a figure from code: `jupyter figserve render`." if path.suffix == ".py" else ""
+        raise UnsupportedType(f"{_shown(path)}: {reason}.{hint}", code=_FILE_ERROR)
     return row
 
 

@@ -178,6 +178,14 @@ def test_empty_options_are_no_defaults(shell, plot, options, message):
     assert message in shell.run("publish", "plot.png", *options, expect=1).err
 
 
+def test_code_is_no_image(shell):
+    """The command that draws it is named; for a text, which is no code, it is not."""
+    (shell.home / "plot.py").write_text("import matplotlib.pyplot as plt")
+    (shell.home / "notes.txt").write_text("import")
+    assert "To draw a figure from code: `jupyter figserve render`." in shell.run("publish", "plot.py", expect=1).err
+    assert "render" not in shell.run("publish", "notes.txt", expect=1).err
+
+
 def test_standard_input_without_end_is_refused(shell):
     """Its format is known from its beginning."""
     with open("/dev/zero", "rb") as endless:
