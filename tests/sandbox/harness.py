@@ -21,6 +21,8 @@ from jupyter_figserve.errors import FigServeError
 from jupyter_figserve.model.rendering import DrawOptions, RenderJob, RenderResult
 from jupyter_figserve.sandbox.host.pool import LocalRenderer
 
+from ..waiting import wait_until
+
 T = TypeVar("T")
 POOR_HOST = [sys.executable, str(Path(__file__).with_name("poor_host.py"))]
 HOSTS = {"FULL": (), "STRICT": ("container",), "NS": ("no-landlock",)}
@@ -122,8 +124,13 @@ class Sandbox:
         """The process that forks: in namespaces, the child of the one that was started. None is about to replace it."""
         if threading.current_thread() is not self._thread:
             self.run(self._finish_learning())
-        (outer,) = [p for p in psutil.Process().children() if p not in self._others and "-B" in p.cmdline()]
+            # The one that it has replaced may still be ending.
+            wait_until(lambda: len(self._find_started()) == 1)
+        (outer,) = self._find_started()
         return outer.children()[0] if self.tier != "STRICT" else outer
+
+    def _find_started(self) -> list[psutil.Process]:
+        return [one for one in psutil.Process().children() if one not in self._others and _is_started(one)]
 
     async def _finish_learning(self) -> None:
         while (learning := self.renderer._learning) is not None:
@@ -135,6 +142,14 @@ class Sandbox:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
+
+
+def _is_started(process: psutil.Process) -> bool:
+    """Whether it was started for a zygote, and has not ended."""
+    try:
+        return "-B" in process.cmdline()
+    except psutil.Error:
+        return False
 
 
 def printed(answer: RenderResult | FigServeError) -> str:
