@@ -117,7 +117,7 @@ class Sandbox:
         assert image == self.reference
 
     def processes(self) -> list[psutil.Process]:
-        of_server = {child for one in self._others if one.is_running() for child in one.children(recursive=True)}
+        of_server = {child for one in self._others for child in _find_children(one)}
         return [one for one in psutil.Process().children(recursive=True) if one not in self._others | of_server]
 
     def zygote(self) -> psutil.Process:
@@ -130,7 +130,7 @@ class Sandbox:
         return outer.children()[0] if self.tier != "STRICT" else outer
 
     def _find_started(self) -> list[psutil.Process]:
-        return [one for one in psutil.Process().children() if one not in self._others and _is_started(one)]
+        return [one for one in psutil.Process().children() if one not in self._others and is_started(one)]
 
     async def _finish_learning(self) -> None:
         while (learning := self.renderer._learning) is not None:
@@ -144,12 +144,20 @@ class Sandbox:
         self.loop.close()
 
 
-def _is_started(process: psutil.Process) -> bool:
+def is_started(process: psutil.Process) -> bool:
     """Whether it was started for a zygote, and has not ended."""
     try:
         return "-B" in process.cmdline()
     except psutil.Error:
         return False
+
+
+def _find_children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        # It has ended.
+        return []
 
 
 def printed(answer: RenderResult | FigServeError) -> str:

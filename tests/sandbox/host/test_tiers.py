@@ -25,7 +25,7 @@ from jupyter_figserve.sandbox.renderer import RendererStatus
 
 from ...conftest import ELSEWHERE
 from ..as_user import USER
-from ..harness import LINE, Bait, Sandbox, poor_host
+from ..harness import LINE, Bait, Sandbox, is_started, poor_host
 
 AS_USER = [sys.executable, str(Path(__file__).parents[1] / "as_user.py"), "--"]
 
@@ -41,7 +41,7 @@ def probed(*lacking: str) -> RendererStatus:
         renderer = LocalRenderer(wrap=poor_host(*lacking))
         assert renderer.status.tier == "none"
         await renderer.probe()
-        assert not [child for child in psutil.Process().children() if "-B" in child.cmdline()]
+        assert not [child for child in psutil.Process().children() if is_started(child)]
         status = renderer.status
         await renderer.close()
         return status

@@ -21,7 +21,7 @@ from jupyter_figserve.sandbox.remote.http_exchange import HttpExchange
 from jupyter_figserve.sandbox.remote.http_renderer import HttpRenderer
 from jupyter_figserve.sandbox.remote.remote_renderer import RemoteLimits
 
-from ..harness import SECRET, SECRET_NAME, Sandbox
+from ..harness import SECRET, SECRET_NAME, Sandbox, is_started
 from .processes import KEY, HAProxy, Worker
 
 RESULT_BYTES = 4 * 2**20
@@ -163,7 +163,7 @@ class WholeDaskSandbox(DaskSandbox):
 
 def find_zygote(pid: int) -> psutil.Process:
     """Return the process that forks, below the one that the worker has started."""
-    (outer,) = [process for process in psutil.Process(pid).children() if "-B" in process.cmdline()]
+    (outer,) = filter(is_started, psutil.Process(pid).children())
     return outer.children()[0]
 
 

@@ -14,7 +14,7 @@ from jupyter_figserve.kernel.client.address import parse_pasted
 from jupyter_figserve.kernel.client.client import FigServeClient
 
 from ....conftest import MakeServer
-from ....sandbox.harness import LINE
+from ....sandbox.harness import LINE, is_started
 from ....sandbox.remote.processes import KEY, Worker
 from ....waiting import wait_until
 from ...sample_images import png
@@ -71,7 +71,7 @@ def test_renders_run_on_the_worker(server: ServerProcess, worker: Worker):
     assert (drawn.status, b"<svg" in drawn.body) == (200, True)
     import psutil
 
-    assert not [child for child in psutil.Process(server.pid).children() if "-B" in child.cmdline()]
+    assert not [child for child in psutil.Process(server.pid).children() if is_started(child)]
 
 
 def test_the_status_and_the_doctor(server: ServerProcess):
