@@ -28,6 +28,7 @@ def test_bytes_run_nothing_and_are_framed_by_nobody(row, public):
     assert ("sandbox" in policy) == (row.name != "pdf")
     assert "http" not in values["Content-Security-Policy"]
     assert values["Cross-Origin-Resource-Policy"] == ("cross-origin" if public else "same-origin")
+    assert values["X-Frame-Options"] == "DENY"
 
 
 INERT = {"default-src": "'none'", "sandbox": "", "frame-ancestors": "'none'"}
