@@ -327,7 +327,7 @@ def test_reopened_notebook_publishes_its_own_bytes(lab_page, place) -> None:
     choose(page, 0, "Copy share link")
     address = page.get_by_label("Address of the link")
     assert shared_image(server, address.input_value()) == PNGS[1]
-    assert page.evaluate("document.activeElement.value") == address.input_value()
+    page.wait_for_function("value => document.activeElement.value === value", arg=address.input_value())
 
 
 BOKEH = "application/vnd.bokehjs_exec.v0+json"
