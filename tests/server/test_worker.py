@@ -160,28 +160,29 @@ def test_it_drains(tmp_path: Path):
     [
         (["--ip=0.0.0.0"], "", "needs a key"),
         ([], "short", "fewer than 32 characters"),
-        (["--key-file=/nonexistent"], "", "not a readable file"),
+        (["--key-file=missing"], "", "not a readable file"),
         pytest.param(["--ip=::"], "", "needs a key", marks=pytest.mark.nightly),
         pytest.param(["--certfile=/etc/hostname"], "", "cannot start", marks=pytest.mark.nightly),
     ],
 )
-def test_it_does_not_start_unsafely(arguments: list[str], key: str, message: str):
+def test_it_does_not_start_unsafely(arguments: list[str], key: str, message: str, tmp_path: Path):
     """Open to others without a key, with a guessable one, or without the files that it should use."""
     done = subprocess.run(
         [sys.executable, "-m", "jupyter_figserve.cli", "worker", "--port=0", *arguments],
-        capture_output=True, text=True, timeout=60, env={"FIGSERVE_WORKER_KEY": key, "HOME": "/nonexistent"},
+        capture_output=True, text=True, timeout=60, cwd=tmp_path,
+        env={"FIGSERVE_WORKER_KEY": key, "HOME": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_port_in_use_is_named(worker: Worker):
+def test_a_port_in_use_is_named(worker: Worker, tmp_path: Path):
     """With the options that help."""
     port = urlsplit(worker.url).port
     done = subprocess.run(
         [sys.executable, "-m", "jupyter_figserve.cli", "worker", f"--port={port}"],
-        capture_output=True, text=True, timeout=60, env={"HOME": "/nonexistent"},
+        capture_output=True, text=True, timeout=60, env={"HOME": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode == 1
     assert f"Port {port} is in use. Choose another one with --port; 0 picks a free port." in done.stderr

@@ -127,7 +127,7 @@ class RendererConfig(RenderConfig):
 
 def _is_readable(path: str) -> bool:
     try:
-        return os.access(path, os.R_OK)
+        return os.access(path, os.R_OK) and not os.path.isdir(path)
     except ValueError:
         # No path has a null character or half of a surrogate pair.
         return False

@@ -49,11 +49,12 @@ def test_addresses_that_cannot_be_right(name: str, url: str):
         make(renderer=name, renderer_url=url).make_renderer()
 
 
-def test_files_that_cannot_be_read():
-    """They are named when the setting is read."""
+def test_files_that_cannot_be_read(tmp_path):
+    """They are named when the setting is read; a directory is none."""
     for name in ("renderer_key_file", "renderer_ca_file"):
-        with pytest.raises(TraitError, match="not a readable file"):
-            make(**{name: "/nonexistent"})
+        for path in (tmp_path / "missing", tmp_path):
+            with pytest.raises(TraitError, match="not a readable file"):
+                make(**{name: str(path)})
 
 
 def test_the_key(tmp_path, monkeypatch):
