@@ -33,6 +33,10 @@ one_tier = pytest.mark.parametrize(
     "sandbox", ["FULL", pytest.param("STRICT", marks=pytest.mark.nightly)], indirect=True, scope="module"
 )
 """For what the server's process checks, and for limits that are set alike in each tier: in the others every night."""
+this_machine = pytest.mark.parametrize(
+    "sandbox", [*TIERS, pytest.param("NS", marks=pytest.mark.nightly)], indirect=True, scope="module"
+)
+"""For what a test reads of the processes that wait for jobs."""
 
 
 @pytest.fixture(scope="session", autouse=True)
