@@ -148,7 +148,7 @@ class ZygoteSupervisor:
         """
         try:
             async with asyncio.timeout(_RESTART_TIMEOUT):
-                while self.zygote is not None and not (self._is_running.is_set() and not self.zygote.is_ending.done()):
+                while self.zygote is not None and (self.zygote.is_ending.done() or not self._is_running.is_set()):
                     self._is_running.clear()
                     self._wake()
                     await self._is_running.wait()
