@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
 
-from jupyter_figserve.model.dashboards import TEXT, Layout, PanelSpec
+from jupyter_figserve.model.dashboards import FIGURE, TEXT, Layout, PanelSpec
 from jupyter_figserve.model.events import DASHBOARD_PUBLISHED, Event
 from jupyter_figserve.model.figures import Identity
 from jupyter_figserve.server.services.dashboards.watchers import DashboardWatcher, DashboardWatchers
@@ -16,6 +16,8 @@ from jupyter_figserve.server.services.events.event_broker import EventBroker
 from jupyter_figserve.server.services.live.service import LiveService
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.store import Store
+
+from ....store.making import draft
 
 IDENTITY = Identity("ann", "", "a.ipynb", "", "board")
 
@@ -78,9 +80,11 @@ async def publish(store, markdown: str) -> str:
     return (await store.dashboards.publish(IDENTITY, layout, None)).id
 
 
-def make_watcher(dashboard_id: str, version: int | None = None) -> DashboardWatcher:
+def make_watcher(
+    dashboard_id: str, version: int | None = None, is_open: Callable[[], bool] = lambda: True
+) -> DashboardWatcher:
     async def is_authorized() -> bool:
-        return True
+        return is_open()
 
     return DashboardWatcher(dashboard_id, is_authorized, lambda panel: "", version)
 
@@ -156,6 +160,29 @@ async def test_a_deleted_dashboard_ends_its_streams(store, broker, watchers):
         assert [event.kind for event in one.subscriber.pop_all()] == ["gone"]
         assert one.subscriber.is_closed
         watchers.remove(one)
+
+
+@pytest.mark.parametrize("change", ["dashboard", "panel"])
+async def test_a_stream_that_is_over_hears_nothing_more(store, broker, watchers, change: str):
+    """A link that has expired, which is no write, ends with the next change, and before it is told."""
+    figure = await store.figures.publish(draft())
+    layout = Layout("Board", ((PanelSpec(FIGURE, figure.id),),))
+    dashboard = await store.dashboards.publish(IDENTITY, layout, None)
+    is_open = True
+    one, other = make_watcher(dashboard.id, 1, lambda: is_open), make_watcher(dashboard.id, 1)
+    for each in (one, other):
+        await watchers.add(each)
+        each.subscriber.pop_all()
+    is_open = False
+    if change == "dashboard":
+        await publish(store, "two")
+    else:
+        await store.figures.publish(draft(data=b"two"))
+    await broker.wake()
+    assert [event.kind for event in one.subscriber.pop_all()] == ["gone"]
+    assert [event.kind for event in other.subscriber.pop_all()] == [change]
+    for each in (one, other):
+        watchers.remove(each)
 
 
 async def test_a_client_that_leaves_while_it_is_added_leaves_nothing(store, broker, watchers, reads):
