@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import stat
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +15,7 @@ from typing import BinaryIO, ClassVar
 
 from ...model import open_flags
 from ...model.figures import DIGEST
-from .filesystem import atomic_write, fsync_directory, make_private_directory, opened_directory
+from .filesystem import fsync_directory, make_private_directory, opened_directory
 
 SHARDS = 256
 _THREADS = 4
@@ -33,7 +34,10 @@ class BlobStore(ABC):
 
     @abstractmethod
     def start_put(self, digest: str, data: bytes) -> Future[bool]:
-        """Store ``data`` durably; the result is False when the blob existed, which is then left alone."""
+        """Store ``data`` durably; the result is False when the blob existed, which is then left alone.
+
+        Of those that store it at the same time, also in other processes, one gets True: it alone may take it back.
+        """
 
     @abstractmethod
     def start_find(self, digest: str, start: int = 0, end: int | None = None) -> Future[bytes | None]:
@@ -88,7 +92,7 @@ class LocalBlobStore(BlobStore):
     """Files ``<root>/ab/abcd…`` with mode 0600: written without a name, synced, then linked to it.
 
     An unnamed file (``O_TMPFILE``) leaves nothing behind when the process is killed. Where the file system has none, a
-    named one in ``<root>/tmp`` is renamed, and ``sweep`` removes those left by a kill.
+    named one in ``<root>/tmp`` is linked, and ``sweep`` removes those left by a kill.
     """
 
     is_local = True
@@ -97,6 +101,7 @@ class LocalBlobStore(BlobStore):
         self.root = root
         self.location = str(root)
         self._threads = ThreadPoolExecutor(_THREADS, "figserve-blobs")
+        self._locks = [threading.Lock() for _ in range(SHARDS)]
 
     def prepare(self) -> None:
         """Create all shards at once, so that no publish has to sync a new one."""
@@ -157,14 +162,14 @@ class LocalBlobStore(BlobStore):
         self._threads.shutdown()
 
     def _put(self, path: Path, data: bytes) -> bool:
-        if _size(path) == len(data):
-            return False
-        if not path.parent.is_dir():
-            make_private_directory(path.parent)
-            fsync_directory(self.root)
-        if not self._link_unnamed(path, data):
-            self._rename_named(path, data)
-        return True
+        with self._locks[int(path.name[:2], 16)]:
+            if _size(path) == len(data):
+                return False
+            if not path.parent.is_dir():
+                make_private_directory(path.parent)
+                fsync_directory(self.root)
+            is_new = _put_unnamed(path, data)
+            return self._put_named(path, data) if is_new is None else is_new
 
     def _find(self, path: Path, start: int, end: int | None) -> bytes | None:
         file = _open(path)
@@ -178,33 +183,45 @@ class LocalBlobStore(BlobStore):
         assert DIGEST.fullmatch(digest), digest
         return self.root / digest[:2] / digest
 
-    def _link_unnamed(self, path: Path, data: bytes) -> bool:
-        """Write by ``O_TMPFILE`` (open(2)); return False where that is not supported, or the name is taken."""
-        if not open_flags.TMPFILE:
-            return False
-        try:
-            descriptor = os.open(path.parent, open_flags.TMPFILE | os.O_WRONLY, 0o600)
-        except OSError:
-            return False
-        with os.fdopen(descriptor, "wb") as file:
-            _write_durably(file.fileno(), data)
-            with opened_directory(path.parent) as directory:
-                try:
-                    # With a descriptor, Python calls linkat(2), which follows /proc.
-                    os.link(f"/proc/self/fd/{file.fileno()}", path, src_dir_fd=directory, follow_symlinks=True)
-                except OSError:
-                    return False
-                os.fsync(directory)
-        return True
-
-    def _rename_named(self, path: Path, data: bytes) -> None:
+    def _put_named(self, path: Path, data: bytes) -> bool:
         make_private_directory(self.root / "tmp")
+        temporary = self.root / "tmp" / f"{path.name}.{secrets.token_hex(4)}"
         try:
-            atomic_write(path, data, self.root / "tmp" / f"{path.name}.{secrets.token_hex(4)}")
-        except PermissionError:
-            # Windows replaces no file that somebody reads: another request has written the same.
-            if _size(path) != len(data):
-                raise
+            with os.fdopen(os.open(temporary, open_flags.PRIVATE_FILE, 0o600), "wb") as file:
+                _write_durably(file.fileno(), data)
+            try:
+                os.link(temporary, path)
+            except OSError:
+                if _size(path) == len(data):
+                    return False
+                # The file system has no links, or what has the name is damaged.
+                os.replace(temporary, path)
+            fsync_directory(path.parent)
+            return True
+        finally:
+            # One that stays is swept later.
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+def _put_unnamed(path: Path, data: bytes) -> bool | None:
+    """Write by ``O_TMPFILE`` (open(2)); return None where that is not supported, or what has the name is damaged."""
+    if not open_flags.TMPFILE:
+        return None
+    try:
+        descriptor = os.open(path.parent, open_flags.TMPFILE | os.O_WRONLY, 0o600)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "wb") as file, opened_directory(path.parent) as directory:
+        _write_durably(file.fileno(), data)
+        try:
+            # With a descriptor, Python calls linkat(2), which follows /proc.
+            os.link(f"/proc/self/fd/{file.fileno()}", path, src_dir_fd=directory, follow_symlinks=True)
+        except OSError:
+            # Another process may have stored it meanwhile.
+            return False if _size(path) == len(data) else None
+        os.fsync(directory)
+    return True
 
 
 def _open(path: Path) -> BinaryIO | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from jupyter_figserve.store.files.remote_blobs import RemoteBlobStore
 
 from ...conftest import require_package
 from ...memory_blobs import MemoryBlobStore
+from ...waiting import PATIENCE, wait_until
 from ..making import stored_files
 
 pytestmark = pytest.mark.sqlite
@@ -85,6 +88,48 @@ def test_putting_again_changes_nothing(blobs: BlobStore):
     assert not blobs.put(DIGEST, DATA)
     assert list(blobs.list_digests()) == [DIGEST]
     assert [digest for digest, _ in blobs.list_shard(int(DIGEST[:2], 16))] == [DIGEST]
+
+
+def test_one_of_two_processes_is_told_that_a_blob_is_new(local: LocalBlobStore, monkeypatch: pytest.MonkeyPatch):
+    """Both write it at the same time; the other has it already, and must not take it back."""
+    other, really_write, told = LocalBlobStore(local.root), module._write_durably, []
+
+    def write(descriptor: int, data: bytes) -> None:
+        monkeypatch.setattr(module, "_write_durably", really_write)
+        told.append(other.put(DIGEST, DATA))
+        really_write(descriptor, data)
+
+    monkeypatch.setattr(module, "_write_durably", write)
+    told.append(local.put(DIGEST, DATA))
+    assert told == [True, False]
+    assert stored_files(local.root) == [f"{DIGEST[:2]}/{DIGEST}"]
+
+
+def test_one_of_two_threads_is_told_that_a_blob_is_new(local: LocalBlobStore, monkeypatch: pytest.MonkeyPatch):
+    """Also on a file system that has no links."""
+    begun, may_end, really_write = threading.Event(), threading.Event(), module._write_durably
+
+    def write(descriptor: int, data: bytes) -> None:
+        if data == DATA:
+            begun.set()
+            assert may_end.wait(PATIENCE)
+        really_write(descriptor, data)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(module, "_write_durably", write)
+    monkeypatch.setattr(os, "link", refuse)
+    first = local.start_put(DIGEST, DATA)
+    assert begun.wait(PATIENCE)
+    second = local.start_put(DIGEST, DATA)
+    wait_until(second.running)
+    # Others do not wait, and the second has begun when they are written.
+    assert all(local.put(sha256_hex(other), other) for other in (b"1", b"2", b"3"))
+    may_end.set()
+    assert [first.result(), second.result()] == [True, False]
+    assert local.find(DIGEST) == DATA
+    assert len(stored_files(local.root)) == 4
 
 
 def test_deleted_item_is_not_found(blobs: BlobStore):
@@ -248,9 +293,9 @@ def test_file_that_somebody_reads_on_windows(tmp_path: Path, monkeypatch: pytest
         raise PermissionError(13, "in use")
 
     monkeypatch.setattr(os, "replace", refuse)
-    local._rename_named(local._path(DIGEST), DATA)
+    assert not local._put_named(local._path(DIGEST), DATA)
     with pytest.raises(PermissionError):
-        local._rename_named(local._path(DIGEST), b"other")
+        local.put(DIGEST, b"other")
     monkeypatch.setattr(Path, "unlink", refuse)
     local.delete(DIGEST)
     monkeypatch.setattr(module.open_flags, "DIRECTORY", os.O_DIRECTORY)
