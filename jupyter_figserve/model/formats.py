@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import UnsupportedType
-from .container_headers import is_avif, is_tiff
-from .image_headers import is_apng
-from .svg_documents import root_element
-
-CSS_DPI = 96
-"""CSS pixels to the inch: the unit of a vector image's size. Source: CSS Values and Units, section 6.2."""
+from .images.containers import is_avif, is_tiff
+from .images.headers import is_apng
+from .images.svg import root_element
 
 
 @dataclass(frozen=True)
@@ -26,7 +23,7 @@ class Format:
     is_text
         Whether it is served with ``charset=utf-8``.
     is_vector
-        Sizes are CSS pixels (``CSS_DPI`` to the inch) instead of pixels at a dpi.
+        Sizes are CSS pixels, 96 to the inch, instead of pixels at a dpi.
     is_inline
         Browsers show it in an ``<img>``.
     is_animated

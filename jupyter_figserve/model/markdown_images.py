@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .html_content import HtmlImage, parse_html
+from .html.content import HtmlImage, parse_html
 
 _IMAGE = re.compile(r"!\[([^\[\]]{0,1000})\]\(\s{0,9}<?([^\s()<>]+)")
 _CODE = re.compile(r"^(```|~~~).*?(?:^\1|\Z)|`[^`\n]*`", re.MULTILINE | re.DOTALL)

@@ -10,8 +10,8 @@ from typing import Any
 from ..errors import OutputInvalid
 from ..model.figures import EncodedImage
 from ..model.formats import FORMATS
-from ..model.html_content import parse_html
-from ..model.loaded_addresses import find_in_svg, is_loaded
+from ..model.html.content import parse_html
+from ..model.html.loaded_addresses import find_in_svg, is_loaded
 from .libraries import is_instance
 
 _HTML = FORMATS["html"].mimetype

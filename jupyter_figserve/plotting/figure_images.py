@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UnsupportedType
 from ..model.figures import EncodedImage
-from ..model.formats import CSS_DPI, FORMATS, Format
+from ..model.formats import FORMATS, Format
+from ..model.images.vector_sizes import CSS_DPI
 from .canvas import Raster, drawn, own_canvas, rc
 from .clip_ids import with_reproducible_ids
 from .images import PNG, check_pixels, encode_image, image_of, is_raster, to_encoded_image, to_svgz

@@ -12,8 +12,8 @@ from ..errors import OutputInvalid, UnsupportedType
 from ..model.display_size import parse_display_size
 from ..model.figures import EncodedImage
 from ..model.formats import FORMATS, Format
-from ..model.image_headers import read_header
-from ..model.vector_sizes import vector_size
+from ..model.images.headers import read_header
+from ..model.images.vector_sizes import vector_size
 from .png import encode_png, thumbnail
 from .raster import EIGHT_BIT_MODES, RASTER_NAMES, prepare, rgba_of, save
 
@@ -66,7 +66,7 @@ def to_encoded_image(row: Format, data: bytes, *, dpi: float | None = None) -> E
         frames = header.frames if header.is_animated else None
         size = (header.width, header.height, dpi or _dpi_of(image))
         return EncodedImage(row.mimetype, data, *size, frames, header.duration)
-    width, height = vector_size(row, data) or (None, None)
+    width, height = vector_size(row.name, data) or (None, None)
     return EncodedImage(row.mimetype, data, width, height)
 
 

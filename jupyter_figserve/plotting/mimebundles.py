@@ -15,7 +15,8 @@ from typing import Any
 
 from ..errors import OutputInvalid, UnsupportedType
 from ..model.figures import EncodedImage
-from ..model.formats import CSS_DPI, FORMATS, Format, begin_html, get_format
+from ..model.formats import FORMATS, Format, begin_html, get_format
+from ..model.images.vector_sizes import CSS_DPI
 from .images import PNG, encode_image, is_raster, open_image, to_encoded_image, to_svgz
 from .libraries import is_instance
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from ..model.formats import CSS_DPI, TABLES, get_format
+from ..model.formats import TABLES, get_format
+from ..model.images.vector_sizes import CSS_DPI
 from .encode import EncodedFigure, encode
 from .figure_data import read_tables
 from .images import check_pixels

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..model.formats import CSS_DPI, get_format
+from ..model.formats import get_format
+from ..model.images.vector_sizes import CSS_DPI
 from .canvas import fit_tight, tight_box
 from .resolve import ResolvedFigure
 

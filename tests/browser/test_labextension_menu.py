@@ -15,8 +15,8 @@ import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
 from jupyter_figserve.model.canonical_json import canonical_json
-from jupyter_figserve.model.html_content import parse_html
-from jupyter_figserve.model.image_headers import read_header
+from jupyter_figserve.model.html.content import parse_html
+from jupyter_figserve.model.images.headers import read_header
 from tests.security.actors import make_png
 
 from .lab import PLACES, application_server, ending_sessions, notebook, run_all, wait_until_run

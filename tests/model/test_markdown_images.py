@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_figserve.model.html_content import HtmlImage
+from jupyter_figserve.model.html.content import HtmlImage
 from jupyter_figserve.model.markdown_images import find_markdown_images
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from ...errors import CodeFailed, FigServeError, OutputInvalid, UnsupportedType
 from ...model.figures import EncodedImage
-from ...model.formats import CSS_DPI, get_format
+from ...model.formats import get_format
+from ...model.images.vector_sizes import CSS_DPI
 from ..figures.captured_plot import CapturedPlot
 from ..figures.display import INLINE_FORMATS, close_if_inline
 from ..figures.published_figure import Published

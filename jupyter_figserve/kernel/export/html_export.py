@@ -15,7 +15,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 from ...model import dashboards
 from ...model.figures import EncodedImage
 from ...model.formats import get_format_of_mimetype
-from ...model.framed_html import disable_webrtc, hash_source, script_hashes
+from ...model.html.scripts import disable_webrtc, hash_source, script_hashes
 from ...model.markdown import render_markdown
 from ..dashboards.panel_images import css_size
 from ..figures.display import data_url

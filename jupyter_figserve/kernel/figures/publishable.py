@@ -13,7 +13,7 @@ from typing import Any
 
 from ...errors import InvalidInput, OutputInvalid, TooLarge
 from ...model.formats import ANIMATION_FORMATS, FORMATS, find_format_of_bytes
-from ...model.svg_documents import encode_text
+from ...model.images.svg import encode_text
 from ...model.texts import slug
 
 _MAX_BYTES = 2**30

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from ...errors import CodeFailed, InvalidInput, NoFigure, OutputInvalid, TooLarge, UnsupportedType
 from ...model.figures import EncodedImage
 from ...model.formats import FORMATS, Format, get_job_format, looks_like
-from ...model.image_headers import read_header
+from ...model.images.headers import read_header
 from ...model.rendering import ALL, DrawOptions, RenderJob, RenderResult
 from ...model.responses import is_status
 from ...model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH

@@ -15,11 +15,11 @@ from ....errors import FigServeError, InvalidInput, TooLarge, UnsupportedType
 from ....model.display_size import parse_display_size
 from ....model.figures import EncodedImage
 from ....model.formats import FORMATS, Format, begin_html, get_format_of_mimetype
-from ....model.html_content import HtmlImage, parse_html
-from ....model.loaded_addresses import is_loaded
+from ....model.html.content import HtmlImage, parse_html
+from ....model.html.loaded_addresses import is_loaded
+from ....model.images.vector_sizes import vector_size
 from ....model.markdown_images import find_markdown_images
 from ....model.texts import MAX_ALT_LENGTH
-from ....model.vector_sizes import vector_size
 from ..figures.upload import parse_image
 from ..script_figures.figure import ScriptFigure, digest_of, find_in_bundle, find_in_html, find_problem
 from ..script_figures.titles import find_script_title
@@ -136,7 +136,7 @@ def _find_image(bundle: dict[Any, Any], metadata: dict[Any, Any], limits: Limits
     row, *others = rows
     image = _read_image(bundle, row, limits)
     shown = {**metadata, **_mapping(metadata.get(row.mimetype))}
-    own = vector_size(row, image.data) or (image.width, image.height)
+    own = vector_size(row.name, image.data) or (image.width, image.height)
     width, height = parse_display_size(shown.get("width"), shown.get("height"), own)
     found = tuple(_read_others(bundle, {image.mimetype}, others, limits))
     return CapturedDisplay(row, image.data, others=found, alt=_alt(shown.get("alt")), width=width, height=height)
@@ -244,7 +244,7 @@ def _from_element(image: HtmlImage, data: bytes, limits: Limits) -> CapturedDisp
         content = parse_image(decoded[1], row.mimetype, {}, limits.pixels)
     except FigServeError:
         return None
-    own = vector_size(row, content.data) or (content.width, content.height)
+    own = vector_size(row.name, content.data) or (content.width, content.height)
     width, height = parse_display_size(image.width, image.height, own)
     digest = digest_of(data)
     return CapturedDisplay(row, content.data, None, digest, alt=_alt(image.alt), width=width, height=height)

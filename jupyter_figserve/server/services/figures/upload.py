@@ -18,9 +18,9 @@ from ....model.display_size import parse_display_size
 from ....model.fields import check_field_names, object_field, size_or_none
 from ....model.figures import EncodedImage
 from ....model.formats import FORMATS, Format, get_format_of_mimetype, looks_like
-from ....model.image_headers import is_apng, read_header
+from ....model.images.headers import is_apng, read_header
+from ....model.images.svg import check_svg, to_utf8
 from ....model.places import Place, read_place
-from ....model.svg_documents import check_svg, to_utf8
 from ....model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, check_name, slug, validate_single_line
 
 _MAX_PARTS = 20

@@ -18,7 +18,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from ....model.figures import FigureRecord
 from ....model.formats import INLINE_FORMATS
-from ....model.html_policy import frame_in_file
+from ....model.html.policy import frame_in_file
 from ....store.files.blobs import BlobStore
 from .unique_filenames import UniqueFilenames
 

@@ -16,7 +16,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from typing import Any
 
-from ....model.html_content import HtmlContent
+from ....model.html.content import HtmlContent
 
 _PLOTLY = "application/vnd.plotly.v1+json"
 BOKEH = "application/vnd.bokehjs_exec.v0+json"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from ....model.formats import Format
-from ....model.html_policy import HTML_POLICY
+from ....model.html.policy import HTML_POLICY
 
 NONE = "'none'"
 JSON_POLICY = f"default-src 'none'; frame-ancestors {NONE}"

@@ -7,7 +7,7 @@ import json
 import zipfile
 
 from jupyter_figserve.model.figures import EncodedImage, FigureRecord, Identity, Version
-from jupyter_figserve.model.html_policy import frame_in_file
+from jupyter_figserve.model.html.policy import frame_in_file
 from jupyter_figserve.server.services.figures.zip_archive import ZipExport
 from jupyter_figserve.server.web.http.templates import make_templates
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_figserve.errors import InvalidInput, TooLarge
-from jupyter_figserve.model.svg_documents import check_svg, encode_text, root_element, to_utf8
+from jupyter_figserve.model.images.svg import check_svg, encode_text, root_element, to_utf8
 
 ILLUSTRATOR = """<?xml version="1.0" encoding="utf-8"?>
 <!-- Generator: Adobe Illustrator 16.0.0, SVG Export Plug-In -->

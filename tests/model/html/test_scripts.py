@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.model.framed_html import disable_webrtc, hash_source, script_hashes
+from jupyter_figserve.model.html.scripts import disable_webrtc, hash_source, script_hashes
 
 GUARD = "delete self.RTCPeerConnection;delete self.webkitRTCPeerConnection;"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.model import loaded_addresses
+from jupyter_figserve.model.html import loaded_addresses
 
 URL = "https://x/a"
 

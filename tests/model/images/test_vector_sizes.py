@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.model.formats import FORMATS
-from jupyter_figserve.model.vector_sizes import vector_size
+from jupyter_figserve.model.images.vector_sizes import vector_size
 
 
 @pytest.mark.parametrize(
@@ -22,4 +21,4 @@ from jupyter_figserve.model.vector_sizes import vector_size
 )
 def test_size_in_css_pixels(name, data, size):
     """Of units, a view box or a page; None where the file states none."""
-    assert vector_size(FORMATS[name], data) == size
+    assert vector_size(name, data) == size

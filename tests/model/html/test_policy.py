@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from jupyter_figserve.model.html_policy import frame_in_file
+from jupyter_figserve.model.html.policy import frame_in_file
 
 
 class FilePage(HTMLParser):

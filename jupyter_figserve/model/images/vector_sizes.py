@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from .formats import CSS_DPI, Format
-
+CSS_DPI = 96
+"""CSS pixels to the inch: the unit of a vector image's size. Source: CSS Values and Units, section 6.2."""
 _PIXELS_PER_UNIT = {
     "": 1.0,
     "px": 1.0,
     "pt": CSS_DPI / 72,
-    "pc": 16.0,
-    "in": 96.0,
+    "pc": CSS_DPI / 6,
+    "in": float(CSS_DPI),
     "cm": CSS_DPI / 2.54,
     "mm": CSS_DPI / 25.4,
 }
@@ -25,22 +25,22 @@ _BOXES = {
 }
 
 
-def vector_size(row: Format, data: bytes) -> tuple[int, int] | None:
-    """Return the size in CSS pixels that the file states, None if it states none."""
-    size = _svg_size(data) if row.name == "svg" else _box_size(row, data)
+def vector_size(name: str, data: bytes) -> tuple[int, int] | None:
+    """Return the size in CSS pixels that a file in the vector format ``name`` states, None if it states none."""
+    size = _svg_size(data) if name == "svg" else _box_size(name, data)
     if size is None:
         return None
     width, height = (round(side) for side in size)
     return (width, height) if width > 0 and height > 0 else None
 
 
-def _box_size(row: Format, data: bytes) -> tuple[float, float] | None:
-    pattern = _BOXES.get(row.name)
+def _box_size(name: str, data: bytes) -> tuple[float, float] | None:
+    pattern = _BOXES.get(name)
     matches = pattern.findall(data) if pattern else []
     if not matches:
         return None
     # A PDF has a box for each page, of which the first counts. An EPS may have a rounded box before the exact one.
-    x0, y0, x1, y1 = map(float, matches[0] if row.name == "pdf" else matches[-1])
+    x0, y0, x1, y1 = map(float, matches[0] if name == "pdf" else matches[-1])
     return (x1 - x0) * _PIXELS_PER_UNIT["pt"], (y1 - y0) * _PIXELS_PER_UNIT["pt"]
 
 

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from .container_headers import avif_sizes, avif_timing, tiff_sizes
+from .containers import avif_sizes, avif_timing, tiff_sizes
 
 MAX_BLOCKS = 200_000
 """Blocks of one file that are walked; files with more are not readable."""

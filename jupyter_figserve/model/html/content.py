@@ -10,8 +10,8 @@ from html.parser import HTMLParser
 from urllib.parse import unquote_to_bytes
 
 from . import loaded_addresses
-from .html_markup import prepare_markup
 from .loaded_addresses import is_loaded
+from .markup import prepare_markup
 
 _MAX_OWN_SCRIPT = 256 * 1024
 """Maximum length of a document's own script or style; longer ones are of libraries, which name URLs they never load."""

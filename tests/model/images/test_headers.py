@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from jupyter_figserve.model.image_headers import ImageHeader, is_apng, read_header
+from jupyter_figserve.model.images.headers import ImageHeader, is_apng, read_header
 
 PILLOW = {
     "png": "PNG",

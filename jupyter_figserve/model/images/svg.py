@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ..errors import InvalidInput, TooLarge
+from ...errors import InvalidInput, TooLarge
 
 _HEAD_BYTES = 64 * 1024
 """Maximum size of what comes before the root element: declaration, comments and document type."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import html
 
-from .framed_html import disable_webrtc, script_hashes
+from .scripts import disable_webrtc, script_hashes
 
 _POLICY = (
     "default-src 'none'; script-src {scripts} 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:;"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.model.html_content import parse_html
-from jupyter_figserve.model.html_markup import prepare_markup
+from jupyter_figserve.model.html.content import parse_html
+from jupyter_figserve.model.html.markup import prepare_markup
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.model.html_content import parse_html
+from jupyter_figserve.model.html.content import parse_html
 
 LIBRARY = "<div id=x></div><script>" + "/* https://cdn.example/a.js */" * 20_000 + "</script><script>draw()</script>"
 FOLIUM = (
