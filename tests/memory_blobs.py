@@ -9,6 +9,8 @@ from typing import TypeVar
 from jupyter_figserve.store.files.blobs import SHARDS, BlobStore
 
 T = TypeVar("T")
+_WRITTEN = 0.0
+"""When all of them were written."""
 
 
 class MemoryBlobStore(BlobStore):
@@ -35,8 +37,12 @@ class MemoryBlobStore(BlobStore):
         for digest in digests:
             self.held.pop(digest, None)
 
+    def delete_old(self, digests: Collection[str], before: float) -> None:
+        if before > _WRITTEN:
+            self.delete(*digests)
+
     def list_shard(self, shard: int) -> Iterator[tuple[str, float]]:
-        return iter([(digest, 0.0) for digest in list(self.held) if int(digest[:2], 16) == shard % SHARDS])
+        return iter([(digest, _WRITTEN) for digest in list(self.held) if int(digest[:2], 16) == shard % SHARDS])
 
     def prepare(self) -> None:
         """Do nothing: a dictionary needs nothing."""

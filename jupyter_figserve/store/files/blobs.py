@@ -36,7 +36,8 @@ class BlobStore(ABC):
     def start_put(self, digest: str, data: bytes) -> Future[bool]:
         """Store ``data`` durably; the result is False when the blob existed, which is then left alone.
 
-        Of those that store it at the same time, also in other processes, one gets True: it alone may take it back.
+        Of those that store it at the same time, also in other processes, at most one gets True: it alone may take it
+        back. Where the first cannot be told, as on a file system without links, nobody does.
         """
 
     @abstractmethod
@@ -50,6 +51,13 @@ class BlobStore(ABC):
     @abstractmethod
     def delete(self, *digests: str) -> None:
         """Remove blobs; missing ones are no error."""
+
+    @abstractmethod
+    def delete_old(self, digests: Collection[str], before: float) -> None:
+        """Remove those of these blobs that were written before a moment, in seconds since the epoch.
+
+        What was written since may be about to be referred to by those who wrote it.
+        """
 
     @abstractmethod
     def list_shard(self, shard: int) -> Iterator[tuple[str, float]]:
@@ -141,6 +149,9 @@ class LocalBlobStore(BlobStore):
                     raise
                 # On Windows, somebody reads it; a later collection finds it without references.
 
+    def delete_old(self, digests: Collection[str], before: float) -> None:
+        self.delete(*(digest for digest in digests if _is_older(self._path(digest), before)))
+
     def list_shard(self, shard: int) -> Iterator[tuple[str, float]]:
         directory = self.root / f"{shard % SHARDS:02x}"
         with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(directory) as entries:
@@ -194,8 +205,11 @@ class LocalBlobStore(BlobStore):
             except OSError:
                 if _size(path) == len(data):
                     return False
-                # The file system has no links, or what has the name is damaged.
+                # The file system has no links, or what has the name is damaged. Another process may do the same now, so
+                # that nobody may take it back.
                 os.replace(temporary, path)
+                fsync_directory(path.parent)
+                return False
             fsync_directory(path.parent)
             return True
         finally:
@@ -240,6 +254,14 @@ def _size(path: Path) -> int | None:
     except OSError:
         return None
     return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def _is_older(path: Path, moment: float) -> bool:
+    """Whether a file was written before a moment; False where there is none."""
+    try:
+        return os.lstat(path).st_mtime < moment
+    except OSError:
+        return False
 
 
 def _write_durably(descriptor: int, data: bytes) -> None:

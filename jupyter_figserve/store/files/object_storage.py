@@ -101,10 +101,12 @@ class ObjectStorage:
         data = await self._request(part, end - start, missing=None)
         return None if data is None else bytes(data)
 
-    async def exists(self, key: str) -> bool:
+    async def find_written(self, key: str) -> float | None:
+        """Return when an object was written, in seconds since the epoch; None when there is none."""
         import obstore
 
-        return await self._request(obstore.head_async(self._store, key), missing=None) is not None
+        found = await self._request(obstore.head_async(self._store, key), missing=None)
+        return None if found is None else float(found["last_modified"].timestamp())
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Remove objects; missing ones are no error."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from concurrent.futures import Future
+from typing import TypeVar
 
 from ...model.figures import DIGEST
 from .blobs import SHARDS, BlobStore
 from .object_storage import ObjectStorage
 
+T = TypeVar("T")
 _AT_ONCE = 16
 _PREFIX = "blobs"
 CLAIM = "catalog.json"
@@ -30,11 +32,16 @@ class RemoteBlobStore(BlobStore):
         return self._objects.start(self._objects.get(_key(digest), start, end))
 
     def find_missing(self, digests: Collection[str]) -> set[str]:
-        return self._objects.run(self._find_missing(digests))
+        written = self._objects.run(self._for_each(self._objects.find_written, digests))
+        return {digest for digest, moment in written.items() if moment is None}
 
     def delete(self, *digests: str) -> None:
         if digests:
             self._objects.run(self._objects.delete([_key(digest) for digest in digests]))
+
+    def delete_old(self, digests: Collection[str], before: float) -> None:
+        written = self._objects.run(self._for_each(self._objects.find_written, digests))
+        self.delete(*(digest for digest, moment in written.items() if moment is not None and moment < before))
 
     def list_shard(self, shard: int) -> Iterator[tuple[str, float]]:
         return self._list(f"{_PREFIX}/{shard % SHARDS:02x}")
@@ -65,19 +72,22 @@ class RemoteBlobStore(BlobStore):
             if DIGEST.fullmatch(digest):
                 yield digest, written
 
-    async def _find_missing(self, digests: Collection[str]) -> set[str]:
+    async def _for_each(self, ask: Callable[[str], Awaitable[T]], digests: Collection[str]) -> dict[str, T]:
+        """Ask the bucket about each blob, about several at a time."""
         slots = asyncio.Semaphore(_AT_ONCE)
 
-        async def is_missing(digest: str) -> bool:
+        async def ask_in_turn(digest: str) -> T:
             async with slots:
-                return not await self._objects.exists(_key(digest))
+                return await ask(_key(digest))
 
         unique = list(dict.fromkeys(digests))
-        found = await asyncio.gather(*(is_missing(digest) for digest in unique), return_exceptions=True)
-        for one in found:
+        found = await asyncio.gather(*map(ask_in_turn, unique), return_exceptions=True)
+        answers = {}
+        for digest, one in zip(unique, found, strict=True):
             if isinstance(one, BaseException):
                 raise one
-        return {digest for digest, missing in zip(unique, found, strict=True) if missing}
+            answers[digest] = one
+        return answers
 
 
 def _key(digest: str) -> str:

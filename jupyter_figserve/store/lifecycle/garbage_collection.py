@@ -6,7 +6,7 @@ Each step is a short write transaction over a bounded batch, so that no reader a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -112,7 +112,11 @@ def find_deleted_blobs(connection: Connection, trashes: Sequence[Trash[Any]], no
 
 
 def clean_blobs(connection: Connection, blobs: BlobStore, deleted: DeletedBlobs, now: float) -> GcReport:
-    """Delete one batch of unreferenced blobs, with their rows locked, so that no publish can refer to one meanwhile."""
+    """Delete one batch of unreferenced blobs, with their rows locked, so that no publish can refer to one meanwhile.
+
+    A blob that is newer than its row stays: what was there is gone already, as after a kill, and somebody who has put
+    it again is about to refer to it.
+    """
     columns = tables.blobs.c
     is_garbage = sa.and_(columns.refs == 0, columns.touched < min(now - BLOB_GRACE, deleted.since))
     query = sa.select(columns.digest).where(is_garbage).order_by(columns.touched).limit(BATCH + len(deleted.digests))
@@ -121,7 +125,7 @@ def clean_blobs(connection: Connection, blobs: BlobStore, deleted: DeletedBlobs,
     digests = connection.execute(locked.with_for_update(skip_locked=True)).scalars().all()
     if digests:
         connection.execute(tables.blobs.delete().where(columns.digest.in_(digests)))
-        blobs.delete(*digests)
+        blobs.delete_old(digests, now - BLOB_GRACE)
     return GcReport(blobs=len(digests))
 
 
@@ -146,16 +150,18 @@ def find_old_blobs(blobs: BlobStore, now: float, shard: int) -> dict[str, float]
     return {digest: written for digest, written in blobs.list_shard(shard) if written < now - BLOB_GRACE}
 
 
-def delete_unreferenced(connection: Connection, blobs: BlobStore, digests: Collection[str]) -> None:
+def delete_unreferenced(connection: Connection, blobs: BlobStore, digests: set[str]) -> None:
     """Delete at once the blobs of a rejected publish that are not in the catalog.
 
-    A row of each keeps another publish of the same bytes waiting, which then stores them again.
+    A row of each keeps another publish of the same bytes waiting, which then stores them again. So they are deleted
+    once, and taken out of ``digests``: when the transaction runs again, they may be another's.
     """
     row = tables.blobs.c
     known = connection.execute(sa.select(row.digest).where(row.digest.in_(digests))).scalars()
-    references.track_unreferenced(connection, dict.fromkeys(set(digests) - set(known), 0), _NEVER)
+    references.track_unreferenced(connection, dict.fromkeys(digests - set(known), 0), _NEVER)
     ours = sa.and_(row.digest.in_(digests), row.refs == 0, row.touched == _NEVER)
     found = connection.execute(sa.select(row.digest).where(ours)).scalars().all()
+    digests.difference_update(found)
     blobs.delete(*found)
     connection.execute(tables.blobs.delete().where(ours))
 

@@ -6,15 +6,15 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
 from ...errors import FigServeError
 from ...model.times import Clock
-from ..call_observer import BLOB_WRITE
+from ..call_observer import BLOB_WRITE, WRITE
 from ..catalog import references
-from ..catalog.database import Catalog
+from ..catalog.database import Catalog, finish
 from ..files.blobs import BlobStore
 from ..lifecycle import garbage_collection
 from .repository import Repository, translate_os_error
@@ -50,14 +50,15 @@ class BlobWriter(Repository):
         self._clock = clock
         self._check = check
 
-    @contextlib.asynccontextmanager
-    async def stored(
-        self, blobs: Sequence[NamedBytes], putting: Sequence[Future[bool]] | None = None
-    ) -> AsyncGenerator[None]:
-        """Store blobs, then run the block, which refers to them in a transaction; when it fails, remove the new ones.
+    async def run_after(
+        self, blobs: Sequence[NamedBytes], work: Callable[[], T], putting: Sequence[Future[bool]] | None = None
+    ) -> T:
+        """Store blobs, then run ``work`` in the writer's thread; when it fails, remove the new ones.
 
         Parameters
         ----------
+        work
+            Its transaction refers to the blobs.
         putting
             What is storing them already.
 
@@ -72,14 +73,21 @@ class BlobWriter(Repository):
         """
         self._catalog.check_writable()
         self._check()
-        new: list[str] = []
+        new: set[str] = set()
+        running: Future[T] | None = None
         try:
             existing = await self._put(blobs, map(asyncio.wrap_future, putting) if putting else None, new)
             if existing:
                 await self._put(await self._touch(existing), None, new)
-            yield
+            with self._catalog.calls.timed(WRITE):
+                running = self._start(work)
+                return await finish(running)
         except BaseException:
-            await self._drop(new)
+            if running is None or running.done():
+                await self._drop(new)
+            else:
+                # The client has left, and a transaction that runs ends nevertheless: it may refer to them.
+                running.add_done_callback(lambda _: self._drop_later(new))
             raise
 
     def is_quick(self, blobs: Sequence[NamedBytes]) -> bool:
@@ -91,7 +99,7 @@ class BlobWriter(Repository):
         """Store blobs and run ``change`` in the writer's thread.
 
         Its transaction refers to the blobs, and ends with a call of the function that ``change`` gets. It may run
-        twice. The errors are those of ``stored``.
+        twice. The errors are those of ``run_after``.
         """
         putting = None
         if self.is_quick(blobs):
@@ -103,38 +111,37 @@ class BlobWriter(Repository):
             except _StillWriting:
                 # Nothing has changed; once they are on the disk, it begins anew.
                 pass
-        async with self.stored(blobs, putting):
-            return await self._run(lambda: change(_do_nothing))
+        return await self.run_after(blobs, lambda: change(_do_nothing), putting)
 
     async def _run_meanwhile(
         self, blobs: Sequence[NamedBytes], putting: Sequence[Future[bool]], change: Callable[[Callable[[], None]], T]
     ) -> T:
-        again: list[str] = []
+        again: set[str] = set()
 
-        def finish() -> None:
+        def wait_for_blobs() -> None:
             end = time.monotonic() + _MAX_HOLD_SECONDS
             for (digest, data), future in zip(blobs, putting, strict=True):
                 # One that existed may have been removed since; the transaction excludes garbage collection.
                 if not _wait(future, end) and _wait(self._blobs.start_put(digest, data), end):
-                    again.append(digest)
+                    again.add(digest)
 
         try:
-            return await self._run(lambda: change(finish))
+            return await self._run(lambda: change(wait_for_blobs))
         except _StillWriting:
             raise
         except BaseException:
             # A refusal does not wait for a disk that hangs.
-            _call_when_done(putting, lambda: self._drop_later(again + _find_new(blobs, putting)))
+            _call_when_done(putting, lambda: self._drop_later(again | _find_new(blobs, putting)))
             raise
 
     async def _put(
-        self, blobs: Sequence[NamedBytes], putting: Iterable[Awaitable[bool]] | None, new: list[str]
+        self, blobs: Sequence[NamedBytes], putting: Iterable[Awaitable[bool]] | None, new: set[str]
     ) -> list[NamedBytes]:
         """Store blobs at the same time; add the digests of new ones to ``new``, and return those that existed."""
         if putting is None:
             putting = [self._catalog.calls.watch(BLOB_WRITE, self._blobs.start_put(*blob)) for blob in blobs]
         results = await asyncio.gather(*putting, return_exceptions=True)
-        new += [digest for (digest, _), result in zip(blobs, results, strict=True) if result is True]
+        new.update(digest for (digest, _), result in zip(blobs, results, strict=True) if result is True)
         for result in results:
             if isinstance(result, OSError):
                 raise translate_os_error(result) from result
@@ -148,13 +155,13 @@ class BlobWriter(Repository):
         touched = await self._write(references.touch_unreferenced, sizes, self._clock())
         return [blob for blob in blobs if blob[0] in touched]
 
-    async def _drop(self, digests: Sequence[str]) -> None:
+    async def _drop(self, digests: set[str]) -> None:
         """Remove blobs to which nothing refers; what cannot be removed is left to garbage collection."""
         if digests:
             with contextlib.suppress(FigServeError):
                 await self._write(garbage_collection.delete_unreferenced, self._blobs, digests)
 
-    def _drop_later(self, digests: Sequence[str]) -> None:
+    def _drop_later(self, digests: set[str]) -> None:
         """Do the same without waiting for it."""
         if digests:
             self._write_later(garbage_collection.delete_unreferenced, self._blobs, digests)
@@ -172,10 +179,10 @@ def _wait(future: Future[bool], end: float) -> bool:
     raise _StillWriting
 
 
-def _find_new(blobs: Sequence[NamedBytes], putting: Sequence[Future[bool]]) -> list[str]:
+def _find_new(blobs: Sequence[NamedBytes], putting: Sequence[Future[bool]]) -> set[str]:
     """Return the digests of the blobs that were stored and did not exist before."""
     stored = [not future.cancelled() and future.exception() is None and future.result() for future in putting]
-    return [digest for (digest, _), is_new in zip(blobs, stored, strict=True) if is_new]
+    return {digest for (digest, _), is_new in zip(blobs, stored, strict=True) if is_new}
 
 
 def _call_when_done(futures: Sequence[Future[bool]], callback: Callable[[], None]) -> None:

@@ -149,8 +149,8 @@ class LiveFigureRepository(Repository):
                 live_figures.keep_image(connection, image)
 
         assert all(image.digest == sha256_hex(encoded.data) for image, encoded in images)
-        async with self._blob_writer.stored([(image.digest, encoded.data) for image, encoded in images]):
-            await self._write(change)
+        blobs = [(image.digest, encoded.data) for image, encoded in images]
+        await self._blob_writer.run_after(blobs, lambda: self._catalog.transact(change))
 
     async def find_detached(self, live_id: str) -> DetachedFunction | None:
         return await self._read(detached.find, live_id)
@@ -176,8 +176,7 @@ class LiveFigureRepository(Repository):
             detached.put(connection, self._limits, record, function, self._clock())
             self._aggregate.write_manifest(connection, record.id)
 
-        async with self._blob_writer.stored([(source.digest, data)]):
-            await self._write(change)
+        await self._blob_writer.run_after([(source.digest, data)], lambda: self._catalog.transact(change))
         return function
 
     async def remove_function(self, record: LiveFigureRecord) -> bool:

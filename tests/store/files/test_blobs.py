@@ -106,7 +106,7 @@ def test_one_of_two_processes_is_told_that_a_blob_is_new(local: LocalBlobStore, 
 
 
 def test_one_of_two_threads_is_told_that_a_blob_is_new(local: LocalBlobStore, monkeypatch: pytest.MonkeyPatch):
-    """Also on a file system that has no links."""
+    """Others do not wait for them."""
     begun, may_end, really_write = threading.Event(), threading.Event(), module._write_durably
 
     def write(descriptor: int, data: bytes) -> None:
@@ -115,21 +115,46 @@ def test_one_of_two_threads_is_told_that_a_blob_is_new(local: LocalBlobStore, mo
             assert may_end.wait(PATIENCE)
         really_write(descriptor, data)
 
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.EPERM, "Operation not permitted")
-
     monkeypatch.setattr(module, "_write_durably", write)
-    monkeypatch.setattr(os, "link", refuse)
     first = local.start_put(DIGEST, DATA)
     assert begun.wait(PATIENCE)
     second = local.start_put(DIGEST, DATA)
     wait_until(second.running)
-    # Others do not wait, and the second has begun when they are written.
+    # The second has begun when they are written.
     assert all(local.put(sha256_hex(other), other) for other in (b"1", b"2", b"3"))
     may_end.set()
     assert [first.result(), second.result()] == [True, False]
     assert local.find(DIGEST) == DATA
     assert len(stored_files(local.root)) == 4
+
+
+def test_without_links_nobody_is_told_that_a_blob_is_new(local: LocalBlobStore, monkeypatch: pytest.MonkeyPatch):
+    """Of two processes, neither knows whether it was first: what one takes back, the other may have acknowledged."""
+    other, really_replace, told = LocalBlobStore(local.root), os.replace, []
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    def replace(*paths: Path) -> None:
+        monkeypatch.setattr(os, "replace", really_replace)
+        told.append(other.put(DIGEST, DATA))
+        really_replace(*paths)
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "replace", replace)
+    told.append(local.put(DIGEST, DATA))
+    assert told == [False, False]
+    assert local.find(DIGEST) == DATA
+    assert stored_files(local.root) == [f"{DIGEST[:2]}/{DIGEST}"]
+
+
+@pytest.mark.parametrize("age", [1.0, -1.0], ids=["old", "new"])
+def test_only_old_ones_of_some_are_deleted(blobs: BlobStore, age: float):
+    """A blob that was written since a moment stays, and a missing one is no error."""
+    blobs.put(DIGEST, DATA)
+    [(_, written)] = blobs.list_shard(int(DIGEST[:2], 16))
+    blobs.delete_old([DIGEST, sha256_hex(b"missing")], written + age)
+    assert blobs.find(DIGEST) == (None if age > 0 else DATA)
 
 
 def test_deleted_item_is_not_found(blobs: BlobStore):

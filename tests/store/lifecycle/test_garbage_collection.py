@@ -301,6 +301,28 @@ def test_cleaning_that_meets_a_publish_leaves_its_blob(store, clock, monkeypatch
     assert_sound(store)
 
 
+def test_cleaning_leaves_a_new_blob_of_an_old_row(store, clock, monkeypatch):
+    """A kill between the deletion of the blob and the commit leaves the row; then somebody publishes the same again."""
+    run(store.figures.delete([publish(store, "old", b"one").id]))
+    clock.turn(2 * BLOB_GRACE)
+    store.blobs.delete(ONE)
+    really_put = store.blobs.start_put
+
+    def put_and_clean(digest: str, data: bytes):
+        monkeypatch.setattr(store.blobs, "start_put", really_put)
+        done = really_put(digest, data)
+        assert done.result()
+        _age(store, ONE, clock())
+        with ThreadPoolExecutor(1) as cleaner:
+            cleaner.submit(lambda: run(store.collect_garbage())).result()
+        return done
+
+    monkeypatch.setattr(store.blobs, "start_put", put_and_clean)
+    run(store.figures.publish(draft("new", b"one")))
+    assert store.blobs.find(ONE) == b"one"
+    assert_sound(store)
+
+
 def test_blobs_that_cannot_be_listed_stay(store, clock, monkeypatch):
     """A store of blobs that does not answer ends the cleaning before a transaction waits for it."""
     run(store.figures.delete([publish(store, "old", b"one").id]))
@@ -318,11 +340,27 @@ def test_blobs_that_cannot_be_listed_stay(store, clock, monkeypatch):
 def test_rejected_publish_does_not_take_another_s_bytes(store):
     """The other publish has written and not yet entered them: entering writes them again."""
     store.blobs.put(ONE, b"one")
-    store.catalog.write(lambda c: garbage_collection.delete_unreferenced(c, store.blobs, [ONE])).result()
+    store.catalog.write(lambda c: garbage_collection.delete_unreferenced(c, store.blobs, {ONE})).result()
     assert store.blobs.find_missing([ONE])
     publish(store, data=b"one")
-    store.catalog.write(lambda c: garbage_collection.delete_unreferenced(c, store.blobs, [ONE])).result()
+    store.catalog.write(lambda c: garbage_collection.delete_unreferenced(c, store.blobs, {ONE})).result()
     assert not store.blobs.find_missing([ONE])
+
+
+def test_repeated_transaction_takes_no_bytes_back_again(store):
+    """The database undid the first one, and another publish has stored the same bytes since."""
+    taken_back = {ONE}
+
+    def fail(connection):
+        garbage_collection.delete_unreferenced(connection, store.blobs, taken_back)
+        raise Unavailable("undone")
+
+    store.blobs.put(ONE, b"one")
+    with pytest.raises(Unavailable, match="undone"):
+        store.catalog.write(fail).result()
+    assert store.blobs.put(ONE, b"one")
+    store.catalog.write(lambda c: garbage_collection.delete_unreferenced(c, store.blobs, taken_back)).result()
+    assert store.blobs.find(ONE) == b"one"
 
 
 def test_expired_links_leave_the_lists_after_a_month(store, clock):

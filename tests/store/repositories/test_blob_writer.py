@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import threading
 from concurrent.futures import Future
@@ -10,8 +11,10 @@ import pytest
 
 from jupyter_figserve.errors import QuotaExceeded
 from jupyter_figserve.model.figures import sha256_hex
+from jupyter_figserve.model.queries import FigureQuery
 from jupyter_figserve.model.quotas import PublishLimits, Quota
 from jupyter_figserve.store.catalog import publishing
+from jupyter_figserve.store.lifecycle import garbage_collection
 from jupyter_figserve.store.repositories import blob_writer
 
 from ...waiting import PATIENCE, wait_until
@@ -19,9 +22,10 @@ from ..making import assert_sound, draft, publish, run
 
 SMALL = b"small"
 LARGE = b"x" * 2**21
-pytestmark = pytest.mark.sqlite
+on_sqlite = pytest.mark.sqlite
 
 
+@on_sqlite
 def test_small_blobs_are_written_while_the_transaction_runs(store, monkeypatch):
     """Which is committed only once they are on the disk."""
     is_inserted, order = threading.Event(), []
@@ -47,6 +51,7 @@ def test_small_blobs_are_written_while_the_transaction_runs(store, monkeypatch):
     assert store.blobs.find(sha256_hex(SMALL)) == SMALL
 
 
+@on_sqlite
 def test_large_blobs_are_written_before_the_transaction(open_here, monkeypatch):
     """They hold up no other writer, and nothing is written of those for which there is no room."""
     store, order = open_here(limits=PublishLimits(owner_quota=Quota(figures=1))), []
@@ -59,6 +64,7 @@ def test_large_blobs_are_written_before_the_transaction(open_here, monkeypatch):
     assert order == ["put", "insert"]
 
 
+@on_sqlite
 @pytest.mark.parametrize("data", [SMALL, LARGE], ids=["small", "large"])
 def test_nothing_is_left_of_a_rejected_change(open_here, data: bytes, monkeypatch):
     """A figure whose room another one has taken meanwhile; what others refer to stays."""
@@ -74,6 +80,7 @@ def test_nothing_is_left_of_a_rejected_change(open_here, data: bytes, monkeypatc
     assert_sound(store)
 
 
+@on_sqlite
 def test_a_blob_that_cannot_be_written_rejects_the_change(store, monkeypatch):
     """A full disk: the old version stays, and the new one's other blobs go."""
     record = publish(store, data=b"old")
@@ -94,6 +101,7 @@ def test_a_blob_that_cannot_be_written_rejects_the_change(store, monkeypatch):
     assert_sound(store)
 
 
+@on_sqlite
 def test_a_hanging_disk_does_not_hold_up_a_refusal(open_here, monkeypatch):
     """What the disk writes in the end is removed then, except where another figure shows it by now."""
     store = open_here(limits=PublishLimits(owner_quota=Quota(figures=1)))
@@ -118,6 +126,7 @@ def test_a_hanging_disk_does_not_hold_up_a_refusal(open_here, monkeypatch):
     assert_sound(store)
 
 
+@on_sqlite
 def test_a_slow_disk_holds_up_no_other_change(store, monkeypatch):
     """The transaction is undone, and runs again once the blobs are written: there is one version, and one event."""
     monkeypatch.setattr(blob_writer, "_MAX_HOLD_SECONDS", 0.0)
@@ -142,4 +151,62 @@ def test_a_slow_disk_holds_up_no_other_change(store, monkeypatch):
     assert (record.version.number, len(run(store.figures.list_versions(record.id)))) == (1, 1)
     assert [event.kind for event in run(store.events.list_after(0))] == ["figure.published"]
     assert store.blobs.find(sha256_hex(SMALL)) == SMALL
+    assert_sound(store)
+
+
+def test_leaving_client_takes_no_blobs_from_a_transaction_that_runs(store, monkeypatch):
+    """It cannot be stopped any more: its figure has them, as if the client had waited."""
+    is_running, may_end, is_taken_back = threading.Event(), threading.Event(), threading.Event()
+    really_publish, really_delete = publishing.publish, garbage_collection.delete_unreferenced
+
+    def publish_slowly(*arguments):
+        is_running.set()
+        assert may_end.wait(PATIENCE)
+        return really_publish(*arguments)
+
+    def delete(*arguments):
+        really_delete(*arguments)
+        is_taken_back.set()
+
+    async def leave() -> None:
+        publishing_it = asyncio.ensure_future(store.figures.publish(draft(data=LARGE)))
+        assert await asyncio.to_thread(is_running.wait, PATIENCE)
+        publishing_it.cancel()
+        done, _ = await asyncio.wait([publishing_it], timeout=PATIENCE)
+        assert done
+
+    monkeypatch.setattr(publishing, "publish", publish_slowly)
+    monkeypatch.setattr(garbage_collection, "delete_unreferenced", delete)
+    run(leave())
+    may_end.set()
+    assert is_taken_back.wait(PATIENCE)
+    [record] = run(store.figures.list_page(FigureQuery("ann")))[0]
+    assert record.version.representations[0].digest == sha256_hex(LARGE)
+    assert_sound(store)
+
+
+def test_client_that_leaves_before_the_transaction_leaves_nothing(store, monkeypatch):
+    """The transaction does not run, and what was stored for it is removed."""
+    is_busy, may_end = threading.Event(), threading.Event()
+
+    def hold_up(connection) -> None:
+        is_busy.set()
+        assert may_end.wait(PATIENCE)
+
+    async def leave() -> None:
+        for _ in store.catalog._writer._threads:
+            is_busy.clear()
+            store.catalog.write(hold_up)
+            assert await asyncio.to_thread(is_busy.wait, PATIENCE)
+        publishing_it = asyncio.ensure_future(store.figures.publish(draft(data=LARGE)))
+        while store.catalog._writer._queue.empty():
+            await asyncio.sleep(0)
+        publishing_it.cancel()
+        await asyncio.sleep(0)
+        may_end.set()
+        await asyncio.wait([publishing_it], timeout=PATIENCE)
+
+    run(leave())
+    wait_until(lambda: not set(store.blobs.list_digests()))
+    assert run(store.figures.list_ids(FigureQuery("ann"))) == []
     assert_sound(store)
