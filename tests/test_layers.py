@@ -59,7 +59,7 @@ LAYERS = {
     "errors": layer(),
     "model": layer(),
     "model.markdown": layer(inside="markdown_it"),
-    "plotting": layer("model", inside="PIL bokeh cloudpickle fontTools isal matplotlib numpy zlib_ng"),
+    "plotting": layer("model", inside="PIL bokeh cloudpickle fontTools matplotlib numpy zlib_ng"),
     "kernel": layer(
         "model plotting",
         inside="IPython anywidget cloudpickle ipykernel ipywidgets jinja2 jupyter_core tornado traitlets",

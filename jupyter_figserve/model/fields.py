@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..errors import FigServeError, InvalidInput, TooLarge
+from .scalars import FALSE_WORDS, TRUE_WORDS
 
 T = TypeVar("T")
 Default = TypeVar("Default")
-_TRUE = ("true", "1", "yes", "on")
-_FALSE = ("false", "0", "no", "off")
 _INT = re.compile(r"[0-9]{1,10}")
 _NUMBER = re.compile(r"[0-9]{1,6}(\.[0-9]{1,4})?")
 
@@ -135,6 +134,6 @@ def size_or_none(value: object) -> float | None:
 def _parse_bool(value: object) -> bool:
     if isinstance(value, bool):
         return value
-    if isinstance(value, str) and value.lower() in (*_TRUE, "", *_FALSE):
-        return value.lower() not in _FALSE
+    if isinstance(value, str) and value.lower() in (*TRUE_WORDS, "", *FALSE_WORDS):
+        return value.lower() not in FALSE_WORDS
     raise InvalidInput("expected true or false.")

@@ -21,6 +21,8 @@ _MAX_TIMEOUT = 600.0
 _MAX_CACHE = 366 * 86_400.0
 _MAX_REFRESH = 31 * 86_400.0
 """Maximum seconds that a declaration may state; longer times are reduced to these."""
+DEVICE_PIXEL_RATIOS = (1, 2)
+"""Device pixel ratios that an image can be drawn for: 1, and 2 for HiDPI screens."""
 _RATIO_FIELD = "density"
 """Name of ``device_pixel_ratio`` in messages between kernel and server."""
 RECORD_PARAMETER = "_record"
@@ -131,10 +133,6 @@ class LiveFigureRecord(Identified):
     declaration: LiveDeclaration
     created: float
     updated: float
-
-
-DEVICE_PIXEL_RATIOS = (1, 2)
-"""Device pixel ratios that an image can be drawn for: 1, and 2 for HiDPI screens."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..errors import InvalidInput, InvalidName
+from ..errors import InvalidInput
 from .texts import check_name, validate_single_line
 
 MAX_NOTEBOOK_LENGTH = 1_000
@@ -56,10 +56,7 @@ def check_collection(name: object) -> str:
     InvalidName
         It breaks the rules.
     """
-    try:
-        return check_name(name)
-    except InvalidName as error:
-        raise InvalidName(error.message.replace("a figure's name", "a collection's name")) from None
+    return check_name(name, "collection")
 
 
 def strip_drive(path: str) -> str:

@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any
 
 Scalar = str | int | float | bool | None
-_TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+TRUE_WORDS, FALSE_WORDS = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 MAX_DIGITS = 30
 """Of a whole number."""
 _INT = re.compile(rf"[+-]?[0-9]{{1,{MAX_DIGITS}}}")
@@ -69,9 +69,9 @@ def _read_float(text: str) -> float:
 
 def _read_bool(text: str) -> bool:
     word = text.lower()
-    if word not in _TRUE + _FALSE:
+    if word not in TRUE_WORDS + FALSE_WORDS:
         raise ValueError
-    return word in _TRUE
+    return word in TRUE_WORDS
 
 
 def _read_date(text: str) -> str:

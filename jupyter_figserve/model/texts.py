@@ -30,8 +30,8 @@ def is_unicode(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def check_name(name: object) -> str:
-    """Validate the name of a figure and return it in NFC.
+def check_name(name: object, noun: str = "figure") -> str:
+    """Validate the name of a figure, or of what ``noun`` says, and return it in NFC.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def check_name(name: object) -> str:
     text = to_nfc(name) if isinstance(name, str) else ""
     if not _NAME.fullmatch(text) or is_device(text):
         raise InvalidName(
-            f"{name!r:.60} cannot be a figure's name: use a letter or digit, then letters, digits, spaces, dots,"
+            f"{name!r:.60} cannot be a {noun}'s name: use a letter or digit, then letters, digits, spaces, dots,"
             f" hyphens and underscores, at most {MAX_NAME_LENGTH} characters."
         )
     return text

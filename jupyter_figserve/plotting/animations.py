@@ -17,7 +17,7 @@ from .canvas import draw
 from .figure_snapshot import preserved
 from .frame_writers import WRITERS, FrameWriter, check_size
 from .images import PNG, check_pixels
-from .libraries import is_instance
+from .libraries import PILLOW, is_instance
 from .raster import prepare, rgba_of
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def is_animation(obj: object) -> bool:
 
 
 def is_animated_image(obj: object) -> bool:
-    if not is_instance(obj, "PIL.Image", "Image") or getattr(obj, "format", None) == "TIFF":
+    if not is_instance(obj, *PILLOW) or getattr(obj, "format", None) == "TIFF":
         return False  # the pages of a TIFF are no animation
     return int(getattr(obj, "n_frames", 1)) > 1
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..model.texts import MAX_ALT_LENGTH, MAX_TITLE_LENGTH
 from .describe_figure import Description, against, sentence
-from .libraries import is_instance
+from .libraries import ALTAIR, BOKEH, PLOTLY, is_instance
 from .readable_text import one_line, without_markup
 
 _log = logging.getLogger(__name__)
@@ -21,12 +21,12 @@ _MAX_LABEL_LENGTH = 200
 
 def describe(obj: object) -> Description:
     """Describe any other object; the texts are empty if nothing is known."""
-    for module, class_name, describe_object in _LIBRARIES:
-        if is_instance(obj, module, class_name):
+    for kind, describe_object in _LIBRARIES:
+        if is_instance(obj, *kind):
             try:
                 return describe_object(obj)
             except Exception as error:
-                _log.debug("A %s object has no automatic alt text: %s: %s", module, type(error).__name__, error)
+                _log.debug("A %s object has no automatic alt text: %s: %s", kind[0], type(error).__name__, error)
                 return "", ""
     # IPython.display.Image has an alternative text by its author.
     alt = getattr(obj, "alt", "")
@@ -195,8 +195,8 @@ def _text(text: object, limit: int = _MAX_LABEL_LENGTH) -> str:
     return one_line(without_markup(text), limit)
 
 
-_LIBRARIES: tuple[tuple[str, str, Callable[[Any], Description]], ...] = (
-    ("plotly.basedatatypes", "BaseFigure", _describe_plotly),
-    ("altair", "TopLevelMixin", _describe_altair),
-    ("bokeh.models", "Model", _describe_bokeh),
+_LIBRARIES: tuple[tuple[tuple[str, str], Callable[[Any], Description]], ...] = (
+    (PLOTLY, _describe_plotly),
+    (ALTAIR, _describe_altair),
+    (BOKEH, _describe_bokeh),
 )

@@ -5,7 +5,6 @@ The caller's state is not changed: not rcParams, not the figure's dpi, colours a
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -37,10 +36,10 @@ from .images import (
     encode_thumbnail,
     image_of,
     image_thumbnail,
-    is_raster,
     open_image,
     with_display_size,
 )
+from .libraries import PILLOW, is_instance
 from .mimebundles import find_images, images_of_bytes, is_of_library, offers_image
 from .readable_text import error_line, one_line
 from .resolve import ResolvedFigure, find_figure
@@ -112,7 +111,10 @@ def encode(
     with_state, animation
         Also capture the drawing state of a figure; limits of an animation, which moves in GIF, APNG and WebP.
 
-    It raises ``OutputInvalid`` if it cannot be rendered, and ``UnsupportedType`` if not in a format.
+    Raises
+    ------
+    OutputInvalid, UnsupportedType
+        It cannot be rendered, or not in a format.
     """
     rows = parse_formats(formats, dpi)
     with _drawing_errors():
@@ -145,7 +147,7 @@ def _open_moving(obj: object, rows: tuple[Format, ...]) -> object:
         return obj
     data = bytes(obj)
     row = find_format_of_bytes(data)
-    return obj if row is None or row in rows or not is_raster(row) else open_image(data)
+    return obj if row is None or row in rows or not row.is_raster else open_image(data)
 
 
 def _find_frames(obj: object, rows: tuple[Format, ...], options: Mapping[str, Any]) -> Frames | None:
@@ -194,8 +196,7 @@ def has_image(obj: object) -> bool:
     """Whether a plotting object has an image, and not only HTML; renders nothing of the known libraries."""
     if isinstance(obj, (bytes, bytearray, memoryview)):
         return True
-    pillow = sys.modules.get("PIL.Image")
-    return (pillow is not None and isinstance(obj, pillow.Image)) or offers_image(obj)
+    return is_instance(obj, *PILLOW) or offers_image(obj)
 
 
 @contextmanager
@@ -235,7 +236,7 @@ def _encode_other(obj: object, rows: tuple[Format, ...], dpi: float | None, with
     if images is None:
         raise OutputInvalid(f"Cannot render an object of type {type(obj).__name__:.100}. Pass {_ACCEPTED}.")
     images = tuple(with_display_size(image, obj) for image in images)
-    raster = next((image for image in images if is_raster(get_format_of_mimetype(image.mimetype))), None)
+    raster = next((image for image in images if get_format_of_mimetype(image.mimetype).is_raster), None)
     thumbnail = None
     if with_thumbnail:
         thumbnail = image_thumbnail(open_image(raster.data)) if raster else find_sketch(obj)
@@ -252,7 +253,7 @@ def _other_images(obj: object, rows: tuple[Format, ...], dpi: float | None) -> t
                 f"The {len(data):,} bytes are not an image in a known format. Use one of {', '.join(FORMATS)}."
             )
         return images_of_bytes(data, row, rows)
-    pillow = sys.modules.get("PIL.Image")
-    if pillow is not None and isinstance(obj, pillow.Image):
-        return tuple(encode_image(obj, row, dpi=dpi) for row in rows)
+    if is_instance(obj, *PILLOW):
+        pillow_image: Any = obj
+        return tuple(encode_image(pillow_image, row, dpi=dpi) for row in rows)
     return find_images(obj, rows, dpi)

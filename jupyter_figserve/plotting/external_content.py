@@ -12,7 +12,7 @@ from ..model.figures import EncodedImage
 from ..model.formats import FORMATS
 from ..model.html.content import parse_html
 from ..model.html.loaded_addresses import find_in_svg, is_loaded
-from .libraries import is_instance
+from .libraries import ALTAIR, BOKEH, PLOTLY, is_instance
 
 _HTML = FORMATS["html"].mimetype
 _SVG = FORMATS["svg"].mimetype
@@ -47,11 +47,11 @@ def find_warnings(obj: object, images: Sequence[EncodedImage]) -> list[str]:
     """
     if not any(image.mimetype == _HTML for image in images):
         return _svg_warnings(images)
-    if is_instance(obj, "plotly.basedatatypes", "BaseFigure"):
+    if is_instance(obj, *PLOTLY):
         return list(_plotly_warnings(obj))
-    if is_instance(obj, "altair", "TopLevelMixin"):
+    if is_instance(obj, *ALTAIR):
         return list(_altair_warnings(obj))
-    if is_instance(obj, "bokeh.models", "Model"):
+    if is_instance(obj, *BOKEH):
         return list(_bokeh_warnings(obj))
     html = next(image for image in images if image.mimetype == _HTML)
     return _html_warnings(html.data.decode("utf-8", "replace"), is_alone=len(images) == 1)
@@ -152,7 +152,7 @@ def _altair_data(chart: Any) -> Iterator[str]:
     for name in _ALTAIR_PARTS:
         parts = getattr(chart, name, None)
         for part in parts if isinstance(parts, list) else [parts]:
-            yield from _altair_data(part) if is_instance(part, "altair", "TopLevelMixin") else ()
+            yield from _altair_data(part) if is_instance(part, *ALTAIR) else ()
     transforms = getattr(chart, "transform", None)
     for transform in transforms if isinstance(transforms, list) else []:
         yield from _altair_data(getattr(transform, "from_", None) or getattr(transform, "_kwds", {}).get("from"))

@@ -13,7 +13,7 @@ from ..model.formats import FORMATS, Format
 from ..model.images.vector_sizes import CSS_DPI
 from .canvas import Raster, drawn, own_canvas, rc
 from .clip_ids import with_reproducible_ids
-from .images import PNG, check_pixels, encode_image, image_of, is_raster, to_encoded_image, to_svgz
+from .images import PNG, check_pixels, encode_image, image_of, to_encoded_image, to_svgz
 from .png import encode_png
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def save_as(figure: Figure, row: Format, options: Mapping[str, Any]) -> EncodedI
     buffer = io.BytesIO()
     with own_canvas(figure) as canvas, rc(hash_salt()):
         figure.savefig(buffer, format=row.name, **options, **_UNDATED.get(row.name, {}))
-        dpi = canvas.saved_dpi if is_raster(row) else None
+        dpi = canvas.saved_dpi if row.is_raster else None
     data = buffer.getvalue()
     if row.name == "eps":
         data = _EPS_DATE.sub(b"", data, count=1)

@@ -46,10 +46,6 @@ def check_pixels(width: float, height: float, limit: int | None = None) -> None:
         )
 
 
-def is_raster(row: Format) -> bool:
-    return row.name in RASTER_NAMES
-
-
 def to_encoded_image(row: Format, data: bytes, *, dpi: float | None = None) -> EncodedImage:
     """Wrap encoded bytes, with the size that they state: pixels, or CSS pixels for vector formats.
 
@@ -58,7 +54,7 @@ def to_encoded_image(row: Format, data: bytes, *, dpi: float | None = None) -> E
     OutputInvalid
         A raster image is damaged, or has more than ``MAX_PIXELS``.
     """
-    if is_raster(row):
+    if row.is_raster:
         image, header = open_image(data), read_header(row.name, data)
         if header is None:
             raise OutputInvalid(f"The {row.name} image is damaged: its header cannot be read.")
@@ -115,7 +111,7 @@ def encode_image(image: Image, row: Format, *, dpi: float | None = None) -> Enco
     UnsupportedType
         The format is a vector format or HTML, or Pillow cannot write it.
     """
-    if not is_raster(row):
+    if not row.is_raster:
         raise UnsupportedType(f"A raster image is not available as {row.name}; use {', '.join(RASTER_NAMES)}.")
     check_pixels(image.width, image.height)
     dpi = dpi or _dpi_of(image)
@@ -141,7 +137,7 @@ def image_thumbnail(image: Image) -> EncodedImage:
 
 
 def encode_thumbnail(rgba: Pixels, profile: bytes | None = None) -> EncodedImage:
-    data, width, height = thumbnail(rgba, profile=profile)
+    data, width, height = thumbnail(rgba, profile)
     return EncodedImage(PNG.mimetype, data, width, height)
 
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import sys
 
+PLOTLY = ("plotly.basedatatypes", "BaseFigure")
+ALTAIR = ("altair", "TopLevelMixin")
+BOKEH = ("bokeh.models", "Model")
+"""Module and class of the figures of interactive libraries, for ``is_instance``."""
+PILLOW = ("PIL.Image", "Image")
 _VERSIONED = ("matplotlib", "numpy", "pandas", "seaborn", "plotnine", "plotly", "altair", "bokeh", "PIL")
 
 

@@ -17,8 +17,8 @@ from ..errors import OutputInvalid, UnsupportedType
 from ..model.figures import EncodedImage
 from ..model.formats import FORMATS, Format, begin_html, get_format
 from ..model.images.vector_sizes import CSS_DPI
-from .images import PNG, encode_image, is_raster, open_image, to_encoded_image, to_svgz
-from .libraries import is_instance
+from .images import PNG, encode_image, open_image, to_encoded_image, to_svgz
+from .libraries import ALTAIR, BOKEH, PLOTLY, is_instance
 
 HTML = FORMATS["html"]
 DEFAULT_FORMATS = (PNG,)
@@ -76,8 +76,8 @@ def offers_image(obj: object) -> bool:
 
 
 def _find_encoder(obj: object) -> _Encoder | None:
-    for module, class_name, encode in _LIBRARIES:
-        if is_instance(obj, module, class_name):
+    for kind, encode in _LIBRARIES:
+        if is_instance(obj, *kind):
             return encode
     return None
 
@@ -139,10 +139,10 @@ def _bokeh_images(model: Any, rows: Rows, _dpi: float | None) -> Images:
 
 
 _Encoder = Callable[[Any, Rows, float | None], Images]
-_LIBRARIES: tuple[tuple[str, str, _Encoder], ...] = (
-    ("plotly.basedatatypes", "BaseFigure", _plotly_images),
-    ("altair", "TopLevelMixin", _altair_images),
-    ("bokeh.models", "Model", _bokeh_images),
+_LIBRARIES: tuple[tuple[tuple[str, str], _Encoder], ...] = (
+    (PLOTLY, _plotly_images),
+    (ALTAIR, _altair_images),
+    (BOKEH, _bokeh_images),
 )
 
 
@@ -192,8 +192,8 @@ def _images_of_bundle(kind: str, bundle: dict[str, bytes], rows: Rows) -> Images
 def _image_of_bundle(kind: str, bundle: dict[str, bytes], row: Format) -> EncodedImage:
     if row.name in bundle:
         return to_encoded_image(row, bundle[row.name])
-    pixels = next((data for name, data in bundle.items() if is_raster(FORMATS[name])), None)
-    if pixels is not None and is_raster(row):
+    pixels = next((data for name, data in bundle.items() if FORMATS[name].is_raster), None)
+    if pixels is not None and row.is_raster:
         return encode_image(open_image(pixels), row)
     if row.name == "svgz" and "svg" in bundle:
         return to_svgz(to_encoded_image(FORMATS["svg"], bundle["svg"]))

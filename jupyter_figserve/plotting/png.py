@@ -67,9 +67,9 @@ def encode_png(
     return _SIGNATURE + b"".join(chunks)
 
 
-def thumbnail(rgba: Pixels, width: int = THUMBNAIL_WIDTH, *, profile: bytes | None = None) -> tuple[bytes, int, int]:
-    """Return a PNG at most ``width`` pixels wide, its width and its height; images are never enlarged."""
-    small = _reduced(rgba, width)
+def thumbnail(rgba: Pixels, profile: bytes | None = None) -> tuple[bytes, int, int]:
+    """Return a PNG at most ``THUMBNAIL_WIDTH`` pixels wide, its width and its height; images are never enlarged."""
+    small = _reduced(rgba, THUMBNAIL_WIDTH)
     return encode_png(small, profile=profile), small.shape[1], small.shape[0]
 
 

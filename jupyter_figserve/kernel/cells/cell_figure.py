@@ -10,28 +10,27 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-from ...plotting.libraries import is_instance
+from ...plotting.libraries import ALTAIR, PILLOW, PLOTLY, is_instance
 from ...plotting.shown_figures import import_pyplot
 from . import last_shown
 from .cleared_figures import ClearedFigures
 
-_PLOTLY = "application/vnd.plotly.v1+json"
+_PLOTLY_MIMETYPE = "application/vnd.plotly.v1+json"
 # A cell that names one of these is about to import pyplot.
 _IMPORTS_PYPLOT = re.compile(r"\b(matplotlib|pylab|pyplot|seaborn|pandas|plotnine)\b")
 _DRAWS = re.compile(r"<(script|svg|img|canvas|iframe|video)\b", re.IGNORECASE)
 _ARTIST = ("matplotlib.artist", "Artist")
 _FIGURE = ("matplotlib.figure", "Figure")
-_PLOTLY_FIGURE = ("plotly.basedatatypes", "BaseFigure")
 _CLASSES = (
     _ARTIST,
     ("matplotlib.animation", "Animation"),
     ("seaborn.axisgrid", "Grid"),
     ("seaborn._core.plot", "Plot"),
     ("plotnine", "ggplot"),
-    _PLOTLY_FIGURE,
-    ("altair", "TopLevelMixin"),
+    PLOTLY,
+    ALTAIR,
     ("bokeh.models", "LayoutDOM"),
-    ("PIL.Image", "Image"),
+    PILLOW,
     ("IPython.core.display", "Image"),
     ("IPython.core.display", "SVG"),
 )
@@ -155,8 +154,8 @@ def _recording_publish(
     displayed = watched.displayed
 
     def recording(data: Any, *arguments: Any, **options: Any) -> Any:
-        bundle = data.get(_PLOTLY) if isinstance(data, Mapping) else None
-        if isinstance(bundle, Mapping) and not (displayed and is_instance(displayed[-1], *_PLOTLY_FIGURE)):
+        bundle = data.get(_PLOTLY_MIMETYPE) if isinstance(data, Mapping) else None
+        if isinstance(bundle, Mapping) and not (displayed and is_instance(displayed[-1], *PLOTLY)):
             displayed.append(_plotly_figure(bundle))
         # One with a display id can be updated, and must be there.
         is_plain = not arguments and not options.get("transient") and not options.get("update")

@@ -105,7 +105,7 @@ class SketchCanvas:
 
 
 def is_color(value: object) -> bool:
-    """Whether Pillow knows a color by this text."""
+    """Whether Pillow knows a colour by this text."""
     try:
         return isinstance(value, str) and bool(_rgb(value))
     except ValueError:
@@ -113,7 +113,7 @@ def is_color(value: object) -> bool:
 
 
 def find_color(*values: object, default: str) -> str:
-    """Return the first of these that Pillow knows as a color."""
+    """Return the first of these that Pillow knows as a colour."""
     return next((str(value) for value in values if is_color(value)), default)
 
 

@@ -11,6 +11,8 @@ from .canvas import Area, Box, Point, SketchCanvas
 
 MAX_MARKS = 3_000
 """Maximum number of marks of one kind in one pair of axes."""
+_MARGIN = 0.06
+"""Part of a range of values."""
 _MAX_SIDE = 200
 """Maximum number of rows and columns of a grid."""
 
@@ -93,9 +95,9 @@ class Marks:
             draw(view)
 
 
-def _widened(low: float, high: float, share: float = 0.06) -> Point:
-    """Return a range with a margin of ``share`` on both sides."""
+def _widened(low: float, high: float) -> Point:
+    """Return a range with a margin on both sides."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return 0.0, 1.0
-    margin = share * (high - low) or 0.5
+    margin = _MARGIN * (high - low) or 0.5
     return low - margin, high + margin

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from ..libraries import is_instance
+from ..libraries import PLOTLY, is_instance
 from .canvas import Point, SketchCanvas, find_color, is_color
 from .marks import MAX_MARKS, Marks, View
 
@@ -26,7 +26,7 @@ _BINS = 24
 
 def draw_sketch(obj: object) -> EncodedImage | None:
     """Return the thumbnail of a Plotly figure; None for anything else, and when no trace is of a known kind."""
-    if not is_instance(obj, "plotly.basedatatypes", "BaseFigure"):
+    if not is_instance(obj, *PLOTLY):
         return None
     figure: Any = obj
     return _Sketch(figure.to_plotly_json()).draw()
@@ -170,10 +170,9 @@ class _Sketch:
         given = trace.get("y") if is_across else trace.get("x")
         if given is None:
             return
-        before = len(marks.names)
         values = marks.numbers(given)
         values = values[np.isfinite(values)]
-        if marks.names and len(marks.names) >= before:
+        if marks.names:
             places, counts = np.unique(values, return_counts=True)
             width = 0.8
         else:

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from ...errors import DeadlineExceeded, OutputInvalid, SandboxUnavailable
+from ...errors import OutputInvalid, SandboxUnavailable
 from .. import wire
 from .job_frames import PackedJob
+from .job_limits import deadline_error
 
 _CHUNK_BYTES = 1 << 18
 # Output beyond the limit is discarded; beyond this multiple of the limit the child is killed.
@@ -116,10 +117,7 @@ class ChildProcess:
             async with asyncio.timeout(job.timeout):
                 await asyncio.shield(self.is_answered)
         except TimeoutError:
-            raise DeadlineExceeded(
-                f"The code took longer than {job.timeout:g} s; reduce its work or raise the timeout.",
-                retry_after=5,
-            ) from None
+            raise deadline_error(job.timeout) from None
         self._read_output()
         return bytes(self._result) if self._is_complete() else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...errors import InvalidInput, TooLarge
+from ...errors import DeadlineExceeded, InvalidInput, TooLarge
 from ...model.formats import TABLES, get_format, get_live_format
 from ...model.rendering import ALL, DrawOptions, RenderJob
 
@@ -28,6 +28,13 @@ class JobLimits:
     pixels: int
     source_bytes: int
     timeout: float
+
+
+def deadline_error(timeout: float) -> DeadlineExceeded:
+    """Return the error of a job that takes longer than its timeout."""
+    return DeadlineExceeded(
+        f"The code took longer than {timeout:g} s; reduce its work or raise the timeout.", retry_after=5
+    )
 
 
 def check_job(job: RenderJob, limits: JobLimits) -> None:

@@ -80,8 +80,6 @@ class LocalRenderer:
         Run code without a sandbox on hosts that have none. Only for servers where everyone who can post is trusted.
     """
 
-    _learning: asyncio.Task[None] | None = None
-
     def __init__(
         self,
         *,
@@ -117,6 +115,7 @@ class LocalRenderer:
             on_exit=lambda: self._idle.clear(),
         )
         self._learned, self._learned_bytes = LearnedPreload(), learned_bytes
+        self._learning: asyncio.Task[None] | None = None
         self._is_closed, self._pending = False, 0
         self._running: set[ChildProcess] = set()
         self._idle: list[ChildProcess] = []

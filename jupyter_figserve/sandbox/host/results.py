@@ -90,7 +90,7 @@ def _parse_images(
         alt=clean_text(header.get("alt"), MAX_ALT_LENGTH, keep_lines=False),
         thumbnail=thumbnail,
         output=output,
-        libraries=_parse_libraries(header.get("libraries")),
+        libraries=parse_libraries(header.get("libraries")),
         warnings=_parse_warnings(header.get("warnings")),
         device_pixel_ratio=ratio if header.get("device_pixel_ratio") == ratio else 1,
         status=header["http_status"] if is_status(header.get("http_status")) else 200,
@@ -159,7 +159,8 @@ def clean_text(text: object, limit: int, *, keep_lines: bool = True) -> str:
     return text if keep_lines else " ".join(text.split())
 
 
-def _parse_libraries(versions: object) -> dict[str, str]:
+def parse_libraries(versions: object) -> dict[str, str]:
+    """Return the versions of libraries that a child or a worker reports, shortened and cleaned."""
     if not isinstance(versions, dict):
         return {}
     items = list(versions.items())[:_MAX_LIBRARIES]

@@ -58,8 +58,8 @@ class ZygoteSupervisor:
         self._is_closed = False
         self._first_resident: int | None = None
         self._is_suspended = False
-        self._suspended: ZygoteProcess | None = None
-        """The last zygote that was stopped while idle; it takes a moment to end."""
+        self._watcher: asyncio.Task[None] | None = None
+        """Waits for the end of the zygote in use."""
         self._idle_timer: asyncio.TimerHandle | None = None
         self._restarts: deque[float] = deque(maxlen=len(_RESTART_DELAYS))
         self._tasks: set[asyncio.Task[None]] = set()
@@ -167,20 +167,25 @@ class ZygoteSupervisor:
 
     def _resume(self, zygote: ZygoteProcess) -> None:
         """Use this zygote until it ends."""
+        self._stop_watching()
         self.zygote, self._is_suspended = zygote, False
         self._is_running.set()
-        self._run(self._watch(zygote))
+        self._watcher = self._run(self._watch(zygote))
         self._on_start()
         self.restart_idle_timer()
 
     async def _watch(self, zygote: ZygoteProcess) -> None:
+        """Restart a zygote that ends unasked."""
         await asyncio.shield(zygote.is_ending)
-        if self.zygote is not zygote or self._suspended is zygote:
-            return
         self._is_running.clear()
         self._on_exit()
         _log.warning("The zygote of the sandbox ended; restarting it.")
-        await self._restart()
+        self._run(self._restart())
+
+    def _stop_watching(self) -> None:
+        """Let the zygote in use end without being restarted."""
+        if self._watcher is not None:
+            self._watcher.cancel()
 
     async def _restart(self) -> None:
         """Start another zygote, with growing delays if it keeps ending."""
@@ -202,7 +207,8 @@ class ZygoteSupervisor:
         self._idle_timer = None
         zygote = self.find_running()
         if zygote is not None and not zygote.is_ending.done() and not self._is_busy():
-            self._is_suspended, self._suspended = True, zygote
+            self._is_suspended = True
+            self._stop_watching()
             # A job that comes before it has ended must not go to one of its children.
             self._is_running.clear()
             self._on_exit()
@@ -213,10 +219,11 @@ class ZygoteSupervisor:
             self._is_suspended = False
             self._run(self._restart())
 
-    def _run(self, work: Coroutine[None, None, None]) -> None:
+    def _run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _to_status(error: Exception) -> RendererStatus:

@@ -12,11 +12,12 @@ from typing import Any
 
 from ...errors import FigServeError
 from ...model.rendering import RenderJob
+from ..host.job_limits import deadline_error
 from . import dask_jobs
 from .answers import MAX_ANSWER_OVERHEAD, PROTOCOL, WorkerBusy, read_answer
 from .dask_exchange import REPORT_BYTES, DaskExchange
 from .fleet import read_report
-from .remote_renderer import GRACE, NotReached, RemoteLimits, RemoteRenderer, make_late, make_worker_lost
+from .remote_renderer import GRACE, NotReached, RemoteLimits, RemoteRenderer, make_worker_lost
 
 _REPORT_SECONDS = 5.0
 _ALIVE_SECONDS = 1.0
@@ -122,7 +123,7 @@ class DaskRenderer(RemoteRenderer):
             raise
         except TimeoutError:
             self._cancel(address, job_id)
-            raise make_late(job) from None
+            raise deadline_error(job.timeout) from None
         except NotReached as error:
             # Whether the job began is not known, so that it is not sent again.
             raise make_worker_lost() from error

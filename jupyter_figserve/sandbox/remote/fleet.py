@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..host.results import clean_text
+from ..host.results import clean_text, parse_libraries
 from ..renderer import RendererStatus, Tier
 from .answers import PROTOCOL
 
@@ -42,7 +42,7 @@ def read_report(values: object, *, allow_unsandboxed: bool) -> WorkerReport | No
     status = RendererStatus(
         tier,
         _texts(values.get("why")),
-        _read_libraries(values.get("libraries")),
+        parse_libraries(values.get("libraries")),
         _texts(values.get("unsupported")),
         values.get("is_unsandboxed") is True,
     )
@@ -65,11 +65,6 @@ def _texts(values: object) -> tuple[str, ...]:
     if not isinstance(values, list):
         return ()
     return tuple(clean_text(value, _MAX_TEXT, keep_lines=False) for value in values[:20] if isinstance(value, str))
-
-
-def _read_libraries(values: object) -> dict[str, str]:
-    items = list(values.items())[:40] if isinstance(values, dict) else []
-    return {clean_text(name, 40): clean_text(version, 40) for name, version in items}
 
 
 class Fleet:

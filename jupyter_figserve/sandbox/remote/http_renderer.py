@@ -8,10 +8,11 @@ from typing import Any
 
 from ...errors import FigServeError, OutputInvalid, TooLarge, Unavailable
 from ...model.rendering import RenderJob
+from ..host.job_limits import deadline_error
 from .answers import MAX_ANSWER_OVERHEAD, PROTOCOL, read_error
 from .fleet import read_report
 from .http_exchange import Answer, AnswerLimits, AnswerLost, AnswerTooLarge, HttpExchange
-from .remote_renderer import GRACE, NotReached, RemoteLimits, RemoteRenderer, make_late, make_worker_lost
+from .remote_renderer import GRACE, NotReached, RemoteLimits, RemoteRenderer, make_worker_lost
 
 JOBS, HEALTH = "/jobs", "/healthz"
 WORKER_HEADER = "X-Figserve-Worker"
@@ -61,7 +62,7 @@ class HttpRenderer(RemoteRenderer):
         except AnswerLost:
             raise make_worker_lost() from None
         except TimeoutError:
-            raise make_late(job) from None
+            raise deadline_error(job.timeout) from None
         if answer.status == 200 and WORKER_HEADER in answer.headers:
             return bytes(answer.body).lstrip(BEAT)
         return _read_refusal(answer, job)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import InvalidInput
@@ -15,7 +15,7 @@ MIN_LENGTH = 32
 _MAX_BYTES = 4_096
 
 
-def read_keys(file: str = "", environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+def read_keys(file: str = "") -> tuple[str, ...]:
     """Return the keys of the file, else those of the environment; a server sends the first, a worker accepts each.
 
     Raises
@@ -25,7 +25,7 @@ def read_keys(file: str = "", environment: Mapping[str, str] = os.environ) -> tu
     OSError
         The file cannot be read.
     """
-    text = _read_file(Path(file)) if file else environment.get(WORKER_KEY_VARIABLE, "")
+    text = _read_file(Path(file)) if file else os.environ.get(WORKER_KEY_VARIABLE, "")
     keys = tuple(text.replace(",", " ").split())
     where = f"in {file}" if file else f"in {WORKER_KEY_VARIABLE}"
     for key in keys:

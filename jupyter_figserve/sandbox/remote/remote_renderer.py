@@ -203,12 +203,6 @@ def _make_lost(reason: str) -> Unavailable:
     return Unavailable(f"No render worker can be reached ({reason}).", code="not_reached", retry_after=5)
 
 
-def make_late(job: RenderJob) -> DeadlineExceeded:
-    """Return the error of a job whose answer does not end."""
-    message = f"The code took longer than {job.timeout:g} s; reduce its work or raise the timeout."
-    return DeadlineExceeded(message, retry_after=5)
-
-
 def make_worker_lost() -> Unavailable:
     """Return the error of a job whose worker was lost after it had begun."""
     return Unavailable(
