@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from .kernel.dashboard import Dashboard
     from .kernel.dashboards.panels import Panel
     from .kernel.figures.captured_plot import CapturedPlot, last
-    from .kernel.figures.lookup import get, links
+    from .kernel.figures.lookup import figures, get, links, unpublish
     from .kernel.figures.plots_directory import plots_dir
-    from .kernel.figures.publish import figures, publish, unpublish
+    from .kernel.figures.publish import publish
     from .kernel.figures.published_figure import Published, SharedLink
     from .kernel.live.decorator import live
     from .kernel.live.live_figure import LiveFigure
@@ -72,7 +72,7 @@ _HOMES = {
     "Response": ".model.responses",
     "SharedLink": ".kernel.figures.published_figure",
     "connect": ".kernel.client.discovery",
-    "figures": ".kernel.figures.publish",
+    "figures": ".kernel.figures.lookup",
     "get": ".kernel.figures.lookup",
     "last": ".kernel.figures.captured_plot",
     "links": ".kernel.figures.lookup",
@@ -84,7 +84,7 @@ _HOMES = {
     "render": ".kernel.render",
     "render_url": ".kernel.render",
     "serve": ".kernel.client.local_server",
-    "unpublish": ".kernel.figures.publish",
+    "unpublish": ".kernel.figures.lookup",
 }
 
 __all__ = [

@@ -368,7 +368,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", "/nonexistent")
     monkeypatch.setattr(batch_server, "_known", None)
     monkeypatch.setattr("jupyter_figserve.kernel.cells.cell.names", CellFigureNames())
-    monkeypatch.setattr(discovery, "_cached", {})
+    monkeypatch.setattr(discovery, "_kept", {})
     monkeypatch.setattr(discovery, "_warned", set())
     yield
     discovery.use(None)

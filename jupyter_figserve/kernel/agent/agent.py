@@ -15,9 +15,11 @@ import random
 import ssl
 import threading
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from ...errors import FigServeError, NotConnected
+from ...model.kernel_protocol import AGENT_PROTOCOL, MAX_HEAD_BYTES
 from ..client.connection import Connection
 from ..client.discovery import find_connection
 from ..client.front_end import find_shell
@@ -26,9 +28,6 @@ from .agent_socket import THREAD, explain_failure, ignore_failure, mute_tornado,
 from .offers import offers
 from .switch_interval import short_switch_interval
 
-PROTOCOL = 1
-_MAX_HEAD_BYTES = 4 * 2**20
-"""Maximum size of the head of a message that the server accepts."""
 _MIN_DELAY, _MAX_DELAY = 0.1, 5.0
 _MIN_HEALTHY_SECONDS = 1.0
 _REGISTRATION_TIMEOUT = 2.0
@@ -77,14 +76,14 @@ class Agent:
         if self._socket is not None:
             self._socket.close()
 
-    def wait_until_registered(self, timeout: float = _REGISTRATION_TIMEOUT) -> None:
+    def wait_until_registered(self) -> None:
         """Wait until the server knows all live functions, so that they have URLs when the cell ends.
 
         Does not wait for an unavailable server; the agent announces them when it is back.
         """
         names = {function.name for function in offers.find_functions()}
         with self._changed:
-            self._changed.wait_for(lambda: bool(self.last_error) or names <= self._addresses.keys(), timeout)
+            self._wait_until(lambda: names <= self._addresses.keys())
 
     def find_advice(self) -> str | None:
         """Return what the user must do so that the agent can connect; None if nothing, or if it was said before."""
@@ -192,10 +191,10 @@ class Agent:
         with self._changed:
             announcement = self._announcement
         functions = [function.as_json() for function in offers.find_functions()]
-        self._send({"op": "hello", "protocol": PROTOCOL, "announcement": announcement, "live": functions})
+        self._send({"op": "hello", "protocol": AGENT_PROTOCOL, "announcement": announcement, "live": functions})
         self._send_sources()
 
-    def announce_sources(self, timeout: float = _REGISTRATION_TIMEOUT) -> None:
+    def announce_sources(self) -> None:
         """Announce the sources that this kernel can draw again, and wait until the server knows them."""
         with self._changed:
             self._sources_announced = announced = self._sources_announced + 1
@@ -204,7 +203,11 @@ class Agent:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._send_sources)
         with self._changed:
-            self._changed.wait_for(lambda: bool(self.last_error) or self._sources_known >= announced, timeout)
+            self._wait_until(lambda: self._sources_known >= announced)
+
+    def _wait_until(self, is_known: Callable[[], bool]) -> None:
+        """Wait, holding the lock, until the server knows an announcement or does not respond."""
+        self._changed.wait_for(lambda: bool(self.last_error) or is_known(), _REGISTRATION_TIMEOUT)
 
     def _send_sources(self) -> None:
         with self._changed:
@@ -217,7 +220,7 @@ class Agent:
         from tornado.websocket import WebSocketClosedError
 
         text = json.dumps(head).encode()
-        if len(text) > _MAX_HEAD_BYTES:
+        if len(text) > MAX_HEAD_BYTES:
             self._report_oversized(head, len(text))
         elif self._socket is not None:
             with contextlib.suppress(WebSocketClosedError):
@@ -226,7 +229,7 @@ class Agent:
 
     def _report_oversized(self, head: dict[str, Any], size: int) -> None:
         """Say that a message is not sent, because the server would not read it."""
-        message = f"has {size:,} bytes without its image; the limit is {_MAX_HEAD_BYTES:,}"
+        message = f"has {size:,} bytes without its image; the limit is {MAX_HEAD_BYTES:,}"
         if head["op"] == "answer":
             error = {"type": "TooLarge", "code": "result_too_large", "message": f"The live figure's answer {message}."}
             self._send({"op": "answer", "rid": head["rid"], "error": error})

@@ -88,9 +88,9 @@ class FigServeClient:
     def post(self, path: str, value: Any) -> Any:
         return self._send_json(self._request("POST", path, body=value, is_idempotent=False))
 
-    def post_for_image(self, path: str, value: Any, accept: str = "*/*") -> tuple[bytes, list[str]]:
+    def post_for_image(self, path: str, value: Any) -> tuple[bytes, list[str]]:
         """Post JSON and return a response body that is not JSON, and the server's warnings about it."""
-        request = self._request("POST", path, body=value, accept=accept, is_idempotent=False)
+        request = self._request("POST", path, body=value, accept="*/*", is_idempotent=False)
         response = self._send(request)
         lines = unquote(response.headers.get("x-figserve-warnings", "")).splitlines()
         return response.body, [text for line in lines if (text := to_plain_text(line))]

@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ...errors import InvalidInput, NotConnected
@@ -33,13 +33,11 @@ HOW_TO_CONNECT = (
     "No figserve server was found. Start one with figserve.serve(), connect to one with figserve.connect(url, key), or"
     " set FIGSERVE_URL and FIGSERVE_API_KEY."
 )
-
-
+_Settings = tuple[str | None, ...]
 _lock = threading.Lock()
 _explicit: Connection | None = None
-_cached: dict[tuple[str | None, ...], Connection] = {}
-_cached_team: dict[tuple[str | None, ...], Connection] = {}
-_cached_local: dict[tuple[str | None, ...], Connection] = {}
+_kept: dict[str, tuple[_Settings, Connection]] = {}
+"""The connection of each kind that was used last, with the settings that it follows from."""
 _warned: set[str] = set()
 
 
@@ -100,7 +98,7 @@ def find_connection(environment: Mapping[str, str] | None = None) -> Connection 
         source, is_service = "the kernel's environment (KERNEL_FIGSERVE_URL)", LOCAL_URL_VARIABLE in environment
         if is_service:
             source += ", which names the JupyterHub's service"
-        return _cache((url, key, ca_file), parse_exact(url), source, is_own=True, is_service=is_service)
+        return _keep_main((url, key, ca_file), parse_exact(url), source, is_own=True, is_service=is_service)
     found = _from_runtime_file(environment.get("JPY_PARENT_PID", ""), ca_file)
     return _from_hub_service(environment, ca_file) if found is None else found
 
@@ -111,11 +109,7 @@ def find_team_connection() -> Connection | None:
     if stored is None:
         return None
     settings = (stored.url, stored.key, stored.ca_file)
-    with _lock:
-        if settings not in _cached_team:
-            _cached_team.clear()
-            _cached_team[settings] = Connection(make_team_client(stored), "`jupyter figserve connect`")
-        return _cached_team[settings]
+    return _keep("team", settings, lambda: Connection(make_team_client(stored), "`jupyter figserve connect`"))
 
 
 def find_local_connection(environment: Mapping[str, str] | None = None) -> Connection | None:
@@ -125,13 +119,12 @@ def find_local_connection(environment: Mapping[str, str] | None = None) -> Conne
     if not url or not key or find_connection(environment) is None:
         return None
     ca_file = environment.get(LOCAL_CA_VARIABLE) or environment.get(KERNEL_CA_VARIABLE)
-    settings = (url, key, ca_file)
-    with _lock:
-        if settings not in _cached_local:
-            _cached_local.clear()
-            client = FigServeClient(parse_exact(url), key, ca_file=ca_file)
-            _cached_local[settings] = Connection(client, f"the kernel's environment ({LOCAL_URL_VARIABLE})", True)
-        return _cached_local[settings]
+    address, source = parse_exact(url), f"the kernel's environment ({LOCAL_URL_VARIABLE})"
+    return _keep(
+        "local",
+        (url, key, ca_file),
+        lambda: Connection(FigServeClient(address, key, ca_file=ca_file), source, is_own=True),
+    )
 
 
 def _from_user_variables(url: str, key: str | None, ca_file: str | None) -> Connection:
@@ -144,7 +137,7 @@ def _from_user_variables(url: str, key: str | None, ca_file: str | None) -> Conn
     if not credential:
         raise NotConnected("FIGSERVE_URL is set without FIGSERVE_API_KEY. Set both, or use figserve.connect(url, key).")
     _warn_of_plain_http(address, credential)
-    return _cache((url, credential, ca_file), address, URL_VARIABLE, is_own=False)
+    return _keep_main((url, credential, ca_file), address, URL_VARIABLE, is_own=False)
 
 
 def _from_runtime_file(parent: str, ca_file: str | None) -> Connection | None:
@@ -159,7 +152,9 @@ def _from_runtime_file(parent: str, ca_file: str | None) -> Connection | None:
         return None
     if not token:
         return None
-    return _cache((url, token, ca_file), parse_exact(f"{url}/{PREFIX}"), f"the runtime file {path.name}", is_own=True)
+    return _keep_main(
+        (url, token, ca_file), parse_exact(f"{url}/{PREFIX}"), f"the runtime file {path.name}", is_own=True
+    )
 
 
 def _from_hub_service(environment: Mapping[str, str], ca_file: str | None) -> Connection | None:
@@ -168,7 +163,7 @@ def _from_hub_service(environment: Mapping[str, str], ca_file: str | None) -> Co
     if not url or not token:
         return None
     source = f"the environment of a JupyterHub's server ({SERVICE_VARIABLE})"
-    return _cache((url, token, ca_file), parse_exact(url), source, is_own=False, is_service=True)
+    return _keep_main((url, token, ca_file), parse_exact(url), source, is_own=False, is_service=True)
 
 
 def _find_runtime_file(parent: str) -> Path | None:
@@ -182,18 +177,23 @@ def _find_runtime_file(parent: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def _cache(
-    settings: tuple[str | None, ...], address: Address, source: str, *, is_own: bool, is_service: bool = False
-) -> Connection:
-    """Return the same connection as long as the environment does not change, so that its sockets stay open."""
+def _keep(kind: str, settings: _Settings, make: Callable[[], Connection]) -> Connection:
+    """Return the same connection as long as the settings do not change, so that its sockets stay open."""
     with _lock:
-        connection = _cached.get(settings)
-        if connection is None:
-            _cached.clear()
-            kind = HubServiceClient if is_service else FigServeClient
-            client = kind(address, settings[1], ca_file=settings[2])
-            connection = _cached[settings] = Connection(client, source, is_own)
-        return connection
+        kept = _kept.get(kind)
+        if kept is None or kept[0] != settings:
+            kept = _kept[kind] = settings, make()
+        return kept[1]
+
+
+def _keep_main(
+    settings: _Settings, address: Address, source: str, *, is_own: bool, is_service: bool = False
+) -> Connection:
+    """Return the connection to the server that this process publishes to; the settings are URL, key and authority."""
+    client = HubServiceClient if is_service else FigServeClient
+    return _keep(
+        "main", settings, lambda: Connection(client(address, settings[1], ca_file=settings[2]), source, is_own)
+    )
 
 
 def _warn_of_plain_http(address: Address, credential: str | None) -> None:

@@ -12,7 +12,7 @@ from ...model.figures import EncodedImage
 from ...model.formats import get_format
 from ...model.images.vector_sizes import CSS_DPI
 from ..figures.captured_plot import CapturedPlot
-from ..figures.display import INLINE_FORMATS, close_if_inline
+from ..figures.display import INLINE_SUFFIXES, close_if_inline
 from ..figures.published_figure import Published
 from ..live.registry import live_functions
 from .panels import LaidOutPanel
@@ -172,7 +172,7 @@ def _encode(item: Any, formats: FormatPreference) -> EncodedImage:
         return encoded.images[0]
     # An object that displays itself is encoded as its own output, else as an image.
     images = encode(item, with_thumbnail=False).images
-    mimetypes = (*(["text/html"] if ("html", None) in formats else []), *INLINE_FORMATS)
+    mimetypes = (*(["text/html"] if ("html", None) in formats else []), *INLINE_SUFFIXES)
     accepted = [part for mimetype in mimetypes for part in images if part.mimetype == mimetype]
     return accepted[0] if accepted else encode(item, ("png",), with_thumbnail=False).images[0]
 

@@ -11,7 +11,7 @@ from ...errors import FigServeError
 from ...model import dashboards
 from ...model.figures import EncodedImage
 from ..figures.captured_plot import CapturedPlot
-from ..figures.display import INLINE_FORMATS, close_if_inline
+from ..figures.display import INLINE_SUFFIXES, close_if_inline
 from ..figures.published_figure import Published
 from .panel_images import NOTEBOOK, render_live_panel, stored_image
 from .panels import LaidOutPanel
@@ -87,7 +87,7 @@ def _encode(item: Any) -> Still:
     encoded = encode(item)
     close_if_inline(encoded.figure)
     has_page = encoded.images[0].mimetype == "text/html"
-    image = next((part for part in encoded.images if part.mimetype in INLINE_FORMATS), encoded.thumbnail)
+    image = next((part for part in encoded.images if part.mimetype in INLINE_SUFFIXES), encoded.thumbnail)
     return Still(image, "" if image else "This figure is interactive and has no static image.", has_page)
 
 

@@ -34,10 +34,6 @@ from .parameter_grid import ParameterAxis, find_axes, make_grid
 from .pdf_export import write_pdf_export
 from .progress import ExportProgress
 
-MAX_STATES = 500
-"""Maximum number of images of one panel."""
-MAX_BYTES = 50 * 2**20
-"""Maximum size of all images together."""
 _CONCURRENT = (4, 12)
 """Minimum and maximum number of concurrent requests for images of a detached function."""
 FORMATS = ("svg", "png")
@@ -52,27 +48,15 @@ def save_dashboard(
     model: DashboardModel,
     path: str | os.PathLike[str],
     *,
-    max_states: int = MAX_STATES,
-    max_bytes: int = MAX_BYTES,
-    format: str | None = None,
-    progress: bool = True,
+    max_states: int,
+    max_bytes: int,
+    format: str | None,
+    progress: bool,
 ) -> Path:
     """Render every panel in every state that the file offers, write the file, and return its path.
 
-    Parameters
-    ----------
-    path
-        ``.html``: one page with its controls; ``.zip``: the same as a folder for a static host; ``.pdf``: one printed
-        page per row.
-    max_states
-        Maximum number of images per panel. If the controls have more states, some are omitted, and the page shows the
-        nearest one.
-    max_bytes
-        Maximum size of all images together.
-    format
-        ``"svg"`` or ``"png"``; None selects SVG if it is small, else PNG.
-    progress
-        Whether to print the number of images and a progress bar.
+    The options are those of ``Dashboard.save``. If the controls have more states than ``max_states``, some are omitted,
+    and the page shows the nearest one.
     """
     target = check_path(path)
     _check_options(target, format, max_states, max_bytes)

@@ -188,7 +188,7 @@ class CapturedPlot:
         still = self._plot.get("still")
         path = _name_of(still) if still else self.path
         mimetype = _mimetype_of(path) if still else self.mimetype
-        if mimetype not in display.INLINE_FORMATS:
+        if mimetype not in display.INLINE_SUFFIXES:
             return None
         try:
             data = self._client.get_bytes(f"plots/here/{quote(path)}")

@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...model.figures import MARKER, EncodedImage
-from ...model.formats import INLINE_FORMATS as INLINE_ROWS
+from ...model.formats import INLINE_FORMATS
 from ..client.address import UNIX, is_loopback
 
-INLINE_FORMATS = {row.mimetype: row.name for row in INLINE_ROWS}
-"""Mimetypes that an ``img`` element displays, with their suffixes."""
+INLINE_SUFFIXES = {row.mimetype: row.name for row in INLINE_FORMATS}
+"""Suffixes of the formats that an ``img`` element displays, by mimetype."""
 _MAX_PLAIN_PNG_BYTES = 512 * 1024
 _INLINE_BACKENDS = ("inline", "module://matplotlib_inline.backend_inline", "module://ipykernel.pylab.backend_inline")
 _TEXT = (
@@ -127,7 +127,7 @@ def _expiry_text(expires: str | None) -> str:
     """Format an RFC 3339 time in the local zone, as in "valid until 2026-12-21 09:30 CET"."""
     if not expires:
         return "never expires"
-    moment = datetime.fromisoformat(expires.replace("Z", "+00:00")).astimezone()
+    moment = datetime.fromisoformat(expires).astimezone()
     return f"valid until {moment:%Y-%m-%d %H:%M %Z}"
 
 

@@ -34,6 +34,6 @@ class FigureVersion:
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> FigureVersion:
         """Read an entry of the server's list."""
-        created = datetime.fromisoformat(entry["created"].replace("Z", "+00:00"))
+        created = datetime.fromisoformat(entry["created"])
         texts = {name: entry.get(name) or "" for name in ("title", "alt", "caption")}
         return cls(entry["version"], created, **texts, session=entry.get("session"))

@@ -1,4 +1,4 @@
-"""Finds what was published: figures by name, and all links. Kernel."""
+"""What is published: figures by name or all of a place, found or deleted, and all links. Kernel."""
 
 from __future__ import annotations
 
@@ -50,6 +50,28 @@ def get(name: str, *, notebook: str | None = None, collection: str | None = None
     return Published(found[0], connection)
 
 
+def figures(*, collection: str | None = None) -> list[Published]:
+    """List the published figures of this notebook, or of a collection, newest first.
+
+    Parameters
+    ----------
+    collection
+        Name of a collection; None is this notebook.
+
+    Returns
+    -------
+    list of Published
+        All of them; an empty list where there are none.
+
+    Raises
+    ------
+    NotConnected
+        There is no server.
+    """
+    connection, where = get_connection(), _read_where(None, collection)
+    return [Published(record, connection) for record in connection.client.iterate("api/figures", "figures", **where)]
+
+
 def links() -> list[SharedLink]:
     """List all your links that are open, to figures, live figures and dashboards, newest first.
 
@@ -71,7 +93,32 @@ def links() -> list[SharedLink]:
     return [link for link in found if not link.is_expired]
 
 
+def unpublish(notebook: str | None = None, *, collection: str | None = None) -> int:
+    """Delete all figures of a notebook or a collection, with their versions and links; return their number.
+
+    Parameters
+    ----------
+    notebook
+        Its path below the server's root directory; None is this notebook.
+    collection
+        Delete the figures of this collection instead.
+
+    Returns
+    -------
+    int
+        The number of deleted figures; each can be restored for ``FigServe.keep_deleted``.
+
+    Raises
+    ------
+    NotConnected
+        There is no server.
+    """
+    where = _read_where(notebook, collection)
+    return int(get_connection().client.delete("api/figures", **where)["deleted"])
+
+
 def _read_where(notebook: str | None, collection: str | None) -> dict[str, Any]:
+    """Return the place as a query; without one, that of this notebook."""
     place = read_place({"collection": collection, "notebook": notebook})
     return place.as_json() or {"here": 1}
 

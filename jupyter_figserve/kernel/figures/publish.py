@@ -12,14 +12,14 @@ from ...errors import FigServeError, InvalidInput, NotConnected
 from ...model.figures import EncodedImage
 from ...model.formats import ANIMATION_FORMATS, get_format
 from ...model.multipart import encode_form, image_part, json_part
-from ...model.places import Place, check_collection, read_place
+from ...model.places import Place, read_place
 from ...model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, check_name, validate_single_line
 from ..cells.cell import default_name, find_cell
 from ..cells.last_shown import find_last_shown
 from ..client.batch_server import get_connection
 from ..client.connection import Connection
 from ..options import PUBLISH, explain_options
-from .display import INLINE_FORMATS
+from .display import INLINE_SUFFIXES
 from .figure_source import FigureSource
 from .offline import UnpublishedFigure, warn_or_raise
 from .publishable import animation_limits, choose_formats, read_object
@@ -98,55 +98,6 @@ def publish_encoded(encoded: EncodedFigure, name: str | None, *, title: str | No
     given = _check_texts(title, alt, None)
     texts = {"title": encoded.title, "alt": encoded.alt} | {k: text for k, text in given.items() if text is not None}
     return _post(get_connection(), encoded, checked, texts, keep_source=False)
-
-
-def figures(*, collection: str | None = None) -> list[Published]:
-    """List the published figures of this notebook, or of a collection, newest first.
-
-    Parameters
-    ----------
-    collection
-        Name of a collection; None is this notebook.
-
-    Returns
-    -------
-    list of Published
-        All of them; an empty list where there are none.
-
-    Raises
-    ------
-    NotConnected
-        There is no server.
-    """
-    connection = get_connection()
-    where: dict[str, Any] = {"here": 1} if collection is None else {"collection": check_collection(collection)}
-    return [Published(record, connection) for record in connection.client.iterate("api/figures", "figures", **where)]
-
-
-def unpublish(notebook: str | None = None, *, collection: str | None = None) -> int:
-    """Delete all figures of a notebook or a collection, with their versions and links; return their number.
-
-    Parameters
-    ----------
-    notebook
-        Its path below the server's root directory; None is this notebook.
-    collection
-        Delete the figures of this collection instead.
-
-    Returns
-    -------
-    int
-        The number of deleted figures; each can be restored for ``FigServe.keep_deleted``.
-
-    Raises
-    ------
-    NotConnected
-        There is no server.
-    """
-    place = read_place({"collection": collection, "notebook": notebook})
-    client = get_connection().client
-    where: dict[str, Any] = place.as_json() or {"here": 1}
-    return int(client.delete("api/figures", **where)["deleted"])
 
 
 def _publish(
@@ -265,7 +216,7 @@ def _form(figure: dict[str, Any], encoded: EncodedFigure) -> tuple[str, bytes]:
 
 def _displayed_image(encoded: EncodedFigure) -> EncodedImage | None:
     """Return the image that the notebook displays: the first that an ``img`` element supports, else the thumbnail."""
-    return next((part for part in encoded.images if part.mimetype in INLINE_FORMATS), encoded.thumbnail)
+    return next((part for part in encoded.images if part.mimetype in INLINE_SUFFIXES), encoded.thumbnail)
 
 
 def _formats(format: str | Iterable[str]) -> tuple[str, ...]:

@@ -285,9 +285,9 @@ class Published(Shareable, HasImageUrl):
     def _fetch_stored(self) -> EncodedImage | None:
         """Fetch a stored image of a listed figure; None if there is none, or the server is unavailable."""
         for entry in self._record.get("representations", ()):
-            if entry.get("mimetype") not in display.INLINE_FORMATS:
+            if entry.get("mimetype") not in display.INLINE_SUFFIXES:
                 continue
-            suffix = display.INLINE_FORMATS[entry["mimetype"]]
+            suffix = display.INLINE_SUFFIXES[entry["mimetype"]]
             try:
                 data = self._client.get_bytes(f"figures/{self.id}.{suffix}", version=self.version)
             except FigServeError:

@@ -145,7 +145,7 @@ class SharedLink(HasImageUrl):
     def is_expired(self) -> bool:
         """Whether its time is over, by the clock of this machine."""
         expires = self.expires
-        return expires is not None and datetime.fromisoformat(expires.replace("Z", "+00:00")) <= datetime.now(UTC)
+        return expires is not None and datetime.fromisoformat(expires) <= datetime.now(UTC)
 
     @property
     def views(self) -> int | None:

@@ -13,12 +13,9 @@ import asyncio
 import sys
 from typing import Any
 
+from ...model.kernel_protocol import ANNOUNCEMENT, INFO_REPLY, INFO_REQUEST, REPLY, REQUEST
 from ..client.front_end import find_kernel
 from .registry import live_functions
-
-REQUEST, REPLY = "figserve_request", "figserve_reply"
-INFO_REQUEST, INFO_REPLY = "kernel_info_request", "kernel_info_reply"
-ANNOUNCEMENT = {"figserve": {"control": 1}}
 
 
 def install_handler() -> None:
@@ -36,7 +33,7 @@ class _InfoHandler:
 
     async def __call__(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
         """Answer like ipykernel, and announce the other handler."""
-        content = {"status": "ok", **self._kernel.kernel_info, **ANNOUNCEMENT}
+        content = {"status": "ok", **self._kernel.kernel_info, ANNOUNCEMENT: {"control": 1}}
         self._kernel.session.send(stream, INFO_REPLY, content, parent=parent, ident=ident)
 
 

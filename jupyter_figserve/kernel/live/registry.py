@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ...errors import Conflict, FigServeError, NotConnected, NotFound
-from ...model.live import LiveRequest
+from ...model.live import LiveDeclaration, LiveRequest
 from ...model.parameters import SIZES
 from ...model.progress import ProgressListener
 from ..agent.offers import Reply, check_size, error_json, offers
@@ -70,22 +70,24 @@ class LiveFunction:
         return doc.partition("\n")[0][:_MAX_DESCRIPTION_LENGTH]
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "description": self.description,
-            "parameters": self.signature.parameters.as_json(),
-            "sizes": [name for name in SIZES if name not in self.signature.sizes],
-            "cache": self.cache,
-            "timeout": self.timeout,
-            "version": None if callable(self.data_version) else self.version(),
-            "is_versioned": self.data_version is not None,
-            "digest": _digest(self.function),
-            "revision": self.revision,
-            "tight": self.tight,
-            "refresh": self.refresh,
-            "refreshed": self.refreshed,
-            "form": self.form,
-        }
+        """Return its declaration for the server."""
+        declaration = LiveDeclaration(
+            self.name,
+            self.signature.parameters,
+            self.description,
+            tuple(name for name in SIZES if name not in self.signature.sizes),
+            cache=self.cache,
+            timeout=self.timeout,
+            version=None if callable(self.data_version) else self.version(),
+            is_versioned=self.data_version is not None,
+            digest=_digest(self.function),
+            revision=self.revision,
+            tight=self.tight,
+            refresh=self.refresh,
+            refreshed=self.refreshed,
+            form=self.form,
+        )
+        return declaration.as_json()
 
     def version(self) -> str | None:
         """Return the current version of the data as text."""

@@ -117,8 +117,7 @@ class LocalRenderer:
         self._learned, self._learned_bytes = LearnedPreload(), learned_bytes
         self._learning: asyncio.Task[None] | None = None
         self._is_closed, self._pending = False, 0
-        self._running: set[ChildProcess] = set()
-        self._idle: list[ChildProcess] = []
+        self._running, self._idle = set[ChildProcess](), list[ChildProcess]()
         self._slots = asyncio.Semaphore(self.jobs)
         self._refill_timer: asyncio.TimerHandle | None = None
 

@@ -1,4 +1,4 @@
-"""Figures by name, and all links, in the notebook."""
+"""Figures by name, all of a place, and all links, in the notebook."""
 
 from __future__ import annotations
 
@@ -55,6 +55,26 @@ def test_missing_figure_is_explained(connected, here, elsewhere, message):
     connected.instead = reply
     with pytest.raises(errors.NotFound, match=message):
         figserve.get("sales")
+
+
+def test_all_figures_of_the_notebook_are_listed(connected, encoder):
+    """All pages are fetched."""
+    for name in "abcde":
+        figserve.publish(PNG, name)
+    assert [pub.name for pub in figserve.figures()] == list("abcde")
+    assert [r.query for r in connected.received[-3:]] == [
+        {"here": "1"},
+        {"here": "1", "cursor": "2"},
+        {"here": "1", "cursor": "4"},
+    ]
+
+
+@pytest.mark.parametrize(("notebook", "query"), [(None, {"here": "1"}), ("x/a b.ipynb", {"notebook": "x/a b.ipynb"})])
+def test_unpublish_deletes_a_notebooks_figures(connected, encoder, notebook, query):
+    """Figures of this or another notebook are deleted, and their number is returned."""
+    figserve.publish(PNG, "a")
+    assert figserve.unpublish(notebook) == 1
+    assert connected.received[-1].query == query
 
 
 def test_open_links(connected):

@@ -204,26 +204,6 @@ def test_server_errors_reach_the_cell(connected, encoder):
         figserve.publish(PNG, "a")
 
 
-def test_all_figures_of_the_notebook_are_listed(connected, encoder):
-    """All pages are fetched."""
-    for name in "abcde":
-        figserve.publish(PNG, name)
-    assert [pub.name for pub in figserve.figures()] == list("abcde")
-    assert [r.query for r in connected.received[-3:]] == [
-        {"here": "1"},
-        {"here": "1", "cursor": "2"},
-        {"here": "1", "cursor": "4"},
-    ]
-
-
-@pytest.mark.parametrize(("notebook", "query"), [(None, {"here": "1"}), ("x/a b.ipynb", {"notebook": "x/a b.ipynb"})])
-def test_unpublish_deletes_a_notebooks_figures(connected, encoder, notebook, query):
-    """Figures of this or another notebook are deleted, and their number is returned."""
-    figserve.publish(PNG, "a")
-    assert figserve.unpublish(notebook) == 1
-    assert connected.received[-1].query == query
-
-
 def test_place_is_sent_and_asked_for(connected, encoder):
     """Publishing into a collection or a notebook; lists and deletions by collection."""
     figserve.publish(PNG, "load", collection="nightly")

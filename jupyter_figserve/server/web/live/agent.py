@@ -18,16 +18,16 @@ from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from ....errors import Forbidden, InvalidInput, OutputInvalid, TooLarge
+from ....model.kernel_protocol import AGENT_PROTOCOL, MAX_HEAD_BYTES
 from ....model.keys import PUBLISH
 from ....model.live import LiveDeclaration
 from ...services.live.backends.agent_backend import AgentBackend
-from ...services.live.backends.agent_frames import MAX_HEAD_BYTES, make_frame, parse_frame
+from ...services.live.backends.agent_frames import make_frame, parse_frame
 from ...services.live.backends.backend import KernelUnavailable
 from ...services.sessions.kernel_start import check_started
 from ..http.private_handler import AuthenticatedHandler
 
 _log = logging.getLogger("jupyter_figserve")
-PROTOCOL = 1
 _MAX_LIVE_FIGURES = 1_000
 _MAX_CALL_BYTES = 2**20
 _MARGIN_BYTES = 16 * 2**20
@@ -190,7 +190,7 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
 
 def _parse_hello(head: dict[str, Any]) -> list[LiveDeclaration]:
     rows = head.get("live")
-    if head.get("protocol") != PROTOCOL or not isinstance(rows, list) or len(rows) > _MAX_LIVE_FIGURES:
+    if head.get("protocol") != AGENT_PROTOCOL or not isinstance(rows, list) or len(rows) > _MAX_LIVE_FIGURES:
         raise InvalidInput("The hello is not valid: kernel and server have different versions of figserve.")
     return [LiveDeclaration.from_json(row) for row in rows]
 

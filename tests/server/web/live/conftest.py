@@ -12,9 +12,9 @@ import pytest
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
+from jupyter_figserve.model.kernel_protocol import AGENT_PROTOCOL
 from jupyter_figserve.model.keys import KERNEL_SCOPES
 from jupyter_figserve.server.services.live.backends.agent_frames import parse_frame
-from jupyter_figserve.server.web.live.agent import PROTOCOL
 
 HELLO = {
     "name": "animal", "description": "", "parameters": [], "sizes": ["width", "height", "dpi"], "cache": 0,
@@ -28,7 +28,7 @@ def frame(head: Any, body: bytes = b"") -> bytes:
 
 
 def hello(*rows: dict[str, Any]) -> bytes:
-    return frame({"op": "hello", "protocol": PROTOCOL, "announcement": 0, "live": list(rows)})
+    return frame({"op": "hello", "protocol": AGENT_PROTOCOL, "announcement": 0, "live": list(rows)})
 
 
 @dataclass

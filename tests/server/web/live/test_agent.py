@@ -9,9 +9,9 @@ import pytest
 from tornado.httpclient import HTTPClientError
 from tornado.websocket import WebSocketClosedError
 
+from jupyter_figserve.model.kernel_protocol import AGENT_PROTOCOL
 from jupyter_figserve.model.keys import KERNEL_SCOPES, split_key
 from jupyter_figserve.server.web.live import agent
-from jupyter_figserve.server.web.live.agent import PROTOCOL
 from tests.waiting import until
 
 from ...sample_images import png
@@ -98,11 +98,11 @@ async def test_invalid_answer(dial, owner, head, body, status):
         b"\x00\x00\x00\x02[]",
         b"\x00\x00\x00\x03{,}",
         frame({"op": "hello", "protocol": 99, "live": []}),
-        frame({"op": "hello", "protocol": PROTOCOL, "live": "x"}),
-        frame({"op": "hello", "protocol": PROTOCOL, "live": [{**HELLO, "name": "../x"}]}),
-        frame({"op": "hello", "protocol": PROTOCOL, "live": [{**HELLO, "name": "a.png"}]}),
-        frame({"op": "hello", "protocol": PROTOCOL, "live": [{**HELLO, "parameters": [{"name": "x"}]}]}),
-        frame({"op": "hello", "protocol": PROTOCOL, "live": [HELLO] * 1_001}),
+        frame({"op": "hello", "protocol": AGENT_PROTOCOL, "live": "x"}),
+        frame({"op": "hello", "protocol": AGENT_PROTOCOL, "live": [{**HELLO, "name": "../x"}]}),
+        frame({"op": "hello", "protocol": AGENT_PROTOCOL, "live": [{**HELLO, "name": "a.png"}]}),
+        frame({"op": "hello", "protocol": AGENT_PROTOCOL, "live": [{**HELLO, "parameters": [{"name": "x"}]}]}),
+        frame({"op": "hello", "protocol": AGENT_PROTOCOL, "live": [HELLO] * 1_001}),
     ],
 )
 async def test_invalid_frame_disturbs_no_other_call(dial, owner, data):

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from .....errors import InvalidInput
+from .....model.kernel_protocol import MAX_HEAD_BYTES
 from .kernel_answer import replace_surrogates
 
-MAX_HEAD_BYTES = 4 * 2**20
 _LENGTH_BYTES = 4
 
 

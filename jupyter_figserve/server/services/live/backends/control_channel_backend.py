@@ -16,6 +16,7 @@ from typing import Any
 from jupyter_core.utils import ensure_async
 
 from .....errors import InvalidInput
+from .....model.kernel_protocol import ANNOUNCEMENT, INFO_REQUEST, REQUEST
 from .....model.live import LiveDeclaration, LiveRequest
 from .....model.progress import ProgressListener
 from ..image_cache import CachedImage
@@ -23,14 +24,11 @@ from .backend import KernelUnavailable, next_generation
 from .kernel_answer import check_size, parse_kernel_answer, parse_progress, replace_surrogates
 
 _log = logging.getLogger("jupyter_figserve")
-REQUEST, REPLY = "figserve_request", "figserve_reply"
-INFO_REQUEST, INFO_REPLY = "kernel_info_request", "kernel_info_reply"
-_ANNOUNCED = "figserve"
 _LIST_SECONDS = 1.5
 _MAX_INVALID_MESSAGES = 100
 
 
-class NotLoadedError(Exception):
+class NotLoaded(Exception):
     """The kernel has not imported this package, or offers nothing."""
 
 
@@ -74,7 +72,7 @@ class ControlChannelBackend:
             When its answer is not valid.
         KernelUnavailable
             When the channel is closed.
-        NotLoadedError
+        NotLoaded
             When it has not loaded this package.
         """
         async with asyncio.timeout(_LIST_SECONDS):
@@ -111,8 +109,8 @@ class ControlChannelBackend:
     async def _check_announcement(self) -> None:
         if not self._is_announced:
             info, _ = await self._ask({}, kind=INFO_REQUEST)
-            if _ANNOUNCED not in info:
-                raise NotLoadedError
+            if ANNOUNCEMENT not in info:
+                raise NotLoaded
             self._is_announced = True
 
     async def _ask(

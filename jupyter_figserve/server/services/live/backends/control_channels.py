@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
 
+from .....model.kernel_protocol import INFO_REPLY, REPLY, REQUEST
 from .....model.live import LiveDeclaration
 from . import gateway
-from .control_channel_backend import INFO_REPLY, REPLY, REQUEST, ControlChannelBackend, NotLoadedError
+from .control_channel_backend import ControlChannelBackend, NotLoaded
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -33,14 +34,12 @@ class ControlChannels:
     ----------
     max_bytes
         Upper limit of one image.
-    max_message_bytes
-        Upper limit of one message from a Gateway, beyond which it closes the channel.
     """
 
-    def __init__(self, serverapp: ServerApp, max_bytes: int, max_message_bytes: int = _MAX_MESSAGE_BYTES) -> None:
+    def __init__(self, serverapp: ServerApp, max_bytes: int) -> None:
         self._app = serverapp
         self._max_bytes = max_bytes
-        self._max_message_bytes = max(max_message_bytes, 2 * max_bytes)
+        self._max_message_bytes = max(_MAX_MESSAGE_BYTES, 2 * max_bytes)
         self.on_close: Callable[[str, ControlChannelBackend], None] = lambda kernel, backend: None
         """Called with a kernel and its channel once that is closed, whatever the reason."""
         self._clock = time.monotonic
@@ -71,7 +70,7 @@ class ControlChannels:
             offered = await backend.list_offered()
             self._silences.pop(kernel, None)
             return backend, offered
-        except NotLoadedError:
+        except NotLoaded:
             self._silences.pop(kernel, None)
             self._silent_until[kernel] = self._clock() + _NOT_LOADED_SECONDS
             self.disconnect(kernel)
