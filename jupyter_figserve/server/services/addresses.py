@@ -13,14 +13,13 @@ from cachetools import LRUCache
 
 from ...model.figures import FigureRecord, Representation
 from ...model.formats import Format
-from .hosts import get_host_name, get_origin, normalize_host, normalize_netloc, normalize_url
+from .hosts import PATH_SAFE, get_host_name, get_origin, normalize_host, normalize_netloc, normalize_url
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
     from tornado.httputil import HTTPServerRequest
 
 _WILDCARDS = ("", "*", "0.0.0.0", "::", "[::]")  # noqa: S104 - compared with, never bound
-_PATH_SAFE = "/%~@:!$&'()*+,;="
 _MAX_BASES = 64
 PREFIX = "/figserve"
 """Path of our routes below a Jupyter server's; a server of nothing else has none."""
@@ -95,7 +94,7 @@ class ServerAddresses:
     @cached_property
     def prefix(self) -> str:
         """Path of our routes, percent-encoded as browsers do it."""
-        return quote(self._app.base_url.rstrip("/"), safe=_PATH_SAFE) + prefix_of(self._app)
+        return quote(self._app.base_url.rstrip("/"), safe=PATH_SAFE) + prefix_of(self._app)
 
     @property
     def public_url(self) -> str | None:

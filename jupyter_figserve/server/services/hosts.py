@@ -10,8 +10,15 @@ import contextlib
 import ipaddress
 import re
 from functools import lru_cache
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
+_MAX_NAME = 253
+"""Of a name in the DNS. Source: RFC 1035, section 2.3.4."""
+# The DNS has underscores in names of services, and networks of containers have them in names of hosts.
+_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
+_NUMERIC = re.compile(r"(^|\.)([0-9]+|0x[0-9a-f]*)$")
+PATH_SAFE = "/%~@:!$&'()*+,;="
+"""Characters that browsers leave as they are in a path."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -39,11 +46,15 @@ def normalize_netloc(netloc: str, scheme: str = "") -> str:
 
 
 def normalize_url(url: str) -> str:
-    """Return a URL with its scheme, host and port in one form; what is no URL of a host stays as it is."""
+    """Return a URL with its scheme, host and port in one form, and its path in ASCII as browsers send it.
+
+    What is no URL of a host stays as it is.
+    """
     parts = _split(url)
     if parts is None or not parts.hostname or set("*@%").intersection(parts.netloc):
         return url
-    return parts._replace(netloc=normalize_netloc(parts.netloc, parts.scheme)).geturl()
+    path = quote(parts.path, safe=PATH_SAFE)
+    return parts._replace(netloc=normalize_netloc(parts.netloc, parts.scheme), path=path).geturl()
 
 
 def get_origin(url: str) -> str:
@@ -61,10 +72,20 @@ def get_host_name(host: str) -> str:
 def is_address(url: str) -> bool:
     """Whether a setting is the address of a server: of http or https, without a query and without credentials."""
     parts = _split(url)
-    if parts is None or not parts.hostname or parts.port == 0:
+    if parts is None or parts.port == 0 or not _is_host(_read_host(parts)):
         return False
-    has_more = parts.query or parts.fragment or parts.username or parts.password or re.search(r"\s", url)
+    has_more = parts.query or parts.fragment or "@" in parts.netloc or re.search(r"[\s\\\x00-\x20\x7f]", url)
     return parts.scheme in ("http", "https") and not has_more
+
+
+def _is_host(name: str) -> bool:
+    """Whether a host in one form is an IP address or a name that a browser could ask for."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        # Browsers read a name whose last label is a number as an IP address (url.spec.whatwg.org, section 3.5).
+        return len(name) <= _MAX_NAME and _NAME.fullmatch(name) is not None and not _NUMERIC.search(name)
+    return True
 
 
 def _read_host(parts: SplitResult) -> str:
