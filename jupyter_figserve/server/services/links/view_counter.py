@@ -19,8 +19,13 @@ _FLUSH_SECONDS = 1.0
 _RETRY_SECONDS = 5.0
 # Programs that fetch a link to show a preview of it where it was pasted.
 _ROBOTS = re.compile(
-    r"bot\b|crawler|spider|slurp|facebookexternalhit|slack-img|whatsapp|telegram|skypeuripreview|embedly|iframely"
-    r"|mastodon|vkshare|pinterest|preview|unfurl",
+    r"bot\b|crawler|spider|slurp|facebookexternalhit|facebookcatalog|slack-img|whatsapp|telegram|embedly|iframely"
+    r"|vkshare|pinterest|tumblr/|flipboard|preview|unfurl|onebox|metadata|opengraph|kakaotalk-scrap|cardyb|viber"
+    r"|line-poker|google-pagerenderer|google-inspectiontool|feedfetcher|hubspot|rocket\.?chat|nextcloud"
+    # Servers of the Fediverse, each of which fetches what its readers see.
+    r"|mastodon|misskey|pleroma|akkoma|lemmy|friendica|peertube"
+    # Mail and office programs, which look at a link before they open it in a browser.
+    r"|ms-office|microsoft office|microsoft outlook",
     re.IGNORECASE,
 )
 
