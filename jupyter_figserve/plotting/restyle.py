@@ -10,6 +10,8 @@ from typing import Any
 
 from ..errors import InvalidInput
 
+_SAVE_OPTIONS = ("savefig.bbox", "savefig.dpi", "savefig.pad_inches", "savefig.transparent")
+
 
 def use_style(style: str) -> None:
     """Use a style of matplotlib.
@@ -27,12 +29,14 @@ def use_style(style: str) -> None:
 
 
 def apply_style(figure: Any, style: str) -> None:
-    """Use a style, and recolour a figure that was drawn under the rcParams before."""
+    """Use a style, and recolour a figure that was drawn under the rcParams before; its size stays."""
     import matplotlib
 
     params: Any = matplotlib.rcParams
     before = params.copy()
     use_style(style)
+    # They are options of the author's savefig, which a style such as default or classic would reset.
+    params.update({name: before[name] for name in _SAVE_OPTIONS})
     restyle(figure, before, params)
 
 

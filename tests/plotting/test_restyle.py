@@ -8,7 +8,7 @@ from matplotlib import style as styles
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from jupyter_figserve.plotting.restyle import restyle
+from jupyter_figserve.plotting.restyle import apply_style, restyle
 
 
 @pytest.fixture
@@ -49,6 +49,16 @@ def test_colours_of_the_author_stay(figure):
     (axes,) = figure.get_axes()
     assert axes.lines[1].get_color() == "magenta"
     assert axes.xaxis.label.get_color() == "green"
+
+
+@pytest.mark.parametrize("name", ["default", "classic"])
+def test_options_of_the_authors_savefig_stay(figure, name):
+    """Resolution, crop, margins and a transparent background, which these styles would reset."""
+    own = {"savefig.dpi": 55, "savefig.bbox": "tight", "savefig.pad_inches": 0.5, "savefig.transparent": True}
+    with matplotlib.rc_context(own):
+        apply_style(figure, name)
+        assert {key: matplotlib.rcParams[key] for key in own} == own
+        assert matplotlib.rcParams["savefig.facecolor"] == styles.library.get(name, {}).get("savefig.facecolor", "auto")
 
 
 @pytest.mark.parametrize("name", styles.available)
