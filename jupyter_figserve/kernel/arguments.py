@@ -1,4 +1,4 @@
-"""Checks of arguments that callers of the notebook API can get wrong: lists of names, mappings and paths. Kernel."""
+"""Checks of arguments that callers of the notebook API can get wrong: lists, mappings, paths and switches. Kernel."""
 
 from __future__ import annotations
 
@@ -50,11 +50,40 @@ def check_path(path: object) -> Path:
     Raises
     ------
     InvalidInput
-        It is not a path.
+        It is not a path, or begins with the ``~`` of a user that this machine does not know.
     """
     if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str) or "\0" in os.fspath(path):
         raise InvalidInput(f'The path must be text such as "report.html", or a pathlib.Path, not {path!r:.60}.')
-    return Path(path).expanduser()
+    return expand_home(Path(path))
+
+
+def expand_home(path: Path) -> Path:
+    """Return a path with the home directory for ``~``.
+
+    Raises
+    ------
+    InvalidInput
+        This machine does not know the user whose home directory it is.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise InvalidInput(f"There is no home directory {path.parts[0]!r:.60}. Write the whole path.") from error
+
+
+def check_switch(value: object, argument: str) -> bool:
+    """Return a switch, also of NumPy or as 0 or 1; None is off.
+
+    Raises
+    ------
+    InvalidInput
+        It is anything else, such as the text ``"no"``, which Python takes for true.
+    """
+    # NumPy's booleans have a dtype and no dimensions.
+    is_numpy = str(getattr(value, "dtype", "")) == "bool" and getattr(value, "ndim", 0) == 0
+    if not (is_numpy or value is None or (isinstance(value, int) and value in (0, 1))):
+        raise InvalidInput(f"{argument} must be True or False, not {describe_type(value)}.")
+    return bool(value)
 
 
 def describe_type(value: object) -> str:

@@ -67,7 +67,8 @@ def _publish_cell(shell: Any, line: str, cell: str) -> Published | None:
     if options.quiet:
         _show(published.bundle(with_link=False))
         return None
-    if options.share:
+    # A figure that a batch run could not publish has no link, and the run goes on.
+    if options.share and published.url is not None:
         link = published.share(options.share)
         _show(published.bundle())
         _show((link.bundle(), {}))

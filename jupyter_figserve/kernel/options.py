@@ -15,13 +15,25 @@ _R = TypeVar("_R")
 
 _FOR_SHARE = "It is one of share(): figserve.publish(fig).share(expires=…)."
 _FOR_IMAGES = 'Ask for it with the image: pub.image_url("png", width=…); figsize=… of the figure is the size of all.'
+_FOR_SAVEFIG = 'Set it before you publish, as for savefig: plt.rcParams["savefig.facecolor"] = "white".'
+_FOR_LOOKS = (
+    "Set it before the figure is drawn, or ask for it with the image of a link:"
+    ' figserve.publish(fig).share().signed_image_url("png", transparent=True, style="ggplot").'
+)
 PUBLISH = {
     **dict.fromkeys(("expires", "label", "views", "audience", "users", "groups", "data", "code", "server"), _FOR_SHARE),
-    **dict.fromkeys(("width", "height", "style", "transparent"), _FOR_IMAGES),
+    **dict.fromkeys(("width", "height"), _FOR_IMAGES),
+    **dict.fromkeys(("style", "transparent"), _FOR_LOOKS),
+    **dict.fromkeys(("facecolor", "edgecolor"), _FOR_SAVEFIG),
+    "pad_inches": _FOR_SAVEFIG.replace('facecolor"] = "white"', 'pad_inches"] = 0.2'),
     "bbox_inches": "Use tight=True.",
     "description": "Use alt=… for screen readers, or caption=… for a text below the figure.",
 }
-"""What to do instead of options that ``publish`` does not have; below, those of ``share``."""
+"""What to do instead of options that ``publish`` does not have."""
+IMAGE = dict.fromkeys(
+    ("style", "transparent"), 'The image of a link has it: pub.share().signed_image_url("png", transparent=True).'
+)
+"""Those of ``image_url``; below, those of ``share``."""
 SHARE_FIGURE = dict.fromkeys(
     ("lock", "allow"),
     "Only live figures and dashboards have parameters: write a function that draws the figure, with @figserve.live.",

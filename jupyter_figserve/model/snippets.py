@@ -120,11 +120,12 @@ def write_size(name: str, value: object) -> str:
     Raises
     ------
     InvalidInput
-        It is not a positive number.
+        It is not a positive number, or a width or height is not a whole one.
     """
-    number = to_number(value)
-    if not number > 0:
-        raise InvalidInput(f"Invalid {name} {value!r:.60}. Use a positive number, such as {name}=150.")
+    number, is_whole = to_number(value), name != "dpi"
+    if not number > 0 or (is_whole and not number.is_integer()):
+        kind = "positive whole number" if is_whole else "positive number"
+        raise InvalidInput(f"Invalid {name} {value!r:.60}. Use a {kind}, such as {name}=150.")
     return f"{number:.12g}"
 
 

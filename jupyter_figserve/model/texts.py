@@ -30,6 +30,11 @@ def is_unicode(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
+def is_name(text: str) -> bool:
+    """Whether a text, in NFC, can be the name of a figure."""
+    return _NAME.fullmatch(text) is not None and not is_device(text)
+
+
 def check_name(name: object, noun: str = "figure") -> str:
     """Validate the name of a figure, or of what ``noun`` says, and return it in NFC.
 
@@ -39,7 +44,7 @@ def check_name(name: object, noun: str = "figure") -> str:
         It does not match ``[\\w][\\w .-]{0,99}``, or is the name of a device.
     """
     text = to_nfc(name) if isinstance(name, str) else ""
-    if not _NAME.fullmatch(text) or is_device(text):
+    if not is_name(text):
         raise InvalidName(
             f"{name!r:.60} cannot be a {noun}'s name: use a letter or digit, then letters, digits, spaces, dots,"
             f" hyphens and underscores, at most {MAX_NAME_LENGTH} characters."
@@ -53,7 +58,7 @@ def slug(title: str) -> str | None:
     text = re.sub(r"[^\w .-]+", " ", text)
     text = re.sub(r"\s+", "-", text.strip())
     text = re.sub(r"-{2,}", "-", text).lstrip(".-")[:MAX_NAME_LENGTH].rstrip(".- ")
-    return text if text and _NAME.fullmatch(text) and not is_device(text) else None
+    return text if is_name(text) else None
 
 
 def validate_single_line(text: object, what: str, limit: int) -> str:

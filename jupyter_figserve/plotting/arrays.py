@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import OutputInvalid
+from .images import check_pixels
 
 
 def image_of_array(array: Any) -> Any:
@@ -19,7 +20,7 @@ def image_of_array(array: Any) -> Any:
     Raises
     ------
     OutputInvalid
-        It has another shape or type, or floats beyond 0 to 1.
+        It has another shape or type, floats beyond 0 to 1, or too many pixels.
     """
     import numpy as np
     from PIL import Image
@@ -31,10 +32,12 @@ def image_of_array(array: Any) -> Any:
             f"An array of shape {array.shape} is not an image. Use (height, width), (height, width, 3) or"
             " (height, width, 4)."
         )
+    check_pixels(array.shape[1], array.shape[0])
     if array.dtype.kind == "f":
         if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
             raise OutputInvalid(
-                "A floating-point array has values from 0 to 1 to be an image. Scale it, or draw it with plt.imshow."
+                "A floating-point array must have values from 0 to 1, without NaN, to be an image. Scale it, or draw it"
+                " with plt.imshow."
             )
         array = np.round(array * 255).astype(np.uint8)
     elif array.dtype == bool:

@@ -215,7 +215,7 @@ def _encode_figure(
     found: ResolvedFigure, rows: tuple[Format, ...], options: Mapping[str, Any], with_thumbnail: bool
 ) -> EncodedFigure:
     figure = found.figure
-    check_figure_size(figure, options.get("dpi") or found.dpi)
+    check_figure_size(figure, options.get("dpi") or found.dpi, rows)
     thumbnail = None
     rendered: dict[Format, EncodedImage] = {}
     with rc(found.rc):

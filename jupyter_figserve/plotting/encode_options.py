@@ -9,6 +9,7 @@ from ..errors import InvalidInput, OutputInvalid
 from ..model.formats import FORMATS, Format, get_format
 from ..model.scalars import to_number
 from .images import check_pixels
+from .raster import check_sides
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,8 +43,8 @@ def savefig_options(dpi: float | None, tight: bool, transparent: bool) -> dict[s
     return {name: value for name, (is_set, value) in requested.items() if is_set}
 
 
-def check_figure_size(figure: Figure, dpi: object) -> None:
-    """Check the size of a matplotlib figure.
+def check_figure_size(figure: Figure, dpi: object, rows: Sequence[Format]) -> None:
+    """Check the size of a matplotlib figure for its formats.
 
     Raises
     ------
@@ -56,7 +57,10 @@ def check_figure_size(figure: Figure, dpi: object) -> None:
             f"The figure is {width:g} by {height:g} inches. Set a positive size: fig.set_size_inches(6.4, 4.8)."
         )
     if _is_positive(dpi):
-        check_pixels(width * float(dpi), height * float(dpi))  # type: ignore[arg-type]
+        sides = width * float(dpi), height * float(dpi)  # type: ignore[arg-type]
+        check_pixels(*sides)
+        for row in rows:
+            check_sides(row.name, *sides)
 
 
 def _is_positive(value: object) -> bool:

@@ -110,9 +110,13 @@ def encode_image(image: Image, row: Format, *, dpi: float | None = None) -> Enco
     ------
     UnsupportedType
         The format is a vector format or HTML, or Pillow cannot write it.
+    OutputInvalid
+        The image has no pixels, or too many.
     """
     if not row.is_raster:
         raise UnsupportedType(f"A raster image is not available as {row.name}; use {', '.join(RASTER_NAMES)}.")
+    if not (image.width and image.height):
+        raise OutputInvalid(f"The image has no pixels: it is {image.width} by {image.height}.")
     check_pixels(image.width, image.height)
     dpi = dpi or _dpi_of(image)
     image, profile = prepare(image)

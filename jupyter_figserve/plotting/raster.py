@@ -25,6 +25,8 @@ RASTER_NAMES = {
     "tiff": "TIFF",
 }
 """Pillow's names of the raster formats."""
+_MAX_SIDES = {"jpg": 65_500, "webp": 16_383, "avif": 65_536, "gif": 65_535}
+"""Pixels on one side, for the formats or their libraries that allow fewer than we do."""
 _OPTIONAL = ("avif", "webp")
 """Formats that Pillow may have been built without."""
 EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"})
@@ -66,8 +68,11 @@ def save(image: Image, name: str, *, dpi: float | None = None, profile: bytes | 
     ------
     UnsupportedType
         This Pillow cannot write the format.
+    OutputInvalid
+        A side is longer than the format allows.
     """
     require_support(name)
+    check_sides(name, image.width, image.height)
     buffer = io.BytesIO()
     options: dict[str, Any] = {} if dpi is None else {"dpi": (dpi, dpi)}
     if profile is not None and name == "gif":
@@ -80,6 +85,16 @@ def save(image: Image, name: str, *, dpi: float | None = None, profile: bytes | 
     image.info = {key: value for key, value in image.info.items() if key in ("transparency",)}
     image.save(buffer, format=RASTER_NAMES[name], **options)
     return insert_animation_control(buffer.getvalue()) if name == "apng" else buffer.getvalue()
+
+
+def check_sides(name: str, width: float, height: float) -> None:
+    """Raise ``OutputInvalid`` for an image with a side that is longer than its format allows."""
+    limit = _MAX_SIDES.get(name)
+    if limit is not None and max(width, height) > limit:
+        raise OutputInvalid(
+            f"The image is {width:,.0f} by {height:,.0f} pixels, and {name.upper()} allows {limit:,} on a side. Use a"
+            " smaller size, or another format such as png."
+        )
 
 
 def require_support(name: str) -> None:
@@ -130,6 +145,9 @@ def _sixteen_bit(image: Image) -> Image:
 
 def _eight_bit(image: Image) -> Image:
     """Convert samples of 16 or 32 bits, and floating-point ones, to 8 bits."""
+    if image.mode == "La":
+        # Grey with premultiplied alpha, which Pillow converts to nothing else.
+        return image.convert("LA")
     if image.mode in EIGHT_BIT_MODES:
         return image
     if image.mode in _DEEP_MODES:

@@ -9,14 +9,20 @@ import numpy as np
 import pytest
 
 from jupyter_figserve.errors import FigServeError, InvalidInput
-from jupyter_figserve.kernel.arguments import check_path, check_values, list_names
+from jupyter_figserve.kernel.arguments import check_path, check_switch, check_values, list_names
 from jupyter_figserve.kernel.client.discovery import connect
 from jupyter_figserve.kernel.dashboard import Dashboard
 from jupyter_figserve.kernel.figures.audience_options import audience_options
 from jupyter_figserve.kernel.figures.publish import publish
+from jupyter_figserve.kernel.live.decorator import live
 from jupyter_figserve.model.formats import get_format, get_live_format
 from jupyter_figserve.model.progress import progress
 from jupyter_figserve.model.snippets import write_size
+
+
+def len_of_nothing() -> int:
+    return 0
+
 
 WRONG: tuple[Any, ...] = (
     3,
@@ -72,6 +78,21 @@ def test_wrong_paths(value):
         check_path(value)
 
 
+def test_home_of_an_unknown_user():
+    """As in a file for ``save``."""
+    with pytest.raises(InvalidInput, match="no home directory '~no-such-user'"):
+        check_path("~no-such-user/a.html")
+
+
+def test_switches():
+    """True and False, also of NumPy or as numbers; a text that reads like one would be true whatever it says."""
+    assert [check_switch(value, "tight") for value in (True, 1, np.bool_(True))] == [True] * 3
+    assert [check_switch(value, "tight") for value in (False, 0, np.False_, None)] == [False] * 4
+    for value in ("no", "", 2, 0.0, np.array([True, False]), [], object()):
+        with pytest.raises(InvalidInput, match="tight must be True or False, not a value of type"):
+            check_switch(value, "tight")
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -84,6 +105,9 @@ def test_wrong_paths(value):
         lambda value: connect("http://127.0.0.1:1", [value]),  # type: ignore[arg-type]
         lambda value: connect("https://" + "x" * 64, "fsk_x"),
         lambda value: publish("x", format=[value]),
+        lambda value: publish("x", tight=[value]),  # type: ignore[arg-type]
+        lambda value: publish("x", keep_source=[value]),  # type: ignore[arg-type]
+        lambda value: live(len_of_nothing, detach=[value]),  # type: ignore[arg-type]
         lambda value: get_format(value),
         lambda value: get_live_format(value),
         lambda value: progress(-1, value),
@@ -95,6 +119,15 @@ def test_wrong_types_are_explained(call, value):
     """No exception of Python's own comes out of a function of the notebook API."""
     with pytest.raises(FigServeError):
         call(value)
+
+
+@pytest.mark.parametrize(("name", "value"), [("width", 1.5), ("height", 0.5), ("width", 0), ("dpi", -1)])
+def test_sizes_that_no_image_has(name, value):
+    """They are refused where the URL is made, not when it is opened."""
+    assert (write_size("width", np.int64(300)), write_size("height", 300.0)) == ("300", "300")
+    assert write_size("dpi", 72.5) == "72.5"
+    with pytest.raises(InvalidInput, match=f"Invalid {name} .*Use a "):
+        write_size(name, value)
 
 
 @pytest.mark.parametrize("name", ["", "x.gif", "x", "missing/x.html"])

@@ -12,12 +12,13 @@ from matplotlib.figure import Figure
 from jupyter_figserve.errors import Conflict, InvalidInput, InvalidName, NotConnected
 from jupyter_figserve.kernel.dashboard import Dashboard
 from jupyter_figserve.kernel.dashboards.panels import Panel
+from jupyter_figserve.kernel.figures import offline
 from jupyter_figserve.kernel.figures.publish import publish
 from jupyter_figserve.kernel.live.decorator import live
 from jupyter_figserve.model.figures import MARKER
 
 from ..conftest import ELSEWHERE, require_package
-from .conftest import output_of
+from .conftest import PNG, output_of
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -122,6 +123,17 @@ def test_widget_json_of_followed_figures(connected):
     }
     assert bound["declared"] == declared
     assert "published" not in plain
+
+
+def test_batch_run_without_a_server_shows_the_images(monkeypatch, encoder):
+    """A figure that was not published has no address to follow."""
+    monkeypatch.setenv("FIGSERVE_OFFLINE", "warn")
+    monkeypatch.setattr(offline, "_has_warned", True)
+    board = Dashboard("Sales", [[publish(PNG, "sales")]])
+    assert "<img " in board._repr_mimebundle_()[0]["text/html"]
+    (panel,) = board.widget().rows[0]
+    assert panel["still"]
+    assert "published" not in panel
 
 
 def test_url_requires_publish():

@@ -9,6 +9,7 @@ import pytest
 
 from jupyter_figserve import errors
 from jupyter_figserve.kernel import magics
+from jupyter_figserve.kernel.figures import offline
 
 from .conftest import KEY, PNG, FakeEncoded, Reply
 
@@ -138,6 +139,17 @@ def test_share_makes_and_displays_a_link(shell, displayed, connected):
     image, link = displayed
     assert "data:image/png" in image["text/html"]
     assert "/f/ttt" in link["text/plain"]
+
+
+def test_share_in_a_batch_run_without_a_server(ipython, encoder, displayed, monkeypatch):
+    """The run goes on: its figure is shown as the cell's result, and there is nothing to share."""
+    monkeypatch.setenv("FIGSERVE_OFFLINE", "warn")
+    monkeypatch.setattr(offline, "_has_warned", True)
+    ipython.user_ns["png"] = PNG
+    result = run(ipython, "%%publish a --share 7d\npng")
+    assert result.success
+    assert result.result.url is None
+    assert not displayed
 
 
 @pytest.mark.parametrize(

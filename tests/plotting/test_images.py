@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from jupyter_figserve.errors import OutputInvalid, UnsupportedType
@@ -38,6 +39,12 @@ def test_pillow_images_become_png(mode):
     assert (encoded.images[0].width, encoded.images[0].height) == (400, 300)
     assert (encoded.thumbnail.width, encoded.thumbnail.height) == (320, 240)
     assert encoded.figure is None
+
+
+def test_premultiplied_grey():
+    """Pillow converts this mode to one other only."""
+    given = image("LA").convert("La")
+    assert np.array_equal(pixels(encode(given).images[0].data), np.asarray(given.convert("LA").convert("RGBA")))
 
 
 def test_sixteen_bits_are_kept():
@@ -79,6 +86,24 @@ def test_pixels_have_no_vector_form(name):
     """Raster images are not wrapped in vector formats."""
     with pytest.raises(UnsupportedType, match="A raster image is not available as"):
         encode(image(), (name,))
+
+
+@pytest.mark.parametrize("format", ["png", "jpg", "webp", "gif"])
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
+def test_images_without_pixels_are_refused(format, size):
+    """In every format, with their size."""
+    with pytest.raises(OutputInvalid, match=f"no pixels: it is {size[0]} by {size[1]}"):
+        encode(Image.new("RGB", size), (format,))
+
+
+@pytest.mark.parametrize(("format", "side"), [("jpg", 65_501), ("webp", 16_384), ("avif", 65_537), ("gif", 65_536)])
+def test_sides_that_a_format_does_not_have(format, side):
+    """The format and its limit are named, for an image and for a figure."""
+    match = rf"{format.upper()} allows {side - 1:,} on a side"
+    with pytest.raises(OutputInvalid, match=match):
+        encode(Image.new("L", (side, 1)), (format,))
+    with pytest.raises(OutputInvalid, match=match):
+        encode(Figure(figsize=(side / 100 + 0.001, 0.02), dpi=100), (format,))
 
 
 def test_too_many_pixels_are_rejected_undecoded(monkeypatch):

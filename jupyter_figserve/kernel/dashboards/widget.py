@@ -69,7 +69,7 @@ def _panel_json(
             "fixed": dict(panel.fixed),
             "initial": controls.arguments(panel.place, params),
         }
-    if isinstance(panel.object, Published):
+    if isinstance(panel.object, Published) and panel.object.url is not None:
         value["published"] = _published_json(panel, panel.object)
     if still.image is not None:
         value |= {"still": data_url(still.image), "width": still.image.width, "height": still.image.height}

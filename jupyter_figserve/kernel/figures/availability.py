@@ -9,6 +9,7 @@ from typing import Any
 from ...errors import FigServeError, NotFound, UnsupportedType
 from ...model import snippets
 from ...model.formats import Format, get_format
+from ..options import IMAGE, explain_options
 
 
 class HasImageUrl(ABC):
@@ -19,6 +20,7 @@ class HasImageUrl(ABC):
     def url(self) -> str:
         """URL of the page."""
 
+    @explain_options(IMAGE)
     def image_url(
         self,
         format: str = "png",

@@ -14,6 +14,7 @@ from ...model.formats import ANIMATION_FORMATS, get_format
 from ...model.multipart import encode_form, image_part, json_part
 from ...model.places import Place, read_place
 from ...model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, check_name, validate_single_line
+from ..arguments import check_switch
 from ..cells.cell import default_name, find_cell
 from ..cells.last_shown import find_last_shown
 from ..client.batch_server import get_connection
@@ -87,6 +88,7 @@ def publish(
     """
     _reject_swapped_arguments(fig, name)
     texts = _check_texts(title, alt, caption)
+    tight, keep_source = check_switch(tight, "tight"), check_switch(keep_source, "keep_source")
     fig, checked = read_object(fig, None if name is None else check_name(name))
     place, formats = read_place({"collection": collection, "notebook": notebook}), _formats(format)
     return _publish(fig, checked, texts, place, formats, keep_source=keep_source, dpi=dpi, tight=tight)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import sys
 import zlib
 from collections.abc import Callable
@@ -14,12 +15,14 @@ from typing import Any
 from ...errors import InvalidInput, OutputInvalid, TooLarge
 from ...model.formats import ANIMATION_FORMATS, FORMATS, find_format_of_bytes
 from ...model.images.svg import encode_text
-from ...model.texts import slug
+from ...model.texts import is_name, slug
+from ..arguments import describe_type, expand_home
 
 _MAX_BYTES = 2**30
 """Maximum size of a file to publish, in bytes; the server has a smaller limit of its own."""
 _MAX_SVG_BYTES = 2**25
 _DEFAULT = ("png",)
+_URL = re.compile(r"(?:[a-z][a-z0-9+.-]+://|data:)", re.IGNORECASE)
 _OWN_PACKAGE = "jupyter_figserve."
 _ADVICE = {
     "Published": "Share it with its share(), or publish the figure itself under another name.",
@@ -44,7 +47,8 @@ def read_object(fig: Any, name: str | None) -> tuple[Any, str | None]:
     if isinstance(fig, str) and fig.lstrip("\ufeff \t\r\n").startswith("<"):
         return encode_text(fig), name
     if isinstance(fig, (str, os.PathLike)):
-        return _unpacked(_read_path(fig)), slug(Path(fig).stem) if name is None else name
+        path = _parse_path(fig)
+        return _unpacked(_read_path(path)), slug(path.stem) if name is None else name
     if _is_file(fig):
         return _unpacked(_read_file(fig)), name
     if isinstance(fig, (bytes, bytearray, memoryview)):
@@ -90,38 +94,80 @@ def _refuse_own(fig: Any) -> None:
         raise InvalidInput(f"This {kind.__name__} has an address already. {_ADVICE[kind.__name__]}")
 
 
-def _read_path(given: str | os.PathLike[str]) -> bytes:
-    path = Path(given).expanduser()
+def _read_path(path: Path) -> bytes:
+    shown = f"{str(path)!r:.200}"
     try:
         if path.is_dir():
-            raise InvalidInput(f"{str(given)!r:.200} is a directory. Pass the path of an image file.")
+            raise InvalidInput(f"{shown} is a directory. Pass the path of an image file.")
         if not path.exists():
-            hint = ""
-            if isinstance(given, str) and not path.suffix:
-                hint = f" To publish the current figure under a name, use publish(name={given!r:.60})."
-            raise InvalidInput(f"There is no file {str(given)!r:.200}.{hint}")
+            raise InvalidInput(f"There is no file {shown}.{_name_hint(str(path))}")
         if not path.is_file():
-            raise InvalidInput(f"{str(given)!r:.200} is not a regular file. Pass the path of an image file.")
+            raise InvalidInput(f"{shown} is not a regular file. Pass the path of an image file.")
         _check_size(path.stat().st_size)
         data = path.read_bytes()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InvalidInput(f"{str(given)!r:.200} cannot be read: {reason}.") from error
+        raise InvalidInput(f"{shown} cannot be read: {_reason(error)}.") from error
     if find_format_of_bytes(data) is None:
-        raise OutputInvalid(
-            f"{str(given)!r:.200} is not an image in a known format. The formats are {', '.join(FORMATS)}."
-        )
+        raise OutputInvalid(f"{shown} is not an image in a known format. The formats are {', '.join(FORMATS)}.")
     return data
+
+
+def _parse_path(given: str | os.PathLike[str]) -> Path:
+    """Return the path of a file, which may be bytes, with ``~`` for the home directory.
+
+    Raises
+    ------
+    InvalidInput
+        It is empty, a URL, or not a path after all.
+    """
+    try:
+        text = os.fsdecode(given)
+    except Exception as error:
+        raise InvalidInput(f"The path, {describe_type(given)}, cannot be read: {_reason(error)}.") from error
+    if not text.strip():
+        raise InvalidInput("The path is empty. Pass that of an image file; to publish the current figure, pass none.")
+    if _URL.match(text):
+        raise InvalidInput(
+            f"{text!r:.80} is a URL, and publish loads none. Download it, and pass its bytes or its path."
+        )
+    return expand_home(Path(text))
+
+
+def _name_hint(text: str) -> str:
+    """Return what to do about a text that is a name rather than a path, "" for a path."""
+    if Path(text).suffix or not is_name(text):
+        return ""
+    return f" To publish the current figure under a name, use publish(name={text!r:.60})."
 
 
 def _read_file(file: Any) -> bytes:
-    data = file.getvalue() if hasattr(file, "getvalue") else file.read(_MAX_BYTES + 1)
+    try:
+        data = _read_all(file)
+    except Exception as error:
+        raise InvalidInput(f"The file object cannot be read: {_reason(error)}. Open it with mode 'rb'.") from error
     if isinstance(data, str):
         data = encode_text(data)
-    if not isinstance(data, bytes):
+    if not isinstance(data, bytes | bytearray | memoryview):
         raise InvalidInput(f"The file object returned {type(data).__name__}, not bytes. Open it in binary mode.")
     _check_size(len(data))
-    return data
+    return bytes(data)
+
+
+def _read_all(file: Any) -> Any:
+    """Return what a file object has, from where it stands; of ``BytesIO`` and its like, all."""
+    if hasattr(file, "getvalue"):
+        return file.getvalue()
+    try:
+        return file.read(_MAX_BYTES + 1)
+    except TypeError:
+        # An object of another library, whose read takes no size.
+        return file.read()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, io.UnsupportedOperation):
+        return "it is not open for reading"
+    return str(getattr(error, "strerror", None) or error or type(error).__name__).rstrip(".")
 
 
 def _is_file(fig: Any) -> bool:

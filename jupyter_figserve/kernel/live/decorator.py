@@ -11,7 +11,7 @@ from typing import Any, overload
 from ...errors import InvalidInput, NotConnected
 from ...model.times import parse_duration
 from ..agent.agent import flush_after_cell, start_agent
-from ..arguments import describe_type
+from ..arguments import check_switch
 from .checks import check_function, check_live_name, check_parameters
 from .control_channel import install_handler
 from .live_figure import LiveFigure
@@ -98,11 +98,12 @@ def _decorate(
     checked = {
         "cache": 0.0 if isinstance(cache, str | int | float) and cache in ("0s", 0, "0") else parse_duration(cache),
         "timeout": parse_duration(options["timeout"]),
-        "tight": _check_switch("tight", options["tight"]),
+        "tight": check_switch(options["tight"], "tight"),
         "refresh": None if refresh is None else _parse_refresh(refresh),
     }
+    is_detached = check_switch(detach, "detach")
     figure = _declare(function, name, names, options | checked)
-    if detach:
+    if is_detached:
         _detach_if_connected(figure)
     return figure
 
@@ -122,12 +123,6 @@ def _declare(
     check_parameters(signature.parameters)
     _register(figure.live_function)
     return figure
-
-
-def _check_switch(name: str, value: object) -> bool:
-    if not isinstance(value, bool | int) or value not in (0, 1):
-        raise InvalidInput(f"{name} must be True or False, not {describe_type(value)}.")
-    return bool(value)
 
 
 def _register(function: LiveFunction) -> None:

@@ -46,6 +46,55 @@ def test_files_and_svg_text(png: Path):
     assert read_object(gzip.compress(SVG), None)[0] == SVG
 
 
+class Unreadable:
+    """A path that fails."""
+
+    def __fspath__(self) -> str:
+        raise RuntimeError("gone")
+
+
+class Reader:
+    """A file object of another library, whose read takes no size."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+
+    def read(self) -> Any:
+        return self.data
+
+
+class Failing:
+    """A file object that cannot be read."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def read(self, size: int) -> bytes:
+        raise self.error
+
+
+def closed(file: io.BytesIO) -> io.BytesIO:
+    file.close()
+    return file
+
+
+def test_paths_and_files_of_other_libraries(png: Path):
+    """A path may be bytes, a read may take no size, and its bytes may be mutable."""
+
+    class BytesPath:
+        def __fspath__(self) -> bytes:
+            return bytes(png)
+
+    assert read_object(BytesPath(), None) == (png.read_bytes(), "my-plot")
+    assert read_object(Reader(bytearray(png.read_bytes())), None) == (png.read_bytes(), None)
+
+
+def test_a_path_that_is_no_name_is_not_advised_as_one():
+    """The advice would only lead to the next error."""
+    with pytest.raises(InvalidInput, match=r"There is no file 'a/b'\.$"):
+        read_object("a/b", None)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -61,6 +110,17 @@ def test_files_and_svg_text(png: Path):
         (lambda path: np.full((2, 2), np.nan), "values from 0 to 1"),
         (lambda path: np.full((2, 2), 7.0), "values from 0 to 1"),
         (lambda path: np.zeros((2, 2), np.int64), "type int64"),
+        (lambda path: np.broadcast_to(np.uint8(0), (100_000, 100_000, 3)), "100,000 by 100,000 pixels"),
+        (lambda path: np.broadcast_to(0.5, (1_000_000, 1_000_000)), "1,000,000 by 1,000,000 pixels"),
+        (lambda path: " ", "The path is empty"),
+        (lambda path: "https://example.org/plot.png", "is a URL"),
+        (lambda path: "data:image/png;base64,AAAA", "is a URL"),
+        (lambda path: "~no-such-user/plot.png", "no home directory '~no-such-user'"),
+        (lambda path: Unreadable(), "cannot be read: gone"),
+        (lambda path: closed(io.BytesIO(b"x")), "closed"),
+        (lambda path: Failing(io.UnsupportedOperation("read")), "not open for reading"),
+        (lambda path: Failing(OSError(5, "Input/output error")), "Input/output error"),
+        (lambda path: Reader(None), "returned NoneType, not bytes"),
     ],
 )
 def test_what_is_no_image_is_named(tmp_path: Path, make: Any, message: str):
