@@ -185,6 +185,16 @@ class HubProcess:
         self.api("POST", f"users/{user}/servers/{server}" if server else f"users/{user}/server")
         wait_until(lambda: self.api("GET", f"users/{user}")["servers"].get(server, {}).get("ready"))
 
+    @contextlib.contextmanager
+    def running_server(self, user: str) -> Iterator[None]:
+        """Start the user's server, and stop it at the end, also after a failure: the tests after it start their own."""
+        self.start_server(user)
+        try:
+            yield
+        finally:
+            if self.api("GET", f"users/{user}")["servers"]:
+                self.stop_server(user)
+
     def stop_server(self, user: str) -> None:
         """Stop the user's server, as culling does, and wait until it is gone."""
         self.api("DELETE", f"users/{user}/server")

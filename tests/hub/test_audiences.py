@@ -145,11 +145,10 @@ def test_audience_can_be_changed(sharing):
 def test_notebook_for_users_runs(sharing):
     """Every cell works with the service, every audience is offered, and the figures are the service's."""
     hub = sharing.hub
-    hub.start_server("alice")
-    copy = Path(shutil.copy(NOTEBOOK, hub.home / "homes" / "alice"))
-    with hub.kernel("alice", copy.name) as kernel:
-        error, outputs = run_notebook(kernel, copy)
-    hub.stop_server("alice")
+    with hub.running_server("alice"):
+        copy = Path(shutil.copy(NOTEBOOK, hub.home / "homes" / "alice"))
+        with hub.kernel("alice", copy.name) as kernel:
+            error, outputs = run_notebook(kernel, copy)
     assert error is None
     text = "".join(output["text"] for output in outputs if output["output_type"] == "stream")
     assert f"{sharing.hub.service}/shared" in text

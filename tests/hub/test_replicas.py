@@ -110,8 +110,7 @@ def test_logins_hold_on_each_server(replicated):
 def test_live_figure_answers_on_each_server(replicated):
     """Its kernel on a user's own server is connected to one of them."""
     hub = replicated.hub
-    hub.start_server("alice")
-    with hub.kernel("alice") as kernel:
+    with hub.running_server("alice"), hub.kernel("alice") as kernel:
         execution = kernel.run(DECLARE)
         assert execution.error is None, execution.error
         token = execution.stdout.strip().rpartition("/f/")[2]

@@ -178,8 +178,7 @@ class TestKernels:
 
     def test_figures_outlive_the_server(self, hub):
         """Publish, share and live figures, the notebook's identity, captured plots; then the server stops."""
-        hub.start_server("alice")
-        with hub.kernel("alice", "work.ipynb") as kernel:
+        with hub.running_server("alice"), hub.kernel("alice", "work.ipynb") as kernel:
 
             def run(code: str) -> str:
                 result = kernel.run(code)
@@ -288,8 +287,10 @@ def records(hub: HubProcess, user: str) -> list[dict]:
 
 def test_events_reach_the_users_own_server(hub):
     """Its stream has those of the service too, as soon as a figure is published there."""
-    hub.start_server("alice")
-    with hub.server_request("alice", "GET", "figserve/api/events?at=service", stream=True) as stream:
+    with (
+        hub.running_server("alice"),
+        hub.server_request("alice", "GET", "figserve/api/events?at=service", stream=True) as stream,
+    ):
         lines = stream.iter_lines(decode_unicode=True)
         assert "event: service.connected" in lines
         figure = publish(hub, "alice", "heard")
