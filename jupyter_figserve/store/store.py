@@ -16,6 +16,7 @@ from ..model.quotas import PublishLimits
 from ..model.times import Clock, system_clock
 from .catalog import sessions
 from .catalog.database import Catalog
+from .catalog.dialects import lock_files
 from .catalog.identities import rename_notebook
 from .databases import DataVersion
 from .files.blobs import SHARDS, BlobStore
@@ -271,6 +272,7 @@ class Store(Repository):
         return removed
 
     def _recover(self, connection: Connection) -> None:
+        lock_files(connection)
         for aggregate in self._aggregates.values():
             aggregate.manifests.remove_leftover()
             aggregate.catch_up(connection)

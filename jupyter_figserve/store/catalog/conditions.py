@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from . import tables
 
-_S, _L = tables.sessions.c, tables.links.c
+_S, _L, _T = tables.sessions.c, tables.links.c, tables.trash.c
 _MAX_PART = 10_000
 """Longer than any name, title or path. SQLite refuses patterns of more than 50,000 bytes. Source: sqlite.org/limits."""
 
@@ -31,3 +31,12 @@ def is_open(now: float) -> sa.ColumnElement[bool]:
         sa.or_(_L.views.is_(None), _L.seen < _L.views),
     )
     return sa.and_(_L.paused.is_(False), not_expired, not_used_up)
+
+
+def is_gone(record: sa.ColumnElement[str], kind: str, table: sa.Table, now: float) -> sa.ColumnElement[bool]:
+    """Condition: a record of ``table`` was deleted, and cannot be restored any more.
+
+    In one statement, so that no deletion and no undo of another server falls between.
+    """
+    restorable = sa.select(_T.id).where(_T.kind == kind, _T.expires > now)
+    return sa.and_(record.not_in(sa.select(table.c.id)), record.not_in(restorable))

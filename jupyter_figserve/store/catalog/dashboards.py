@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -86,12 +86,10 @@ def delete(connection: Connection, record: DashboardRecord, now: float) -> bool:
     return True
 
 
-def release(connection: Connection, restorable: Iterable[str]) -> None:
+def release(connection: Connection, now: float) -> None:
     """Drop the references of deleted dashboards to figures, except of those that can be restored."""
-    existing = sa.select(_D.id)
-    deleted = connection.execute(sa.select(_F.dashboard).where(_F.dashboard.not_in(existing)).distinct()).scalars()
-    for dashboard_id in set(deleted) - set(restorable):
-        connection.execute(tables.dashboard_figures.delete().where(_F.dashboard == dashboard_id))
+    is_gone = conditions.is_gone(_F.dashboard, DASHBOARD, tables.dashboards, now)
+    connection.execute(tables.dashboard_figures.delete().where(is_gone))
 
 
 def emit_restored_event(connection: Connection, record: DashboardRecord, now: float) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from ...errors import Conflict
 from ...model.detached import DetachedFunction
 from ...model.figures import Source
 from ...model.live import LiveDeclaration, LiveFigureRecord
@@ -33,10 +34,12 @@ def put(
 
     Raises
     ------
+    Conflict
+        When the live figure has been deleted in the meantime.
     QuotaExceeded
         When the owner has no room for it; the earlier one stays.
     """
-    lock_owner_of(connection, tables.live_figures, record.id)
+    record = _lock(connection, record)
     source, before = function.source, find(connection, record.id)
     added = source.size - (before.source.size if before else 0)
     quotas.check(connection, {"owner": limits.owner_quota}, {"owner": record.owner}, added, ())
@@ -66,12 +69,12 @@ def insert(connection: Connection, record: LiveFigureRecord, function: DetachedF
 def remove(connection: Connection, record: LiveFigureRecord, now: float) -> bool:
     """Remove the function; return False when there is none."""
     lock_owner_of(connection, tables.live_figures, record.id)
-    before = find(connection, record.id)
-    if before is None:
+    existing, before = live.find(connection, record.id), find(connection, record.id)
+    if existing is None or before is None:
         return False
     connection.execute(tables.live_sources.delete().where(_S.live == record.id))
     release_blobs(connection, [before.source.digest], now)
-    quotas.add(connection, record.owner, None, figures=0, size=-before.source.size)
+    quotas.add(connection, existing.owner, None, figures=0, size=-before.source.size)
     return True
 
 
@@ -94,6 +97,21 @@ def list_records(connection: Connection, session: str | None = None) -> list[Liv
         query = query.join(tables.live_sessions, _OFFERED.live == _S.live).where(_OFFERED.session == session)
     found = (live.find(connection, live_id) for live_id in connection.execute(query).scalars().all())
     return [record for record in found if record is not None]
+
+
+def _lock(connection: Connection, record: LiveFigureRecord) -> LiveFigureRecord:
+    """Return a live figure as it is now, and exclude other changes of what its owner has.
+
+    Raises
+    ------
+    Conflict
+        When it is gone.
+    """
+    lock_owner_of(connection, tables.live_figures, record.id)
+    existing = live.find(connection, record.id)
+    if existing is None:
+        raise Conflict("The live figure has just been deleted. Run its cell again, then detach it again.")
+    return existing
 
 
 def _detached(row: Row[Any]) -> DetachedFunction:

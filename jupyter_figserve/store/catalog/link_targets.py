@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy.engine import Connection
 
 from ...errors import Conflict
-from ...model.links import DASHBOARD, FIGURE, LIVE, Link
+from ...model.links import DASHBOARD, FIGURE, LIVE, Link, Target
 from . import dashboards, figures, live_figures
 from .dialects import lock_owner_of
 from .identities import TABLES
@@ -20,6 +20,16 @@ _FINDERS: dict[str, Callable[[Connection, Link], object]] = {
 }
 
 
+def lock(connection: Connection, target: Target) -> None:
+    """Exclude the deletion of a target, and other changes of what its owner has, until the transaction ends."""
+    lock_owner_of(connection, TABLES[target.kind], target.id)
+
+
+def exists(connection: Connection, link: Link) -> bool:
+    """Whether the target of a link exists, with the version that the link shows."""
+    return _FINDERS[link.target.kind](connection, link) is not None
+
+
 def check_exists(connection: Connection, link: Link) -> None:
     """Reject a link whose target has been deleted in the meantime.
 
@@ -29,6 +39,6 @@ def check_exists(connection: Connection, link: Link) -> None:
         When the target, or the version that the link shows, is gone.
     """
     kind = link.target.kind
-    lock_owner_of(connection, TABLES[kind], link.target.id)
-    if _FINDERS[kind](connection, link) is None:
+    lock(connection, link.target)
+    if not exists(connection, link):
         raise Conflict(f"The {_NOUNS[kind]} has just been deleted; publish it again.")

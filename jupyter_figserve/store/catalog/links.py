@@ -149,12 +149,18 @@ def change(connection: Connection, link_id: str, changes: dict[str, Any]) -> Non
             _add_people(connection, link_id, name, changes[name])
 
 
-def remove(connection: Connection, link_id: str) -> None:
-    """Delete a link with its people and viewers; a missing link is no error."""
+def remove(connection: Connection, link_id: str) -> bool:
+    """Delete a link with its people and viewers; return False when there is none."""
     changes_of(connection).links.add(link_id)
     connection.execute(tables.link_people.delete().where(_P.link == link_id))
     connection.execute(tables.viewers.delete().where(_V.link == link_id))
-    connection.execute(tables.links.delete().where(_L.id == link_id))
+    return connection.execute(tables.links.delete().where(_L.id == link_id)).rowcount == 1
+
+
+def lock_for_target(connection: Connection, target: Target) -> None:
+    """Exclude changes and views of the links to one target until the transaction ends."""
+    shown = _L.kind == target.kind, _L.target == target.id
+    connection.execute(sa.select(_L.id).where(*shown).order_by(_L.id).with_for_update())
 
 
 def remove_for_target(connection: Connection, target: Target) -> None:
@@ -194,6 +200,8 @@ def add_views(connection: Connection, views: Sequence[tuple[str, str, float]]) -
 
     Those of a client whose view was counted within ``VIEW_SECONDS``, by this or another server, are not.
     """
+    ids = sorted({link for link, _, _ in views})
+    connection.execute(sa.select(_L.id).where(_L.id.in_(ids)).order_by(_L.id).with_for_update())
     seen: dict[tuple[str, str], float] = {}
     for start in range(0, len(views), _CHUNK):
         pairs = {(link, client) for link, client, _ in views[start : start + _CHUNK]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from ...model.figures import Identity, new_id
 from ...model.links import LIVE, Target
 from ...model.live import LiveDeclaration, LiveFigureRecord
 from ...model.live_images import MAX_LIVE_IMAGES, LiveImage
-from . import events, links, tables
+from . import conditions, events, links, tables
 from .dialects import Upsert, lock_owner_of, lock_owners
 from .identities import has_identity, read_identity
 from .references import release_blobs, retain_blob
@@ -64,13 +64,13 @@ def emit_restored_event(connection: Connection, record: LiveFigureRecord, now: f
     events.add(connection, now, record.owner, LIVE_RESTORED, _event_data(record))
 
 
-def release(connection: Connection, restorable: Iterable[str], now: float) -> None:
+def release(connection: Connection, now: float) -> None:
     """Drop the images of deleted live figures, except of those that can be restored."""
-    deleted = connection.execute(sa.select(_P.live).where(_P.live.not_in(sa.select(_F.id))).distinct()).scalars()
-    for live_id in set(deleted) - set(restorable):
-        digests = connection.execute(sa.select(_P.digest).where(_P.live == live_id)).scalars().all()
-        connection.execute(tables.live_images.delete().where(_P.live == live_id))
-        release_blobs(connection, digests, now)
+    query = sa.select(_P.live, _P.key, _P.digest).where(conditions.is_gone(_P.live, LIVE, tables.live_figures, now))
+    # Another server that drops them at the same time has locked them.
+    for live_id, key, digest in connection.execute(query.with_for_update(skip_locked=True)).all():
+        connection.execute(tables.live_images.delete().where(_P.live == live_id, _P.key == key))
+        release_blobs(connection, [digest], now)
 
 
 def find(connection: Connection, live_id: str) -> LiveFigureRecord | None:
@@ -101,19 +101,25 @@ def list_for_owner(connection: Connection, owner: str, limit: int = 1_000) -> li
     return [_record(row) for row in connection.execute(query)]
 
 
-def keep_image(connection: Connection, image: LiveImage) -> None:
-    """Add the newest image of a request, whose blob is stored, and remove all but the newest few of the others."""
+def keep_image(connection: Connection, image: LiveImage, now: float) -> None:
+    """Add the newest image of a request, whose blob is stored, and remove all but the newest few of the others.
+
+    One that another server has kept meanwhile may be newer, and stays.
+    """
     lock_owner_of(connection, tables.live_figures, image.live)
     same = sa.and_(_P.live == image.live, _P.key == image.key)
-    before = connection.execute(sa.select(_P.digest, _P.is_frozen).where(same)).first()
-    if before is None or before.digest != image.digest:
-        retain_blob(connection, image.digest, image.size, image.rendered)
-        if before is not None:
-            release_blobs(connection, [before.digest], image.rendered)
-    connection.execute(tables.live_images.delete().where(same))
+    before = connection.execute(sa.select(_P.digest, _P.rendered, _P.is_frozen).where(same)).first()
     frozen = image.is_frozen or (before is not None and before.is_frozen)
+    if before is not None and image.rendered < before.rendered <= now:
+        connection.execute(tables.live_images.update().where(same).values(is_frozen=frozen))
+        return
+    if before is None or before.digest != image.digest:
+        retain_blob(connection, image.digest, image.size, now)
+        if before is not None:
+            release_blobs(connection, [before.digest], now)
+    connection.execute(tables.live_images.delete().where(same))
     connection.execute(tables.live_images.insert().values(image.__dict__ | {"is_frozen": frozen}))
-    _prune(connection, image)
+    _prune(connection, image, now)
 
 
 def find_image(connection: Connection, live_id: str, key: str) -> LiveImage | None:
@@ -127,12 +133,12 @@ def find_images(connection: Connection, keys: Collection[tuple[str, str]]) -> di
     return {row.live: LiveImage(**dict(row._mapping)) for row in connection.execute(query)}
 
 
-def _prune(connection: Connection, image: LiveImage) -> None:
+def _prune(connection: Connection, image: LiveImage, now: float) -> None:
     candidates = sa.and_(_P.live == image.live, _P.is_frozen.is_(False))
     query = sa.select(_P.key, _P.digest).where(candidates).order_by(_P.rendered.desc(), _P.key).offset(MAX_LIVE_IMAGES)
     for key, digest in connection.execute(query).all():
         connection.execute(tables.live_images.delete().where(_P.live == image.live, _P.key == key))
-        release_blobs(connection, [digest], image.rendered)
+        release_blobs(connection, [digest], now)
 
 
 def _record(row: Row[Any]) -> LiveFigureRecord:

@@ -10,13 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...model.events import FIGURE_CHANGED, FIGURE_DELETED, FIGURE_PUBLISHED
-from ...model.figures import CellCode, FigureRecord, Identity, Representation, Source, Version, new_id
+from ...model.figures import FigureRecord, Identity, Source, Version, new_id
 from ...model.links import FIGURE, Target
 from ...model.new_version import NewVersion
 from ...model.quotas import PublishLimits, Quota
-from ...model.source_check import SourceCheck
 from . import events, figures, links, quotas, sessions, tables
-from .dialects import lock_owner_of, lock_owners
+from .dialects import lock_owners
 from .references import release_blobs, retain_parts
 
 # The statements of every publish are built once: building one costs more than running it.
@@ -24,7 +23,7 @@ _figure: sa.BindParameter[str] = sa.bindparam("figure")
 _number: sa.BindParameter[int] = sa.bindparam("number")
 _UPDATE_FIGURE = tables.figures.update().where(tables.figures.c.id == _figure)
 _INSERT_VERSION = tables.versions.insert()
-_INSERT_REPRESENTATION = tables.representations.insert()
+INSERT_REPRESENTATION = tables.representations.insert()
 _DELETE_VERSION = tables.versions.delete().where(
     tables.versions.c.figure == _figure, tables.versions.c.number == _number
 )
@@ -34,7 +33,7 @@ _DELETE_REPRESENTATIONS = tables.representations.delete().where(
 _PINNED = sa.select(tables.dashboard_figures.c.version).where(tables.dashboard_figures.c.figure == _figure)
 
 
-def _check_quota(
+def check_quota(
     connection: Connection, limits: PublishLimits, identity: Identity, known: str | None, session: str | None, size: int
 ) -> None:
     """Check that the owner and the session have room for ``size`` more bytes.
@@ -57,7 +56,7 @@ def check_room(connection: Connection, limits: PublishLimits, draft: NewVersion,
     """Raise ``QuotaExceeded`` where ``publish`` would."""
     known = figures.find_by_identity(connection, draft.identity)
     if known is None or not version.is_duplicate_of(known.version):
-        _check_quota(connection, limits, draft.identity, known.id if known else None, version.session, version.size)
+        check_quota(connection, limits, draft.identity, known.id if known else None, version.session, version.size)
 
 
 def publish(connection: Connection, limits: PublishLimits, draft: NewVersion, version: Version) -> FigureRecord:
@@ -74,7 +73,7 @@ def publish(connection: Connection, limits: PublishLimits, draft: NewVersion, ve
         if version.session:
             sessions.record_version(connection, version.session, known.id, known.version.number)
         return known
-    _check_quota(connection, limits, identity, known.id if known else None, version.session, version.size)
+    check_quota(connection, limits, identity, known.id if known else None, version.session, version.size)
     now = version.created
     number = known.version.number + 1 if known else 1
     if known is None:
@@ -102,87 +101,6 @@ def restore(connection: Connection, record: FigureRecord, versions: Sequence[Ver
         quotas.add(connection, record.owner, version.session, figures=int(position == 0), size=version.size)
         if version.session:
             sessions.record_version(connection, version.session, record.id, version.number)
-
-
-def attach_source(
-    connection: Connection,
-    limits: PublishLimits,
-    record: FigureRecord,
-    number: int,
-    source: Source,
-    now: float,
-    *,
-    replaces: bool = False,
-) -> bool:
-    """Add the source to a version; return False when it is gone, or has one that neither failed nor is replaced."""
-    lock_owner_of(connection, tables.figures, record.id)
-    existing = figures.find(connection, record.id, number)
-    if existing is None or not (replaces or existing.version.source is None or existing.version.has_failed_source):
-        return False
-    old, session = existing.version.source, existing.version.session
-    if old is not None:
-        release_blobs(connection, [old.digest], now)
-        quotas.add(connection, record.owner, session, figures=0, size=-old.size)
-    _check_quota(connection, limits, record.identity, record.id, session, source.size)
-    _change_version(
-        connection, record.id, number, {**_source_columns(source), "source_problem": "", "source_check": None}
-    )
-    retain_parts(connection, [source], now)
-    quotas.add(connection, record.owner, session, figures=0, size=source.size)
-    return True
-
-
-def attach_code(
-    connection: Connection, limits: PublishLimits, record: FigureRecord, number: int, code: CellCode, now: float
-) -> bool:
-    """Add the code of its cell to a version; return False when it has one, or is gone."""
-    lock_owner_of(connection, tables.figures, record.id)
-    existing = figures.find(connection, record.id, number)
-    if existing is None or existing.version.code is not None:
-        return False
-    session = existing.version.session
-    _check_quota(connection, limits, record.identity, record.id, session, code.size)
-    _change_version(connection, record.id, number, {"code_digest": code.digest, "code_size": code.size})
-    retain_parts(connection, [code], now)
-    quotas.add(connection, record.owner, session, figures=0, size=code.size)
-    return True
-
-
-def record_source_problem(connection: Connection, figure_id: str, number: int, reason: str) -> None:
-    """Record why a version has no source."""
-    _change_version(connection, figure_id, number, {"source_problem": reason})
-
-
-def record_source_check(connection: Connection, figure_id: str, number: int, check: SourceCheck) -> None:
-    """Record whether a version's source could be rendered."""
-    _change_version(connection, figure_id, number, {"source_check": json.dumps(check.as_json())})
-
-
-def _change_version(connection: Connection, figure_id: str, number: int, values: dict[str, object]) -> None:
-    row = tables.versions.c
-    connection.execute(tables.versions.update().where(row.figure == figure_id, row.number == number).values(values))
-
-
-def add_representation(
-    connection: Connection, limits: PublishLimits, record: FigureRecord, number: int, part: Representation, now: float
-) -> bool:
-    """Add an encoding to a version; return False when it has one of this type and width, or is gone."""
-    lock_owner_of(connection, tables.figures, record.id)
-    existing, is_vector = figures.find(connection, record.id, number), not part.format.is_raster
-    if existing is None or any(
-        known.mimetype == part.mimetype and (is_vector or known.width == part.width)
-        for known in existing.version.representations
-    ):
-        return False
-    version = existing.version
-    _check_quota(connection, limits, record.identity, record.id, version.session, part.size)
-    # After the others and the thumbnail: the first one is displayed.
-    position = len(version.representations) + (version.thumbnail is not None)
-    row = {"figure": record.id, "version": number, "position": position, "is_thumbnail": False}
-    connection.execute(_INSERT_REPRESENTATION, row | part.__dict__)
-    retain_parts(connection, [part], now)
-    quotas.add(connection, record.owner, version.session, figures=0, size=part.size)
-    return True
 
 
 def change_text(connection: Connection, record: FigureRecord, text: Mapping[str, str], now: float) -> None:
@@ -217,13 +135,13 @@ def _insert_version(connection: Connection, figure_id: str, version: Version, no
         row
         | {"figure": figure_id, "provenance": provenance, "source_problem": version.source_problem}
         | {"code_digest": version.code and version.code.digest, "code_size": version.code and version.code.size}
-        | _source_columns(version.source),
+        | source_columns(version.source),
     )
     parts = [(False, part) for part in version.representations]
     if version.thumbnail:
         parts.append((True, version.thumbnail))
     connection.execute(
-        _INSERT_REPRESENTATION,
+        INSERT_REPRESENTATION,
         [
             {"figure": figure_id, "version": version.number, "position": position, "is_thumbnail": is_thumbnail}
             | part.__dict__
@@ -274,7 +192,7 @@ def _remove_version(connection: Connection, record: FigureRecord, version: Versi
     quotas.add(connection, record.owner, version.session, figures=0, size=-version.size)
 
 
-def _source_columns(source: Source | None) -> dict[str, object]:
+def source_columns(source: Source | None) -> dict[str, object]:
     if source is None:
         return dict.fromkeys(("source_kind", "source_digest", "source_size", "source_libraries"))
     return {

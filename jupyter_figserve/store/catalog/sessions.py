@@ -15,7 +15,16 @@ from .dialects import Upsert
 from .pagination import clamp_limit, cut_page, select_page
 
 _S = tables.sessions.c
-_RECORD = Upsert(tables.sessions, ["id"], lambda new: {"seen": new.seen, "notebook": new.notebook, "ended": new.ended})
+_RECORD = Upsert(
+    tables.sessions,
+    ["id"],
+    lambda new: {
+        "seen": new.seen,
+        "notebook": new.notebook,
+        # One that has ended since it was seen stays so.
+        "ended": sa.case((_S.ended > new.seen, _S.ended), else_=new.ended),
+    },
+)
 _MADE = Upsert(tables.session_figures, ["session", "figure"], lambda new: {"version": new.version})
 _HAS_MADE = sa.select(tables.session_figures.c.version).where(
     tables.session_figures.c.session == sa.bindparam("session"),
@@ -102,7 +111,9 @@ def end(connection: Connection, session_id: str, now: float) -> None:
 
 
 def keep_alive(connection: Connection, session_ids: list[str], now: float) -> None:
-    connection.execute(tables.sessions.update().where(_S.id.in_(session_ids)).values(seen=now))
+    """Record that sessions are alive, also those that counted as ended because their server was silent."""
+    was_silent = sa.or_(_S.ended.is_(None), _S.ended <= _S.seen)
+    connection.execute(tables.sessions.update().where(_S.id.in_(session_ids), was_silent).values(seen=now, ended=None))
 
 
 def end_silent(connection: Connection, before: float) -> int:

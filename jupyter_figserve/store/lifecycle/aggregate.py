@@ -108,5 +108,5 @@ class DeletableAggregate(Aggregate[M]):
             When there is no room for it.
         """
 
-    def release(self, connection: Connection, restorable: Iterable[str], now: float) -> None:
-        """Release what deleted records retain, except those with these ids."""
+    def release(self, connection: Connection, now: float) -> None:
+        """Release what deleted records retain, except those that can be restored."""

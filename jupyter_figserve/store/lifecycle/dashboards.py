@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from sqlalchemy.engine import Connection
 
@@ -42,8 +42,8 @@ class DashboardAggregate(DeletableAggregate[DashboardManifest]):
         insert(connection, manifest)
         dashboards.emit_restored_event(connection, manifest.record, now)
 
-    def release(self, connection: Connection, restorable: Iterable[str], now: float) -> None:
-        dashboards.release(connection, restorable)
+    def release(self, connection: Connection, now: float) -> None:
+        dashboards.release(connection, now)
 
 
 def insert(connection: Connection, manifest: DashboardManifest) -> None:

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...errors import Conflict, NotFound
+from ...model.links import Target
+from ..catalog import links
 from ..catalog.database import Catalog
 from ..catalog.dialects import lock_files, lock_owner_of, lock_owners
 from ..files.manifests import Manifest
@@ -63,13 +65,14 @@ class Deletion(Generic[M]):
         expired = self.trash.list_expired(connection, now)
         self._delete_manifests(connection, expired)
         self.trash.remove(connection, expired)
-        self._release(connection, now)
+        self._aggregate.release(connection, now)
         return bool(expired)
 
     def _delete(self, connection: Connection, record_ids: Sequence[str], now: float) -> list[str]:
         deleted = []
         for record_id in record_ids:
             lock_owner_of(connection, self._aggregate.table, record_id)
+            links.lock_for_target(connection, Target(self._aggregate.kind, record_id))
             # Not the manifest on disk: views are counted in the catalog alone, and a restored link must keep its count.
             manifest = self._aggregate.describe(connection, record_id)
             if manifest is None:
@@ -78,7 +81,7 @@ class Deletion(Generic[M]):
             self.trash.put(connection, manifest, now, now + (self._keep or 0.0))
             self._aggregate.remove(connection, manifest, now)
             deleted.append(record_id)
-        self._release(connection, now)
+        self._aggregate.release(connection, now)
         return deleted
 
     def _delete_manifests(self, connection: Connection, record_ids: Sequence[str]) -> None:
@@ -91,14 +94,13 @@ class Deletion(Generic[M]):
                 self._aggregate.delete_manifest(connection, record_id)
 
     def _undo(self, connection: Connection, record_id: str, now: float, missing: Collection[str]) -> M:
+        manifest, noun = self._lock_deleted(connection, record_id, now), self._aggregate.noun
         existing = self._aggregate.describe(connection, record_id)
         if existing is not None:
             return existing
-        manifest, noun = self.trash.find(connection, record_id, now), self._aggregate.noun
         if manifest is None:
             raise NotFound(f"There is no deleted {noun} with this id to restore.")
         identity = manifest.record.identity
-        lock_owners(connection, identity.owner)
         if self._aggregate.find_by_identity(connection, identity) is not None:
             raise Conflict(f"There is a new {noun} named {identity.name!r}; delete that one first, then undo.")
         self._aggregate.restore(connection, manifest, now, missing)
@@ -108,5 +110,12 @@ class Deletion(Generic[M]):
         assert restored is not None
         return restored
 
-    def _release(self, connection: Connection, now: float) -> None:
-        self._aggregate.release(connection, self.trash.list_restorable(connection, now), now)
+    def _lock_deleted(self, connection: Connection, record_id: str, now: float) -> M | None:
+        """Exclude other changes of what the owner of a deleted record has; return its manifest as it is then."""
+        owner = None
+        while (manifest := self.trash.find(connection, record_id, now)) is not None:
+            if owner == (owner := manifest.record.identity.owner):
+                break
+            # It may have been restored, or moved to another owner, meanwhile.
+            lock_owners(connection, owner)
+        return manifest

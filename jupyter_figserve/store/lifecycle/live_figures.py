@@ -61,8 +61,8 @@ class LiveFigureAggregate(DeletableAggregate[LiveFigureManifest]):
             detached.put(connection, self._limits, record, function, now)
         live_figures.emit_restored_event(connection, record, now)
 
-    def release(self, connection: Connection, restorable: Iterable[str], now: float) -> None:
-        live_figures.release(connection, restorable, now)
+    def release(self, connection: Connection, now: float) -> None:
+        live_figures.release(connection, now)
 
 
 def insert(connection: Connection, manifest: LiveFigureManifest, digests: Container[str]) -> None:

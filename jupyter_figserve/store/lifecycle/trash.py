@@ -87,11 +87,6 @@ class Trash(Generic[M]):
             query = query.where(_T.owner == owner)
         return [self._entry(row) for row in connection.execute(query)]
 
-    def list_restorable(self, connection: Connection, now: float) -> builtins.list[str]:
-        """Return the ids of all records that can be restored."""
-        query = sa.select(_T.id).where(_T.kind == self._kind, _T.expires > now)
-        return builtins.list(connection.execute(query).scalars())
-
     def list_expired(self, connection: Connection, now: float) -> builtins.list[str]:
         """Return the ids of one batch of records that cannot be restored any more."""
         query = sa.select(_T.id).where(_T.kind == self._kind, _T.expires <= now).limit(_BATCH)

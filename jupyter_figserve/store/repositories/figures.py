@@ -15,7 +15,7 @@ from ...model.queries import DEFAULT_LIMIT, Collection, FigureQuery, Neighbour
 from ...model.quotas import PublishLimits, Usage
 from ...model.source_check import SourceCheck
 from ...model.times import Clock
-from ..catalog import figures, publishing, quotas, tables
+from ..catalog import figures, publishing, quotas, tables, version_parts
 from ..catalog.database import Catalog
 from ..catalog.dialects import lock_owner_of
 from ..files.blobs import BlobStore
@@ -150,7 +150,7 @@ class FigureRepository(Repository):
         source = Source(kind, sha256_hex(data), len(data), libraries)
 
         def insert(connection: Connection) -> bool:
-            return publishing.attach_source(
+            return version_parts.attach_source(
                 connection, self.limits, record, number, source, self._clock(), replaces=replaces
             )
 
@@ -162,7 +162,7 @@ class FigureRepository(Repository):
         code = CellCode(sha256_hex(data), len(data))
 
         def insert(connection: Connection) -> bool:
-            return publishing.attach_code(connection, self.limits, record, number, code, self._clock())
+            return version_parts.attach_code(connection, self.limits, record, number, code, self._clock())
 
         return await self._extend_version(record, (code.digest, data), insert)
 
@@ -171,22 +171,22 @@ class FigureRepository(Repository):
         part = image.to_representation()
 
         def insert(connection: Connection) -> bool:
-            return publishing.add_representation(connection, self.limits, record, number, part, self._clock())
+            return version_parts.add_representation(connection, self.limits, record, number, part, self._clock())
 
         return await self._extend_version(record, (part.digest, image.data), insert)
 
     async def record_source_problem(self, record: FigureRecord, number: int, reason: str) -> None:
-        """Record why a version has no source."""
+        """Record why a version has no source, unless it has one by now."""
 
         def change(connection: Connection) -> None:
-            publishing.record_source_problem(connection, record.id, number, reason)
+            version_parts.record_source_problem(connection, record.id, number, reason)
             self._aggregate.write_manifest(connection, record.id)
 
         await self._write(change)
 
     async def record_source_check(self, record: FigureRecord, check: SourceCheck) -> None:
         """Record whether the source of a record's version could be rendered; manifests leave it out."""
-        await self._write(publishing.record_source_check, record.id, record.version.number, check)
+        await self._write(version_parts.record_source_check, record.id, record.version, check)
 
     async def change_text(
         self, record: FigureRecord, title: str | None = None, alt: str | None = None, caption: str | None = None

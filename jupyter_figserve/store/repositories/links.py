@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from ...errors import NotFound
 from ...model.figures import FigureRecord
 from ...model.links import FIGURE, Link, Target
 from ...model.queries import DEFAULT_LIMIT
@@ -99,26 +99,37 @@ class LinkRepository(Repository):
         await self._write(change)
 
     async def change(self, link: Link, changes: dict[str, Any]) -> Link:
-        """Change fields of a link.
+        """Change fields of a link, and return it with what others have changed meanwhile.
 
         Raises
         ------
         NotFound
-            When it has been revoked.
+            When it has been revoked, or what it shows was deleted.
+        """
+
+        def change(connection: Connection) -> Link:
+            link_targets.lock(connection, link.target)
+            links.change(connection, link.id, changes)
+            self._write_manifest(connection, link.target)
+            changed = links.find(connection, link.id)
+            assert changed is not None
+            return changed
+
+        return await self._write(change)
+
+    async def revoke(self, link: Link) -> None:
+        """Remove a link; one that was revoked before is no error.
+
+        Raises
+        ------
+        NotFound
+            When what it shows has just been deleted: the link would come back with it.
         """
 
         def change(connection: Connection) -> None:
-            links.change(connection, link.id, changes)
-            self._write_manifest(connection, link.target)
-
-        await self._write(change)
-        return replace(link, **changes)
-
-    async def revoke(self, link: Link) -> None:
-        """Remove a link; a missing one is no error."""
-
-        def change(connection: Connection) -> None:
-            links.remove(connection, link.id)
+            link_targets.lock(connection, link.target)
+            if not links.remove(connection, link.id) and not link_targets.exists(connection, link):
+                raise NotFound("What this link shows has just been deleted. Restore it to revoke the link.")
             self._write_manifest(connection, link.target)
 
         await self._write(change)

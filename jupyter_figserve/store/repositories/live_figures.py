@@ -15,6 +15,7 @@ from ...model.quotas import PublishLimits
 from ...model.times import Clock
 from ..catalog import detached, live_figures
 from ..catalog.database import Catalog
+from ..catalog.dialects import lock_owners
 from ..files.blobs import BlobStore
 from ..files.manifest_formats import LiveFigureManifest
 from ..lifecycle.deletion import Deletion
@@ -81,6 +82,8 @@ class LiveFigureRepository(Repository):
 
         def change(connection: Connection) -> dict[Identity, LiveFigureRecord]:
             deleted.clear()
+            # A deletion that is under way ends first: it decides whether they stay deleted.
+            lock_owners(connection, *{identity.owner for identity in offers})
             return {identity: record(connection, identity, declaration) for identity, declaration in offers.items()}
 
         records = await self._write(change)
@@ -146,7 +149,7 @@ class LiveFigureRepository(Repository):
 
         def change(connection: Connection) -> None:
             for image, _ in images:
-                live_figures.keep_image(connection, image)
+                live_figures.keep_image(connection, image, self._clock())
 
         assert all(image.digest == sha256_hex(encoded.data) for image, encoded in images)
         blobs = [(image.digest, encoded.data) for image, encoded in images]

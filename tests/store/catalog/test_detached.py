@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from jupyter_figserve.errors import QuotaExceeded
+from jupyter_figserve.errors import Conflict, QuotaExceeded
 from jupyter_figserve.model.detached import KIND, DetachedFunction
 from jupyter_figserve.model.figures import Identity, Source, sha256_hex
 from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.store.catalog import detached, live_figures, quotas, tables
+
+from ...waiting import wait_until
+from ..making import run
 
 DECLARED = LiveDeclaration("animal", digest="d", revision="r")
 
@@ -47,6 +50,25 @@ def test_kept_function_is_found(store, record):
     assert detached.find(store.catalog.reader, record.id) == kept
     assert (store.blobs.find(kept.source.digest), used(store)) == (b"first", 5)
     assert detached.find(store.catalog.reader, "nothing") is None
+
+
+def test_function_of_a_live_figure_that_was_deleted_is_refused(store, record):
+    """It would count against the quota for ever; neither is one of a deleted live figure removed twice."""
+    run(store.live.delete(record))
+    with pytest.raises(Conflict, match="has just been deleted"):
+        run(store.live.attach_function(record, DECLARED, b"function", {}))
+    assert not run(store.live.remove_function(record))
+    assert used(store) == 0
+    wait_until(lambda: store.blobs.find_missing([sha256_hex(b"function")]))
+
+
+def test_function_counts_for_who_has_the_live_figure_now(store, record):
+    """It was moved to another owner while the function was on its way."""
+    run(store.owners.transfer("ann", "zoe", is_renamed=True))
+    run(store.live.attach_function(record, DECLARED, b"function", {}))
+    assert (used(store), quotas.read(store.catalog.reader, "owner", "zoe").bytes) == (0, 8)
+    assert run(store.live.remove_function(record))
+    assert quotas.read(store.catalog.reader, "owner", "zoe").bytes == 0
 
 
 def test_next_one_takes_its_place(store, record):

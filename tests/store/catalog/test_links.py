@@ -112,6 +112,23 @@ def test_changes_are_kept(store, figure):
     assert manifest.links == (changed,)
 
 
+def test_changes_at_the_same_time_are_both_kept_and_shown(store, figure):
+    """Each was asked for when the link was as before."""
+    link = share(store, figure)
+    run(store.links.change(link, {"paused": True}))
+    changed = run(store.links.change(link, {"label": "x"}))
+    assert (changed.paused, changed.label) == (True, "x")
+    assert changed == _find(store, link.id)
+
+
+def test_link_of_what_was_just_deleted_is_not_revoked(store, figure):
+    """It would come back with an undo, so nobody is told that it was."""
+    link = share(store, figure)
+    run(store.figures.delete([figure]))
+    with pytest.raises(NotFound, match="has just been deleted"):
+        run(store.links.revoke(link))
+
+
 def test_no_change_is_no_error(store, figure):
     """An empty change returns the link unchanged."""
     link = share(store, figure)

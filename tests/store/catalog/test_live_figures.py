@@ -25,7 +25,7 @@ def keep(store, record, key: str, data: bytes, *, rendered=1.0, is_frozen=False)
         record.id, key, "image/png", sha256_hex(data), len(data), 3, 2, 100.0, "", rendered, is_frozen
     )  # fmt: skip
     store.blobs.put(picture.digest, data)
-    store.catalog.write(lambda c: live_figures.keep_image(c, picture)).result()
+    store.catalog.write(lambda c: live_figures.keep_image(c, picture, store.clock())).result()
 
 
 def references(store) -> dict[str, int]:
@@ -72,6 +72,19 @@ def test_newest_images_and_frozen_ones_are_kept(store):
     assert (held[sha256_hex(b"0")], held[sha256_hex(b"9")], held[sha256_hex(b"changed")]) == (0, 0, 1)
     keep(store, record, "frozen", b"newer", rendered=200.0)
     assert live_figures.find_image(reader, record.id, "frozen").is_frozen
+
+
+def test_image_that_comes_late_does_not_replace_a_newer_one(store, clock):
+    """Two servers write the last images of one kernel; to freeze it counts, and a clock that was ahead does no harm."""
+    record, reader = offered(store), store.catalog.reader
+    keep(store, record, "k", b"newer", rendered=clock() - 1)
+    keep(store, record, "k", b"older", rendered=clock() - 2, is_frozen=True)
+    kept = live_figures.find_image(reader, record.id, "k")
+    assert (kept.digest, kept.is_frozen) == (sha256_hex(b"newer"), True)
+    assert references(store) == {sha256_hex(b"newer"): 1}
+    keep(store, record, "k", b"ahead", rendered=clock() + 100)
+    keep(store, record, "k", b"newest", rendered=clock())
+    assert live_figures.find_image(reader, record.id, "k").digest == sha256_hex(b"newest")
 
 
 @pytest.mark.parametrize("change", [{"name": "a.b"}, {"timeout": 0}, {"cache": -1}, {"parameters": 3}, {"sizes": None}])

@@ -13,7 +13,6 @@ from jupyter_figserve.model.quotas import PublishLimits, Quota
 from jupyter_figserve.store.catalog import events, links
 
 from ...tokens import new_token
-from ...waiting import wait_until
 from ..making import START, assert_sound, draft, identity, link_to, publish, run, share
 
 
@@ -162,51 +161,6 @@ def test_link_needs_its_figure_and_its_version(open_here):
     for link in (link_to(Target(FIGURE, record.id), version=1), link_to(Target(FIGURE, "A" * 16))):
         with pytest.raises(Conflict, match="just been deleted"):
             run(store.links.add(link))
-
-
-def test_source_comes_after(store):
-    """It is counted and referenced, and is in the record and the manifest."""
-    record = publish(store)
-    assert run(store.figures.attach_source(record, 1, "figure", b"pickle", {"python": "3.11"})) is True
-    source = run(store.figures.get(record.id)).version.source
-    assert (source.kind, source.size, source.libraries) == ("figure", 6, {"python": "3.11"})
-    [manifest] = store.manifests.figures.read_all()
-    assert manifest.versions[0].source == source
-    assert_sound(store)
-
-
-def test_code_comes_with_a_version_or_after_it(store):
-    """It is counted and referenced, and is in the record and the manifest; a version keeps its first."""
-    first = run(store.figures.publish(replace(draft("sales", b"one"), code="a = 1")))
-    second = publish(store, "sales", b"two")
-    assert run(store.figures.attach_code(first, 1, "other")) is False
-    assert run(store.figures.attach_code(second, 2, "b = 2")) is True
-    assert run(store.figures.attach_code(second, 7, "other")) is False
-    codes = [version.code.digest for version in run(store.figures.list_versions(second.id))]
-    assert [store.blobs.find(digest) for digest in codes] == [b"b = 2", b"a = 1"]
-    [manifest] = store.manifests.figures.read_all()
-    assert [version.code.digest for version in manifest.versions] == codes
-    assert_sound(store)
-    run(store.figures.delete([second.id]))
-    assert_sound(store)
-
-
-def test_second_source_is_not_taken(store):
-    """Nor a source for a removed version; neither leaves bytes behind."""
-    record = publish(store, source=b"pickle")
-    assert run(store.figures.attach_source(record, 1, "figure", b"other", {})) is False
-    assert run(store.figures.attach_source(record, 7, "figure", b"other", {})) is False
-    run(store.figures.delete([record.id]))
-    assert run(store.figures.attach_source(record, 1, "figure", b"other", {})) is False
-    wait_until(lambda: store.blobs.find_missing([sha256_hex(b"other")]))
-
-
-def test_second_source_of_the_same_bytes_leaves_the_first(store):
-    """Blobs that another version references are kept."""
-    record = publish(store, source=b"pickle")
-    assert run(store.figures.attach_source(record, 1, "figure", b"pickle", {})) is False
-    assert store.blobs.find(sha256_hex(b"pickle")) == b"pickle"
-    assert_sound(store)
 
 
 def test_title_and_alt_are_changed_in_place(store, clock):

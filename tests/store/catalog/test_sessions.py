@@ -50,6 +50,28 @@ def test_silent_session_ends_when_it_was_last_seen(store, note):
     assert [_find(store, name).ended for name in ("silent", "living", "ended")] == [START, None, START - 5]
 
 
+def test_silent_session_that_is_reported_again_is_alive(store, note):
+    """Its computer was asleep; one that has ended stays so, and is not reported either."""
+    note("asleep")
+    note("ended")
+    store.catalog.write(lambda c: sessions.end_silent(c, START + 50)).result()
+    store.catalog.write(lambda c: sessions.record(c, session("ended", seen=START + 60))).result()
+    store.catalog.write(lambda c: sessions.end(c, "ended", START + 70)).result()
+    store.catalog.write(lambda c: sessions.keep_alive(c, ["asleep", "ended"], START + 100)).result()
+    assert [(_find(store, name).seen, _find(store, name).ended) for name in ("asleep", "ended")] == [
+        (START + 100, None),
+        (START + 60, START + 70),
+    ]
+
+
+def test_session_that_has_ended_since_it_was_seen_stays_so(store, note):
+    """The report of its notebook comes late."""
+    note()
+    store.catalog.write(lambda c: sessions.end(c, "kernel-1", START + 2)).result()
+    note(seen=START + 1, notebook="late.ipynb")
+    assert _find(store).ended == START + 2
+
+
 def test_newest_version_that_a_session_made(store):
     """Publishing the same bytes again counts."""
     record = publish(store, data=b"one", session="k1")

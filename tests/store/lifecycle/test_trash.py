@@ -39,8 +39,8 @@ def test_entry_is_found_until_it_expires(store, trash, manifest, write):
     assert trash.find(reader, figure, START + 60) is None
     assert trash.find(reader, "A" * 16, START) is None
     assert Trash(DASHBOARD, DashboardManifest).find(reader, figure, START) is None
-    assert (trash.list_restorable(reader, START), trash.list_expired(reader, START)) == ([figure], [])
-    assert (trash.list_restorable(reader, START + 60), trash.list_expired(reader, START + 60)) == ([], [figure])
+    assert (trash.count(reader, START), trash.list_expired(reader, START)) == (1, [])
+    assert (trash.count(reader, START + 60), trash.list_expired(reader, START + 60)) == (0, [figure])
 
 
 def test_of_two_deletions_the_later_counts(store, trash, manifest, write):
