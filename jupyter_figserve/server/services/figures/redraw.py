@@ -8,12 +8,15 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from ....errors import Conflict, FigServeError, OutputInvalid, Unavailable
-from ....model.figures import EncodedImage, FigureRecord, Source, sha256_hex
+from ....model.figures import EncodedImage, FigureRecord, Representation, Source, sha256_hex
 from ....model.formats import FORMATS
+from ....model.images.vector_sizes import CSS_DPI
 from ....model.rendering import DrawOptions, RenderJob
 from ....store.store import Store
 from ..callers import OWNER, Caller
@@ -168,7 +171,9 @@ def _job(record: FigureRecord, source: Source, options: DrawOptions) -> RenderJo
     settings = record.version.provenance.get("render", {})
     # Options that the request does not name are those of the original.
     named = {name: settings[name] for name in ("style", "dpi", "tight", "transparent") if settings.get(name)}
-    options = replace(options, **{name: value for name, value in named.items() if not getattr(options, name)})
+    size = _size_of_original(settings, record.version.representations[0], options)
+    named = {name: value for name, value in (named | size).items() if not getattr(options, name)}
+    options = replace(options, **named)
     return RenderJob(
         "code",
         b"",
@@ -177,6 +182,23 @@ def _job(record: FigureRecord, source: Source, options: DrawOptions) -> RenderJo
         seed=settings.get("seed", 0),
         timeout=settings.get("timeout", 10.0),
     )
+
+
+def _size_of_original(settings: Mapping[str, Any], part: Representation, options: DrawOptions) -> dict[str, int]:
+    """Return the sides that a render was asked for, for an image with these options.
+
+    With one side given, the other keeps the proportions; a raster image at another resolution has the size in inches.
+    """
+    sides: dict[str, int] = {name: settings[name] for name in ("width", "height") if settings.get(name)}
+    scale = 1.0
+    if options.width or options.height:
+        if len(sides) < 2:
+            return {}
+        given = "width" if options.width else "height"
+        scale = getattr(options, given) / sides[given]
+    elif options.dpi and not FORMATS[options.format].is_vector:
+        scale = options.dpi / (part.dpi or CSS_DPI)
+    return {name: max(1, round(side * scale)) for name, side in sides.items()}
 
 
 def _explain(error: OutputInvalid, record: FigureRecord, source: Source, rendering: RenderService) -> OutputInvalid:

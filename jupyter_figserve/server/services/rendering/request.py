@@ -279,7 +279,7 @@ def _too_many_pixels(what: str, limits: RenderLimits) -> TooLarge:
 
 RENDER_FIELDS = (
     "code",
-    *(part.name for part in fields(DrawOptions)),
+    *(part.name for part in fields(DrawOptions) if part.name != "rows"),
     "figure",
     "timeout",
     "seed",

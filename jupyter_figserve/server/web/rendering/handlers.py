@@ -123,6 +123,8 @@ class RendersHandler(CodeHandler):
             "seed": request.seed,
             "figure": request.figure,
             "timeout": request.timeout,
+            "width": request.options.width,
+            "height": request.options.height,
             "style": request.options.style,
             "dpi": request.options.dpi,
             "tight": request.options.tight or None,

@@ -494,6 +494,35 @@ class TestKeep:
         assert (first.tight, first.transparent, first.dpi, first.style) == (True, True, 300, "ggplot")
         assert (second.tight, second.transparent, second.dpi, second.style) == (True, True, 50, "ggplot")
 
+    @pytest.mark.parametrize(
+        ("asked", "query", "size"),
+        [
+            ({"width": 333}, {"style": "ggplot"}, (333, None)),
+            ({"width": 333, "height": 111}, {"style": "ggplot"}, (333, 111)),
+            ({"width": 333, "height": 111}, {"width": 666}, (666, 222)),
+            ({"width": 333, "height": 111}, {"height": 55}, (165, 55)),
+            ({"width": 333, "height": 111}, {"width": 50, "height": 60}, (50, 60)),
+            ({"width": 333}, {"height": 55}, (None, 55)),
+            # The fake renderer's image has 100 dpi.
+            ({"width": 333, "dpi": 100}, {"dpi": 200}, (666, None)),
+            ({}, {"dpi": 200}, (None, None)),
+        ],
+    )
+    async def test_size_of_the_render_is_that_of_its_other_images(self, owner, renderer, asked, query, size):
+        """In other styles and resolutions; a requested side keeps the proportions."""
+        record = (await owner.post("/api/renders", {"code": CODE, "keep": True, **asked})).json()
+        renderer.jobs.clear()
+        assert (await owner.get(f"/figures/{record['id']}.png", **query)).status == 200
+        options = renderer.jobs[-1].options
+        assert (options.width, options.height) == size
+
+    async def test_size_of_the_render_is_that_of_its_vector_images(self, owner, renderer, finish_source_checks):
+        """So is that of the SVG for screens with more pixels, or they would show another picture."""
+        await owner.post("/api/renders", {"code": CODE, "keep": True, "width": 333, "height": 111, "dpi": 200})
+        await finish_source_checks()
+        sizes = {(job.options.format, job.options.width, job.options.height) for job in renderer.jobs}
+        assert ("svg", 333, 111) in sizes
+
     async def test_other_sizes_show_the_same_without_a_seed_too(self, owner, renderer, finish_source_checks):
         """A seed is chosen and stored; the SVG and all sizes use it."""
         for _ in range(2):
