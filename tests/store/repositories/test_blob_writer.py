@@ -137,17 +137,18 @@ def test_a_slow_disk_holds_up_no_other_change(store, monkeypatch):
         assert is_undone.wait(PATIENCE)
         return really_put(*arguments)
 
-    def transact(*arguments):
-        runs.append(arguments)
+    def transact(change, *arguments):
+        runs.append(change.__name__)
         try:
-            return really_run(*arguments)
+            return really_run(change, *arguments)
         finally:
             is_undone.set()
 
     monkeypatch.setattr(store.blobs, "_put", put)
     monkeypatch.setattr(store.catalog, "transact", transact)
     record = run(store.figures.publish(draft(data=SMALL)))
-    assert len(runs) == 2
+    # The manifest has a transaction of its own, which may have begun by now.
+    assert runs.count("insert") == 2
     assert (record.version.number, len(run(store.figures.list_versions(record.id)))) == (1, 1)
     assert [event.kind for event in run(store.events.list_after(0))] == ["figure.published"]
     assert store.blobs.find(sha256_hex(SMALL)) == SMALL
