@@ -58,8 +58,8 @@ class Jupyter:
         session: dict[str, Any] = await self.ask("POST", "sessions", model)
         return session
 
-    async def run(self, kernel: str, code: str) -> str:
-        """Run a cell and return its output; an error in it fails the test."""
+    async def run(self, kernel: str, code: str, *, silent: bool = False) -> str:
+        """Run a cell and return its output; an error in it fails the test. A silent one has no number."""
         manager, printed = self.manager.get_kernel(kernel), []
         client = manager.client(session=Session(key=manager.session.key))
         client.start_channels(hb=False)
@@ -70,7 +70,7 @@ class Jupyter:
 
         try:
             await client.wait_for_ready(timeout=PATIENCE)
-            reply = await client.execute_interactive(code, timeout=PATIENCE, output_hook=take)
+            reply = await client.execute_interactive(code, silent, timeout=PATIENCE, output_hook=take)
         finally:
             client.stop_channels()
         assert reply["content"]["status"] == "ok", reply["content"]

@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 import os
+import secrets
 import signal
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,7 @@ from jupyter_figserve.server.services.capture.capture import SWITCHED_OFF, THROU
 from jupyter_figserve.server.services.sessions.directories import SessionDirectories
 
 from ....conftest import require_package
-from ....waiting import until
+from ....waiting import PATIENCE, until
 from ...conftest import DEADLINE
 from ...making import install_bash_kernel, showing
 from ...sample_images import SVG, png
@@ -407,13 +408,29 @@ class TestRealKernels:
     async def names(self, owner, kernel: str) -> list[str]:
         return [plot["path"] for plot in (await owner.get(f"/plots/{kernel}")).json()["plots"]]
 
+    async def start(self, jupyter, context) -> str:
+        kernel = await jupyter.start()
+        await self.be_heard(jupyter, context, kernel)
+        return kernel
+
+    async def be_heard(self, jupyter, context, kernel: str) -> None:
+        """Wait until displays arrive: those before a subscription has reached the kernel are lost."""
+        async with asyncio.timeout(PATIENCE):
+            is_heard = False
+            while not is_heard:
+                mark = secrets.token_hex(4)
+                await jupyter.run(
+                    kernel, f"display({{}}, raw=True, metadata={ {MARKER: {'mark': mark}} })", silent=True
+                )
+                is_heard = await context.capture.wait_for_mark(kernel, mark, 1.0)
+
     async def wait_for(self, context, kernel: str, count: int) -> None:
         await until(lambda: (buffer := context.capture.find_buffer(kernel)) is not None and len(buffer) >= count)
 
     @pytest.mark.compat
     async def test_every_kind_of_display(self, jupyter, owner, context):
         """Displays, results and updates of PNG and SVG are served unchanged; a published figure is not captured."""
-        kernel = await jupyter.start()
+        kernel = await self.start(jupyter, context)
         await jupyter.run(kernel, showing(png(), "a") + "\n" + showing(SVG, mimetype="image/svg+xml"))
         await jupyter.run(kernel, "from IPython.display import SVG\nSVG(" + repr(SVG.decode()) + ")")
         await jupyter.run(kernel, showing(png(grey=1), "a").replace(")", ", update=True)"))
@@ -427,10 +444,11 @@ class TestRealKernels:
     @pytest.mark.compat
     async def test_restart_interrupt_and_shutdown(self, jupyter, owner, context):
         """Images survive a restart and an interrupt, and are deleted on shutdown."""
-        kernel = await jupyter.start()
+        kernel = await self.start(jupyter, context)
         await jupyter.run(kernel, showing(png()))
         await self.wait_for(context, kernel, 1)
         await jupyter.ask("POST", f"kernels/{kernel}/restart")
+        await self.be_heard(jupyter, context, kernel)
         await jupyter.run(kernel, showing(png()))
         await self.wait_for(context, kernel, 2)
         await jupyter.ask("POST", f"kernels/{kernel}/interrupt")
@@ -445,20 +463,21 @@ class TestRealKernels:
 
     async def test_a_crash_that_jupyter_mends(self, jupyter, owner, context):
         """The session continues, and later images are captured, too."""
-        kernel = await jupyter.start()
+        kernel = await self.start(jupyter, context)
         await jupyter.run(kernel, showing(png()))
         await self.wait_for(context, kernel, 1)
         process = int(await jupyter.run(kernel, "import os; print(os.getpid())"))
         manager = jupyter.manager.get_kernel(kernel)
         os.kill(process, signal.SIGKILL)
         await until(lambda: getattr(manager.provisioner, "pid", None) not in (None, process) and manager.ready.done())
+        await self.be_heard(jupyter, context, kernel)
         await jupyter.run(kernel, showing(png(grey=1)))
         await self.wait_for(context, kernel, 2)
         assert await self.names(owner, kernel) == ["run-2-cell-1.png", "cell-1.png"]
 
     async def test_a_death_that_jupyter_does_not_tell(self, jupyter, owner, context, stranger):
         """When Jupyter gives up, the session ends: its key and plots are deleted, published figures stay."""
-        kernel = await jupyter.start()
+        kernel = await self.start(jupyter, context)
         code = "import os, json, jupyter_figserve as f\nf.publish(" + repr(png()) + ", 'stays')\n" + showing(png())
         code += "\n(f.plots_dir() / 'dropped.svg').write_text(" + repr(SVG.decode()) + ")"
         code += "\nprint(json.dumps([os.getpid(), os.environ['KERNEL_FIGSERVE_KEY'], str(f.plots_dir())]))"
