@@ -40,8 +40,8 @@ _BEAT_SECONDS = 0.25
 class _Handler(RequestHandler):
     """Base of both routes."""
 
-    def initialize(self, runner: JobRunner, keys: tuple[str, ...]) -> None:
-        self.runner, self._keys = runner, keys
+    def initialize(self, runner: JobRunner, keys: tuple[str, ...], sending: set[asyncio.Future[None]]) -> None:
+        self.runner, self._keys, self._sending = runner, keys, sending
 
     def set_default_headers(self) -> None:
         self.set_header("Server", "jupyter_figserve")
@@ -128,7 +128,9 @@ class JobsHandler(_Handler):
         try:
             answer = await self._task
             self._end_beat()
-            self.finish(answer)
+            sent = self.finish(answer)
+            self._sending.add(sent)
+            sent.add_done_callback(self._sending.discard)
         except FigServeError as error:
             self.write_error_json(error)
         except asyncio.CancelledError:
@@ -215,7 +217,8 @@ class FigServeWorker(JupyterApp):
 
     async def _serve(self, settings: RendererConfig, keys: tuple[str, ...]) -> None:
         runner = JobRunner(settings.make_local_renderer(keeps_running=True))
-        arguments = {"runner": runner, "keys": keys}
+        sending: set[asyncio.Future[None]] = set()
+        arguments = {"runner": runner, "keys": keys, "sending": sending}
         application = Application(
             [(protocol.HEALTH, HealthHandler, arguments), (protocol.JOBS, JobsHandler, arguments)],
             log_function=self._log_request,
@@ -235,7 +238,7 @@ class FigServeWorker(JupyterApp):
         await stopping.wait()
         self.log.info("Stopping; %d jobs are under way.", runner.running)
         stopping.clear()
-        closing = asyncio.ensure_future(runner.close(self.drain_timeout))
+        closing = asyncio.ensure_future(self._drain(runner, sending))
         again = asyncio.ensure_future(stopping.wait())
         await asyncio.wait([closing, again], return_when=asyncio.FIRST_COMPLETED)
         again.cancel()
@@ -244,6 +247,14 @@ class FigServeWorker(JupyterApp):
             await runner.close(0)
         server.stop()
         await server.close_all_connections()
+
+    async def _drain(self, runner: JobRunner, sending: set[asyncio.Future[None]]) -> None:
+        """Wait for the jobs under way, and until the servers have their answers."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.drain_timeout
+        await runner.close(self.drain_timeout)
+        if sending:
+            await asyncio.wait(sending, timeout=max(0.0, end - loop.time()))
 
     def _make_tls(self) -> ssl.SSLContext | None:
         if not self.certfile:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,10 +26,15 @@ from jupyter_figserve.server.worker import _catch_signals
 
 from ..sandbox.harness import LINE
 from ..sandbox.remote.processes import KEY, Worker
-from ..waiting import wait_until
+from ..waiting import PATIENCE, wait_until
 
 HEADERS = {"Authorization": f"Bearer {KEY}", "X-Figserve-Protocol": str(PROTOCOL), "X-Figserve-Timeout": "20"}
-SLEEP = "import time\ntime.sleep({})\n" + LINE
+NOISE = (
+    b"import numpy as np, matplotlib.pyplot as plt\n"
+    b"pixels = np.random.default_rng(1).integers(0, 255, (1600, 1600, 3), dtype='uint8')\n"
+    b"plt.figure(figsize=(16, 16)).figimage(pixels)\n"
+)
+"""An image of 7 MB, more than the system buffers for a connection."""
 
 
 @pytest.fixture(scope="module")
@@ -122,14 +128,26 @@ def test_a_full_worker_refuses_at_once(worker: Worker):
     assert succeeds(post(worker))
 
 
+def begin(worker: Worker, length: int, start: bytes) -> http.client.HTTPConnection:
+    """Send the head of a job, and the first bytes of its body."""
+    connection = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=PATIENCE)
+    connection.putrequest("POST", "/jobs")
+    for name, value in (HEADERS | {"Content-Length": str(length)}).items():
+        connection.putheader(name, value)
+    connection.endheaders(start)
+    return connection
+
+
+def finish(connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> Response:
+    """Read the rest of a response."""
+    with contextlib.closing(connection):
+        return Response(response.status, response.headers, response.read())
+
+
 def test_a_slow_body_takes_no_slot_for_ever(worker: Worker):
     """It has to arrive within body_timeout."""
-    connection = http.client.HTTPConnection("127.0.0.1", worker.port)
-    connection.putrequest("POST", "/jobs")
-    for name, value in (HEADERS | {"Content-Length": "1000"}).items():
-        connection.putheader(name, value)
-    connection.endheaders(b"\x00")
-    wait_until(lambda: worker.report()["running"] == 1)
+    connection = begin(worker, 1_000, b"\x00")
+    assert connection.sock.recv(1) == b""
     wait_until(lambda: worker.report()["running"] == 0)
     connection.close()
     assert succeeds(post(worker))
@@ -137,19 +155,40 @@ def test_a_slow_body_takes_no_slot_for_ever(worker: Worker):
 
 def test_it_drains(tmp_path: Path):
     """SIGTERM: the job under way ends well, new ones are refused, the health check fails, then the process ends."""
-    worker = Worker(tmp_path, slots=2)
+    worker, job = Worker(tmp_path, slots=2), frame_of(LINE.encode())
     try:
         worker.wait_ready()
-        answers: list[Response] = []
-        thread = threading.Thread(target=lambda: answers.append(post(worker, SLEEP.format(3))))
-        thread.start()
+        connection = begin(worker, len(job), job[:1])
         wait_until(lambda: worker.report()["running"] == 1)
         worker.signal(signal.SIGTERM)
         wait_until(lambda: worker.report()["state"] == "draining")
         assert fetch(f"{worker.url}/healthz").status == 503
         assert post(worker).json()["code"] == "worker_busy"
-        thread.join()
-        assert succeeds(answers[0])
+        connection.send(job[1:])
+        assert succeeds(finish(connection, connection.getresponse()))
+        assert worker.process.wait(30) == 0
+    finally:
+        worker.stop()
+
+
+def test_it_sends_what_it_has_drawn(tmp_path: Path):
+    """Before it ends: a large image that its server has not read yet when SIGTERM comes."""
+    worker = Worker(tmp_path)
+    try:
+        worker.wait_ready()
+        connection = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=PATIENCE)
+        connection.sock = socket.socket()
+        # The rest stays with the worker.
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        connection.sock.connect(("127.0.0.1", worker.port))
+        connection.request("POST", "/jobs", frame_of(NOISE), HEADERS)
+        response = connection.getresponse()
+        wait_until(lambda: worker.report()["running"] == 0)
+        worker.signal(signal.SIGTERM)
+        # All that is left to do is to send.
+        process = psutil.Process(worker.process.pid)
+        wait_until(lambda: not process.children())
+        assert succeeds(finish(connection, response))
         assert worker.process.wait(30) == 0
     finally:
         worker.stop()
