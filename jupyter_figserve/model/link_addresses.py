@@ -77,11 +77,12 @@ def parse_link_address(path: str) -> LinkAddress | None:
     return replace(address, suffix=suffix and suffix.lower(), name=rest["name"])
 
 
-def find_token(url: str) -> str | None:
-    """Return the token in the URL of a link, of its image or of its frame; None when there is none."""
+def find_link_address(url: str) -> LinkAddress | None:
+    """Return what the URL of a link, of its image or of its frame asks for; None when it is of no link."""
     try:
-        path = unquote(urlsplit(url.strip()).path)
+        parts = urlsplit(url.strip())
     except ValueError:
         return None
+    path = unquote(parts.path)
     address = parse_link_address(path.rpartition("/f/")[2]) if "/f/" in path else None
-    return address.token if address else None
+    return replace(address, query=parts.query) if address and parts.query else address

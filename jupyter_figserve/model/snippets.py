@@ -38,6 +38,8 @@ class Snippets:
         Plain text.
     width, height
         Size of the image in pixels, if known.
+    query
+        Of the page in a frame, such as the values of its controls.
     """
 
     page: str
@@ -46,6 +48,7 @@ class Snippets:
     alt: str
     width: int | None = None
     height: int | None = None
+    query: str = ""
 
     @property
     def markdown(self) -> str:
@@ -61,8 +64,9 @@ class Snippets:
 
     @property
     def iframe(self) -> str:
+        address = f"{self.page}/embed" + (f"?{self.query}" if self.query else "")
         return (
-            f'<iframe src="{html.escape(self.page)}/embed" title="{html.escape(self.title)}"'
+            f'<iframe src="{html.escape(address)}" title="{html.escape(self.title)}"'
             f' width="{self.width or 640}" height="{self.height or 480}" style="border:0" loading="lazy"></iframe>'
         )
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_figserve.model.link_addresses import LinkAddress, find_token, parse_link_address
+from jupyter_figserve.model.link_addresses import LinkAddress, find_link_address, parse_link_address
 
 TOKEN = "Ab-_" * 7 + "xyz9"
 HALVES = TOKEN[:16], TOKEN[16:]
@@ -130,13 +130,23 @@ def test_what_was_lost_is_not_guessed(path):
 )
 def test_token_of_a_url(url):
     """Of the page, of its image and of its frame, on any host."""
-    assert find_token(url) == TOKEN
+    address = find_link_address(url)
+    assert address is not None
+    assert address.token == TOKEN
+
+
+@pytest.mark.parametrize("url", [f"/f/{TOKEN}?a=1&b", f"/f/{TOKEN}/embed?a=1&b#c", f"/f/{TOKEN}%3Fa=1&b"])
+def test_query_of_a_url(url):
+    """With the state of the page, also where its question mark was escaped."""
+    address = find_link_address(f"https://h{url}")
+    assert address is not None
+    assert address.query == "a=1&b"
 
 
 @pytest.mark.parametrize("url", ["", "https://h/", f"https://h/{TOKEN}", "https://h/f/abc", "https://[/f/x", "/f/"])
 def test_url_without_a_token(url):
     """Other URLs."""
-    assert find_token(url) is None
+    assert find_link_address(url) is None
 
 
 @given(

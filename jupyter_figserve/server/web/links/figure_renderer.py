@@ -121,7 +121,7 @@ class FigureRenderer(LinkRenderer):
             handler.request.path, self._token, self.resolved, body.digest, handler._headers, seconds
         )
 
-    async def describe_embedding(self, fit: FitSize) -> Embedding:
+    async def describe_embedding(self, fit: FitSize, query: str) -> Embedding:
         record, image = self.figure.record, self.figure.image
         if image is None or self.figure.main.format is FORMATS["html"]:
             return Embedding(Snippets(self.url, self.url, record.heading, record.alt, *fit(640, 480)))

@@ -14,7 +14,7 @@ from ....errors import Conflict, InvalidInput, NotFound
 from ....model.dashboards import DashboardRecord
 from ....model.figures import FigureRecord, is_id
 from ....model.keys import PUBLISH, READ_OR_PUBLISH, Scope
-from ....model.link_addresses import find_token
+from ....model.link_addresses import find_link_address
 from ....model.links import DASHBOARD, FIGURE, KIND_FOLDERS, KIND_NOUNS, LIVE, Link, Target
 from ....model.live import LiveFigureRecord
 from ....model.snippets import Snippets
@@ -215,10 +215,10 @@ class FindLinkHandler(OwnedLinksHandler):
     async def post(self) -> None:
         """Respond with the link of a URL. A POST, because the URL is secret and logs contain the address of a GET."""
         url = self.json_body(("url",)).get("url")
-        token = find_token(url) if isinstance(url, str) else None
-        if token is None:
+        address = find_link_address(url) if isinstance(url, str) else None
+        if address is None:
             raise InvalidInput("Give url as the link's URL, which ends in /f/ and 32 letters, digits, - and _.")
-        link = await self.context.store.links.find_by_token(token)
+        link = await self.context.store.links.find_by_token(address.token)
         if link is None:
             raise NotFound("There is no such link.")
         self.write_json(link_json(await self.get_owned_link(link.id)))

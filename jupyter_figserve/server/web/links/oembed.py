@@ -8,7 +8,7 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 
 from ....errors import FormatNotOffered, NotFound
 from ....model.formats import FORMATS
-from ....model.link_addresses import find_token
+from ....model.link_addresses import find_link_address
 from ...services.links.resolver import LinkNotFound
 from ..http import security_headers
 from ..http.handler import PLOT_FRAME
@@ -16,6 +16,9 @@ from ..http.public_handler import PublicHandler
 from .frame_size import REPORT_SIZE
 from .public_handler import LinkRequestHandler
 from .renderer import Embedding
+
+_MAXIMA = ("maxwidth", "maxheight")
+"""Some sites send them empty where they have no maximum."""
 
 
 class FrameHandler(PublicHandler):
@@ -85,8 +88,10 @@ class OEmbedHandler(LinkRequestHandler):
         if self.get_query_argument("format", "json") != "json":
             raise FormatNotOffered("The only format is json.")
         try:
-            renderer = await self.open_link(self._find_token())
-            embedding = await renderer.describe_embedding(self._fit)
+            # Of any host: the response contains this server's URLs.
+            address = find_link_address(self.get_query_argument("url", ""))
+            renderer = await self.open_link(address.token if address else "")
+            embedding = await renderer.describe_embedding(self._fit, address.query if address else "")
         except LinkNotFound:
             self.count_failure()
             raise
@@ -113,13 +118,9 @@ class OEmbedHandler(LinkRequestHandler):
 
     def _fit(self, width: int, height: int) -> tuple[int, int]:
         """Shrink a size to the request's maximum, keeping its proportions."""
-        max_width, max_height = self.int_argument("maxwidth"), self.int_argument("maxheight")
+        max_width, max_height = (self.int_argument(n) if self.get_query_argument(n, "") else None for n in _MAXIMA)
         scale = min(1.0, (max_width or width) / width, (max_height or height) / height)
         return max(1, round(width * scale)), max(1, round(height * scale))
-
-    def _find_token(self) -> str:
-        """Return the token in ``url``, of any host: the response contains this server's URLs."""
-        return find_token(self.get_query_argument("url", "")) or ""
 
 
 def _rich(embedding: Embedding) -> dict[str, Any]:

@@ -106,7 +106,7 @@ class DashboardRenderer(LinkRenderer):
         )
         return self.context.dashboards, watcher
 
-    async def describe_embedding(self, fit: FitSize) -> Embedding:
+    async def describe_embedding(self, fit: FitSize, query: str) -> Embedding:
         title = self.dashboard.record.layout.title
         return Embedding(Snippets(self.url, self.url, title, title, *fit(*_EMBED_SIZE)))
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs
 
-from ....errors import Conflict, FigServeError, InvalidInput, OutputInvalid
+from ....errors import Conflict, FigServeError, InvalidInput, OutputInvalid, Unavailable
 from ....model.formats import FORMATS, Format, get_live_format
-from ....model.live import LiveDeclaration, LiveRequest
+from ....model.live import MAX_PARAMETERS, LiveDeclaration, LiveRequest
 from ....model.parameters import SIZES, Parameters
 from ....model.snippets import Snippets
 from ...services.auth.redaction import redact_message
 from ...services.callers import visitor_caller
 from ...services.links.resolver import LinkNotFound, ResolvedLink
+from ...services.live.backends.backend import KernelUnavailable
 from ...services.live.registry import LiveTarget
 from ...services.live.result import LiveResult
 from ...services.live.watchers import LiveWatcher, LiveWatchers
@@ -23,6 +26,7 @@ from ..live.request import LAST_PARAMETER, asks_for_frame, asks_for_record, is_a
 from ..live.responder import LiveResponder
 from .renderer import Embedding, FitSize, LinkRenderer
 
+_OFFLINE = "This live figure is offline: its kernel is not running. Try again later, or ask its owner."
 _EMBED_SIZE = (640, 480)
 """Size of a figure that was never drawn."""
 _CONTROLS_HEIGHT = 160
@@ -122,6 +126,8 @@ class PublicLiveFigure:
             # Without the traceback and output, which only the owner may read.
             message = f"The function of this live figure failed: {redact_message(error.message)}"
             raise OutputInvalid(message, code=error.code) from error
+        except KernelUnavailable as error:
+            raise Unavailable(_OFFLINE, code=error.code, retry_after=error.retry_after) from error
 
     def _count_call(self) -> None:
         self.handler.context.rates.live_links.count(self.resolved.link.id)
@@ -258,12 +264,20 @@ class LiveRenderer(LinkRenderer):
         resolved, cache_control = self.resolved, self.cache_control_for
         return PublicLiveFigure(self.handler, self.target, self.grant, resolved, cache_control, self.use_view)
 
-    async def describe_embedding(self, fit: FitSize) -> Embedding:
-        declaration, preview = self.target.declaration, await self._find_preview({})
+    async def describe_embedding(self, fit: FitSize, query: str) -> Embedding:
+        declaration, movable = self.target.declaration, self.grant.movable(self.target.declaration.parameters)
+        moved: dict[str, Any] = {}
+        # Values that are not allowed, or too many to read, leave the frame at its defaults.
+        with contextlib.suppress(InvalidInput, ValueError):
+            moved = (
+                movable.parse(parse_qs(query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)) if query else {}
+            )
+        preview = await self._find_preview(moved)
         alt = declaration.description or declaration.heading
         width, height = (preview.width, preview.height) if preview else _EMBED_SIZE
         size = fit(width, height + _CONTROLS_HEIGHT * bool(self.grant.allowed))
-        snippets = Snippets(self.url, preview.url if preview else self.url, declaration.heading, alt, *size)
+        image = preview.url if preview else self.url
+        snippets = Snippets(self.url, image, declaration.heading, alt, *size, query=movable.query(moved))
         # An address that the site keeps must show no more than the link does now.
         thumbnail = (preview.url, preview.width, preview.height) if preview and self.link.is_cacheable else None
         return Embedding(snippets, thumbnail=thumbnail)

@@ -156,8 +156,8 @@ class LinkRenderer(ABC):
         return is_authorized
 
     @abstractmethod
-    async def describe_embedding(self, fit: FitSize) -> Embedding:
-        """Return the content of an oEmbed response."""
+    async def describe_embedding(self, fit: FitSize, query: str) -> Embedding:
+        """Return the content of an oEmbed response for the link's URL with this query."""
 
     @property
     def cache_seconds(self) -> int:

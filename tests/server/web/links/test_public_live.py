@@ -69,6 +69,34 @@ class TestPreview:
         limited = (await stranger.get("/oembed", url=await make_live(views=1))).json()
         assert "thumbnail_url" not in limited
 
+    async def test_oembed_of_a_page_in_another_state(self, stranger, make_live):
+        """The frame begins with the values of the address, if the link allows them, and the thumbnail shows them."""
+        url = await make_live()
+        found = (await stranger.get("/oembed", url=f"{url}?type=Bear&utm_source=x")).json()
+        assert Page(found["html"])["iframe"][0]["src"] == f"{url}/embed?type=Bear"
+        assert found["thumbnail_url"] == f"{url}.png?type=Bear&_last=1"
+        for query in ("type=Unicorn", "since=2015", "&".join(f"a{n}=1" for n in range(101)), "type=%FF", "&&=&"):
+            found = (await stranger.get("/oembed", url=f"{url}?{query}")).json()
+            assert Page(found["html"])["iframe"][0]["src"] == f"{url}/embed"
+
+    @pytest.mark.parametrize("maximum", [{"maxwidth": "", "maxheight": ""}, {"maxwidth": "15"}, {"maxheight": "170"}])
+    async def test_oembed_fits_its_maximum(self, stranger, make_live, maximum):
+        """An empty maximum is none."""
+        found = (await stranger.get("/oembed", url=await make_live(), **maximum)).json()
+        wide, high = (int(maximum.get(name) or 10_000) for name in ("maxwidth", "maxheight"))
+        assert found["width"] <= wide
+        assert found["height"] <= high
+
+    async def test_offline_figure_tells_a_visitor_what_a_visitor_can_do(self, owner, stranger, context):
+        """The advice to run the notebook is for its owner."""
+        animal = await offer(context, name="other")
+        url = (await owner.post(f"/api/live/{animal}/links")).json()["url"]
+        answer = await stranger.get(f"{url}.png")
+        assert (answer.status, answer.code) == (503, "kernel_gone")
+        assert answer.headers["Retry-After"]
+        assert answer.json()["error"].startswith("This live figure is offline")
+        assert "notebook" not in answer.json()["error"]
+
 
 class TestViews:
     @pytest.mark.parametrize("first", ["", ".png", ".json", "/embed"])
