@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -14,10 +15,10 @@ from unittest import mock
 import psutil
 
 from jupyter_figserve.sandbox.host.job_limits import JobLimits
-from jupyter_figserve.sandbox.remote import dask_renderer
+from jupyter_figserve.sandbox.remote import dask_renderer, http_renderer
 from jupyter_figserve.sandbox.remote.dask_exchange import DaskExchange
 from jupyter_figserve.sandbox.remote.dask_renderer import DaskRenderer
-from jupyter_figserve.sandbox.remote.http_exchange import HttpExchange
+from jupyter_figserve.sandbox.remote.http_exchange import AnswerLimits, HttpExchange
 from jupyter_figserve.sandbox.remote.http_renderer import HttpRenderer
 from jupyter_figserve.sandbox.remote.remote_renderer import RemoteLimits
 
@@ -41,6 +42,11 @@ def make_limits(
     *, queue_timeout: float = 3.0, allow_unsandboxed: bool = False, result_bytes: int = RESULT_BYTES
 ) -> RemoteLimits:
     return RemoteLimits(JOBS, result_bytes, 64 * 2**10, queue_timeout, allow_unsandboxed)
+
+
+def patient_reports() -> AbstractContextManager[Any]:
+    """A worker that has no core for a second does not count as one that is gone."""
+    return mock.patch.object(http_renderer, "_FOR_REPORTS", AnswerLimits(CONNECT_SECONDS, CONNECT_SECONDS, 65_536))
 
 
 class HttpSandbox(Sandbox):
@@ -78,6 +84,7 @@ def http_fleet(home: Path, count: int = 2, *, proxy: bool = True) -> Iterator[Ht
             haproxy = HAProxy(home, workers)
             stack.callback(haproxy.stop)
             url = haproxy.url
+        stack.enter_context(patient_reports())
         sandbox = HttpSandbox(url, workers)
         stack.callback(sandbox.close)
         yield sandbox
@@ -174,11 +181,12 @@ def whole_http(home: Path) -> Iterator[Sandbox]:
     del os.environ[SECRET_NAME]
     try:
         worker.wait_ready()
-        sandbox = WholeHttpSandbox(worker.url, [worker])
-        try:
-            yield sandbox
-        finally:
-            sandbox.close()
+        with patient_reports():
+            sandbox = WholeHttpSandbox(worker.url, [worker])
+            try:
+                yield sandbox
+            finally:
+                sandbox.close()
     finally:
         worker.stop()
 
