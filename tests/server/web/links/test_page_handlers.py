@@ -25,3 +25,15 @@ async def test_links_with_what_they_show_and_their_state(owner, stranger, make_k
     assert link["url"].rpartition("/")[2] not in text
     other = stranger.with_key(await make_key("read", owner="eve"))
     assert "No links yet" in (await other.get("/links", HTML)).text
+
+
+async def test_views_are_told_as_on_the_page_of_the_figure(owner):
+    """In the same words, with the limit."""
+    figure = await owner.publish("sales")
+    await owner.share(figure)
+    await owner.share(figure, views=1, data=True)
+    pages = [(await owner.get(path, HTML)).text for path in ("/links", f"/figures/{figure['id']}")]
+    for text in pages:
+        assert text.count("not viewed yet") == 1
+        assert text.count("0 of 1 view ·") == 1
+        assert text.count("· with data") == 1
