@@ -69,6 +69,19 @@ def test_link_is_made_with_the_keyboard_only(at, live_server: ServerProcess, fig
     assert (made["label"], made["views"], made["data"], made["code"]) == ("for <b>Ada</b>", 3, True, False)
     assert made["expires"][:10] > made["created"][:10]
     assert at.get_by_text("opens only on this machine").is_visible()
+    assert "c.FigServe.public_url" in at.locator("#share .note code").all_text_contents()
+
+
+def test_buttons_stay_in_sight_on_a_phone(page, live_server: ServerProcess, figure: dict) -> None:
+    """In a dialog that is longer than the screen, before scrolling, too."""
+    height = 480
+    page.set_viewport_size({"width": 360, "height": height})
+    open_own(page, live_server, f"figserve/figures/{figure['id']}")
+    page.get_by_role("button", name="Share").first.press("Enter")
+    dialog = page.locator("dialog[open]")
+    assert dialog.evaluate("element => element.scrollHeight > element.clientHeight && element.scrollTop === 0")
+    box = page.get_by_role("button", name="Create link").bounding_box()
+    assert box["y"] + box["height"] <= height
 
 
 def test_the_teams_server_is_offered(page, live_server: ServerProcess, figure: dict) -> None:

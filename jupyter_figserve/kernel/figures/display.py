@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import sys
 from dataclasses import dataclass
 from datetime import datetime
@@ -115,12 +116,17 @@ def plot_bundle(
 
 def link_html(name: str, url: str, expires: str | None, note: str | None, audience: str) -> str:
     until = _expiry_text(expires)
-    warning = f'<div style="{_MUTED}">{escape(note)}</div>' if note else ""
+    warning = f'<div style="{_MUTED}">{_prose(note)}</div>' if note else ""
     return (
         f'<div style="{_TEXT};line-height:1.6"><a href="{escape(url)}" target="_blank" rel="noopener noreferrer"'
         f' style="{_LINK}">{escape(url)}</a>{_copy_button(url, "Copy link", "Copy the link")}'
         f'<div style="{_MUTED}">Link to {escape(name)} for {escape(audience)}, {escape(until)}</div>{warning}</div>'
     )
+
+
+def _prose(text: str) -> str:
+    """Return sentences as HTML, in which commands and settings, between backticks, become code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _expiry_text(expires: str | None) -> str:

@@ -4,6 +4,7 @@ import { ask } from "./api.js";
 import { enable } from "./copy.js";
 import { copyAddress } from "./copy_address.js";
 import { formatDay } from "./dates.js";
+import { fillProse } from "./prose.js";
 import { showQrCode } from "./qr_code.js";
 
 const LABELS = { image_url: "Image", markdown: "Markdown", html: "HTML", iframe: "iframe", latex: "LaTeX" };
@@ -270,7 +271,7 @@ function show(link) {
   embed.querySelector(".snippets-list").replaceChildren(...rows);
   const note = result.querySelector(".note");
   note.hidden = !link.note;
-  note.textContent = link.note ?? "";
+  fillProse(note, link.note ?? "");
   showTeam(link);
   result.querySelector("[data-open]").href = link.url;
   form.hidden = true;
@@ -296,7 +297,7 @@ async function shareOnTeam(button) {
     if (isShown(ours)) show(ours.made);
     else finish(ours);
   } catch (error) {
-    note.textContent = error.message;
+    fillProse(note, error.message);
     note.hidden = false;
   }
   button.disabled = false;

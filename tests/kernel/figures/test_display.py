@@ -123,6 +123,12 @@ def test_link_shows_expiry_and_note():
         assert "Opens only on this machine." in output
 
 
+def test_commands_in_a_note_are_code():
+    """What stands between backticks; it is escaped like the rest, and a single backtick is one."""
+    html = link_html("a", "http://h/f/t", None, "Run `jupyter <x>`, or ` alone.", "ada")
+    assert "Run <code>jupyter &lt;x&gt;</code>, or ` alone." in html
+
+
 class Pyplot:
     """Stands for ``matplotlib.pyplot``."""
 

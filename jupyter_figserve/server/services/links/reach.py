@@ -16,7 +16,7 @@ _TEAM = ", or connect to your team's server once: `jupyter figserve connect URL`
 _OF_PROGRAM = (
     "This link opens only on this machine, while the program that called figserve.serve() runs. For a server that"
     " stays, and that your network reaches, run `jupyter figserve serve --ip=0.0.0.0 --port=8765` in a terminal;"
-    ' scripts find it, and notebooks publish there after figserve.connect("http://127.0.0.1:8765", key), with a key'
+    ' scripts find it, and notebooks publish there after `figserve.connect("http://127.0.0.1:8765", key)`, with a key'
     " that `jupyter figserve keys create` prints"
 )
 _ELSEWHERE = ("192.0.2.1", 9)
@@ -69,12 +69,12 @@ class Reach:
             said.append(f"In your network its address begins with {self.network} instead, if the firewall allows that.")
         elif self.network:
             said.append(
-                "To let your network reach this server, start it with --ip=0.0.0.0; then the address begins with"
+                "To let your network reach this server, start it with `--ip=0.0.0.0`; then the address begins with"
                 f" {self.network} instead."
             )
         said.append(
             "To share with others, make this server reachable for them (through a proxy or a tunnel) and set"
-            " c.FigServe.public_url to its address" + ("." if self.team else _TEAM)
+            " `c.FigServe.public_url` to its address" + ("." if self.team else _TEAM)
         )
         return " ".join(said)
 

@@ -18,7 +18,7 @@ from jupyter_figserve.server.services.links.reach import Reach, find_network_add
             ["figserve.serve() runs", "jupyter figserve serve --ip", "keys create", "figserve connect URL"],
             ["public_url", "192.168", "start it with"],
         ),
-        (Reach(network="http://192.168.1.5:8888/figserve"), ["start it with --ip=0.0.0.0", "192.168.1.5:8888"], []),
+        (Reach(network="http://192.168.1.5:8888/figserve"), ["start it with `--ip=0.0.0.0`", "192.168.1.5:8888"], []),
         (
             Reach(network="http://192.168.1.5:8888/figserve", is_listening=True),
             ["begins with http://192.168.1.5:8888/figserve instead", "firewall"],
