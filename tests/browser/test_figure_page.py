@@ -241,7 +241,7 @@ class TestDoing:
         at.emulate_media(media="print", color_scheme="dark")
         assert at.is_visible("img.figure-image")
         assert at.is_visible("figcaption")
-        for selector in (".bar", ".actions", ".compare", ".row-tools"):
+        for selector in (".bar", ".actions", ".compare", ".row-tools", ".sizes", "summary"):
             assert not at.locator(f"{selector}:visible").count(), selector
 
 
