@@ -16,6 +16,8 @@ _TRAIT = re.compile(r"--[A-Z]\w*(\.\w+)+=.*", re.DOTALL)
 _KEY = re.compile(r"fsk_[a-z0-9]{8}_[A-Za-z0-9_-]{16,}")
 _LINK = re.compile(r"(^|/)f/[A-Za-z0-9_-]{32}(?![A-Za-z0-9_-])")
 _TOKEN = re.compile(r"[?&]token=[^&]|^--\w+\.(token|password|hashed_password|cookie_secret)=.", re.IGNORECASE)
+_UNKNOWN_COMMAND = re.compile(r"argument COMMAND: invalid choice: '(.*)' \(choose from (.*)\)", re.DOTALL)
+"""What argparse says of a word that is no command."""
 _SERVER_HELP = """\
 server:
   Commands use the server of --server or FIGSERVE_URL, with the key in FIGSERVE_API_KEY or in the file of --key-file;
@@ -36,7 +38,14 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
+        message = _UNKNOWN_COMMAND.sub(_suggest_command, message)
         self.exit(2, f"{self.prog}: {clean(message, None)}\nTry '{self.prog} --help'.\n")
+
+
+def _suggest_command(found: re.Match[str]) -> str:
+    """Return a message about a word that is no command, with the closest command if there is one."""
+    close = difflib.get_close_matches(found[1], re.findall(r"[\w-]+", found[2]), n=1)
+    return f"Unknown command {found[1]!r}." + (f" Did you mean {close[0]}?" if close else "")
 
 
 def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:

@@ -46,10 +46,15 @@ def check_name(name: object, noun: str = "figure") -> str:
     text = to_nfc(name) if isinstance(name, str) else ""
     if not is_name(text):
         raise InvalidName(
-            f"{name!r:.60} cannot be a {noun}'s name: use a letter or digit, then letters, digits, spaces, dots,"
+            f"{_quoted(name)} cannot be a {noun}'s name: use a letter or digit, then letters, digits, spaces, dots,"
             f" hyphens and underscores, at most {MAX_NAME_LENGTH} characters."
         )
     return text
+
+
+def _quoted(value: object) -> str:
+    """Return a value as Python writes it; a long one is cut, and its quotation marks stay."""
+    return repr(f"{value[:59]}…") if isinstance(value, str) and len(value) > 60 else f"{value!r:.62}"
 
 
 def slug(title: str) -> str | None:

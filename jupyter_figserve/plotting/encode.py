@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 
 
 _ACCEPTED = (
-    "a matplotlib figure, Axes or artist, a seaborn, plotnine or pandas plot, a Pillow image, image bytes,"
-    " or an object with an image or HTML representation (Plotly, Altair, Bokeh)"
+    "a matplotlib figure, Axes, artist or animation, a seaborn, plotnine or pandas plot, a Pillow image, an array, the"
+    " bytes of an image, or an object with an image or HTML representation (Plotly, Altair, Bokeh)"
 )
 
 

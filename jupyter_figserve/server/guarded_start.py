@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import logging
 import math
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from .services.addresses import prefix_of
 from .web.routes import match_all
 from .web.system.unavailable import UnavailableHandler
 
+_OF_TRAIT = re.compile(r"'(\w+)' trait of an? ")
 STOP_SECONDS = 10.0
 """Time that one service has to end its work before the server stops without it."""
 
@@ -49,7 +51,16 @@ class GuardedStart(ExtensionApp):
             super()._link_jupyter_server_extension(serverapp)
         except (Exception, SystemExit) as error:
             # traitlets ends the process for a wrong value in a file of ours.
-            self._wrong_setting = _sentence(error)
+            self._wrong_setting = self._explain(_sentence(error))
+
+    def _explain(self, message: str) -> str:
+        """Add what the setting is for, and its default, to a message of traitlets, which only has types."""
+        found = _OF_TRAIT.search(message)
+        trait = self.traits(config=True).get(found[1]) if found else None
+        if found is None or trait is None or not trait.help:
+            return message
+        purpose = trait.help.partition(". ")[0].rstrip(".")
+        return f"{message} About {found[1]}: {purpose}. Its default is {trait.default_value_repr()}."
 
     def initialize(self) -> None:  # type: ignore[override]
         """Start, or log the reason; without the extension, Jupyter continues, and a standalone server ends.

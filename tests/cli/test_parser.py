@@ -54,6 +54,22 @@ def test_help_of_a_group(capsys):
     assert "jupyter figserve keys create" in output
 
 
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["lst"], "jupyter figserve: Unknown command 'lst'. Did you mean list?\n"),
+        (["keys", "crate"], "jupyter figserve keys: Unknown command 'crate'. Did you mean create?\n"),
+        (["zzz"], "jupyter figserve: Unknown command 'zzz'.\n"),
+    ],
+)
+def test_a_word_that_is_no_command(argv, message, capsys):
+    """The message names the closest command, if there is one, instead of all."""
+    code, _, errors = ended(capsys, *argv)
+    assert code == cli.USAGE
+    assert message in errors
+    assert "choose from" not in errors
+
+
 def test_version(capsys):
     """The package's version is printed alone."""
     assert ended(capsys, "--version") == (cli.OK, f"{jupyter_figserve.__version__}\n", "")

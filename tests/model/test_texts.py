@@ -119,3 +119,9 @@ def test_text_is_one_line(text: str):
         return
     assert len(line.splitlines()) <= 1
     assert validate_single_line(line, "title", 300) == line
+
+
+def test_a_long_name_is_cut_in_the_message():
+    """Its quotation marks stay."""
+    with pytest.raises(InvalidName, match=f"^'{'n' * 59}…' cannot be"):
+        check_name("n" * 200)

@@ -150,6 +150,13 @@ class TestWrongSetting:
         server = make_server(args=[f"--config={config}"])
         assert server.fetch("figserve/api/status").json()["limits"]["link_max_age"] == 86_400
 
+    def test_a_wrong_type_is_explained(self, make_server, config):
+        """Beside the types, which traitlets names, stand what the setting is for and its default."""
+        config.write_text("c.FigServe.owner_quota = 5", encoding="utf-8")
+        log = make_server(args=[f"--config={config}"]).log
+        assert "expected a dict, not the int 5. About owner_quota: Maximum number of figures" in log
+        assert "Its default is {'figures': " in log
+
 
 class TestFailedStart:
     """What goes wrong while the services start, after the settings were accepted."""

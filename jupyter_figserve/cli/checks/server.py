@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
@@ -208,9 +209,8 @@ class Examination:
             says = why or "It has no sandbox, so posted code is rejected."
             redraws = str((self.status or {}).get("redraws"))
             return note("sandbox", self.url, f"{says} {_REDRAWS.get(redraws, '')}".rstrip())
-        version = sandbox.get("libraries", {}).get("matplotlib", "of unknown version")
         return ok(
-            "sandbox", self.url, f"Posted code runs in the sandbox {tier}, with matplotlib {version}. {why}".strip()
+            "sandbox", self.url, f"Posted code runs in the sandbox {tier}{_with_matplotlib(sandbox)}. {why}".strip()
         )
 
     def _check_fleet(self, sandbox: Mapping[str, Any], tier: str, why: str) -> Result:
@@ -220,13 +220,19 @@ class Examination:
             mend = "jupyter figserve worker  # or correct c.FigServe.renderer_url and the key in FIGSERVE_WORKER_KEY"
             if kind == "dask":
                 mend = "dask worker SCHEDULER  # with jupyter_figserve installed, or correct c.FigServe.renderer_url"
+            if missing := re.search(r"pip install '[^']+'", why):
+                mend = f"{missing[0]}  # in the environment of the server, and restart it"
             return wrong("render_workers", self.url, why or "No render worker answers.", mend)
-        version = sandbox.get("libraries", {}).get("matplotlib", "of unknown version")
         count = f"{len(workers)} render worker{'' if len(workers) == 1 else 's'}"
-        says = (
-            f"{count} ({kind}) with {sandbox.get('slots')} slots, sandbox {tier}, matplotlib {version}. {why}".strip()
-        )
+        version = _with_matplotlib(sandbox)
+        says = f"{count} ({kind}) with {sandbox.get('slots')} slots, sandbox {tier}{version}. {why}".strip()
         return ok("render_workers", self.url, says) if not why else note("render_workers", self.url, says)
+
+
+def _with_matplotlib(sandbox: Mapping[str, Any]) -> str:
+    """Return the version as the end of a clause; it is known once the sandbox has drawn."""
+    version = sandbox.get("libraries", {}).get("matplotlib")
+    return f", with matplotlib {version}" if version else ""
 
 
 def _is_same(one: Any, other: Any) -> bool:

@@ -212,7 +212,7 @@ def _open_catalog(
     except ReadOnly as error:
         reason = error.message.rstrip(".")
     except sa.exc.DatabaseError as error:
-        reason = f"{path} could not be opened ({error.orig})"
+        reason = f"{path} could not be opened ({error.orig}); check FigServe.data_dir, its permissions and its disk"
     return _rebuild_in_memory(manifests, blobs, reason)
 
 

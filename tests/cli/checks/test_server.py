@@ -14,7 +14,7 @@ import pytest
 from jupyter_figserve.cli.checks.result import Result
 from jupyter_figserve.cli.checks.server import Examination, _assess_bucket
 from jupyter_figserve.demo.server_process import ServerProcess
-from jupyter_figserve.kernel.client.address import parse_pasted
+from jupyter_figserve.kernel.client.address import parse_exact, parse_pasted
 from jupyter_figserve.kernel.client.client import FigServeClient
 from tests.waiting import wait_until
 
@@ -249,3 +249,27 @@ def test_bucket_is_named(milliseconds: float | None, state: str, says: str):
     assert (found.check, found.state, bool(found.mend)) == ("bucket", state, state == "wrong")
     assert "s3://figures/x" in found.says
     assert says in found.says
+
+
+class TestSandboxOfAStatus:
+    """What the server says of its sandbox."""
+
+    def judge(self, **sandbox: object) -> Result:
+        examination = Examination(FigServeClient(parse_exact("http://127.0.0.1:1/figserve"), None))
+        examination.status = {"sandbox": sandbox}
+        return examination._check_sandbox()
+
+    def test_versions_are_named_once_known(self):
+        """A server whose sandbox has drawn nothing yet does not know them."""
+        assert self.judge(tier="NS").says == "Posted code runs in the sandbox NS."
+        known = self.judge(tier="NS", libraries={"matplotlib": "3.11.2"})
+        assert known.says == "Posted code runs in the sandbox NS, with matplotlib 3.11.2."
+
+    def test_without_dask_the_server_needs_it(self):
+        """No worker helps a server that cannot call it."""
+        reason = "No render worker can be reached (Dask is missing: pip install 'jupyter_figserve[dask]')."
+        missing = self.judge(renderer="dask", tier="none", why=[reason])
+        assert missing.mend.startswith("pip install 'jupyter_figserve[dask]'  # in the environment of the server")
+        assert self.judge(renderer="dask", tier="none", why=["Nobody is there."]).mend.startswith(
+            "dask worker SCHEDULER"
+        )
