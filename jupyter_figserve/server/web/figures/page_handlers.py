@@ -22,6 +22,8 @@ from ..http import security_headers
 from .handlers import FigureBytesHandler
 
 _MAX_FACT_LENGTH = 200
+_NAMES = {"python": "Python", "numpy": "NumPy", "PIL": "Pillow"}
+"""Names of libraries, by the modules that tell their versions."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def _facts(version: Version) -> Iterator[tuple[str, str]]:
         yield "Cell", _line(cell)
     libraries = provenance.pop("libraries", None)
     if isinstance(libraries, dict):
-        yield "Made with", _line(", ".join(f"{name} {number}" for name, number in libraries.items()))
+        yield "Made with", _line(", ".join(f"{_NAMES.get(name, name)} {number}" for name, number in libraries.items()))
     render = provenance.pop("render", None)
     if isinstance(render, dict):
         yield "Rendered from code", _line(", ".join(f"{name} {value}" for name, value in render.items()))
