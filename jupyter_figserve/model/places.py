@@ -73,7 +73,7 @@ def check_notebook(path: object) -> str:
         It is empty or too long, leaves the directory, or contains control characters.
     """
     text = strip_drive(validate_single_line(path, "notebook's path", MAX_NOTEBOOK_LENGTH)).strip("/")
-    if not text or "\\" in text or any(part in ("", ".", "..") for part in text.split("/")):
+    if "\\" in text or any(part in ("", ".", "..") for part in text.split("/")):
         raise InvalidInput(
             f"{path!r:.60} is not the path of a notebook. Give it relative to the server's root directory, such as"
             ' "reports/sales.ipynb".',

@@ -134,6 +134,9 @@ def test_batch_run_without_a_server_shows_the_images(monkeypatch, encoder):
     (panel,) = board.widget().rows[0]
     assert panel["still"]
     assert "published" not in panel
+    assert board.publish("sales").url is None
+    with pytest.raises(NotConnected, match=r"The dashboard is not published\. No figserve server was found"):
+        board.id  # noqa: B018 - raises
 
 
 def test_url_requires_publish():

@@ -155,6 +155,12 @@ def test_invalid_json_is_rejected(rows):
         Parameters.from_json(rows)
 
 
+def test_parameters_with_one_name_are_rejected():
+    """Else the value of one would be that of the other."""
+    with pytest.raises(InvalidInput, match="malformed"):
+        Parameters.from_json(PARAMETERS.as_json() + PARAMETERS.as_json()[:1])
+
+
 def test_schema_is_valid_and_agrees():
     """The JSON Schema accepts exactly what ``parse`` accepts."""
     jsonschema = require_package("jsonschema")

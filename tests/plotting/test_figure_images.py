@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import matplotlib as mpl
+import pytest
 
+from jupyter_figserve.errors import UnsupportedType
 from jupyter_figserve.model.formats import FORMATS
 from jupyter_figserve.plotting import figure_images
 from jupyter_figserve.plotting.figure_images import save_as
@@ -17,6 +19,12 @@ def test_no_file_has_a_date():
         data = save_as(line(), FORMATS[name], {}).data
         assert b"CreationDate" not in data
         assert b"dc:date" not in data
+
+
+def test_html_of_a_figure_is_refused():
+    """With what to use instead, before anything is drawn."""
+    with pytest.raises(UnsupportedType, match=r"not available as html\. Use an image format such as png"):
+        save_as(line(), FORMATS["html"], {})
 
 
 def test_a_hash_salt_of_the_user_is_kept():

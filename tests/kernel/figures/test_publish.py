@@ -125,6 +125,8 @@ def test_swapped_arguments_are_rejected(connected, encoder):
     """Swapped arguments have their own message."""
     with pytest.raises(errors.InvalidInput, match=r"publish\(name="):
         figserve.publish("sales")
+    with pytest.raises(errors.InvalidInput, match="The first argument is the figure and the second its name"):
+        figserve.publish("sales", PNG)  # type: ignore[arg-type]
     assert encoder.calls == []
 
 

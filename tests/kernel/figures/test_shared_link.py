@@ -49,6 +49,15 @@ def test_it_may_show_data_and_code(pub, fake):
     assert (link.shows_data, link.shows_code) == (True, False)
 
 
+def test_audience_of_nobody_is_refused(pub, fake):
+    """Without a request, which would change nothing."""
+    link = pub.share()
+    sent = len(fake.received)
+    with pytest.raises(errors.InvalidInput, match="Give an audience, or users or groups"):
+        link.set_audience()
+    assert len(fake.received) == sent
+
+
 def test_it_pauses_resumes_and_ends(pub, fake):
     """Requests contain its id, never its token."""
     link = pub.share()

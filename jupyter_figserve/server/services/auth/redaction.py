@@ -20,8 +20,19 @@ _QUOTED_VALUE = r"(?P<q>[\"'])(?:(?!(?P=q)(?!\w)).)*(?:(?P=q)|$)"
 """From a quote to the next that is no apostrophe, or to the end of a message that was cut."""
 _NAMED = re.compile(
     r"(?i)((?:api[-_ ]?key|access[-_ ]?key|token|secret|passw(?:or)?d|pwd|authorization|bearer|signature|sig|cookie)"
-    rf"[\"']?(?:\s*[:=]\s*|\s+(?:is\s+)?))(?:bearer\s+)?(?:{_QUOTED_VALUE}|[^\s,;)&]+)"
+    rf"[\"']?(?:\s*[:=]\s*|\s+(?:is\s+)?))(?:(?:bearer|basic|digest|token)\s+)?(?:{_QUOTED_VALUE}|[^\s,;)&]+)"
 )
+_FILE_TYPES = (
+    "c|cfg|cpp|css|csv|gz|h|html|ini|ipynb|jl|js|json|log|md|npy|npz|parquet|pdf|png|py|r|rs|sql|svg|toml|ts|tsv|txt"
+)
+_HOST = re.compile(
+    r"(?i)[\w.+-]+@[\w-]+(?:\.[\w-]+)*"
+    r"|(?<![\w.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?::[0-9]{1,5})?(?![\w.]*\w)"
+    r"|(?<![\w:.])\[?(?=[0-9a-f:]*::|(?:[0-9a-f]{1,4}:){7})(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w+)?\]?(?::[0-9]{1,5})?"
+    rf"|(?<![\w.-])(?:[\w-]+\.)+(?!(?:{_FILE_TYPES}|x[ml]\w+|ya?ml):)[a-z][a-z0-9-]*:[0-9]{{2,5}}\b"
+    r"|(?<![\w.-])(?:[\w-]+\.)+(?:internal|intranet|corp|lan|local|localdomain|home\.arpa)\b"
+)
+"""Addresses of people and machines: ``ann@host``, IP addresses, ``host.example:5432``, names of private networks."""
 _START = r"(?:~[^\s\\/'\"]*[\\/]|\.{1,2}[\\/]|[A-Za-z]:[\\/]|\\\\|/)"
 _DIRECTORY = r"[^'\"`\\/<>|:*?\s](?:[^\"`\\/<>|:*?]{0,80}[^\"`\\/<>|:*?\s])?[\\/]+(?=\S)"
 _QUOTED = re.compile(
@@ -41,6 +52,7 @@ def redact_message(message: str) -> str:
     text = _CREDENTIALS.sub(lambda match: match[0] if _URL.match(match[0]) else _HIDDEN, text)
     text = _URL.sub(rf"\1{_HIDDEN}", text)
     text = _NAMED.sub(rf"\1{_HIDDEN}", text)
+    text = _HOST.sub(_HIDDEN, text)
     text = _QUOTED.sub(lambda match: f"{match['quote']}{_name(match['path'])}{match['end']}", text)
     text = _BARE.sub(lambda match: _name(match["path"]), text)
     text = _RELATIVE.sub(lambda match: _name(match["path"]) if _is_path(match["path"]) else match["path"], text)

@@ -20,6 +20,7 @@ from ....model.figures import EncodedImage
 from ....model.formats import FORMATS, Format, get_format_of_mimetype, looks_like
 from ....model.images.headers import is_apng, read_header
 from ....model.images.svg import check_svg, to_utf8
+from ....model.images.vector_sizes import vector_size
 from ....model.places import Place, read_place
 from ....model.texts import MAX_ALT_LENGTH, MAX_CAPTION_LENGTH, MAX_TITLE_LENGTH, check_name, slug, validate_single_line
 
@@ -27,6 +28,8 @@ _MAX_PARTS = 20
 _MAX_JSON_BYTES = 64 * 1024
 _MAX_UNPACKED_BYTES = 32 * 1024 * 1024
 _MAX_GZIP_MEMBERS = 100
+_STATED_WITHIN = 64 * 1024
+"""Bytes at the beginning and at the end of a vector image in which its size is looked for."""
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 FIELDS = ("name", "title", "alt", "caption", "cell", "provenance", "sizes", "collection", "notebook")
 
@@ -182,6 +185,8 @@ def parse_image(
     dpi = size_or_none(size.get("dpi"))
     if not row.is_raster:
         own = _pixels(size.get("width")), _pixels(size.get("height"))
+        if None in own:
+            own = _size_of_vector(row, data)
         return EncodedImage(row.mimetype, data, *own, dpi, None, None, *_display_size(size, own))
     header = read_header(row.name, data)
     if header is None:
@@ -200,6 +205,17 @@ def parse_image(
     frames = header.frames if header.is_animated else None
     shown = _display_size(size, (header.width, header.height))
     return EncodedImage(row.mimetype, data, header.width, header.height, dpi, frames, header.duration, *shown)
+
+
+def _size_of_vector(row: Format, data: bytes) -> tuple[int | None, int | None]:
+    """Return the size that a vector image states near its beginning or end, in CSS pixels."""
+    if row is FORMATS["svgz"]:
+        row, data = FORMATS["svg"], zlib.decompressobj(wbits=31).decompress(data, _STATED_WITHIN)
+    if len(data) > 2 * _STATED_WITHIN:
+        data = data[:_STATED_WITHIN] + data[-_STATED_WITHIN:]
+    width, height = vector_size(row.name, data) or (None, None)
+    own = _pixels(width), _pixels(height)
+    return (None, None) if None in own else own
 
 
 def _display_size(size: dict[str, Any], own: tuple[int | None, int | None]) -> tuple[int | None, int | None]:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.prometheus.metrics import HTTP_REQUEST_DURATION_SECONDS
@@ -141,12 +142,21 @@ def redact_other_lines(settings: dict[str, Any]) -> None:
 
     def log_redacted(handler: RequestHandler, *args: Any, **kwargs: Any) -> None:
         request = handler.request
-        request.uri = redact_uri(request.uri or "")
+        request.uri = _parseable(redact_uri(request.uri or ""))
         if "Referer" in request.headers:
-            request.headers["Referer"] = redact_uri(request.headers["Referer"])
+            request.headers["Referer"] = _parseable(redact_uri(request.headers["Referer"]))
         log_request(handler, *args, **kwargs)
 
     settings["log_function"] = log_redacted
+
+
+def _parseable(uri: str) -> str:
+    """Return an address that Jupyter's log can parse: brackets where a host would be are taken for an IPv6 address."""
+    try:
+        urlsplit(uri)
+    except ValueError:
+        return uri.replace("[", "%5B").replace("]", "%5D")
+    return uri
 
 
 def _to_text(fields: dict[str, object]) -> str:

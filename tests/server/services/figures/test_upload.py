@@ -89,6 +89,30 @@ def test_size_of_a_png_is_its_headers():
     assert (image.width, image.height, image.dpi) == (40, 30, 144.0)
 
 
+@pytest.mark.parametrize(
+    ("type", "data", "size"),
+    [
+        ("image/svg+xml", b'<svg xmlns="http://www.w3.org/2000/svg" width="504pt" height="360pt"/>', (672, 480)),
+        ("image/svg+xml", b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 30 20"/>', (30, 20)),
+        ("image/svg+xml", b'<svg xmlns="http://www.w3.org/2000/svg"/>', (None, None)),
+        ("image/svg+xml", b'<svg xmlns="http://www.w3.org/2000/svg" width="99999999px" height="9px"/>', (None, None)),
+        (
+            "image/svg+xml-compressed",
+            gzip.compress(b'<svg width="30" height="20">' + b" " * 200_000 + b"</svg>"),
+            (30, 20),
+        ),
+        ("application/pdf", b"%PDF-1.4\n" + b"%" * 300_000 + b"<< /MediaBox [0 0 504 360] >>", (672, 480)),
+        ("application/postscript", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 504 360\n", (672, 480)),
+    ],
+)
+def test_size_of_a_vector_image_is_what_it_states(type, data, size):
+    """As programs of other languages send it, which name no size; the request's size is that of a kernel."""
+    (image,) = read(data, type).images
+    assert (image.width, image.height) == size
+    (image,) = read_form({"name": "a", "sizes": [{"width": 64, "height": 48}]}, (type, data)).images
+    assert (image.width, image.height) == (64, 48)
+
+
 def test_too_many_pixels_are_rejected_by_the_header():
     """Without decoding; the limit itself is allowed."""
     assert read(png_header(1000, 1000), "image/png").images[0].width == 1000
@@ -247,9 +271,9 @@ def test_malformed_form_is_rejected(figure, parts):
     [{}, [], "x", [None], [{"width": "9"}], [{"width": -1}], [{"width": 10**9}], [{"width": True}], [{"dpi": "x"}]],
 )
 def test_malformed_size_is_unknown(sizes):
-    """An impossible size is ignored."""
+    """An impossible size is ignored; the size is that of the SVG."""
     (image,) = read_form({"name": "a", "sizes": sizes}, ("image/svg+xml", SVG)).images
-    assert (image.width, image.height, image.dpi) == (None, None, None)
+    assert (image.width, image.height, image.dpi) == (4, 3, None)
 
 
 @pytest.mark.parametrize("dpi", [-5, 0, True, 10**9, "100"])

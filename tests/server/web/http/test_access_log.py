@@ -143,6 +143,16 @@ async def test_mistyped_address_of_a_link_stands_in_no_line_of_jupyters(jp_fetch
     assert KEY not in log.text
 
 
+async def test_address_that_begins_with_two_slashes(jp_fetch, jp_base_url, log):
+    """What is cut out stands where the host would be, in an address that Jupyter's log can parse."""
+    with pytest.raises(HTTPClientError) as failed:
+        await jp_fetch("/", KEY, headers={"Referer": f"//{KEY}"})
+    assert failed.value.code == 404
+    assert "%5Bsecret%5D" in log.text or "[secret]" in log.text
+    assert "Traceback" not in log.text
+    assert KEY not in log.text
+
+
 @pytest.mark.parametrize(
     ("path", "shown"),
     [
