@@ -56,8 +56,15 @@ def _by_name(client: FigServeClient, name: str) -> dict[str, Any]:
             f"There is no figure {name!r:.120} on {client.address.url}. List all with `jupyter figserve list`."
         )
     if len(found) > 1:
-        lines = [f"  {record['id']}  {record['notebook'] or 'without a notebook'}" for record in found]
+        lines = [f"  {record['id']}  {_place(record)}" for record in found]
         raise InvalidInput(
             "\n".join([f"{len(found)} figures are named {name!r:.120}. Use the id of one of them:", *lines])
         )
     return found[0]
+
+
+def _place(record: dict[str, Any]) -> str:
+    """Return where a figure is, which tells apart those of one name."""
+    if record.get("collection"):
+        return f"collection {record['collection']}"
+    return str(record["notebook"] or "without a notebook")

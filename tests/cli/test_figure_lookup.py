@@ -42,7 +42,7 @@ def test_ambiguous_name(client, live_server):
     with pytest.raises(InvalidInput) as error:
         find_figure(client, "twice")
     for record in records:
-        assert record["id"] in str(error.value)
+        assert f"{record['id']}  collection {record['collection']}" in str(error.value)
         assert find_figure(client, record["id"])["id"] == record["id"]
 
 

@@ -58,8 +58,8 @@ def list_figures(options: argparse.Namespace) -> int:
     if not found:
         print_status("No figures match." if _is_filtered(options) else "There are no figures yet.")
         return OK
-    heads = ("ID", "NAME", "TITLE", "NOTEBOOK", "VERSION", "FILES", "UPDATED")
-    print_table(heads, [_row(record) for record in found], flexible=("NOTEBOOK", "TITLE", "NAME", "FILES"))
+    heads = ("ID", "NAME", "TITLE", "PLACE", "VERSION", "FILES", "UPDATED")
+    print_table(heads, [_row(record) for record in found], flexible=("PLACE", "TITLE", "NAME", "FILES"))
     if following:
         print_status(f"There are more. Use --all, or --cursor {following}")
     return OK
@@ -88,7 +88,7 @@ def _row(record: dict[str, Any]) -> tuple[object, ...]:
         record["id"],
         record["name"],
         record["title"],
-        record["notebook"] or "",
+        record["notebook"] or record.get("collection") or "",
         record["version"],
         files,
         format_time(record["updated"]),
@@ -140,7 +140,7 @@ def _show(record: dict[str, Any]) -> None:
         ("id", record["id"]),
         ("name", record["name"]),
         ("alt text", record["alt"] or "none"),
-        ("notebook", record["notebook"] or "none"),
+        ("collection", record["collection"]) if record.get("collection") else ("notebook", record["notebook"] or "none"),
         ("version", f"{record['version']}, of {format_time(record['updated'])}"),
         ("page", record["url"]),
     ):

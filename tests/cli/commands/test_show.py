@@ -27,7 +27,7 @@ def test_list_is_newest_first(shell, figures):
     """Columns: id, name, title, version, formats and time."""
     done = shell.run("list")
     head, first, second, *_ = done.lines
-    assert head.split() == ["ID", "NAME", "TITLE", "NOTEBOOK", "VERSION", "FILES", "UPDATED"]
+    assert head.split() == ["ID", "NAME", "TITLE", "PLACE", "VERSION", "FILES", "UPDATED"]
     assert first.startswith(figures[-1]["id"])
     assert second.split()[:2] == [figures[-2]["id"], "sales"]
     assert "Sales of the year" in second
