@@ -140,7 +140,7 @@ def _show(record: dict[str, Any]) -> None:
         ("id", record["id"]),
         ("name", record["name"]),
         ("alt text", record["alt"] or "none"),
-        ("collection", record["collection"]) if record.get("collection") else ("notebook", record["notebook"] or "none"),
+        _place(record),
         ("version", f"{record['version']}, of {format_time(record['updated'])}"),
         ("page", record["url"]),
     ):
@@ -148,6 +148,11 @@ def _show(record: dict[str, Any]) -> None:
     for part in record["representations"]:
         sizes = f"{part['width']} × {part['height']}, " if part["width"] and part["height"] else ""
         print_line(f"{_format(part).upper()} ({sizes}{format_size(part['size'])}): {part['url']}")
+
+
+def _place(record: dict[str, Any]) -> tuple[str, str]:
+    collection = record.get("collection")
+    return ("collection", collection) if collection else ("notebook", record["notebook"] or "none")
 
 
 def _show_versions(versions: list[dict[str, Any]]) -> None:
