@@ -250,7 +250,7 @@ def test_updates_go_on_after_an_error(opened) -> None:
     runs = opened.evaluate(
         """async () => {
           const script = document.querySelector("script[type=module]").src;
-          const { throttle } = await import(new URL("./events.js", script));
+          const { throttle } = await import(new URL("./turns.js", script));
           const reported = [];
           window.reportError = (error) => reported.push(error.message);
           let runs = 0;

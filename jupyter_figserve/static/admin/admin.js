@@ -1,9 +1,10 @@
 // The pages of administrators: pause and revoke links of others, quotas, transfers.
-import { ask, inTurn, page, prefix } from "./api.js";
+import { ask, fetchPage, prefix } from "./api.js";
 import { exchange } from "./focus.js";
 import { workLinks } from "./link_rows.js";
 import { enter } from "./scripted.js";
 import { announce, toast } from "./toast.js";
+import { inTurn } from "./turns.js";
 
 const main = document.getElementById("main");
 const { owner } = main.dataset;
@@ -30,11 +31,11 @@ async function confirmPerson() {
 /** Refresh the lists and numbers from the server. */
 async function load() {
   try {
-    const fresh = await page(location.href);
+    const fresh = await fetchPage(location.href);
     enter(fresh);
     for (const part of main.querySelectorAll("[data-live]")) {
-      const new_ = fresh.querySelector(`[data-live=${part.dataset.live}]`);
-      if (new_) exchange(part, new_);
+      const same = fresh.querySelector(`[data-live=${part.dataset.live}]`);
+      if (same) exchange(part, same);
       else part.remove();
     }
   } catch (error) {

@@ -1,6 +1,6 @@
 // Enhances a dashboard's page: controls redraw at once, the URL keeps the state, and new images appear by themselves.
 // Without this script the form is submitted as usual, and the images are those at loading time.
-import { page as fetchPage } from "./api.js";
+import { fetchPage } from "./api.js";
 import { addSlider, dropUnscripted, readControls, writeQuery } from "./controls.js";
 import { makeRedrawer } from "./redraw.js";
 import { swap } from "./image.js";

@@ -1,14 +1,15 @@
 // A figure's page: sharing, links, editing, deletion, and live updates of new versions.
-import { ask, inTurn, page } from "./api.js";
+import { ask, fetchPage } from "./api.js";
 import { compare } from "./compare.js";
 import { exchange } from "./focus.js";
 import { swap } from "./image.js";
 import { workLinks } from "./link_rows.js";
 import { leave, remove } from "./deletion.js";
 import { share } from "./share_dialog.js";
-import { listen, throttle } from "./events.js";
+import { listen } from "./events.js";
 import { announce, toast } from "./toast.js";
 import { enter } from "./scripted.js";
+import { inTurn, throttle } from "./turns.js";
 
 const main = document.getElementById("main");
 const form = document.getElementById("edit");
@@ -71,7 +72,7 @@ async function load() {
   if (isDeleted) return;
   let fresh;
   try {
-    fresh = await page(location.href);
+    fresh = await fetchPage(location.href);
   } catch (error) {
     if (!isDeleted) toast(error.message, { isError: true });
     return;

@@ -1,7 +1,7 @@
 // Captured plots of running sessions: one collapsed list, loaded when it is opened. It obeys the gallery's filters.
 import { ask, prefix } from "./api.js";
-import { throttle } from "./events.js";
 import { announce, toast } from "./toast.js";
+import { throttle } from "./turns.js";
 
 /** Plots shown of each session. */
 const MAX_PLOTS = 60;

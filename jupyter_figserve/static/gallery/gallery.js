@@ -1,5 +1,5 @@
 // The gallery: the actions of its cards, and live updates while it is open.
-import { inTurn, page } from "./api.js";
+import { fetchPage } from "./api.js";
 import { enableAll } from "./copy.js";
 import { exchange } from "./focus.js";
 import { growOnDemand } from "./pagination.js";
@@ -9,9 +9,10 @@ import { removeAll } from "./deletion.js";
 import { searchAsYouType } from "./gallery_search.js";
 import { select } from "./selection.js";
 import { share } from "./share_dialog.js";
-import { listen, throttle } from "./events.js";
+import { listen } from "./events.js";
 import { localize } from "./times.js";
 import { announce } from "./toast.js";
+import { inTurn, throttle } from "./turns.js";
 
 const sections = document.getElementById("sections");
 const main = document.getElementById("main");
@@ -74,7 +75,7 @@ async function load() {
   const address = location.href;
   let fresh;
   try {
-    fresh = await page(address);
+    fresh = await fetchPage(address);
   } catch {
     return; // retried on the next event or connection
   }

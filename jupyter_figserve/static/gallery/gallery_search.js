@@ -1,5 +1,5 @@
 // Search as you type: the results replace the page's parts, and its URL follows. Without this script it is a form.
-import { page } from "./api.js";
+import { fetchPage } from "./api.js";
 import { announce } from "./toast.js";
 
 const PAUSE = 250;
@@ -19,7 +19,7 @@ export function searchAsYouType(show) {
     form.setAttribute("aria-busy", "true");
     let fresh;
     try {
-      fresh = await page(address);
+      fresh = await fetchPage(address);
     } catch {
       return; // the form still sends it
     } finally {

@@ -1,5 +1,5 @@
 // Older figures, appended to the page on scrolling or by the link; without this script the link opens the next page.
-import { page } from "./api.js";
+import { fetchPage } from "./api.js";
 import { announce, toast } from "./toast.js";
 
 /** Load more figures on demand; `enter` prepares new cards. */
@@ -16,7 +16,7 @@ export function growOnDemand(sections, enter) {
     busy = true;
     nav.setAttribute("aria-busy", "true");
     try {
-      const fresh = await page(link.href);
+      const fresh = await fetchPage(link.href);
       const added = append(sections, fresh);
       enter(sections);
       const next = fresh.querySelector(".pages [rel=next]");

@@ -1,9 +1,10 @@
 // The page of all links of an owner: filter, and copy, change, pause, resume or revoke one or several.
-import { ask, inTurn, page } from "./api.js";
+import { ask, fetchPage } from "./api.js";
 import { exchange } from "./focus.js";
 import { isSure, workLinks } from "./link_rows.js";
 import { enter } from "./scripted.js";
 import { toast } from "./toast.js";
+import { inTurn } from "./turns.js";
 
 const main = document.getElementById("main");
 const all = document.getElementById("all");
@@ -82,7 +83,7 @@ async function changeSelected(button) {
 /** Refresh the list from the server; filter and selection stay. */
 async function load() {
   try {
-    const fresh = await page(location.href);
+    const fresh = await fetchPage(location.href);
     const list = fresh.querySelector("[data-live=links]");
     if (!list) return location.reload();
     const chosen = new Set(selected().map((row) => row.dataset.link));

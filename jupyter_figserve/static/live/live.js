@@ -5,9 +5,20 @@ import { makeRedrawer } from "./redraw.js";
 
 const PAUSE = 120;
 
-for (const place of document.querySelectorAll(".live")) start(place);
+const place = document.querySelector(".live");
+const redrawer = start();
 
-function start(place) {
+/** Redraw for new data, once the user has allowed the function to run. */
+function redraw() {
+  if (!("paused" in place.dataset)) redrawer.refresh();
+}
+
+function report({ done, total }) {
+  redrawer.progress(done, total);
+}
+
+/** Enhance the form; returns the redrawer of the image. */
+function start() {
   const form = place.querySelector("form.controls");
   dropUnscripted(form);
   const defaults = JSON.parse(place.dataset.defaults);
@@ -20,27 +31,26 @@ function start(place) {
   const format = new URLSearchParams(location.search).get("_format");
   const drawnQuery = () => drawn;
   const imageUrl = (suffix, text) => `${address.pathname}.${suffix}${text ? `?${text}` : ""}`;
-  const redrawer = makeRedrawer(place, (suffix) => imageUrl(suffix, drawnQuery()), drawnQuery);
+  const made = makeRedrawer(place, (suffix) => imageUrl(suffix, drawnQuery()), drawnQuery);
   let timer = null;
 
   for (const input of form.querySelectorAll("input[data-range]")) addSlider(input);
   form.querySelector(".draw").classList.add("quiet");
   place.classList.add("scripted");
-  redrawer.begin();
+  made.begin();
 
   form.addEventListener("input", () => soon(PAUSE));
   form.addEventListener("change", () => soon(0));
   form.addEventListener("submit", (event) => { event.preventDefault(); soon(0, true); });
   addEventListener("popstate", () => location.reload());
-  place.addEventListener("figserve:redraw", () => { if (!("paused" in place.dataset)) redrawer.refresh(); });
-  place.addEventListener("figserve:progress", (event) => redrawer.progress(event.detail.done, event.detail.total));
+  return made;
 
   function soon(pause, always = false) {
     const next = query();
-    if (!always && next === drawnQuery() && !redrawer.isDrawing) return;
+    if (!always && next === drawnQuery() && !made.isDrawing) return;
     delete place.dataset.paused;
     clearTimeout(timer);
-    timer = setTimeout(() => { show(next); redrawer.renew(); }, pause);
+    timer = setTimeout(() => { show(next); made.renew(); }, pause);
   }
 
   function show(text) {
@@ -57,10 +67,6 @@ function start(place) {
     return writeQuery(moved.concat(others));
   }
 }
-
-const place = document.querySelector(".live");
-const redraw = () => place.dispatchEvent(new CustomEvent("figserve:redraw"));
-const report = (detail) => place.dispatchEvent(new CustomEvent("figserve:progress", { detail }));
 
 // The owner's page follows the function: changed, gone, offered again, with new data.
 const page = document.querySelector("main[data-live]");

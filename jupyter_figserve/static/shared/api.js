@@ -24,22 +24,13 @@ export async function ask(method, path, body) {
 }
 
 /** Fetch one of our pages as an inert document: it runs no script and loads nothing. */
-export async function page(address) {
+export async function fetchPage(address) {
   const answer = await fetch(address, { headers: { Accept: "text/html" }, credentials: "same-origin" });
   if (!answer.ok) throw new Error(`The server returned status ${answer.status}. Reload this page.`);
   if (answer.redirected && /\/login$/.test(new URL(answer.url).pathname)) {
     throw new Error("You are no longer signed in. Reload this page to sign in again.");
   }
   return new DOMParser().parseFromString(await answer.text(), "text/html");
-}
-
-/**
- * Return a function that runs `run` once at a time, in the order of its calls: else an older answer of the server, which
- * comes late, would take the place of a newer one.
- */
-export function inTurn(run) {
-  let last = Promise.resolve();
-  return () => { last = last.then(run, run); return last; };
 }
 
 function cookie(name) {

@@ -18,24 +18,3 @@ export function listen(listener) {
     wasOpen ||= isOpen;
   });
 }
-
-/** Throttle `run` to once per `pause` milliseconds, never running twice at the same time. After an error, it runs again. */
-export function throttle(run, pause = 400) {
-  let asked = false;
-  let busy = false;
-  return async function ask() {
-    asked = true;
-    if (busy) return;
-    busy = true;
-    while (asked) {
-      await new Promise((resolve) => { setTimeout(resolve, pause); });
-      asked = false;
-      try {
-        await run();
-      } catch (error) {
-        reportError(error);
-      }
-    }
-    busy = false;
-  };
-}

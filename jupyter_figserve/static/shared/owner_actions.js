@@ -1,11 +1,12 @@
 // The owner's page of a live figure or a dashboard: sharing, links, and deletion.
-import { inTurn, page } from "./api.js";
+import { fetchPage } from "./api.js";
 import { exchange } from "./focus.js";
 import { workLinks } from "./link_rows.js";
 import { leave, remove } from "./deletion.js";
 import { share } from "./share_dialog.js";
 import { toast } from "./toast.js";
 import { enter } from "./scripted.js";
+import { inTurn } from "./turns.js";
 
 const main = document.getElementById("main");
 const { path, name } = main.dataset;
@@ -22,7 +23,7 @@ workLinks(main, update);
 /** Refresh the list of links; the figure itself stays as it is. */
 async function load() {
   try {
-    const fresh = await page(location.pathname);
+    const fresh = await fetchPage(location.pathname);
     enter(fresh);
     exchange(main.querySelector("[data-live=links]"), fresh.querySelector("[data-live=links]"));
   } catch (error) {

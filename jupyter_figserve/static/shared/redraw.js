@@ -183,10 +183,10 @@ export function makeRedrawer(place, address, describe) {
     if (traceback) {
       const more = document.createElement("details");
       const label = document.createElement("summary");
-      const code = document.createElement("pre");
+      const text = document.createElement("pre");
       label.textContent = "Traceback";
-      code.textContent = traceback;
-      more.append(label, code);
+      text.textContent = traceback;
+      more.append(label, text);
       errorBox.append(more);
     }
     errorBox.hidden = isAtField;

@@ -136,9 +136,9 @@ async function showExisting(path) {
   // Without the list, a link can still be created.
   const { links: found } = await ask("GET", path).catch(() => ({ links: [] }));
   if (ours !== opening) return;
-  const open = found.filter((link) => isOpen(link)).slice(0, MAX_EXISTING);
-  box.querySelector("ul").replaceChildren(...open.map(existing));
-  box.hidden = !open.length;
+  const shown = found.filter((link) => isOpen(link)).slice(0, MAX_EXISTING);
+  box.querySelector("ul").replaceChildren(...shown.map(makeRow));
+  box.hidden = !shown.length;
 }
 
 function isOpen(link) {
@@ -146,7 +146,7 @@ function isOpen(link) {
   return !link.paused && !isUsedUp && (link.expires === null || new Date(link.expires) > new Date());
 }
 
-function existing(link) {
+function makeRow(link) {
   const row = dialog.querySelector("#open-link").content.cloneNode(true).firstElementChild;
   row.querySelector("[dir]").textContent = link.label || "No label";
   const expiry = link.expires === null ? "never expires" : `expires ${formatDay(link.expires)}`;

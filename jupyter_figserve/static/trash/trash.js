@@ -1,8 +1,9 @@
 // The page of deleted figures and dashboards, and that of a single one: restore.
-import { ask, inTurn, page } from "./api.js";
+import { ask, fetchPage } from "./api.js";
 import { exchange } from "./focus.js";
 import { enter } from "./scripted.js";
 import { toast } from "./toast.js";
+import { inTurn } from "./turns.js";
 
 const main = document.getElementById("main");
 const update = inTurn(load);
@@ -30,7 +31,7 @@ main.addEventListener("click", async (event) => {
 async function load() {
   if (main.dataset.restored) return;
   try {
-    const fresh = await page(location.href);
+    const fresh = await fetchPage(location.href);
     enter(fresh);
     exchange(main.querySelector("[data-live=trash]"), fresh.querySelector("[data-live=trash]"));
   } catch (error) {

@@ -104,7 +104,7 @@ function render({ model, el }) {
         progress: bar.show,
       }),
     );
-    return { follow: follow_, draw: soon };
+    return { follow: followControls, draw: soon };
 
     function argumentsOf(given) { return queryOf({ ...panel.fixed, ...given }); }
 
@@ -113,7 +113,7 @@ function render({ model, el }) {
       return { ...Object.fromEntries(driven.map((control) => [control.name, all[control.key]])), ...panel.fixed };
     }
 
-    function follow_(pause) {
+    function followControls(pause) {
       if (argumentsOf(current()) !== wanted) soon(pause);
     }
 
