@@ -115,6 +115,16 @@ def blob_files(directory: Path) -> set[str]:
     return {path.name for path in (directory / "blobs").rglob("*") if path.is_file()}
 
 
+def rows(store: Store, table: sa.Table) -> set[str]:
+    """Return all rows of a table of the catalog, to compare."""
+    return {str(tuple(row)) for row in store.catalog.reader.execute(table.select())}
+
+
+def references(store: Store) -> dict[str, int]:
+    """Return how often the catalog refers to each blob."""
+    return {row.digest: row.refs for row in store.catalog.reader.execute(tables.blobs.select())}
+
+
 def has_manifest(manifests: ManifestStore[Any], record_id: str) -> bool:
     return manifests.files.read(record_id) is not None
 

@@ -34,6 +34,7 @@ from ..lifecycle.figures import FigureAggregate
 from ..lifecycle.live_figures import LiveFigureAggregate
 from .claims import claim_bucket
 from .opening import CATALOG
+from .rebuild import count_rows
 
 ROWS, BLOBS, MANIFESTS, CHECK = "rows", "images and sources", "manifests", "check"
 Progress = Callable[[str, int, int], None]
@@ -171,7 +172,7 @@ def _copy_manifests(
         LiveFigureAggregate(manifests.live_figures, PublishLimits()),
         DashboardAggregate(manifests.dashboards),
     )
-    total, done = sum(_count(connection, aggregate.table) for aggregate in aggregates), 0
+    total, done = sum(count_rows(connection, aggregate.table) for aggregate in aggregates), 0
     for aggregate in aggregates:
         for rows in _batches(connection, aggregate.table):
             found = [aggregate.describe(connection, row["id"]) for row in rows]
@@ -184,10 +185,10 @@ def _copy_catalog(
     path: Path, source: Connection, target: PostgresCatalog, report: MigrationReport, progress: Progress
 ) -> None:
     copied = [table for table in tables.metadata.sorted_tables if table.name not in _NOT_COPIED]
-    total, done = sum(_count(source, table) for table in copied), 0
+    total, done = sum(count_rows(source, table) for table in copied), 0
     for table in copied:
         after = _find_last(target.reader, table)
-        done += 0 if after is None else _count(target.reader, table)
+        done += 0 if after is None else count_rows(target.reader, table)
         for rows in _batches(source, table, after):
             target.write(partial(_insert, table=table, rows=rows)).result()
             done += len(rows)
@@ -205,7 +206,7 @@ def _claim(connection: Connection, target: Catalog, marker: str) -> None:
     if known == marker + _DONE:
         raise Conflict(f"This directory was migrated to {target.label} already.", code="already_migrated")
     if known is not None or any(
-        _count(connection, table) for table in (tables.figures, tables.dashboards, tables.keys)
+        count_rows(connection, table) for table in (tables.figures, tables.dashboards, tables.keys)
     ):
         raise Conflict(f"{target.label} has other figures; migrate to an empty database.", code="database_in_use")
     connection.execute(tables.meta.insert().values(key=_MARKER, value=marker))
@@ -268,7 +269,3 @@ def _find_last(connection: Connection, table: sa.Table) -> Sequence[Any] | None:
     """Return the greatest primary key, None for an empty table."""
     key = list(table.primary_key.columns)
     return connection.execute(sa.select(*key).order_by(*(column.desc() for column in key)).limit(1)).first()
-
-
-def _count(connection: Connection, table: sa.Table) -> int:
-    return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()

@@ -77,17 +77,17 @@ def restore(
     work = _Rebuild(connection, frozenset(blobs.list_digests()), deleted)
     work.restore_figures(manifests.figures, progress)
     work.restore_live_figures(manifests.live_figures)
-    link_count = _count(connection, tables.links)
+    link_count = count_rows(connection, tables.links)
     work.restore_dashboards(manifests.dashboards)
     return RebuildReport(
-        figures=_count(connection, tables.figures),
-        versions=_count(connection, tables.versions),
+        figures=count_rows(connection, tables.figures),
+        versions=count_rows(connection, tables.versions),
         links=link_count,
-        live=_count(connection, tables.live_figures),
+        live=count_rows(connection, tables.live_figures),
         unreadable=tuple(work.unreadable),
         incomplete=tuple(work.incomplete),
         duplicates=tuple(work.duplicates),
-        dashboards=_count(connection, tables.dashboards),
+        dashboards=count_rows(connection, tables.dashboards),
     )
 
 
@@ -122,7 +122,7 @@ class _Rebuild:
         for manifest in self.read(manifests):
             with self.attempt(manifests.location_of(manifest.record.id)):
                 self._restore_figure(manifest)
-            progress(_count(self.connection, tables.figures))
+            progress(count_rows(self.connection, tables.figures))
 
     def _restore_figure(self, manifest: FigureManifest) -> None:
         versions = figure_lifecycle.find_complete_versions(manifest, self.digests.__contains__)
@@ -181,5 +181,5 @@ def _merge(one: LiveFigureManifest, other: LiveFigureManifest) -> LiveFigureMani
     return LiveFigureManifest(record, first.links + moved, function and replace(function, live=record.id))
 
 
-def _count(connection: Connection, table: sa.Table) -> int:
+def count_rows(connection: Connection, table: sa.Table) -> int:
     return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()

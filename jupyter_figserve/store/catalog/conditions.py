@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from . import tables
 
 _S, _L, _T = tables.sessions.c, tables.links.c, tables.trash.c
+_IDENTITY = ("owner", "scope", "notebook", "maker", "collection", "name")
 _MAX_PART = 10_000
 """Longer than any name, title or path. SQLite refuses patterns of more than 50,000 bytes. Source: sqlite.org/limits."""
 
@@ -15,6 +18,22 @@ def of_running_sessions() -> sa.Select[tuple[str]]:
     """Select the ids of all figures made by running sessions."""
     made = tables.session_figures.c
     return sa.select(made.figure).join(tables.sessions, _S.id == made.session).where(_S.ended.is_(None))
+
+
+def are_exact(query: Any, columns: Any) -> list[sa.ColumnElement[bool]]:
+    """Conditions: the parts of an identity that a query names are the row's, the owner first."""
+    given = {name: getattr(query, name) for name in _IDENTITY}
+    return [columns[name] == value for name, value in given.items() if value is not None]
+
+
+def is_shared(kind: str, row_id: sa.ColumnElement[str], now: float) -> sa.ColumnElement[bool]:
+    """Condition: the row has an open link."""
+    return sa.exists().where(_L.kind == kind, _L.target == row_id, is_open(now))
+
+
+def is_in(notebook: sa.ColumnElement[str], path: str) -> sa.ColumnElement[bool]:
+    """Condition: the notebook has the path, or is below the directory that has it."""
+    return sa.or_(notebook == path, notebook.startswith(path.rstrip("/") + "/", autoescape=True))
 
 
 def has_part(text: str, *columns: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:

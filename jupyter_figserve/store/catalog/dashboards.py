@@ -98,13 +98,9 @@ def emit_restored_event(connection: Connection, record: DashboardRecord, now: fl
 
 
 def _conditions(query: DashboardQuery) -> list[Any]:
-    exact = {"owner": _D.owner, "scope": _D.scope, "notebook": _D.notebook, "maker": _D.maker}
-    exact |= {"collection": _D.collection, "name": _D.name}
-    found = [column == getattr(query, name) for name, column in exact.items() if getattr(query, name) is not None]
+    found = conditions.are_exact(query, _D)
     if query.shared_at is not None:
-        link = tables.links.c
-        is_shown = link.kind == DASHBOARD, link.target == _D.id, conditions.is_open(query.shared_at)
-        found.append(sa.exists().where(*is_shown))
+        found.append(conditions.is_shared(DASHBOARD, _D.id, query.shared_at))
     if query.text:
         found.append(conditions.has_part(query.text, _D.name, _D.title, _D.notebook))
     return found

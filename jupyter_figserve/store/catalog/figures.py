@@ -188,9 +188,7 @@ def _count(connection: Connection, *where: sa.ColumnElement[bool]) -> int:
 
 
 def _conditions(query: FigureQuery) -> list[Any]:
-    exact = {"owner": _F.owner, "scope": _F.scope, "notebook": _F.notebook, "maker": _F.maker}
-    exact |= {"collection": _F.collection, "name": _F.name}
-    found = [column == getattr(query, name) for name, column in exact.items() if getattr(query, name) is not None]
+    found = conditions.are_exact(query, _F)
     if query.ids is not None:
         found.append(_F.id.in_(query.ids))
     if query.owner is not None and (query.running or query.session is not None or query.ids is not None):
@@ -200,9 +198,7 @@ def _conditions(query: FigureQuery) -> list[Any]:
         made = tables.session_figures.c
         found.append(_F.id.in_(sa.select(made.figure).where(made.session == query.session)))
     if query.shared_at is not None:
-        link = tables.links.c
-        is_shown = link.kind == FIGURE, link.target == _F.id, conditions.is_open(query.shared_at)
-        found.append(sa.exists().where(*is_shown))
+        found.append(conditions.is_shared(FIGURE, _F.id, query.shared_at))
     if query.running:
         found.append(_F.id.in_(conditions.of_running_sessions()))
     if query.text:

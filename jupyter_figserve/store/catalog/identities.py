@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection, Row
 
 from ...model.figures import Identity
 from ...model.links import DASHBOARD, FIGURE, LIVE
-from . import tables
+from . import conditions, tables
 from .dialects import lock_owners
 
 TABLES = {FIGURE: tables.figures, LIVE: tables.live_figures, DASHBOARD: tables.dashboards}
@@ -37,8 +37,7 @@ def rename_notebook(connection: Connection, table: sa.Table, owner: str, scope: 
     """
     lock_owners(connection, owner)
     row = table.c
-    below = row.notebook.startswith(old.rstrip("/") + "/", autoescape=True)
-    affected = sa.and_(row.owner == owner, row.scope == scope, sa.or_(row.notebook == old, below))
+    affected = sa.and_(row.owner == owner, row.scope == scope, conditions.is_in(row.notebook, old))
     moved = []
     for row_id, notebook in connection.execute(sa.select(row.id, row.notebook).where(affected)).all():
         with connection.begin_nested() as attempt:

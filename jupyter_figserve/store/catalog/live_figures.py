@@ -28,25 +28,21 @@ def upsert(
     connection: Connection, identity: Identity, session: str, declaration: LiveDeclaration, now: float
 ) -> LiveFigureRecord:
     """Record a live figure that a kernel offers, or its new declaration."""
-    text = json.dumps(declaration.as_json(), ensure_ascii=False)
     lock_owners(connection, identity.owner)
     known = find_by_identity(connection, identity)
     if known is None:
         record = LiveFigureRecord(new_id(), identity, declaration, now, now)
-        connection.execute(
-            tables.live_figures.insert().values(
-                id=record.id, created=now, updated=now, declaration=text, **identity.__dict__
-            )
-        )
+        insert(connection, record)
     else:
         record = replace(known, declaration=declaration, updated=now)
+        text = json.dumps(declaration.as_json(), ensure_ascii=False)
         connection.execute(tables.live_figures.update().where(_F.id == record.id).values(updated=now, declaration=text))
     _OFFER(connection, {"session": session, "name": declaration.name, "live": record.id})
     return record
 
 
 def insert(connection: Connection, record: LiveFigureRecord) -> None:
-    """Add a live figure read from a manifest."""
+    """Add a live figure."""
     text = json.dumps(record.declaration.as_json(), ensure_ascii=False)
     row = {"id": record.id, "created": record.created, "updated": record.updated, "declaration": text}
     connection.execute(tables.live_figures.insert().values(row | record.identity.__dict__))

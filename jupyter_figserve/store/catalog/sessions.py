@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from ...model.queries import DEFAULT_LIMIT
 from ...model.sessions import Session
-from . import tables
+from . import conditions, tables
 from .dialects import Upsert
 from .pagination import clamp_limit, cut_page, select_page
 
@@ -39,8 +39,7 @@ def record(connection: Connection, session: Session) -> None:
 
 def rename_notebook(connection: Connection, owner: str, scope: str, old: str, new: str) -> None:
     """Move the sessions of a notebook, or of all notebooks below a directory, to its new path."""
-    below = _S.notebook.startswith(old.rstrip("/") + "/", autoescape=True)
-    affected = sa.and_(_S.owner == owner, _S.scope == scope, sa.or_(_S.notebook == old, below))
+    affected = sa.and_(_S.owner == owner, _S.scope == scope, conditions.is_in(_S.notebook, old))
     moved = sa.literal(new) + sa.func.substr(_S.notebook, len(old) + 1)
     connection.execute(tables.sessions.update().where(affected).values(notebook=moved))
 

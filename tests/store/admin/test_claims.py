@@ -12,10 +12,8 @@ from jupyter_figserve.model.owners import OwnQuota
 from jupyter_figserve.model.queries import FigureQuery
 from jupyter_figserve.store.admin.offline import clean, fill, reindex
 from jupyter_figserve.store.admin.opening import open_store
-from jupyter_figserve.store.files.places import Bucket
 
 from ...tokens import new_token
-from ..buckets import moto
 from ..making import blob_files, publish, run, share
 
 pytestmark = pytest.mark.postgresql
@@ -84,19 +82,6 @@ def test_images_of_another_database_are_refused(open_here, directory, database, 
     copy = open_store(tmp_path / "copy", postgres=settings)
     assert run(copy.figures.list_ids(FigureQuery())) == [record.id]
     copy.close()
-
-
-@pytest.fixture(scope="module")
-def environment():
-    with moto() as found:
-        yield found
-
-
-@pytest.fixture
-def bucket(environment, monkeypatch, tmp_path):
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    return Bucket(f"s3://figures/{tmp_path.name}", 10.0)
 
 
 def test_bucket_of_another_catalog_is_refused(open_here, directory, database, tmp_path, bucket):

@@ -17,27 +17,12 @@ from jupyter_figserve.store.admin.migration import migrate
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import tables
 from jupyter_figserve.store.databases import PostgresSettings
-from jupyter_figserve.store.files.places import Bucket
 from jupyter_figserve.store.store import Store
 
-from ..buckets import moto
 from ..conftest import PATIENCE, create_tables
 from ..making import Killed, identity, kill, publish, run, share, stored_files
 
 ONE = sha256_hex(b"one")
-
-
-@pytest.fixture(scope="module")
-def environment():
-    with moto() as found:
-        yield found
-
-
-@pytest.fixture
-def bucket(environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bucket:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    return Bucket(f"s3://figures/{tmp_path.name}", 10.0)
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from jupyter_figserve.errors import Conflict, QuotaExceeded
 from jupyter_figserve.model.detached import KIND, DetachedFunction
 from jupyter_figserve.model.figures import Identity, Source, sha256_hex
 from jupyter_figserve.model.live import LiveDeclaration
-from jupyter_figserve.store.catalog import detached, live_figures, quotas, tables
+from jupyter_figserve.store.catalog import detached, live_figures, quotas
 
 from ...waiting import wait_until
-from ..making import run
+from ..making import references, run
 
 DECLARED = LiveDeclaration("animal", digest="d", revision="r")
 
@@ -34,10 +34,6 @@ def keep(store, record, data: bytes, limits=None) -> DetachedFunction:
     store.blobs.put(kept.source.digest, data)
     store.catalog.write(lambda c: detached.put(c, limits, record, kept, store.clock())).result()
     return kept
-
-
-def references(store) -> dict[str, int]:
-    return {row.digest: row.refs for row in store.catalog.reader.execute(tables.blobs.select())}
 
 
 def used(store) -> int:

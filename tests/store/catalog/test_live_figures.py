@@ -9,8 +9,8 @@ from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.model.live_images import MAX_LIVE_IMAGES, LiveImage
 from jupyter_figserve.model.parameter import Parameter
 from jupyter_figserve.model.parameters import Parameters
-from jupyter_figserve.store.catalog import live_figures, tables
-from tests.store.making import run
+from jupyter_figserve.store.catalog import live_figures
+from tests.store.making import references, run
 
 ANIMAL = Identity("ann", "/srv", "report.ipynb", "", "animal")
 DECLARED = LiveDeclaration("animal", Parameters((Parameter("since", "int", default=2010),)), digest="d", revision="r")
@@ -26,10 +26,6 @@ def keep(store, record, key: str, data: bytes, *, rendered=1.0, is_frozen=False)
     )  # fmt: skip
     store.blobs.put(picture.digest, data)
     store.catalog.write(lambda c: live_figures.keep_image(c, picture, store.clock())).result()
-
-
-def references(store) -> dict[str, int]:
-    return {row.digest: row.refs for row in store.catalog.reader.execute(tables.blobs.select())}
 
 
 def test_one_identity_over_kernels(store):

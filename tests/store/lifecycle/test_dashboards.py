@@ -14,7 +14,7 @@ from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.catalog import dashboards, events, links, sessions, tables
 
 from ...tokens import new_token
-from ..making import START, Killed, has_manifest, identity, kill, publish, run, session
+from ..making import START, Killed, has_manifest, identity, kill, publish, rows, run, session
 
 pytestmark = pytest.mark.sqlite
 
@@ -42,10 +42,6 @@ def board(store) -> DashboardRecord:
     )
     run(store.links.add(link))
     return made
-
-
-def rows(store, table) -> set[str]:
-    return {str(tuple(row)) for row in store.catalog.reader.execute(table.select())}
 
 
 def find(store, board: DashboardRecord) -> DashboardRecord | None:

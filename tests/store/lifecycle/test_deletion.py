@@ -14,7 +14,7 @@ from jupyter_figserve.store.catalog import events, figures, links, sessions, tab
 from jupyter_figserve.store.lifecycle.garbage_collection import BLOB_GRACE
 
 from ...tokens import new_token
-from ..making import START, Killed, assert_sound, blob_files, has_manifest, kill, publish, run, session, share
+from ..making import START, Killed, assert_sound, blob_files, has_manifest, kill, publish, rows, run, session, share
 
 HOUR = 3_600.0
 
@@ -26,10 +26,6 @@ def store(open_here):
 
 def delete(store, record) -> None:
     assert run(store.figures.delete([record.id])) == 1
-
-
-def rows(store, table) -> set[str]:
-    return {str(tuple(row)) for row in store.catalog.reader.execute(table.select())}
 
 
 KEPT = (tables.figures, tables.versions, tables.representations, tables.links, tables.session_figures)
