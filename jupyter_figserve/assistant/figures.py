@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..errors import InvalidInput, NotFound
+from ..model.figures import find_id, is_id
 from .api import Api
 
-_ID = re.compile(r"[A-Za-z0-9]{16}")
-_PATH = re.compile(r"/figures/([A-Za-z0-9]{16})(?:\.[a-z]{2,5})?/?$")
 _MAX_MATCHES = 20
 
 
@@ -24,10 +21,9 @@ async def find_figure_id(api: Api, text: str) -> str:
     InvalidInput
         Several figures have it.
     """
-    if match := _PATH.search(urlsplit(text).path if "://" in text else ""):
-        return match[1]
-    if _ID.fullmatch(text):
-        return text
+    figure = find_id(text) if "://" in text else None
+    if figure is not None or is_id(text):
+        return figure or text
     found = (await api.get("api/figures", name=text, limit=_MAX_MATCHES))["figures"]
     if not found:
         raise NotFound(f"There is no figure {text!r:.120}. List the figures to see their names.")

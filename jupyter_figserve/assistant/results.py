@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CodeFailed, FigServeError, RetryLater
@@ -27,7 +27,7 @@ class ToolResult:
     text: str
     image: EncodedImage | None = None
     values: Mapping[str, Any] | None = None
-    is_error: bool = field(default=False)
+    is_error: bool = False
 
 
 def json_result(values: Mapping[str, Any]) -> ToolResult:

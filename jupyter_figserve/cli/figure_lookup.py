@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from ..errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from ..kernel.client.client import FigServeClient
 
-_ID = re.compile(r"[A-Za-z0-9]{16}")
-_PATH = re.compile(r"/figures/([A-Za-z0-9]{16})(?:\.[a-z]{2,5})?$")
 _MAX_MATCHES = 20
 FIGURE_HELP = "id or name of the figure, or the URL of its page"
 
@@ -27,21 +23,19 @@ def find_figure(client: FigServeClient, text: str) -> dict[str, Any]:
     InvalidInput
         Several figures have that name.
     """
+    from ..model.figures import find_id, is_id
+
     if "://" in text:
-        return _by_id(client, _id_in(text))
-    if _ID.fullmatch(text):
+        figure = find_id(text)
+        if figure is None:
+            raise InvalidInput("That is not the URL of a figure's page, which ends in /figures/ and the figure's id.")
+        return _by_id(client, figure)
+    if is_id(text):
         try:
             return _by_id(client, text)
         except NotFound:
             pass
     return _by_name(client, text)
-
-
-def _id_in(url: str) -> str:
-    match = _PATH.search(urlsplit(url).path)
-    if match is None:
-        raise InvalidInput("That is not the URL of a figure's page, which ends in /figures/ and the figure's id.")
-    return match[1]
 
 
 def _by_id(client: FigServeClient, figure_id: str) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def format_time(stamp: str | None, default: str = "") -> str:
     if stamp is None:
         return default
     try:
-        return f"{datetime.fromisoformat(stamp.replace('Z', '+00:00')).astimezone():%Y-%m-%d %H:%M}"
+        return f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M}"
     except ValueError:
         return stamp
 

@@ -18,6 +18,7 @@ _LINK = re.compile(r"(^|/)f/[A-Za-z0-9_-]{32}(?![A-Za-z0-9_-])")
 _TOKEN = re.compile(r"[?&]token=[^&]|^--\w+\.(token|password|hashed_password|cookie_secret)=.", re.IGNORECASE)
 _UNKNOWN_COMMAND = re.compile(r"argument COMMAND: invalid choice: '(.*)' \(choose from (.*)\)", re.DOTALL)
 """What argparse says of a word that is no command."""
+_MAX_COUNT = 1_000
 _SERVER_HELP = """\
 server:
   Commands use the server of --server or FIGSERVE_URL, with the key in FIGSERVE_API_KEY or in the file of --key-file;
@@ -31,6 +32,13 @@ exit codes:
   130  interrupted with Ctrl-C
   141  the reader of the output has closed it
 """
+
+
+def parse_count(text: str) -> int:
+    """Parse the number of an option."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MAX_COUNT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {_MAX_COUNT:,}")
+    return int(text)
 
 
 class _Parser(argparse.ArgumentParser):

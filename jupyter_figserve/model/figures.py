@@ -7,6 +7,7 @@ import re
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from .display_size import HasDisplaySize
 from .formats import FORMATS, Format, get_format_of_mimetype
@@ -22,6 +23,7 @@ _ASPECT_TOLERANCE = 0.01
 DIGEST = re.compile(r"[0-9a-f]{64}")
 """A sha256 in hexadecimal."""
 _ID = re.compile(r"[A-Za-z0-9]{16}")
+_PATH = re.compile(r"/figures/([A-Za-z0-9]{16})(?:\.[a-z]{2,5})?/?$")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -266,6 +268,12 @@ def new_id() -> str:
 
 def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
+
+
+def find_id(url: str) -> str | None:
+    """Return the id of the figure whose page or image has a URL; None for any other URL."""
+    match = _PATH.search(urlsplit(url).path)
+    return None if match is None else match[1]
 
 
 def sha256_hex(data: bytes) -> str:

@@ -133,7 +133,7 @@ def _parse_moment(text: str) -> float:
         if _DAY.fullmatch(text):
             moment = datetime.combine(date.fromisoformat(text), _END_OF_DAY)
         else:
-            moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+            moment = datetime.fromisoformat(text)
     except ValueError as error:
         if re.match(_DAY, text):
             raise InvalidDuration(f"{text!r:.60} is not a time of the calendar: {error}.") from error

@@ -12,7 +12,7 @@ from ...model.environment_variables import KERNEL_KEY_VARIABLE, KERNEL_URL_VARIA
 from ..output import clean, colourize, print_json
 from ..registry import FAILED, OK, command
 from ..server_selection import find_credential, make_client, server_options
-from .maintain import data_dir_option, default_data_dir
+from ..storage import data_dir_option, default_data_dir
 
 if TYPE_CHECKING:
     from ..checks.result import Result

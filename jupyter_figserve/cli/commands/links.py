@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..figure_lookup import FIGURE_HELP, find_figure
 from ..output import format_time, print_json, print_line, print_status, print_table, to_expiry
+from ..parser import parse_count
 from ..registry import FAILED, OK, command
 from ..server_selection import select_server, server_options
-from .show import parse_count
 
 if TYPE_CHECKING:
     from ...kernel.client.client import FigServeClient

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..output import print_line, print_status
 from ..progress import Progress
 from ..registry import FAILED, OK, command
-
-if TYPE_CHECKING:
-    from ...store.databases import PostgresSettings
-    from ...store.files.places import Bucket
-
-
-def data_dir_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data-dir",
-        type=Path,
-        metavar="DIR",
-        help="directory of the figures (default: figserve in Jupyter's data directory)",
-    )
+from ..storage import data_dir_option, find_bucket, find_catalog, find_data_dir, find_lifetime
 
 
 def _storage_options(parser: argparse.ArgumentParser) -> None:
@@ -61,8 +47,8 @@ def gc(options: argparse.Namespace) -> int:
     from ...store.files.blobs import SHARDS
 
     with Progress("Scanning", SHARDS) as progress:
-        lifetime = _find_lifetime(options.keep_session_plots)
-        path, postgres = _find_catalog(options.database)
+        lifetime = find_lifetime(options.keep_session_plots)
+        path, postgres = find_catalog(options.database)
         removed = clean(
             find_data_dir(options.data_dir),
             progress.set,
@@ -82,7 +68,7 @@ def reindex(options: argparse.Namespace) -> int:
 
     with Progress("Reading figures", None) as progress:
         directory, bucket = find_data_dir(options.data_dir), find_bucket(options.blobs)
-        _, postgres = _find_catalog(options.database)
+        _, postgres = find_catalog(options.database)
         if postgres is not None:
             done = fill(postgres, directory, progress.set, bucket=bucket, take_over=options.take_over)
         else:
@@ -104,88 +90,3 @@ def reindex(options: argparse.Namespace) -> int:
     for figure in done.duplicates:
         print_status(f"Skipped, since another one has the same name and notebook: {figure}")
     return FAILED if done.unreadable or done.incomplete else OK
-
-
-def _find_lifetime(given: str | None) -> float | None:
-    """Return how long unshared figures are kept, in seconds: as given, else as Jupyter's configuration says."""
-    from ...model.times import parse_duration
-
-    text = given if given is not None else _read_configured("keep_session_plots")
-    return None if text in ("", "never") else parse_duration(text)
-
-
-def find_bucket(given: str | None) -> Bucket | None:
-    """Return the bucket: as given, else as Jupyter's configuration says; None for the data directory.
-
-    Raises
-    ------
-    InvalidInput
-        When it is not the URL of a bucket.
-    """
-    from traitlets import TraitError
-
-    from ...errors import InvalidInput
-    from ...server.config.blobs import check_blob_url
-    from ...store.files.places import PATIENT_BLOB_TIMEOUT, Bucket
-
-    try:
-        url = check_blob_url(given if given is not None else _read_configured("blob_url"))
-    except TraitError as error:
-        raise InvalidInput(str(error)) from error
-    return Bucket.at(url, PATIENT_BLOB_TIMEOUT)
-
-
-def _find_catalog(given: str | None) -> tuple[Path | None, PostgresSettings | None]:
-    """Return SQLite's path, None for the one in the data directory, and the PostgreSQL database, None for SQLite.
-
-    Raises
-    ------
-    InvalidInput
-        When the address cannot be used.
-    """
-    from ...store.databases import PATIENT_STATEMENT_TIMEOUT, find_postgres, find_sqlite_path
-
-    url = given if given is not None else _read_configured("database_url")
-    return find_sqlite_path(url), find_postgres(url, PATIENT_STATEMENT_TIMEOUT)
-
-
-def _read_configured(name: str) -> str:
-    """Return a setting of ``c.FigServe`` in the servers' configuration files, else its default."""
-    from jupyter_core.application import JupyterApp
-
-    from ...server.config.blobs import BlobConfig
-    from ...server.config.site import FigServeConfig
-
-    class Configuration(JupyterApp):
-        name = "jupyter-server"
-
-    for file in ("jupyter_figserve_config", "jupyter_server_config"):
-        app = Configuration(config_file_name=file)
-        app.load_config_file()
-        configured = app.config.get("FigServe", {}).get(name)
-        if isinstance(configured, str):
-            return configured
-    traits = FigServeConfig.class_traits() | BlobConfig.class_traits()
-    return str(traits[name].default())
-
-
-def default_data_dir() -> Path:
-    from jupyter_core.paths import jupyter_data_dir
-
-    return Path(jupyter_data_dir()) / "figserve"
-
-
-def find_data_dir(given: Path | None) -> Path:
-    """Return the data directory, which must exist, so that a typo does not create a new one.
-
-    Raises
-    ------
-    NotFound
-        It does not exist.
-    """
-    from ...errors import NotFound
-
-    directory = given or default_data_dir()
-    if not directory.is_dir():
-        raise NotFound(f"The directory {directory} does not exist. Name the directory of the figures with --data-dir.")
-    return directory

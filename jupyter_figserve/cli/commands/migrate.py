@@ -11,7 +11,7 @@ from ...model.environment_variables import SIGNING_VARIABLE
 from ..output import print_line, print_status
 from ..progress import Progress
 from ..registry import FAILED, OK, command
-from .maintain import data_dir_option, find_bucket, find_data_dir
+from ..storage import data_dir_option, find_bucket, find_data_dir
 
 if TYPE_CHECKING:
     from ...store.admin.migration import MigrationReport
@@ -106,7 +106,7 @@ def _check_secret(directory: Path) -> str | None:
 
 
 def _export(path: Path) -> str:
-    return f"export FIGSERVE_SIGNING_SECRET=$(paste -sd, {shlex.quote(str(path))})"
+    return f"export {SIGNING_VARIABLE}=$(paste -sd, {shlex.quote(str(path))})"
 
 
 def _print_report(report: MigrationReport) -> None:
@@ -122,6 +122,8 @@ def _print_report(report: MigrationReport) -> None:
 
 
 def _print_settings(options: argparse.Namespace, directory: Path, fingerprint: str | None) -> None:
+    from ...server.services.auth.signing_secrets import SIGNING_FILE
+
     print_line("Set in the configuration of the servers:")
     if options.to_database:
         print_line("c.FigServe.database_url = the address that you gave as --to-database")
@@ -129,4 +131,4 @@ def _print_settings(options: argparse.Namespace, directory: Path, fingerprint: s
         print_line(f"c.FigServe.blob_url = {options.to_blobs!r}")
     if fingerprint is not None:
         print_line(f"and in their environment the signing secret with the fingerprint {fingerprint}:")
-        print_line(f"{_export(directory / 'signing.keys')}")
+        print_line(f"{_export(directory / SIGNING_FILE)}")

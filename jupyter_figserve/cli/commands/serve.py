@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..registry import OK, command
-from .maintain import data_dir_option
+from ..storage import data_dir_option
 
 
 def _demo_options(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..figure_lookup import FIGURE_HELP, find_figure
 from ..output import clean, colourize, format_size, format_time, print_json, print_line, print_status, print_table
+from ..parser import parse_count
 from ..registry import FAILED, OK, command
 from ..server_selection import select_server, server_options
 
@@ -16,13 +17,6 @@ if TYPE_CHECKING:
 
 _DEFAULT_ROWS = 50
 _MAX_ROWS = 1_000
-
-
-def parse_count(text: str) -> int:
-    """Parse a number from the command line."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MAX_ROWS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {_MAX_ROWS:,}")
-    return int(text)
 
 
 def _list_options(parser: argparse.ArgumentParser) -> None:

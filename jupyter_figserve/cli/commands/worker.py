@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..parser import parse_count
 from ..registry import OK, command
-from .show import parse_count
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
