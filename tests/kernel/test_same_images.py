@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
-
-import numpy as np
 import pytest
-from PIL import Image
 
 from jupyter_figserve.demo.server_process import ServerProcess
+
+from ..pixels import pixels
 
 pytestmark = pytest.mark.kernel
 
@@ -76,7 +74,3 @@ def test_they_are_the_same(live_server: ServerProcess):
             assert answer.status == 200, (name, format, answer.text)
             is_equal = (pixels(answer.body) == pixels(saved)).all() if format == "png" else answer.body == saved
             assert is_equal, (name, format)
-
-
-def pixels(data: bytes):
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))

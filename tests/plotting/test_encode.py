@@ -35,6 +35,7 @@ from ..example_figures import (
     transparent,
 )
 from ..matrices import pairs
+from ..pixels import pixels
 
 MATPLOTLIB_FORMATS = ("png", "svg", "pdf", "jpg", "webp", "eps", "svgz")
 
@@ -43,11 +44,6 @@ def saved(figure, format="png", **options):
     buffer = io.BytesIO()
     figure.savefig(buffer, format=format, **options)
     return buffer.getvalue()
-
-
-def pixels(data):
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("RGBA"))
 
 
 def assert_saved_alike(make, *, tight=False, **options):

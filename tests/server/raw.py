@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from tornado.httputil import HTTPHeaders
+
+from .. import contract
 
 DEADLINE = 20.0
 
@@ -102,3 +106,13 @@ async def connect(prefix: str, *, unread: bool = False) -> AsyncIterator[Connect
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
+
+
+async def answer_of(
+    connection: Connection, path: str = "/api/figures", method: str = "POST"
+) -> tuple[int, dict[str, Any]]:
+    """Receive the answer to a request that was sent; return its status and its JSON."""
+    status, headers = await connection.receive_head()
+    body = await connection.receive_body(headers)
+    contract.check(method, path.partition("?")[0], status, headers, body)
+    return status, json.loads(body)

@@ -17,12 +17,6 @@ from ..conftest import KEY
 
 
 @pytest.fixture
-def runtime(tmp_path, monkeypatch):
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
 def run_at(runtime, fake):
     """``run_at(pid)`` lets the fake server be one of the user's, of a running process."""
 

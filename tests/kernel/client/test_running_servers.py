@@ -13,12 +13,6 @@ from jupyter_figserve.kernel.client import running_servers
 
 
 @pytest.fixture
-def runtime(tmp_path, monkeypatch):
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
 def write_runtime_file(runtime):
     """``write_runtime_file(pid=…)`` writes a runtime file."""
 

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ..conftest import output_of
+
 pytestmark = pytest.mark.kernel
 
 DECLARE = """
@@ -45,16 +47,10 @@ def table(type: Literal["Bear", "Deer"] = "Deer"):
 """
 
 
-def run_ok(kernel, code: str) -> str:
-    execution = kernel.run(code)
-    assert execution.error is None, execution.error
-    return execution.stdout.strip()
-
-
 @pytest.fixture(scope="module")
 def kernel(live_server):
     with live_server.kernel("refused.ipynb") as session:
-        run_ok(session, DECLARE)
+        output_of(session, DECLARE)
         yield session
 
 
@@ -63,11 +59,11 @@ def test_detached_function_runs_without_kernel_and_after_a_restart(make_server):
     server = make_server()
     query = "type=Bear&since=2012&colour=BLUE&day=2024-02-03&x=4,5&part=7"
     with server.kernel("a.ipynb") as kernel:
-        run_ok(kernel, DECLARE + "_ = animal.detach()")
-        live_id, link = run_ok(
+        output_of(kernel, DECLARE + "_ = animal.detach()")
+        live_id, link = output_of(
             kernel, "print(animal.id, animal.share(lock={'type': 'Bear'}, allow=['since']).url)"
         ).split()
-        data_id, data_link = run_ok(kernel, "_ = table.detach(); print(table.id, table.share().url)").split()
+        data_id, data_link = output_of(kernel, "_ = table.detach(); print(table.id, table.share().url)").split()
         session = f"figserve/live/{kernel.kernel_id}/animal"
         for name in (kernel.kernel_id, kernel.session):
             rows = server.fetch(f"figserve/api/live?session={name}").json()["live"]
@@ -104,11 +100,11 @@ def test_detached_function_runs_without_kernel_and_after_a_restart(make_server):
             assert (csv.mimetype, csv.body) == ("text/csv", b"type,seen\nDeer,0\nDeer,1\n")
         server.restart()
     with server.kernel("a.ipynb") as kernel:
-        run_ok(kernel, DECLARE.replace('"no such animal"', '"from the kernel"'))
+        output_of(kernel, DECLARE.replace('"no such animal"', '"from the kernel"'))
         assert "from the kernel" in server.fetch(f"{session}.svg?bad=true").json()["error"]
-        run_ok(kernel, "animal.undetach()")
+        output_of(kernel, "animal.undetach()")
         assert "not detached" in kernel.run("animal.undetach()").error
-        run_ok(kernel, "table.undetach()")
+        output_of(kernel, "table.undetach()")
     assert server.fetch(f"figserve/live/f/{live_id}.png?since=2001").json()["code"] == "kernel_gone"
     assert server.fetch("figserve/api/live").json() == {"live": []}
 
@@ -127,11 +123,11 @@ def outer():
 number = 3
 print(outer.id)
 """
-    live_id = run_ok(kernel, code)
+    live_id = output_of(kernel, code)
     (row,) = [row for row in live_server.fetch("figserve/api/live").json()["live"] if row["id"] == live_id]
     assert row["detached"]
     imports = "from jupyter_figserve.kernel.agent import agent; from jupyter_figserve.kernel.live import registry"
-    run_ok(
+    output_of(
         kernel,
         f"{imports}; registry.live_functions._functions.pop('outer'); agent.start_agent().announce(); doubled.url()",
     )
@@ -205,14 +201,14 @@ print(withdraw)
 
 def test_required_parameters_are_checked_without_a_call(live_server, kernel):
     """Missing modules are reported, although there are no values to try the function with."""
-    run_ok(kernel, "@figserve.live\ndef asked(n: int):\n    plt.figure(figsize=(n, 1))\n_ = asked.detach()")
+    output_of(kernel, "@figserve.live\ndef asked(n: int):\n    plt.figure(figsize=(n, 1))\n_ = asked.detach()")
 
 
 def test_size_is_reported_and_limited(make_server):
     """A warning lists the largest variables, and an error above the server's limit does too."""
     server = make_server(detach_bytes=2_000_000)
     with server.kernel("large.ipynb") as kernel:
-        run_ok(kernel, DECLARE + "table, small = np.random.default_rng(0).random(150_000), 1")
+        output_of(kernel, DECLARE + "table, small = np.random.default_rng(0).random(150_000), 1")
         code = (
             "@figserve.live\ndef large():\n    plt.figure(figsize=(small, 1)); plt.plot(table[:3])\n_ = large.detach()"
         )
@@ -231,7 +227,7 @@ def test_hostile_function_is_contained(live_server):
     secret, trace = server.home / "secret.txt", server.home / "trace"
     secret.write_text("the server's own")
     with server.kernel("evil.ipynb") as kernel:
-        run_ok(
+        output_of(
             kernel,
             DECLARE
             + f"""
@@ -260,7 +256,7 @@ def attack(n: int = 0):
 _ = attack.detach()
 """,
         )
-        live_id = run_ok(kernel, "print(attack.id)")
+        live_id = output_of(kernel, "print(attack.id)")
     image = server.fetch(f"figserve/live/f/{live_id}.png")
     assert image.status == 200
     assert int.from_bytes(image.body[16:20]) == 100, "some attempt succeeded"
@@ -279,7 +275,7 @@ try:
 finally:
     libraries.loaded_versions = real
 """).error
-    here = run_ok(kernel, "import sys; print('%d.%d' % sys.version_info[:2])")
+    here = output_of(kernel, "import sys; print('%d.%d' % sys.version_info[:2])")
     assert "Conflict" in error
     assert f"Python 3.8, and the sandbox has Python {here}" in error
 

@@ -15,6 +15,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 
 from ...ports import free_port
 from ...waiting import wait_until
+from ..conftest import output_of
 
 pytest.importorskip("kernel_gateway")
 pytestmark = pytest.mark.kernel
@@ -72,12 +73,6 @@ def start(make_server, gateway, **traits) -> ServerProcess:
     return server
 
 
-def run_ok(kernel, code: str) -> str:
-    execution = kernel.run(code)
-    assert execution.error is None, execution.error
-    return execution.stdout.strip()
-
-
 def check_answers(server, kernel) -> None:
     address = f"figserve/live/{kernel.kernel_id}/animal"
     response = server.fetch(f"{address}.png?n=2")
@@ -86,20 +81,20 @@ def check_answers(server, kernel) -> None:
     assert server.fetch(f"{address}.png?n=x").json()["code"] == "invalid_parameter"
     failed = server.fetch(f"{address}.png?n=13").json()
     assert (failed["kind"], failed["error"]) == ("ValueError", "ValueError: no such animal")
-    assert run_ok(kernel, "print(calls)") == "[2, 13]"
+    assert output_of(kernel, "print(calls)") == "[2, 13]"
     cached = f"figserve/live/{kernel.kernel_id}/cached.png"
     for _ in range(2):
         assert server.fetch(cached).status == 200
-    assert run_ok(kernel, "cached.refresh(); print(len(counted))") == "1"
+    assert output_of(kernel, "cached.refresh(); print(len(counted))") == "1"
     # The agent's message is on its way.
-    wait_until(lambda: server.fetch(cached).status == 200 and run_ok(kernel, "print(len(counted))") == "2")
+    wait_until(lambda: server.fetch(cached).status == 200 and output_of(kernel, "print(len(counted))") == "2")
 
 
 def test_kernel_without_a_connection_uses_the_control_channel(make_server, gateway):
     """Calls go through the gateway's WebSocket; the error of a publish names the address, and it does not hang."""
     server = start(make_server, gateway, kernel_url="http://127.0.0.1:9")
     with server.kernel("far.ipynb") as kernel:
-        run_ok(kernel, DECLARE)
+        output_of(kernel, DECLARE)
         check_answers(server, kernel)
         rows = server.fetch("figserve/api/live").json()["live"]
         assert {(row["name"], row["session"]) for row in rows} == {
@@ -114,7 +109,7 @@ def test_kernel_with_a_connection_uses_the_agent(make_server, gateway):
     """The gateway passes the key and the server's address to the kernel: publish, live, link."""
     server = start(make_server, gateway)
     with server.kernel("near.ipynb") as kernel:
-        run_ok(kernel, DECLARE)
+        output_of(kernel, DECLARE)
         check_answers(server, kernel)
-        url = run_ok(kernel, "print(figserve.publish(Figure(), 'sales').share().url)")
+        url = output_of(kernel, "print(figserve.publish(Figure(), 'sales').share().url)")
         assert server.fetch(f"{url}.png", anonymous=True).status == 200

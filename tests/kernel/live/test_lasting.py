@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ..conftest import output_of
+
 pytestmark = pytest.mark.kernel
 
 DECLARE = """
@@ -77,12 +79,6 @@ def count(kernel) -> int:
     return int(kernel.run("print(len(calls))").stdout)
 
 
-def run_ok(kernel, code: str) -> str:
-    execution = kernel.run(code)
-    assert execution.error is None, execution.error
-    return execution.stdout.strip()
-
-
 def test_without_a_cache_each_request_calls(kernel, get):
     """The ETag is the digest: the same image is not sent again."""
     first = get("plain.png")
@@ -114,9 +110,9 @@ def test_known_data_version_is_served_without_a_call(kernel, get):
     assert get("dated.png", headers={"If-None-Match": first.headers["ETag"]}).status == 304
     other = get("dated.png")
     assert (other.status, other.body, other.headers["ETag"]) == (200, first.body, first.headers["ETag"])
-    run_ok(kernel, "go.set()")
+    output_of(kernel, "go.set()")
     thread.join()
-    assert run_ok(kernel, "print([c for c in calls if c[0] == 'dated'])") == "[('dated', 1)]"
+    assert output_of(kernel, "print([c for c in calls if c[0] == 'dated'])") == "[('dated', 1)]"
 
 
 def test_data_version_function(kernel, get):
@@ -124,7 +120,7 @@ def test_data_version_function(kernel, get):
     etags = [get("versioned.png").headers["ETag"] for _ in range(3)]
     assert len(set(etags)) == 1
     assert count(kernel) == 1
-    run_ok(kernel, "data['version'] = 2")
+    output_of(kernel, "data['version'] = 2")
     assert get("versioned.png").headers["ETag"] != etags[0]
     assert count(kernel) == 2
 
@@ -132,7 +128,7 @@ def test_data_version_function(kernel, get):
 def test_redefinition_drops_cached_images(kernel, get):
     """Running a cell again invalidates the cache."""
     get("cached.png?n=5")
-    run_ok(kernel, DECLARE)
+    output_of(kernel, DECLARE)
     assert get("cached.png?n=5").headers["Cache-Status"] == "figserve; fwd=miss"
 
 
@@ -183,15 +179,15 @@ def test_request_of_a_disconnected_viewer_is_dropped(live_server, kernel, get):
         # Once this later request is refused, the earlier one is in the queue.
         assert get("plain.png?n=10").status == 400
     assert live_server.fetch("figserve/api/live").json()["live"][0]["busy"]
-    run_ok(kernel, "go.set()")
+    output_of(kernel, "go.set()")
     thread.join()
     assert get("plain.png?n=8").status == 200
-    assert run_ok(kernel, "print([c[1] for c in calls])") == "[1, 8]"
+    assert output_of(kernel, "print([c[1] for c in calls])") == "[1, 8]"
 
 
 def test_viewer_changes_what_the_link_allows(live_server, kernel, get):
     """Parameters are allowed within bounds, locked or undeclared; errors are redacted; revoked links are 404."""
-    url, link_id = run_ok(
+    url, link_id = output_of(
         kernel, "link = plain.share(lock={'type': 'Bear'}, allow=['n'], label='for Ada'); print(link.url, link.id)"
     ).split()
 
@@ -202,7 +198,7 @@ def test_viewer_changes_what_the_link_allows(live_server, kernel, get):
     assert (image.status, image.mimetype) == (200, "image/png")
     assert image.headers["Cache-Control"] == "public, no-cache"
     assert "Set-Cookie" not in image.headers
-    assert run_ok(kernel, "print(calls)") == "[('plain', 3, 'Bear')]"
+    assert output_of(kernel, "print(calls)") == "[('plain', 3, 'Bear')]"
     refused = [
         ask(f".png?{query}") for query in ("type=Deer", "n=10", "wait=true", "width=333", "height=200", "dpi=300")
     ]
@@ -216,18 +212,18 @@ def test_viewer_changes_what_the_link_allows(live_server, kernel, get):
     assert 'name="type"' not in page.text
     (row,) = live_server.fetch(f"figserve/api/links/{link_id}").json()["allow"]
     assert row == "n"
-    run_ok(kernel, "link.pause()")
+    output_of(kernel, "link.pause()")
     assert ask(".png").status == 404
-    run_ok(kernel, "link.resume()")
+    output_of(kernel, "link.resume()")
     assert ask(".png").status == 200
-    run_ok(kernel, "link.revoke()")
+    output_of(kernel, "link.revoke()")
     gone, unknown = ask(".png"), live_server.fetch(url[:-4] + "AAAA.png", anonymous=True)
     assert (gone.status, gone.body) == (404, unknown.body)
 
 
 def test_viewers_see_redacted_errors(live_server, kernel, get):
     """The response has the exception's type and redacted message, without traceback and output."""
-    url = run_ok(kernel, "print(secretive.share().url)")
+    url = output_of(kernel, "print(secretive.share().url)")
     response = live_server.fetch(f"{url}.png", anonymous=True)
     assert response.status == 422
     assert response.json() == {
@@ -257,7 +253,7 @@ def test_invalid_links_are_rejected(kernel, get):
 def test_restart_in_the_middle_of_a_call(live_server):
     """Waiting requests are answered at once, then with the stale image, then by the new kernel."""
     with live_server.kernel("restart.ipynb") as kernel:
-        run_ok(kernel, DECLARE)
+        output_of(kernel, DECLARE)
         path = f"figserve/live/{kernel.kernel_id}/plain.png"
         good = live_server.fetch(f"{path}?n=4")
         answers = []
@@ -276,7 +272,7 @@ def test_restart_in_the_middle_of_a_call(live_server):
         assert live_server.fetch(f"{path}?n=5").status == 503
         kernel.disconnect()
         kernel.connect()
-        run_ok(kernel, DECLARE)
+        output_of(kernel, DECLARE)
         assert live_server.fetch(f"{path}?n=5").headers["Cache-Status"] == "figserve; fwd=miss"
 
 
@@ -284,7 +280,7 @@ def test_restart_in_the_middle_of_a_call(live_server):
 def test_dead_kernel_is_detected(live_server):
     """After SIGKILL during a call, the response is an immediate 503."""
     with live_server.kernel("killed.ipynb") as kernel:
-        pid = int(run_ok(kernel, DECLARE + "import os; print(os.getpid())").splitlines()[-1])
+        pid = int(output_of(kernel, DECLARE + "import os; print(os.getpid())").splitlines()[-1])
         path = f"figserve/live/{kernel.kernel_id}/plain.png?wait=true"
         answers = []
         thread = threading.Thread(target=lambda: answers.append(live_server.fetch(path)))
@@ -300,7 +296,7 @@ def test_dead_kernel_is_detected(live_server):
 def test_slow_call_does_not_delay_kernel_shutdown(live_server):
     """A sleeping live call does not delay the kernel's shutdown."""
     with live_server.kernel("ending.ipynb") as kernel:
-        run_ok(kernel, DECLARE)
+        output_of(kernel, DECLARE)
         path = f"figserve/live/{kernel.kernel_id}/plain.png?wait=true"
         thread = threading.Thread(target=lambda: live_server.fetch(path))
         thread.start()
@@ -317,8 +313,8 @@ def test_last_image_outlives_kernel_and_server(make_server):
     """The permanent URL serves frozen and stale images after kernel and server have changed."""
     server = make_server()
     with server.kernel("old.ipynb") as kernel:
-        run_ok(kernel, DECLARE)
-        lasting, link = run_ok(
+        output_of(kernel, DECLARE)
+        lasting, link = output_of(
             kernel, "print(plain.lasting_url(), plain.share(allow=['n']).url, plain.freeze(n=[2, 3]))"
         ).split()[:2]
         path = urlsplit(lasting).path
@@ -333,7 +329,7 @@ def test_last_image_outlives_kernel_and_server(make_server):
     assert (response.body, response.headers["Cache-Status"]) == (seen.body, "figserve; hit; detail=stale")
     assert server.fetch(f"{base}{urlsplit(link).path}.png?n=2", anonymous=True).status == 200
     with server.kernel("old.ipynb") as kernel:
-        assert urlsplit(run_ok(kernel, DECLARE + "print(plain.lasting_url())")).path == path
+        assert urlsplit(output_of(kernel, DECLARE + "print(plain.lasting_url())")).path == path
         assert server.fetch(f"{base}{path}.png?n=8").status == 200
 
 
@@ -341,7 +337,7 @@ def test_link_is_rate_limited_and_can_be_disabled(make_server):
     """Above the rate, the response is 429 or the stale image; with the switch off, links do not work."""
     server = make_server(live_link_rate="2/minute")
     with server.kernel("rate.ipynb") as kernel:
-        url = run_ok(kernel, DECLARE + "print(plain.share(allow=['n']).url)")
+        url = output_of(kernel, DECLARE + "print(plain.share(allow=['n']).url)")
         answers = [server.fetch(f"{url}.png?n={n}", anonymous=True) for n in (1, 2, 3, 1)]
         assert [response.status for response in answers] == [200, 200, 429, 200]
         assert int(answers[2].headers["Retry-After"]) > 0

@@ -90,7 +90,7 @@ def get(live_server, kernel):
     return ask
 
 
-def output_of(kernel, code: str) -> str:
+def value_of(kernel, code: str) -> str:
     execution = kernel.run(f"print({code})")
     assert execution.error is None, execution.error
     return execution.stdout.strip()
@@ -131,7 +131,7 @@ def test_query_becomes_arguments(kernel, get, query, expected):
     response = get(f"animal.png?{query}")
     assert (response.status, response.mimetype) == (200, "image/png"), response.text
     assert response.body.startswith(b"\x89PNG")
-    assert expected in output_of(kernel, "calls[-1]")
+    assert expected in value_of(kernel, "calls[-1]")
 
 
 @pytest.mark.parametrize(
@@ -154,11 +154,11 @@ def test_query_becomes_arguments(kernel, get, query, expected):
 )
 def test_wrong_value_never_reaches_the_function(kernel, get, query, message):
     """The 400 names the parameter, the value and the allowed values."""
-    before = output_of(kernel, "len(calls)")
+    before = value_of(kernel, "len(calls)")
     response = get(f"animal.png?{query}")
     assert response.status == 400
     assert message in response.json()["error"]
-    assert output_of(kernel, "len(calls)") == before
+    assert value_of(kernel, "len(calls)") == before
 
 
 def test_formats_and_sizes(get):
@@ -196,12 +196,12 @@ def test_hidpi_images_are_cached_separately(kernel, get):
 @pytest.mark.compat
 def test_pyplot_leaves_nothing_behind(kernel, get):
     """A call leaves no figure, rcParams or output in the next cell."""
-    before = output_of(kernel, "plt.rcParams['font.size'], plt.get_fignums(), type(plt.rcParams).__name__")
+    before = value_of(kernel, "plt.rcParams['font.size'], plt.get_fignums(), type(plt.rcParams).__name__")
     response = get("pyplot.svg?size=30")
     assert response.status == 200, response.text
     execution = kernel.run("x = 1")
     assert execution.outputs == []
-    assert output_of(kernel, "plt.rcParams['font.size'], plt.get_fignums(), type(plt.rcParams).__name__") == before
+    assert value_of(kernel, "plt.rcParams['font.size'], plt.get_fignums(), type(plt.rcParams).__name__") == before
 
 
 @pytest.mark.compat
@@ -224,7 +224,7 @@ seen = len(mine.axes), mine.axes[0].get_title()
     assert execution.error is None
     assert sum("image/png" in bundle for bundle in execution.bundles) == 1
     assert "printed by a live call" not in execution.stdout
-    assert output_of(kernel, "seen, plt.rcParams['lines.linewidth'], plt.get_fignums()") == "(1, 'late') 7.0 []"
+    assert value_of(kernel, "seen, plt.rcParams['lines.linewidth'], plt.get_fignums()") == "(1, 'late') 7.0 []"
 
 
 def release(kernel, get) -> None:
@@ -279,7 +279,7 @@ def test_cell_with_input_is_not_disturbed(live_server, kernel, get):
     assert get("animal.png").status == 200
     client.input("ann")
     assert kernel.receive(message["header"]["msg_id"]).error is None
-    assert output_of(kernel, "response") == "ann"
+    assert value_of(kernel, "response") == "ann"
 
 
 def test_mathtext_in_both_threads(kernel, get):
@@ -345,7 +345,7 @@ def gated(n: int = 1):
     assert kernel.run(f"import pathlib, time\ncalls.clear(){code}").error is None
     path = f"figserve/live/{kernel.kernel_id}/gated.png?n=77"
     assert set(concurrent_statuses(live_server, path, 500, when_sent=gate.touch)) == {200}
-    assert output_of(kernel, "calls") == "[77]"
+    assert value_of(kernel, "calls") == "[77]"
 
 
 def concurrent_statuses(server, path: str, count: int, when_sent: Callable[[], None]) -> list[int]:

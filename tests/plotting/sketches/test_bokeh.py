@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from math import pi
 
 import numpy as np
@@ -16,6 +15,8 @@ from bokeh.layouts import column, gridplot, row
 from bokeh.models import ColumnDataSource, Range1d, Slider
 from bokeh.plotting import figure
 from bokeh.transform import cumsum, linear_cmap
+
+from ...pixels import colours
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 SOURCE = {"x": [1.0, 2.0, 3.0], "y": [1, float("nan"), 2], "z": [1, 1, 2], "c": ["red", "blue", "no colour"]}
@@ -39,15 +40,9 @@ GLYPHS = {
 }  # fmt: skip
 
 
-def pixels(image) -> np.ndarray:
-    from PIL import Image
-
-    return np.asarray(Image.open(io.BytesIO(image.data)).convert("RGB")).astype(int)
-
-
 def where(image, color) -> np.ndarray:
     """Rows and columns of the pixels that have about this colour."""
-    return np.array((np.abs(pixels(image) - color).sum(axis=-1) < 90).nonzero())
+    return np.array((np.abs(colours(image.data) - color).sum(axis=-1) < 90).nonzero())
 
 
 def bars(color: str = "red", **options):
@@ -63,7 +58,7 @@ def test_each_kind_of_glyph_has_a_sketch(kind):
     GLYPHS[kind](plot)
     image = find_sketch(plot)
     assert (image.mimetype, image.width, image.height) == ("image/png", 320, 213)
-    assert len(np.unique(pixels(image).reshape(-1, 3), axis=0)) > 3
+    assert len(np.unique(colours(image.data).reshape(-1, 3), axis=0)) > 3
 
 
 def test_shares_of_a_pie_are_its_wedges():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 
 from jupyter_figserve.plotting.encode import encode
 from jupyter_figserve.plotting.sketches.sketch import find_sketch
+
+from ...pixels import colours
 
 go = pytest.importorskip("plotly.graph_objects")
 subplots = pytest.importorskip("plotly.subplots")
@@ -30,15 +30,9 @@ TRACES = {
 }
 
 
-def pixels(image):
-    from PIL import Image
-
-    return np.asarray(Image.open(io.BytesIO(image.data)).convert("RGB")).astype(int)
-
-
 def share(image, color, tolerance: int = 60) -> float:
     """Of the pixels that have about this colour."""
-    return float((np.abs(pixels(image) - color).sum(axis=-1) < tolerance).mean())
+    return float((np.abs(colours(image.data) - color).sum(axis=-1) < tolerance).mean())
 
 
 @pytest.mark.parametrize("kind", TRACES)
@@ -46,7 +40,7 @@ def test_each_kind_of_trace_has_a_sketch(kind):
     """With marks on its background, 320 pixels wide."""
     image = find_sketch(go.Figure(TRACES[kind]))
     assert (image.mimetype, image.width) == ("image/png", 320)
-    assert len(np.unique(pixels(image).reshape(-1, 3), axis=0)) > 3
+    assert len(np.unique(colours(image.data).reshape(-1, 3), axis=0)) > 3
 
 
 def test_marks_have_the_colours_and_the_lengths_of_the_figure():
@@ -61,7 +55,7 @@ def test_subplots_are_where_they_are():
     figure = subplots.make_subplots(1, 2)
     figure.add_bar(y=[1, 2], row=1, col=2, marker={"color": "red"})
     figure.add_bar(y=[1, 2], row=1, col=1, visible=False)
-    reds = (np.abs(pixels(find_sketch(figure)) - (255, 0, 0)).sum(axis=-1) < 60).nonzero()[1]
+    reds = (np.abs(colours(find_sketch(figure).data) - (255, 0, 0)).sum(axis=-1) < 60).nonzero()[1]
     assert reds.size
     assert reds.min() > 160
 

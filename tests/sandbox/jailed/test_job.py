@@ -19,6 +19,7 @@ from jupyter_figserve.model.formats import FORMATS, looks_like
 from jupyter_figserve.plotting.pickling import pickle_figure
 
 from ...conftest import require_package
+from ...pixels import pixels
 from ..conftest import one_tier
 from ..harness import LINE, Sandbox
 from ..scripts import REFERENCE, SCRIPTS
@@ -32,10 +33,6 @@ OTHER_ARTISTS = set(
 SIZES = [(400, 300), (1200, 800), (333, 77), (1, 1), (641, 479), (1999, 1013), (25, 50)]
 RESOLUTIONS = [None, 72, 96.5, 133, 300]
 TWO = PLT + "plt.figure(figsize=(2, 1))\nplt.plot([1, 2])\nplt.figure(figsize=(3, 1))\nplt.plot([2, 1])\n"
-
-
-def pixels(data: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
 
 
 def size(data: bytes) -> tuple[int, int]:

@@ -38,6 +38,7 @@ from ...example_figures import (
     surface,
     twins,
 )
+from ...pixels import pixels
 from ..harness import Sandbox
 
 FIGURES = (
@@ -98,10 +99,6 @@ def drawing_state(name: str):
         else:
             stack.enter_context(mpl.rc_context(settings))
         yield
-
-
-def pixels(data: bytes):
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
 
 
 def saved(figure, **options) -> bytes:

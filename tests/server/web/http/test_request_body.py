@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
@@ -12,8 +11,7 @@ import pytest
 from jupyter_figserve.server.web.http.upload_handler import UploadHandler
 from jupyter_figserve.server.web.routes import ROUTES
 
-from .... import contract
-from ...raw import Connection, connect
+from ...raw import answer_of, connect
 from ...sample_images import png
 
 LIMIT = 100_000
@@ -33,13 +31,6 @@ def sample_path(pattern: str) -> str:
 
 SAMPLES = ("figures", "1", "live", "abc", "copy.js", "svg")
 ROUTE_METHODS = [(sample_path(pattern), handler, method) for pattern, handler in ROUTES for method in METHODS]
-
-
-async def answer_of(connection: Connection, path: str = PATH, method: str = "POST") -> tuple[int, dict]:
-    status, headers = await connection.receive_head()
-    body = await connection.receive_body(headers)
-    contract.check(method, path.partition("?")[0], status, headers, body)
-    return status, json.loads(body)
 
 
 class TestSize:

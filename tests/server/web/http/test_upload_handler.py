@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from .... import contract
-from ...raw import Connection, connect
+from ...raw import answer_of, connect
 
 LIMIT = 100_000
 PATH = "/api/figures?name=big"
@@ -16,13 +13,6 @@ PATH = "/api/figures?name=big"
 @pytest.fixture
 def figserve_config() -> dict[str, object]:
     return {"figure_bytes": LIMIT}
-
-
-async def answer_of(connection: Connection, path: str = PATH, method: str = "POST") -> tuple[int, dict]:
-    status, headers = await connection.receive_head()
-    body = await connection.receive_body(headers)
-    contract.check(method, path.partition("?")[0], status, headers, body)
-    return status, json.loads(body)
 
 
 async def test_too_long_a_length_is_rejected_at_once(owner):
