@@ -177,6 +177,10 @@ class DashboardRecord(Identified):
     created: float
     updated: float
 
+    @property
+    def heading(self) -> str:
+        return self.layout.title
+
 
 def shared_controls(layout: Layout, parameters: Mapping[str, Parameters]) -> dict[str, list[str]]:
     """Return the parameters with one control on top, each with the names of the panels that it drives.

@@ -134,6 +134,10 @@ class LiveFigureRecord(Identified):
     created: float
     updated: float
 
+    @property
+    def heading(self) -> str:
+        return self.declaration.heading
+
 
 @dataclass(frozen=True)
 class LiveRequest:

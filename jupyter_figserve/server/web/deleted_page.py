@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from ...model.dashboards import DashboardRecord
-from ...model.figures import FigureRecord, is_id
+from ...model.figures import is_id
 from ...model.links import DASHBOARD, FIGURE, KIND_FOLDERS, KIND_NOUNS, LIVE
-from ...model.live import LiveFigureRecord
 from ..services.trash import find_deleted
 from .http.private_handler import AuthenticatedHandler
 
@@ -27,12 +25,6 @@ async def write_deleted_page(handler: AuthenticatedHandler, kind: str, item_id: 
         path=f"api/{KIND_FOLDERS[kind]}/{record.id}",
         address=f"{_PAGES[kind]}/{record.id}",
         id=record.id,
-        heading=_heading(record),
+        heading=record.heading,
     )
     return True
-
-
-def _heading(record: FigureRecord | LiveFigureRecord | DashboardRecord) -> str:
-    if isinstance(record, FigureRecord):
-        return record.heading
-    return record.layout.title if isinstance(record, DashboardRecord) else record.declaration.heading

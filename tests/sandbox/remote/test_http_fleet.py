@@ -37,7 +37,7 @@ def queue(fleet: HttpSandbox) -> RenderQueue:
         wait_until(lambda worker=worker: worker.report()["running"] == 0)
     made = RenderQueue(fleet.renderer, 1, 14, 60, reserved=1)
     # The renderer is the fixture's own, which has started.
-    fleet.run(made.report_within(5))
+    fleet.run(made.wait_for_status(5))
     return made
 
 
@@ -124,7 +124,7 @@ def test_a_killed_worker(fleet: HttpSandbox, queue: RenderQueue):
 async def until_width(queue: RenderQueue, width: int) -> None:
     async with asyncio.timeout(60):
         while queue.width != width:
-            await queue.report_within(5)
+            await queue.wait_for_status(5)
             await asyncio.sleep(0.05)
 
 

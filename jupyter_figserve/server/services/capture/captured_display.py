@@ -13,7 +13,7 @@ from typing import Any
 
 from ....errors import FigServeError, InvalidInput, TooLarge, UnsupportedType
 from ....model.display_size import parse_display_size
-from ....model.figures import EncodedImage
+from ....model.figures import EncodedImage, sha256_hex
 from ....model.formats import FORMATS, Format, begin_html, get_format_of_mimetype
 from ....model.html.content import HtmlImage, parse_html
 from ....model.html.loaded_addresses import is_loaded
@@ -21,8 +21,9 @@ from ....model.images.vector_sizes import vector_size
 from ....model.markdown_images import find_markdown_images
 from ....model.texts import MAX_ALT_LENGTH
 from ..figures.upload import parse_image
-from ..script_figures.figure import ScriptFigure, digest_of, find_in_bundle, find_in_html, find_problem
+from ..script_figures.figure import ScriptFigure, find_in_bundle, find_in_html, find_problem
 from ..script_figures.titles import find_script_title
+from .display_messages import as_dict
 
 HTML = FORMATS["html"]
 CAPTURED_FORMATS = tuple(
@@ -107,8 +108,8 @@ def find_display(content: Any, limits: Limits) -> CapturedDisplay | None:
     FigServeError
         When it shows a figure that cannot be kept: the message names it.
     """
-    bundle = _mapping(_mapping(content).get("data"))
-    metadata = _mapping(_mapping(content).get("metadata"))
+    bundle = as_dict(as_dict(content).get("data"))
+    metadata = as_dict(as_dict(content).get("metadata"))
     if any(kind in bundle for kind in _LOADING):
         return None
     image = _find_image(bundle, metadata, limits)
@@ -135,7 +136,7 @@ def _find_image(bundle: dict[Any, Any], metadata: dict[Any, Any], limits: Limits
         return None
     row, *others = rows
     image = _read_image(bundle, row, limits)
-    shown = {**metadata, **_mapping(metadata.get(row.mimetype))}
+    shown = {**metadata, **as_dict(metadata.get(row.mimetype))}
     own = vector_size(row.name, image.data) or (image.width, image.height)
     width, height = parse_display_size(shown.get("width"), shown.get("height"), own)
     found = tuple(_read_others(bundle, {image.mimetype}, others, limits))
@@ -214,7 +215,7 @@ def _from_html(text: str, limits: Limits) -> CapturedDisplay | None:
             code="display_not_kept",
         )
     document = begin_html(data)
-    return CapturedDisplay(HTML, document, digest=None if document is data else digest_of(data))
+    return CapturedDisplay(HTML, document, digest=None if document is data else sha256_hex(data))
 
 
 def _from_markdown(text: str, limits: Limits) -> CapturedDisplay | None:
@@ -246,7 +247,7 @@ def _from_element(image: HtmlImage, data: bytes, limits: Limits) -> CapturedDisp
         return None
     own = vector_size(row.name, content.data) or (content.width, content.height)
     width, height = parse_display_size(image.width, image.height, own)
-    digest = digest_of(data)
+    digest = sha256_hex(data)
     return CapturedDisplay(row, content.data, None, digest, alt=_alt(image.alt), width=width, height=height)
 
 
@@ -294,7 +295,3 @@ def _decode(text: str, is_text: bool) -> bytes:
 def _check_size(size: int, limits: Limits, what: str) -> None:
     if size > limits.bytes:
         raise TooLarge(f"{what} of more than {limits.bytes:,} bytes was displayed (FigServe.figure_bytes).")
-
-
-def _mapping(value: Any) -> dict[Any, Any]:
-    return value if isinstance(value, dict) else {}

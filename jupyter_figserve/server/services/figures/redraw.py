@@ -203,7 +203,7 @@ def _size_of_original(settings: Mapping[str, Any], part: Representation, options
 
 def _explain(error: OutputInvalid, record: FigureRecord, source: Source, rendering: RenderService) -> OutputInvalid:
     """Replace the error by one about the versions of matplotlib where these differ."""
-    theirs, ours = (known.get("matplotlib") for known in (source.libraries, rendering.queue.report.libraries))
+    theirs, ours = (known.get("matplotlib") for known in (source.libraries, rendering.queue.libraries))
     if theirs is None or ours is None or theirs == ours:
         return error
     return OutputInvalid(

@@ -132,12 +132,12 @@ class SourceChecker:
 
     @property
     def _sandbox(self) -> str:
-        libraries = self._rendering.queue.report.libraries
+        libraries = self._rendering.queue.libraries
         return ", ".join(f"{name} {libraries[name]}" for name in sorted(libraries))
 
     @property
     def _missing_formats(self) -> dict[str, SourceProblem]:
-        return {name: missing_format(name) for name in self._rendering.queue.report.unsupported}
+        return {name: missing_format(name) for name in self._rendering.queue.status.unsupported}
 
     def _is_current(self, check: SourceCheck | None) -> bool:
         """Whether a check is still current; until the sandbox has started, its libraries are unknown."""
@@ -192,7 +192,7 @@ class SourceChecker:
             try:
                 await render_again(self._store, self._rendering, bare, options, BACKGROUND)
             except (OutputInvalid, TooLarge, DeadlineExceeded) as error:
-                problem = describe_problem(error, record, self._rendering.queue.report.libraries)
+                problem = describe_problem(error, record, self._rendering.queue.libraries)
                 if options is _TRIED[0]:
                     problems |= {ALL_FORMATS: problem}
                     break

@@ -54,7 +54,7 @@ class SandboxBackend:
             return None
         data = await read_source(self._store, source, f"The detached function of {name}", "detach it again")
         await self._queue.start()
-        if (problem := find_python_mismatch(source.libraries, self._queue.report.libraries)) is not None:
+        if (problem := find_python_mismatch(source.libraries, self._queue.libraries)) is not None:
             raise OutputInvalid(f"{problem} Detach it again.", code="version_mismatch")
         job = _make_job(request, data, declaration, declaration.timeout, source.libraries)
         rendered = await self._queue.render(job, Claim(self._caller))
@@ -119,12 +119,12 @@ class DetachedFunctions:
         """
         await self._queue.start()
         if not self._queue.is_available:
-            reasons = " ".join(self._queue.report.reasons)
+            reasons = " ".join(self._queue.status.reasons)
             raise SandboxUnavailable(
                 f"A detached live figure is drawn in the sandbox, which this server does not have: {reasons} freeze(…)"
                 " keeps images of the values that you name."
             )
-        if (problem := find_python_mismatch(libraries, self._queue.report.libraries)) is not None:
+        if (problem := find_python_mismatch(libraries, self._queue.libraries)) is not None:
             raise Conflict(problem, code="version_mismatch")
         await self._try(declaration, data, libraries)
         return await self._store.live.attach_function(record, declaration, data, libraries)
@@ -160,7 +160,7 @@ class DetachedFunctions:
                 code="not_detachable",
             )
         text = f"The function does not work in the sandbox, which has neither your files nor the network: {error}"
-        differences = describe_differences(libraries, self._queue.report.libraries)
+        differences = describe_differences(libraries, self._queue.libraries)
         if not differences:
             return OutputInvalid(text, code="not_detachable")
         return OutputInvalid(f"{text} The versions differ: {differences}.", code="version_mismatch")

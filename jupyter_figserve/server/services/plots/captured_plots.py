@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ....errors import NotFound
 from ....model.canonical_json import canonical_json
 from ....model.figures import EncodedImage, sha256_hex
 from ....model.formats import get_format_of_mimetype
@@ -14,6 +13,7 @@ from ..capture.ring_buffer import CaptureBuffer, CapturedImage
 from ..script_figures.pages import make_page
 from .code_titles import find_code_title
 from .plot import Plot, ReadablePlot
+from .safe_files import PlotNotFound
 
 
 def find(buffer: CaptureBuffer, path: str) -> ReadablePlot | None:
@@ -29,7 +29,7 @@ def find(buffer: CaptureBuffer, path: str) -> ReadablePlot | None:
     async def read() -> bytes:
         data, library = image.content.read(), image.display.library
         if data is None:
-            raise NotFound("Plot not found", code="plot_not_found")
+            raise PlotNotFound
         return data if library is None else await make_page(library, data)
 
     return ReadablePlot(plot, image.format, digest, read, lambda: _read_others(image))
@@ -68,7 +68,7 @@ def _other_plot(image: CapturedImage, index: int, plot: Plot, digest: str) -> Re
     async def read() -> bytes:
         data = image.others[index].read() if index < len(image.others) else None
         if data is None:
-            raise NotFound("Plot not found", code="plot_not_found")
+            raise PlotNotFound
         return data
 
     other = replace(plot, path=image.other_paths[index], mimetype=row.mimetype, still=None, others=())

@@ -35,6 +35,13 @@ _FILE = open_flags.READ_FILE | open_flags.NONBLOCK | open_flags.NOCTTY
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
+class PlotNotFound(NotFound):
+    """The same error for every path that leads to no plot, whatever the reason."""
+
+    def __init__(self) -> None:
+        super().__init__("Plot not found", code="plot_not_found")
+
+
 @dataclass(frozen=True)
 class FileEntry:
     """A regular file.
@@ -85,7 +92,7 @@ def stat_beneath(directory: Path, path: str) -> FileEntry:
 
     Raises
     ------
-    NotFound
+    PlotNotFound
         When the path is not safe, or not that of a regular file with a single hard link.
     """
     with _opened(directory, path) as (_, found):
@@ -97,7 +104,7 @@ def read_beneath(directory: Path, path: str, max_bytes: int) -> tuple[FileEntry,
 
     Raises
     ------
-    NotFound
+    PlotNotFound
         As ``stat_beneath``.
     TooLarge
         For a file of more than ``max_bytes``, before anything is read.
@@ -117,7 +124,7 @@ def read_head(directory: Path, path: str, count: int) -> bytes:
 
     Raises
     ------
-    NotFound
+    PlotNotFound
         As ``stat_beneath``.
     """
     with _opened(directory, path) as (descriptor, _):
@@ -128,7 +135,7 @@ def read_head(directory: Path, path: str, count: int) -> bytes:
 def _opened(directory: Path, path: str) -> Iterator[tuple[int, FileEntry]]:
     parts = parse_safe_path(path)
     if parts is None:
-        raise _not_found()
+        raise PlotNotFound()
     try:
         with contextlib.ExitStack() as stack:
             inside = stack.enter_context(_Directory.opened(directory))
@@ -138,10 +145,10 @@ def _opened(directory: Path, path: str) -> Iterator[tuple[int, FileEntry]]:
             stack.callback(os.close, descriptor)
             found = _to_entry(path, os.fstat(descriptor))
             if found is None:
-                raise _not_found()
+                raise PlotNotFound()
             yield descriptor, found
     except (OSError, ValueError) as error:
-        raise _not_found() from error
+        raise PlotNotFound() from error
 
 
 class _Directory:
@@ -255,7 +262,3 @@ def _is_safe(part: str) -> bool:
     if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in part):
         return False
     return len(part.encode()) <= _MAX_PART_BYTES
-
-
-def _not_found() -> NotFound:
-    return NotFound("Plot not found", code="plot_not_found")

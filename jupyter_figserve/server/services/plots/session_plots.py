@@ -112,7 +112,7 @@ class SessionPlots:
             For a file whose bytes do not match its suffix.
         """
         if safe_files.parse_safe_path(path) is None:
-            raise _not_found()
+            raise safe_files.PlotNotFound()
         plot = await self._find_published(kernel, path) if published else None
         return plot or self._find_captured(kernel, path) or await self._get_file(kernel, path)
 
@@ -241,7 +241,7 @@ class SessionPlots:
         directory = self._directories.find(kernel)
         row = find_format(path)
         if directory is None:
-            raise _not_found()
+            raise safe_files.PlotNotFound()
         found = await asyncio.to_thread(safe_files.stat_beneath, directory, path)
         if row is None:
             raise UnsupportedType(f"Only files with these suffixes are served: {_SUFFIXES}.")
@@ -273,7 +273,3 @@ def _is_image(directory: Path, file: safe_files.FileEntry, row: Format) -> bool:
         return safe_files.read_head(directory, file.path, _HEAD_BYTES).startswith(row.magic)
     except NotFound:
         return False
-
-
-def _not_found() -> NotFound:
-    return NotFound("Plot not found", code="plot_not_found")

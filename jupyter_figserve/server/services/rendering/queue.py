@@ -17,6 +17,8 @@ from ..timings import add_timings
 
 _FIRST_ESTIMATE = 1.0
 _SMOOTHING = 0.2
+PROBE_SECONDS = 4.0
+"""How long a response waits for the probe of a server that has just started; it does not start the renderer."""
 _CHECK_SECONDS = 1.0
 _PROBE_AFTER_SECONDS = 5.0
 _MAX_RETRY_SECONDS = 600
@@ -62,18 +64,18 @@ class RenderQueue:
         self._timer: asyncio.TimerHandle | None = None
 
     @property
-    def report(self) -> RendererStatus:
+    def status(self) -> RendererStatus:
         return self.renderer.status
 
     @property
     def libraries(self) -> Mapping[str, str]:
         """Versions in the sandbox; empty before the start."""
-        return self.report.libraries
+        return self.status.libraries
 
     @property
     def is_available(self) -> bool:
         """Whether this host can render; known after the start."""
-        return self.report.tier != "none" or self.report.is_unsandboxed
+        return self.status.tier != "none" or self.status.is_unsandboxed
 
     @property
     def maybe_available(self) -> bool:
@@ -104,21 +106,21 @@ class RenderQueue:
         """Probe in a few seconds, which leaves the processor to the start of the server, unless someone asks sooner."""
         self._timer = asyncio.get_running_loop().call_later(_PROBE_AFTER_SECONDS, self.probe)
 
-    async def report_within(self, seconds: float) -> RendererStatus:
+    async def wait_for_status(self, seconds: float) -> RendererStatus:
         """Return the renderer's status, waiting at most ``seconds`` for the probe or the start."""
         self.probe()
         under_way = self._probing or self._starting
-        if under_way is not None and under_way.done() and self.report.slots is not None:
+        if under_way is not None and under_way.done() and self.status.slots is not None:
             # Workers come and go.
             under_way = self._asking = asyncio.ensure_future(self.renderer.probe())
         if under_way is not None:
             await asyncio.wait([under_way], timeout=seconds)
         self._fit()
-        return self.report
+        return self.status
 
     def _fit(self) -> None:
         """Run as many jobs at once as the renderer has slots; without any, one at a time learns whether there are."""
-        slots = self.report.slots
+        slots = self.status.slots
         if slots is not None and max(1, slots) != self._turns.max_running:
             self._turns.resize(max(1, slots))
 
@@ -131,9 +133,9 @@ class RenderQueue:
             With the reasons.
         """
         if not self.maybe_available:
-            await self.report_within(_CHECK_SECONDS)
+            await self.wait_for_status(_CHECK_SECONDS)
         if not self.maybe_available:
-            raise SandboxUnavailable(" ".join(self.report.reasons))
+            raise SandboxUnavailable(" ".join(self.status.reasons))
 
     async def start(self) -> None:
         """Wait until the renderer is ready; the first call starts it."""

@@ -79,7 +79,7 @@ class RenderService:
         again costs little; a job that exceeded its time is tried again with more, and a visitor's for the owner.
         """
         await self.queue.start()
-        libraries = self.queue.report.libraries
+        libraries = self.queue.libraries
         work = _Work(lambda: cache_key(job, libraries), lambda: job, self.queue.get_limit(job), self.queue)
         return await self._render_cached(work, caller, before_render)
 
@@ -134,7 +134,7 @@ class RenderService:
             The job's timeout in seconds.
         """
         await self.queue.start()
-        libraries = self.queue.report.libraries
+        libraries = self.queue.libraries
         work = _Work(lambda: json.dumps([key, dict(libraries)]), compose, timeout, self.queue)
         return await self._render_cached(work, caller, before_render)
 

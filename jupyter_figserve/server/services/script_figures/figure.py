@@ -7,7 +7,6 @@ Here they are kept as JSON, and become one HTML document with the library in it 
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from typing import Any
 
+from ....model.figures import sha256_hex
 from ....model.html.content import HtmlContent
 
 _PLOTLY = "application/vnd.plotly.v1+json"
@@ -26,8 +26,10 @@ _VEGA_CALL = re.compile(r"\}\)\(\s*(?=\{)")
 _BOKEH_DOCUMENTS = re.compile(r"\bdocs_json\s*=\s*(?=\{)")
 _BOKEH_ITEMS = re.compile(r"\brender_items\s*=\s*(?=\[)")
 _COMMA = re.compile(r"\s*,\s*")
-PACKAGES = {"plotly": "plotly", "vega": "vl_convert", "vega-lite": "vl_convert", "bokeh": "bokeh"}
-INSTALLED_AS = {"vl_convert": "vl-convert-python"}
+_PACKAGES = {"plotly": "plotly", "vega": "vl_convert", "vega-lite": "vl_convert", "bokeh": "bokeh"}
+"""The package that has each library."""
+DISTRIBUTIONS = {library: {"vl_convert": "vl-convert-python"}.get(name, name) for library, name in _PACKAGES.items()}
+"""What to install for each library."""
 NAMES = {
     "plotly": "A Plotly figure",
     "vega": "A Vega chart",
@@ -74,7 +76,7 @@ def find_in_bundle(bundle: Mapping[Any, Any]) -> ScriptFigure | None:
             return ScriptFigure("vega" if match[1] == "vega" else "vega-lite", value)
     if BOKEH in bundle:
         script = str(bundle.get("application/javascript", ""))
-        return ScriptFigure("bokeh", _bokeh_value([script]), digest_of(script.encode("utf-8", "replace")))
+        return ScriptFigure("bokeh", _bokeh_value(script), sha256_hex(script.encode("utf-8", "replace")))
     return None
 
 
@@ -84,19 +86,17 @@ def find_in_html(content: HtmlContent, data: bytes) -> ScriptFigure | None:
     if calls != 1 or (content.has_library and not content.scripts):
         return None
     found = next(filter(None, (_plotly_call(code) or _vega_call(code) for code in content.code)), None)
-    return None if found is None else ScriptFigure(found.library, found.value, digest_of(data))
+    return None if found is None else ScriptFigure(found.library, found.value, sha256_hex(data))
 
 
 def find_problem(figure: ScriptFigure) -> str | None:
     """Return why a figure cannot be kept and what to do; None if it can."""
-    package = PACKAGES[figure.library]
     if figure.value is None:
         return f"{figure.name} of a server or in an unknown form was displayed last, which is not kept. Publish it."
-    if find_spec(package) is None:
-        name = INSTALLED_AS.get(package, package)
+    if not is_installed(figure.library):
         return (
-            f"{figure.name} was displayed last. To keep displayed ones, install {name} in the server's environment;"
-            " publishing the figure needs nothing there."
+            f"{figure.name} was displayed last. To keep displayed ones, install {DISTRIBUTIONS[figure.library]} in the"
+            " server's environment; publishing the figure needs nothing there."
         )
     if figure.library == "bokeh":
         return _bokeh_problem(figure.value)
@@ -114,8 +114,9 @@ def find_loaded_url(figure: ScriptFigure) -> str | None:
     return next(_loaded_data(figure.value), None) if figure.library in ("vega", "vega-lite") else None
 
 
-def digest_of(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def is_installed(library: str) -> bool:
+    """Whether the package that has a library is in the server's environment."""
+    return find_spec(_PACKAGES[library]) is not None
 
 
 def _plotly_call(code: str) -> ScriptFigure | None:
@@ -135,13 +136,13 @@ def _vega_call(code: str) -> ScriptFigure | None:
     return ScriptFigure("vega" if options.get("mode") == "vega" else "vega-lite", values[0])
 
 
-def _bokeh_value(scripts: list[str]) -> dict[str, Any] | None:
-    for code in scripts:
-        documents, items = _BOKEH_DOCUMENTS.search(code), _BOKEH_ITEMS.search(code)
-        if documents and items:
-            found = _read_arguments(code, documents.end(), 1), _read_arguments(code, items.end(), 1)
-            if found[0] and found[1] and isinstance(found[0][0], dict) and isinstance(found[1][0], list):
-                return {"documents": found[0][0], "items": found[1][0]}
+def _bokeh_value(code: str) -> dict[str, Any] | None:
+    documents, items = _BOKEH_DOCUMENTS.search(code), _BOKEH_ITEMS.search(code)
+    if documents is None or items is None:
+        return None
+    found = _read_arguments(code, documents.end(), 1), _read_arguments(code, items.end(), 1)
+    if found[0] and found[1] and isinstance(found[0][0], dict) and isinstance(found[1][0], list):
+        return {"documents": found[0][0], "items": found[1][0]}
     return None
 
 

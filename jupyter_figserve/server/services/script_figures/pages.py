@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import OutputInvalid
-from .figure import INSTALLED_AS, NAMES, PACKAGES
+from .figure import DISTRIBUTIONS, NAMES
 
 _BUNDLE_SECONDS = 60.0
 
@@ -42,10 +42,9 @@ def _make_page(library: str, data: bytes) -> bytes:
             return _page(_bokeh_scripts(data), _bokeh_elements(value["items"]) + _BOKEH_BODY, value, style)
         return _page(_vega_script(), _VEGA_BODY, {"mode": library, "spec": value}, style)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        package = PACKAGES[library]
         raise OutputInvalid(
-            f"{NAMES[library]} cannot be shown: {INSTALLED_AS.get(package, package)} in the server's environment cannot"
-            f" be read ({type(error).__name__}).",
+            f"{NAMES[library]} cannot be shown: {DISTRIBUTIONS[library]} in the server's environment cannot be read"
+            f" ({type(error).__name__}).",
             code="missing_library",
         ) from error
 

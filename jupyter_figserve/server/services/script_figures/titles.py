@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import html
-import re
 import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
+from ....model.html.plain_text import strip_markup
 from ....model.texts import MAX_TITLE_LENGTH
-
-_TAG = re.compile(r"<[^<>]{1,200}>")
 
 
 def find_script_title(library: str, value: Any) -> str:
@@ -43,6 +40,5 @@ def clean_title(text: Any) -> str:
     lines = text if isinstance(text, list) else [text]
     if not all(isinstance(line, str) for line in lines):
         return ""
-    plain = html.unescape(_TAG.sub(" ", " ".join(lines)))
-    printable = "".join(c for c in " ".join(plain.split()) if unicodedata.category(c) not in ("Cc", "Cs"))
+    printable = "".join(c for c in strip_markup(" ".join(lines)) if unicodedata.category(c) not in ("Cc", "Cs"))
     return printable if len(printable) <= MAX_TITLE_LENGTH else ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 from importlib import metadata
-from importlib.util import find_spec
 from typing import Any
 
 from tornado.httputil import HTTPFile, HTTPHeaders, parse_body_arguments
@@ -18,12 +17,12 @@ from ....model.formats import FORMATS
 from ....model.multipart import Part, encode_form
 from .figure import (
     BOKEH,
-    INSTALLED_AS,
-    PACKAGES,
+    DISTRIBUTIONS,
     ScriptFigure,
     find_in_bundle,
     find_loaded_url,
     find_other_bokeh,
+    is_installed,
 )
 from .pages import make_page
 from .titles import find_script_title
@@ -91,11 +90,10 @@ async def make_document(body: bytes, content_type: str) -> tuple[bytes, str]:
         The library cannot be read.
     """
     figure = await asyncio.to_thread(_parse, body, content_type.partition(";")[0].strip().lower())
-    package = PACKAGES[figure.library]
-    if find_spec(package) is None:
+    if not is_installed(figure.library):
         raise UnsupportedType(
-            f"{figure.name} from a notebook needs {INSTALLED_AS.get(package, package)} in the server's environment."
-            " Install it, or run figserve.publish(fig) in the notebook.",
+            f"{figure.name} from a notebook needs {DISTRIBUTIONS[figure.library]} in the server's environment. Install"
+            " it, or run figserve.publish(fig) in the notebook.",
             code="missing_library",
         )
     if figure.library == "bokeh":

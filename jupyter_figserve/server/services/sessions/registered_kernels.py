@@ -144,10 +144,9 @@ class RegisteredKernels:
 
     async def _extend_all(self) -> None:
         """Start all leases anew: nobody could renew them while this service was down."""
-        if self._store.read_only_because is None:
-            now = self._store.clock()
-            running = await self._store.sessions.list_silent(now, _MAX_EXTENDED)
-            await self._store.sessions.keep_alive([one.id for one in running], now, LEASE_SECONDS)
+        now = self._store.clock()
+        running = await self._store.sessions.list_silent(now, _MAX_EXTENDED)
+        await self._store.sessions.keep_alive([one.id for one in running], now, LEASE_SECONDS)
 
     async def _end(self, session: Session) -> None:
         await self._store.sessions.end(session.id, self._store.clock())

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import TypeVar
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
@@ -27,7 +26,6 @@ from ..http.content_disposition import content_disposition
 from ..http.private_handler import AuthenticatedHandler
 from .json_views import figure_json
 
-T = TypeVar("T")
 _PAGE_SIZE = 100
 _MAX_SELECTED = 500
 """Maximum number of figures that a query names, which keeps its URL short."""
@@ -157,12 +155,12 @@ class ExportHandler(AuthenticatedHandler):
         """Send the images, each read in a thread once the client has received the previous one."""
         async with contextlib.aclosing(self._records(selection.query)) as records:
             async for record in records:
-                data = await _in_thread(lambda record=record: archive.add(record))  # type: ignore[misc]
+                data = await asyncio.to_thread(archive.add, record)
                 await self.flush_in_time(data)
         for plot in selection.plots:
             await self.flush_in_time(await self._add_plot(archive, str(selection.query.session), plot))
         rest = archive.end(self.context.store.clock())
-        while (piece := await _in_thread(lambda: next(rest, None))) is not None:
+        while (piece := await asyncio.to_thread(next, rest, None)) is not None:
             await self.flush_in_time(piece)
 
     async def _add_plot(self, archive: ZipExport, session: str, plot: Plot) -> bytes:
@@ -173,7 +171,7 @@ class ExportHandler(AuthenticatedHandler):
         row = {"name": plot.path, "title": "", "alt": "", "notebook": None, "version": plot.version or 1}
         row |= {"session": session, "origin": plot.origin, "updated": rfc3339(plot.created)}
         name = get_format_of_mimetype(plot.mimetype).name
-        return await _in_thread(lambda: archive.add_plot(row, name, plot.created, data))
+        return await asyncio.to_thread(archive.add_plot, row, name, plot.created, data)
 
     async def _records(self, query: FigureQuery) -> AsyncGenerator[FigureRecord, None]:
         cursor: str | None = None
@@ -183,7 +181,3 @@ class ExportHandler(AuthenticatedHandler):
                 yield record
             if cursor is None:
                 return
-
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(None, work)

@@ -13,6 +13,7 @@ from ....model.source_check import REDRAWS_HEADER
 from ....model.texts import validate_single_line
 from ...services.figures.cell_code import read_code, trim_code
 from ...services.figures.upload import parse_image
+from ...services.rendering.queue import PROBE_SECONDS
 from ..http.query import parse_json_object
 from ..http.request_body import MAX_JSON_BYTES
 from ..http.upload_handler import UploadHandler
@@ -20,8 +21,6 @@ from ..http.upload_handler import UploadHandler
 _LIBRARY_LENGTH = 40
 _REASON_LENGTH = 500
 _SIZES = ("width", "height", "dpi")
-_PROBE_SECONDS = 4.0
-"""How long the response waits for the probe of the sandbox; the source is stored before."""
 
 
 class VersionUploadHandler(UploadHandler):
@@ -64,7 +63,7 @@ class SourceHandler(VersionUploadHandler):
         checker.schedule(record.id, number)
         if not rendering.queue.is_available:
             # The server may have just started.
-            await rendering.queue.report_within(_PROBE_SECONDS)
+            await rendering.queue.wait_for_status(PROBE_SECONDS)
         if not rendering.asks_kernels:
             return
         if not is_new and not checker.is_drawable_by_kernel(record):

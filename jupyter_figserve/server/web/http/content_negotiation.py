@@ -16,18 +16,11 @@ def negotiate_formats(accept: str) -> list[str]:
 
     Source: RFC 9110, section 12.5.1. A wildcard leaves the choice to the server: PNG.
     """
-    names = {row.mimetype: row.name for row in FORMATS.values() if row.name != "html"} | {
-        "application/json": "json",
-        "image/jpg": "jpg",
-    }
-    found = []
-    for position, part in enumerate(accept.split(",")):
-        mimetype, *parameters = (token.strip().lower() for token in part.split(";"))
-        weight = next((_weight(token[2:]) for token in parameters if token.startswith("q=")), 1.0)
-        name = "png" if mimetype in ("*/*", "image/*") else names.get(mimetype)
-        if name is not None and weight > 0:
-            found.append((-weight, position, name))
-    return [name for _, _, name in sorted(found)]
+    names = {mimetype: name for name, mimetype in _NAMED_TYPES.items()}
+    names |= {"image/jpg": "jpg", "image/*": "png", "*/*": "png"}
+    ranges = _parse_ranges(accept)
+    wanted = [one for one in ranges if one in names and ranges[one] > 0]
+    return [names[one] for one in sorted(wanted, key=lambda one: -ranges[one])]
 
 
 def negotiate_page(accept: str, stored: Sequence[str] = (), *, is_complete: bool = False) -> str | None:
@@ -55,7 +48,7 @@ def negotiate_page(accept: str, stored: Sequence[str] = (), *, is_complete: bool
 
 
 def _parse_ranges(accept: str) -> dict[str, float]:
-    """Return the weights of the media ranges of an ``Accept`` header."""
+    """Return the weights of the media ranges of an ``Accept`` header, in their order."""
     found: dict[str, float] = {}
     for part in accept.split(","):
         mimetype, *parameters = (token.strip().lower() for token in part.split(";"))

@@ -89,8 +89,10 @@ class ParameterTarget(LinkTarget):
             raise InvalidInput("lock must be an object of values by name, and allow a list of names.")
         lock = {normalize_name(name): value for name, value in lock.items()}
         allow = [normalize_name(name) for name in allow]
-        views = _parse_count(body.get("views"), "views")
-        return {"views": views, "locked": self.check_parameters(lock, allow), "allowed": tuple(dict.fromkeys(allow))}
+        views, locked = _parse_count(body.get("views"), "views"), self.check_parameters(lock, allow)
+        if both := [name for name in allow if name in locked]:
+            raise InvalidInput(f"{both[0]} cannot be both locked and allowed.")
+        return {"views": views, "locked": locked, "allowed": tuple(dict.fromkeys(allow))}
 
     def parse_changes(self, body: Mapping[str, Any], link: Link) -> dict[str, Any]:
         self._refuse_shown(body)
@@ -125,8 +127,6 @@ class LiveFigureTarget(ParameterTarget):
             if parameters.find(name) is None:
                 known = ", ".join(parameters.names)
                 raise InvalidInput(f"Unknown parameter {name!r:.60} in allow. The parameters are {known}.")
-            if name in locked:
-                raise InvalidInput(f"{name} cannot be both locked and allowed.")
         for item in parameters.items:
             if item.is_required and item.name not in locked and item.name not in allow:
                 raise InvalidInput(f"{item.name} has no default. Lock a value, or allow viewers to change it.")
@@ -153,9 +153,6 @@ class DashboardTarget(ParameterTarget):
                 raise InvalidInput(
                     f"No live panel has a parameter {name!r:.60}. The parameters are {', '.join(known) or 'none'}."
                 )
-        for name in allow:
-            if name in lock:
-                raise InvalidInput(f"{name} cannot be both locked and allowed.")
         locked: dict[str, Any] = {}
         for panel, parameters in by_panel.items():
             locked.update(_check_panel(panel, parameters, lock))

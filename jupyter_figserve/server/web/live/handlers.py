@@ -32,6 +32,8 @@ from .page import make_live_page
 from .request import LAST_PARAMETER, asks_for_frame, asks_for_record, is_about_record, parse_live_request
 from .responder import LiveResponder
 
+_MAX_CALLS = 500
+
 
 class LiveHandler(AuthenticatedHandler):
     """Base of the handlers of live figures."""
@@ -99,7 +101,7 @@ class LiveHandler(AuthenticatedHandler):
         if suffix == "json" and asks_for_record(query, target, self.context.live.forms, is_lenient=self.is_lenient):
             self.write_json(await self.describe(target), filename=f"{target.record.name}.json")
             return
-        request = parse_live_request(query, target.declaration, target.declaration.parameters, row)
+        request = parse_live_request(query, target.declaration, row)
         is_framed, responder = asks_for_frame(query, row), LiveResponder(self, target, row)
         try:
             result = await self.context.live.find_last(target, request) if LAST_PARAMETER in query else None
@@ -151,7 +153,7 @@ class LiveHandler(AuthenticatedHandler):
             address=f"{self.relative_root}/{address}",
             is_paused=self.is_cross_site,
             min_refresh=self.context.config.min_refresh_seconds,
-            make_request=lambda known: parse_live_request(known, declaration, declaration.parameters, FORMATS["png"]),
+            make_request=lambda known: parse_live_request(known, declaration, FORMATS["png"]),
             call=partial(self._render, target) if await self.may_run() else None,
         )
         page = await self.run_until_disconnect(making)
@@ -261,7 +263,6 @@ class FrozenHandler(LiveHandler):
     """``/api/live/{id}/frozen``: renders images now, to serve when no kernel offers the figure."""
 
     scopes = {"POST": PUBLISH}
-    _MAX_CALLS = 500
 
     @web.authenticated
     @authorized(action="execute", resource="figserve")
@@ -276,8 +277,8 @@ class FrozenHandler(LiveHandler):
     def _parse_calls(self, target: LiveTarget) -> tuple[list[dict[str, Any]], str | None]:
         body = self.json_body(("format", "calls"))
         calls, parameters = body.get("calls"), target.declaration.parameters
-        if not isinstance(calls, list) or not 0 < len(calls) <= self._MAX_CALLS:
-            raise InvalidInput(f"calls must be a list of 1 to {self._MAX_CALLS} objects of parameters.")
+        if not isinstance(calls, list) or not 0 < len(calls) <= _MAX_CALLS:
+            raise InvalidInput(f"calls must be a list of 1 to {_MAX_CALLS} objects of parameters.")
         format = get_live_format(str(body["format"])).name if body.get("format") else None
         return [parameters.complete(parameters.check(call)) for call in calls if isinstance(call, dict)], format
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from ....errors import FigServeError, InvalidInput, Unavailable, UnsupportedType
 from ....model.formats import FORMATS, Format
 from ....model.live import DEVICE_PIXEL_RATIOS, RECORD_PARAMETER, LiveDeclaration, LiveRequest
-from ....model.parameters import Parameters
 from ...services.live.forms import LiveForms
 from ...services.live.registry import LiveTarget
 
@@ -24,9 +23,7 @@ DRAW_PARAMETER = "_draw"
 _MAX_SIZES = {"width": 10_000, "height": 10_000, "dpi": 1_200}
 
 
-def parse_live_request(
-    query: Mapping[str, list[str]], declaration: LiveDeclaration, parameters: Parameters, row: Format
-) -> LiveRequest:
+def parse_live_request(query: Mapping[str, list[str]], declaration: LiveDeclaration, row: Format) -> LiveRequest:
     """Return the request for an image in a format.
 
     Sizes that the function has parameters for are its own; the others set the size of its figure.
@@ -38,7 +35,7 @@ def parse_live_request(
     """
     sizes = {name: _parse_size(name, query[name][-1].strip()) for name in declaration.sizes if name in query}
     ratio = 1 if sizes else parse_device_pixel_ratio(query)
-    arguments = parameters.parse({name: values for name, values in query.items() if name not in sizes})
+    arguments = declaration.parameters.parse({name: values for name, values in query.items() if name not in sizes})
     return LiveRequest(arguments, row.name, **sizes, device_pixel_ratio=ratio)
 
 

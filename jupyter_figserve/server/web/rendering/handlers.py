@@ -35,7 +35,7 @@ _JSON_TYPES = ("application/json", "")
 _FORM_TYPE = "application/x-www-form-urlencoded"
 
 
-class CodeHandler(CodeErrorMixin, RenderResponseMixin, UploadHandler):
+class PostedCodeHandler(CodeErrorMixin, RenderResponseMixin, UploadHandler):
     """Accepts code as JSON, or as plain text with the other fields in the query."""
 
     scopes = {"POST": RENDER}
@@ -83,7 +83,7 @@ class CodeHandler(CodeErrorMixin, RenderResponseMixin, UploadHandler):
         return await self.run_until_disconnect(rendering.render(job, self.caller)), False
 
 
-class RendersHandler(CodeHandler):
+class RendersHandler(PostedCodeHandler):
     """``POST /api/renders``."""
 
     @web.authenticated
@@ -146,7 +146,7 @@ class RendersHandler(CodeHandler):
         )
 
 
-class SimpleRenderHandler(CodeHandler):
+class SimpleRenderHandler(PostedCodeHandler):
     """``POST /render-matplotlib``: ``{"code": …}`` gives a PNG, or 500 with the traceback."""
 
     @web.authenticated

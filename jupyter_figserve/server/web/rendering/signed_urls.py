@@ -20,7 +20,7 @@ from ...services.callers import visitor_caller
 from ...services.rendering.request import RenderRequest, get_render_format, parse_render_request, to_query
 from ..http.public_handler import PublicHandler
 from .error_responses import CodeErrorMixin
-from .handlers import CodeHandler
+from .handlers import PostedCodeHandler
 from .responses import image_response
 
 UNSIGNED = "This address is not signed by this server; make one with POST api/renders/url or figserve.render_url()."
@@ -54,7 +54,7 @@ def unpack(text: str, max_bytes: int) -> str:
     return code
 
 
-class RenderUrlHandler(CodeHandler):
+class RenderUrlHandler(PostedCodeHandler):
     """``POST /api/renders/url``: signs an address."""
 
     @web.authenticated

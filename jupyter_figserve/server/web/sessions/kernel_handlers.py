@@ -13,6 +13,7 @@ from ...services.sessions.registered_kernels import LEASE_SECONDS, KernelReport,
 from ..http.private_handler import AuthenticatedHandler
 
 _MAX_PATH_LENGTH = 1_000
+_REPORT_FIELDS = ("scope", "notebook", "renamed_from", "key")
 
 
 class KernelHandler(AuthenticatedHandler):
@@ -46,11 +47,8 @@ class KernelHandler(AuthenticatedHandler):
         return registered
 
     def _parse_report(self, kernel: str) -> KernelReport:
-        body = self.json_body(("scope", "notebook", "renamed_from", "key"))
-        texts = {
-            name: validate_single_line(body.get(name), name, _MAX_PATH_LENGTH)
-            for name in ("scope", "notebook", "renamed_from", "key")
-        }
+        body = self.json_body(_REPORT_FIELDS)
+        texts = {name: validate_single_line(body.get(name), name, _MAX_PATH_LENGTH) for name in _REPORT_FIELDS}
         if texts["key"] and split_key(texts["key"]) is None:
             raise InvalidInput("The key is malformed.")
         return KernelReport(

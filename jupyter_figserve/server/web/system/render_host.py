@@ -5,9 +5,8 @@ from __future__ import annotations
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from .... import __version__
+from ...services.rendering.queue import PROBE_SECONDS
 from ..http.public_handler import PublicHandler
-
-_PROBE_SECONDS = 4.0
 
 
 class RenderHostHandler(PublicHandler):
@@ -22,18 +21,18 @@ class RenderHostHandler(PublicHandler):
     @allow_unauthenticated
     async def get(self) -> None:
         queue = self.context.rendering.queue
-        report = await queue.report_within(_PROBE_SECONDS)
+        renderer = await queue.wait_for_status(PROBE_SECONDS)
         status = {
             "service": "jupyter_figserve",
             "version": __version__,
             "status": "ready" if queue.is_available else "unavailable",
-            "sandbox": report.tier,
+            "sandbox": renderer.tier,
             "render": f"{self.base.url.removesuffix('/figserve')}/render-matplotlib",
             "details": f"{self.base.url}/api/status",
         }
         if self.prefers_page():
-            self.write_page("base/render_host.html", status=status, reasons=report.reasons)
+            self.write_page("base/render_host.html", status=status, reasons=renderer.reasons)
         else:
-            self.write_json({**status, "why": list(report.reasons)})
+            self.write_json({**status, "why": list(renderer.reasons)})
 
     head = get

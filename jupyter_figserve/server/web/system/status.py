@@ -11,14 +11,11 @@ from .... import __version__
 from ....errors import Unavailable
 from ....model.keys import Scope
 from ...services.diagnosis import inspect_blobs, inspect_database
-from ...services.rendering.queue import RenderQueue
+from ...services.rendering.queue import PROBE_SECONDS, RenderQueue
 from ...services.rendering.request import default_timeout
 from ...services.rendering.service import RenderService
 from ..context import AppContext, HandlerConfig
 from ..http.optional_caller import OptionalCallerHandler
-
-_PROBE_SECONDS = 4.0
-"""How long a status request waits for the probe of a server that has just started; it does not start the sandbox."""
 
 
 class StatusHandler(OptionalCallerHandler):
@@ -28,7 +25,7 @@ class StatusHandler(OptionalCallerHandler):
     async def get(self) -> None:
         config, store, capture = self.context.config, self.context.store, self.context.capture
         queue = self.context.rendering.queue
-        await queue.report_within(_PROBE_SECONDS)
+        await queue.wait_for_status(PROBE_SECONDS)
         caller = await self.find_principal()
         counts: dict[str, Any] = {}
         if caller is not None:
@@ -75,16 +72,20 @@ async def _count(context: AppContext, owner: str) -> dict[str, int]:
 
 
 def _sandbox(queue: RenderQueue) -> dict[str, Any]:
-    report = queue.report
+    renderer = queue.status
     return {
-        "tier": report.tier,
-        "why": list(report.reasons),
-        "libraries": dict(report.libraries),
+        "tier": renderer.tier,
+        "why": list(renderer.reasons),
+        "libraries": dict(renderer.libraries),
         "running": queue.running,
         "waiting": queue.waiting,
-        "renderer": report.name,
-        "slots": queue.width if report.slots is None else report.slots,
-        **({"workers": [{"tier": tier, "slots": slots} for tier, slots in report.workers]} if report.workers else {}),
+        "renderer": renderer.name,
+        "slots": queue.width if renderer.slots is None else renderer.slots,
+        **(
+            {"workers": [{"tier": tier, "slots": slots} for tier, slots in renderer.workers]}
+            if renderer.workers
+            else {}
+        ),
     }
 
 

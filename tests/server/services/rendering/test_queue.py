@@ -157,11 +157,11 @@ async def test_timeout_is_limited():
 async def test_probe_does_not_start():
     """It happens once, at the latest when someone asks, and not after a start, which finds out more."""
     queue, renderer = make()
-    assert (await queue.report_within(60)).tier == "FULL"
+    assert (await queue.wait_for_status(60)).tier == "FULL"
     assert (renderer.probes, renderer.starts) == (1, 0)
     queue.probe()
     queue.probe()
-    await queue.report_within(60)
+    await queue.wait_for_status(60)
     assert (renderer.probes, renderer.starts) == (1, 0)
     await queue.close()
     assert not renderer.is_closed
@@ -192,7 +192,7 @@ async def test_report_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch):
     queue, renderer = make()
     monkeypatch.setattr(renderer, "probe", renderer.gate.wait)
     queue.probe()
-    assert await queue.report_within(0) is renderer.status
+    assert await queue.wait_for_status(0) is renderer.status
     closing = asyncio.ensure_future(queue.close())
     await asyncio.sleep(0)
     assert not closing.done()
@@ -206,7 +206,7 @@ async def test_probe_reports_before_a_slow_start(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(renderer, "start", renderer.gate.wait)
     queue.probe()
     starting = asyncio.ensure_future(queue.start())
-    assert (await queue.report_within(60)).tier == "FULL"
+    assert (await queue.wait_for_status(60)).tier == "FULL"
     assert not starting.done()
     renderer.gate.set()
     await starting
@@ -219,7 +219,7 @@ async def test_renders_are_not_offered_after_a_failed_probe():
     renderer.status = RendererStatus("none", ("no seccomp",))
     assert queue.maybe_available
     queue.probe()
-    await queue.report_within(60)
+    await queue.wait_for_status(60)
     assert not queue.maybe_available
 
 
@@ -245,11 +245,11 @@ async def test_the_queue_is_as_wide_as_the_fleet():
     tasks = await ask(queue, "a", "b", "c", "d")
     assert (names(renderer), queue.width) == (["a", "b"], 2)
     renderer.status = RendererStatus("FULL", slots=3, name="http")
-    await queue.report_within(1)
+    await queue.wait_for_status(1)
     tasks += await ask(queue, "e")
     assert names(renderer) == ["a", "b", "c"]
     renderer.status = RendererStatus("FULL", slots=1, name="http")
-    await queue.report_within(1)
+    await queue.wait_for_status(1)
     assert (queue.width, queue.running, queue.waiting) == (1, 3, 2)
     renderer.gate.set()
     await asyncio.gather(*tasks)
@@ -270,12 +270,12 @@ async def test_a_status_request_asks_the_fleet():
     queue, renderer = make_fleet(1)
     queue.probe()
     for _ in range(3):
-        await queue.report_within(1)
+        await queue.wait_for_status(1)
     assert renderer.probes == 3
     local, renderer = make()
     local.probe()
     for _ in range(3):
-        await local.report_within(1)
+        await local.wait_for_status(1)
     assert renderer.probes == 1
 
 

@@ -12,7 +12,7 @@ from tornado.httputil import HTTPHeaders
 from jupyter_figserve.errors import InvalidInput, UnsupportedType
 from jupyter_figserve.model.multipart import Part, encode_form
 from jupyter_figserve.server.services.figures.upload import read_upload
-from jupyter_figserve.server.services.script_figures import pages, upload
+from jupyter_figserve.server.services.script_figures import figure, pages
 from jupyter_figserve.server.services.script_figures.upload import convert_upload, is_script_type, make_document
 
 from ...sample_images import png
@@ -65,7 +65,7 @@ async def test_data_from_elsewhere_is_rejected():
 
 async def test_missing_library_is_named(monkeypatch):
     """With the name that pip knows."""
-    monkeypatch.setattr(upload, "find_spec", lambda name: None)
+    monkeypatch.setattr(figure, "find_spec", lambda name: None)
     with pytest.raises(UnsupportedType, match="needs vl-convert-python in the server's environment"):
         await make_document(b'{"mark": "bar"}', VEGA_LITE)
 

@@ -58,7 +58,7 @@ async def test_leases_outlive_a_pause_of_the_service(kernels, context, clock):
     key = await kernels.register("ann", KernelReport("k", "hub"))
     clock.advance(10 * LEASE_SECONDS)
     kernels.open()
-    await kernels._extend_all()
+    await kernels.sweep()
     await kernels.sweep()
     assert await is_valid(context, key)
     clock.advance(LEASE_SECONDS + 1)

@@ -16,7 +16,7 @@ NUMBER = Parameters((Parameter("n", "int", default=1), Parameter("width", "int",
 def parse(declaration: LiveDeclaration | None = None, **query: str) -> LiveRequest:
     given = {name: [text] for name, text in query.items()}
     declaration = declaration or LiveDeclaration("animal", NUMBER, sizes=("height", "dpi"))
-    return parse_live_request(given, declaration, declaration.parameters, FORMATS["png"])
+    return parse_live_request(given, declaration, FORMATS["png"])
 
 
 def test_sizes_are_the_figures_or_parameters():

@@ -5,13 +5,13 @@ from __future__ import annotations
 import array
 import base64
 import binascii
-import html
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .....model.data_tables import MAX_TEXT_LENGTH, Cell, to_cell
+from .....model.html.plain_text import strip_markup
 
 _TYPES = {"i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "i8": "q", "u8": "Q", "f4": "f", "f8": "d"}
 """Type codes of ``array`` by those of Plotly's binary arrays. Source: plotly.js, ``src/lib/array.js``."""
@@ -20,7 +20,6 @@ _NAMES = {
     "uint32": "u4", "int64": "i8", "uint64": "u8", "float32": "f4", "float64": "f8",
 }  # fmt: skip
 _MIDNIGHT = re.compile(r"\d{4}-\d\d-\d\dT00:00:00(?:\.0{1,9})?")
-_TAG = re.compile(r"<[^<>]{0,200}>")
 
 
 def at(value: object, *path: str) -> Any:
@@ -40,7 +39,7 @@ def text_of(value: object) -> str:
         value = value.get("text")
     if not isinstance(value, str):
         return ""
-    return " ".join(html.unescape(_TAG.sub(" ", value[: 4 * MAX_TEXT_LENGTH])).split())[:MAX_TEXT_LENGTH]
+    return strip_markup(value[: 4 * MAX_TEXT_LENGTH])[:MAX_TEXT_LENGTH]
 
 
 def list_of(value: object, limit: int) -> tuple[list[Any], int] | None:
