@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -165,8 +164,3 @@ class Catalog(ABC):
     def taking_turns(self, task: str) -> Iterator[bool]:
         """Claim a task while the block runs; False while another process does it."""
         yield True
-
-
-async def finish(work: Future[T]) -> T:
-    """Wait for work in another thread."""
-    return await asyncio.wrap_future(work)

@@ -14,7 +14,7 @@ from ...errors import FigServeError
 from ...model.times import Clock
 from ..call_observer import BLOB_WRITE, WRITE
 from ..catalog import references
-from ..catalog.database import Catalog, finish
+from ..catalog.database import Catalog
 from ..files.blobs import BlobStore
 from ..lifecycle import garbage_collection
 from .repository import Repository, translate_os_error
@@ -81,7 +81,7 @@ class BlobWriter(Repository):
                 await self._put(await self._touch(existing), None, new)
             with self._catalog.calls.timed(WRITE):
                 running = self._start(work)
-                return await finish(running)
+                return await asyncio.wrap_future(running)
         except BaseException:
             if running is None or running.done():
                 await self._drop(new)

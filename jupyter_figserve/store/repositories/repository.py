@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from ...errors import FigServeError, QuotaExceeded, ReadOnly
 from ..call_observer import READ, SCAN, WRITE
-from ..catalog.database import DISK_FULL, Catalog, finish
+from ..catalog.database import DISK_FULL, Catalog
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,7 +39,8 @@ class Repository:
     ) -> T:
         """Run a slow query in another thread, on a separate connection."""
         with self._catalog.calls.timed(SCAN):
-            return await finish(self._catalog.read_in_thread(lambda connection: query(connection, *args, **kwargs)))
+            reading = self._catalog.read_in_thread(lambda connection: query(connection, *args, **kwargs))
+            return await asyncio.wrap_future(reading)
 
     async def _write(self, change: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``change`` in one write transaction.
@@ -51,7 +53,7 @@ class Repository:
             When the disk is full.
         """
         with self._catalog.calls.timed(WRITE):
-            return await finish(self._start_write(change, *args, **kwargs))
+            return await asyncio.wrap_future(self._start_write(change, *args, **kwargs))
 
     def _write_later(
         self, change: Callable[Concatenate[Connection, P], Any], *args: P.args, **kwargs: P.kwargs
@@ -70,7 +72,7 @@ class Repository:
     async def _run(self, work: Callable[[], T]) -> T:
         """Run ``work`` in the writer's thread; it writes by ``Catalog.transact``."""
         with self._catalog.calls.timed(WRITE):
-            return await finish(self._start(work))
+            return await asyncio.wrap_future(self._start(work))
 
     def _start(self, work: Callable[[], T]) -> Future[T]:
         return self._catalog.submit(lambda: _translate_os_errors(work))

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from ....errors import InvalidInput, Unavailable
 from ...databases import PostgresSettings, describe_url, parse_url
 from .. import events, tables, transactions
-from ..database import Catalog, finish
+from ..database import Catalog
 from ..dialects import SECONDS
 from ..writer import Writer
 from .connections import SLOW_SECONDS, make_engine
@@ -138,7 +138,7 @@ class PostgresCatalog(Catalog):
         self._reads += 1
         try:
             async with asyncio.timeout(self._timeout):
-                return await finish(
+                return await asyncio.wrap_future(
                     self._readers.submit(self._read, self._timeout, lambda c: query(c, *args, **kwargs))
                 )
         except TimeoutError:
