@@ -97,8 +97,10 @@ class ServiceClient:
         self.events.close()
         kernels = list(self._pairs)
         self._pairs.clear()
+        # The ends and moves of a moment ago may be on their way.
+        work = asyncio.gather(*map(self._end, kernels), *self._changes, return_exceptions=True)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*map(self._end, kernels)), REGISTER_SECONDS)
+            await asyncio.wait_for(work, REGISTER_SECONDS)
         if self._http is not None:
             self._http.close()
 

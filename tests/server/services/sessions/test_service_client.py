@@ -125,6 +125,21 @@ async def test_close_ends_all_kernels():
     service.server.stop()
 
 
+async def test_close_waits_for_what_is_being_told():
+    """A kernel that ended, and a notebook that moved, just before the server."""
+    service = Service()
+    client = ServiceClient(service.url, "t", "hub")
+    await client.register("a")
+    client.end("a")
+    client.move("old.ipynb", "new.ipynb")
+    await client.close()
+    assert sorted((method, name) for method, name, _ in service.received[1:]) == [
+        ("DELETE", "a"),
+        ("POST", "notebooks/move"),
+    ]
+    service.server.stop()
+
+
 async def test_moves_are_repeated_in_order_until_they_are_known():
     """A notebook that no kernel has is moved at the service too; one that the service refuses holds up none."""
     service = Service()
