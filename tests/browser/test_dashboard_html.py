@@ -29,6 +29,8 @@ def sightings(type: Literal["Bear", "Deer"] = "Deer", since: Annotated[int, figs
 def plants(since: Annotated[int, figserve.Range(2000, 2020)] = 2010):
     return Figure(figsize=(1, 1 + (since == 2004)))
 sightings.url(), plants.url()
+# The cell has no deadline, unlike a call: Plotly loads its templates and its script here.
+sightings().to_html()
 print(sightings.id, plants.id)
 """
 ALTAIR = """
