@@ -17,6 +17,7 @@ KIND_NOUNS = {FIGURE: "figure", LIVE: "live figure", DASHBOARD: "dashboard"}
 """What messages and pages call one of each kind."""
 KIND_FOLDERS = {FIGURE: "figures", LIVE: "live", DASHBOARD: "dashboards"}
 """Part of the API's paths that names each kind."""
+_PAGE_FOLDERS = KIND_FOLDERS | {LIVE: "live/f"}
 MAX_LABEL_LENGTH = 200
 DEFAULT_LINK_LIFE = "30d"
 VIEW_SECONDS = 600
@@ -38,6 +39,21 @@ class Target:
 
     kind: str
     id: str
+
+    @property
+    def noun(self) -> str:
+        """What messages and pages call it."""
+        return KIND_NOUNS[self.kind]
+
+    @property
+    def api_path(self) -> str:
+        """Path of its API relative to our prefix."""
+        return f"api/{KIND_FOLDERS[self.kind]}/{self.id}"
+
+    @property
+    def page_path(self) -> str:
+        """Path of its owner's page relative to our prefix."""
+        return f"{_PAGE_FOLDERS[self.kind]}/{self.id}"
 
 
 @dataclass(frozen=True)

@@ -104,3 +104,18 @@ def test_json_that_lost_a_field_opens_no_link():
     assert (Link.from_json(lost).users, Link.from_json(lost).groups) == ((), ())
     with pytest.raises(TypeError):
         Link.from_json(written | {"users": "ada"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "noun", "page"),
+    [
+        ("figure", "figure", "figures/i"),
+        ("live", "live figure", "live/f/i"),
+        ("dashboard", "dashboard", "dashboards/i"),
+    ],
+)
+def test_targets_have_a_name_and_a_page(kind, noun, page):
+    """Only the page of a live figure is not beside its API."""
+    target = Target(kind, "i")
+    assert (target.noun, target.page_path) == (noun, page)
+    assert target.api_path == f"api/{page.replace('/f/', '/')}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...model.dashboards import DashboardRecord
 from ...model.figures import FigureRecord, Identity
-from ...model.links import DASHBOARD, FIGURE, KIND_FOLDERS, KIND_NOUNS, LIVE
+from ...model.links import DASHBOARD, FIGURE, LIVE, Target
 from ...model.live import LiveFigureRecord
 from ...store.store import Store
 
@@ -17,28 +17,15 @@ class DeletedItem:
 
     Parameters
     ----------
-    kind
-        ``"figure"``, ``"live"`` or ``"dashboard"``.
     deleted, expires
         When it was deleted, and until when it can be restored, in seconds since the epoch.
     """
 
-    kind: str
-    id: str
+    target: Target
     identity: Identity
     title: str
     deleted: float
     expires: float
-
-    @property
-    def noun(self) -> str:
-        """What it is, in words."""
-        return KIND_NOUNS[self.kind]
-
-    @property
-    def path(self) -> str:
-        """Path of its API relative to our prefix."""
-        return f"api/{KIND_FOLDERS[self.kind]}/{self.id}"
 
 
 async def list_deleted(store: Store, owner: str, limit: int) -> list[DeletedItem]:
@@ -70,4 +57,4 @@ async def find_deleted(
 def _item(
     kind: str, record: FigureRecord | LiveFigureRecord | DashboardRecord, title: str, deleted: float, expires: float
 ) -> DeletedItem:
-    return DeletedItem(kind, record.id, record.identity, title, deleted, expires)
+    return DeletedItem(Target(kind, record.id), record.identity, title, deleted, expires)

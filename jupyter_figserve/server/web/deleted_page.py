@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from ...model.figures import is_id
-from ...model.links import DASHBOARD, FIGURE, KIND_FOLDERS, KIND_NOUNS, LIVE
+from ...model.links import Target
 from ..services.trash import find_deleted
 from .http.private_handler import AuthenticatedHandler
-
-_PAGES = {FIGURE: "figures", LIVE: "live/f", DASHBOARD: "dashboards"}
 
 
 async def write_deleted_page(handler: AuthenticatedHandler, kind: str, item_id: str) -> bool:
@@ -17,14 +15,12 @@ async def write_deleted_page(handler: AuthenticatedHandler, kind: str, item_id: 
     record = await find_deleted(handler.context.store, kind, item_id)
     if record is None or record.owner != handler.principal.owner:
         return False
+    target = Target(kind, record.id)
     handler.set_status(404)
     handler.set_xsrf_cookie()
     handler.write_page(
         "base/deleted.html",
-        noun=KIND_NOUNS[kind],
-        path=f"api/{KIND_FOLDERS[kind]}/{record.id}",
-        address=f"{_PAGES[kind]}/{record.id}",
-        id=record.id,
+        target=target,
         heading=record.heading,
     )
     return True

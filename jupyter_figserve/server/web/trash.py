@@ -24,8 +24,8 @@ class TrashHandler(AuthenticatedHandler):
         found = await list_deleted(self.context.store, self.principal.owner, limit)
         rows = [
             {
-                "kind": item.kind,
-                "id": item.id,
+                "kind": item.target.kind,
+                "id": item.target.id,
                 "name": item.identity.name,
                 "title": item.title,
                 "notebook": item.identity.notebook or None,

@@ -15,7 +15,7 @@ from ....model.dashboards import DashboardRecord
 from ....model.figures import FigureRecord, is_id
 from ....model.keys import PUBLISH, READ_OR_PUBLISH, Scope
 from ....model.link_addresses import find_link_address
-from ....model.links import DASHBOARD, FIGURE, KIND_FOLDERS, KIND_NOUNS, LIVE, Link, Target
+from ....model.links import DASHBOARD, FIGURE, KIND_FOLDERS, LIVE, Link, Target
 from ....model.live import LiveFigureRecord
 from ....model.snippets import Snippets
 from ...services.dashboards.resolver import resolve_dashboard
@@ -66,7 +66,7 @@ class OwnedLinksHandler(AuthenticatedHandler):
         if record is None or not self.principal.may_see(record.owner):
             deleted = await find_deleted(self.context.store, target.kind, target.id) if is_id(target.id) else None
             if deleted is not None and self.principal.may_see(deleted.owner):
-                raise NotFound(f"This {KIND_NOUNS[target.kind]} is in the trash. Restore it first.")
+                raise NotFound(f"This {target.noun} is in the trash. Restore it first.")
             message, code = _MISSING[target.kind]
             raise NotFound(message, code=code)
         return record
