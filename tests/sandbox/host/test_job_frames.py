@@ -6,6 +6,7 @@ import json
 import struct
 from typing import get_args
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +56,17 @@ def test_any_bytes_are_a_job_or_refused(data: bytes):
         return
     assert job.kind in get_args(Kind)
     assert 0 <= job.packed.niceness <= 19
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("niceness", -1), ("niceness", 20), ("niceness", True), ("niceness", 1.0), ("niceness", "1"), ("kind", "shell")],
+)
+def test_kinds_and_priorities_that_a_worker_does_not_have(name, value):
+    """No job may go before the worker's own."""
+    head = {**dict.fromkeys(NAMES), "kind": "code", "niceness": 0, name: value}
+    with pytest.raises(InvalidInput, match="its kind or its niceness is unknown"):
+        read_job_frame(b"".join(wire.pack_frame(head, [b"draw()"])), 5.0)
 
 
 @given(KINDS, st.binary(max_size=40), st.none() | st.integers(0, 2**32 - 1))

@@ -80,6 +80,13 @@ class TestPublish:
             for words in ("Bears &lt;here&gt;", "Bears in July", "Wolves &#34;here&#34;"):
                 assert f'alt="{words}"' in page
 
+    async def test_title_without_letters_needs_a_name(self, owner):
+        """It says so; with a name it is published."""
+        body = {"title": "!?", "rows": [[TEXT]]}
+        answer = await owner.post("/api/dashboards", body)
+        assert (answer.status, "Give a name" in answer.json()["error"]) == (400, True)
+        assert (await owner.post("/api/dashboards", body | {"name": "sales"})).json()["name"] == "sales"
+
     async def test_equal_layout_makes_no_version(self, owner):
         """Its id and its links stay."""
         first = await publish(owner, [TEXT])

@@ -134,6 +134,21 @@ class TestViews:
             assert (await owner.post(f"/api/live/{animal}/links", {"views": views})).status == 400
 
 
+class TestSizes:
+    async def test_sizes_that_a_visitor_cannot_choose(self, owner, stranger, make_live):
+        """Each would be another call of the function: no height, no resolution, and no width beyond those of the link."""
+        url = await make_live()
+        for query, message in (
+            ({"height": 300}, "The height of this live figure cannot be chosen here. Choose a width"),
+            ({"dpi": 300}, "The dpi of this live figure cannot be chosen here. Choose a width"),
+            ({"width": 641}, "width='641' is not offered. The widths of this link are"),
+            ({"width": "640px"}, "is not offered"),
+        ):
+            answer = await stranger.get(f"{url}.png", **query)
+            assert answer.status == 400
+            assert message in answer.json()["error"]
+
+
 class TestAddedNames:
     TRACKED = "utm_source=mail&mc_cid=1&fbclid=x&gclid=x&dclid=x&msclkid=x&igshid=x&_ga=x&download=0&errors=image"
 
