@@ -15,7 +15,7 @@ from typing import Any
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.contents.manager import AsyncContentsManager
 from tornado.ioloop import IOLoop
-from traitlets import Bool, Integer, Unicode, default
+from traitlets import Bool, Integer, TraitError, Unicode, default, validate
 from traitlets import Float as FloatTrait
 from traitlets.config import Config
 
@@ -33,6 +33,7 @@ from .services.auth.signing_secrets import derive_cookie_secret
 _SCOPES = frozenset({"read", "publish", "render"})
 _KEY_LIFE = 30 * 86_400.0
 _PAUSE = 0.5
+_MAX_PORT = 65_535
 
 
 class NoContents(AsyncContentsManager):
@@ -74,6 +75,13 @@ class FigServeHost(ServerApp):
     render_only = Bool(False, help="Whether this server only renders posted code and stores no figures.").tag(
         config=True
     )
+
+    @validate("port")
+    def _check_port(self, proposal: Any) -> int:
+        """Refuse a port that there is not; Jupyter would say that it is running, and listen nowhere."""
+        if not 0 <= proposal.value <= _MAX_PORT:
+            raise TraitError(f"{proposal.value} is not a port; choose one up to {_MAX_PORT}, or 0 for a free one.")
+        return int(proposal.value)
 
     @default("contents_manager_class")
     def _default_contents_manager_class(self) -> type[AsyncContentsManager]:

@@ -182,7 +182,9 @@ def test_it_ends_with_its_parent(host):
     assert host.process.wait(DEADLINE) == 0
 
 
-@pytest.mark.parametrize("setting", ["--FigServe.keep_session_plots=7 dayz", "--FigServe.keep_versions=-1"])
+@pytest.mark.parametrize(
+    "setting", ["--FigServe.keep_session_plots=7 dayz", "--FigServe.keep_versions=-1", "--FigServeHost.port=99999"]
+)
 def test_it_does_not_start_with_a_wrong_setting(setting, tmp_path):
     """It exits with a code other than 0 and names the setting; no files are created."""
     environment = os.environ | {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}

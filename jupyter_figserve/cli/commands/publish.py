@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import io
 import os
+import re
 import stat
 import sys
 import tempfile
@@ -171,7 +172,10 @@ def _open(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as error:
-        raise InvalidInput(f"{_shown(path)}: {error.strerror}.", code=_FILE_ERROR) from error
+        # A path has one slash where a URL has two.
+        is_url = re.match(r"[a-z][a-z0-9+.-]+:/|data:", str(path)) is not None
+        hint = " Download what is at the URL, and publish the file." if is_url else ""
+        raise InvalidInput(f"{_shown(path)}: {error.strerror}.{hint}", code=_FILE_ERROR) from error
 
 
 def _format_of(file: IO[bytes], path: Path) -> Format:
@@ -194,7 +198,7 @@ def _name_of(path: Path, options: argparse.Namespace) -> str | None:
     from ...errors import InvalidName
     from ...model.texts import slug
 
-    if path == Path("-"):
+    if path == Path("-") or path.is_dir():
         return None
     name = slug(path.stem)
     if name is None and options.title is None:

@@ -61,10 +61,12 @@ def render(options: argparse.Namespace) -> int:
     The code has no files and no network. Equal figures give identical files, so that a repository changes only when the
     figure does.
     """
-    from ...errors import CodeFailed
+    from ...errors import CodeFailed, InvalidInput
     from ...model.formats import get_format
 
     output = options.output or options.code.with_suffix(".png")
+    if output.is_dir():
+        raise InvalidInput(f"{clean(output)} is a directory. Name a file in it, such as {clean(output / 'plot.png')}.")
     names = ("width", "height", "dpi", "style", "seed", "timeout")
     fields: dict[str, Any] = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     fields["format"] = "png" if output == _STDIN else get_format(output.suffix.lstrip(".").lower()).name

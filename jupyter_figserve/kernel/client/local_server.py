@@ -12,8 +12,9 @@ from collections import deque
 from pathlib import Path
 from typing import IO
 
-from ...errors import Conflict, FigServeError, NotConnected
+from ...errors import Conflict, FigServeError, InvalidInput, NotConnected
 from ...model.environment_variables import KERNEL_PREFIX
+from ..arguments import check_path
 from . import source_uploader
 from .address import parse_exact
 from .client import FigServeClient
@@ -135,6 +136,7 @@ class Server:
                 self._lines.append(to_plain_text(line.decode(errors="replace")))
 
 
+_MAX_PORT = 65_535
 _lock = threading.Lock()
 _server: Server | None = None
 
@@ -162,7 +164,9 @@ def serve(port: int = 0, *, data_dir: str | os.PathLike[str] | None = None) -> S
         A server is already running with another port or directory.
     """
     global _server
-    options = (port, None if data_dir is None else Path(data_dir).expanduser().resolve())
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= _MAX_PORT:
+        raise InvalidInput(f"port must be a whole number up to {_MAX_PORT}, or 0 for a free one, not {port!r:.40}.")
+    options = (port, None if data_dir is None else check_path(data_dir).resolve())
     with _lock:
         if _server is not None and _server.is_running:
             if options not in ((0, None), _server.options):

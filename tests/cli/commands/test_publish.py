@@ -66,7 +66,8 @@ def test_failing_file_does_not_stop_the_others(shell, plot):
     (shell.home / "x.png").write_bytes(png()[:20])
     (shell.home / "§§.png").write_bytes(png())
     (shell.home / "other.svg").write_bytes(SVG)
-    files = ("notes.txt", "empty.png", "folder", "missing.png", "x.png", "§§.png", "plot.png", "other.svg")
+    files = ("notes.txt", "empty.png", "folder", ".", "missing.png", "x.png", "§§.png", "plot.png", "other.svg")
+    files += ("https://example.org/a.png",)
     done = shell.run("publish", *files, expect=1)
     assert len(done.lines) == 2
     messages = done.err
@@ -74,6 +75,8 @@ def test_failing_file_does_not_stop_the_others(shell, plot):
         "notes.txt: the format is not one of PNG, SVG",
         "empty.png: the file is empty",
         "folder: not a regular file",
+        ".: not a regular file",
+        "No such file or directory. Download what is at the URL",
         "missing.png: No such file",
         "x.png: The body is not image/",
         "§§.png: no figure name can be derived from the file name. Use --name",

@@ -32,6 +32,7 @@ def test_the_suffix_is_the_format(shell):
         (("-", "-o", "a"), 1, "Unknown format ''"),
         (("missing.py",), 1, "missing.py"),
         (("-", "-o", "a.png", "--width", "0"), 1, "width=0"),
+        (("-", "-o", "."), 1, ". is a directory. Name a file in it, such as plot.png"),
     ],
 )
 def test_mistakes_are_explained(shell, arguments, code, message):

@@ -65,6 +65,20 @@ def test_waiting_serves_until_interrupted(started, monkeypatch):
     assert not started.is_running
 
 
+@pytest.mark.parametrize("port", [-1, 65_536, "8765", None, 1.5, True, [1]])
+def test_port_that_there_is_not(monkeypatch, port):
+    """Nothing is started for it."""
+    monkeypatch.setattr(serving, "start", lambda *_: pytest.fail("a child was started"))
+    with pytest.raises(errors.InvalidInput, match="port must be a whole number up to 65535"):
+        serving.serve(port)
+
+
+def test_directory_of_an_unknown_user():
+    """As for every path."""
+    with pytest.raises(errors.InvalidInput, match="no home directory '~no-such-user'"):
+        serving.serve(data_dir="~no-such-user/figures")
+
+
 def test_log_of_a_failing_child_is_in_the_error():
     """The message contains the exit status and the end of the log, without escape sequences."""
     code = "import sys; print('\\x1b[31mport in use', file=sys.stderr); sys.exit(3)"

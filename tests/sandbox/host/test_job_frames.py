@@ -69,6 +69,14 @@ def test_kinds_and_priorities_that_a_worker_does_not_have(name, value):
         read_job_frame(b"".join(wire.pack_frame(head, [b"draw()"])), 5.0)
 
 
+@pytest.mark.parametrize("name", ["kind", "niceness", "options", "seed"])
+def test_frame_that_lacks_a_field(name):
+    """It is refused whole: a job's process trusts its frame."""
+    head = {**dict.fromkeys(NAMES), "kind": "code", "niceness": 0}
+    with pytest.raises(InvalidInput, match="not a job"):
+        read_job_frame(b"".join(wire.pack_frame({key: head[key] for key in head if key != name}, [b"draw()"])), 5.0)
+
+
 @given(KINDS, st.binary(max_size=40), st.none() | st.integers(0, 2**32 - 1))
 def test_honest_jobs_arrive(kind: Kind, source: bytes, seed: int | None):
     """With their source, timeout and niceness."""

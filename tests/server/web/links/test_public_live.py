@@ -136,7 +136,7 @@ class TestViews:
 
 class TestSizes:
     async def test_sizes_that_a_visitor_cannot_choose(self, owner, stranger, make_live):
-        """Each would be another call of the function: no height, no resolution, and no width beyond those of the link."""
+        """Each would be another call of the function: no height, no resolution, no other width."""
         url = await make_live()
         for query, message in (
             ({"height": 300}, "The height of this live figure cannot be chosen here. Choose a width"),
