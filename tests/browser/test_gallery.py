@@ -97,8 +97,11 @@ class TestReading:
     def test_empty_gallery_shows_the_first_figure_when_published(self, chromium, page, server) -> None:
         """The two lines can be copied; the first published figure replaces them."""
         chromium.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.set_viewport_size({"width": 360, "height": 740})
         open_own(page, server)
-        page.get_by_role("button", name="Copy the two lines").click()
+        button = page.get_by_role("button", name="Copy the two lines")
+        assert page.locator(".empty code").bounding_box()["x"] < button.bounding_box()["x"]  # beside, on a phone too
+        button.click()
         page.wait_for_function("() => document.getElementById('copied-lines').textContent === 'Copied.'")
         lines = page.evaluate("navigator.clipboard.readText()")
         assert lines == "import jupyter_figserve as figserve\nfigserve.publish()"

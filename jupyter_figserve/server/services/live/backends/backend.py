@@ -15,9 +15,9 @@ next_generation = itertools.count(1).__next__
 """Numbers the backends of kernels in the order in which they are opened."""
 
 
-_GONE = "The kernel of this live figure is not running (it restarts, or has ended). Run its notebook again."
+_GONE = "The kernel of this live figure is not running (it is restarting, or has ended). Run its notebook again."
 _CUT = (
-    "The connection to the kernel of this live figure was cut, or the kernel restarts. Try again in a moment; after a"
+    "The connection to the kernel of this live figure was cut, or the kernel is restarting. Try again in a moment; after a"
     " restart, run its notebook again."
 )
 
