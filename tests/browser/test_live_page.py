@@ -149,6 +149,10 @@ def test_stale_image_is_marked_and_redefinition_is_announced(chromium, live_serv
     response = live_server.fetch(f"api/kernels/{kernel.kernel_id}/restart", method="POST", body={})
     assert response.status == 200
     page.wait_for_selector(".live[data-state=stale]")
+    wide = page.viewport_size
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.locator(".live .state").first.evaluate("element => element.scrollWidth <= element.clientWidth")
+    page.set_viewport_size(wide)
     assert "the kernel is busy or not running" in page.inner_text(".state")
     assert page.evaluate(WIDTH) == 200
     kernel.disconnect()
