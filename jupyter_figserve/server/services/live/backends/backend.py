@@ -17,8 +17,8 @@ next_generation = itertools.count(1).__next__
 
 _GONE = "The kernel of this live figure is not running (it is restarting, or has ended). Run its notebook again."
 _CUT = (
-    "The connection to the kernel of this live figure was cut, or the kernel is restarting. Try again in a moment; after"
-    " a restart, run its notebook again."
+    "The connection to the kernel of this live figure was cut, or the kernel is restarting. Try again in a moment;"
+    " after a restart, run its notebook again."
 )
 
 
