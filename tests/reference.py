@@ -45,7 +45,7 @@ SECTIONS = {
 }
 """Tags of the API's description, in the order of the chapter."""
 TITLES = {
-    "FigServeConfig": "Addresses, storage and links",
+    "SiteConfig": "Addresses, storage and links",
     "LiveConfig": "Live figures",
     "AssistantConfig": "AI assistants",
     "AudienceConfig": "Whom links may be for",

@@ -90,7 +90,8 @@ def _read_configured(name: str) -> str:
     from jupyter_core.application import JupyterApp
 
     from ..server.config.blobs import BlobConfig
-    from ..server.config.site import FigServeConfig
+    from ..server.config.database import DatabaseConfig
+    from ..server.config.site import SiteConfig
 
     class Configuration(JupyterApp):
         name = "jupyter-server"
@@ -101,5 +102,5 @@ def _read_configured(name: str) -> str:
         configured = app.config.get("FigServe", {}).get(name)
         if isinstance(configured, str):
             return configured
-    traits = FigServeConfig.class_traits() | BlobConfig.class_traits()
+    traits = SiteConfig.class_traits() | DatabaseConfig.class_traits() | BlobConfig.class_traits()
     return str(traits[name].default())

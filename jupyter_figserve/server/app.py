@@ -21,15 +21,19 @@ from ..store.files.blob_cache import BlobCache
 from ..store.files.places import Bucket
 from ..store.files.render_cache import RenderCache
 from ..store.store import Store
+from .config.assistants import AssistantConfig
+from .config.audience import AudienceConfig
 from .config.blobs import BlobConfig
 from .config.capture import CaptureConfig
+from .config.data import DataConfig
+from .config.database import DatabaseConfig
 from .config.hub import HubConfig
 from .config.live import LiveConfig
 from .config.operations import OperationsConfig
 from .config.queues import QueueConfig
 from .config.renderer import RendererConfig
 from .config.replicas import ReplicaConfig
-from .config.site import FigServeConfig
+from .config.site import SiteConfig
 from .config.traffic import TrafficConfig
 from .config.values import seconds_of
 from .guarded_start import GuardedStart
@@ -69,7 +73,11 @@ _CLEAN_MILLISECONDS = 600_000
 
 
 class FigServe(
-    FigServeConfig,
+    SiteConfig,
+    AssistantConfig,
+    AudienceConfig,
+    DataConfig,
+    DatabaseConfig,
     BlobConfig,
     CaptureConfig,
     RendererConfig,

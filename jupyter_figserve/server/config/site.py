@@ -9,20 +9,17 @@ from typing import Any
 
 from jupyter_core.paths import jupyter_data_dir
 from traitlets import Bool, Dict, Integer, List, TraitError, Unicode, default, validate
+from traitlets.config import Configurable
 
 from ..services.figures.blob_handover import is_handover_target
 from ..services.hosts import is_address, normalize_url
-from .assistants import AssistantConfig
-from .audience import AudienceConfig
-from .data import DataConfig
-from .database import DatabaseConfig
 from .values import check_duration, check_rate, seconds_of
 
 _GIB = 2**30
 _ORIGIN = re.compile(r"\*|https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
 
 
-class FigServeConfig(AssistantConfig, AudienceConfig, DataConfig, DatabaseConfig):
+class SiteConfig(Configurable):
     """Settings of addresses, storage and links."""
 
     data_dir = Unicode(
