@@ -14,11 +14,15 @@ pytestmark = pytest.mark.browser
 SCRIPT = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>document.title="ran"</script></svg>'
 
 
+TALL = b'<svg xmlns="http://www.w3.org/2000/svg" width="100" height="1600"/>'
+
+
 def test_exported_page_opens_from_disk(live_server, figure_png, page, tmp_path):
-    """Images show with their alt text; no script runs and no request is sent."""
+    """Images show with their alt text, a tall one smaller; no script runs and no request is sent."""
     publish(live_server, figure_png, name="sightings", title="Sightings <b>", alt="Bears in July")
     publish(live_server, SVG, "image/svg+xml", name="a. b_ 41.svg", title="Odd name")
     publish(live_server, SCRIPT, "image/svg+xml", name="hostile", title='"><script>alert(1)</script>')
+    publish(live_server, TALL, "image/svg+xml", name="tall", alt="Tall")
     publish(live_server, HTML, "text/html", name="document", title="Document")
     with zipfile.ZipFile(io.BytesIO(live_server.fetch("figserve/export.zip").body)) as file:
         file.extractall(tmp_path)
@@ -29,7 +33,9 @@ def test_exported_page_opens_from_disk(live_server, figure_png, page, tmp_path):
     for index in range(images.count()):
         images.nth(index).scroll_into_view_if_needed()
     page.wait_for_function("() => [...document.images].every(image => image.complete && image.naturalWidth > 0)")
-    assert images.count() == 3
+    assert images.count() == 4
+    box = page.get_by_alt_text("Tall").bounding_box()
+    assert (round(box["width"]), round(box["height"])) == (24, 384)
     assert page.get_by_alt_text("Bears in July").is_visible()
     assert page.get_by_role("heading", name="Sightings <b>").is_visible()
     assert page.title() == "Figures"
