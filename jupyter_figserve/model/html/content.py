@@ -15,6 +15,8 @@ from .markup import prepare_markup
 
 _MAX_OWN_SCRIPT = 256 * 1024
 """Maximum length of a document's own script or style; longer ones are of libraries, which name URLs they never load."""
+_SILENT = frozenset({"style", "script", "title", "template", "noscript", "video", "audio", "canvas"})
+"""Elements whose text browsers do not show; that of a video is for those without videos."""
 _PARTS = frozenset({"svg", "canvas", "img", "iframe", "video", "object", "embed"})
 _PLACES = frozenset({"div", "span", "figure", "main", "section", "p"})
 _MAX_DEPTH = 3
@@ -135,7 +137,7 @@ class _Parser(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
-        if tag in ("style", "script", "title", "template"):
+        if tag in _SILENT:
             self._silent += 1
         if not (tag == "svg" and _is_icon(values)):
             self._content.tags.add(tag)
@@ -154,7 +156,7 @@ class _Parser(HTMLParser):
         self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in ("style", "script", "title", "template"):
+        if tag in _SILENT:
             self._silent = max(0, self._silent - 1)
 
     def handle_data(self, data: str) -> None:

@@ -229,7 +229,8 @@ def _from_markdown(text: str, limits: Limits) -> CapturedDisplay | None:
     if found is not None:
         return found
     loaded = next((image.source for image in images if is_loaded(image.source)), None)
-    name = f"Markdown with {len(images)} images" if loaded is None else f"Markdown that loads {loaded:.200}"
+    count = f"{len(images)} image{'' if len(images) == 1 else 's'}"
+    name = f"Markdown with {count}" if loaded is None else f"Markdown that loads {loaded:.200}"
     raise UnsupportedType(
         f"{name} was displayed last, which is not kept. Display or publish its image itself.", code="display_not_kept"
     )

@@ -264,6 +264,7 @@ def test_other_objects_are_skipped(data):
         ({"application/geo+json": {}, "text/plain": "<GeoJSON>"}, "application/geo"),
         ({"text/markdown": "![a](https://x/a.png)"}, "Markdown that loads https://x/a.png"),
         ({"text/markdown": "![a](data:,) ![b](data:,)"}, "Markdown with 2 images"),
+        ({"text/markdown": "![a](data:image/png;base64,AAAA)"}, "Markdown with 1 image was"),
         (
             {"text/html": '<div></div><script type="importmap">{"d": "https://x/d"}</script><script>d()</script>'},
             "https://x/d",
