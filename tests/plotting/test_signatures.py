@@ -135,6 +135,7 @@ def test_sizes_may_be_the_functions_own():
         (lambda _a=1: None, "starts with _"),
         (lambda a=NOTHING: None, "which cannot be written in a URL"),
         (lambda a=[]: None, "a needs at least one choice"),
+        (lambda a=["x", ""]: None, "no choice may be empty"),
         (lambda a=(3, 1): None, "write the lower one first"),
     ],
 )

@@ -102,6 +102,14 @@ def test_expansions_are_bounded(text: str):
     assert caught.value.code == "svg_entities"
 
 
+@pytest.mark.parametrize("data", [b"<svg>\x00</svg>", "\ufeff<svg>\x00</svg>".encode("utf-16")])
+def test_nul_is_no_character_of_a_document(data: bytes):
+    """XML has none, and programs read the rest in different ways."""
+    with pytest.raises(InvalidInput) as caught:
+        to_utf8(data)
+    assert caught.value.code == "svg_encoding"
+
+
 @given(st.text(alphabet="<>!?[]%&;\"'-#x aENTITYDOCTYPEsvgATTLIST", max_size=200), st.booleans())
 def test_any_text_is_checked_or_rejected(text: str, is_subset: bool):
     """With our errors only."""

@@ -49,6 +49,7 @@ def test_a_displayed_image_without_a_figure(full_sandbox: Sandbox):
     error = full_sandbox.attack("from IPython.display import HTML\nHTML('<b>x</b>')\n")
     assert isinstance(error, OutputInvalid)
     assert "no image" in str(error)
+    assert "publish the value from a notebook" in str(error)
 
 
 def test_text_is_printed(full_sandbox: Sandbox):
