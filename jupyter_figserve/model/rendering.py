@@ -69,6 +69,9 @@ class RenderJob:
         Resolution factor for a figure in a raster format, unless the job sets a size.
     niceness
         By how much its process gives way to others that need the processor; see nice(2).
+    published
+        The PNG that a figure or posted code was published as; its thumbnail, if ``with_thumbnail`` is set. Where the
+        job draws another picture, it fails: ``OutputInvalid`` with the code ``different``.
     """
 
     kind: Kind
@@ -82,6 +85,7 @@ class RenderJob:
     libraries: Mapping[str, str] = field(default_factory=dict)
     device_pixel_ratio: int = 1
     niceness: int = 0
+    published: bytes = b""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ REDRAWS_HEADER = "X-Figserve-Redraws"
 """Header of the response to a source: ``kernel`` where the server has no sandbox and asks the kernel that made it."""
 ALL_FORMATS = "*"
 """In ``problems``: the source cannot be rendered in any format."""
+DIFFERENT = "different"
+"""Code of a problem: the source is rendered to another picture than was published."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ PUBLIC_REASONS = {
     "unchecked": "The server is still testing it. Reload the page in a moment.",
     "not_redrawable": "The figure was published without its source.",
     "format_missing": "This server cannot write this format.",
+    DIFFERENT: "Drawn again, the figure would not look as it was published.",
     "failed": "This server cannot render the figure again.",
 }
 

@@ -31,25 +31,31 @@ _SELF_CONTAINED: Mapping[str, Any] = {
 
 def draw_if_unchanged(encoded: EncodedFigure, max_bytes: int) -> list[EncodedImage]:
     """Draw the archive images of a figure that could not be pickled; none if it no longer gives the encoded image."""
-    published, state = encoded.images[0], encoded.state
+    state = encoded.state
     found = find_figure(encoded.figure)
     assert found is not None
     assert state is not None
     found = replace(found, tight=state.tight)
     with state.applied():
-        name = get_format_of_mimetype(published.mimetype).name
-        again = encode(found, (name,), dpi=state.dpi, with_thumbnail=False).images[0]
-        return draw_archive(found, state.dpi, max_bytes) if again.data == published.data else []
+        return draw_archive(found, state.dpi, max_bytes, encoded.images[0])
 
 
-def draw_archive(found: ResolvedFigure, dpi: float | None, max_bytes: int) -> list[EncodedImage]:
+def draw_archive(
+    found: ResolvedFigure, dpi: float | None, max_bytes: int, published: EncodedImage | None = None
+) -> list[EncodedImage]:
     """Draw the SVG, and where it is too large for a page, a PNG of twice the resolution.
 
     Parameters
     ----------
     dpi
         Dots per inch of the published image; None for those of ``savefig``.
+    published
+        The published image, if it is not certain that the figure still gives it; if it does not, nothing is drawn.
     """
+    if published is not None:
+        name = get_format_of_mimetype(published.mimetype).name
+        if encode(found, (name,), dpi=dpi, with_thumbnail=False).images[0].data != published.data:
+            return []
     svg = _draw_svg(found, dpi, max_bytes)
     images = [] if svg is None else [svg]
     if svg is None or len(svg.data) > MAX_VECTOR_BYTES:

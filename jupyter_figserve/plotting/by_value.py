@@ -33,6 +33,11 @@ def needs_notebook(data: bytes) -> bool:
     return any(name.encode() in data for name in ("__main__", *find_own_modules()))
 
 
+def has_code(data: bytes) -> bool:
+    """Whether a pickle contains functions or classes by value."""
+    return b"cloudpickle" in data
+
+
 def dump_by_value(
     value: object,
     limit: int,

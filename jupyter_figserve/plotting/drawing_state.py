@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import font_files, shared_objects, time_zone
+from .comparison import Engine, current_engine
 from .font_files import FontFile, find_font_files
 
 # rcParams that concern the environment and not the image, or that name files of the user.
@@ -60,6 +61,8 @@ class DrawingState:
         Dots per inch that the call requested; None means those of ``savefig``.
     obstacle
         Why the sandbox cannot draw it, or ``""``.
+    engine
+        What drew it; None if that is unknown.
     """
 
     rcparams: Mapping[str, Any] = field(default_factory=dict)
@@ -70,6 +73,7 @@ class DrawingState:
     tight: bool = False
     dpi: float | None = None
     obstacle: str = ""
+    engine: Engine | None = None
 
     @classmethod
     def capture(cls, figure: Any | None, *, tight: bool = False, dpi: float | None = None) -> DrawingState:
@@ -89,6 +93,7 @@ class DrawingState:
             tight=tight,
             dpi=dpi,
             obstacle=_USETEX if uses_tex else _too_large(fonts),
+            engine=current_engine(),
         )
 
     @property

@@ -224,11 +224,16 @@ def _encode_figure(
                 rendered[PNG] = to_png(raster)
                 thumbnail = encode_thumbnail(raster.pixels) if with_thumbnail else None
         images = tuple(rendered.get(row) or save_as(figure, row, options) for row in rows)
-        if with_thumbnail and thumbnail is None:
-            with drawn(figure, small_options(figure, options)) as raster:
-                thumbnail = encode_thumbnail(raster.pixels)
+    if with_thumbnail and thumbnail is None:
+        thumbnail = draw_thumbnail(found, options)
     title, alt = describe_figure(figure, found.title, found.labels)
     return EncodedFigure(images, thumbnail, title, alt, figure)
+
+
+def draw_thumbnail(found: ResolvedFigure, options: Mapping[str, Any]) -> EncodedImage:
+    """Draw the thumbnail of a figure that is not encoded as PNG; ``options`` are those of ``savefig``."""
+    with rc(found.rc), drawn(found.figure, small_options(found.figure, options)) as raster:
+        return encode_thumbnail(raster.pixels)
 
 
 def _encode_other(obj: object, rows: tuple[Format, ...], dpi: float | None, with_thumbnail: bool) -> EncodedFigure:

@@ -87,7 +87,7 @@ def unpickle_figure(source: bytes, state: DrawingState) -> ResolvedFigure:
     if found is None:
         raise NoFigure(f"The source is not a figure but an object of type {type(value).__name__!r:.100}.")
     published = {} if state.dpi is None else {"savefig.dpi": state.dpi}
-    return replace(found, tight=found.tight or state.tight, rc={**found.rc, **published})
+    return replace(found, tight=found.tight or state.tight, rc={**found.rc, **published}, engine=state.engine)
 
 
 def _pickle_state(state: DrawingState) -> bytes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputInvalid
 from .canvas import own_dpi
+from .comparison import Engine
 from .libraries import is_instance
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class ResolvedFigure:
         Options of ``savefig`` that the code gave itself; options of the request take precedence.
     animation
         The animation of which the figure shows a frame, if any.
+    engine
+        What drew the published image of a figure that is drawn again; None if that is unknown.
     """
 
     figure: Figure
@@ -49,6 +52,7 @@ class ResolvedFigure:
     labels: tuple[str, str] = ("", "")
     save_options: Mapping[str, Any] = field(default_factory=dict)
     animation: Any | None = None
+    engine: Engine | None = None
 
     @property
     def dpi(self) -> float:

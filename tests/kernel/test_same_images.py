@@ -74,3 +74,36 @@ def test_they_are_the_same(live_server: ServerProcess):
             assert answer.status == 200, (name, format, answer.text)
             is_equal = (pixels(answer.body) == pixels(saved)).all() if format == "png" else answer.body == saved
             assert is_equal, (name, format)
+
+
+CHANGES = {
+    "steady": "",
+    "clock": "figure.axes[0].xaxis.set_major_formatter(lambda value, _: str(time.perf_counter_ns())[-6:])",
+    "chance": "figure.axes[0].yaxis.set_major_formatter(lambda value, _: str(random.random())[:6])",
+    "class": "Line2D.zorder = 9",
+}
+
+
+def test_what_is_drawn_differently_is_not_offered(live_server: ServerProcess):
+    """By the clock, by chance or with a changed class: the stored images serve, which show what the author saw."""
+    records = {}
+    with live_server.kernel() as kernel:
+        assert kernel.run(f"{PREPARE}\nimport random, time\nfrom matplotlib.lines import Line2D").error is None
+        for name, change in CHANGES.items():
+            draw = f"figure = line()\nfigure.axes[0].legend(loc='upper right')\n{change}"
+            execution = kernel.run(f"{draw}\nprint(figserve.publish(figure, {name!r}).url); plt.close('all')")
+            assert execution.error is None, execution.stderr
+            records[name] = execution.stdout.strip()
+        assert kernel.run("Line2D.zorder = 2; assert archiver.flush(60)").error is None
+    records = {name: live_server.fetch(f"{url}.json").json() for name, url in records.items()}
+    assert {name: record["redrawable"] for name, record in records.items()} == {
+        name: name == "steady" for name in CHANGES
+    }
+    for name in ("clock", "chance", "class"):
+        assert "looks otherwise than published" in records[name]["limitation"], name
+    # The kernel's SVG of another picture is not kept either.
+    assert [name for name, record in records.items() if has_svg(record)] == ["steady", "class"]
+
+
+def has_svg(record) -> bool:
+    return "image/svg+xml" in [part["mimetype"] for part in record["representations"]]

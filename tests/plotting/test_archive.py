@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +12,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.path import Path as MplPath
 
+from jupyter_figserve.kernel.figures.archiver import PublishedVersion, SnapshotJob
 from jupyter_figserve.plotting import drawing_state, pickling, redraw
 from jupyter_figserve.plotting.archive import draw_archive, draw_if_unchanged
 from jupyter_figserve.plotting.encode import encode
@@ -172,3 +174,15 @@ def test_a_figure_without_a_source_is_rendered_while_it_is_unchanged():
     assert svg.mimetype == "image/svg+xml"
     figure.axes[0].set_title("Another")
     assert draw_if_unchanged(encoded, 2**22) == []
+
+
+@pytest.mark.parametrize("is_steady", [True, False])
+def test_a_figure_that_changes_by_itself_has_none(is_steady):
+    """As its formatter counts its calls, an SVG would show other labels than the published image."""
+    count = itertools.count()
+    figure = line()
+    figure.axes[0].xaxis.set_major_formatter(lambda value, _: f"{0 if is_steady else next(count)} {value:g}")
+    encoded = encode(figure, with_state=True)
+    source = pickle_figure(encoded.figure, encoded.state)
+    job = SnapshotJob(PublishedVersion(None, "id", 1), source, encoded.images[0])
+    assert [image.mimetype for image in job.draw(2**22) or ()] == (["image/svg+xml"] if is_steady else [])

@@ -50,24 +50,32 @@ class PublishedVersion:
 
 @dataclass(frozen=True)
 class SnapshotJob:
-    """Draws a pickled figure."""
+    """Draws a pickled figure.
+
+    Parameters
+    ----------
+    published
+        The published image of a figure that uses code of the notebook, which may draw something else each time: by
+        the clock, or with random numbers. It is compared.
+    """
 
     target: PublishedVersion
     source: bytes
+    published: EncodedImage | None = None
 
     def draw(self, max_bytes: int) -> list[EncodedImage] | None:
         """Draw it in this thread; None if only the main thread can."""
         from ...plotting.archive import draw_archive
         from ...plotting.redraw import draw_in_background
 
-        return draw_in_background(self.source, lambda found, dpi: draw_archive(found, dpi, max_bytes))
+        return draw_in_background(self.source, lambda found, dpi: draw_archive(found, dpi, max_bytes, self.published))
 
     def draw_alone(self, max_bytes: int) -> list[EncodedImage]:
         """Draw it in the main thread, between two cells."""
         from ...plotting.archive import draw_archive
         from ...plotting.redraw import draw_alone
 
-        return draw_alone(self.source, lambda found, dpi: draw_archive(found, dpi, max_bytes))
+        return draw_alone(self.source, lambda found, dpi: draw_archive(found, dpi, max_bytes, self.published))
 
 
 @dataclass(frozen=True)

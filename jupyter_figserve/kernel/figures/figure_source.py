@@ -66,11 +66,16 @@ class FigureSource:
             _log.debug("The figure is published without its source: %s", self._problem)
             source_uploader.enqueue(source_uploader.ProblemReport(client, target.figure, target.version, self._problem))
         if not self._has_archive(record):
-            job = (
-                archiver.SnapshotJob(target, self._data) if self._data else archiver.UnpickledJob(target, self._encoded)
-            )
-            archiver.enqueue(job)
+            archiver.enqueue(self._archive_job(target))
         return self._problem
+
+    def _archive_job(self, target: archiver.PublishedVersion) -> archiver.SnapshotJob | archiver.UnpickledJob:
+        if self._data is None:
+            return archiver.UnpickledJob(target, self._encoded)
+        from ...plotting.by_value import has_code
+
+        published = self._encoded.images[0] if has_code(self._data) else None
+        return archiver.SnapshotJob(target, self._data, published)
 
     def _has_archive(self, record: Mapping[str, Any]) -> bool:
         """Whether the version has an SVG, or archive images from an earlier publish of the same figure."""

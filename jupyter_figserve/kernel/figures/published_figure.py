@@ -95,7 +95,7 @@ class Published(Shareable, HasImageUrl):
 
     @property
     def is_redrawable(self) -> bool:
-        """Whether any size can be requested, which the server tests by rendering the source, now if necessary."""
+        """Whether any size can be requested: the server, now if necessary, tries to render the published image."""
         return bool(self._find_availability()["redrawable"])
 
     @property

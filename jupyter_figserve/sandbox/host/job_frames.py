@@ -13,6 +13,8 @@ from .. import wire
 
 _FIELDS = ("kind", "options", "figure", "seed", "with_thumbnail", "libraries", "device_pixel_ratio", "niceness")
 _MAX_NICENESS = 19
+_PARTS = {"function": (2,), "figure": (1, 2), "code": (1, 2)}
+"""Numbers of parts: the source, and the arguments of a function or the published image."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,10 @@ def pack_job(job: RenderJob) -> PackedJob:
         "device_pixel_ratio": job.device_pixel_ratio,
         "niceness": job.niceness,
     }
-    arguments = [pickle.dumps(dict(job.arguments))] if job.kind == "function" else []
-    return PackedJob(wire.pack_frame(header, [job.source, *arguments]), job.timeout, job.niceness)
+    more = [job.published] if job.published else []
+    if job.kind == "function":
+        more = [pickle.dumps(dict(job.arguments))]
+    return PackedJob(wire.pack_frame(header, [job.source, *more]), job.timeout, job.niceness)
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def read_job_frame(frame: bytes, timeout: float) -> ReceivedJob:
         kind, niceness = header["kind"], header["niceness"]
         if kind not in get_args(Kind) or type(niceness) is not int or not 0 <= niceness <= _MAX_NICENESS:
             raise ValueError("its kind or its niceness is unknown")
-        if len(parts) != 1 + (kind == "function"):
+        if len(parts) not in _PARTS.get(kind, (1,)):
             raise ValueError("it has another number of parts")
     except (ValueError, TypeError) as error:
         raise InvalidInput(f"The body is not a job: {str(error)[:100]}.", code="not_a_job") from error

@@ -17,7 +17,10 @@ from ...errors import FigServeError, InvalidInput, NoFigure, OutputInvalid, Unsu
 from ...model.figures import EncodedImage
 from ...model.formats import DATA_FORMATS, TABLES, Format, get_format, get_format_of_mimetype, get_live_format
 from ...model.responses import Response
-from ...plotting.encode import EncodedFigure
+from ...plotting.comparison import check_same_picture, current_engine
+from ...plotting.encode import EncodedFigure, draw_thumbnail
+from ...plotting.encode_options import savefig_options
+from ...plotting.images import open_image
 from ...plotting.libraries import loaded_versions
 from ...plotting.live_call import encode_response
 from ...plotting.redraw import encode_resized
@@ -101,6 +104,8 @@ def _run(header: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], li
         options, ratio = _scale_dpi(found, header["options"], header["device_pixel_ratio"])
         is_function = header["kind"] == "function"
         encoded = [_encode(one, options, header["with_thumbnail"], is_function=is_function) for one in found]
+        if len(parts) > 1 and not is_function:
+            _compare(header, encoded[0], found[0], parts[1])
     except posted_code.CodeError as error:
         return _failed(error.failure), []
     except FigServeError as error:
@@ -167,6 +172,27 @@ def _encode(found: Any, options: dict[str, Any], with_thumbnail: bool, *, is_fun
     if options["format"] != TABLES.name:
         _check_format(encoded, get_format(options["format"]), is_function=is_function)
     return encoded
+
+
+def _compare(header: dict[str, Any], encoded: EncodedFigure, found: Any, published: bytes) -> None:
+    """Compare the drawn image, or the thumbnail, with the published one.
+
+    Raises
+    ------
+    OutputInvalid
+        They show different pictures.
+    """
+    image, options = encoded.images[0], header["options"]
+    if header["with_thumbnail"]:
+        # That of a figure published in another format was drawn in its own size.
+        tight = found.tight or options["tight"]
+        chosen = savefig_options(options["dpi"], tight, options["transparent"])
+        image = draw_thumbnail(found, {**found.save_options, **chosen})
+    if header["kind"] == "figure":
+        check_same_picture(published, image.data, found.engine)
+    elif open_image(published).size == open_image(image.data).size:
+        # Code is drawn by this sandbox; what was kept in a requested size is not compared.
+        check_same_picture(published, image.data, current_engine())
 
 
 def _check_format(encoded: EncodedFigure, row: Format, *, is_function: bool) -> None:

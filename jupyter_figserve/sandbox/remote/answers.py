@@ -22,7 +22,7 @@ from ...model.rendering import RenderJob
 from .. import wire
 from ..host.job_frames import ChildAnswer
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Version of the frame format; a worker with another version is not used."""
 MAX_ANSWER_OVERHEAD = wire.PREFIX_BYTES * 2 + wire.MAX_HEADER_BYTES * 2
 """Bytes of an answer beyond the images and the output."""

@@ -39,7 +39,9 @@ def change(job: RenderJob) -> st.SearchStrategy[bytes]:
     return mutated_frame(header, parts)
 
 
-CHANGED = change(RenderJob("code", b"draw()", seed=1)) | change(RenderJob("function", b"source", arguments={"n": 1}))
+CHANGED = change(RenderJob("code", b"draw()", published=b"png")) | change(
+    RenderJob("function", b"source", arguments={"n": 1})
+)
 
 
 @given(st.binary(max_size=60) | st.builds(frame, HEADERS | VALUES, st.binary(max_size=9)) | CHANGED)
@@ -79,7 +81,8 @@ def test_frame_that_lacks_a_field(name):
 
 @given(KINDS, st.binary(max_size=40), st.none() | st.integers(0, 2**32 - 1))
 def test_honest_jobs_arrive(kind: Kind, source: bytes, seed: int | None):
-    """With their source, timeout and niceness."""
-    packed = pack_job(RenderJob(kind, source, DrawOptions("svg"), seed=seed, niceness=3))
+    """With their source, timeout and niceness, and the published image of a figure."""
+    published = source if kind in ("figure", "code") else b""
+    packed = pack_job(RenderJob(kind, source, DrawOptions("svg"), seed=seed, niceness=3, published=published))
     job = read_job_frame(b"".join(packed.frame), 7.0)
     assert (job.kind, job.source, job.packed.timeout, job.packed.niceness) == (kind, source, 7.0, 3)

@@ -12,11 +12,12 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib import colors, font_manager, ticker
+from matplotlib import colors, font_manager, lines, ticker
 from matplotlib import pyplot as plt
 from matplotlib.path import Path as MplPath
 from PIL import Image
 
+from jupyter_figserve.errors import FigServeError
 from jupyter_figserve.plotting.encode import encode
 from jupyter_figserve.plotting.pickling import pickle_figure
 
@@ -272,3 +273,74 @@ def test_a_font_named_by_its_file(full_sandbox: Sandbox, font_file: Path):
     source, files = published(titled)
     font_file.unlink()
     assert_redrawn(full_sandbox, source, files)
+
+
+class TestComparison:
+    """A job that carries the published image fails where the source is drawn differently, with code ``different``."""
+
+    @pytest.fixture
+    def is_same(self, full_sandbox: Sandbox):
+        def compare(source: bytes | str, published: bytes, **fields) -> bool:
+            fields = {"kind": "figure"} | fields
+            answer = full_sandbox.attack(source, published=published, **fields)
+            assert not isinstance(answer, FigServeError) or answer.code == "different", answer
+            return not isinstance(answer, FigServeError)
+
+        return compare
+
+    @pytest.mark.parametrize("number", range(len(FIGURES)), ids=[make.__name__ for make in FIGURES])
+    def test_an_honest_figure(self, is_same, number: int):
+        """In any drawing state; also by the thumbnail of a figure that was published as a vector image."""
+        names = list(STATES)
+        with drawing_state(names[(number + 5) % len(names)]):
+            source, files = published(FIGURES[number], ("png",))
+            assert is_same(source, files["png"])
+            vector = encode(FIGURES[number](), ("svg",), with_state=True)
+            assert is_same(pickle_figure(vector.figure, vector.state), vector.thumbnail.data, with_thumbnail=True)
+
+    def test_options_of_the_call(self, is_same):
+        """A tight image of 300 dpi."""
+        source, files = published(overhanging, tight=True, dpi=300)
+        assert is_same(source, files["png"])
+
+    def test_a_changed_class(self, is_same, monkeypatch):
+        """The sandbox has matplotlib's own, under which lines are below the legend."""
+
+        def crossed():
+            figure = line()
+            figure.axes[0].legend(loc="lower center")
+            return figure
+
+        monkeypatch.setattr(lines.Line2D, "zorder", 9)
+        with drawing_state("defaults"):
+            source, files = published(crossed)
+            vector = encode(crossed(), ("svg",), with_state=True)
+        assert not is_same(source, files["png"])
+        assert not is_same(pickle_figure(vector.figure, vector.state), vector.thumbnail.data, with_thumbnail=True)
+
+    def test_clock_and_chance(self, is_same):
+        """A formatter that writes something else each time."""
+
+        def ticking():
+            figure = line()
+            figure.axes[0].xaxis.set_major_formatter(ticker.FuncFormatter(lambda _value, _: f"{time.time_ns()}"[-6:]))
+            return figure
+
+        source, files = published(ticking)
+        assert not is_same(source, files["png"])
+
+    def test_seeded_sketches(self, is_same):
+        """Those of xkcd have the same waves each time."""
+        with drawing_state("xkcd"):
+            source, files = published(bars)
+        assert is_same(source, files["png"])
+
+    def test_posted_code(self, is_same, full_sandbox: Sandbox):
+        """It is run again with its seed; an image of a requested size is not compared."""
+        for code, expected in (("np.random.rand(9)", True), ("np.random.default_rng().random(9)", False)):
+            code = f"import numpy as np, matplotlib.pyplot as plt; plt.plot({code})"
+            options = {"kind": "code", "seed": 3}
+            (image,) = full_sandbox.render(code, **options).images
+            assert is_same(code, image.data, **options) is expected, code
+            (small,) = full_sandbox.render(code, width=300, **options).images
+            assert is_same(code, small.data, **options)

@@ -19,7 +19,8 @@ from ....model.formats import FORMATS
 from ....model.images.vector_sizes import CSS_DPI
 from ....model.rendering import DrawOptions, RenderJob
 from ....store.store import Store
-from ..callers import OWNER, Caller
+from ..bounded_queue import Claim
+from ..callers import BACKGROUND, OWNER, Caller
 from ..rendering.executor import NoKernelError
 from ..rendering.service import BeforeRender, RenderService
 from .offers import find_convertible, offered_formats
@@ -119,6 +120,28 @@ async def render_source(
     except OutputInvalid as error:
         raise _explain(error, record, source, rendering) from error
     return rendered.images[0]
+
+
+async def redraw_as_published(store: Store, rendering: RenderService, record: FigureRecord) -> None:
+    """Draw a figure from its source as it was published, in the sandbox, with low priority.
+
+    Raises
+    ------
+    OutputInvalid
+        It cannot be rendered; with the code ``different``, it is another picture.
+    """
+    version, source = record.version, record.version.source
+    assert source is not None
+    is_png = version.representations[0].format is FORMATS["png"]
+    part = version.representations[0] if is_png else version.thumbnail
+
+    async def compose() -> RenderJob:
+        data = await read_source(store, source, f"The source of figure {record.id}", "publish it again")
+        published = None if part is None else await store.read_blob(part.digest)
+        job = replace(_job(record, source, DrawOptions("png")), source=data)
+        return replace(job, published=published or b"", with_thumbnail=not is_png)
+
+    await rendering.queue.render_composed(compose, Claim(BACKGROUND))
 
 
 async def _convert_stored(

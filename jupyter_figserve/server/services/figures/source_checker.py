@@ -11,15 +11,15 @@ import logging
 from collections import deque
 from dataclasses import replace
 
-from ....errors import DeadlineExceeded, FigServeError, OutputInvalid, TooLarge, Unavailable
+from ....errors import Conflict, DeadlineExceeded, FigServeError, OutputInvalid, TooLarge, Unavailable
 from ....model.figures import FigureRecord
 from ....model.formats import FORMATS
 from ....model.rendering import DrawOptions
-from ....model.source_check import ALL_FORMATS, SourceCheck, SourceProblem
+from ....model.source_check import ALL_FORMATS, DIFFERENT, SourceCheck, SourceProblem
 from ....store.store import Store
 from ..callers import BACKGROUND
 from ..rendering.service import RenderService
-from .redraw import render_again
+from .redraw import redraw_as_published, render_again
 from .source_problems import NO_SANDBOX, UNCHECKED, describe_problem, explain_no_kernel, missing_format
 
 _MAX_WAITING = 1_000
@@ -33,8 +33,8 @@ API_PATIENCE = 15.0
 """Seconds for which a program's request waits for a test."""
 _RETRY_SECONDS = 3600.0
 """Time after which a failed source is tested again: a missing library may have been installed."""
-_TRIED = (DrawOptions("png", width=160), DrawOptions("svg"), DrawOptions("pdf"), DrawOptions("eps"))
-"""One for each of matplotlib's backends; the other formats are made from these."""
+_TRIED = (DrawOptions("svg"), DrawOptions("pdf"), DrawOptions("eps"))
+"""One for each of matplotlib's backends besides the one that draws the published image."""
 _SAME_BACKEND = {"svg": ("svg", "svgz")}
 _SVG = FORMATS["svg"]
 _log = logging.getLogger("jupyter_figserve")
@@ -143,7 +143,11 @@ class SourceChecker:
         """Whether a check is still current; until the sandbox has started, its libraries are unknown."""
         if check is None or self._sandbox not in ("", check.sandbox):
             return False
-        return not check.problems or self._store.clock() - check.checked < _RETRY_SECONDS
+        if not check.problems or self._store.clock() - check.checked < _RETRY_SECONDS:
+            return True
+        # Chance may draw the same picture once: what was seen to differ is not tried again.
+        problem = check.find_problem(ALL_FORMATS)
+        return problem is not None and problem.code == DIFFERENT
 
     async def _run(self) -> None:
         while self._waiting:
@@ -160,9 +164,26 @@ class SourceChecker:
         record = await self._store.figures.find(figure_id, number)
         if record is None or record.version.source is None:
             return
-        await self.checked(record)
-        if record.version.source.kind == "code" and record.version.find_representation(_SVG) is None:
+        kind = record.version.source.kind
+        record = await self.checked(record)
+        if kind == "code" and record.version.find_representation(_SVG) is None:
+            await self._compare_code(record)
             await self._store_svg(record)
+
+    async def _compare_code(self, record: FigureRecord) -> None:
+        """Compare what posted code draws the second time, as the clock or an unseeded generator may change it.
+
+        Raises
+        ------
+        Conflict
+            It is another picture, which is recorded.
+        """
+        problems = await self._compare(record)
+        problem = problems.get(ALL_FORMATS)
+        if problem is not None and problem.code == DIFFERENT:
+            check = SourceCheck(self._sandbox, self._store.clock(), problems)
+            await self._store.figures.record_source_check(record, check)
+            raise Conflict(problem.reason, code="not_redrawable")
 
     async def _store_svg(self, record: FigureRecord) -> None:
         """Store the SVG of posted code, drawn by the same sandbox with the same random numbers."""
@@ -187,21 +208,34 @@ class SourceChecker:
         if self._is_current(record.version.check):
             return record.version.check
         bare = _with_check(record, None)
-        problems = dict(self._missing_formats)
-        for options in _TRIED:
-            try:
-                await render_again(self._store, self._rendering, bare, options, BACKGROUND)
-            except (OutputInvalid, TooLarge, DeadlineExceeded) as error:
-                problem = describe_problem(error, record, self._rendering.queue.libraries)
-                if options is _TRIED[0]:
-                    problems |= {ALL_FORMATS: problem}
-                    break
-                problems |= dict.fromkeys(_SAME_BACKEND.get(options.format, (options.format,)), problem)
-            except Unavailable:
-                return None
+        try:
+            problems = self._missing_formats | (await self._compare(bare) or await self._try_formats(bare))
+        except Unavailable:
+            return None
         check = SourceCheck(self._sandbox, self._store.clock(), problems)
         await self._store.figures.record_source_check(record, check)
         return check
+
+    async def _compare(self, record: FigureRecord) -> dict[str, SourceProblem]:
+        """Draw a figure as it was published; return why, in all formats, it cannot be or looks different."""
+        try:
+            await redraw_as_published(self._store, self._rendering, record)
+        except (OutputInvalid, TooLarge, DeadlineExceeded) as error:
+            return {ALL_FORMATS: self._describe(error, record)}
+        return {}
+
+    async def _try_formats(self, record: FigureRecord) -> dict[str, SourceProblem]:
+        problems: dict[str, SourceProblem] = {}
+        for options in _TRIED:
+            try:
+                await render_again(self._store, self._rendering, record, options, BACKGROUND)
+            except (OutputInvalid, TooLarge, DeadlineExceeded) as error:
+                names = _SAME_BACKEND.get(options.format, (options.format,))
+                problems |= dict.fromkeys(names, self._describe(error, record))
+        return problems
+
+    def _describe(self, error: FigServeError, record: FigureRecord) -> SourceProblem:
+        return describe_problem(error, record, self._rendering.queue.libraries)
 
 
 def _with_check(record: FigureRecord, check: SourceCheck | None) -> FigureRecord:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ....errors import CodeFailed, DeadlineExceeded, FigServeError, TooLarge
 from ....model.figures import FigureRecord, Version
 from ....model.formats import FORMATS
-from ....model.source_check import ALL_FORMATS, SourceCheck, SourceProblem
+from ....model.source_check import ALL_FORMATS, DIFFERENT, SourceCheck, SourceProblem
 
 NO_SANDBOX = SourceProblem(
     "no_sandbox", "This server has no sandbox to render it in; jupyter figserve doctor says what is missing."
@@ -94,6 +94,8 @@ def describe_problem(error: FigServeError, record: FigureRecord, sandbox: Mappin
             ' (pip install "jupyter_figserve[detach]") and publish it again.',
         )
     theirs, ours = source.libraries.get("matplotlib"), sandbox.get("matplotlib")
+    if error.code == DIFFERENT:
+        return SourceProblem(DIFFERENT, _explain_difference(theirs, ours))
     if theirs is not None and ours is not None and theirs != ours:
         return SourceProblem(
             "version_mismatch",
@@ -102,6 +104,19 @@ def describe_problem(error: FigServeError, record: FigureRecord, sandbox: Mappin
         )
     code = "failed" if isinstance(error, CodeFailed) or error.code != "too_many_pixels" else "too_large"
     return SourceProblem(code, f"Rendering it fails: {text}")
+
+
+def _explain_difference(theirs: str | None, ours: str | None) -> str:
+    if theirs is not None and ours is not None and theirs != ours:
+        return (
+            f"The server's matplotlib {ours} draws it otherwise than matplotlib {theirs}, which published it"
+            " (FigServe.render_python can name the kernel's Python)."
+        )
+    return (
+        "Drawn again, it looks otherwise than published: it depends on the time, on random numbers or on a class or"
+        " function that was changed in the notebook. Set such texts and properties on the figure itself, and publish"
+        " it again."
+    )
 
 
 def name_stored_formats(record: FigureRecord) -> str:

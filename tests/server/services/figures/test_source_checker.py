@@ -130,6 +130,70 @@ async def test_a_source_that_failed_can_be_replaced(owner, renderer):
     assert (await record_of(owner, figure))["redrawable"] is True
 
 
+def otherwise(job):
+    """Draw another picture than was published."""
+    if job.published:
+        raise OutputInvalid("It looks different.", code="different")
+    return draw(job)
+
+
+class TestAnotherPicture:
+    """A source that draws something else than was published counts as one that cannot be drawn."""
+
+    async def test_only_stored_images_are_offered(self, owner, stranger, renderer):
+        """Record and pages say why; the kernel's SVG serves dense screens."""
+        renderer.answer = otherwise
+        data = png(40, 30)
+        figure = await publish_with_source(owner, data=data)
+        await send_image(owner, figure, SVG, "image/svg+xml", width=40, height=30)
+        record = await record_of(owner, figure)
+        assert renderer.jobs[0].published == data
+        assert len(renderer.jobs) == 1
+        assert (record["redrawable"], record["formats"][:2]) == (False, ["png", "svg"])
+        assert "pdf" not in record["formats"]
+        assert "draws it otherwise than matplotlib 3.10.1" in record["limitation"]
+        link = await owner.share(figure)
+        page = (await stranger.get(link["url"], BROWSER)).text
+        assert "would not look as it was published" in page
+        assert ".svg 2x" in page
+        assert (await stranger.get(f"{link['url']}.svg")).body == SVG
+        answer = await stranger.get(f"{link['url']}.pdf")
+        assert (answer.status, answer.code) == (409, "not_redrawable")
+
+    async def test_its_data_can_be_read(self, owner, renderer):
+        """The numbers are in the source, however it is drawn."""
+        renderer.answer = otherwise
+        figure = await publish_with_source(owner)
+        assert (await record_of(owner, figure))["redrawable"] is False
+        assert (await owner.get(f"/figures/{figure['id']}.csv")).status == 200
+
+    async def test_chance_is_not_asked_again(self, owner, renderer, clock):
+        """A figure that was drawn differently once is not drawn again later, when it may happen to look the same."""
+        renderer.answer = otherwise
+        figure = await publish_with_source(owner)
+        assert (await record_of(owner, figure))["redrawable"] is False
+        renderer.answer = draw
+        clock.advance(7200)
+        assert (await record_of(owner, figure))["redrawable"] is False
+
+    async def test_the_thumbnail_stands_for_a_vector_image(self, owner, renderer):
+        """The sandbox compares pixels."""
+        figure = await owner.publish("sales", SVG, "image/svg+xml")
+        await send_source(owner, figure)
+        assert (await record_of(owner, figure))["redrawable"] is True
+        assert renderer.jobs[0].with_thumbnail
+
+    async def test_code_that_draws_something_else_each_time(self, owner, renderer, finish_source_checks):
+        """Its SVG, which dense screens would show, is not stored."""
+        record = (await owner.post("/api/renders", {"code": "plot()", "keep": True})).json()
+        renderer.answer = otherwise
+        await finish_source_checks()
+        record = await record_of(owner, record)
+        assert record["redrawable"] is False
+        assert "image/svg+xml" not in [part["mimetype"] for part in record["representations"]]
+        assert "random numbers" in record["limitation"]
+
+
 async def test_without_a_sandbox_nothing_is_offered(owner, context, renderer):
     """The stored formats stay, and the limitation says why."""
     figure = await publish_with_source(owner)

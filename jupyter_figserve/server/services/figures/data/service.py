@@ -18,7 +18,7 @@ from .....model.data_tables import FigureData, from_lines
 from .....model.figures import FigureRecord, Representation
 from .....model.formats import FORMATS, TABLES
 from .....model.rendering import DrawOptions
-from .....model.source_check import ALL_FORMATS
+from .....model.source_check import ALL_FORMATS, DIFFERENT
 from .....store.store import Store
 from ...callers import OWNER, Caller
 from ...rendering.service import BeforeRender, RenderService
@@ -188,7 +188,7 @@ class FigureDataService:
         self, record: FigureRecord, caller: Caller, before_render: BeforeRender | None, rows: int
     ) -> FigureData:
         problem = find_problem(record.version, ALL_FORMATS)
-        if problem is not None:
+        if problem is not None and problem.code != DIFFERENT:
             raise Conflict(f"The data of this figure cannot be read. {problem.reason}", code="no_data")
         options = DrawOptions(TABLES.name, rows=rows)
         try:
