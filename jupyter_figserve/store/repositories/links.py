@@ -98,8 +98,13 @@ class LinkRepository(Repository):
 
         await self._write(change)
 
-    async def change(self, link: Link, changes: dict[str, Any]) -> Link:
+    async def change(self, link: Link, changes: dict[str, Any] | Callable[[Link], dict[str, Any]]) -> Link:
         """Change fields of a link, and return it with what others have changed meanwhile.
+
+        Parameters
+        ----------
+        changes
+            Values by field; or a function that returns them for the link as it is then, where they depend on others.
 
         Raises
         ------
@@ -109,7 +114,10 @@ class LinkRepository(Repository):
 
         def change(connection: Connection) -> Link:
             link_targets.lock(connection, link.target)
-            links.change(connection, link.id, changes)
+            current = links.find(connection, link.id)
+            if current is None:
+                raise NotFound("There is no such link.")
+            links.change(connection, link.id, changes(current) if callable(changes) else changes)
             self._write_manifest(connection, link.target)
             changed = links.find(connection, link.id)
             assert changed is not None

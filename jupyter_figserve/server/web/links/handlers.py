@@ -245,10 +245,14 @@ class LinkHandler(OwnedLinksHandler):
         link, body = await self.get_owned_link(link_id), self.json_body(CHANGE_FIELDS)
         record = await self._find_record(link.target)
         assert record is not None, "it was just found"
-        changes = self.make_parser().parse_changes(body, await self.open_target(record), link)
+        parser, link_target = self.make_parser(), await self.open_target(record)
+        changes = parser.parse_changes(body, link_target, link)
         users, groups = (set(changes.get(name, ())) - set(getattr(link, name)) for name in ("users", "groups"))
         await check_names(self.context.directory, sorted(users), sorted(groups))
-        changed = await self.context.store.links.change(link, changes)
+        # Of two that change the link at the same time, the second one changes what the first has made of it.
+        changed = await self.context.store.links.change(
+            link, lambda current: parser.parse_changes(body, link_target, current)
+        )
         await self._audit_changes(link, changed, sorted(body))
         await self.context.events.wake()
         self.write_json(link_json(changed))

@@ -7,6 +7,7 @@ import pytest
 from jupyter_figserve.model.links import hash_secret
 from jupyter_figserve.model.times import rfc3339
 from jupyter_figserve.server.services.links.qr_code import make_qr_code
+from jupyter_figserve.server.web.links import handlers
 from jupyter_figserve.store.catalog import links
 
 from ...making import FakeDirectory
@@ -245,6 +246,24 @@ class TestChange:
         changed = (await owner.patch(path, {"views": None, "audience": "me"})).json()
         assert (changed["views"], changed["audience"], changed["label"]) == (None, "me", "two")
         assert (await owner.get(path)).json() == changed
+
+    async def test_two_changes_at_the_same_time_are_both_made(self, owner, monkeypatch):
+        """A limit of views is set while the names of another change are looked up, which has to do with it."""
+        board = (
+            await owner.post("/api/dashboards", {"title": "Board", "rows": [[{"kind": "text", "markdown": "Hi"}]]})
+        ).json()
+        link = (await owner.post(f"/api/dashboards/{board['id']}/links", {})).json()
+        path, really_check = f"/api/links/{link['id']}", handlers.check_names
+
+        async def limit_meanwhile(*arguments):
+            monkeypatch.setattr(handlers, "check_names", really_check)
+            assert (await owner.patch(path, {"views": 2})).status == 200
+            await really_check(*arguments)
+
+        monkeypatch.setattr(handlers, "check_names", limit_meanwhile)
+        changed = await owner.patch(path, {"lock": {}, "allow": []})
+        assert (changed.status, changed.json()["views"]) == (200, 2)
+        assert (await owner.get(path)).json()["views"] == 2
 
     async def test_expired_link_can_be_extended(self, owner, stranger, clock):
         """The same URL works again."""
