@@ -132,7 +132,9 @@ def _open_database(catalog: PostgresCatalog, directory: Path | None) -> None:
     try:
         catalog.open()
         if directory is not None:
-            claim(directory, catalog, directory / CATALOG)
+            # Of two that start at once, the second finds the claim of the first.
+            with DirectoryLock(directory).opening():
+                claim(directory, catalog, directory / CATALOG)
     except FigServeError as error:
         if not is_temporary(error):
             catalog.refuse(partial(explain, error))

@@ -23,11 +23,18 @@ _BATCH = 32
 
 @dataclass(frozen=True)
 class QueuedManifest:
-    """A record whose manifest this server is to write."""
+    """A record whose manifest this server is to write.
+
+    Parameters
+    ----------
+    claimed_until
+        Time until when no other server writes it.
+    """
 
     kind: str
     id: str
     generation: int
+    claimed_until: float
 
 
 def add(connection: Connection, kind: str, record_id: str) -> None:
@@ -43,20 +50,27 @@ def count(connection: Connection) -> int:
 def claim(connection: Connection, now: float) -> Sequence[QueuedManifest]:
     """Claim some records, which other servers then leave alone for a while."""
     free = sa.select(_Q.kind, _Q.id, _Q.generation).where(_Q.claimed_until <= now).limit(_BATCH)
-    claimed = [QueuedManifest(*row) for row in connection.execute(free.with_for_update(skip_locked=True))]
+    until = now + _CLAIM_SECONDS
+    claimed = [QueuedManifest(*row, until) for row in connection.execute(free.with_for_update(skip_locked=True))]
     for one in claimed:
-        connection.execute(_update(one).values(claimed_until=now + _CLAIM_SECONDS))
+        connection.execute(tables.manifest_queue.update().where(_is_same(one)).values(claimed_until=until))
     return claimed
 
 
 def finish(connection: Connection, written: Sequence[QueuedManifest], failed: Sequence[QueuedManifest]) -> None:
-    """Remove records whose manifests were written, unless they changed meanwhile; the others are free again."""
+    """Remove records whose manifests were written, unless they changed meanwhile; the others are free again.
+
+    Where the claim was over, because this server was suspended, another one may have written a newer manifest before
+    this one's: it is written once more.
+    """
     for one in written:
-        same = sa.and_(_Q.kind == one.kind, _Q.id == one.id, _Q.generation == one.generation)
-        connection.execute(tables.manifest_queue.delete().where(same))
+        is_unchanged = sa.and_(_is_same(one), _Q.generation == one.generation, _Q.claimed_until == one.claimed_until)
+        if not connection.execute(tables.manifest_queue.delete().where(is_unchanged)).rowcount:
+            add(connection, one.kind, one.id)
     for one in (*written, *failed):
-        connection.execute(_update(one).values(claimed_until=0.0))
+        own = sa.and_(_is_same(one), _Q.claimed_until == one.claimed_until)
+        connection.execute(tables.manifest_queue.update().where(own).values(claimed_until=0.0))
 
 
-def _update(one: QueuedManifest) -> sa.Update:
-    return tables.manifest_queue.update().where(_Q.kind == one.kind, _Q.id == one.id)
+def _is_same(one: QueuedManifest) -> sa.ColumnElement[bool]:
+    return sa.and_(_Q.kind == one.kind, _Q.id == one.id)

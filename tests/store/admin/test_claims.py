@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,10 +12,13 @@ from jupyter_figserve.errors import Conflict
 from jupyter_figserve.model.keys import Key
 from jupyter_figserve.model.owners import OwnQuota
 from jupyter_figserve.model.queries import FigureQuery
+from jupyter_figserve.store.admin import claims, opening
 from jupyter_figserve.store.admin.offline import clean, fill, reindex
 from jupyter_figserve.store.admin.opening import open_store
+from jupyter_figserve.store.files import filesystem
 
 from ...tokens import new_token
+from ...waiting import PATIENCE
 from ..making import blob_files, publish, run, share
 
 pytestmark = pytest.mark.postgresql
@@ -122,3 +127,41 @@ def test_bucket_of_a_catalog_that_is_gone(open_here, directory, bucket):
         reindex(directory, bucket=bucket)
     assert reindex(directory, bucket=bucket, take_over=True).figures == 1
     open_store(directory, bucket=bucket).close()
+
+
+def test_of_two_databases_one_gets_an_empty_directory(directory, monkeypatch):
+    """Two servers start at once, one of them with a wrong address: it is refused, and cleans nothing away."""
+    is_coming, outcomes = threading.Event(), []
+
+    def catalog(name: str):
+        return SimpleNamespace(
+            id=name, label=name, open=lambda: None, admit=lambda: None, refuse=lambda _: None, is_empty=lambda: True
+        )
+
+    def start_other() -> None:
+        try:
+            opening._open_database(catalog("other"), directory)
+        except Conflict as error:
+            outcomes.append(error.code)
+        is_coming.set()
+
+    other = threading.Thread(target=start_other)
+    really_write, really_lock = claims.write_claim, filesystem.lock_descriptor
+
+    def lock(descriptor: int) -> None:
+        if threading.current_thread() is other:
+            is_coming.set()
+        really_lock(descriptor)
+
+    def write(*arguments) -> None:
+        monkeypatch.setattr(claims, "write_claim", really_write)
+        other.start()
+        assert is_coming.wait(PATIENCE)
+        really_write(*arguments)
+
+    monkeypatch.setattr(filesystem, "lock_descriptor", lock)
+    monkeypatch.setattr(claims, "write_claim", write)
+    opening._open_database(catalog("first"), directory)
+    other.join()
+    assert outcomes == ["catalog_mismatch"]
+    assert claims._read(directory) == "first"

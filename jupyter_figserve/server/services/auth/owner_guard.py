@@ -60,6 +60,7 @@ class OwnerGuard:
         self.directory = directory
         self._is_trusting = is_trusting
         self._remembered: dict[tuple[str, str], _Remembered] = {}
+        self._changes = 0
 
     async def check_login(self, owner: str, login: str = "") -> None:
         """Require that nothing of an earlier person is stored under the name of a user who has logged in.
@@ -93,11 +94,14 @@ class OwnerGuard:
         known = self._remembered.get((owner, login))
         if known is not None and now < known.until <= now + CHECK_SECONDS:
             return known.standing
+        changes = self._changes
         found = await self.directory.find_user(owner)
         standing = Standing.SAME if found.is_known is None else await self._compare(owner, found, now)
         if len(self._remembered) >= _MAX_REMEMBERED:
             self._remembered.clear()
-        self._remembered[owner, login] = _Remembered(standing, now + CHECK_SECONDS)
+        if changes == self._changes:
+            # Else an administrator has changed something since it was asked for.
+            self._remembered[owner, login] = _Remembered(standing, now + CHECK_SECONDS)
         return standing
 
     async def confirm(self, owner: str) -> None:
@@ -108,6 +112,7 @@ class OwnerGuard:
 
     def forget(self, owner: str) -> None:
         """Ask anew: an administrator has changed something."""
+        self._changes += 1
         for known in [known for known in self._remembered if known[0] == owner]:
             del self._remembered[known]
 

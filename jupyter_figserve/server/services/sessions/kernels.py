@@ -142,7 +142,8 @@ class KernelTracker:
         is_renamed = before not in ("", notebook) and notebook != "" and not await self._paths.exists(before)
         if is_renamed:
             await self._store.rename_notebook(self._owner, self._scope, before, notebook)
-        if before != notebook:
+        if before != notebook and kernel in self._notebooks:
+            # Else it has ended meanwhile, which is recorded.
             await self._record_session(kernel, notebook)
         if is_renamed:
             self._notify_renamed(kernel, before, notebook)

@@ -101,6 +101,24 @@ async def test_new_user_starts_once_everything_is_transferred(guard, clock, dire
     assert (await context.store.links.find(link["id"])).users == ("eve",)
 
 
+async def test_answer_from_before_a_confirmation_is_not_remembered(guard, clock, directory, ada, monkeypatch):
+    """The Hub was being asked about a login while an administrator said that it is the same person."""
+    await (await ada()).publish()
+    await guard.check_login("ada")
+    directory.users["ada"] = "2026-09-09T00:00:00Z"
+    really_compare = guard._compare
+
+    async def compare_and_confirm(*arguments):
+        monkeypatch.setattr(guard, "_compare", really_compare)
+        standing = await really_compare(*arguments)
+        await guard.confirm("ada")
+        return standing
+
+    monkeypatch.setattr(guard, "_compare", compare_and_confirm)
+    assert await later(guard, clock) is Standing.REPLACED
+    await guard.check_login("ada")
+
+
 async def test_rename_is_recognized(guard, clock, directory, context, ada):
     """The Hub created both names at the same moment; after the transfer keys go on."""
     client = await ada()

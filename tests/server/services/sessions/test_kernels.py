@@ -176,6 +176,24 @@ class TestEnvironment:
         await context.kernels.sweep()
         assert sessions.find(context.store.catalog.reader, kernel).notebook == "late.ipynb"
 
+    async def test_kernel_that_ends_during_a_look_has_ended(self, jp_serverapp, context, fake, monkeypatch):
+        """Its notebook is not recorded any more, which would make its session one that runs."""
+        kernel = await jp_serverapp.kernel_manager.start_kernel()
+        context.kernels._notebooks[kernel] = "old.ipynb"
+
+        async def find(_: str) -> str:
+            return "new.ipynb"
+
+        async def end(_: str) -> bool:
+            context.kernels.on_kernel_ended(kernel)
+            return False
+
+        monkeypatch.setattr(context.kernels._paths, "find", find)
+        monkeypatch.setattr(context.kernels._paths, "exists", end)
+        await context.kernels.follow_notebook(kernel)
+        await context.store.flush()
+        assert sessions.find(context.store.catalog.reader, kernel).ended is not None
+
     async def test_rename_during_a_look_counts(self, jp_serverapp, context, fake, monkeypatch):
         """What is published at that moment is not kept under the old path."""
         kernel = await jp_serverapp.kernel_manager.start_kernel()
