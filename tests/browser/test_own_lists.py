@@ -8,6 +8,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from tests.security.actors import make_png, publish, share
 
 from .conftest import check_contrast, check_phone, log_in, open_page, tab_stops
+from .labels import keep_labels
 
 pytestmark = pytest.mark.browser
 
@@ -78,6 +79,7 @@ def test_address_is_copied_again(links, addresses) -> None:
     """Of any link, from its row."""
     links.context.grant_permissions(["clipboard-read", "clipboard-write"])
     links.evaluate("navigator.clipboard.writeText('before')")
+    keep_labels(links)
     row, asked = links.locator("[data-link]").filter(has_text="Bo"), []
     links.route("**/api/links/*/url", lambda route: asked.append(route))
     with links.expect_request("**/api/links/*/url"):

@@ -9,6 +9,7 @@ from tests.security.actors import HTML, PDF, SVG, make_png, publish, share
 from tests.server.sample_images import multipart
 
 from .conftest import WIDTH, SharedFigure, check_contrast, check_phone, log_in, open_idle, open_page, tab_stops
+from .labels import keep_labels
 
 pytestmark = pytest.mark.browser
 
@@ -60,6 +61,7 @@ def test_copy_button_copies_and_confirms(chromium, page, shared_figure: SharedFi
     chromium.grant_permissions(["clipboard-read", "clipboard-write"])
     open_page(page, shared_figure.link["url"])
     page.click("summary")
+    keep_labels(page)
     for row in page.query_selector_all(".snippet"):
         button = row.query_selector("button")
         width = button.bounding_box()["width"]
