@@ -24,3 +24,15 @@ def copy_figure(figure: Any) -> Any | None:
 def is_blank(figure: Any) -> bool:
     """Whether a figure shows nothing but its background; notebooks do not display such a figure."""
     return len(figure.get_children()) <= 1
+
+
+def is_empty(figure: Any) -> bool:
+    """Whether a figure shows nothing, or axes without content, as ``plt.cla()`` leaves them."""
+    others = [child for child in figure.get_children() if child is not figure.patch]
+    return all(hasattr(child, "has_data") and _is_axes_empty(child) for child in others)
+
+
+def _is_axes_empty(axes: Any) -> bool:
+    drawn = axes.has_data() or axes.texts or axes.tables or axes.artists or axes.child_axes
+    words = (axes.get_xlabel(), axes.get_ylabel(), *(axes.get_title(place) for place in ("left", "center", "right")))
+    return not drawn and not any(words)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
+from ...plotting.figure_copy import is_empty
 from ...plotting.libraries import ALTAIR, PILLOW, PLOTLY, is_instance
 from ...plotting.shown_figures import import_pyplot
 from . import last_shown
@@ -85,9 +86,11 @@ class CellFigure:
 
     def _find(self, names: Mapping[str, Any]) -> Any | None:
         current = _current_figure()
-        if current is not None and all(current is not one for one in self.unchanged):
-            return current
+        is_own = current is not None and all(current is not one for one in self.unchanged)
         shown = last_shown.find_last_shown()
+        # After plt.show(), plt.cla() makes a new figure, and what the reader sees is the one before.
+        if is_own and (shown is None or not is_empty(self.cleared.as_drawn(current))):
+            return current
         displayed = next((one for one in reversed(self.displayed) if _is_figure(one)), None)
         if displayed is not None and not is_instance(displayed, *_ARTIST):
             return displayed

@@ -38,6 +38,17 @@ def test_the_last_drawing_counts():
     assert not cleared.is_copy(figure, figure)
 
 
+def test_cleared_axes():
+    """What ``plt.cla()`` leaves shows nothing; what is drawn on the axes afterwards counts."""
+    figure, cleared = plt.figure(), ClearedFigures([])
+    with cleared.recording():
+        plt.title("first")
+        plt.cla()
+        assert cleared.as_drawn(figure).axes[0].get_title() == "first"
+        plt.plot([1, 2])
+        assert cleared.as_drawn(figure) is figure
+
+
 def test_figures_from_before_the_cell_are_not_copied():
     """``plt.clf()`` at the start of a cell removes what an earlier one drew."""
     figure = titled("older")
@@ -49,9 +60,9 @@ def test_figures_from_before_the_cell_are_not_copied():
 
 def test_matplotlib_is_as_before():
     """Nothing is recorded afterwards."""
-    clear, cleared, figure = Figure.clear, ClearedFigures([]), titled("T")
+    clear, cla, cleared, figure = Figure.clear, plt.cla, ClearedFigures([]), titled("T")
     with pytest.raises(ZeroDivisionError), cleared.recording():
         raise ZeroDivisionError
-    assert Figure.clear is clear
+    assert (Figure.clear, plt.cla) == (clear, cla)
     plt.clf()
     assert cleared.as_drawn(figure) is figure
