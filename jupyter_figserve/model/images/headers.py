@@ -148,26 +148,33 @@ def _skip_blocks(data: bytes, offset: int, budget: list[int]) -> int:
 
 
 def _jpeg(data: bytes) -> ImageHeader:
-    """Read the frame header and the orientation of the segments before it. Source: ITU-T T.81, B.2.2."""
-    offset, is_rotated = 2, False
+    """Read the segments before the pixels: frame header and orientation. Source: ITU-T T.81, B.2.2.
+
+    A valid file has one frame header. Of several, some programs take the first and some the last.
+    """
+    offset, is_rotated, frames = 2, False, []
     for _ in range(MAX_BLOCKS):
-        if data[offset] != 0xFF:
-            raise _Unreadable
+        if data[offset : offset + 1] != b"\xff" or len(data) < offset + 4:
+            break
         marker = data[offset + 1]
         if marker == 0xFF or marker in _JPEG_STANDALONE:
             offset += 1 if marker == 0xFF else 2
             continue
+        if marker in (0xD9, 0xDA):
+            break
         (length,) = struct.unpack_from(">H", data, offset + 2)
         if marker in _JPEG_FRAMES:
-            height, width = struct.unpack_from(">HH", data, offset + 5)
-            size = (height, width) if is_rotated else (width, height)
-            return ImageHeader(*size, width * height)
-        if marker in (0xD9, 0xDA):
-            raise _Unreadable
+            frames.append(struct.unpack_from(">HH", data, offset + 5)[::-1])
         if marker == 0xE1 and data[offset + 4 : offset + 10] == b"Exif\0\0":
             is_rotated = _exif_orientation(data[offset + 10 : offset + 2 + length]) in _ROTATED
         offset += 2 + max(length, 2)
-    raise _Unreadable
+    else:
+        raise _Unreadable
+    if not frames:
+        raise _Unreadable
+    width, height = frames[0]
+    size = (height, width) if is_rotated else (width, height)
+    return ImageHeader(*size, max(wide * high for wide, high in frames))
 
 
 def _exif_orientation(exif: bytes) -> int:

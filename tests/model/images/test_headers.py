@@ -82,6 +82,20 @@ def test_last_page_of_a_tiff_counts_without_its_end():
     assert header.largest == 60_000 * 50_000
 
 
+def test_the_largest_frame_of_a_jpeg_counts():
+    """A second frame header is no valid JPEG, and some programs take its size."""
+
+    def frame(width: int, height: int) -> bytes:
+        return struct.pack(">2sHBHHB9s", b"\xff\xc0", 17, 8, height, width, 3, b"\x01\x22\x00\x02\x11\x01\x03\x11\x01")
+
+    header = read_header("jpg", b"\xff\xd8" + frame(10, 20) + frame(65_500, 65_500) + b"\xff\xda")
+    assert header is not None
+    assert (header.width, header.height, header.largest) == (10, 20, 65_500**2)
+    after_pixels = read_header("jpg", b"\xff\xd8" + frame(10, 20) + b"\xff\xda\x00\x02" + frame(65_500, 65_500))
+    assert after_pixels is not None
+    assert after_pixels.largest == 200
+
+
 def test_a_jpeg_header_of_any_size_is_read():
     """Fill bytes and segments before the frame header are skipped; its thumbnail is not taken for it."""
     frame = b"\xff\xff\xc2\x00\x11\x08" + struct.pack(">HH", 65_500, 65_500)
