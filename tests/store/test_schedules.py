@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from pathlib import Path
 
@@ -172,6 +173,7 @@ def _check_end(schedule: Schedule, clients: Clients, server: Server, *, is_undoa
 def _run_all(seeds: range, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blob_writer, "_QUICK_BYTES", len(QUICK))
     monkeypatch.setattr(blob_writer, "_MAX_HOLD_SECONDS", 0.0)
+    monkeypatch.setattr(os, "fsync", lambda _: None)
     for seed in seeds:
         directory = tmp_path / str(seed)
         make_data_directory(directory)
