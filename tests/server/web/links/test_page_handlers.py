@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 HTML = {"Accept": "text/html"}
 
 
@@ -37,3 +39,15 @@ async def test_views_are_told_as_on_the_page_of_the_figure(owner):
         assert text.count("not viewed yet") == 1
         assert text.count("0 of 1 view ·") == 1
         assert text.count("· with data") == 1
+
+
+async def test_an_expired_link_can_be_changed_on_both_pages(owner, clock):
+    """A new expiry opens the same URL again; it cannot be copied, paused or resumed before."""
+    figure = await owner.publish("sales")
+    await owner.share(figure, expires="1h")
+    clock.advance(3601)
+    for path in ("/links", f"/figures/{figure['id']}"):
+        text = (await owner.get(path, HTML)).text
+        row = text.partition("<li data-link=")[2].partition("</li>")[0]
+        assert "expired" in row
+        assert re.findall(r"<button type=\"button\" data-(\w+)", row) == ["change", "revoke"]
