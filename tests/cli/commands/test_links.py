@@ -125,4 +125,4 @@ def test_what_is_no_id_is_not_sent(link, shell, live_server):
 def test_read_key_cannot_make_links(isolated_shell, live_server, make_key):
     """The missing scope is named."""
     reader = isolated_shell.with_env(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=make_key("read"))
-    assert "no scope publish" in reader.run("link", "sales", expect=1).err
+    assert "lacks the scope publish" in reader.run("link", "sales", expect=1).err

@@ -96,5 +96,6 @@ class Principal:
         elif self.is_login:
             message = f"Your login has no right to {names} here. {self.advice or 'Ask the owner.'}"
         else:
-            message = f"This key has no scope {names}. Make a key that has it."
+            create = f"jupyter figserve keys create --scopes {required[0]}"
+            message = f"This API key lacks the scope {names}. Create one with `{create}`."
         raise Forbidden(message, code="scope_missing")

@@ -435,6 +435,8 @@ class TestXsrf:
         assert (await client.get("/api/figures")).status == 200
         assert (await client.delete(f"/api/figures/{figure['id']}")).code == "scope_missing"
         assert (await client.post("/api/keys", {"scopes": ["admin"]})).code == "scope_missing"
+        answer = await client.delete(f"/api/figures/{figure['id']}")
+        assert "lacks the scope publish. Create one with `jupyter figserve keys create --scopes publish`" in answer.text
 
 
 class TestOrigins:
@@ -665,7 +667,7 @@ class TestOwners:
     def test_caller_without_scope_is_told_which(self):
         """The error names the missing scope, and what helps."""
         key = Key("k", "", "local", frozenset({"render"}), 1.0)
-        with pytest.raises(Forbidden, match=r"no scope read or publish\. Make a key"):
+        with pytest.raises(Forbidden, match=r"lacks the scope read or publish\. Create one"):
             Principal("local", key.scopes, key).check(("read", "publish"))
         with pytest.raises(Forbidden, match=r"no right to publish here\. Only ann can\."):
             Principal("ann", frozenset({"read"}), person="bob", advice="Only ann can.").check(["publish"])
