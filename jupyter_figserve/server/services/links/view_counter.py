@@ -10,7 +10,7 @@ from cachetools import TTLCache
 from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import IOLoop
 
-from ....errors import Unavailable
+from ....errors import FigServeError
 from ....model.links import VIEW_SECONDS, Link
 from ....store.store import Store
 
@@ -69,7 +69,7 @@ class ViewCounter:
         return await self._store.links.is_known_viewer(link.id, _client_hash(link, request), self._store.clock())
 
     async def flush(self) -> None:
-        """Write the views counted in memory; they stay there when the database does not answer."""
+        """Write the views counted in memory; they stay there while the database cannot be written."""
         if self._flush_call is not None:
             IOLoop.current().remove_timeout(self._flush_call)
             self._flush_call = None
@@ -77,8 +77,8 @@ class ViewCounter:
         if views and self._store.read_only_because is None:
             try:
                 await self._store.links.add_views(views)
-            except Unavailable:
-                # The database does not answer.
+            except FigServeError:
+                # The database does not answer, is locked, or its disk is full.
                 self._pending = (views + self._pending)[-_MAX_REMEMBERED:]
                 self._flush_in(_RETRY_SECONDS)
 

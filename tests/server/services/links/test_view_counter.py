@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from tornado.httputil import HTTPHeaders
 
+from jupyter_figserve.errors import QuotaExceeded, ReadOnly, Unavailable
 from jupyter_figserve.model.links import VIEW_SECONDS
 from jupyter_figserve.server.services.links.view_counter import is_robot
 from jupyter_figserve.store.catalog import links
@@ -147,3 +148,20 @@ async def test_clients_are_stored_as_hashes(owner, stranger, context):
     assert len(set(rows)) == 2
     for file in context.store.directory.rglob("*"):
         assert not file.is_file() or b"Unmistakable" not in file.read_bytes()
+
+
+@pytest.mark.parametrize("error", [Unavailable("down"), QuotaExceeded("full"), ReadOnly("locked")])
+async def test_views_that_cannot_be_written_are_written_later(owner, context, monkeypatch, error):
+    """The page that shows their number is sent nevertheless."""
+    made = await owner.share(await owner.publish())
+    find = lambda: links.find(context.store.catalog.reader, made["id"])  # noqa: E731
+
+    async def fail(_: object) -> None:
+        raise error
+
+    context.view_counter.count(find(), request())
+    with monkeypatch.context() as failing:
+        failing.setattr(context.store.links, "add_views", fail)
+        assert (await owner.get("/api/links")).json()["links"][0]["id"] == made["id"]
+    await context.view_counter.flush()
+    assert find().seen == 1
