@@ -6,7 +6,7 @@ from typing import Any
 
 from ...errors import NoFigure, OutputInvalid
 from ...model.rendering import ALL
-from ...plotting.figure_copy import is_blank
+from ...plotting.figure_copy import is_blank, is_empty
 from ...plotting.resolve import ResolvedFigure, find_figure
 from .figure_log import figure_log
 
@@ -73,7 +73,7 @@ def _choose_figure(value: Any, names: dict[str, Any]) -> Any:
     if found is not None:
         return found
     current = _find_current()
-    if current is not None and not (is_blank(current) and _has_others()):
+    if current is not None and not (is_empty(current) and _has_others()):
         return _as_saved(current)
     objects = [one for one in (value, *reversed(figure_log.displayed)) if _can_render_itself(one)]
     images = [one for one in objects if _has_image(one)]

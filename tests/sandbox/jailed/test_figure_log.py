@@ -27,6 +27,8 @@ def size(sandbox: Sandbox, code: str, **fields) -> tuple[int, int]:
         (ONE + "import io\nplt.savefig(io.BytesIO(), dpi=200)\nplt.close()\n", {}, (600, 200)),
         (ONE + "plt.show()\nplt.savefig('o.png', dpi=200)\n", {}, (600, 200)),
         (ONE + "plt.savefig('o.png', dpi=200)\nplt.gcf()\n", {}, (300, 100)),
+        (ONE + "plt.gcf().canvas.print_figure('o.png', dpi=200)\n", {}, (600, 200)),
+        (ONE + "plt.gcf().canvas.print_figure('o.png', 200)\nplt.close()\n", {}, (600, 200)),
         (ONE + "plt.savefig('o.png', dpi=200)\n", {"dpi": 50}, (150, 50)),
         (TIGHT, {"width": 120}, (120, 40)),
         (ONE + "plt.savefig('a.png', dpi=50)\nplt.savefig('b.png', dpi=200)\n", {"figure": 1}, (150, 50)),
@@ -53,6 +55,13 @@ def test_a_loop_makes_a_figure_in_each_round(full_sandbox: Sandbox, end: str):
     assert size(full_sandbox, LOOP + end, figure=2) == sizes[1]
     images = full_sandbox.render(LOOP + end, figure="all").images
     assert [Image.open(io.BytesIO(image.data)).size for image in images] == sizes
+
+
+@pytest.mark.parametrize("end", ["plt.show()\nplt.cla()", "plt.savefig('1.png')\nplt.cla()", "plt.show()\nplt.clf()"])
+def test_cleared_axes_are_not_the_result(full_sandbox: Sandbox, end: str):
+    """What was shown or saved before is."""
+    expected = full_sandbox.render(ONE).images[0].data
+    assert full_sandbox.render(ONE + end).images[0].data == expected
 
 
 def test_a_figure_that_grows_is_kept_at_its_number(full_sandbox: Sandbox):
