@@ -36,7 +36,9 @@ def evil(live_server: ServerProcess) -> dict:
         )
         execution = kernel.run(code)
         assert execution.error is None, execution.stderr
-    return live_server.fetch(f"figserve/api/figures/{execution.stdout.split()[-1]}").json()
+    record = live_server.fetch(f"figserve/api/figures/{execution.stdout.split()[-1]}")
+    assert record.status == 200, (execution.stdout, record.text)
+    return record.json()
 
 
 def test_D1_markup_in_texts_is_text_in_the_gallery(page, live_server: ServerProcess, evil: dict) -> None:
@@ -189,9 +191,12 @@ def make_dashboard(server: ServerProcess, figure: dict, text: str, name: str = "
     panel = {"kind": "figure", "figure": figure["id"], "caption": text}
     rows = [[panel, {"kind": "text", "markdown": text}]]
     body = {"name": name, "title": text, "rows": rows}
-    dashboard = server.fetch("figserve/api/dashboards", method="POST", body=body).json()
-    address = f"figserve/api/dashboards/{dashboard['id']}/links"
-    return dashboard, server.fetch(address, method="POST", body={"label": text}).json()
+    created = server.fetch("figserve/api/dashboards", method="POST", body=body)
+    assert created.status == 201, created.text
+    dashboard = created.json()
+    link = server.fetch(f"figserve/api/dashboards/{dashboard['id']}/links", method="POST", body={"label": text})
+    assert link.status == 201, link.text
+    return dashboard, link.json()
 
 
 def test_D1_markup_in_texts_is_text_on_a_dashboard(page, live_server: ServerProcess, evil: dict) -> None:
