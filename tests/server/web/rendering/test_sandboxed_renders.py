@@ -233,7 +233,9 @@ def test_R31_sandbox_restarts_after_a_crash(server):
     before = render(server, LINE, dpi=66)
     process = psutil.Process(server.pid)
     with ThreadPoolExecutor(4) as pool:
-        waiting = [pool.submit(render, server, f"import time; time.sleep(3)\n{LINE}# {n}") for n in range(4)]
+        waiting = [
+            pool.submit(render, server, f"import time; time.sleep(3)\n{LINE}# {n}", timeout=50) for n in range(4)
+        ]
         wait_until(lambda: _under_way(server) == 4)
         for child in process.children():
             child.kill()
