@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -248,7 +248,9 @@ def hostile_server(host: str = "127.0.0.1") -> Iterator[Hostile]:
             if "Content-Length" not in headers:
                 self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            # A client that has had enough leaves.
+            with suppress(ConnectionError):
+                self.wfile.write(body)
 
         do_GET = do_POST = do_DELETE = respond
 
