@@ -58,19 +58,18 @@ class Agent:
             self._announcement += 1
             if self._socket is not None:
                 self.last_error = ""
-            loop = self._loop
-        if loop is not None:
-            # RuntimeError: the loop has ended with the kernel.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._send_hello)
+        self._call_soon(self._send_hello)
 
     def close(self) -> None:
         """Close the connection for good, because another agent answers for this kernel."""
         self._is_closed = True
-        loop = self._loop
-        if loop is not None:
+        self._call_soon(self._close_socket)
+
+    def _call_soon(self, callback: Callable[[], None]) -> None:
+        """Call back in the connection's thread, if that has begun, and has not ended with the kernel."""
+        if self._loop is not None:
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._close_socket)
+                self._loop.call_soon_threadsafe(callback)
 
     def _close_socket(self) -> None:
         if self._socket is not None:
@@ -136,6 +135,10 @@ class Agent:
 
     async def _run_connection(self) -> None:
         self._socket = await open_socket(self.connection.client)
+        if self._is_closed:
+            # Meanwhile, another agent has begun to answer: the server takes the one that says hello last.
+            self._close_socket()
+            return
         self.last_error = ""
         self._send_hello()
         while (message := await self._socket.read_message()) is not None:
@@ -198,10 +201,7 @@ class Agent:
         """Announce the sources that this kernel can draw again, and wait until the server knows them."""
         with self._changed:
             self._sources_announced = announced = self._sources_announced + 1
-        loop = self._loop
-        if loop is not None:
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._send_sources)
+        self._call_soon(self._send_sources)
         with self._changed:
             self._wait_until(lambda: self._sources_known >= announced)
 
