@@ -182,7 +182,7 @@ def test_D5_policy_has_no_inline_script_and_the_console_is_clean(page, live_serv
         page.get_by_role("button", name="Done").click()
         page.get_by_role("button", name="Delete").first.click()
         page.get_by_role("button", name="Undo").click()
-        page.get_by_text("Restored").wait_for()
+        page.get_by_text("Restored “").wait_for()
     assert page.evaluate("document.querySelectorAll('[style], [onclick]').length") == 0
 
 
