@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
@@ -16,9 +18,15 @@ pytestmark = pytest.mark.browser
 
 def test_page_shows_title_image_and_texts(page, shared_figure: SharedFigure) -> None:
     """The title is the tab's and the heading, the image has its alt text, and its space is reserved."""
-    page.goto(shared_figure.link["url"], wait_until="commit")
-    page.wait_for_selector("img")
+    held: list[Any] = []
+    page.route("**/*.png*", lambda route: held.append(route))
+    page.goto(shared_figure.link["url"], wait_until="domcontentloaded")
+    # Nothing is drawn before.
+    page.wait_for_function("() => [...document.querySelectorAll('link[rel=stylesheet]')].every((link) => link.sheet)")
     before = page.evaluate("document.querySelector('img').getBoundingClientRect().height")
+    for route in held:
+        route.continue_()
+    page.unroute("**/*.png*")
     page.wait_for_load_state("networkidle")
     assert page.title() == shared_figure.title
     assert page.inner_text("h1") == shared_figure.title
