@@ -46,19 +46,17 @@ class PageOffers:
     @property
     def note(self) -> str:
         """Why something is missing, for the owner; ``""`` if nothing is."""
-        return "" if self.limitation is None else self._describe(self.limitation, self.limitation.reason)
+        return "" if self.limitation is None else self._describe(self.limitation.reason)
 
     @property
     def public_note(self) -> str:
         """The same for visitors."""
-        return "" if self.limitation is None else self._describe(self.limitation, self.limitation.public_reason)
+        return "" if self.limitation is None else self._describe(self.limitation.public_reason)
 
-    def _describe(self, problem: SourceProblem, reason: str) -> str:
+    def _describe(self, reason: str) -> str:
         if self.is_redrawable:
             return reason
-        if problem.code in NOTHING_DRAWS:
-            return f"Only {_join(self.available)}, and in no other size. {reason}"
-        return f"Other sizes and formats are not available. {reason}"
+        return f"Only {_join(self.available)}, and in no other size. {reason}"
 
     @classmethod
     def of(cls, version: Version, widths: Iterable[int] = ()) -> Self:

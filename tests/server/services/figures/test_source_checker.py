@@ -154,7 +154,7 @@ class TestAnotherPicture:
         assert "draws it otherwise than matplotlib 3.10.1" in record["limitation"]
         link = await owner.share(figure)
         page = (await stranger.get(link["url"], BROWSER)).text
-        assert "would not look as it was published" in page
+        assert "and in no other size. Drawn again, the figure would not look as it was published." in page
         assert ".svg 2x" in page
         assert (await stranger.get(f"{link['url']}.svg")).body == SVG
         answer = await stranger.get(f"{link['url']}.pdf")
