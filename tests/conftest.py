@@ -258,13 +258,15 @@ def databases(postgres_cluster: Cluster) -> Databases:
 
 @contextmanager
 def running_server() -> Iterator[ServerProcess]:
-    """A real Jupyter server with an empty catalog."""
+    """A real Jupyter server with an empty catalog, which also stops after an error."""
     server = ServerProcess(new_home())
     make_data_directory(server.data_dir)
-    server.start()
-    yield server
-    server.stop()
-    shutil.rmtree(server.home, ignore_errors=True)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(server.home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
